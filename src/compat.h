@@ -1,0 +1,16 @@
+/*
+ * compat.h: the one place that knows how PostgreSQL 15 to 18 differ.
+ */
+#ifndef POSTURE_COMPAT_H
+#define POSTURE_COMPAT_H
+
+#if PG_VERSION_NUM < 150000
+#error "posture needs PostgreSQL 15 or later"
+#endif
+
+/* varatt.h was split out of postgres.h in 16 */
+#if PG_VERSION_NUM >= 160000
+#include "varatt.h"
+#endif
+
+#endif							/* POSTURE_COMPAT_H */

@@ -1,0 +1,20 @@
+/*
+ * score.h: the type score, 0 to 100 in millionths, passed by value.
+ */
+#ifndef POSTURE_SCORE_H
+#define POSTURE_SCORE_H
+
+#include "decimal.h"
+
+/* a score in millionths of a point */
+typedef int32 Score;
+
+#define SCORE_DECIMALS 6
+#define SCORE_UNIT 1000000
+#define SCORE_MAX (100 * SCORE_UNIT)
+
+#define DatumGetScore(X) ((Score) DatumGetInt32(X))
+#define PG_GETARG_SCORE(n) DatumGetScore(PG_GETARG_DATUM(n))
+#define PG_RETURN_SCORE(x) PG_RETURN_INT32(x)
+
+#endif							/* POSTURE_SCORE_H */

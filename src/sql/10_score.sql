@@ -1,0 +1,191 @@
+/* The type score and its formulas; the C side is src/score.c. */
+
+CREATE TYPE posture.score;
+
+CREATE FUNCTION posture.score_in(cstring) RETURNS posture.score
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION posture.score_out(posture.score) RETURNS cstring
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION posture.score_recv(internal) RETURNS posture.score
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION posture.score_send(posture.score) RETURNS bytea
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+CREATE TYPE posture.score (
+    INPUT = posture.score_in,
+    OUTPUT = posture.score_out,
+    RECEIVE = posture.score_recv,
+    SEND = posture.score_send,
+    LIKE = pg_catalog.int4,
+    CATEGORY = 'N'
+);
+COMMENT ON TYPE posture.score IS '0 to 100, fixed point with six decimals, rounded half away from zero';
+COMMENT ON FUNCTION posture.score_in(cstring) IS 'reads a score';
+COMMENT ON FUNCTION posture.score_out(posture.score) IS 'writes a score, with decimals as needed';
+COMMENT ON FUNCTION posture.score_recv(internal) IS 'reads a binary score: millionths in four bytes';
+COMMENT ON FUNCTION posture.score_send(posture.score) IS 'writes a binary score: millionths in four bytes';
+
+-- casts: to numeric implicitly, so that arithmetic with scores stays exact
+
+CREATE FUNCTION posture.score_to_numeric(posture.score) RETURNS numeric
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION posture.score_to_numeric(posture.score) IS 'a score as numeric, exact';
+CREATE FUNCTION posture.score_to_float8(posture.score) RETURNS double precision
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION posture.score_to_float8(posture.score) IS 'a score as double precision, the nearest one';
+CREATE FUNCTION posture.score_from_numeric(numeric) RETURNS posture.score
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION posture.score_from_numeric(numeric) IS 'a number from 0 to 100 as score, rounded half away from zero to six decimals';
+CREATE FUNCTION posture.score_from_int4(integer) RETURNS posture.score
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION posture.score_from_int4(integer) IS 'a whole number from 0 to 100 as score';
+
+CREATE CAST (posture.score AS numeric) WITH FUNCTION posture.score_to_numeric(posture.score) AS IMPLICIT;
+COMMENT ON CAST (posture.score AS numeric) IS 'exact';
+CREATE CAST (posture.score AS double precision) WITH FUNCTION posture.score_to_float8(posture.score) AS ASSIGNMENT;
+COMMENT ON CAST (posture.score AS double precision) IS 'the nearest double precision number';
+CREATE CAST (numeric AS posture.score) WITH FUNCTION posture.score_from_numeric(numeric) AS ASSIGNMENT;
+COMMENT ON CAST (numeric AS posture.score) IS 'rounds half away from zero to six decimals';
+CREATE CAST (integer AS posture.score) WITH FUNCTION posture.score_from_int4(integer) AS ASSIGNMENT;
+COMMENT ON CAST (integer AS posture.score) IS 'so that a column of scores takes 80';
+
+-- comparison: a score is stored as a whole number, so integer's functions serve
+
+CREATE FUNCTION posture.score_eq(posture.score, posture.score) RETURNS boolean
+    AS 'int4eq' LANGUAGE internal IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
+CREATE FUNCTION posture.score_ne(posture.score, posture.score) RETURNS boolean
+    AS 'int4ne' LANGUAGE internal IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
+CREATE FUNCTION posture.score_lt(posture.score, posture.score) RETURNS boolean
+    AS 'int4lt' LANGUAGE internal IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
+CREATE FUNCTION posture.score_le(posture.score, posture.score) RETURNS boolean
+    AS 'int4le' LANGUAGE internal IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
+CREATE FUNCTION posture.score_gt(posture.score, posture.score) RETURNS boolean
+    AS 'int4gt' LANGUAGE internal IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
+CREATE FUNCTION posture.score_ge(posture.score, posture.score) RETURNS boolean
+    AS 'int4ge' LANGUAGE internal IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
+CREATE FUNCTION posture.score_cmp(posture.score, posture.score) RETURNS integer
+    AS 'btint4cmp' LANGUAGE internal IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
+CREATE FUNCTION posture.score_hash(posture.score) RETURNS integer
+    AS 'hashint4' LANGUAGE internal IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION posture.score_hash_extended(posture.score, bigint) RETURNS bigint
+    AS 'hashint4extended' LANGUAGE internal IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION posture.score_eq(posture.score, posture.score) IS 'implementation of = operator';
+COMMENT ON FUNCTION posture.score_ne(posture.score, posture.score) IS 'implementation of <> operator';
+COMMENT ON FUNCTION posture.score_lt(posture.score, posture.score) IS 'implementation of < operator';
+COMMENT ON FUNCTION posture.score_le(posture.score, posture.score) IS 'implementation of <= operator';
+COMMENT ON FUNCTION posture.score_gt(posture.score, posture.score) IS 'implementation of > operator';
+COMMENT ON FUNCTION posture.score_ge(posture.score, posture.score) IS 'implementation of >= operator';
+COMMENT ON FUNCTION posture.score_cmp(posture.score, posture.score) IS 'less-equal-greater';
+COMMENT ON FUNCTION posture.score_hash(posture.score) IS 'hash';
+COMMENT ON FUNCTION posture.score_hash_extended(posture.score, bigint) IS 'hash with a seed';
+
+CREATE OPERATOR posture.= (
+    LEFTARG = posture.score, RIGHTARG = posture.score, FUNCTION = posture.score_eq,
+    COMMUTATOR = OPERATOR(posture.=), NEGATOR = OPERATOR(posture.<>),
+    RESTRICT = eqsel, JOIN = eqjoinsel, HASHES, MERGES
+);
+CREATE OPERATOR posture.<> (
+    LEFTARG = posture.score, RIGHTARG = posture.score, FUNCTION = posture.score_ne,
+    COMMUTATOR = OPERATOR(posture.<>), NEGATOR = OPERATOR(posture.=),
+    RESTRICT = neqsel, JOIN = neqjoinsel
+);
+CREATE OPERATOR posture.< (
+    LEFTARG = posture.score, RIGHTARG = posture.score, FUNCTION = posture.score_lt,
+    COMMUTATOR = OPERATOR(posture.>), NEGATOR = OPERATOR(posture.>=),
+    RESTRICT = scalarltsel, JOIN = scalarltjoinsel
+);
+CREATE OPERATOR posture.<= (
+    LEFTARG = posture.score, RIGHTARG = posture.score, FUNCTION = posture.score_le,
+    COMMUTATOR = OPERATOR(posture.>=), NEGATOR = OPERATOR(posture.>),
+    RESTRICT = scalarlesel, JOIN = scalarlejoinsel
+);
+CREATE OPERATOR posture.> (
+    LEFTARG = posture.score, RIGHTARG = posture.score, FUNCTION = posture.score_gt,
+    COMMUTATOR = OPERATOR(posture.<), NEGATOR = OPERATOR(posture.<=),
+    RESTRICT = scalargtsel, JOIN = scalargtjoinsel
+);
+CREATE OPERATOR posture.>= (
+    LEFTARG = posture.score, RIGHTARG = posture.score, FUNCTION = posture.score_ge,
+    COMMUTATOR = OPERATOR(posture.<=), NEGATOR = OPERATOR(posture.<),
+    RESTRICT = scalargesel, JOIN = scalargejoinsel
+);
+COMMENT ON OPERATOR posture.= (posture.score, posture.score) IS 'equal';
+COMMENT ON OPERATOR posture.<> (posture.score, posture.score) IS 'not equal';
+COMMENT ON OPERATOR posture.< (posture.score, posture.score) IS 'less than';
+COMMENT ON OPERATOR posture.<= (posture.score, posture.score) IS 'less than or equal';
+COMMENT ON OPERATOR posture.> (posture.score, posture.score) IS 'greater than';
+COMMENT ON OPERATOR posture.>= (posture.score, posture.score) IS 'greater than or equal';
+
+CREATE OPERATOR CLASS posture.score_ops DEFAULT FOR TYPE posture.score USING btree AS
+    OPERATOR 1 posture.<, OPERATOR 2 posture.<=, OPERATOR 3 posture.=,
+    OPERATOR 4 posture.>=, OPERATOR 5 posture.>,
+    FUNCTION 1 posture.score_cmp(posture.score, posture.score);
+COMMENT ON OPERATOR CLASS posture.score_ops USING btree IS 'order of scores';
+COMMENT ON OPERATOR FAMILY posture.score_ops USING btree IS 'order of scores';
+CREATE OPERATOR CLASS posture.score_ops DEFAULT FOR TYPE posture.score USING hash AS
+    OPERATOR 1 posture.=,
+    FUNCTION 1 posture.score_hash(posture.score),
+    FUNCTION 2 posture.score_hash_extended(posture.score, bigint);
+COMMENT ON OPERATOR CLASS posture.score_ops USING hash IS 'equality of scores';
+COMMENT ON OPERATOR FAMILY posture.score_ops USING hash IS 'equality of scores';
+
+-- formulas
+
+CREATE FUNCTION posture.score_minus(posture.score, posture.score) RETURNS numeric
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION posture.score_minus(posture.score, posture.score) IS 'implementation of - operator';
+CREATE OPERATOR posture.- (
+    LEFTARG = posture.score, RIGHTARG = posture.score, FUNCTION = posture.score_minus
+);
+COMMENT ON OPERATOR posture.- (posture.score, posture.score) IS 'points between two scores, exact';
+
+CREATE FUNCTION posture.score(exposed numeric, assessed numeric) RETURNS posture.score
+    AS 'MODULE_PATHNAME', 'score_of_exposed' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION posture.score(numeric, numeric) IS '100 x (assessed - exposed) / assessed; NULL where nothing is assessed';
+
+CREATE FUNCTION posture.score_drop(previous posture.score, current posture.score, basis text DEFAULT 'points')
+    RETURNS numeric
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION posture.score_drop(posture.score, posture.score, text) IS 'how far a score fell, in points or (relative) in percent of the previous score; negative where it rose';
+
+CREATE FUNCTION posture.is_drop(previous posture.score, current posture.score,
+                                threshold numeric DEFAULT NULL, basis text DEFAULT NULL)
+    RETURNS boolean
+    AS 'MODULE_PATHNAME' LANGUAGE C STABLE PARALLEL SAFE;
+COMMENT ON FUNCTION posture.is_drop(posture.score, posture.score, numeric, text) IS 'whether a score fell by the threshold or more; by default posture.drop_threshold in posture.drop_basis';
+
+-- weighted_score: exact in any order, parallel, usable as a moving window
+
+CREATE FUNCTION posture.weighted_score_accum(state bigint[], score posture.score, weight numeric) RETURNS bigint[]
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION posture.weighted_score_accum(bigint[], posture.score, numeric) IS 'weighted_score: takes a row in';
+CREATE FUNCTION posture.weighted_score_accum_inv(state bigint[], score posture.score, weight numeric) RETURNS bigint[]
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION posture.weighted_score_accum_inv(bigint[], posture.score, numeric) IS 'weighted_score: takes a row out of a moving window';
+CREATE FUNCTION posture.weighted_score_combine(state bigint[], other bigint[]) RETURNS bigint[]
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION posture.weighted_score_combine(bigint[], bigint[]) IS 'weighted_score: joins the states of two workers';
+CREATE FUNCTION posture.weighted_score_final(state bigint[]) RETURNS posture.score
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION posture.weighted_score_final(bigint[]) IS 'weighted_score: the result';
+
+CREATE AGGREGATE posture.weighted_score(score posture.score, weight numeric) (
+    SFUNC = posture.weighted_score_accum,
+    STYPE = bigint[],
+    INITCOND = '{0,0,0,0,0}',
+    FINALFUNC = posture.weighted_score_final,
+    COMBINEFUNC = posture.weighted_score_combine,
+    MSFUNC = posture.weighted_score_accum,
+    MINVFUNC = posture.weighted_score_accum_inv,
+    MSTYPE = bigint[],
+    MINITCOND = '{0,0,0,0,0}',
+    MFINALFUNC = posture.weighted_score_final,
+    PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE posture.weighted_score(posture.score, numeric) IS 'sum(weight x score) / sum(weight), exact; rows with a NULL don''t count; NULL where the weights add up to 0';
+
+-- settings
+
+CREATE FUNCTION posture.setting(name text) RETURNS text
+    AS 'MODULE_PATHNAME' LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION posture.setting(text) IS 'the value in force of the setting posture.NAME';
