@@ -33,18 +33,27 @@ int128_from_halves(int64 high, int64 low)
 	return (int128) (((uint128) (uint64) high << 64) | (uint64) low);
 }
 
+static void
+invalid_state(void)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("invalid state for weighted_score"),
+			 errhint("Only the aggregate weighted_score makes such states.")));
+}
+
 /* The numbers of a state array; error 22023 for an array that is none. */
 static int64 *
 state_numbers(ArrayType *array)
 {
-	int64	   *numbers = (int64 *) ARR_DATA_PTR(array);
+	int64	   *numbers;
 
 	if (ARR_NDIM(array) != 1 || ARR_DIMS(array)[0] != STATE_LENGTH ||
-		ARR_HASNULL(array) || ARR_ELEMTYPE(array) != INT8OID ||
-		numbers[0] < 0 || numbers[0] > 38)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("invalid state for weighted_score")));
+		ARR_HASNULL(array) || ARR_ELEMTYPE(array) != INT8OID)
+		invalid_state();
+	numbers = (int64 *) ((char *) array + ARR_OVERHEAD_NONULLS(1));
+	if (numbers[0] < 0 || numbers[0] > 38)
+		invalid_state();
 	return numbers;
 }
 
@@ -169,8 +178,6 @@ weighted_score_final(PG_FUNCTION_ARGS)
 	/* only a state that no row made can be otherwise */
 	if (sum.weights < 0 || sum.products < 0 ||
 		(result = divide_half_away(sum.products, sum.weights)) > SCORE_MAX)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("invalid state for weighted_score")));
+		invalid_state();
 	PG_RETURN_SCORE((Score) result);
 }
