@@ -65,28 +65,35 @@ decimal_parse(const char *text, Decimal *result, bool *overflow)
 }
 
 /*
- * The numeric as a Decimal. An error names the argument as "what": 22023 for
- * NaN and infinity, 22003 for a number of more digits than 128 bits hold.
+ * The numeric as a Decimal; false if it has more digits than 128 bits hold.
+ * An error names the argument as "what": 22023 for NaN and infinity.
  */
-Decimal
-decimal_from_numeric(Numeric num, const char *what)
+bool
+decimal_try_numeric(Numeric num, const char *what, Decimal *result)
 {
 	char	   *text;
-	Decimal		result;
 	bool		overflow;
 
 	text = DatumGetCString(DirectFunctionCall1(numeric_out, NumericGetDatum(num)));
-	if (!decimal_parse(text, &result, &overflow))
+	if (!decimal_parse(text, result, &overflow))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("%s must be a finite number, not %s", what, text)));
-	if (overflow)
+	pfree(text);
+	return !overflow;
+}
+
+/* The same, but too many digits are an error, 22003. */
+Decimal
+decimal_from_numeric(Numeric num, const char *what)
+{
+	Decimal		result;
+
+	if (!decimal_try_numeric(num, what, &result))
 		ereport(ERROR,
 				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
 				 errmsg("%s has too many digits", what),
-				 errdetail("The number is %s.", text),
 				 errhint("Round it first, for instance to 12 decimals.")));
-	pfree(text);
 	return result;
 }
 

@@ -16,6 +16,7 @@ typedef struct Decimal
 } Decimal;
 
 extern bool decimal_parse(const char *text, Decimal *result, bool *overflow);
+extern bool decimal_try_numeric(Numeric num, const char *what, Decimal *result);
 extern Decimal decimal_from_numeric(Numeric num, const char *what);
 extern bool decimal_rescale(int128 *value, int from, int to);
 extern int128 divide_half_away(int128 dividend, int128 divisor);

@@ -167,36 +167,67 @@ score_minus(PG_FUNCTION_ARGS)
 											  PG_GETARG_SCORE(1)));
 }
 
+/* The part of score(exposed, assessed) that says what can't be scored. */
+static void
+check_exposed(bool ordered)
+{
+	if (!ordered)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("exposed must be between 0 and assessed")));
+}
+
+/*
+ * score(exposed, assessed) where 128 bits don't hold the product:
+ * floor((2 x healthy + assessed) / (2 x assessed)) in numeric, whose integer
+ * division is exact. A report must not fail on a weight with many decimals.
+ */
+static Score
+score_of_long_numbers(Datum exposed, Datum assessed)
+{
+	Datum		two = DirectFunctionCall1(int4_numeric, Int32GetDatum(2));
+	Datum		unit = DirectFunctionCall1(int4_numeric, Int32GetDatum(2 * SCORE_MAX));
+	Datum		healthy = DirectFunctionCall2(numeric_sub, assessed, exposed);
+	Datum		dividend = DirectFunctionCall2(numeric_add,
+											   DirectFunctionCall2(numeric_mul, healthy, unit),
+											   assessed);
+	Datum		divisor = DirectFunctionCall2(numeric_mul, assessed, two);
+	Datum		quotient = DirectFunctionCall2(numeric_div_trunc, dividend, divisor);
+
+	return DatumGetScore(DirectFunctionCall1(numeric_int4, quotient));
+}
+
 /*
  * score(exposed numeric, assessed numeric) returns score:
  * 100 x (assessed - exposed) / assessed, rounded half away from zero; the
  * arguments are numbers of assets, or points. NULL where assessed is 0: there
- * is nothing to score. Errors: 22023 unless 0 <= exposed <= assessed, 22003
- * where 128 bits don't hold the product. Source: the project's design, "Scores".
+ * is nothing to score. Error: 22023 unless 0 <= exposed <= assessed < infinity.
+ * Source: the project's design, "Scores".
  */
 Datum
 score_of_exposed(PG_FUNCTION_ARGS)
 {
-	Decimal		exposed = decimal_from_numeric(PG_GETARG_NUMERIC(0), "exposed");
-	Decimal		assessed = decimal_from_numeric(PG_GETARG_NUMERIC(1), "assessed");
-	int			scale = Max(exposed.scale, assessed.scale);
+	Datum		arguments[2] = {PG_GETARG_DATUM(0), PG_GETARG_DATUM(1)};
+	Decimal		exposed;
+	Decimal		assessed;
+	int			scale;
 	int128		healthy;
 
-	if (assessed.value < 0 || exposed.value < 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("exposed and assessed must not be negative")));
-	if (!decimal_rescale(&exposed.value, exposed.scale, scale) ||
-		!decimal_rescale(&assessed.value, assessed.scale, scale) ||
-		__builtin_mul_overflow(assessed.value - exposed.value,
-							   (int128) SCORE_MAX, &healthy))
-		ereport(ERROR,
-				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-				 errmsg("exposed and assessed have too many digits for an exact score")));
-	if (exposed.value > assessed.value)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("exposed must not be more than assessed")));
+	if (!decimal_try_numeric(DatumGetNumeric(arguments[0]), "exposed", &exposed) ||
+		!decimal_try_numeric(DatumGetNumeric(arguments[1]), "assessed", &assessed) ||
+		(scale = Max(exposed.scale, assessed.scale),
+		 !decimal_rescale(&exposed.value, exposed.scale, scale) ||
+		 !decimal_rescale(&assessed.value, assessed.scale, scale) ||
+		 __builtin_sub_overflow(assessed.value, exposed.value, &healthy) ||
+		 __builtin_mul_overflow(healthy, (int128) SCORE_MAX, &healthy)))
+	{
+		Datum		zero = DirectFunctionCall1(int4_numeric, Int32GetDatum(0));
+
+		check_exposed(DatumGetBool(DirectFunctionCall2(numeric_le, zero, arguments[0])) &&
+					  DatumGetBool(DirectFunctionCall2(numeric_le, arguments[0], arguments[1])));
+		PG_RETURN_SCORE(score_of_long_numbers(arguments[0], arguments[1]));
+	}
+	check_exposed(exposed.value >= 0 && healthy >= 0);
 	if (assessed.value == 0)
 		PG_RETURN_NULL();
 	PG_RETURN_SCORE(divide_half_away(healthy, assessed.value));
