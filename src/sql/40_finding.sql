@@ -8,7 +8,7 @@ CREATE TABLE posture.finding (
     recommendation_id integer REFERENCES posture.recommendation,
     asset_id integer REFERENCES posture.asset,
     state posture.finding_state NOT NULL,
-    changed_at timestamptz NOT NULL DEFAULT now(),
+    changed_at timestamptz NOT NULL DEFAULT now() CHECK (isfinite(changed_at)),
     details jsonb,
     PRIMARY KEY (recommendation_id, asset_id)
 );
@@ -23,7 +23,7 @@ CREATE TABLE posture.measure (
     recommendation_id integer PRIMARY KEY REFERENCES posture.recommendation ON DELETE CASCADE,
     achieved posture.points NOT NULL,
     possible posture.points NOT NULL,
-    observed_at timestamptz NOT NULL DEFAULT now(),
+    observed_at timestamptz NOT NULL DEFAULT now() CHECK (isfinite(observed_at)),
     CHECK (achieved <= possible)
 );
 COMMENT ON TABLE posture.measure IS 'the state of a recommendation that its source reports only as points for the whole organisation';

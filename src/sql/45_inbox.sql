@@ -21,3 +21,232 @@ COMMENT ON COLUMN posture.inbox.observed_at IS 'when the source saw it; NULL: no
 COMMENT ON COLUMN posture.inbox.asset_kind IS 'kind of the asset; NULL: no word on it';
 COMMENT ON COLUMN posture.inbox.asset_name IS 'name of the asset; NULL: no word on it';
 COMMENT ON COLUMN posture.inbox.details IS 'what else the source says; NULL: no word on it';
+
+CREATE TABLE posture.rejected (
+    source text,
+    recommendation text,
+    asset text,
+    state text,
+    observed_at timestamptz,
+    asset_kind text,
+    asset_name text,
+    details jsonb,
+    reason text NOT NULL,
+    rejected_at timestamptz NOT NULL DEFAULT now()
+);
+COMMENT ON TABLE posture.rejected IS 'what was in the inbox and could not be loaded, with the reason; to try again, put it back into the inbox';
+COMMENT ON COLUMN posture.rejected.source IS 'as it was in the inbox';
+COMMENT ON COLUMN posture.rejected.recommendation IS 'as it was in the inbox';
+COMMENT ON COLUMN posture.rejected.asset IS 'as it was in the inbox';
+COMMENT ON COLUMN posture.rejected.state IS 'as it was in the inbox';
+COMMENT ON COLUMN posture.rejected.observed_at IS 'as it was in the inbox';
+COMMENT ON COLUMN posture.rejected.asset_kind IS 'as it was in the inbox';
+COMMENT ON COLUMN posture.rejected.asset_name IS 'as it was in the inbox';
+COMMENT ON COLUMN posture.rejected.details IS 'as it was in the inbox';
+COMMENT ON COLUMN posture.rejected.reason IS 'why it could not be loaded';
+COMMENT ON COLUMN posture.rejected.rejected_at IS 'when';
+
+CREATE FUNCTION posture.key_fault(what text, key text) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN CASE
+        WHEN key IS NULL OR key = '' THEN 'missing ' || what
+        WHEN octet_length(key) > 1024 THEN
+            format('key of %s has %s bytes, more than 1024: "%s..."', what, octet_length(key), left(key, 40))
+    END;
+COMMENT ON FUNCTION posture.key_fault(text, text) IS 'why a key is none; NULL: it is one';
+
+CREATE FUNCTION posture.inbox_fault(item posture.inbox, sources text[], arrived timestamptz) RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN CASE
+        WHEN item.source IS NULL OR item.source = '' THEN 'missing source'
+        WHEN item.source <> ALL (sources) THEN format('unknown source "%s"', left(item.source, 100))
+        WHEN posture.key_fault('recommendation', item.recommendation) IS NOT NULL
+            THEN posture.key_fault('recommendation', item.recommendation)
+        WHEN posture.key_fault('asset', item.asset) IS NOT NULL THEN posture.key_fault('asset', item.asset)
+        WHEN item.state IS NULL THEN 'missing state'
+        WHEN item.state NOT IN ('compliant', 'non_compliant', 'not_applicable')
+            THEN format('unknown state "%s"', left(item.state, 100))
+        WHEN item.observed_at > arrived THEN format('observed in the future, at %s', item.observed_at)
+        WHEN item.observed_at = '-infinity' THEN 'observed at no time, -infinity'
+    END;
+COMMENT ON FUNCTION posture.inbox_fault(posture.inbox, text[], timestamptz) IS 'why a row of the inbox can''t be loaded, naming the value; NULL: it can';
+
+/*
+ * ingest() in steps, each a few statements over all rows. The batch is fixed
+ * by ingest_take(): rows that others put into the inbox meanwhile stay there
+ * for the next call. All of it is one transaction: after an error or a crash
+ * the inbox still has everything.
+ */
+
+CREATE FUNCTION posture.ingest_take(only_source text, arrived timestamptz, OUT loaded bigint, OUT rejected bigint)
+    LANGUAGE plpgsql SET search_path = pg_catalog, posture, pg_temp
+AS $$
+DECLARE
+    sources text[] := array(SELECT s.key FROM posture.source s);
+BEGIN
+    WITH bad AS (
+        DELETE FROM posture.inbox i
+        WHERE (only_source IS NULL OR i.source = only_source)
+          AND posture.inbox_fault(i, sources, arrived) IS NOT NULL
+        RETURNING i.*, posture.inbox_fault(i, sources, arrived), arrived
+    )
+    INSERT INTO posture.rejected SELECT * FROM bad;
+    GET DIAGNOSTICS rejected = ROW_COUNT;
+
+    -- a key is kept only where it has no id yet
+    CREATE TEMP TABLE posture_batch (
+        source_id integer, recommendation_id integer, recommendation text,
+        asset_id integer, asset text, asset_kind text, asset_name text,
+        state posture.finding_state, observed_at timestamptz, details jsonb, arrival tid
+    ) ON COMMIT DROP;
+    WITH good AS (
+        DELETE FROM posture.inbox i
+        WHERE (only_source IS NULL OR i.source = only_source)
+          AND posture.inbox_fault(i, sources, arrived) IS NULL
+        RETURNING i.*, i.ctid AS arrival
+    )
+    INSERT INTO pg_temp.posture_batch
+    SELECT s.source_id,
+           r.recommendation_id, CASE WHEN r.recommendation_id IS NULL THEN g.recommendation END,
+           a.asset_id, CASE WHEN a.asset_id IS NULL THEN g.asset END, g.asset_kind, g.asset_name,
+           g.state::posture.finding_state, coalesce(g.observed_at, arrived), g.details, g.arrival
+    FROM good g
+    JOIN posture.source s ON s.key = g.source
+    LEFT JOIN posture.recommendation r ON r.source_id = s.source_id AND r.key = g.recommendation
+    LEFT JOIN posture.asset a ON a.key = g.asset;
+    GET DIAGNOSTICS loaded = ROW_COUNT;
+    ANALYZE pg_temp.posture_batch;
+END $$;
+COMMENT ON FUNCTION posture.ingest_take(text, timestamptz) IS 'step of ingest(): moves the inbox to rejected and to the batch';
+
+CREATE FUNCTION posture.ingest_catalog() RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, posture, pg_temp
+AS $$
+BEGIN
+    INSERT INTO posture.recommendation (source_id, key, title)
+    SELECT DISTINCT b.source_id, b.recommendation, b.recommendation
+    FROM pg_temp.posture_batch b
+    WHERE b.recommendation IS NOT NULL
+    ON CONFLICT DO NOTHING;
+
+    -- kind and name should be the same on all rows of an asset; where they are
+    -- not, the greatest is as good as any and the same at every call
+    INSERT INTO posture.asset (key, kind, name, first_seen, last_seen)
+    SELECT b.asset, coalesce(max(b.asset_kind COLLATE "C"), 'unknown'),
+           coalesce(max(b.asset_name COLLATE "C"), b.asset), min(b.observed_at), max(b.observed_at)
+    FROM pg_temp.posture_batch b
+    WHERE b.asset IS NOT NULL
+    GROUP BY b.asset
+    ON CONFLICT DO NOTHING;
+
+    UPDATE posture.asset a
+    SET kind = coalesce(seen.kind, a.kind), name = coalesce(seen.name, a.name),
+        last_seen = greatest(a.last_seen, seen.at)
+    FROM (SELECT b.asset_id, max(b.asset_kind COLLATE "C") AS kind, max(b.asset_name COLLATE "C") AS name,
+                 max(b.observed_at) AS at
+          FROM pg_temp.posture_batch b
+          WHERE b.asset_id IS NOT NULL
+          GROUP BY b.asset_id) seen
+    WHERE seen.asset_id = a.asset_id
+      AND (posture.day_of(a.last_seen) < posture.day_of(seen.at)
+           OR (seen.at >= a.last_seen AND (seen.kind <> a.kind OR seen.name <> a.name)));
+END $$;
+COMMENT ON FUNCTION posture.ingest_catalog() IS 'step of ingest(): new recommendations and assets, and when and how assets were seen';
+
+CREATE FUNCTION posture.ingest_findings() RETURNS bigint
+    LANGUAGE plpgsql SET search_path = pg_catalog, posture, pg_temp
+AS $$
+DECLARE
+    changed bigint;
+BEGIN
+    -- the newest observation of a finding wins, of several at one time the last
+    -- to arrive; in the order of the key, so that two writers can't deadlock
+    INSERT INTO posture.finding AS f (recommendation_id, asset_id, state, changed_at, details)
+    SELECT n.recommendation_id, n.asset_id, n.state, n.observed_at, n.details
+    FROM (SELECT DISTINCT ON (recommendation_id, asset_id)
+                 coalesce(b.recommendation_id, r.recommendation_id) AS recommendation_id,
+                 coalesce(b.asset_id, a.asset_id) AS asset_id, b.state, b.observed_at, b.details
+          FROM pg_temp.posture_batch b
+          LEFT JOIN posture.recommendation r ON r.source_id = b.source_id AND r.key = b.recommendation
+          LEFT JOIN posture.asset a ON a.key = b.asset
+          ORDER BY recommendation_id, asset_id, b.observed_at DESC, b.arrival DESC) n
+    LEFT JOIN posture.finding o ON o.recommendation_id = n.recommendation_id AND o.asset_id = n.asset_id
+    WHERE o.state IS NULL
+       OR (o.changed_at <= n.observed_at AND (o.state <> n.state OR o.details IS DISTINCT FROM coalesce(n.details, o.details)))
+    ON CONFLICT (recommendation_id, asset_id) DO UPDATE
+    SET state = EXCLUDED.state, details = coalesce(EXCLUDED.details, f.details),
+        changed_at = CASE WHEN f.state = EXCLUDED.state THEN f.changed_at ELSE EXCLUDED.changed_at END
+    WHERE f.changed_at <= EXCLUDED.changed_at;
+    GET DIAGNOSTICS changed = ROW_COUNT;
+    RETURN changed;
+END $$;
+COMMENT ON FUNCTION posture.ingest_findings() IS 'step of ingest(): writes the findings that are new or changed';
+
+CREATE FUNCTION posture.ingest_close(complete_source text, arrived timestamptz) RETURNS bigint
+    LANGUAGE plpgsql SET search_path = pg_catalog, posture, pg_temp
+AS $$
+DECLARE
+    closed bigint;
+    delivered timestamptz;
+BEGIN
+    SELECT max(b.observed_at) INTO delivered
+    FROM pg_temp.posture_batch b JOIN posture.source s USING (source_id)
+    WHERE s.key = complete_source;
+    IF delivered IS NULL THEN
+        RAISE EXCEPTION 'no finding of source "%" in the inbox', complete_source
+            USING ERRCODE = 'no_data_found',
+                  DETAIL = 'A complete delivery of nothing would close every finding of the source.',
+                  HINT = 'Set is_active of the source to false if it has nothing to report any more.';
+    END IF;
+
+    -- a row that was rejected was delivered all the same
+    UPDATE posture.finding f
+    SET state = 'not_applicable', changed_at = delivered
+    FROM posture.recommendation r JOIN posture.source s USING (source_id)
+    WHERE s.key = complete_source AND r.recommendation_id = f.recommendation_id
+      AND f.state <> 'not_applicable' AND f.changed_at <= delivered
+      AND NOT EXISTS (
+          SELECT
+          FROM pg_temp.posture_batch b
+          LEFT JOIN posture.recommendation br ON br.source_id = b.source_id AND br.key = b.recommendation
+          LEFT JOIN posture.asset ba ON ba.key = b.asset
+          WHERE coalesce(b.recommendation_id, br.recommendation_id) = f.recommendation_id
+            AND coalesce(b.asset_id, ba.asset_id) = f.asset_id)
+      AND NOT EXISTS (
+          SELECT FROM posture.rejected j JOIN posture.asset a ON a.key = j.asset
+          WHERE j.rejected_at = arrived AND j.source = s.key AND j.recommendation = r.key AND a.asset_id = f.asset_id);
+    GET DIAGNOSTICS closed = ROW_COUNT;
+    RETURN closed;
+END $$;
+COMMENT ON FUNCTION posture.ingest_close(text, timestamptz) IS 'step of ingest(): a finding that a complete delivery does not have no longer applies';
+
+CREATE FUNCTION posture.ingest(
+    complete_source text DEFAULT NULL, only_source text DEFAULT NULL,
+    OUT loaded bigint, OUT changed bigint, OUT unchanged bigint, OUT rejected bigint, OUT closed bigint)
+    LANGUAGE plpgsql SET search_path = pg_catalog, posture, pg_temp
+AS $$
+DECLARE
+    arrived timestamptz;
+    named text;
+BEGIN
+    FOREACH named IN ARRAY array_remove(ARRAY[complete_source, only_source], NULL) LOOP
+        IF NOT EXISTS (SELECT FROM posture.source s WHERE s.key = named) THEN
+            RAISE EXCEPTION 'unknown source "%"', named
+                USING ERRCODE = 'undefined_object', HINT = 'Add it to posture.source first.';
+        END IF;
+    END LOOP;
+
+    -- one ingest at a time; COPY into the inbox goes on beside it
+    LOCK TABLE posture.inbox IN SHARE UPDATE EXCLUSIVE MODE;
+    arrived := clock_timestamp();
+    SELECT t.loaded, t.rejected INTO loaded, rejected FROM posture.ingest_take(only_source, arrived) t;
+    PERFORM posture.ingest_catalog();
+    changed := posture.ingest_findings();
+    unchanged := loaded - changed;
+    closed := 0;
+    IF complete_source IS NOT NULL THEN
+        closed := posture.ingest_close(complete_source, arrived);
+    END IF;
+    DROP TABLE pg_temp.posture_batch;
+END $$;
+COMMENT ON FUNCTION posture.ingest(text, text) IS 'loads the inbox, only the rows of one source if only_source is given; complete_source closes the findings of that source that are absent. loaded = changed + unchanged';
