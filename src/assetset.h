@@ -1,0 +1,103 @@
+/*
+ * assetset.h: the type assetset, a compressed set of asset ids.
+ *
+ * Two forms. Flat is what is stored, and canonical: equal sets have equal
+ * bytes. Expanded is what the library works on. How to use them from C:
+ *
+ *	read:	set = PG_GETARG_ASSETSET(0); ... set->bitmap ...;
+ *			PG_RELEASE_ASSETSET(set, 0);
+ *	make:	set = assetset_make(CurrentMemoryContext);
+ *			assetset_own(set, roaring_bitmap_or(a->bitmap, b->bitmap));
+ *			PG_RETURN_ASSETSET(set);
+ *	change:	set = assetset_copy(datum, CurrentMemoryContext);
+ *			bitmap = assetset_change(set); roaring_bitmap_add(bitmap, id);
+ *
+ * A bitmap belongs to an Assetset from the moment that the library gave it,
+ * and is freed with the Assetset's memory context, after an error too.
+ *
+ * Not to be used on bitmaps, because they are wrong in version 0.2.66:
+ * roaring_bitmap_add_range(_closed) and remove_range(_closed) (a bitset too
+ * small for one, which no longer serialises), remove_run_compression (writes
+ * beyond its memory), contains_range.
+ */
+#ifndef POSTURE_ASSETSET_H
+#define POSTURE_ASSETSET_H
+
+#include "portable.h"
+
+#include <roaring/roaring.h>
+
+#include "utils/expandeddatum.h"
+
+/* What is stored. A later version gets another number, and reads this one. */
+typedef struct FlatAssetset
+{
+	int32		vl_len_;		/* varlena header, do not touch directly */
+	uint32		version;		/* the other bits are reserved, and 0 */
+	char		bytes[FLEXIBLE_ARRAY_MEMBER];	/* portable, canonical */
+} FlatAssetset;
+
+#define ASSETSET_VERSION 1
+#define FLAT_BYTES_SIZE(flat) (VARSIZE(flat) - offsetof(FlatAssetset, bytes))
+
+typedef struct Assetset
+{
+	ExpandedObjectHeader header;
+	uint32		magic;			/* ASSETSET_MAGIC */
+	roaring_bitmap_t *bitmap;	/* malloc'd; NULL only while being made */
+	FlatAssetset *flat;			/* the flat form, if made since the last change */
+	MemoryContextCallback release;	/* frees bitmap */
+} Assetset;
+
+#define ASSETSET_MAGIC 0x41537365
+
+extern Assetset *assetset_make(MemoryContext parent);
+extern void assetset_own(Assetset *set, roaring_bitmap_t *bitmap);
+extern Assetset *assetset_copy(Datum datum, MemoryContext parent);
+extern Assetset *DatumGetAssetset(Datum datum);
+extern FlatAssetset *DatumGetFlatAssetset(Datum datum);
+extern FlatAssetset *assetset_flat_from_writer(PortableWriter *writer);
+extern void assetset_id_out_of_range(int32 id) pg_attribute_noreturn();
+
+/* Frees what DatumGetAssetset made, if it made something. */
+static inline void
+assetset_release(Assetset *set, Datum datum)
+{
+	if (!VARATT_IS_EXTERNAL_EXPANDED(DatumGetPointer(datum)))
+		DeleteExpandedObject(EOHPGetRWDatum(&set->header));
+}
+
+/* Whether the datum is an expanded assetset that its holder may change. */
+static inline bool
+assetset_is_writable(Datum datum)
+{
+	return VARATT_IS_EXTERNAL_EXPANDED_RW(DatumGetPointer(datum));
+}
+
+/* The bitmap, to change it: only of a set of one's own. */
+static inline roaring_bitmap_t *
+assetset_change(Assetset *set)
+{
+	Assert(set->magic == ASSETSET_MAGIC);
+	if (set->flat != NULL)
+	{
+		pfree(set->flat);
+		set->flat = NULL;
+	}
+	return set->bitmap;
+}
+
+#define PG_GETARG_ASSETSET(n) DatumGetAssetset(PG_GETARG_DATUM(n))
+#define PG_RELEASE_ASSETSET(set, n) assetset_release(set, PG_GETARG_DATUM(n))
+#define PG_RETURN_ASSETSET(set) PG_RETURN_DATUM(EOHPGetRWDatum(&(set)->header))
+
+#define PG_GETARG_FLAT_ASSETSET(n) DatumGetFlatAssetset(PG_GETARG_DATUM(n))
+/* Frees what PG_GETARG_FLAT_ASSETSET made, if it made something. */
+#define PG_RELEASE_FLAT_ASSETSET(flat, n) \
+	do { \
+		if (!VARATT_IS_EXTERNAL_EXPANDED(PG_GETARG_POINTER(n)) && \
+			(Pointer) (flat) != PG_GETARG_POINTER(n)) \
+			pfree(flat); \
+	} while (0)
+
+#endif							/* POSTURE_ASSETSET_H */
