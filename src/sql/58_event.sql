@@ -1,0 +1,146 @@
+/*
+ * Events: found by comparing a day's snapshot with the one before it. Finding
+ * them again adds what is new, mends what the day's snapshot now says, and
+ * leaves what a person entered.
+ */
+
+CREATE FUNCTION posture.previous_day(of_day date) RETURNS date
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN greatest((SELECT max(s.day) FROM posture.metric_snapshot s WHERE s.day < of_day),
+                    (SELECT max(s.day) FROM posture.initiative_snapshot s WHERE s.day < of_day));
+COMMENT ON FUNCTION posture.previous_day(date) IS 'the latest earlier day with a snapshot: yesterday, unless that is missing';
+
+CREATE FUNCTION posture.day_event(of_day date)
+    RETURNS TABLE (kind posture.event_kind, previous_day date, metric_id integer, initiative_id integer,
+                   previous_score posture.score, score posture.score, weight numeric)
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT 'metric_score_drop'::posture.event_kind, p.day, n.metric_id, NULL::integer, p.score, n.score, w.weight
+    FROM posture.metric_snapshot n
+    JOIN posture.metric_snapshot p ON p.metric_id = n.metric_id AND p.day = posture.previous_day(of_day)
+    JOIN (SELECT b.metric_id, max(b.weight) AS weight
+          FROM posture.initiative_metric_snapshot b
+          WHERE b.day = of_day
+          GROUP BY b.metric_id) w ON w.metric_id = n.metric_id AND w.weight > 0
+    LEFT JOIN posture.metric m ON m.metric_id = n.metric_id
+    WHERE n.day = of_day AND posture.is_drop(p.score, n.score, m.drop_threshold)
+    UNION ALL
+    SELECT 'initiative_score_drop', p.day, NULL, n.initiative_id, p.score, n.score, NULL
+    FROM posture.initiative_snapshot n
+    JOIN posture.initiative_snapshot p ON p.initiative_id = n.initiative_id AND p.day = posture.previous_day(of_day)
+    LEFT JOIN posture.initiative i ON i.initiative_id = n.initiative_id
+    WHERE n.day = of_day AND posture.is_drop(p.score, n.score, i.drop_threshold)
+    UNION ALL
+    SELECT 'new_initiative', NULL, NULL, n.initiative_id, NULL, n.score, NULL
+    FROM posture.initiative_snapshot n
+    WHERE n.day = of_day
+      AND NOT EXISTS (SELECT FROM posture.initiative_snapshot p
+                      WHERE p.initiative_id = n.initiative_id AND p.day < of_day)
+      AND NOT EXISTS (SELECT FROM posture.event e
+                      WHERE e.initiative_id = n.initiative_id AND e.kind = 'new_initiative');
+END;
+COMMENT ON FUNCTION posture.day_event(date) IS 'the events that a day''s snapshot shows';
+
+CREATE FUNCTION posture.write_causes(of_day date) RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, posture, pg_temp
+AS $$
+BEGIN
+    -- an event of today that the snapshot no longer shows keeps what it had
+    CREATE TEMP TABLE posture_shown ON COMMIT DROP AS
+    SELECT e.event_id, e.kind, e.metric_id, e.initiative_id
+    FROM posture.event e
+    JOIN posture.day_event(of_day) d
+      ON d.kind = e.kind AND d.metric_id IS NOT DISTINCT FROM e.metric_id
+     AND d.initiative_id IS NOT DISTINCT FROM e.initiative_id
+    WHERE e.day = of_day AND e.kind <> 'new_initiative';
+    DELETE FROM posture.event_cause c USING pg_temp.posture_shown e WHERE e.event_id = c.event_id;
+
+    WITH part AS MATERIALIZED (
+        SELECT * FROM posture.initiative_change(posture.previous_day(of_day), of_day)
+    )
+    INSERT INTO posture.event_cause (event_id, initiative_id, metric_id, recommendation_id, reason, points)
+    SELECT e.event_id, e.initiative_id, p.metric_id, p.recommendation_id, p.reason, p.points
+    FROM pg_temp.posture_shown e
+    JOIN part p USING (initiative_id)
+    UNION ALL
+    -- in an initiative scored by points, a metric's part is that of its recommendations
+    SELECT e.event_id, p.initiative_id, e.metric_id, NULL, 'effect', sum(p.points)
+    FROM pg_temp.posture_shown e
+    JOIN posture.initiative_metric_snapshot b ON b.metric_id = e.metric_id AND b.day = of_day
+    JOIN posture.metric_snapshot s ON s.metric_id = e.metric_id AND s.day = of_day
+    JOIN part p ON p.initiative_id = b.initiative_id
+               AND (p.metric_id = e.metric_id OR p.recommendation_id = ANY (s.recommendations))
+    GROUP BY e.event_id, p.initiative_id, e.metric_id;
+    DROP TABLE pg_temp.posture_shown;
+END $$;
+COMMENT ON FUNCTION posture.write_causes(date) IS 'writes the causes of a day''s drops in the place of earlier ones';
+
+CREATE FUNCTION posture.find_events(of_day date, OUT events bigint, OUT recovered bigint)
+    LANGUAGE plpgsql SET search_path = pg_catalog, posture, pg_temp
+AS $$
+BEGIN
+    WITH found AS (
+        INSERT INTO posture.event AS e (kind, day, previous_day, metric_id, initiative_id, previous_score, score, drop, weight)
+        SELECT d.kind, of_day, d.previous_day, d.metric_id, d.initiative_id, d.previous_score, d.score,
+               d.previous_score - d.score, d.weight
+        FROM posture.day_event(of_day) d
+        WHERE NOT EXISTS (SELECT FROM posture.event o
+                          WHERE o.day = of_day AND o.kind = d.kind
+                            AND o.metric_id IS NOT DISTINCT FROM d.metric_id
+                            AND o.initiative_id IS NOT DISTINCT FROM d.initiative_id)
+        ORDER BY d.kind DESC, d.previous_score - d.score DESC, d.metric_id, d.initiative_id
+        RETURNING e AS new_event
+    )
+    SELECT count(pg_notify('posture_event', posture.event_message(f.new_event))) INTO events FROM found f;
+
+    -- a drop that was found before: what the snapshot says now; open again only
+    -- if it had recovered on this very day
+    UPDATE posture.event e
+    SET previous_day = d.previous_day, previous_score = d.previous_score, score = d.score,
+        drop = d.previous_score - d.score, weight = d.weight,
+        status = CASE WHEN e.recovered_on <= of_day
+                      THEN CASE WHEN e.acknowledged_at IS NULL THEN 'open' ELSE 'acknowledged' END
+                      ELSE e.status END,
+        recovered_on = CASE WHEN e.recovered_on <= of_day THEN NULL ELSE e.recovered_on END
+    FROM posture.day_event(of_day) d
+    WHERE e.day = of_day AND e.kind = d.kind
+      AND e.metric_id IS NOT DISTINCT FROM d.metric_id AND e.initiative_id IS NOT DISTINCT FROM d.initiative_id
+      AND (e.previous_day, e.previous_score, e.score, e.weight, e.recovered_on <= of_day)
+          IS DISTINCT FROM (d.previous_day, d.previous_score, d.score, d.weight, NULL);
+
+    PERFORM posture.write_causes(of_day);
+
+    UPDATE posture.event e
+    SET status = 'recovered', recovered_on = of_day
+    WHERE e.status <> 'recovered' AND e.kind <> 'new_initiative' AND e.day <= of_day
+      AND (EXISTS (SELECT FROM posture.metric_snapshot s
+                   WHERE s.day = of_day AND s.metric_id = e.metric_id AND s.score >= e.previous_score)
+           OR EXISTS (SELECT FROM posture.initiative_snapshot s
+                      WHERE s.day = of_day AND s.initiative_id = e.initiative_id AND s.score >= e.previous_score));
+    GET DIAGNOSTICS recovered = ROW_COUNT;
+END $$;
+COMMENT ON FUNCTION posture.find_events(date) IS 'finds the events of a day''s snapshot with their causes, and the earlier ones that recovered';
+
+CREATE FUNCTION posture.event_message(of_event posture.event) RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN jsonb_strip_nulls(jsonb_build_object(
+        'event_id', of_event.event_id, 'kind', of_event.kind, 'day', of_event.day,
+        'metric', (SELECT m.key FROM posture.metric m WHERE m.metric_id = of_event.metric_id),
+        'initiative', (SELECT i.key FROM posture.initiative i WHERE i.initiative_id = of_event.initiative_id),
+        'previous_score', of_event.previous_score::numeric, 'score', of_event.score::numeric, 'drop', of_event.drop))::text;
+COMMENT ON FUNCTION posture.event_message(posture.event) IS 'what is sent on channel posture_event; a key has at most 1024 bytes, so it always fits';
+
+CREATE FUNCTION posture.acknowledge(event_id integer, note text DEFAULT NULL) RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, posture, pg_temp
+AS $$
+BEGIN
+    UPDATE posture.event e
+    SET status = CASE WHEN e.status = 'open' THEN 'acknowledged' ELSE e.status END,
+        acknowledged_by = session_user, acknowledged_at = now(), note = coalesce(acknowledge.note, e.note)
+    WHERE e.event_id = acknowledge.event_id;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'unknown event %', event_id
+            USING ERRCODE = 'no_data_found', HINT = 'The view posture.event_report lists the events.';
+    END IF;
+END $$;
+COMMENT ON FUNCTION posture.acknowledge(integer, text) IS 'notes that the caller has taken an event in hand';

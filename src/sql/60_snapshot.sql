@@ -1,0 +1,94 @@
+/*
+ * The day's snapshot. A snapshot of a day that has ended is taken once and
+ * kept; one of today is taken anew at each call, until the day has ended.
+ */
+
+CREATE FUNCTION posture.is_known(as_of timestamptz) RETURNS boolean
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN EXISTS (SELECT FROM posture.finding f WHERE f.changed_at < as_of)
+        OR EXISTS (SELECT FROM posture.measure m WHERE m.observed_at < as_of);
+COMMENT ON FUNCTION posture.is_known(timestamptz) IS 'whether any finding or measure is older than a moment';
+
+CREATE FUNCTION posture.has_snapshot(of_day date) RETURNS boolean
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN coalesce(
+        (SELECT s.taken_at >= posture.day_end(s.day) FROM posture.snapshot s WHERE s.day = of_day),
+        EXISTS (SELECT FROM posture.initiative_snapshot i WHERE i.day = of_day)
+        OR EXISTS (SELECT FROM posture.metric_snapshot m WHERE m.day = of_day));
+COMMENT ON FUNCTION posture.has_snapshot(date) IS 'whether a day has a snapshot that was taken after its end';
+
+CREATE FUNCTION posture.write_snapshot(of_day date, as_of timestamptz) RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, posture, pg_temp
+AS $$
+BEGIN
+    DELETE FROM posture.recommendation_snapshot s WHERE s.day = of_day;
+    DELETE FROM posture.metric_snapshot s WHERE s.day = of_day;
+    DELETE FROM posture.initiative_snapshot s WHERE s.day = of_day;
+    DELETE FROM posture.initiative_metric_snapshot s WHERE s.day = of_day;
+
+    -- one statement, so that all is seen at one moment
+    WITH recommendation AS (
+        INSERT INTO posture.recommendation_snapshot (day, recommendation_id, exposed, assessed, achieved, possible)
+        SELECT of_day, r.recommendation_id, coalesce(cardinality(r.exposed), 0), coalesce(cardinality(r.assessed), 0),
+               r.achieved, r.possible
+        FROM posture.recommendation_state(as_of) r
+    ), member AS (
+        INSERT INTO posture.initiative_metric_snapshot (day, initiative_id, metric_id, weight)
+        SELECT of_day, b.initiative_id, b.metric_id, b.weight
+        FROM posture.initiative_member(NULL) b
+    ), initiative AS (
+        INSERT INTO posture.initiative_snapshot (day, initiative_id, method, recommendations, key, name)
+        SELECT of_day, i.initiative_id, i.method, i.recommendations, c.key, c.name
+        FROM posture.initiative_definition(NULL) i JOIN posture.initiative c USING (initiative_id)
+    )
+    INSERT INTO posture.metric_snapshot (day, metric_id, exposed, assessed, score, importance, recommendations, key, name)
+    SELECT of_day, m.metric_id, m.exposed, m.assessed, m.score, c.importance, m.recommendations, c.key, c.name
+    FROM posture.metric_state(as_of) m JOIN posture.metric c USING (metric_id);
+
+    UPDATE posture.initiative_snapshot s
+    SET score = r.score
+    FROM posture.initiative_result(of_day) r
+    WHERE s.day = of_day AND s.initiative_id = r.initiative_id;
+END $$;
+COMMENT ON FUNCTION posture.write_snapshot(date, timestamptz) IS 'writes how things stood at a moment as the snapshot of a day, in the place of an earlier one';
+
+CREATE FUNCTION posture.keep_snapshot(
+    of_day date, as_of timestamptz,
+    OUT metrics bigint, OUT initiatives bigint, OUT events bigint, OUT recovered bigint)
+    LANGUAGE plpgsql SET search_path = pg_catalog, posture, pg_temp
+AS $$
+BEGIN
+    -- of two at once, the second waits and finds the snapshot taken
+    LOCK TABLE posture.snapshot IN SHARE ROW EXCLUSIVE MODE;
+    IF of_day = posture.today() OR NOT posture.has_snapshot(of_day) THEN
+        PERFORM posture.write_snapshot(of_day, as_of);
+        INSERT INTO posture.snapshot (day, taken_at) VALUES (of_day, clock_timestamp())
+        ON CONFLICT (day) DO UPDATE SET taken_at = EXCLUDED.taken_at;
+    END IF;
+    SELECT f.events, f.recovered INTO events, recovered FROM posture.find_events(of_day) f;
+    metrics := (SELECT count(*) FROM posture.metric_snapshot s WHERE s.day = of_day);
+    initiatives := (SELECT count(*) FROM posture.initiative_snapshot s WHERE s.day = of_day);
+END $$;
+COMMENT ON FUNCTION posture.keep_snapshot(date, timestamptz) IS 'makes the snapshot of a day, if it needs one, from how things stood at a moment, and finds its events';
+
+CREATE FUNCTION posture.take_snapshot(
+    day date DEFAULT posture.today(),
+    OUT metrics bigint, OUT initiatives bigint, OUT events bigint, OUT recovered bigint)
+    LANGUAGE plpgsql SET search_path = pg_catalog, posture, pg_temp
+AS $$
+DECLARE
+    as_of timestamptz;
+BEGIN
+    IF day IS NULL OR NOT isfinite(day) OR day > posture.today() THEN
+        RAISE EXCEPTION 'no snapshot can be taken of day %', coalesce(day::text, 'NULL')
+            USING ERRCODE = 'invalid_parameter_value',
+                  DETAIL = format('Today is %s in time zone %s.', posture.today(), posture.setting('timezone'));
+    END IF;
+    as_of := posture.day_end(day);
+    IF NOT posture.is_known(as_of) AND posture.is_known('infinity') AND NOT posture.has_snapshot(day) THEN
+        RAISE NOTICE 'nothing was known at the end of %: its snapshot shows how things stand now', day;
+        as_of := 'infinity';
+    END IF;
+    SELECT k.* INTO metrics, initiatives, events, recovered FROM posture.keep_snapshot(day, as_of) k;
+END $$;
+COMMENT ON FUNCTION posture.take_snapshot(date) IS 'keeps how things stood at the end of a day, or today so far, and finds its events; doing it again changes nothing that a person entered';
