@@ -102,7 +102,8 @@ BEGIN ATOMIC
         LEFT JOIN exempt waived ON waived.recommendation_id = f.recommendation_id AND waived.kind = 'waived'
         LEFT JOIN exempt mitigated ON mitigated.recommendation_id = f.recommendation_id AND mitigated.kind = 'mitigated'
     )
-    SELECT recommendation_id, c.assessed, c.exposed, coalesce(c.failing, false), m.achieved, m.possible,
+    SELECT recommendation_id, c.assessed, c.exposed,
+           coalesce(c.failing, false) OR coalesce(o.achieved < o.possible, false), m.achieved, m.possible,
            CASE WHEN m.possible IS NOT NULL THEN m.achieved
                 WHEN posture.cardinality(c.assessed) > 0
                     THEN r.max_points * (posture.cardinality(c.assessed) - posture.cardinality(c.exposed)) / posture.cardinality(c.assessed) END,
