@@ -1,21 +1,68 @@
 # posture: make && make install && make installcheck, as with every extension.
+# From a bare Debian or Ubuntu: make demo, make check.
+
+HOUSE = check demo demo-stop $(if $(wildcard test/bench/run),bench)
+
+# The house goals install PostgreSQL themselves, so they are read without it;
+# and PGXS has a goal "check" of its own, which says only that it can't.
+ifneq ($(filter $(HOUSE),$(MAKECMDGOALS)),)
+
+.PHONY: $(MAKECMDGOALS)
+.NOTPARALLEL:
+
+check:
+	@test/house/check
+demo:
+	@test/house/demo
+demo-stop:
+	@test/house/demo-stop
+ifneq ($(filter bench,$(HOUSE)),)
+bench:
+	@test/bench/run
+endif
+
+# goals given beside one of these: make clean check
+$(filter-out $(HOUSE),$(MAKECMDGOALS)):
+	@$(MAKE) --no-print-directory $@
+
+else
 
 EXTENSION = posture
 EXTVERSION = $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" posture.control)
 
 MODULE_big = posture
-OBJS = $(patsubst %.c,%.o,$(wildcard src/*.c))
+OBJS = $(patsubst %.c,%.o,$(sort $(wildcard src/*.c)))
 SHLIB_LINK = -lroaring
 PG_CFLAGS = -Wextra
 
+DATA = $(sort $(wildcard src/sql/posture--*--*.sql))
 DATA_built = posture--$(EXTVERSION).sql
 
+# a test is added by adding its files; each finds the extension created
 REGRESS = $(patsubst sql/%.sql,%,$(sort $(wildcard sql/*.sql)))
+REGRESS_OPTS = --load-extension=posture
+ISOLATION = $(patsubst test/specs/%.spec,%,$(sort $(wildcard test/specs/*.spec)))
+ISOLATION_OPTS = --inputdir=test --load-extension=posture
+PROVE_TESTS = $(sort $(wildcard test/t/*.pl))
+TAP_TESTS = $(if $(PROVE_TESTS),1)
+
+EXTRA_CLEAN = results regression.diffs regression.out output_iso tmp_check log posture--*.sql
 
 PG_CONFIG ?= pg_config
-PGXS := $(shell $(PG_CONFIG) --pgxs)
+PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
+
+ifneq ($(PGXS),)
 include $(PGXS)
+else
+all install installcheck clean: ; @echo "$(PG_CONFIG) is not there: name your PostgreSQL's with PG_CONFIG=..., or let make check or make demo install one" >&2; exit 1
+endif
 
 # the install script is its parts, joined in the order of their numbers
-posture--$(EXTVERSION).sql: $(sort $(wildcard src/sql/*.sql))
+posture--$(EXTVERSION).sql: $(sort $(wildcard src/sql/[0-9]*.sql))
 	cat $^ > $@
+
+$(OBJS) $(OBJS:.o=.bc): $(sort $(wildcard src/*.h))
+
+.DELETE_ON_ERROR:
+
+endif

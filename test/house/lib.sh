@@ -1,0 +1,114 @@
+# shellcheck shell=bash
+# lib.sh: what check, demo and demo-stop share. Sourced, after set -euo pipefail.
+#
+# PG_CONFIG=/path/to/pg_config takes a PostgreSQL of one's own; otherwise
+# PG_MAJOR chooses the version among Debian's packages.
+
+top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+
+# the caller's connection settings and make flags are not meant for our servers
+for name in "${!PG@}"; do
+    [[ $name == PG_CONFIG || $name == PG_MAJOR ]] || unset "$name"
+done
+unset name MAKEFLAGS MFLAGS MAKELEVEL CDPATH
+
+say() { printf '%s\n' "$*"; }
+die() { printf 'posture: %s\n' "$*" >&2; exit 1; }
+
+as_root() {
+    if [[ $EUID == 0 ]]; then
+        "$@"
+    elif ! command -v sudo >/dev/null; then
+        die "this needs root, and there is no sudo; as root: $*"
+    elif [[ -t 0 ]]; then
+        sudo "$@"
+    else
+        sudo -n "$@" || die "this needs root (or sudo without a password): $*"
+    fi
+}
+
+# PostgreSQL refuses to run as root: root's servers and tests belong to postgres
+server_user=$(id -un)
+if [[ $EUID == 0 ]]; then server_user=postgres; fi
+
+# Replaces this process: call it in a subshell, or through run_as_server.
+exec_as_server() {
+    if [[ $EUID == 0 ]]; then
+        set -- setpriv --reuid="$server_user" --regid="$(id -g "$server_user")" --init-groups -- "$@"
+    fi
+    exec env HOME="$work" TMPDIR="$work" "$@" </dev/null
+}
+
+# From the work directory, because the caller's may be closed to that user.
+run_as_server() { (cd "$work" && exec_as_server "$@"); }
+
+# Sets work: a new directory of the server's user. A socket's path holds 107
+# bytes and servers of the tests go some levels deeper, so a long TMPDIR, or
+# one closed to that user, is left aside.
+make_work() {
+    work=${TMPDIR:-/tmp}
+    if ((${#work} > 40)) || ! run_as_server test -w . -a -x . 2>/dev/null; then work=/tmp; fi
+    work=$(mktemp -d "$(realpath "$work")/posture.XXXXXX")
+    if [[ $EUID == 0 ]]; then chown "$server_user": "$work"; fi
+}
+
+# Stops whatever server is left below a work directory, then removes it.
+remove_work() {
+    local work=$1 pidfile
+    while IFS= read -r pidfile; do
+        run_as_server "$bindir/pg_ctl" stop -s -m immediate -D "${pidfile%/postmaster.pid}" >/dev/null 2>&1 || true
+    done < <(find "$work" -name postmaster.pid 2>/dev/null)
+    rm -rf "$work"
+}
+
+# Sets pg_config, bindir, libdir, pgxs once PostgreSQL is there.
+find_postgres() {
+    pg_config=${PG_CONFIG:-/usr/lib/postgresql/$PG_MAJOR/bin/pg_config}
+    pg_config=$(command -v "$pg_config") || die "there is no $pg_config"
+    bindir=$("$pg_config" --bindir)
+    libdir=$("$pg_config" --pkglibdir)
+    pgxs=$(dirname "$("$pg_config" --pgxs)")/../..
+}
+
+# Builds a copy of the checkout, so that nothing of another user's or of
+# another PostgreSQL's stays in it, and installs.
+build() {
+    local sudo=(as_root)
+    say "building with $("$pg_config" --version)"
+    mkdir "$work/posture"
+    tar -C "$top" -cf - --exclude=./.git --exclude=./.demo --exclude=./results --exclude=./tmp_check \
+        --exclude='*.o' --exclude='*.bc' --exclude='*.so' --exclude='./posture--*.sql' . |
+        tar -C "$work/posture" -xf - --no-same-owner --no-same-permissions
+    if [[ $EUID == 0 ]]; then chown -R "$server_user": "$work/posture"; fi
+    # bitcode for the JIT only costs time here
+    set -- -s -C "$work/posture" PG_CONFIG="$pg_config" COPT=-Werror with_llvm=no
+    run_as_server make -j"$(nproc)" "$@" all >"$work/build.log" 2>&1 ||
+        { cat "$work/build.log" >&2; die "the build failed"; }
+    if [[ -w $libdir && -w $("$pg_config" --sharedir)/extension ]]; then sudo=(); fi
+    "${sudo[@]}" make "$@" install >"$work/build.log" 2>&1 ||
+        { cat "$work/build.log" >&2; die "the installation failed"; }
+}
+
+# start_cluster SUPERUSER CRON_DATABASE AUTH: a server in the work directory
+# that listens on a socket there and on no port. More settings on stdin.
+start_cluster() {
+    mkdir -p "$work/socket"
+    if [[ $EUID == 0 ]]; then chown "$server_user": "$work/socket"; fi
+    run_as_server "$bindir/initdb" -D "$work/data" -N -U "$1" --auth-local="$3" --auth-host=scram-sha-256 \
+        --data-checksums --encoding=UTF8 --locale=C.UTF-8 >"$work/server.log" 2>&1 ||
+        { cat "$work/server.log" >&2; die "initdb failed"; }
+    {
+        echo "listen_addresses = ''"
+        echo "unix_socket_directories = '$work/socket'"
+        if [[ -e $libdir/pg_cron.so ]]; then
+            # its workers connect inside the server: jobs need no pg_hba entry
+            echo "shared_preload_libraries = 'pg_cron'"
+            echo "cron.database_name = '$2'"
+            echo "cron.use_background_workers = on"
+            echo "max_worker_processes = 24"
+        fi
+        cat
+    } >>"$work/data/postgresql.conf"
+    run_as_server "$bindir/pg_ctl" start -s -w -D "$work/data" -l "$work/data/server.log" ||
+        { tail -n 20 "$work/data/server.log" >&2; die "the server did not start"; }
+}
