@@ -1,4 +1,5 @@
 # shellcheck shell=bash
+# shellcheck disable=SC2034 # what is set here is used there
 # lib.sh: what check, demo and demo-stop share. Sourced, after set -euo pipefail.
 #
 # PG_CONFIG=/path/to/pg_config takes a PostgreSQL of one's own; otherwise
@@ -99,6 +100,7 @@ start_cluster() {
         { cat "$work/server.log" >&2; die "initdb failed"; }
     {
         echo "listen_addresses = ''"
+        echo "port = 5432"
         echo "unix_socket_directories = '$work/socket'"
         if [[ -e $libdir/pg_cron.so ]]; then
             # its workers connect inside the server: jobs need no pg_hba entry
