@@ -16,15 +16,20 @@ unset name MAKEFLAGS MFLAGS MAKELEVEL CDPATH
 say() { printf '%s\n' "$*"; }
 die() { printf 'posture: %s\n' "$*" >&2; exit 1; }
 
+# Asks for a password only where somebody can answer.
 as_root() {
+    local ask=-n
+    if [[ -t 0 ]]; then ask=-p"posture needs root to install; password for %u: "; fi
     if [[ $EUID == 0 ]]; then
         "$@"
     elif ! command -v sudo >/dev/null; then
-        die "this needs root, and there is no sudo; as root: $*"
-    elif [[ -t 0 ]]; then
-        sudo "$@"
+        say "this needs root, and there is no sudo: $*" >&2
+        return 1
+    elif ! sudo "$ask" true; then
+        say "this needs root, and sudo did not allow it: $*" >&2
+        return 1
     else
-        sudo -n "$@" || die "this needs root (or sudo without a password): $*"
+        sudo "$@"
     fi
 }
 
