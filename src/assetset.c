@@ -18,6 +18,9 @@ PG_FUNCTION_INFO_V1(assetset_out);
 PG_FUNCTION_INFO_V1(assetset_recv);
 PG_FUNCTION_INFO_V1(assetset_send);
 
+/* how many ids may wait to be put into the bitmap */
+#define PENDING_MAX 1024
+
 /* ---- the expanded form ---- */
 
 static void
@@ -42,6 +45,7 @@ flat_of(Assetset *set)
 	Assert(set->magic == ASSETSET_MAGIC);
 	if (set->flat != NULL)
 		return set->flat;
+	assetset_settle(set);
 	size = roaring_bitmap_portable_size_in_bytes(set->bitmap);
 	bytes = palloc_extended(size, MCXT_ALLOC_HUGE);
 	roaring_bitmap_portable_serialize(set->bitmap, bytes);
@@ -108,6 +112,41 @@ assetset_own(Assetset *set, roaring_bitmap_t *bitmap)
 	set->bitmap = bitmap;
 }
 
+/* Puts pending ids into the bitmap. The set stays the same. */
+void
+assetset_settle(Assetset *set)
+{
+	Assert(set->magic == ASSETSET_MAGIC && set->bitmap != NULL);
+	if (set->n_pending > 0)
+		roaring_bitmap_add_many(set->bitmap, set->n_pending, set->pending);
+	set->n_pending = 0;
+}
+
+/*
+ * Adds an id to a set of one's own. Ids are put into the bitmap by the
+ * thousand: with many sets in the making at once, as in a grouped aggregate,
+ * each id would otherwise miss the processor's caches several times.
+ */
+void
+assetset_add(Assetset *set, uint32 id)
+{
+	Assert(set->magic == ASSETSET_MAGIC && id <= ASSET_ID_MAX);
+	if (set->flat != NULL)
+		assetset_change(set);
+	if (set->n_pending >= set->pending_space)
+	{
+		assetset_settle(set);
+		if (set->pending_space < PENDING_MAX)
+		{
+			set->pending_space = Max(16, 4 * set->pending_space);
+			set->pending = set->pending == NULL ?
+				MemoryContextAlloc(set->header.eoh_context, set->pending_space * sizeof(uint32)) :
+				repalloc(set->pending, set->pending_space * sizeof(uint32));
+		}
+	}
+	set->pending[set->n_pending++] = id;
+}
+
 /* The flat form of a datum that is not expanded, of a version that is known. */
 static FlatAssetset *
 detoast_flat(Datum datum)
@@ -155,7 +194,7 @@ DatumGetAssetset(Datum datum)
 	if (VARATT_IS_EXTERNAL_EXPANDED(DatumGetPointer(datum)))
 	{
 		set = (Assetset *) DatumGetEOHP(datum);
-		Assert(set->magic == ASSETSET_MAGIC);
+		assetset_settle(set);
 		return set;
 	}
 	flat = detoast_flat(datum);

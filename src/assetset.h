@@ -47,6 +47,9 @@ typedef struct Assetset
 	roaring_bitmap_t *bitmap;	/* malloc'd; NULL only while being made */
 	FlatAssetset *flat;			/* the flat form, if made since the last change */
 	MemoryContextCallback release;	/* frees bitmap */
+	uint32	   *pending;		/* ids not yet in bitmap, in the set's context */
+	int			n_pending;
+	int			pending_space;
 } Assetset;
 
 #define ASSETSET_MAGIC 0x41537365
@@ -54,6 +57,8 @@ typedef struct Assetset
 extern Assetset *assetset_make(MemoryContext parent);
 extern void assetset_own(Assetset *set, roaring_bitmap_t *bitmap);
 extern Assetset *assetset_copy(Datum datum, MemoryContext parent);
+extern void assetset_settle(Assetset *set);
+extern void assetset_add(Assetset *set, uint32 id);
 extern Assetset *DatumGetAssetset(Datum datum);
 extern FlatAssetset *DatumGetFlatAssetset(Datum datum);
 extern FlatAssetset *assetset_flat_from_writer(PortableWriter *writer);
@@ -78,7 +83,7 @@ assetset_is_writable(Datum datum)
 static inline roaring_bitmap_t *
 assetset_change(Assetset *set)
 {
-	Assert(set->magic == ASSETSET_MAGIC);
+	assetset_settle(set);
 	if (set->flat != NULL)
 	{
 		pfree(set->flat);

@@ -45,7 +45,8 @@ state_argument(FunctionCallInfo fcinfo)
 	}
 	if (in_aggregate && assetset_is_writable(PG_GETARG_DATUM(0)))
 	{
-		state = PG_GETARG_ASSETSET(0);
+		state = (Assetset *) DatumGetEOHP(PG_GETARG_DATUM(0));
+		Assert(state->magic == ASSETSET_MAGIC);
 		if (MemoryContextGetParent(state->header.eoh_context) == context)
 			return state;
 	}
@@ -72,7 +73,7 @@ assetset_agg_accum(PG_FUNCTION_ARGS)
 	if (id < 0)
 		assetset_id_out_of_range(id);
 	state = state_argument(fcinfo);
-	roaring_bitmap_add(assetset_change(state), id);
+	assetset_add(state, id);
 	PG_RETURN_ASSETSET(state);
 }
 
