@@ -29,7 +29,7 @@ CREATE FUNCTION posture.cause_phrase(of_event posture.event, cause posture.event
     RETURN format('%s by %s',
         posture.figure(cause.points),
         CASE WHEN cause.reason = 'method_change' THEN 'another method'
-             ELSE quote_literal(coalesce(
+             ELSE format('"%s"', coalesce(
                  (SELECT m.name FROM posture.metric_snapshot m
                   WHERE m.metric_id = cause.metric_id AND m.day IN (of_event.day, of_event.previous_day)
                   ORDER BY m.day DESC LIMIT 1),
@@ -48,7 +48,7 @@ CREATE FUNCTION posture.initiative_cause(of_event posture.event) RETURNS text
     RETURN (
         SELECT format('%s points lost: ', posture.figure(of_event.drop))
                || string_agg(x.phrase, ', ' ORDER BY x.place) FILTER (WHERE x.place <= 3)
-               || CASE WHEN count(*) > 3 THEN format(', and %s more causes', count(*) - 3) ELSE '' END
+               || CASE WHEN count(*) > 3 THEN format(', and %s more', count(*) - 3) ELSE '' END
         FROM (SELECT posture.cause_phrase(of_event, c) AS phrase,
                      row_number() OVER (ORDER BY c.points DESC, c.metric_id, c.recommendation_id, c.reason) AS place
               FROM posture.event_cause c

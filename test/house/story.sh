@@ -2,26 +2,125 @@
 # story.sh: what make demo shows. Sourced by demo, which offers step, run_sql,
 # quietly and set_hba.
 
+# how the story looks at scores: bars of twenty, and what is below target
+overview() {
+    quietly <<'SQL'
+SELECT name, score,
+       rpad(repeat('█', round(score / 5)::int), 20, '░') AS "0 to 100",
+       target_score AS target, change_1d AS "since yesterday", exposed_assets AS exposed, open_events AS events
+FROM posture.overview;
+SQL
+}
+metrics() {
+    quietly <<'SQL'
+SELECT name, importance, exposed_assets || ' of ' || assessed_assets AS exposed, score,
+       rpad(repeat('█', round(score / 10)::int), 10, '░') AS "0 to 100", score_impact AS "would gain"
+FROM posture.metric_report
+WHERE initiative = 'postgresql' AND state = 'needs_attention'
+ORDER BY score_impact DESC
+LIMIT 8;
+SQL
+}
+
 step "posture in a database of its own, with pg_cron for the daily job"
 run_sql <<'SQL'
 CREATE EXTENSION pg_cron;
 CREATE EXTENSION posture CASCADE;
-SELECT extname, extversion, current_setting('server_version') AS server
-FROM pg_extension WHERE extname IN ('posture', 'pg_cron') ORDER BY 1;
+SQL
+# an application as one finds it: two roles, one table
+quietly <<'SQL'
+REVOKE CONNECT, TEMP ON DATABASE posture FROM PUBLIC;
+CREATE ROLE shop_owner;
+CREATE ROLE shop LOGIN PASSWORD 'correct horse battery staple' VALID UNTIL '2030-01-01' CONNECTION LIMIT 20;
+GRANT CONNECT ON DATABASE posture TO shop;
+CREATE SCHEMA shop AUTHORIZATION shop_owner;
+CREATE TABLE shop.customer (customer_id int PRIMARY KEY, name text);
+ALTER TABLE shop.customer OWNER TO shop_owner;
+GRANT USAGE ON SCHEMA shop TO shop;
+GRANT SELECT ON shop.customer TO shop;
 SQL
 
-step "37 of 100 assets are exposed; nothing assessed is no score, and not 0"
+step "The server that it runs in is a source: it is assessed, and has findings like any other"
 run_sql <<'SQL'
-SELECT posture.score(37, 100), posture.score(1, 3) AS one_of_three, posture.score(0, 0) AS nothing;
+SELECT * FROM posture.assess_cluster();
+SQL
+overview
+
+step "What costs the cluster most"
+metrics
+
+step "A first snapshot, as of yesterday, to compare with"
+run_sql <<'SQL'
+SELECT * FROM posture.take_snapshot(posture.today() - 1);
 SQL
 
-step "An initiative weighs its metrics"
+step "Then somebody is in a hurry: a superuser with an old password hash, access without a password, logging off"
 run_sql <<'SQL'
-SELECT posture.weighted_score(score, weight)
-FROM (VALUES (posture.score(37, 100), 10), (posture.score(1, 3), 2.5)) AS metric(score, weight);
+SET password_encryption = 'md5';
+CREATE ROLE intern SUPERUSER LOGIN PASSWORD 'intern';
+ALTER SYSTEM SET log_connections = off;
+ALTER SYSTEM SET log_statement = none;
+SQL
+hba=$(<"$work/data/pg_hba.conf")
+trust="host all all 0.0.0.0/0 trust"
+printf '%s %s\n' 'pg_hba.conf:' "$trust"
+printf '%s\n%s\n' "$hba" "$trust" | set_hba
+run_sql <<'SQL'
+SELECT * FROM posture.assess_cluster();
+SQL
+overview
+
+step "Today's snapshot finds what dropped, and why"
+run_sql <<'SQL'
+SELECT * FROM posture.take_snapshot();
+SQL
+quietly <<'SQL'
+SELECT e.name, e.previous_score AS was, e.score AS "is", round(e.drop, 1) AS drop, e.cause
+FROM posture.event_report e
+WHERE e.kind = 'initiative_score_drop'
+\gx
+SELECT name, previous_score AS was, score AS "is", weight, cause
+FROM posture.event_report
+WHERE kind = 'metric_score_drop'
+\gx
 SQL
 
-step "Two points less are a drop, a millionth short of them is none"
+step "The parts of a drop sum exactly to it"
 run_sql <<'SQL'
-SELECT posture.is_drop('80', '78') AS two_points, posture.is_drop('80', '78.000001') AS less;
+SELECT r.name, r.drop, sum(c.points) AS parts, count(*) AS causes
+FROM posture.event_report r JOIN posture.event_cause c USING (event_id)
+WHERE r.kind = 'initiative_score_drop' GROUP BY r.name, r.drop ORDER BY r.drop DESC;
+SQL
+
+step "What to do about it, with the command to run"
+run_sql <<'SQL'
+SELECT title, severity, exposed_assets AS exposed, remediation
+FROM posture.recommendation_report
+WHERE state = 'non_compliant' AND last_changed = (SELECT max(last_changed) FROM posture.recommendation_report)
+ORDER BY severity, title
+\gx
+SQL
+
+step "Done: the role, the rule and the settings are as they were"
+run_sql <<'SQL'
+SELECT posture.acknowledge(event_id, 'role dropped, rule and settings put back')
+FROM posture.event WHERE status = 'open' AND kind <> 'new_initiative' \g /dev/null
+DROP ROLE intern;
+ALTER SYSTEM RESET log_connections;
+ALTER SYSTEM RESET log_statement;
+SQL
+printf '%s\n' "$hba" | set_hba
+run_sql <<'SQL'
+SELECT * FROM posture.assess_cluster();
+SELECT * FROM posture.take_snapshot();
+SQL
+overview
+quietly <<'SQL'
+SELECT name, kind, round(drop, 1) AS drop, status, recovered_on, note FROM posture.event_report WHERE kind <> 'new_initiative';
+SQL
+
+step "From here pg_cron keeps a snapshot of each day"
+run_sql <<'SQL'
+SELECT posture.schedule();
+SELECT jobname, schedule, command FROM cron.job;
 SQL
