@@ -205,8 +205,8 @@ CROSS JOIN LATERAL (
         ('password-check', 'shared_preload_libraries', NULL,
          k.libraries ~ '\m(passwordcheck|passwordcheck_extra|credcheck)\M', 'passwordcheck or another module that looks at passwords', NULL),
         ('audit-module', 'shared_preload_libraries', NULL,
-         k.libraries ~ '\mpgaudit\M' AND (coalesce(server ->> 'pgaudit.log', 'none') !~* '^\s*(none)?\s*$'
-                                          OR coalesce(server ->> 'pgaudit.role', '') <> ''),
+         CASE WHEN k.libraries IS NOT NULL THEN k.libraries ~ '\mpgaudit\M' AND (coalesce(server ->> 'pgaudit.log', 'none') !~* '^\s*(none)?\s*$'
+                                          OR coalesce(server ->> 'pgaudit.role', '') <> '') END,
          'pgaudit, with pgaudit.log or pgaudit.role set', NULL),
         -- archive_command is "(disabled)" while archive_mode is off, and an
         -- archive that goes nowhere is none
