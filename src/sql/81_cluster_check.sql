@@ -127,13 +127,14 @@ COMMENT ON FUNCTION posture.cluster_weak_setting(text, text) IS 'whether a setti
 
 /* The cluster. */
 
+-- a rule with an error and a type is only out of use, as hostssl while ssl is off
 CREATE FUNCTION posture.cluster_configuration_error(pending_restart text[]) RETURNS jsonb
     LANGUAGE sql VOLATILE PARALLEL SAFE
 BEGIN ATOMIC
 SELECT jsonb_build_object(
     'postgresql.conf', (SELECT count(*) FROM pg_catalog.pg_file_settings f
                         WHERE f.error IS NOT NULL AND (f.name IS NULL OR f.name <> ALL (pending_restart))),
-    'pg_hba.conf', (SELECT count(*) FROM pg_catalog.pg_hba_file_rules f WHERE f.error IS NOT NULL),
+    'pg_hba.conf', (SELECT count(*) FROM pg_catalog.pg_hba_file_rules f WHERE f.error IS NOT NULL AND f.type IS NULL),
     'pg_ident.conf', (SELECT count(*) FROM pg_catalog.pg_ident_file_mappings f WHERE f.error IS NOT NULL));
 END;
 COMMENT ON FUNCTION posture.cluster_configuration_error(text[]) IS 'lines with an error in the configuration files; needs the right to read them';
@@ -332,6 +333,7 @@ CREATE FUNCTION posture.cluster_hba_finding(cluster text, server jsonb)
 BEGIN ATOMIC
 WITH rule AS MATERIALIZED (
     SELECT DISTINCT h.type, h.auth_method, h.database, h.user_name, h.address, h.netmask,
+           coalesce('clientcert=verify-full' = ANY (h.options), false) AS has_certificate,
            concat_ws(' ', h.type, array_to_string(h.database, ','), array_to_string(h.user_name, ','),
                      h.address, h.netmask, h.auth_method,
                      (SELECT string_agg(o, ' ' ORDER BY o) FROM unnest(h.options) o
@@ -343,13 +345,14 @@ WITH rule AS MATERIALIZED (
                      OR (h.address = '::1' AND h.netmask = 'ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff')
                     THEN 'the rule is for the server''s own machine' END AS is_near
     FROM pg_catalog.pg_hba_file_rules h
-    WHERE h.error IS NULL
+    WHERE h.type IS NOT NULL
 )
 SELECT c.recommendation, posture.cluster_asset(cluster || '/hba/' || r.content), 'hba_rule', r.content,
        posture.cluster_state(c.met, c.hidden), posture.cluster_details(c.hidden, c.found)
 FROM rule r
 CROSS JOIN LATERAL (VALUES
-    ('hba-trust', r.auth_method <> 'trust', jsonb_build_object('method', r.auth_method), NULL),
+    -- with a certificate for the role, trust asks for nothing more
+    ('hba-trust', r.auth_method <> 'trust' OR r.has_certificate, jsonb_build_object('method', r.auth_method), NULL),
     ('hba-weak-method', r.auth_method NOT IN ('password', 'md5', 'ident'), jsonb_build_object('method', r.auth_method),
      CASE WHEN r.auth_method IN ('trust', 'reject') THEN 'the rule asks for no proof of identity' END),
     ('hba-tls', r.type IN ('hostssl', 'hostgssenc'), jsonb_build_object('type', r.type), r.is_near),
