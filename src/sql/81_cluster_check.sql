@@ -300,9 +300,8 @@ SELECT c.recommendation, r.asset, 'role', r.rolname::text,
        posture.cluster_state(c.met, c.hidden), posture.cluster_details(c.hidden, c.found)
 FROM login r
 CROSS JOIN LATERAL (VALUES
-    -- 10 is the role that initdb made
-    ('role-superuser', NOT r.rolsuper, jsonb_build_object('superuser', r.rolsuper),
-     CASE WHEN r.oid = 10 THEN 'the first role of the cluster keeps this right' END),
+    -- 10 is the role that initdb made, a superuser for good
+    ('role-superuser', NOT r.rolsuper OR r.oid = 10, jsonb_build_object('superuser', r.rolsuper, 'is_first_role', r.oid = 10), NULL),
     ('role-superuser-member', r.superusers IS NULL, jsonb_build_object('member_of', r.superusers), r.is_above),
     ('role-password-scram', r.password = 'SCRAM-SHA-256', jsonb_build_object('stored_as', r.password), r.has_no_password),
     ('role-password-expiry', r.rolvaliduntil < 'infinity' AND r.rolvaliduntil IS NOT NULL,
