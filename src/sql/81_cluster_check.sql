@@ -227,7 +227,7 @@ CROSS JOIN LATERAL (
          k.pending IS NULL, 'no setting waits for a restart', NULL),
         ('configuration-valid', NULL, (SELECT string_agg(e.key || ': ' || e.value, ', ' ORDER BY e.key) FROM jsonb_each_text(errors) e),
          NOT EXISTS (SELECT FROM jsonb_each_text(errors) e WHERE e.value <> '0'), 'no errors',
-         CASE WHEN errors IS NULL THEN 'the configuration files are hidden from the role that assessed' END)
+         CASE WHEN errors IS NULL THEN 'the configuration files could not be read' END)
     ) v(recommendation, setting, value, met, expected, hidden)
 ) c(recommendation, setting, value, met, expected, hidden)
 CROSS JOIN LATERAL (
@@ -305,7 +305,8 @@ CROSS JOIN LATERAL (VALUES
     ('role-superuser-member', r.superusers IS NULL, jsonb_build_object('member_of', r.superusers), r.is_above),
     ('role-password-scram', r.password = 'SCRAM-SHA-256', jsonb_build_object('stored_as', r.password), r.has_no_password),
     ('role-password-expiry', r.rolvaliduntil < 'infinity' AND r.rolvaliduntil IS NOT NULL,
-     jsonb_build_object('valid_until', to_char(r.rolvaliduntil AT TIME ZONE 'UTC', 'YYYY-MM-DD')), r.has_no_password),
+     jsonb_build_object('valid_until', CASE WHEN r.rolvaliduntil < 'infinity'
+         THEN to_char(r.rolvaliduntil AT TIME ZONE 'UTC', 'YYYY-MM-DD') ELSE 'never ends' END), r.has_no_password),
     ('role-bypassrls', NOT r.rolbypassrls, jsonb_build_object('bypassrls', r.rolbypassrls), r.is_above),
     ('role-createrole', NOT r.rolcreaterole, jsonb_build_object('createrole', r.rolcreaterole), r.is_above),
     ('role-createdb', NOT r.rolcreatedb, jsonb_build_object('createdb', r.rolcreatedb), r.is_above),
@@ -494,7 +495,8 @@ JOIN pg_catalog.pg_roles o ON o.oid = r.proowner
 CROSS JOIN LATERAL (
     SELECT 'function-language', r.lanpltrusted, jsonb_build_object('language', r.lanname)
     UNION ALL
-    SELECT 'function-search-path', r.search_path IS NOT NULL, jsonb_build_object('search_path', r.search_path)
+    SELECT 'function-search-path', r.search_path IS NOT NULL,
+           jsonb_build_object('search_path', coalesce(r.search_path, 'not pinned'))
     WHERE r.prosecdef
     UNION ALL
     -- an empty path finds nothing of the owner's without its schema
@@ -585,8 +587,13 @@ BEGIN
         passwords := posture.cluster_password();
     END IF;
     IF sees_files AND sees_rules AND sees_mappings THEN
-        errors := posture.cluster_configuration_error(
-            array(SELECT s.name FROM pg_catalog.pg_settings s WHERE s.pending_restart));
+        BEGIN
+            errors := posture.cluster_configuration_error(
+                array(SELECT s.name FROM pg_catalog.pg_settings s WHERE s.pending_restart));
+        EXCEPTION WHEN undefined_file OR insufficient_privilege THEN
+            -- a server runs without pg_ident.conf, but its view does not
+            errors := NULL;
+        END;
     END IF;
 
     RETURN QUERY SELECT * FROM posture.cluster_server_finding(cluster, server, errors);
