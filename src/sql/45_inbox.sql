@@ -47,7 +47,7 @@ COMMENT ON COLUMN posture.rejected.reason IS 'why it could not be loaded';
 COMMENT ON COLUMN posture.rejected.rejected_at IS 'when';
 
 CREATE FUNCTION posture.key_fault(what text, key text) RETURNS text
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    LANGUAGE sql STABLE PARALLEL SAFE
     RETURN CASE
         WHEN key IS NULL OR key = '' THEN 'missing ' || what
         WHEN octet_length(key) > 1024 THEN
@@ -84,13 +84,24 @@ AS $$
 DECLARE
     sources text[] := array(SELECT s.key FROM posture.source s);
 BEGIN
-    WITH bad AS (
+    CREATE TEMP TABLE posture_taken (
+        source text, recommendation text, asset text, state text, observed_at timestamptz,
+        asset_kind text, asset_name text, details jsonb, arrival tid, reason text
+    ) ON COMMIT DROP;
+    WITH taken AS (
         DELETE FROM posture.inbox i
-        WHERE (only_source IS NULL OR i.source = only_source)
-          AND posture.inbox_fault(i, sources, arrived) IS NOT NULL
-        RETURNING i.*, posture.inbox_fault(i, sources, arrived), arrived
+        WHERE only_source IS NULL OR i.source = only_source
+        RETURNING i.*, i.ctid, posture.inbox_fault(i, sources, arrived)
     )
-    INSERT INTO posture.rejected SELECT * FROM bad;
+    INSERT INTO pg_temp.posture_taken SELECT * FROM taken;
+    -- what follows has to be planned for a few rows as well as for millions
+    ANALYZE pg_temp.posture_taken;
+
+    INSERT INTO posture.rejected
+    SELECT t.source, t.recommendation, t.asset, t.state, t.observed_at, t.asset_kind, t.asset_name, t.details, t.reason, arrived
+    FROM pg_temp.posture_taken t
+    WHERE t.reason IS NOT NULL
+    ORDER BY t.arrival;
     GET DIAGNOSTICS rejected = ROW_COUNT;
 
     -- a key is kept only where it has no id yet
@@ -99,22 +110,18 @@ BEGIN
         asset_id integer, asset text, asset_kind text, asset_name text,
         state posture.finding_state, observed_at timestamptz, details jsonb, arrival tid
     ) ON COMMIT DROP;
-    WITH good AS (
-        DELETE FROM posture.inbox i
-        WHERE (only_source IS NULL OR i.source = only_source)
-          AND posture.inbox_fault(i, sources, arrived) IS NULL
-        RETURNING i.*, i.ctid AS arrival
-    )
     INSERT INTO pg_temp.posture_batch
     SELECT s.source_id,
-           r.recommendation_id, CASE WHEN r.recommendation_id IS NULL THEN g.recommendation END,
-           a.asset_id, CASE WHEN a.asset_id IS NULL THEN g.asset END, g.asset_kind, g.asset_name,
-           g.state::posture.finding_state, coalesce(g.observed_at, arrived), g.details, g.arrival
-    FROM good g
-    JOIN posture.source s ON s.key = g.source
-    LEFT JOIN posture.recommendation r ON r.source_id = s.source_id AND r.key = g.recommendation
-    LEFT JOIN posture.asset a ON a.key = g.asset;
+           r.recommendation_id, CASE WHEN r.recommendation_id IS NULL THEN t.recommendation END,
+           a.asset_id, CASE WHEN a.asset_id IS NULL THEN t.asset END, t.asset_kind, t.asset_name,
+           t.state::posture.finding_state, coalesce(t.observed_at, arrived), t.details, t.arrival
+    FROM pg_temp.posture_taken t
+    JOIN posture.source s ON s.key = t.source
+    LEFT JOIN posture.recommendation r ON r.source_id = s.source_id AND r.key = t.recommendation
+    LEFT JOIN posture.asset a ON a.key = t.asset
+    WHERE t.reason IS NULL;
     GET DIAGNOSTICS loaded = ROW_COUNT;
+    DROP TABLE pg_temp.posture_taken;
     ANALYZE pg_temp.posture_batch;
 END $$;
 COMMENT ON FUNCTION posture.ingest_take(text, timestamptz) IS 'step of ingest(): moves the inbox to rejected and to the batch';
@@ -224,6 +231,8 @@ CREATE FUNCTION posture.ingest(
     complete_source text DEFAULT NULL, only_source text DEFAULT NULL,
     OUT loaded bigint, OUT changed bigint, OUT unchanged bigint, OUT rejected bigint, OUT closed bigint)
     LANGUAGE plpgsql SET search_path = pg_catalog, posture, pg_temp
+    -- its statements move rows: compiling their few expressions costs more than it gains
+    SET jit = off
 AS $$
 DECLARE
     arrived timestamptz;

@@ -10,7 +10,9 @@ BEGIN
     FOR relation IN
         SELECT c.oid
         FROM pg_catalog.pg_class c
-        WHERE c.relnamespace = 'posture'::pg_catalog.regnamespace AND c.relkind IN ('r', 'S')
+        JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = c.oid AND d.deptype = 'e'
+        JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid AND e.extname = 'posture'
+        WHERE c.relkind IN ('r', 'S')
         ORDER BY c.oid
     LOOP
         PERFORM pg_catalog.pg_extension_config_dump(relation, '');
@@ -18,22 +20,21 @@ BEGIN
 END $$;
 
 -- A trusted extension is installed by the bootstrap superuser on behalf of the
--- one who asked for it: they own what they use. Types and C functions stay
--- with the superuser, who alone may have such.
+-- one who asked for it, who gets the tables and views. Functions stay with the
+-- superuser: they run with the rights of who calls them, a superuser among
+-- others, who must not run what another role could have replaced.
 DO $$
 DECLARE
-    item record;
+    relation regclass;
 BEGIN
-    FOR item IN
-        SELECT pg_catalog.format('%s %s', CASE c.relkind WHEN 'v' THEN 'VIEW' ELSE 'TABLE' END, c.oid::pg_catalog.regclass) AS what
+    FOR relation IN
+        SELECT c.oid
         FROM pg_catalog.pg_class c
-        WHERE c.relnamespace = 'posture'::pg_catalog.regnamespace AND c.relkind IN ('r', 'v')
-        UNION ALL
-        SELECT pg_catalog.format('ROUTINE %s', p.oid::pg_catalog.regprocedure)
-        FROM pg_catalog.pg_proc p
-        JOIN pg_catalog.pg_language l ON l.oid = p.prolang
-        WHERE p.pronamespace = 'posture'::pg_catalog.regnamespace AND l.lanname IN ('sql', 'plpgsql')
+        JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = c.oid AND d.deptype = 'e'
+        JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid AND e.extname = 'posture'
+        WHERE c.relkind IN ('r', 'v')
+        ORDER BY c.oid
     LOOP
-        EXECUTE 'ALTER ' || item.what || ' OWNER TO @extowner@';
+        EXECUTE pg_catalog.format('ALTER TABLE %s OWNER TO @extowner@', relation);
     END LOOP;
 END $$;
