@@ -39,12 +39,13 @@ DATA = $(sort $(wildcard src/sql/posture--*--*.sql))
 DATA_built = posture--$(EXTVERSION).sql
 
 # a test is added by adding its files; each finds the extension created
-REGRESS = $(patsubst sql/%.sql,%,$(sort $(wildcard sql/*.sql)))
+# (:= because PGXS asks with ifdef, for which an empty list is to be none)
+REGRESS := $(patsubst sql/%.sql,%,$(sort $(wildcard sql/*.sql)))
 REGRESS_OPTS = --load-extension=posture
-ISOLATION = $(patsubst test/specs/%.spec,%,$(sort $(wildcard test/specs/*.spec)))
+ISOLATION := $(patsubst test/specs/%.spec,%,$(sort $(wildcard test/specs/*.spec)))
 ISOLATION_OPTS = --inputdir=test --load-extension=posture
-PROVE_TESTS = $(sort $(wildcard test/t/*.pl))
-TAP_TESTS = $(if $(PROVE_TESTS),1)
+PROVE_TESTS := $(sort $(wildcard test/t/*.pl))
+TAP_TESTS := $(if $(PROVE_TESTS),1)
 
 EXTRA_CLEAN = results regression.diffs regression.out output_iso tmp_check log posture--*.sql
 
