@@ -18,8 +18,11 @@ PG_FUNCTION_INFO_V1(assetset_out);
 PG_FUNCTION_INFO_V1(assetset_recv);
 PG_FUNCTION_INFO_V1(assetset_send);
 
-/* how many ids may wait to be put into the bitmap */
-#define PENDING_MAX 1024
+/* how many ids may wait to be put into the bitmap: always, in a large set */
+#define PENDING_SMALL 1024
+#define PENDING_MAX 1048576
+/* how many ids are worth to be grouped by container first */
+#define GROUP_FROM 16384
 
 /* ---- the expanded form ---- */
 
@@ -112,20 +115,86 @@ assetset_own(Assetset *set, roaring_bitmap_t *bitmap)
 	set->bitmap = bitmap;
 }
 
+/*
+ * The ids by container, ascending, in the order they came within one; a new
+ * array in the current memory context, or NULL if they are so already.
+ */
+static uint32 *
+group_by_container(const uint32 *ids, int count)
+{
+	int		   *next = palloc0((CONTAINERS_MAX + 1) * sizeof(int));
+	uint32	   *grouped = NULL;
+	bool		ascending = true;
+
+	for (int i = 0; i < count; i++)
+	{
+		next[ids[i] / CONTAINER_IDS + 1]++;
+		ascending &= i == 0 || ids[i - 1] / CONTAINER_IDS <= ids[i] / CONTAINER_IDS;
+	}
+	if (!ascending)
+	{
+		for (int key = 1; key < CONTAINERS_MAX; key++)
+			next[key] += next[key - 1];
+		grouped = palloc(count * sizeof(uint32));
+		for (int i = 0; i < count; i++)
+			grouped[next[ids[i] / CONTAINER_IDS]++] = ids[i];
+	}
+	pfree(next);
+	return grouped;
+}
+
+/*
+ * Adds ids in any order to a set of one's own. In a set of many containers an
+ * id by itself misses the processor's caches several times, so many ids are
+ * first put together by container.
+ */
+void
+assetset_add_many(Assetset *set, const uint32 *ids, int count)
+{
+	uint32	   *grouped = NULL;
+
+	Assert(set->magic == ASSETSET_MAGIC && set->bitmap != NULL);
+	if (count >= GROUP_FROM)
+		grouped = group_by_container(ids, count);
+	roaring_bitmap_add_many(set->bitmap, count, grouped != NULL ? grouped : ids);
+	if (grouped != NULL)
+		pfree(grouped);
+}
+
 /* Puts pending ids into the bitmap. The set stays the same. */
 void
 assetset_settle(Assetset *set)
 {
 	Assert(set->magic == ASSETSET_MAGIC && set->bitmap != NULL);
 	if (set->n_pending > 0)
-		roaring_bitmap_add_many(set->bitmap, set->n_pending, set->pending);
+		assetset_add_many(set, set->pending, set->n_pending);
 	set->n_pending = 0;
+}
+
+/* Makes room for another id: more, the more ids there were so far. */
+static void
+make_room(Assetset *set)
+{
+	set->n_added += set->n_pending;
+	assetset_settle(set);
+	if (set->pending_space < PENDING_SMALL ||
+		(set->pending_space < PENDING_MAX && set->n_added / 16 >= set->pending_space))
+	{
+		int			space = Max(16, 4 * set->pending_space);
+		uint32	   *larger = MemoryContextAlloc(set->header.eoh_context,
+												space * sizeof(uint32));
+
+		if (set->pending != NULL)
+			pfree(set->pending);
+		set->pending = larger;
+		set->pending_space = space;
+	}
 }
 
 /*
  * Adds an id to a set of one's own. Ids are put into the bitmap by the
- * thousand: with many sets in the making at once, as in a grouped aggregate,
- * each id would otherwise miss the processor's caches several times.
+ * thousand, or more: with many sets in the making at once, as in a grouped
+ * aggregate, each id would otherwise miss the processor's caches.
  */
 void
 assetset_add(Assetset *set, uint32 id)
@@ -134,16 +203,7 @@ assetset_add(Assetset *set, uint32 id)
 	if (set->flat != NULL)
 		assetset_change(set);
 	if (set->n_pending >= set->pending_space)
-	{
-		assetset_settle(set);
-		if (set->pending_space < PENDING_MAX)
-		{
-			set->pending_space = Max(16, 4 * set->pending_space);
-			set->pending = set->pending == NULL ?
-				MemoryContextAlloc(set->header.eoh_context, set->pending_space * sizeof(uint32)) :
-				repalloc(set->pending, set->pending_space * sizeof(uint32));
-		}
-	}
+		make_room(set);
 	set->pending[set->n_pending++] = id;
 }
 

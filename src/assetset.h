@@ -50,6 +50,7 @@ typedef struct Assetset
 	uint32	   *pending;		/* ids not yet in bitmap, in the set's context */
 	int			n_pending;
 	int			pending_space;
+	int64		n_added;		/* ids that came through pending */
 } Assetset;
 
 #define ASSETSET_MAGIC 0x41537365
@@ -59,6 +60,7 @@ extern void assetset_own(Assetset *set, roaring_bitmap_t *bitmap);
 extern Assetset *assetset_copy(Datum datum, MemoryContext parent);
 extern void assetset_settle(Assetset *set);
 extern void assetset_add(Assetset *set, uint32 id);
+extern void assetset_add_many(Assetset *set, const uint32 *ids, int count);
 extern Assetset *DatumGetAssetset(Datum datum);
 extern FlatAssetset *DatumGetFlatAssetset(Datum datum);
 extern FlatAssetset *assetset_flat_from_writer(PortableWriter *writer);

@@ -421,12 +421,12 @@ assetset_from_array(PG_FUNCTION_ARGS)
 				 errdetail("An assetset has ids only.")));
 	for (int start = 0, end; start < count; start = end)
 	{
-		end = start + Min(count - start, 65536);
+		end = start + Min(count - start, 1048576);
 		for (int i = start; i < end; i++)
 			if (ids[i] < 0)
 				assetset_id_out_of_range(ids[i]);
 		CHECK_FOR_INTERRUPTS();
-		roaring_bitmap_add_many(set->bitmap, end - start, (const uint32 *) ids + start);
+		assetset_add_many(set, (const uint32 *) ids + start, end - start);
 	}
 	PG_FREE_IF_COPY(array, 0);
 	PG_RETURN_ASSETSET(set);
