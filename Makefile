@@ -38,10 +38,9 @@ PG_CFLAGS = -Wextra
 DATA = $(sort $(wildcard src/sql/posture--*--*.sql))
 DATA_built = posture--$(EXTVERSION).sql
 
-# a test is added by adding its files; each finds the extension created
+# a test is added by adding its files; each creates the extension and drops it
 # (:= because PGXS asks with ifdef, for which an empty list is to be none)
 REGRESS := $(patsubst sql/%.sql,%,$(sort $(wildcard sql/*.sql)))
-REGRESS_OPTS = --load-extension=posture
 ISOLATION := $(patsubst test/specs/%.spec,%,$(sort $(wildcard test/specs/*.spec)))
 ISOLATION_OPTS = --inputdir=test --load-extension=posture
 PROVE_TESTS := $(sort $(wildcard test/t/*.pl))

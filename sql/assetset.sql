@@ -1,7 +1,5 @@
 -- The type assetset: text, bytes, operators, comparison, casts.
-SET client_min_messages = warning;
-CREATE EXTENSION IF NOT EXISTS posture;
-RESET client_min_messages;
+CREATE EXTENSION posture;
 SET search_path = public, posture;
 
 -- an error with its code and its detail
@@ -220,3 +218,4 @@ ORDER BY 1;
 
 DROP TABLE element, sets, pair, expectation, assigned, stored, small;
 DROP FUNCTION error_of, differences, estimated_rows;
+DROP EXTENSION posture;

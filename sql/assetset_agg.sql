@@ -1,7 +1,5 @@
 -- assetset_agg, union_agg, intersect_agg.
-SET client_min_messages = warning;
-CREATE EXTENSION IF NOT EXISTS posture;
-RESET client_min_messages;
+CREATE EXTENSION posture;
 SET search_path = public, posture;
 \set SHOW_CONTEXT never
 
@@ -100,3 +98,4 @@ END $$;
 SELECT assetset_agg_accum(NULL, NULL), assetset_agg_accum(NULL, 1), assetset_agg_accum('{1}', NULL), assetset_agg_accum('{1}', 2);
 
 DROP TABLE part, before, fact, sorted, hashed, parallel, parallel_groups;
+DROP EXTENSION posture;

@@ -1,5 +1,6 @@
 -- This PostgreSQL cluster as a source. Servers differ, so only counts and what
 -- this test makes itself are looked at.
+CREATE EXTENSION posture;
 SET client_min_messages = error;
 
 -- the catalog: every recommendation says what to do, every metric and
@@ -166,3 +167,4 @@ DROP OWNED BY regress_posture_caller; -- its grants
 DROP ROLE regress_posture_caller, regress_posture_admin, regress_posture_scram, regress_posture_group,
     "regress_posture/App", regress_posture_replicator;
 SELECT rejected, closed > 0 AS closed FROM posture.assess_cluster();
+DROP EXTENSION posture;

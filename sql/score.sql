@@ -1,4 +1,5 @@
 -- the type score, its formulas and the aggregate weighted_score
+CREATE EXTENSION posture;
 SET search_path = posture, public;
 SET extra_float_digits = 1;
 
@@ -217,3 +218,5 @@ SELECT count(*) AS groups, count(*) FILTER (WHERE ours IS DISTINCT FROM theirs) 
 FROM (SELECT weighted_score(p, w) AS ours,
              round((sum(w * p) / nullif(sum(w), 0))::numeric(60, 30), 6)::score AS theirs
       FROM cases GROUP BY id / 3) x;
+DROP TABLE assigned, scored, weighted, cases;
+DROP EXTENSION posture;
