@@ -46,7 +46,7 @@ BEGIN ATOMIC
                FROM posture.asset_group gr JOIN posture.asset a ON posture.in_group(a, gr)
                WHERE gr.asset_group_id IN (SELECT x.asset_group_id FROM posture.exemption x)
                GROUP BY gr.asset_group_id) g USING (asset_group_id)
-    WHERE e.created_at < as_of
+    WHERE e.created_at < as_of AND e.created_at <= now()
       AND (e.expires_at IS NULL OR e.expires_at > least(as_of, now()))
     GROUP BY e.recommendation_id, e.kind;
 END;

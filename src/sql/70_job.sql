@@ -6,19 +6,21 @@
 CREATE FUNCTION posture.due_day() RETURNS date
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-    -- from the first day that there is a snapshot or, before the first one,
-    -- anything known of
+    -- from the first snapshot on; before there is one, from the first day that
+    -- anything is known of, or yesterday if all that is known is of today
+    WITH first AS (
+        SELECT coalesce((SELECT min(s.day) FROM posture.snapshot s),
+                        least(posture.day_of(least((SELECT min(f.changed_at) FROM posture.finding f),
+                                                   (SELECT min(m.observed_at) FROM posture.measure m))),
+                              posture.today() - 1)) AS day
+        WHERE EXISTS (SELECT FROM posture.snapshot) OR posture.is_known('infinity')
+    )
     SELECT min(d.day::date)
-    FROM generate_series(
-        least(greatest(coalesce((SELECT min(s.day) FROM posture.snapshot s),
-                                posture.day_of(least((SELECT min(f.changed_at) FROM posture.finding f),
-                                                     (SELECT min(m.observed_at) FROM posture.measure m)))),
-                       posture.today() - posture.setting('retention_days')::integer),
-              posture.today() - 1)::timestamp,
-        (posture.today() - 1)::timestamp,
-        interval '1 day') d(day)
-    WHERE NOT posture.has_snapshot(d.day::date)
-      AND (EXISTS (SELECT FROM posture.snapshot) OR posture.is_known('infinity'));
+    FROM first
+    CROSS JOIN generate_series(
+        greatest(first.day, posture.today() - posture.setting('retention_days')::integer)::timestamp,
+        (posture.today() - 1)::timestamp, interval '1 day') d(day)
+    WHERE NOT posture.has_snapshot(d.day::date);
 END;
 COMMENT ON FUNCTION posture.due_day() IS 'the first day that has ended and has no snapshot, no older than posture.retention_days; NULL: none';
 
