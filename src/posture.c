@@ -74,7 +74,7 @@ _PG_init(void)
 	MarkGUCPrefixReserved("posture");
 }
 
-PG_FUNCTION_INFO_V1(setting);
+PG_FUNCTION_INFO_V1(posture_setting);
 
 /*
  * setting(name text) returns text: the value in force of the setting
@@ -85,7 +85,7 @@ PG_FUNCTION_INFO_V1(setting);
  * that was never checked. An unknown name is an error; NULL gives NULL.
  */
 Datum
-setting(PG_FUNCTION_ARGS)
+posture_setting(PG_FUNCTION_ARGS)
 {
 	char	   *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	const char *value;

@@ -187,5 +187,5 @@ COMMENT ON AGGREGATE posture.weighted_score(posture.score, numeric) IS 'sum(weig
 -- settings
 
 CREATE FUNCTION posture.setting(name text) RETURNS text
-    AS 'MODULE_PATHNAME' LANGUAGE C STABLE STRICT PARALLEL SAFE;
+    AS 'MODULE_PATHNAME', 'posture_setting' LANGUAGE C STABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION posture.setting(text) IS 'the value in force of the setting posture.NAME';
