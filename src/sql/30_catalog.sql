@@ -50,7 +50,7 @@ INSERT INTO posture.importance_weight VALUES
 -- A dump holds these rows, and so does the database that it is restored into:
 -- the row that comes in wins, instead of ending the restore with an error.
 CREATE FUNCTION posture.importance_weight_restore() RETURNS trigger
-    LANGUAGE plpgsql SET search_path = pg_catalog, posture, pg_temp
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     DELETE FROM posture.importance_weight w WHERE w.importance = NEW.importance;

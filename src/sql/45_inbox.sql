@@ -79,7 +79,7 @@ COMMENT ON FUNCTION posture.inbox_fault(posture.inbox, text[], timestamptz) IS '
  */
 
 CREATE FUNCTION posture.ingest_take(only_source text, arrived timestamptz, OUT loaded bigint, OUT rejected bigint)
-    LANGUAGE plpgsql SET search_path = pg_catalog, posture, pg_temp
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     sources text[] := array(SELECT s.key FROM posture.source s);
@@ -127,7 +127,7 @@ END $$;
 COMMENT ON FUNCTION posture.ingest_take(text, timestamptz) IS 'step of ingest(): moves the inbox to rejected and to the batch';
 
 CREATE FUNCTION posture.ingest_catalog() RETURNS void
-    LANGUAGE plpgsql SET search_path = pg_catalog, posture, pg_temp
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     INSERT INTO posture.recommendation (source_id, key, title)
@@ -161,7 +161,7 @@ END $$;
 COMMENT ON FUNCTION posture.ingest_catalog() IS 'step of ingest(): new recommendations and assets, and when and how assets were seen';
 
 CREATE FUNCTION posture.ingest_findings() RETURNS bigint
-    LANGUAGE plpgsql SET search_path = pg_catalog, posture, pg_temp
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     changed bigint;
@@ -190,7 +190,7 @@ END $$;
 COMMENT ON FUNCTION posture.ingest_findings() IS 'step of ingest(): writes the findings that are new or changed';
 
 CREATE FUNCTION posture.ingest_close(complete_source text, arrived timestamptz) RETURNS bigint
-    LANGUAGE plpgsql SET search_path = pg_catalog, posture, pg_temp
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     closed bigint;
@@ -230,7 +230,7 @@ COMMENT ON FUNCTION posture.ingest_close(text, timestamptz) IS 'step of ingest()
 CREATE FUNCTION posture.ingest(
     complete_source text DEFAULT NULL, only_source text DEFAULT NULL,
     OUT loaded bigint, OUT changed bigint, OUT unchanged bigint, OUT rejected bigint, OUT closed bigint)
-    LANGUAGE plpgsql SET search_path = pg_catalog, posture, pg_temp
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
     -- its statements move rows: compiling their few expressions costs more than it gains
     SET jit = off
 AS $$

@@ -69,7 +69,7 @@ BEGIN ATOMIC
         WHERE s.is_active
     ), fresh AS (
         -- an asset counts while any source that assesses it has seen it lately
-        SELECT posture.union_agg(CASE WHEN o.stale_after IS NULL THEN o.assets ELSE o.assets & seen.assets END) AS assets
+        SELECT posture.union_agg(CASE WHEN o.stale_after IS NULL THEN o.assets ELSE o.assets OPERATOR(posture.&) seen.assets END) AS assets
         FROM (SELECT f.stale_after, posture.union_agg(f.assessed) AS assets
               FROM found f
               GROUP BY f.stale_after) o
@@ -78,7 +78,7 @@ BEGIN ATOMIC
             FROM posture.asset a
             WHERE a.last_seen >= least(as_of, now()) - o.stale_after) seen ON o.stale_after IS NOT NULL
     ), live AS MATERIALIZED (
-        SELECT coalesce(fresh.assets, '{}') - coalesce(retired.assets, '{}') AS assets
+        SELECT coalesce(fresh.assets, '{}') OPERATOR(posture.-) coalesce(retired.assets, '{}') AS assets
         FROM fresh, (SELECT posture.assetset_agg(a.asset_id) AS assets
                      FROM posture.asset a
                      WHERE a.retired_at <= least(as_of, now())) retired
@@ -95,11 +95,12 @@ BEGIN ATOMIC
         WHERE s.is_active AND m.observed_at < as_of AND waived.for_all IS NOT TRUE
     ), counted AS (
         SELECT f.recommendation_id, f.last_changed,
-               f.exposed IS NOT NULL AND f.exposed && live.assets AS failing,
+               f.exposed IS NOT NULL AND f.exposed OPERATOR(posture.&&) live.assets AS failing,
                CASE WHEN waived.for_all THEN '{}'
-                    ELSE (coalesce(f.assessed, '{}') & live.assets) - coalesce(waived.assets, '{}') END AS assessed,
+                    ELSE (coalesce(f.assessed, '{}') OPERATOR(posture.&) live.assets) OPERATOR(posture.-) coalesce(waived.assets, '{}') END AS assessed,
                CASE WHEN waived.for_all OR mitigated.for_all THEN '{}'
-                    ELSE (coalesce(f.exposed, '{}') & live.assets) - coalesce(waived.assets, '{}') - coalesce(mitigated.assets, '{}') END AS exposed
+                    ELSE (coalesce(f.exposed, '{}') OPERATOR(posture.&) live.assets) OPERATOR(posture.-) coalesce(waived.assets, '{}')
+                         OPERATOR(posture.-) coalesce(mitigated.assets, '{}') END AS exposed
         FROM found f
         CROSS JOIN live
         LEFT JOIN exempt waived ON waived.recommendation_id = f.recommendation_id AND waived.kind = 'waived'
@@ -152,8 +153,8 @@ BEGIN ATOMIC
         GROUP BY m.metric_id
     ), filtered AS (
         SELECT j.metric_id, j.missing, j.possible, j.recommendations,
-               CASE WHEN m.asset_kinds IS NULL THEN j.exposed ELSE j.exposed & f.assets END AS exposed,
-               CASE WHEN m.asset_kinds IS NULL THEN j.assessed ELSE j.assessed & f.assets END AS assessed
+               CASE WHEN m.asset_kinds IS NULL THEN j.exposed ELSE j.exposed OPERATOR(posture.&) f.assets END AS exposed,
+               CASE WHEN m.asset_kinds IS NULL THEN j.assessed ELSE j.assessed OPERATOR(posture.&) f.assets END AS assessed
         FROM joined j
         JOIN posture.metric m USING (metric_id)
         LEFT JOIN LATERAL (
@@ -281,7 +282,7 @@ END;
 COMMENT ON FUNCTION posture.initiative_result(date) IS 'the score of each active initiative, now or from what a day''s snapshot holds';
 
 CREATE FUNCTION posture.metric_assets(metric text, day date DEFAULT NULL) RETURNS posture.assetset
-    LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, posture, pg_temp
+    LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     wanted integer := (SELECT m.metric_id FROM posture.metric m WHERE m.key = metric_assets.metric);

@@ -73,7 +73,7 @@ CREATE FUNCTION posture.initiative_change(previous_day date, on_day date)
 BEGIN ATOMIC
     WITH part AS (
         SELECT p.*, floor(p.exact * 1000000) AS millionths,
-               1000000 * (b.score - n.score) - sum(floor(p.exact * 1000000)) OVER of_initiative AS rest,
+               1000000 * (b.score OPERATOR(posture.-) n.score) - sum(floor(p.exact * 1000000)) OVER of_initiative AS rest,
                count(*) OVER of_initiative AS parts,
                row_number() OVER (PARTITION BY p.initiative_id
                                   ORDER BY p.exact * 1000000 - floor(p.exact * 1000000) DESC,

@@ -42,7 +42,7 @@ END;
 COMMENT ON FUNCTION posture.day_event(date) IS 'the events that a day''s snapshot shows';
 
 CREATE FUNCTION posture.write_causes(of_day date) RETURNS void
-    LANGUAGE plpgsql SET search_path = pg_catalog, posture, pg_temp
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     -- an event of today that the snapshot no longer shows keeps what it had
@@ -76,19 +76,19 @@ END $$;
 COMMENT ON FUNCTION posture.write_causes(date) IS 'writes the causes of a day''s drops in the place of earlier ones';
 
 CREATE FUNCTION posture.find_events(of_day date, OUT events bigint, OUT recovered bigint)
-    LANGUAGE plpgsql SET search_path = pg_catalog, posture, pg_temp
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     WITH found AS (
         INSERT INTO posture.event AS e (kind, day, previous_day, metric_id, initiative_id, previous_score, score, drop, weight)
         SELECT d.kind, of_day, d.previous_day, d.metric_id, d.initiative_id, d.previous_score, d.score,
-               d.previous_score - d.score, d.weight
+               d.previous_score OPERATOR(posture.-) d.score, d.weight
         FROM posture.day_event(of_day) d
         WHERE NOT EXISTS (SELECT FROM posture.event o
                           WHERE o.day = of_day AND o.kind = d.kind
                             AND o.metric_id IS NOT DISTINCT FROM d.metric_id
                             AND o.initiative_id IS NOT DISTINCT FROM d.initiative_id)
-        ORDER BY d.kind DESC, d.previous_score - d.score DESC, d.metric_id, d.initiative_id
+        ORDER BY d.kind DESC, d.previous_score OPERATOR(posture.-) d.score DESC, d.metric_id, d.initiative_id
         RETURNING e AS new_event
     )
     SELECT count(pg_notify('posture_event', posture.event_message(f.new_event))) INTO events FROM found f;
@@ -97,7 +97,7 @@ BEGIN
     -- if it had recovered on this very day
     UPDATE posture.event e
     SET previous_day = d.previous_day, previous_score = d.previous_score, score = d.score,
-        drop = d.previous_score - d.score, weight = d.weight,
+        drop = d.previous_score OPERATOR(posture.-) d.score, weight = d.weight,
         status = CASE WHEN e.recovered_on <= of_day
                       THEN CASE WHEN e.acknowledged_at IS NULL THEN 'open' ELSE 'acknowledged' END
                       ELSE e.status END,
@@ -114,9 +114,9 @@ BEGIN
     SET status = 'recovered', recovered_on = of_day
     WHERE e.status <> 'recovered' AND e.kind <> 'new_initiative' AND e.day <= of_day
       AND (EXISTS (SELECT FROM posture.metric_snapshot s
-                   WHERE s.day = of_day AND s.metric_id = e.metric_id AND s.score >= e.previous_score)
+                   WHERE s.day = of_day AND s.metric_id = e.metric_id AND s.score OPERATOR(posture.>=) e.previous_score)
            OR EXISTS (SELECT FROM posture.initiative_snapshot s
-                      WHERE s.day = of_day AND s.initiative_id = e.initiative_id AND s.score >= e.previous_score));
+                      WHERE s.day = of_day AND s.initiative_id = e.initiative_id AND s.score OPERATOR(posture.>=) e.previous_score));
     GET DIAGNOSTICS recovered = ROW_COUNT;
 END $$;
 COMMENT ON FUNCTION posture.find_events(date) IS 'finds the events of a day''s snapshot with their causes, and the earlier ones that recovered';
@@ -131,7 +131,7 @@ CREATE FUNCTION posture.event_message(of_event posture.event) RETURNS text
 COMMENT ON FUNCTION posture.event_message(posture.event) IS 'what is sent on channel posture_event; a key has at most 1024 bytes, so it always fits';
 
 CREATE FUNCTION posture.acknowledge(event_id integer, note text DEFAULT NULL) RETURNS void
-    LANGUAGE plpgsql SET search_path = pg_catalog, posture, pg_temp
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     UPDATE posture.event e

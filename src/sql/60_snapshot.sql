@@ -18,7 +18,7 @@ CREATE FUNCTION posture.has_snapshot(of_day date) RETURNS boolean
 COMMENT ON FUNCTION posture.has_snapshot(date) IS 'whether a day has a snapshot that was taken after its end';
 
 CREATE FUNCTION posture.write_snapshot(of_day date, as_of timestamptz) RETURNS void
-    LANGUAGE plpgsql SET search_path = pg_catalog, posture, pg_temp
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     DELETE FROM posture.recommendation_snapshot s WHERE s.day = of_day;
@@ -29,7 +29,7 @@ BEGIN
     -- one statement, so that all is seen at one moment
     WITH recommendation AS (
         INSERT INTO posture.recommendation_snapshot (day, recommendation_id, exposed, assessed, achieved, possible)
-        SELECT of_day, r.recommendation_id, coalesce(cardinality(r.exposed), 0), coalesce(cardinality(r.assessed), 0),
+        SELECT of_day, r.recommendation_id, coalesce(posture.cardinality(r.exposed), 0), coalesce(posture.cardinality(r.assessed), 0),
                r.achieved, r.possible
         FROM posture.recommendation_state(as_of) r
     ), member AS (
@@ -55,7 +55,7 @@ COMMENT ON FUNCTION posture.write_snapshot(date, timestamptz) IS 'writes how thi
 CREATE FUNCTION posture.keep_snapshot(
     of_day date, as_of timestamptz,
     OUT metrics bigint, OUT initiatives bigint, OUT events bigint, OUT recovered bigint)
-    LANGUAGE plpgsql SET search_path = pg_catalog, posture, pg_temp
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     -- of two at once, the second waits and finds the snapshot taken
@@ -74,7 +74,7 @@ COMMENT ON FUNCTION posture.keep_snapshot(date, timestamptz) IS 'makes the snaps
 CREATE FUNCTION posture.take_snapshot(
     day date DEFAULT posture.today(),
     OUT metrics bigint, OUT initiatives bigint, OUT events bigint, OUT recovered bigint)
-    LANGUAGE plpgsql SET search_path = pg_catalog, posture, pg_temp
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     as_of timestamptz;

@@ -61,7 +61,7 @@ END;
 COMMENT ON FUNCTION posture.purge() IS 'deletes history, events, runs and rejected rows older than posture.retention_days; returns how many rows';
 
 CREATE FUNCTION posture.run_next_day(OUT day date, OUT failed boolean, OUT message text)
-    LANGUAGE plpgsql SET search_path = pg_catalog, posture, pg_temp
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     started timestamptz := clock_timestamp();
@@ -107,7 +107,7 @@ END $$;
 COMMENT ON PROCEDURE posture.run_daily() IS 'takes the snapshot of every ended day that lacks one, oldest first, each in a transaction of its own; nothing if none is due';
 
 CREATE FUNCTION posture.schedule(cron text DEFAULT '5 * * * *') RETURNS bigint
-    LANGUAGE plpgsql SET search_path = pg_catalog, posture, pg_temp
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     home text := current_setting('cron.database_name', true);
@@ -134,7 +134,7 @@ END $$;
 COMMENT ON FUNCTION posture.schedule(text) IS 'has pg_cron run run_daily() by a schedule in cron''s notation and GMT; returns the id of the job; again: changes the schedule';
 
 CREATE FUNCTION posture.unschedule() RETURNS boolean
-    LANGUAGE plpgsql SET search_path = pg_catalog, posture, pg_temp
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     job bigint;

@@ -70,12 +70,12 @@ SELECT i.key::text AS initiative,
        i.owner::text AS owner,
        n.score::numeric AS score,
        i.target_score::numeric AS target_score,
-       n.score - posture.initiative_score_before(i.initiative_id, 1) AS change_1d,
-       n.score - posture.initiative_score_before(i.initiative_id, 14) AS change_14d,
+       n.score OPERATOR(posture.-) posture.initiative_score_before(i.initiative_id, 1) AS change_1d,
+       n.score OPERATOR(posture.-) posture.initiative_score_before(i.initiative_id, 14) AS change_14d,
        posture.initiative_trend(i.initiative_id, 13) || n.score::numeric AS trend_14d,
        (SELECT count(*) FROM posture.initiative_member(NULL) b WHERE b.initiative_id = i.initiative_id) AS metrics,
        coalesce(posture.cardinality(e.assets), 0) AS exposed_assets,
-       coalesce(posture.cardinality(e.assets & c.assets), 0) AS critical_assets,
+       coalesce(posture.cardinality(e.assets OPERATOR(posture.&) c.assets), 0) AS critical_assets,
        (SELECT count(*)
         FROM posture.event v
         WHERE v.status = 'open' AND v.kind <> 'new_initiative'
@@ -141,8 +141,8 @@ SELECT i.key::text AS initiative,
        c.importance::text AS importance,
        b.weight,
        CASE WHEN m.score IS NOT NULL
-            THEN posture.score(t.missing - coalesce(o.missing, 0), t.mass) - posture.score(t.missing, t.mass) END AS score_impact,
-       m.score - posture.metric_score_before(c.metric_id, 1) AS change_1d,
+            THEN posture.score(t.missing - coalesce(o.missing, 0), t.mass) OPERATOR(posture.-) posture.score(t.missing, t.mass) END AS score_impact,
+       m.score OPERATOR(posture.-) posture.metric_score_before(c.metric_id, 1) AS change_1d,
        posture.metric_trend(c.metric_id, 13) || m.score::numeric AS trend_14d
 FROM posture.initiative_member(NULL) b
 JOIN posture.initiative i USING (initiative_id)

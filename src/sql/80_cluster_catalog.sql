@@ -502,7 +502,7 @@ COMMENT ON FUNCTION posture.cluster_initiative() IS 'the predefined initiatives 
 -- renamed, changed, took out or deleted afterwards stays as that person left
 -- it. Severity is theirs to change as well; only texts follow the release.
 CREATE FUNCTION posture.cluster_catalog() RETURNS void
-    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, posture, pg_temp
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     source_of integer;

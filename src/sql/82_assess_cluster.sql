@@ -26,7 +26,7 @@ COMMENT ON FUNCTION posture.cluster_may_read(regclass, regprocedure) IS 'whether
 CREATE FUNCTION posture.cluster_finding()
     RETURNS TABLE (recommendation text, asset text, asset_kind text, asset_name text, state text, details jsonb)
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-    SET search_path = pg_catalog, posture, pg_temp SET quote_all_identifiers = off
+    SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
 DECLARE
     cluster text := (SELECT 'postgresql:' || c.system_identifier FROM pg_catalog.pg_control_system() c);
@@ -70,7 +70,7 @@ COMMENT ON FUNCTION posture.cluster_finding() IS 'assesses the cluster that it r
 
 CREATE FUNCTION posture.assess_cluster(
     OUT loaded bigint, OUT changed bigint, OUT unchanged bigint, OUT rejected bigint, OUT closed bigint)
-    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, posture, pg_temp
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     PERFORM posture.cluster_catalog();

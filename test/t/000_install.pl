@@ -40,6 +40,25 @@ foreach my $user ($node->safe_psql('postgres', 'SELECT current_user'), 'installe
     is($node->safe_psql($db, 'SELECT posture.score(37, 100)', @as), '63', "$db: created again, it works");
 }
 
+# the script runs as superuser: what its caller put into the schema before, an
+# operator that fits better than pg_catalog's, must not run
+$node->safe_psql('postgres', 'CREATE DATABASE prepared');
+$node->safe_psql('postgres', 'GRANT CREATE ON DATABASE prepared TO installer');
+$node->safe_psql('prepared', q{
+    CREATE SCHEMA posture;
+    CREATE FUNCTION posture.trap(oid, regclass) RETURNS boolean LANGUAGE plpgsql
+        AS $$ BEGIN RAISE 'sprung by %', current_user; END $$;
+    CREATE FUNCTION posture.trap(numeric, integer) RETURNS boolean LANGUAGE plpgsql
+        AS $$ BEGIN RAISE 'sprung by %', current_user; END $$;
+    CREATE FUNCTION posture.jsonb_build_object(text, boolean) RETURNS jsonb LANGUAGE plpgsql
+        AS $$ BEGIN RAISE 'sprung by %', current_user; END $$;
+    CREATE OPERATOR posture.= (LEFTARG = oid, RIGHTARG = regclass, FUNCTION = posture.trap);
+    CREATE OPERATOR posture.>= (LEFTARG = numeric, RIGHTARG = integer, FUNCTION = posture.trap);
+    CREATE EXTENSION posture;
+}, extra_params => [ '-U', 'installer' ]);
+is($node->safe_psql('prepared', 'SELECT rejected FROM posture.assess_cluster()'), '0',
+    'objects that were in the schema before are not taken for those of pg_catalog');
+
 my ($status, $out, $err) = $node->psql('postgres', 'CREATE EXTENSION posture', extra_params => [ '-U', 'stranger' ]);
 isnt($status, 0, 'without CREATE on the database it is refused');
 like($err, qr/permission denied for database postgres/, 'and the message says so');
