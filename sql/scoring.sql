@@ -158,6 +158,18 @@ DELETE FROM initiative WHERE key = 'secure';
 DELETE FROM measure;
 DELETE FROM finding;
 
+-- points are exact: three thirds are one, and 100 x 1 / 512 is 0.1953125,
+-- which rounds up
+CALL pg_temp.rec('s:third1', 1); CALL pg_temp.rec('s:third2', 1); CALL pg_temp.rec('s:third3', 1); CALL pg_temp.rec('s:rest', 509);
+CALL pg_temp.found('s:third1', 1, 3, 2); CALL pg_temp.found('s:third2', 1, 3, 2); CALL pg_temp.found('s:third3', 1, 3, 2);
+CALL pg_temp.found('s:rest', 1, 3, 3);
+CALL pg_temp.initiative('exact', 'points');
+INSERT INTO initiative_recommendation
+SELECT i.initiative_id, pg_temp.rec(r) FROM initiative i, unnest('{s:third1,s:third2,s:third3,s:rest}'::text[]) r WHERE i.key = 'exact';
+SELECT * FROM pg_temp.i('exact');
+DELETE FROM initiative WHERE key = 'exact';
+DELETE FROM finding;
+
 -- Exemptions. Assets 1 .. 10 of 20 fail; 1 .. 4 are buckets, 11 .. 12 too.
 UPDATE asset SET kind = 'bucket', tags = '{"env": "prod", "zone": 1}' WHERE asset_id IN (1, 2, 3, 4, 11, 12);
 UPDATE asset SET criticality = 'critical' WHERE asset_id IN (4, 5);

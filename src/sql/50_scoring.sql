@@ -110,7 +110,7 @@ BEGIN ATOMIC
            coalesce(c.failing, false) OR coalesce(o.achieved < o.possible, false), m.achieved, m.possible,
            CASE WHEN m.possible IS NOT NULL THEN m.achieved
                 WHEN posture.cardinality(c.assessed) > 0
-                    THEN r.max_points * (posture.cardinality(c.assessed) - posture.cardinality(c.exposed)) / posture.cardinality(c.assessed) END,
+                    THEN round(r.max_points * (posture.cardinality(c.assessed) - posture.cardinality(c.exposed)), 40) / posture.cardinality(c.assessed) END,
            CASE WHEN m.possible IS NOT NULL THEN m.possible
                 WHEN posture.cardinality(c.assessed) > 0 THEN r.max_points END,
            greatest(c.last_changed, o.observed_at)
@@ -269,12 +269,15 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION posture.initiative_term(date) IS 'what each initiative''s score is made of, now or on a day, by every method: score = 100 x sum(weight x healthy) / sum(weight x mass); mass is NULL where unavailable';
 
+-- Points of a share of assets have 40 decimals, and a sum has 30: what the
+-- division of thirds left must not decide how a score is rounded, and three
+-- thirds are one.
 CREATE FUNCTION posture.initiative_result(on_day date)
     RETURNS TABLE (initiative_id integer, method posture.initiative_method, score posture.score)
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
     SELECT i.initiative_id, i.method,
-           posture.score(sum(t.weight * (t.mass - t.healthy)), sum(t.weight * t.mass))
+           posture.score(round(sum(t.weight * (t.mass - t.healthy)), 30), sum(t.weight * t.mass))
     FROM posture.initiative_definition(on_day) i
     LEFT JOIN posture.initiative_term(on_day) t USING (initiative_id, method)
     GROUP BY i.initiative_id, i.method;

@@ -141,7 +141,8 @@ SELECT i.key::text AS initiative,
        c.importance::text AS importance,
        b.weight,
        CASE WHEN m.score IS NOT NULL
-            THEN posture.score(t.missing - coalesce(o.missing, 0), t.mass) OPERATOR(posture.-) posture.score(t.missing, t.mass) END AS score_impact,
+            THEN posture.score(round(t.missing - coalesce(o.missing, 0), 30), t.mass)
+                 OPERATOR(posture.-) posture.score(round(t.missing, 30), t.mass) END AS score_impact,
        m.score OPERATOR(posture.-) posture.metric_score_before(c.metric_id, 1) AS change_1d,
        posture.metric_trend(c.metric_id, 13) || m.score::numeric AS trend_14d
 FROM posture.initiative_member(NULL) b
