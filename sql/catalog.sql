@@ -1,0 +1,202 @@
+-- The catalog: keys, references and checks, what deleting takes along, and
+-- what every object of the extension must have.
+CREATE EXTENSION posture;
+SET search_path = posture, public;
+SET timezone = 'UTC';
+SET posture.timezone = 'UTC';
+\set SHOW_CONTEXT never
+
+INSERT INTO source (key, name) VALUES ('scan', 'Scanner'), ('cloud', 'Cloud');
+INSERT INTO asset (key, kind, name) VALUES ('h1', 'host', 'Host 1'), ('h2', 'host', 'Host 2'), ('spare', 'host', 'Never assessed');
+INSERT INTO asset_group (key, name) VALUES ('all', 'All');
+INSERT INTO recommendation (source_id, key, title) VALUES (1, 'ssh', 'SSH'), (2, 'ssh', 'SSH in the cloud'), (1, 'tls', 'TLS');
+INSERT INTO metric (key, name, importance) VALUES ('m1', 'Metric 1', 'high'), ('m2', 'Metric 2', 'low');
+INSERT INTO metric_recommendation VALUES (1, 1), (1, 2), (2, 3);
+INSERT INTO initiative (key, name) VALUES ('i1', 'Initiative 1'), ('i2', 'Initiative 2');
+INSERT INTO initiative_metric VALUES (1, 1), (1, 2), (2, 1), (2, 2);
+INSERT INTO finding VALUES (1, 1, 'compliant', '2024-03-01'), (1, 2, 'compliant', '2024-03-01'), (3, 1, 'compliant', '2024-03-01');
+
+-- nonsense is refused; only the SQLSTATE is shown: 23502 null, 23503 reference,
+-- 23505 key, 23514 check
+\set VERBOSITY sqlstate
+-- keys
+INSERT INTO source (key, name) VALUES ('scan', 'Again');
+INSERT INTO source (key, name) VALUES ('', 'Empty');
+INSERT INTO source (key, name) VALUES (NULL, 'Null');
+INSERT INTO source (key, name) VALUES (repeat('k', 1025), 'Long');
+INSERT INTO source (key, name) VALUES ('nameless', NULL);
+INSERT INTO asset (key, name) VALUES ('h1', 'Again');
+INSERT INTO asset (key, name) VALUES (repeat('k', 1025), 'Long');
+INSERT INTO asset_group (key, name) VALUES ('all', 'Again');
+INSERT INTO recommendation (source_id, key, title) VALUES (1, 'ssh', 'Again');
+INSERT INTO metric (key, name) VALUES ('m1', 'Again');
+INSERT INTO metric_recommendation VALUES (1, 1);
+INSERT INTO initiative (key, name) VALUES ('i1', 'Again');
+INSERT INTO initiative_metric VALUES (1, 1);
+INSERT INTO finding VALUES (1, 1, 'compliant');
+-- references
+INSERT INTO recommendation (source_id, key, title) VALUES (9, 'x', 'X');
+INSERT INTO metric_recommendation VALUES (9, 1);
+INSERT INTO metric_recommendation VALUES (1, 9);
+INSERT INTO initiative_metric VALUES (9, 1);
+INSERT INTO initiative_metric VALUES (1, 9);
+INSERT INTO initiative_recommendation VALUES (1, 9);
+INSERT INTO initiative_recommendation VALUES (9, 1);
+INSERT INTO finding VALUES (9, 1, 'compliant');
+INSERT INTO finding VALUES (1, 9, 'compliant');
+INSERT INTO measure VALUES (9, 1, 2, now());
+INSERT INTO exemption (recommendation_id, kind, reason) VALUES (9, 'waived', 'test');
+INSERT INTO exemption (recommendation_id, asset_id, kind, reason) VALUES (1, 9, 'waived', 'test');
+INSERT INTO exemption (recommendation_id, asset_group_id, kind, reason) VALUES (1, 9, 'waived', 'test');
+INSERT INTO benchmark VALUES ('all', 'All', '2024-03-01', 9, 50);
+-- values
+INSERT INTO source (key, name, stale_after) VALUES ('s', 'S', '0');
+INSERT INTO source (key, name, stale_after) VALUES ('s', 'S', '-1 day');
+INSERT INTO asset (asset_id, key, name) VALUES (-1, 'a', 'A');
+INSERT INTO asset (key, name, criticality) VALUES ('a', 'A', 'huge');
+INSERT INTO asset (key, name, tags) VALUES ('a', 'A', '[]');
+INSERT INTO asset_group (key, name, min_criticality) VALUES ('g', 'G', 'huge');
+INSERT INTO asset_group (key, name, tags) VALUES ('g', 'G', '1');
+INSERT INTO recommendation (source_id, key, title, max_points) VALUES (1, 'x', 'X', -1);
+INSERT INTO recommendation (source_id, key, title, max_points) VALUES (1, 'x', 'X', 'NaN');
+INSERT INTO recommendation (source_id, key, title, max_points) VALUES (1, 'x', 'X', 'Infinity');
+INSERT INTO recommendation (source_id, key, title, severity) VALUES (1, 'x', 'X', 'grave');
+INSERT INTO metric (key, name, drop_threshold) VALUES ('m', 'M', 0);
+INSERT INTO metric (key, name, drop_threshold) VALUES ('m', 'M', 100.1);
+INSERT INTO metric (key, name, drop_threshold) VALUES ('m', 'M', 'NaN');
+INSERT INTO initiative (key, name, method) VALUES ('i', 'I', 'guess');
+INSERT INTO initiative (key, name, target_score) VALUES ('i', 'I', 101);
+INSERT INTO initiative (key, name, drop_threshold) VALUES ('i', 'I', -1);
+UPDATE initiative_metric SET weight = -1;
+UPDATE initiative_metric SET weight = 'NaN';
+UPDATE initiative_metric SET weight = 'Infinity';
+UPDATE importance_weight SET weight = -1;
+UPDATE importance_weight SET weight = NULL;
+INSERT INTO finding VALUES (1, 3, 'fine');
+INSERT INTO finding VALUES (1, 3, NULL);
+INSERT INTO finding VALUES (1, 3, 'compliant', 'infinity');
+INSERT INTO finding VALUES (1, 3, 'compliant', '-infinity');
+INSERT INTO measure VALUES (1, -1, 2, now());
+INSERT INTO measure VALUES (1, 3, 2, now());
+INSERT INTO measure VALUES (1, 1, 'NaN', now());
+INSERT INTO measure VALUES (1, 1, 'Infinity', now());
+INSERT INTO measure VALUES (1, NULL, 2, now());
+INSERT INTO exemption (recommendation_id, asset_id, asset_group_id, kind, reason) VALUES (1, 1, 1, 'waived', 'both');
+INSERT INTO exemption (recommendation_id, kind, reason) VALUES (1, 'waived', NULL);
+INSERT INTO exemption (recommendation_id, kind, reason) VALUES (1, 'waived', ' ');
+INSERT INTO exemption (recommendation_id, kind, reason) VALUES (1, 'forgiven', 'test');
+INSERT INTO exemption (recommendation_id, kind, reason, expires_at) VALUES (1, 'waived', 'test', now() - interval '1 day');
+INSERT INTO benchmark VALUES ('all', 'All', '2024-03-01', 1, NULL);
+\set VERBOSITY default
+-- what is at the edge is fine
+BEGIN;
+INSERT INTO source (key, name, stale_after) VALUES (repeat('k', 1024), 'Long', '1 second');
+INSERT INTO metric (key, name, drop_threshold) VALUES ('m', 'M', 100), ('n', 'N', 0.000001);
+INSERT INTO measure VALUES (1, 0, 0, now());
+INSERT INTO exemption (recommendation_id, kind, reason) VALUES (1, 'waived', 'test');
+SELECT approved_by = current_user AS approved_by, created_at = now() AS created_at, expires_at FROM exemption;
+INSERT INTO asset (asset_id, key, name) VALUES (0, 'zero', 'Zero'), (2147483647, 'last', 'Last');
+ROLLBACK;
+-- a message names what is wrong
+INSERT INTO metric (key, name, drop_threshold) VALUES ('m', 'M', 0);
+
+-- importance_weight can be changed and every initiative feels it
+SELECT importance, weight FROM importance_weight ORDER BY importance;
+UPDATE finding SET state = 'non_compliant', changed_at = '2024-03-02' WHERE recommendation_id = 3;
+SELECT initiative, score FROM overview;
+UPDATE importance_weight SET weight = 7.5 WHERE importance = 'low';
+SELECT initiative, score FROM overview;
+-- so does the importance of a metric; but not where the initiative has its own weight
+UPDATE initiative_metric SET weight = 1 WHERE initiative_id = 2;
+UPDATE metric SET importance = 'risk_accepted' WHERE key = 'm2';
+SELECT initiative, score FROM overview;
+UPDATE metric SET importance = 'low' WHERE key = 'm2';
+UPDATE initiative_metric SET weight = NULL;
+-- a row of a dump replaces the one that CREATE EXTENSION made
+INSERT INTO importance_weight VALUES ('low', 2.5);
+SELECT importance, weight FROM importance_weight ORDER BY importance;
+
+-- deleting a metric takes its memberships and not its history
+UPDATE finding SET state = 'compliant', changed_at = '2024-03-01';
+SELECT * FROM take_snapshot('2024-03-03');
+UPDATE finding SET state = 'non_compliant', changed_at = '2024-03-04 10:00+00' WHERE asset_id = 1;
+SELECT * FROM take_snapshot('2024-03-04');
+SELECT event_id, kind, object, name, cause FROM event_report WHERE kind <> 'new_initiative' ORDER BY event_id;
+DELETE FROM metric WHERE key = 'm1';
+SELECT * FROM metric_recommendation;
+SELECT * FROM initiative_metric ORDER BY 1;
+SELECT day, key, name, score, importance, recommendations FROM metric_snapshot ORDER BY day, metric_id;
+SELECT day, object_kind, object, score FROM score_history ORDER BY 1, 2, 3;
+SELECT event_id, kind, object, name, cause FROM event_report WHERE kind <> 'new_initiative' ORDER BY event_id;
+-- an initiative the same
+DELETE FROM initiative WHERE key = 'i2';
+SELECT * FROM initiative_metric ORDER BY 1;
+SELECT day, object, score FROM score_history WHERE object_kind = 'initiative' ORDER BY 1, 2;
+SELECT kind, object, name FROM event_report WHERE object = 'i2' ORDER BY event_id;
+
+-- what has findings can't be deleted: an asset is retired instead
+\set VERBOSITY sqlstate
+DELETE FROM asset WHERE key = 'h1';
+DELETE FROM recommendation WHERE key = 'tls';
+DELETE FROM source WHERE key = 'scan';
+\set VERBOSITY default
+DELETE FROM asset WHERE key = 'spare';
+UPDATE asset SET retired_at = now() WHERE key = 'h1';
+SELECT metric, score, assessed_assets FROM metric_report;
+-- what hangs on nothing else goes
+INSERT INTO exemption (recommendation_id, asset_group_id, kind, reason) VALUES (1, 1, 'waived', 'test');
+DELETE FROM asset_group WHERE key = 'all';
+SELECT count(*) FROM exemption;
+
+-- Of every object of the extension: a comment.
+SELECT i.type, i.identity
+FROM pg_depend d
+CROSS JOIN LATERAL pg_identify_object(d.classid, d.objid, 0) i
+WHERE d.refclassid = 'pg_extension'::regclass AND d.refobjid = (SELECT oid FROM pg_extension WHERE extname = 'posture')
+  AND d.deptype = 'e' AND i.type NOT IN ('sequence', 'schema')
+  AND coalesce(obj_description(d.objid, d.classid::regclass::text::name), '') = '';
+-- how many there are, so that the above looks at something
+SELECT count(*) > 150 AS many, count(DISTINCT classid) >= 6 AS kinds
+FROM pg_depend
+WHERE refclassid = 'pg_extension'::regclass AND refobjid = (SELECT oid FROM pg_extension WHERE extname = 'posture') AND deptype = 'e';
+-- of every column of a table or view
+SELECT c.relname, a.attname
+FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
+WHERE c.relnamespace = 'posture'::regnamespace AND c.relkind IN ('r', 'v', 'm', 'p', 'c') AND a.attnum > 0 AND NOT a.attisdropped
+  AND coalesce(col_description(c.oid, a.attnum), '') = '';
+-- of every operator, function, type and trigger of the schema, member or not
+SELECT o.oid::regoperator FROM pg_operator o WHERE o.oprnamespace = 'posture'::regnamespace AND obj_description(o.oid, 'pg_operator') IS NULL;
+SELECT p.oid::regprocedure FROM pg_proc p WHERE p.pronamespace = 'posture'::regnamespace AND obj_description(p.oid, 'pg_proc') IS NULL;
+SELECT t.typname FROM pg_type t
+WHERE t.typnamespace = 'posture'::regnamespace AND t.typrelid = 0 AND t.typelem = 0 AND obj_description(t.oid, 'pg_type') IS NULL;
+SELECT t.tgname FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
+WHERE c.relnamespace = 'posture'::regnamespace AND NOT t.tgisinternal AND obj_description(t.oid, 'pg_trigger') IS NULL;
+SELECT obj_description('posture'::regnamespace, 'pg_namespace') IS NOT NULL AS schema;
+
+-- Every view is read with the rights of its reader, and has plain columns only.
+SELECT c.relname FROM pg_class c
+WHERE c.relnamespace = 'posture'::regnamespace AND c.relkind = 'v' AND NOT coalesce(c.reloptions, '{}') @> '{security_invoker=true}';
+SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod)
+FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
+WHERE c.relnamespace = 'posture'::regnamespace AND c.relkind = 'v' AND a.attnum > 0
+  AND regexp_replace(format_type(a.atttypid, a.atttypmod), '\[\]$', '')
+      NOT IN ('text', 'numeric', 'bigint', 'integer', 'boolean', 'date', 'timestamp with time zone');
+SELECT count(*) >= 5 AS views FROM pg_class c WHERE c.relnamespace = 'posture'::regnamespace AND c.relkind = 'v';
+
+-- No function depends on the caller's search_path: it is pinned, or the body
+-- was bound when the function was created. Only a procedure that commits can't.
+SELECT p.oid::regprocedure
+FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang
+WHERE p.pronamespace = 'posture'::regnamespace
+  AND (l.lanname = 'plpgsql' OR (l.lanname = 'sql' AND p.prosqlbody IS NULL))
+  AND NOT EXISTS (SELECT FROM unnest(p.proconfig) s WHERE s LIKE 'search\_path=%pg\_temp')
+ORDER BY 1;
+-- none runs with the rights of its owner
+SELECT p.oid::regprocedure FROM pg_proc p WHERE p.pronamespace = 'posture'::regnamespace AND p.prosecdef;
+-- of all that is in the schema nothing was left behind
+SELECT c.relname FROM pg_class c
+WHERE c.relnamespace = 'posture'::regnamespace AND c.relkind IN ('r', 'v')
+  AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e');
+
+DROP EXTENSION posture;
+SELECT count(*) FROM pg_class WHERE relnamespace = 'posture'::regnamespace;
