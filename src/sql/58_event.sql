@@ -105,8 +105,8 @@ BEGIN
     FROM posture.day_event(of_day) d
     WHERE e.day = of_day AND e.kind = d.kind
       AND e.metric_id IS NOT DISTINCT FROM d.metric_id AND e.initiative_id IS NOT DISTINCT FROM d.initiative_id
-      AND (e.previous_day, e.previous_score, e.score, e.weight, e.recovered_on <= of_day)
-          IS DISTINCT FROM (d.previous_day, d.previous_score, d.score, d.weight, NULL);
+      AND (e.previous_day, e.previous_score, e.score, e.weight, coalesce(e.recovered_on <= of_day, false))
+          IS DISTINCT FROM (d.previous_day, d.previous_score, d.score, d.weight, false);
 
     PERFORM posture.write_causes(of_day);
 
