@@ -381,9 +381,9 @@ BEGIN
     END LOOP;
 END $$;
 
-SELECT about, sum(cases) > CASE WHEN about LIKE 'recommendation\_s%' THEN 50 ELSE 100 END AS enough, sum(differences) AS differences
+SELECT about, sum(cases) > 50 AS enough, sum(differences) AS differences
 FROM outcome GROUP BY about ORDER BY about;
-SELECT sum(cases) > 20000 AS thousands FROM outcome;
+SELECT sum(cases) > 10000 AS thousands FROM outcome;
 
 -- the same bits in one process and in five
 CREATE FUNCTION pg_temp.everything() RETURNS SETOF text LANGUAGE plpgsql AS $$
