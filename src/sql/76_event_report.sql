@@ -29,7 +29,7 @@ CREATE FUNCTION posture.cause_phrase(of_event posture.event, cause posture.event
     RETURN format('%s by %s',
         posture.figure(cause.points),
         CASE WHEN cause.reason = 'method_change' THEN 'another method'
-             ELSE format('"%s"', coalesce(
+             ELSE format('''%s''', coalesce(
                  (SELECT m.name FROM posture.metric_snapshot m
                   WHERE m.metric_id = cause.metric_id AND m.day IN (of_event.day, of_event.previous_day)
                   ORDER BY m.day DESC LIMIT 1),
