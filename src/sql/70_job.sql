@@ -87,12 +87,12 @@ END $$;
 COMMENT ON FUNCTION posture.run_next_day() IS 'step of run_daily(): the first day that is due, with a row in run; an error undoes the day and is kept in that row';
 
 -- no SET search_path: a procedure that has one may not commit. It calls
--- functions that have one, and uses no operator.
+-- functions that have one, uses no operator, and names its type with the schema.
 CREATE PROCEDURE posture.run_daily()
     LANGUAGE plpgsql
 AS $$
 DECLARE
-    done record;
+    done pg_catalog.record;
 BEGIN
     LOOP
         SELECT n.day, n.failed, n.message INTO done FROM posture.run_next_day() n;

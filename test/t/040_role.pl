@@ -1,0 +1,340 @@
+# Who may do what, and whom can be harmed: an owner who is no superuser, roles
+# without and with grants, a hostile search_path, hostile text.
+
+use strict;
+use warnings;
+use FindBin;
+use lib $FindBin::RealBin;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use TestPosture;
+
+my $node = new_node('role');
+$node->safe_psql('postgres', <<'SQL');
+CREATE ROLE risk_owner LOGIN;
+CREATE ROLE reader LOGIN;
+CREATE ROLE nobody LOGIN;
+CREATE ROLE attacker LOGIN;
+CREATE DATABASE warehouse OWNER risk_owner;
+CREATE DATABASE trap OWNER attacker;
+SQL
+
+# The install script runs as superuser: operators that wait in the schema for
+# it are not called, and what others keep in there stays theirs.
+$node->safe_psql('trap', <<'SQL', extra_params => [ '-U', 'attacker' ]);
+CREATE SCHEMA posture;
+CREATE FUNCTION public.grab() RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    IF (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN
+        ALTER ROLE attacker SUPERUSER;
+    END IF;
+END $$;
+DO $$
+DECLARE
+    o record;
+BEGIN
+    -- what is no exact match in pg_catalog would be found here
+    FOR o IN
+        SELECT name, l, r
+        FROM unnest(ARRAY['=', '<>', '<', '<=', '>', '>=']) name,
+             unnest(ARRAY['oid', 'regnamespace', 'regclass', 'numeric', 'integer', 'name', 'text', '"char"']) l,
+             unnest(ARRAY['oid', 'regnamespace', 'regclass', 'numeric', 'integer', 'name', 'text', '"char"']) r
+    LOOP
+        -- and answers as it should, so that nobody notices
+        EXECUTE format('CREATE FUNCTION posture.trap_%s(%s, %s) RETURNS boolean LANGUAGE plpgsql AS $f$ BEGIN PERFORM public.grab(); RETURN $1::%4$s OPERATOR(pg_catalog.%5$s) $2::%4$s; END $f$',
+                       md5(o.name || o.l || o.r), o.l, o.r,
+                       CASE WHEN o.l ~ 'oid|reg' AND o.r ~ 'oid|reg' THEN 'oid' WHEN o.l ~ 'num|int' AND o.r ~ 'num|int' THEN 'numeric' ELSE 'text' END,
+                       o.name);
+        EXECUTE format('CREATE OPERATOR posture.%s (leftarg = %s, rightarg = %s, function = posture.trap_%s)',
+                       o.name, o.l, o.r, md5(o.name || o.l || o.r));
+    END LOOP;
+END $$;
+SQL
+$node->safe_psql('trap', <<'SQL');
+CREATE TABLE posture.secret_table AS SELECT 1 AS x;
+CREATE VIEW posture.secret_view AS SELECT * FROM posture.secret_table;
+CREATE FUNCTION posture.secret_function() RETURNS text LANGUAGE sql RETURN 'secret';
+SQL
+my ($rc, $out, $err) = query_as($node, 'trap', 'attacker', 'CREATE EXTENSION posture');
+is($rc, 0, 'CREATE EXTENSION in a schema that holds something') or diag $err;
+is($node->safe_psql('trap', q{SELECT rolsuper FROM pg_roles WHERE rolname = 'attacker'}),
+	'f', 'an operator in the schema is not run by the install script');
+is( $node->safe_psql('trap', <<'SQL'),
+SELECT string_agg(what || ' ' || owner, ', ' ORDER BY what)
+FROM (SELECT relname::text AS what, relowner::regrole::text AS owner FROM pg_class WHERE relname LIKE 'secret%'
+      UNION ALL
+      SELECT proname, proowner::regrole::text FROM pg_proc WHERE proname LIKE 'secret%') x
+SQL
+	'secret_function postgres, secret_table postgres, secret_view postgres' =~ s/postgres/$ENV{PGUSER} || getpwuid($<)/ger,
+	'what was in the schema stays with its owner');
+($rc, $out, $err) = query_as($node, 'trap', 'attacker', 'SELECT * FROM posture.secret_table');
+like($err, qr/permission denied for table secret_table/, 'and out of reach');
+
+# an owner who is no superuser
+($rc, $out, $err) = query_as($node, 'warehouse', 'risk_owner', 'CREATE EXTENSION posture');
+is($rc, 0, 'a database owner who is no superuser creates the extension') or diag $err;
+is( $node->safe_psql('warehouse', <<'SQL'),
+SELECT string_agg(DISTINCT relowner::regrole::text, ',')
+FROM pg_class WHERE relnamespace = 'posture'::regnamespace AND relkind IN ('r', 'v', 'S')
+SQL
+	'risk_owner', 'they own tables, views and sequences');
+is( $node->safe_psql('warehouse', <<'SQL'),
+SELECT string_agg(DISTINCT p.proowner::regrole::text, ',')
+FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang
+WHERE p.pronamespace = 'posture'::regnamespace AND l.lanname IN ('sql', 'plpgsql')
+SQL
+	'risk_owner', 'and the functions that are no C code');
+is( $node->safe_psql('warehouse', <<'SQL'),
+SELECT count(*) FROM pg_proc WHERE pronamespace = 'posture'::regnamespace AND prosecdef
+SQL
+	'0', 'no function runs with more rights than its caller has');
+($rc, $out, $err) = query_as($node, 'warehouse', 'risk_owner', sample_sql());
+is($rc, 0, 'they load, ingest, score, snapshot and run the job') or diag $err;
+my @views = split /\n/, $node->safe_psql('warehouse',
+	q{SELECT relname FROM pg_class WHERE relnamespace = 'posture'::regnamespace AND relkind = 'v' ORDER BY 1});
+cmp_ok(scalar(@views), '>=', 5, 'there are views');
+for my $view (@views)
+{
+	($rc, $out, $err) = query_as($node, 'warehouse', 'risk_owner', "SELECT count(*) > 0 FROM posture.$view");
+	is("$out$err", 't', "the owner reads $view");
+}
+cmp_ok($node->safe_psql('warehouse', 'SELECT count(*) FROM posture.event'), '>', 3, 'the sample has events');
+
+# roles without and with grants
+is( $node->safe_psql('warehouse', <<'SQL'),
+SELECT count(*) FROM pg_class c, aclexplode(c.relacl) x
+WHERE c.relnamespace = 'posture'::regnamespace AND x.grantee = 0
+SQL
+	'0', 'nothing is granted to PUBLIC');
+($rc, $out, $err) = query_as($node, 'warehouse', 'nobody', 'SELECT * FROM posture.overview');
+like($err, qr/permission denied for schema posture/, 'a role without grants does not even see the schema');
+$node->safe_psql('warehouse', 'GRANT USAGE ON SCHEMA posture TO nobody, reader');
+for my $relation (@views, tables($node, 'warehouse'))
+{
+	my $is_view = grep { $_ eq $relation } @views;
+	for my $sql ("SELECT * FROM posture.$relation", $is_view ? () : "DELETE FROM posture.$relation")
+	{
+		($rc, $out, $err) = query_as($node, 'warehouse', 'nobody', $sql);
+		like($err, qr/permission denied for (table|view) /, "with only USAGE, no: $sql");
+	}
+}
+for my $call (
+	'SELECT * FROM posture.ingest()', 'SELECT * FROM posture.take_snapshot()',
+	'CALL posture.run_daily()', 'SELECT posture.acknowledge(1)',
+	q{SELECT posture.metric_assets('m1')}, 'SELECT * FROM posture.metric_state(now())')
+{
+	($rc, $out, $err) = query_as($node, 'warehouse', 'nobody', $call);
+	like($err, qr/permission denied for table/, "nor: $call");
+}
+$node->safe_psql('warehouse', 'GRANT SELECT ON ALL TABLES IN SCHEMA posture TO reader', extra_params => [ '-U', 'risk_owner' ]);
+for my $view (@views)
+{
+	my $owner = (query_as($node, 'warehouse', 'risk_owner', "SELECT * FROM posture.$view"))[1];
+	($rc, $out, $err) = query_as($node, 'warehouse', 'reader', "SELECT * FROM posture.$view");
+	is("$out$err", $owner, "a reader with SELECT sees the same $view");
+}
+for my $call (
+	'SELECT * FROM posture.ingest()', 'SELECT * FROM posture.take_snapshot()', 'CALL posture.run_daily()',
+	'SELECT posture.acknowledge(1)', 'DELETE FROM posture.finding')
+{
+	($rc, $out, $err) = query_as($node, 'warehouse', 'reader', $call);
+	like($err, qr/permission denied for table/, "a reader may not: $call");
+}
+# a feeder needs the inbox and nothing else
+$node->safe_psql('warehouse', 'CREATE ROLE feeder LOGIN; GRANT USAGE ON SCHEMA posture TO feeder; GRANT INSERT ON posture.inbox TO feeder');
+($rc, $out, $err) = query_as($node, 'warehouse', 'feeder',
+	"COPY posture.inbox (source, recommendation, asset, state, observed_at) FROM STDIN (FORMAT csv);\nscan,r1,fed,compliant,yesterday\n\\.\n");
+is("$rc$err", '0', 'a role with INSERT on the inbox delivers');
+($rc, $out, $err) = query_as($node, 'warehouse', 'feeder', 'SELECT * FROM posture.inbox');
+like($err, qr/permission denied for table inbox/, 'and reads nothing');
+
+# A hostile search_path: every function, operator, type, table and view that
+# the extension could mean stands in front in a schema of somebody's own, and
+# in pg_temp; who is called by mistake says so.
+my $path = <<'SQL';
+DO $$
+DECLARE
+    o record;
+BEGIN
+    FOR o IN
+        SELECT DISTINCT p.proname, p.proargtypes
+        FROM pg_proc p
+        WHERE p.pronamespace = 'posture'::regnamespace
+           OR p.pronamespace = 'pg_catalog'::regnamespace
+              AND p.proname IN ('now', 'clock_timestamp', 'max', 'min', 'sum', 'count', 'bool_or', 'array_agg', 'string_agg', 'unnest',
+                                'generate_series', 'array_position', 'array_remove', 'array_append', 'array_cat', 'isfinite', 'left', 'octet_length',
+                                'format', 'round', 'floor', 'abs', 'trim_scale', 'date_trunc', 'to_jsonb', 'jsonb_typeof', 'jsonb_build_object',
+                                'jsonb_strip_nulls', 'pg_notify', 'timezone', 'row_number', 'num_nonnulls', 'quote_literal', 'current_setting',
+                                'numeric', 'int4', 'date', 'text', 'timestamptz', 'like', 'length', 'lower')
+    LOOP
+        BEGIN
+            EXECUTE format('CREATE FUNCTION evil.%I(%s) RETURNS void LANGUAGE plpgsql AS %L', o.proname, oidvectortypes(o.proargtypes),
+                           format('BEGIN RAISE EXCEPTION ''evil %s was called''; END', o.proname));
+        EXCEPTION WHEN OTHERS THEN NULL;    -- arguments that only C code takes
+        END;
+    END LOOP;
+    FOR o IN
+        SELECT p.oprname, l.oid::regtype AS l, r.oid::regtype AS r, p.oprresult::regtype AS result, row_number() OVER () AS n
+        FROM (SELECT DISTINCT oprname, oprleft, oprright, oprresult
+              FROM pg_operator WHERE oprleft <> 0 AND oprnamespace IN ('posture'::regnamespace, 'pg_catalog'::regnamespace)
+                AND oprname IN ('=', '<>', '<', '<=', '>', '>=', '+', '-', '*', '/', '||', '&', '|', '#', '&&', '@>', '<@', '~', '~~')
+              UNION
+              SELECT name, a, b, 'boolean'::regtype
+              FROM unnest(ARRAY['=', '<>', '<', '<=', '>', '>=']) name,
+                   unnest(ARRAY['numeric', 'integer', 'posture.score', 'posture.object_key', 'text', 'varchar', 'posture.weight', 'date']::regtype[]) a,
+                   unnest(ARRAY['numeric', 'integer', 'posture.score', 'posture.object_key', 'text', 'varchar', 'posture.weight', 'date']::regtype[]) b) p
+        JOIN pg_type l ON l.oid = p.oprleft JOIN pg_type r ON r.oid = p.oprright
+    LOOP
+        BEGIN
+            EXECUTE format('CREATE FUNCTION evil.o%s(%s, %s) RETURNS %s LANGUAGE plpgsql AS %L', o.n, o.l, o.r, o.result,
+                           format('BEGIN RAISE EXCEPTION ''evil operator %s (%s, %s) was called''; END', o.oprname, o.l, o.r));
+            EXECUTE format('CREATE OPERATOR evil.%s (leftarg = %s, rightarg = %s, function = evil.o%s)', o.oprname, o.l, o.r, o.n);
+        EXCEPTION WHEN OTHERS THEN NULL;
+        END;
+    END LOOP;
+    FOR o IN SELECT c.relname FROM pg_class c WHERE c.relnamespace = 'posture'::regnamespace AND c.relkind IN ('r', 'v') LOOP
+        EXECUTE format('CREATE TABLE evil.%I (LIKE posture.%I)', o.relname, o.relname);
+    END LOOP;
+    FOR o IN SELECT c.typname FROM pg_type c WHERE c.typnamespace = 'posture'::regnamespace AND c.typtype IN ('e', 'd', 'b') AND c.typelem = 0
+             UNION SELECT unnest(ARRAY['text', 'date', 'jsonb', 'name', 'oid', 'tid', 'regclass', 'timestamptz', 'record']) LOOP
+        EXECUTE format('CREATE TYPE evil.%I AS (x pg_catalog.int4)', o.typname);
+    END LOOP;
+END $$;
+SQL
+my $temp = <<'SQL';
+SET client_min_messages = warning;
+DO $$
+DECLARE
+    o record;
+BEGIN
+    FOR o IN SELECT c.relname FROM pg_class c WHERE c.relnamespace = 'posture'::regnamespace AND c.relkind IN ('r', 'v') LOOP
+        EXECUTE format('CREATE TEMP TABLE %I (LIKE posture.%I)', o.relname, o.relname);
+    END LOOP;
+    FOR o IN SELECT unnest(ARRAY['pg_class', 'pg_proc', 'pg_extension', 'pg_type', 'generate_series']) AS relname LOOP
+        EXECUTE format('CREATE TEMP TABLE %I (x integer)', o.relname);
+    END LOOP;
+    FOR o IN SELECT unnest(ARRAY['text', 'date', 'jsonb', 'oid', 'regclass', 'score', 'assetset']) AS typname LOOP
+        EXECUTE format('CREATE TYPE pg_temp.%I AS (y integer)', o.typname);
+    END LOOP;
+END $$;
+SET search_path = evil, pg_temp, pg_catalog, posture, public;
+SQL
+my $work = <<'SQL';
+SELECT * FROM posture.ingest();
+SELECT * FROM posture.take_snapshot();
+CALL posture.run_daily();
+SELECT * FROM posture.ingest('cloud');
+SELECT * FROM posture.take_snapshot();
+SELECT posture.acknowledge(2, 'taken');
+SELECT posture.metric_assets('m1');
+SELECT * FROM posture.metric_state('infinity');
+SELECT posture.is_drop('80', '78');
+SELECT * FROM posture.schedule();
+SELECT * FROM posture.metric_snapshot;
+SELECT event_id, metric_id, recommendation_id, initiative_id, reason, points FROM posture.event_cause;
+SELECT event_id, kind, object, name, previous_score, score, drop, weight, status, cause FROM posture.event_report;
+SELECT source, recommendation, asset, state, reason FROM posture.rejected;
+SELECT recommendation_id, asset_id, state, details FROM posture.finding;
+SELECT day, outcome, counts FROM posture.run;
+SQL
+$work .= "SELECT * FROM posture.$_;\n" for grep { $_ ne 'event_report' } @views;
+$node->safe_psql('warehouse', <<'SQL', extra_params => [ '-U', 'risk_owner' ]);
+INSERT INTO posture.inbox VALUES ('scan', 'r2', 'a5', 'non_compliant', now());
+INSERT INTO posture.inbox VALUES ('scan', 'brand new', 'brand new', 'non_compliant', now(), 'host', 'New', '{"a": 1}');
+INSERT INTO posture.inbox VALUES ('cloud', 'r6', 'a6', 'non_compliant', now()), ('cloud', 'r6', 'a7', 'bad', now());
+-- days that are due
+DELETE FROM posture.snapshot WHERE day = posture.today() - 1;
+DELETE FROM posture.metric_snapshot WHERE day = posture.today() - 1;
+DELETE FROM posture.initiative_snapshot WHERE day = posture.today() - 1;
+SQL
+$node->safe_psql('postgres', 'CREATE DATABASE hostile TEMPLATE warehouse');
+$node->safe_psql('hostile', 'CREATE SCHEMA evil AUTHORIZATION attacker; GRANT ALL ON SCHEMA evil TO risk_owner; GRANT TEMP ON DATABASE hostile TO risk_owner');
+$node->safe_psql('hostile', $path);
+cmp_ok($node->safe_psql('hostile', q{SELECT count(*) FROM pg_operator WHERE oprnamespace = 'evil'::regnamespace}), '>', 500, 'the trap has operators');
+cmp_ok($node->safe_psql('hostile', q{SELECT count(*) FROM pg_proc WHERE pronamespace = 'evil'::regnamespace AND proname !~ '^o[0-9]'}), '>', 150, 'and functions');
+$node->safe_psql('hostile', 'GRANT SELECT ON ALL TABLES IN SCHEMA evil TO risk_owner');
+my ($plain, $hostile);
+# an error is an answer too: schedule() has to fail alike
+$node->psql('warehouse', $work, stdout => \$plain, stderr => \my $plain_err, extra_params => [ '-U', 'risk_owner' ], on_error_stop => 0);
+$node->psql('hostile', $temp . $work, stdout => \$hostile, stderr => \my $hostile_err, extra_params => [ '-U', 'risk_owner' ], on_error_stop => 0);
+cmp_ok(length($plain), '>', 10_000, 'there is something to compare');
+$_ =~ s/^psql:<stdin>:\d+: //mg for ($plain_err, $hostile_err);
+is($hostile_err, $plain_err, 'a hostile search_path raises no other error');
+# without ORDER BY the order is nobody's promise
+$_ = join "\n", sort split /\n/ for ($hostile, $plain);
+is($hostile, $plain, 'and changes no answer');
+unlike($plain, qr/evil/, 'nor is the answer from there');
+
+# text is data
+my @texts = (
+	q{'; DROP TABLE posture.finding; --}, q{"; DELETE FROM posture.asset; --}, q{$$; SELECT 1/0; $$},
+	q{%s %I %L %1$s %%}, q{\\'; \\x00 \\n \\.}, q{Robert'); DROP SCHEMA posture CASCADE;--},
+	q{<script>alert(1)</script>}, q{a,b;c|d	e}, "two\nlines", "\x{e9}t\x{e9} \x{1F512}", q{NULL}, q{{1-4}}, q{$1 :x :'x' ${x}}, ' ');
+my $values = '';
+{
+	my $n = 0;
+	for my $text (@texts)
+	{
+		my $bytes = $text;
+		utf8::encode($bytes);
+		$values .= ($n++ ? ', ' : '') . sprintf(q{(%d, convert_from('\\x%s', 'UTF8'))}, $n, unpack('H*', $bytes));
+	}
+}
+($rc, $out, $err) = query_as($node, 'warehouse', 'risk_owner', <<SQL);
+CREATE TABLE public.hostile_text (n integer, t text);
+INSERT INTO public.hostile_text VALUES $values;
+INSERT INTO posture.source (key, name) SELECT t, t FROM public.hostile_text;
+INSERT INTO posture.inbox SELECT t, t, t, 'non_compliant', now(), t, t, to_jsonb(t) FROM public.hostile_text;
+INSERT INTO posture.inbox SELECT 'no ' || t, t, t, 'compliant', now(), t, t, to_jsonb(t) FROM public.hostile_text;
+INSERT INTO posture.inbox SELECT t, t, t, t, now(), t, t, to_jsonb(t) FROM public.hostile_text;
+SQL
+is($err, '', 'hostile text in every column of the inbox');
+is((query_as($node, 'warehouse', 'risk_owner', 'SELECT loaded, changed, rejected FROM posture.ingest()'))[1],
+	join('|', scalar(@texts), scalar(@texts), 2 * @texts), 'is loaded or rejected');
+same_rows($node, 'warehouse',
+	q{SELECT s.key::text, r.key::text, r.title, a.key::text, a.kind, a.name, f.state::text, f.details
+	  FROM posture.finding f JOIN posture.recommendation r USING (recommendation_id) JOIN posture.source s USING (source_id)
+	  JOIN posture.asset a USING (asset_id) WHERE s.key NOT IN ('scan', 'cloud')},
+	q{SELECT t, t, t, t, t, t, 'non_compliant', to_jsonb(t) FROM public.hostile_text}, 'to the letter');
+same_rows($node, 'warehouse',
+	q{SELECT source, recommendation, asset, state, asset_kind, asset_name, details FROM posture.rejected
+	  WHERE source NOT IN ('scan', 'cloud', 'nobody')},
+	q{SELECT 'no ' || t, t, t, 'compliant', t, t, to_jsonb(t) FROM public.hostile_text UNION ALL
+	  SELECT t, t, t, t, t, t, to_jsonb(t) FROM public.hostile_text}, 'what is rejected too');
+is((query_as($node, 'warehouse', 'risk_owner', q{SELECT sum(closed) FROM public.hostile_text, posture.source s, LATERAL posture.ingest(s.key, s.key) WHERE s.key = t}))[2] =~ /no finding of source/ ? 1 : 0,
+	1, 'nor is it more as an argument');
+($rc, $out, $err) = query_as($node, 'warehouse', 'risk_owner', <<'SQL');
+INSERT INTO posture.metric (key, name) SELECT t, t FROM public.hostile_text;
+INSERT INTO posture.metric_recommendation SELECT m.metric_id, r.recommendation_id
+FROM posture.metric m JOIN posture.recommendation r ON r.key = m.key JOIN public.hostile_text ON t = m.key;
+INSERT INTO posture.initiative (key, name) SELECT t, t FROM public.hostile_text;
+INSERT INTO posture.initiative_metric SELECT initiative_id, metric_id
+FROM posture.metric m JOIN posture.initiative i ON i.key = m.key JOIN public.hostile_text ON t = m.key;
+UPDATE posture.finding SET state = 'compliant', changed_at = posture.day_end(posture.today() - 1)
+WHERE recommendation_id IN (SELECT recommendation_id FROM posture.metric_recommendation JOIN posture.metric USING (metric_id) JOIN public.hostile_text ON t = key);
+SELECT FROM posture.take_snapshot();
+UPDATE posture.metric_snapshot SET day = day - 1 WHERE key IN (SELECT t FROM public.hostile_text);
+UPDATE posture.initiative_snapshot SET day = day - 1 WHERE key IN (SELECT t FROM public.hostile_text);
+UPDATE posture.initiative_metric_snapshot SET day = day - 1
+WHERE day = posture.today() AND initiative_id IN (SELECT initiative_id FROM posture.initiative JOIN public.hostile_text ON t = key);
+INSERT INTO posture.inbox SELECT t, t, t, 'non_compliant' FROM public.hostile_text;
+SELECT FROM posture.ingest();
+SELECT FROM posture.take_snapshot();
+SQL
+is("$rc$err", '0', 'metrics and initiatives of such names drop');
+same_rows($node, 'warehouse',
+	q{SELECT object, name, drop FROM posture.event_report WHERE object IN (SELECT t FROM public.hostile_text) AND kind = 'initiative_score_drop' AND cause = format('100 points lost: 100 by %L', name)},
+	q{SELECT t, t, 100.000000 FROM public.hostile_text}, 'and the sentence has the name as it is');
+is((query_as($node, 'warehouse', 'risk_owner', q{SELECT count(*) FROM public.hostile_text, posture.metric_assets(t) s WHERE posture.cardinality(s) = 1}))[1],
+	scalar(@texts), 'metric_assets() takes it as a key');
+
+# the owner takes it away, and may have it again
+($rc, $out, $err) = query_as($node, 'warehouse', 'risk_owner', 'DROP EXTENSION posture');
+is("$rc$err", '0', 'the owner drops the extension');
+is($node->safe_psql('warehouse', q{SELECT count(*) FROM pg_class WHERE relnamespace = 'posture'::regnamespace}), '0', 'nothing of it is left');
+($rc, $out, $err) = query_as($node, 'warehouse', 'risk_owner', 'CREATE EXTENSION posture');
+is("$rc$err", '0', 'and creates it again');
+
+$node->stop;
+done_testing();

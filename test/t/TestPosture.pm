@@ -1,0 +1,123 @@
+# What the TAP tests share: a server, a sample warehouse, comparisons.
+package TestPosture;
+
+use strict;
+use warnings;
+use Exporter 'import';
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+our @EXPORT = qw(new_node sample_sql tables same_rows query_as);
+
+# A started server. It is about noon in posture.timezone, so that no day ends
+# while a test runs.
+sub new_node
+{
+	my ($name, $conf) = @_;
+	my $ahead = 12 - (gmtime)[2];
+	my $node = PostgreSQL::Test::Cluster->new($name);
+	$node->init;
+	$node->append_conf('postgresql.conf',
+		sprintf("posture.timezone = 'Etc/GMT%+d'\n", -$ahead) . ($conf // ''));
+	$node->start;
+	return $node;
+}
+
+# Psql as some role: return code, output, errors.
+sub query_as
+{
+	my ($node, $db, $role, $sql) = @_;
+	my ($out, $err) = ('', '');
+	my $rc = $node->psql($db, $sql, stdout => \$out, stderr => \$err,
+		extra_params => [ '-U', $role ], on_error_stop => 1);
+	return ($rc, $out, $err);
+}
+
+# Three days of two sources, two metrics that dropped and one that recovered,
+# exemptions, a measure, something rejected and something still in the inbox.
+sub sample_sql
+{
+	return <<'SQL';
+INSERT INTO posture.source (key, name, stale_after) VALUES ('scan', 'Scanner', '30 days'), ('cloud', 'Cloud', NULL);
+UPDATE posture.importance_weight SET weight = 8 WHERE importance = 'high';
+
+CREATE TEMP TABLE delivery AS
+SELECT CASE WHEN r <= 4 THEN 'scan' ELSE 'cloud' END AS source, 'r' || r AS recommendation, 'a' || a AS asset,
+       CASE WHEN (a * r + a) % 5 = 0 THEN 'non_compliant' WHEN (a + r) % 11 = 0 THEN 'not_applicable' ELSE 'compliant' END AS state,
+       posture.day_end(posture.today() - 4) + interval '12 hours' AS observed_at,
+       CASE WHEN a % 3 = 0 THEN 'user' ELSE 'host' END AS asset_kind, 'Asset ' || a AS asset_name,
+       jsonb_build_object('port', a) AS details
+FROM generate_series(1, 60) a, generate_series(1, 6) r;
+INSERT INTO posture.inbox SELECT * FROM delivery;
+INSERT INTO posture.inbox VALUES ('nobody', 'r1', 'a1', 'compliant'), ('scan', 'r1', 'a1', 'so-so'), ('scan', NULL, 'a1', 'compliant');
+SELECT FROM posture.ingest();
+
+UPDATE posture.asset SET criticality = 'critical' WHERE asset_id % 7 = 0;
+INSERT INTO posture.metric (key, name, importance, asset_kinds) VALUES
+    ('m1', 'Patches', 'high', NULL), ('m2', 'Disks', 'low', '{host}'), ('m3', 'Keys', 'critical', NULL), ('m4', 'Nothing', 'medium', NULL);
+INSERT INTO posture.metric_recommendation
+SELECT m.metric_id, r.recommendation_id
+FROM (VALUES ('m1', 'r1'), ('m1', 'r2'), ('m2', 'r3'), ('m3', 'r4'), ('m3', 'r5')) v(metric, recommendation)
+JOIN posture.metric m ON m.key = v.metric JOIN posture.recommendation r ON r.key = v.recommendation;
+INSERT INTO posture.initiative (key, name, method, is_pinned) VALUES
+    ('i1', 'All', 'weighted', true), ('i2', 'Counts', 'population', false), ('i3', 'Points', 'points', false);
+INSERT INTO posture.initiative_metric
+SELECT i.initiative_id, m.metric_id, CASE WHEN i.key = 'i2' AND m.key = 'm1' THEN 3 END
+FROM posture.initiative i, posture.metric m WHERE i.key <> 'i3';
+UPDATE posture.recommendation SET max_points = 10 WHERE key = 'r6';
+INSERT INTO posture.recommendation (source_id, key, title) SELECT source_id, 'p1', 'Secure score' FROM posture.source WHERE key = 'cloud';
+INSERT INTO posture.measure SELECT recommendation_id, 7.25, 20, posture.day_end(posture.today() - 4) + interval '12 hours'
+FROM posture.recommendation WHERE key = 'p1';
+INSERT INTO posture.initiative_recommendation SELECT i.initiative_id, r.recommendation_id
+FROM posture.initiative i, posture.recommendation r WHERE i.key = 'i3' AND r.key IN ('r6', 'p1');
+INSERT INTO posture.asset_group (key, name, kinds, min_criticality) VALUES ('g1', 'Users', '{user}', 'medium');
+INSERT INTO posture.exemption (recommendation_id, asset_group_id, kind, reason, approved_by, created_at)
+SELECT r.recommendation_id, g.asset_group_id, 'mitigated', 'third party', 'ciso', posture.day_end(posture.today() - 4)
+FROM posture.recommendation r, posture.asset_group g WHERE r.key = 'r2';
+INSERT INTO posture.exemption (recommendation_id, asset_id, kind, reason, approved_by, created_at)
+SELECT r.recommendation_id, a.asset_id, 'waived', 'test host', 'ciso', posture.day_end(posture.today() - 4)
+FROM posture.recommendation r, posture.asset a WHERE r.key = 'r4' AND a.key IN ('a4', 'a8');
+INSERT INTO posture.benchmark SELECT 'all', 'All tenants', posture.today() - 1, initiative_id, 44.5 FROM posture.initiative;
+
+SELECT FROM posture.take_snapshot(posture.today() - 3);
+-- worse the next day: r1 and r4 fail on more assets
+UPDATE delivery SET observed_at = observed_at + interval '1 day',
+    state = CASE WHEN recommendation IN ('r1', 'r4') AND length(asset) = 2 THEN 'non_compliant' ELSE state END;
+INSERT INTO posture.inbox SELECT * FROM delivery;
+SELECT FROM posture.ingest('scan');
+SELECT FROM posture.take_snapshot(posture.today() - 2);
+SELECT posture.acknowledge(min(event_id), 'seen') FROM posture.event WHERE kind = 'metric_score_drop';
+-- better the day after: r4 complies
+UPDATE delivery SET observed_at = observed_at + interval '1 day',
+    state = CASE WHEN recommendation = 'r4' THEN 'compliant' ELSE state END;
+INSERT INTO posture.inbox SELECT * FROM delivery;
+SELECT FROM posture.ingest();
+CALL posture.run_daily();
+SELECT FROM posture.take_snapshot();
+INSERT INTO posture.inbox VALUES ('scan', 'r1', 'late', 'non_compliant', now() - interval '1 minute');
+DROP TABLE delivery;
+SQL
+}
+
+# the extension's tables
+sub tables
+{
+	my ($node, $db) = @_;
+	return split /\n/, $node->safe_psql($db,
+		q{SELECT relname FROM pg_class WHERE relnamespace = 'posture'::regnamespace AND relkind = 'r' ORDER BY 1});
+}
+
+# A query that gives two sets of rows the same name: equal in both directions?
+sub same_rows
+{
+	my ($node, $db, $kept, $recomputed, $name) = @_;
+	my $diff = $node->safe_psql($db, <<SQL);
+SELECT 'kept', k::text FROM (($kept) EXCEPT ALL ($recomputed)) k
+UNION ALL
+SELECT 'recomputed', r::text FROM (($recomputed) EXCEPT ALL ($kept)) r
+SQL
+	return is($diff, '', $name);
+}
+
+1;
