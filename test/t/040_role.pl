@@ -18,6 +18,7 @@ CREATE ROLE nobody LOGIN;
 CREATE ROLE attacker LOGIN;
 CREATE DATABASE warehouse OWNER risk_owner;
 CREATE DATABASE trap OWNER attacker;
+CREATE DATABASE shared OWNER attacker;
 SQL
 
 # The install script runs as superuser: operators that wait in the schema for
@@ -51,16 +52,19 @@ BEGIN
     END LOOP;
 END $$;
 SQL
-$node->safe_psql('trap', <<'SQL');
+my ($rc, $out, $err) = query_as($node, 'trap', 'attacker', 'CREATE EXTENSION posture');
+is($rc, 0, 'CREATE EXTENSION in a schema that holds operators') or diag $err;
+is($node->safe_psql('trap', q{SELECT rolsuper FROM pg_roles WHERE rolname = 'attacker'}),
+	'f', 'the install script runs none of them');
+$node->safe_psql('shared', <<'SQL');
+CREATE SCHEMA posture;
 CREATE TABLE posture.secret_table AS SELECT 1 AS x;
 CREATE VIEW posture.secret_view AS SELECT * FROM posture.secret_table;
 CREATE FUNCTION posture.secret_function() RETURNS text LANGUAGE sql RETURN 'secret';
 SQL
-my ($rc, $out, $err) = query_as($node, 'trap', 'attacker', 'CREATE EXTENSION posture');
-is($rc, 0, 'CREATE EXTENSION in a schema that holds something') or diag $err;
-is($node->safe_psql('trap', q{SELECT rolsuper FROM pg_roles WHERE rolname = 'attacker'}),
-	'f', 'an operator in the schema is not run by the install script');
-is( $node->safe_psql('trap', <<'SQL'),
+($rc, $out, $err) = query_as($node, 'shared', 'attacker', 'CREATE EXTENSION posture');
+is($rc, 0, 'CREATE EXTENSION in a schema that holds what is not theirs') or diag $err;
+is( $node->safe_psql('shared', <<'SQL'),
 SELECT string_agg(what || ' ' || owner, ', ' ORDER BY what)
 FROM (SELECT relname::text AS what, relowner::regrole::text AS owner FROM pg_class WHERE relname LIKE 'secret%'
       UNION ALL
@@ -68,8 +72,8 @@ FROM (SELECT relname::text AS what, relowner::regrole::text AS owner FROM pg_cla
 SQL
 	'secret_function postgres, secret_table postgres, secret_view postgres' =~ s/postgres/$ENV{PGUSER} || getpwuid($<)/ger,
 	'what was in the schema stays with its owner');
-($rc, $out, $err) = query_as($node, 'trap', 'attacker', 'SELECT * FROM posture.secret_table');
-like($err, qr/permission denied for table secret_table/, 'and out of reach');
+($rc, $out, $err) = query_as($node, 'shared', 'attacker', 'SELECT * FROM posture.secret_table');
+like($err, qr/permission denied/, 'and out of reach');
 
 # an owner who is no superuser
 ($rc, $out, $err) = query_as($node, 'warehouse', 'risk_owner', 'CREATE EXTENSION posture');
