@@ -59,6 +59,8 @@ END $$;
 COMMENT ON FUNCTION posture.importance_weight_restore() IS 'lets a row of a dump replace the one that CREATE EXTENSION made';
 CREATE TRIGGER importance_weight_restore BEFORE INSERT ON posture.importance_weight
     FOR EACH ROW EXECUTE FUNCTION posture.importance_weight_restore();
+-- also with session_replication_role = replica, by which a parallel restore puts foreign keys aside
+ALTER TABLE posture.importance_weight ENABLE ALWAYS TRIGGER importance_weight_restore;
 COMMENT ON TRIGGER importance_weight_restore ON posture.importance_weight IS 'lets a row of a dump replace the one that CREATE EXTENSION made';
 
 CREATE TABLE posture.source (
