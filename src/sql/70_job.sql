@@ -95,6 +95,10 @@ DECLARE
     done pg_catalog.record;
 BEGIN
     LOOP
+        -- what another run did while this one waited has to be seen, whatever
+        -- default_transaction_isolation is
+        COMMIT;
+        SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
         SELECT n.day, n.failed, n.message INTO done FROM posture.run_next_day() n;
         COMMIT;
         EXIT WHEN done.day IS NULL;
