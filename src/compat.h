@@ -13,4 +13,9 @@
 #include "varatt.h"
 #endif
 
+/* 18 has pg_noreturn, which goes first, in the place of pg_attribute_noreturn() */
+#ifndef pg_noreturn
+#define pg_noreturn pg_attribute_noreturn()
+#endif
+
 #endif							/* POSTURE_COMPAT_H */
