@@ -50,7 +50,8 @@ BEGIN ATOMIC
                WHERE gr.asset_group_id IN (SELECT x.asset_group_id FROM posture.exemption x)
                GROUP BY gr.asset_group_id) g USING (asset_group_id)
     WHERE e.created_at < as_of AND e.created_at <= now()
-      AND (e.expires_at IS NULL OR e.expires_at > least(as_of, now()))
+      -- one that ends as the day does was in force to the day's end
+      AND (e.expires_at IS NULL OR e.expires_at >= as_of OR e.expires_at > now())
     GROUP BY e.recommendation_id, e.kind;
 END;
 COMMENT ON FUNCTION posture.exempt_set(timestamptz) IS 'the exemptions in force: the assets of each recommendation and kind, or all of them';
@@ -84,7 +85,7 @@ BEGIN ATOMIC
         SELECT coalesce(fresh.assets, '{}') OPERATOR(posture.-) coalesce(retired.assets, '{}') AS assets
         FROM fresh, (SELECT posture.assetset_agg(a.asset_id) AS assets
                      FROM posture.asset a
-                     WHERE a.retired_at <= least(as_of, now())) retired
+                     WHERE a.retired_at < as_of AND a.retired_at <= now()) retired
     ), exempt AS MATERIALIZED (
         SELECT * FROM posture.exempt_set(as_of)
     ), measured AS (
