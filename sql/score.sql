@@ -104,6 +104,7 @@ FROM (VALUES ('100'::score, 0.123456789012), ('0', 0.876543210988)) x(s, w);
 SELECT weighted_score('50', -1);
 SELECT weighted_score('50', 'NaN');
 SELECT weighted_score('50', repeat('9', 39)::numeric);
+SELECT weighted_score('50', 1e-40);
 SELECT weighted_score('50', w) FROM (VALUES (1e30), (1e-10)) x(w);
 SELECT weighted_score('100', 1e30) FROM generate_series(1, 3);
 SELECT weighted_score_final('{0}');

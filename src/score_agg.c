@@ -19,6 +19,7 @@ PG_FUNCTION_INFO_V1(weighted_score_combine);
 PG_FUNCTION_INFO_V1(weighted_score_final);
 
 #define STATE_LENGTH 5
+#define SCALE_MAX 38			/* more decimals than 128 bits have digits */
 
 typedef struct WeightedSum
 {
@@ -52,7 +53,7 @@ state_numbers(ArrayType *array)
 		ARR_HASNULL(array) || ARR_ELEMTYPE(array) != INT8OID)
 		invalid_state();
 	numbers = (int64 *) ((char *) array + ARR_OVERHEAD_NONULLS(1));
-	if (numbers[0] < 0 || numbers[0] > 38)
+	if (numbers[0] < 0 || numbers[0] > SCALE_MAX)
 		invalid_state();
 	return numbers;
 }
@@ -88,7 +89,8 @@ sum_add(WeightedSum *sum, WeightedSum other, int sign)
 	int			scale = Max(sum->scale, other.scale);
 	bool		fits;
 
-	fits = decimal_rescale(&sum->products, sum->scale, scale) &&
+	fits = scale <= SCALE_MAX &&
+		decimal_rescale(&sum->products, sum->scale, scale) &&
 		decimal_rescale(&sum->weights, sum->scale, scale) &&
 		decimal_rescale(&other.products, other.scale, scale) &&
 		decimal_rescale(&other.weights, other.scale, scale) &&
