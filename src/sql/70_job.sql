@@ -114,13 +114,22 @@ CREATE FUNCTION posture.schedule(cron text DEFAULT '5 * * * *') RETURNS bigint
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    home text := current_setting('cron.database_name', true);
+    home text;
     job bigint;
 BEGIN
     IF EXISTS (SELECT FROM pg_extension e WHERE e.extname = 'pg_cron') THEN
         EXECUTE 'SELECT cron.schedule($1, $2, $3)' INTO job USING 'posture', cron, 'CALL posture.run_daily()';
         RETURN job;
     END IF;
+    BEGIN
+        home := current_setting('cron.database_name', true);
+    EXCEPTION WHEN insufficient_privilege THEN
+        -- pg_cron is loaded, but where it keeps its jobs is not for everybody
+        RAISE EXCEPTION 'extension pg_cron is not installed in this database'
+            USING ERRCODE = 'object_not_in_prerequisite_state',
+                  HINT = format('Ask an administrator to run, in the database that cron.database_name names: SELECT cron.schedule_in_database(%L, %L, %L, %L, %L);',
+                                'posture ' || current_database(), cron, 'CALL posture.run_daily()', current_database(), current_user);
+    END;
     IF home IS NULL THEN
         RAISE EXCEPTION 'pg_cron is not loaded in this server'
             USING ERRCODE = 'object_not_in_prerequisite_state',
