@@ -12,8 +12,3 @@
 SET LOCAL search_path TO pg_catalog, pg_temp;
 
 COMMENT ON SCHEMA posture IS 'security posture: catalog, findings, scores, snapshots, events and the views that report them';
-
--- The script runs as the bootstrap superuser on behalf of whoever owns the
--- schema, and may have put operators of their own into it before. Nothing that
--- is run here may find one of those.
-SET LOCAL search_path TO pg_catalog, pg_temp;
