@@ -18,7 +18,7 @@ CREATE TEMP TABLE o_found AS SELECT * FROM v_found;
 CREATE TEMP VIEW v_live AS
 SELECT a.asset_id, a.kind, a.criticality
 FROM moment, asset a
-WHERE (a.retired_at IS NULL OR a.retired_at > moment.clock)
+WHERE (a.retired_at IS NULL OR a.retired_at >= moment.at OR a.retired_at > moment.clock)
   AND a.asset_id IN (SELECT f.asset_id FROM o_found f JOIN asset b USING (asset_id)
                      WHERE f.state IN ('compliant', 'non_compliant')
                        AND (f.stale_after IS NULL OR b.last_seen >= moment.clock - f.stale_after));
@@ -28,7 +28,7 @@ CREATE TEMP VIEW v_force AS
 SELECT e.*
 FROM moment, exemption e
 WHERE e.created_at < moment.at AND e.created_at <= moment.clock
-  AND (e.expires_at IS NULL OR e.expires_at > moment.clock);
+  AND (e.expires_at IS NULL OR e.expires_at >= moment.at OR e.expires_at > moment.clock);
 CREATE TEMP TABLE o_force AS SELECT * FROM v_force;
 
 CREATE TEMP VIEW v_exempt AS

@@ -8,9 +8,6 @@
  * 'infinity' asks about now.
  */
 
--- from here on posture's own operators are used, and nothing is run
-SET LOCAL search_path TO pg_catalog, posture, pg_temp;
-
 CREATE FUNCTION posture.recommendation_set(as_of timestamptz)
     RETURNS TABLE (recommendation_id integer, assessed posture.assetset, exposed posture.assetset, last_changed timestamptz)
     LANGUAGE sql STABLE PARALLEL SAFE
