@@ -46,32 +46,31 @@ CREATE FUNCTION posture.write_causes(of_day date) RETURNS void
 AS $$
 BEGIN
     -- an event of today that the snapshot no longer shows keeps what it had
-    CREATE TEMP TABLE posture_shown ON COMMIT DROP AS
-    SELECT e.event_id, e.kind, e.metric_id, e.initiative_id
-    FROM posture.event e
-    JOIN posture.day_event(of_day) d
-      ON d.kind = e.kind AND d.metric_id IS NOT DISTINCT FROM e.metric_id
-     AND d.initiative_id IS NOT DISTINCT FROM e.initiative_id
-    WHERE e.day = of_day AND e.kind <> 'new_initiative';
-    DELETE FROM posture.event_cause c USING pg_temp.posture_shown e WHERE e.event_id = c.event_id;
-
-    WITH part AS MATERIALIZED (
+    WITH shown AS MATERIALIZED (
+        SELECT e.event_id, e.kind, e.metric_id, e.initiative_id
+        FROM posture.event e
+        JOIN posture.day_event(of_day) d
+          ON d.kind = e.kind AND d.metric_id IS NOT DISTINCT FROM e.metric_id
+         AND d.initiative_id IS NOT DISTINCT FROM e.initiative_id
+        WHERE e.day = of_day AND e.kind <> 'new_initiative'
+    ), earlier AS (
+        DELETE FROM posture.event_cause c USING shown e WHERE e.event_id = c.event_id
+    ), part AS MATERIALIZED (
         SELECT * FROM posture.initiative_change(posture.previous_day(of_day), of_day)
     )
     INSERT INTO posture.event_cause (event_id, initiative_id, metric_id, recommendation_id, reason, points)
     SELECT e.event_id, e.initiative_id, p.metric_id, p.recommendation_id, p.reason, p.points
-    FROM pg_temp.posture_shown e
+    FROM shown e
     JOIN part p USING (initiative_id)
     UNION ALL
     -- in an initiative scored by points, a metric's part is that of its recommendations
     SELECT e.event_id, p.initiative_id, e.metric_id, NULL, 'effect', sum(p.points)
-    FROM pg_temp.posture_shown e
+    FROM shown e
     JOIN posture.initiative_metric_snapshot b ON b.metric_id = e.metric_id AND b.day = of_day
     JOIN posture.metric_snapshot s ON s.metric_id = e.metric_id AND s.day = of_day
     JOIN part p ON p.initiative_id = b.initiative_id
                AND (p.metric_id = e.metric_id OR p.recommendation_id = ANY (s.recommendations))
     GROUP BY e.event_id, p.initiative_id, e.metric_id;
-    DROP TABLE pg_temp.posture_shown;
 END $$;
 COMMENT ON FUNCTION posture.write_causes(date) IS 'writes the causes of a day''s drops in the place of earlier ones';
 

@@ -103,5 +103,12 @@ is($node->safe_psql('by_installer', $read, @as), '6|relative', 'a setting of the
 is($node->safe_psql('by_installer', q{SELECT posture.is_drop('80', '75.2'), posture.is_drop('80', '75.200001')}, @as),
     't|f', 'and is what is_drop goes by');
 
+# the job makes no temporary tables, which a database may not let it do
+$node->safe_psql('by_installer', 'REVOKE TEMPORARY ON DATABASE by_installer FROM PUBLIC');
+$node->safe_psql('by_installer', "INSERT INTO posture.metric (key, name) VALUES ('m', 'M')", @as);
+is($node->safe_psql('by_installer', 'SELECT metrics FROM posture.take_snapshot()', @as), '1',
+    'a snapshot needs no right to make temporary tables');
+is($node->psql('by_installer', 'CALL posture.run_daily()', @as), 0, 'nor does the job');
+
 $node->stop;
 done_testing();
