@@ -24,4 +24,9 @@ CROSS JOIN LATERAL generate_series(make_timestamptz(year, 1, 1, 0, 0, 0), make_t
 GROUP BY zone
 ORDER BY zone;
 
+-- CET names the zone, with summer time, and not the abbreviation
+SET posture.timezone = 'CET';
+SELECT posture.day_of('2026-07-01 22:30Z'), posture.day_end('2026-07-01'), posture.day_of('infinity'), posture.day_end('-infinity');
+SELECT posture.day_end('5874897-12-31');
+
 DROP EXTENSION posture;

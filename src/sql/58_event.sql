@@ -23,13 +23,22 @@ BEGIN ATOMIC
           WHERE b.day = of_day
           GROUP BY b.metric_id) w ON w.metric_id = n.metric_id AND w.weight > 0
     LEFT JOIN posture.metric m ON m.metric_id = n.metric_id
-    WHERE n.day = of_day AND posture.is_drop(p.score, n.score, m.drop_threshold)
+    WHERE n.day = of_day
+      AND (posture.is_drop(p.score, n.score, m.drop_threshold)
+           OR (n.score OPERATOR(posture.<) p.score
+               AND EXISTS (SELECT FROM posture.event e
+                           WHERE e.day = of_day AND e.metric_id = n.metric_id AND e.status <> 'recovered')))
     UNION ALL
     SELECT 'initiative_score_drop', p.day, NULL, n.initiative_id, p.score, n.score, NULL
     FROM posture.initiative_snapshot n
     JOIN posture.initiative_snapshot p ON p.initiative_id = n.initiative_id AND p.day = posture.previous_day(of_day)
     LEFT JOIN posture.initiative i ON i.initiative_id = n.initiative_id
-    WHERE n.day = of_day AND posture.is_drop(p.score, n.score, i.drop_threshold)
+    WHERE n.day = of_day
+      AND (posture.is_drop(p.score, n.score, i.drop_threshold)
+           OR (n.score OPERATOR(posture.<) p.score
+               AND EXISTS (SELECT FROM posture.event e
+                           WHERE e.day = of_day AND e.initiative_id = n.initiative_id
+                             AND e.kind = 'initiative_score_drop' AND e.status <> 'recovered')))
     UNION ALL
     SELECT 'new_initiative', NULL, NULL, n.initiative_id, NULL, n.score, NULL
     FROM posture.initiative_snapshot n
@@ -39,13 +48,13 @@ BEGIN ATOMIC
       AND NOT EXISTS (SELECT FROM posture.event e
                       WHERE e.initiative_id = n.initiative_id AND e.kind = 'new_initiative');
 END;
-COMMENT ON FUNCTION posture.day_event(date) IS 'the events that a day''s snapshot shows';
+COMMENT ON FUNCTION posture.day_event(date) IS 'the events that a day''s snapshot shows: drops by the threshold, and less than that where the drop was found before and has not recovered';
 
 CREATE FUNCTION posture.write_causes(of_day date) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    -- an event of today that the snapshot no longer shows keeps what it had
+    -- an event that has recovered keeps what it had
     WITH shown AS MATERIALIZED (
         SELECT e.event_id, e.kind, e.metric_id, e.initiative_id
         FROM posture.event e
