@@ -292,10 +292,11 @@ DECLARE
     wanted integer := (SELECT m.metric_id FROM posture.metric m WHERE m.key = metric_assets.metric);
 BEGIN
     IF wanted IS NULL AND metric IS NOT NULL THEN
-        RAISE EXCEPTION 'unknown metric "%"', metric USING ERRCODE = 'undefined_object';
+        RAISE EXCEPTION 'unknown metric "%"', metric
+            USING ERRCODE = 'undefined_object', HINT = 'The table posture.metric lists the metrics.';
     END IF;
     RETURN (SELECT m.exposed_assets
-            FROM posture.metric_state(coalesce(posture.day_end(day), 'infinity')) m
+            FROM posture.metric_state(coalesce(posture.day_end(day), timestamptz 'infinity')) m
             WHERE m.metric_id = wanted);
 END $$;
 COMMENT ON FUNCTION posture.metric_assets(text, date) IS 'the assets that a metric has exposed, now or at the end of a day as far as findings'' own times tell';

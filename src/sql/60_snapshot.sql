@@ -35,11 +35,11 @@ BEGIN
     ), member AS (
         INSERT INTO posture.initiative_metric_snapshot (day, initiative_id, metric_id, weight)
         SELECT of_day, b.initiative_id, b.metric_id, b.weight
-        FROM posture.initiative_member(NULL) b
+        FROM posture.initiative_member(NULL::date) b
     ), initiative AS (
         INSERT INTO posture.initiative_snapshot (day, initiative_id, method, recommendations, key, name)
         SELECT of_day, i.initiative_id, i.method, i.recommendations, c.key, c.name
-        FROM posture.initiative_definition(NULL) i JOIN posture.initiative c USING (initiative_id)
+        FROM posture.initiative_definition(NULL::date) i JOIN posture.initiative c USING (initiative_id)
     )
     INSERT INTO posture.metric_snapshot (day, metric_id, exposed, assessed, score, importance, recommendations, key, name)
     SELECT of_day, m.metric_id, m.exposed, m.assessed, m.score, c.importance, m.recommendations, c.key, c.name
@@ -82,10 +82,10 @@ BEGIN
     IF day IS NULL OR NOT isfinite(day) OR day > posture.today() THEN
         RAISE EXCEPTION 'no snapshot can be taken of day %', coalesce(day::text, 'NULL')
             USING ERRCODE = 'invalid_parameter_value',
-                  DETAIL = format('Today is %s in time zone %s.', posture.today(), posture.setting('timezone'));
+                  DETAIL = format('Today is %s in time zone %s.', posture.today(), posture.setting(text 'timezone'));
     END IF;
     as_of := posture.day_end(day);
-    IF NOT posture.is_known(as_of) AND posture.is_known('infinity') AND NOT posture.has_snapshot(day) THEN
+    IF NOT posture.is_known(as_of) AND posture.is_known(timestamptz 'infinity') AND NOT posture.has_snapshot(day) THEN
         RAISE NOTICE 'nothing was known at the end of %: its snapshot shows how things stand now', day;
         as_of := 'infinity';
     END IF;

@@ -27,10 +27,13 @@ COMMENT ON FUNCTION posture.due_day() IS 'the first day that has ended and has n
 CREATE FUNCTION posture.lateness(of_day date) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-    WITH late AS (
-        SELECT now() - posture.day_end(of_day) AS by,
-               (SELECT count(*) FROM posture.finding f WHERE f.changed_at >= posture.day_end(of_day))
-               + (SELECT count(*) FROM posture.measure m WHERE m.observed_at >= posture.day_end(of_day)) AS changes
+    WITH day AS MATERIALIZED (
+        SELECT posture.day_end(of_day) AS ended
+    ), late AS (
+        SELECT now() - day.ended AS by,
+               (SELECT count(*) FROM posture.finding f WHERE f.changed_at >= day.ended)
+               + (SELECT count(*) FROM posture.measure m WHERE m.observed_at >= day.ended) AS changes
+        FROM day
     )
     SELECT CASE WHEN late.changes > 0 THEN
                format('snapshot of %s taken late, %s after its end: %s findings and measures that changed since are not in it',

@@ -30,9 +30,9 @@ CREATE FUNCTION posture.cluster_finding()
 AS $$
 DECLARE
     cluster text := (SELECT 'postgresql:' || c.system_identifier FROM pg_catalog.pg_control_system() c);
-    sees_files boolean := posture.cluster_may_read('pg_file_settings', 'pg_show_all_file_settings()');
-    sees_rules boolean := posture.cluster_may_read('pg_hba_file_rules', 'pg_hba_file_rules()');
-    sees_mappings boolean := posture.cluster_may_read('pg_ident_file_mappings', 'pg_ident_file_mappings()');
+    sees_files boolean := posture.cluster_may_read(regclass 'pg_file_settings', regprocedure 'pg_show_all_file_settings()');
+    sees_rules boolean := posture.cluster_may_read(regclass 'pg_hba_file_rules', regprocedure 'pg_hba_file_rules()');
+    sees_mappings boolean := posture.cluster_may_read(regclass 'pg_ident_file_mappings', regprocedure 'pg_ident_file_mappings()');
     server jsonb;
     passwords jsonb;
     errors jsonb;
@@ -62,8 +62,8 @@ BEGIN
     IF sees_rules THEN
         RETURN QUERY SELECT * FROM posture.cluster_hba_finding(cluster, server);
     ELSE
-        RETURN QUERY SELECT * FROM posture.cluster_hidden_finding(cluster, 'hba-%',
-            'pg_hba_file_rules is hidden from the role that assessed');
+        RETURN QUERY SELECT * FROM posture.cluster_hidden_finding(cluster, text 'hba-%',
+            text 'pg_hba_file_rules is hidden from the role that assessed');
     END IF;
 END $$;
 COMMENT ON FUNCTION posture.cluster_finding() IS 'assesses the cluster that it runs in, as far as the caller may see it';
@@ -79,6 +79,6 @@ BEGIN
     FROM posture.cluster_finding() f;
     SELECT i.loaded, i.changed, i.unchanged, i.rejected, i.closed
     INTO loaded, changed, unchanged, rejected, closed
-    FROM posture.ingest(complete_source => 'postgresql', only_source => 'postgresql') i;
+    FROM posture.ingest(complete_source => text 'postgresql', only_source => text 'postgresql') i;
 END $$;
 COMMENT ON FUNCTION posture.assess_cluster() IS 'assesses the cluster that it runs in and loads the findings as source postgresql: loaded, changed, unchanged, rejected and closed findings';

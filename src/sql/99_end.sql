@@ -1,40 +1,36 @@
 /*
- * What a dump takes along, and who owns what.
+ * What a dump takes along, and who may do what.
+ *
+ * A trusted extension is installed by the bootstrap superuser on behalf of
+ * somebody who may be none. They get every right on the tables, to keep and to
+ * pass on, but own no table and no function: a superuser who assesses the
+ * cluster must not meet a trigger of theirs, or a function that they replaced.
+ * They do own the schema, so PL/pgSQL bodies call posture's functions with
+ * arguments of exactly their types: no other function can be a better match.
  */
-
--- every table that a person or a job fills, and the sequences of their ids
 DO $$
 DECLARE
-    relation regclass;
+    relation record;
 BEGIN
     FOR relation IN
-        SELECT c.oid
+        SELECT c.oid, c.relkind, c.oid::pg_catalog.regclass AS name
         FROM pg_catalog.pg_class c
         JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = c.oid AND d.deptype = 'e'
-        JOIN pg_catalog.pg_extension e ON d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass AND e.oid = d.refobjid AND e.extname = 'posture'
-        WHERE c.relkind IN ('r', 'S')
+        JOIN pg_catalog.pg_extension e ON d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass AND e.oid = d.refobjid
+        WHERE e.extname = 'posture' AND c.relkind IN ('r', 'S', 'v')
         ORDER BY c.oid
     LOOP
-        PERFORM pg_catalog.pg_extension_config_dump(relation, '');
-    END LOOP;
-END $$;
-
--- A trusted extension is installed by the bootstrap superuser on behalf of the
--- one who asked for it, who gets the tables and views. Functions stay with the
--- superuser: they run with the rights of who calls them, a superuser among
--- others, who must not run what another role could have replaced.
-DO $$
-DECLARE
-    relation regclass;
-BEGIN
-    FOR relation IN
-        SELECT c.oid
-        FROM pg_catalog.pg_class c
-        JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = c.oid AND d.deptype = 'e'
-        JOIN pg_catalog.pg_extension e ON d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass AND e.oid = d.refobjid AND e.extname = 'posture'
-        WHERE c.relkind IN ('r', 'v')
-        ORDER BY c.oid
-    LOOP
-        EXECUTE pg_catalog.format('ALTER TABLE %s OWNER TO @extowner@', relation);
+        EXECUTE pg_catalog.format(
+            'GRANT %s ON %s TO @extowner@ WITH GRANT OPTION',
+            CASE relation.relkind WHEN 'r' THEN 'SELECT, INSERT, UPDATE, DELETE, TRUNCATE, REFERENCES'
+                                  WHEN 'S' THEN 'USAGE, SELECT, UPDATE' ELSE 'SELECT' END,
+            relation.name);
+        -- every table is filled by a person or a job, and a sequence gives its ids
+        IF relation.relkind IN ('r', 'S') THEN
+            PERFORM pg_catalog.pg_extension_config_dump(relation.oid, '');
+        END IF;
+        IF relation.relkind = 'S' THEN
+            EXECUTE pg_catalog.format('COMMENT ON SEQUENCE %s IS %L', relation.name, 'gives ids');
+        END IF;
     END LOOP;
 END $$;

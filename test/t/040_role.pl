@@ -79,10 +79,30 @@ like($err, qr/permission denied/, 'and out of reach');
 ($rc, $out, $err) = query_as($node, 'warehouse', 'risk_owner', 'CREATE EXTENSION posture');
 is($rc, 0, 'a database owner who is no superuser creates the extension') or diag $err;
 is( $node->safe_psql('warehouse', <<'SQL'),
-SELECT string_agg(DISTINCT relowner::regrole::text, ',')
-FROM pg_class WHERE relnamespace = 'posture'::regnamespace AND relkind IN ('r', 'v', 'S')
+SELECT string_agg(DISTINCT privilege_type || CASE is_grantable WHEN true THEN '' ELSE ' not theirs to grant' END, ',')
+FROM pg_class, aclexplode(relacl) WHERE relnamespace = 'posture'::regnamespace AND relkind = 'r' AND grantee = 'risk_owner'::regrole
 SQL
-	'risk_owner', 'they own tables, views and sequences');
+	'DELETE,INSERT,REFERENCES,SELECT,TRUNCATE,UPDATE', 'they have every right on the tables but to put triggers on them');
+is( $node->safe_psql('warehouse', <<'SQL'),
+SELECT count(*) FROM pg_class WHERE relnamespace = 'posture'::regnamespace AND relowner = 'risk_owner'::regrole
+SQL
+	'0', 'and own none');
+# what they could lay for a superuser who assesses the cluster
+($rc, $out, $err) = query_as($node, 'warehouse', 'risk_owner', <<'SQL');
+CREATE FUNCTION public.sprung() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'sprung'; END $$;
+CREATE TRIGGER sprung BEFORE INSERT ON posture.inbox EXECUTE FUNCTION public.sprung();
+SQL
+like($err, qr/permission denied for table inbox/, 'no trigger of theirs');
+$node->safe_psql('warehouse', <<'SQL', extra_params => [ '-U', 'risk_owner' ]);
+CREATE FUNCTION posture.cluster_may_read(regclass, text) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN RAISE 'sprung'; END $$;
+CREATE FUNCTION posture.is_known(text) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN RAISE 'sprung'; END $$;
+CREATE FUNCTION posture.initiative_member(text) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN RAISE 'sprung'; END $$;
+SQL
+($rc, $out, $err) = $node->psql('warehouse', 'BEGIN; SELECT FROM posture.assess_cluster(); SELECT FROM posture.take_snapshot(); ROLLBACK');
+is($err, '', 'and no function of theirs is met by a superuser');
+$node->safe_psql('warehouse', <<'SQL', extra_params => [ '-U', 'risk_owner' ]);
+DROP FUNCTION posture.cluster_may_read(regclass, text), posture.is_known(text), posture.initiative_member(text), public.sprung();
+SQL
 is( $node->safe_psql('warehouse', <<'SQL'),
 SELECT count(*) FROM pg_proc WHERE pronamespace = 'posture'::regnamespace AND proowner = 'risk_owner'::regrole
 SQL
