@@ -249,8 +249,13 @@ BEGIN
     LOCK TABLE posture.inbox IN SHARE UPDATE EXCLUSIVE MODE;
     arrived := clock_timestamp();
     SELECT t.loaded, t.rejected INTO loaded, rejected FROM posture.ingest_take(only_source, arrived) t;
-    PERFORM posture.ingest_catalog();
-    changed := posture.ingest_findings();
+    changed := 0;
+    -- nothing is read from an empty batch: what PostgreSQL then remembers of
+    -- statistics that are not there, it never forgets in this session
+    IF loaded > 0 THEN
+        PERFORM posture.ingest_catalog();
+        changed := posture.ingest_findings();
+    END IF;
     unchanged := loaded - changed;
     closed := 0;
     IF complete_source IS NOT NULL THEN

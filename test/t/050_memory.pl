@@ -1,0 +1,71 @@
+# One session works for long: its memory stays what it was.
+
+use strict;
+use warnings;
+use FindBin;
+use lib $FindBin::RealBin;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use TestPosture;
+
+plan skip_all => 'no /proc/PID/status here' unless -r '/proc/self/status';
+
+my $rounds = $ENV{POSTURE_ROUNDS} // 1;
+my $tolerance = 2 * 1024;    # kB
+# RssAnon: what it has of its own, without what it touched of shared memory
+my $node = new_node('memory', "fsync = off\nshared_buffers = 8MB\ntemp_buffers = 1MB\njit = off\nautovacuum = off\n");
+$node->safe_psql('postgres', 'CREATE EXTENSION posture');
+$node->safe_psql('postgres', sample_sql());
+$node->safe_psql('postgres', <<'SQL');
+CREATE SCHEMA memory;
+CREATE TABLE memory.seen (what text, calls integer, kb integer);
+CREATE PROCEDURE memory.look(what text, calls integer) LANGUAGE sql AS $$
+    INSERT INTO memory.seen
+    SELECT what, calls, (regexp_match(pg_read_file('/proc/' || pg_backend_pid() || '/status', 0, 8192), 'RssAnon:\s+(\d+) kB'))[1]::integer
+$$;
+CREATE PROCEDURE memory.deliver(n integer) LANGUAGE sql AS $$
+    INSERT INTO posture.inbox
+    SELECT 'scan', 'r' || (n + a) % 4 + 1, 'a' || a, CASE WHEN (n + a) % 3 = 0 THEN 'non_compliant' ELSE 'compliant' END,
+           clock_timestamp(), 'host', NULL, jsonb_build_object('n', n)
+    FROM generate_series(1, 5) a
+$$;
+SQL
+
+# one session, a statement a call as a client makes them; after the first
+# calls, which fill its caches, it has all that it needs
+sub flat
+{
+	my ($what, $calls, $statement) = @_;
+	$calls *= $rounds;
+	my $script = '';
+	for my $n (1 .. $calls)
+	{
+		$script .= sprintf($statement, $n) . ";\n";
+		$script .= "CALL memory.look('$what', $n);\n" if $n == int($calls / 5) || $n % int($calls / 10) == 0;
+		# what is dead must not grow the tables that are read
+		$script .= "VACUUM posture.inbox, posture.finding, posture.metric_snapshot, posture.initiative_snapshot, posture.recommendation_snapshot, pg_class, pg_attribute, pg_type, pg_depend;\n"
+		  if $n % 500 == 0;
+	}
+	my ($out, $err) = ('', '');
+	my $rc = $node->psql('postgres', $script, stdout => \$out, stderr => \$err, on_error_stop => 1);
+	is("$rc$err", '0', "$calls calls: $what");
+	my ($first, $last) = split /\|/, $node->safe_psql('postgres', <<SQL);
+SELECT (SELECT kb FROM memory.seen WHERE what = '$what' AND calls = $calls / 5 LIMIT 1),
+       (SELECT kb FROM memory.seen WHERE what = '$what' AND calls = $calls LIMIT 1)
+SQL
+	diag("$what: $first kB after " . int($calls / 5) . " calls, $last kB after $calls");
+	cmp_ok($last - $first, '<', $tolerance, "memory stays: $what");
+	return;
+}
+
+flat('ingest()', 1000, "CALL memory.deliver(%d);\nSELECT FROM posture.ingest()");
+flat('ingest() of nothing', 2500, 'SELECT FROM posture.ingest() /* %d */');
+flat('ingest(), rolled back', 500, "BEGIN;\nCALL memory.deliver(%d);\nSELECT FROM posture.ingest();\nROLLBACK");
+flat('ingest() that fails', 1000, q{DO $$ BEGIN PERFORM posture.ingest('nobody %d'); EXCEPTION WHEN undefined_object THEN NULL; END $$});
+flat('take_snapshot()', 100, 'SELECT FROM posture.take_snapshot() /* %d */');
+flat('overview', 300, 'SELECT count(*) FROM posture.overview /* %d */');
+flat('assetset', 1500, q{SELECT posture.cardinality(posture.assetset_agg(g %% 70000)) FROM generate_series(%d, %1$d + 3000) g});
+
+$node->stop;
+done_testing();
