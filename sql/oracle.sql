@@ -144,7 +144,7 @@ LEFT JOIN LATERAL (
     UNION ALL
     SELECT p.asset_id, p.criticality
     FROM initiative_recommendation ir JOIN o_pair p USING (recommendation_id)
-    WHERE ir.initiative_id = i.initiative_id AND p.exposed) x ON true
+    WHERE ir.initiative_id = i.initiative_id AND i.method = 'points' AND p.exposed) x ON true
 GROUP BY i.initiative_id, i.key, i.score, i.metrics;
 CREATE TEMP TABLE o_overview AS SELECT * FROM v_overview;
 

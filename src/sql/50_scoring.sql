@@ -122,13 +122,16 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION posture.recommendation_state(timestamptz) IS 'each recommendation of an active source that there is data for: its assets without retired, stale and exempt ones, its measure, and its points';
 
-CREATE FUNCTION posture.metric_state(as_of timestamptz)
-    RETURNS TABLE (metric_id integer, exposed numeric, assessed numeric, score posture.score,
-                   exposed_assets posture.assetset, recommendations integer[])
-    LANGUAGE sql STABLE PARALLEL SAFE ROWS 100
+CREATE FUNCTION posture.state(as_of timestamptz)
+    RETURNS TABLE (metric_id integer, recommendation_id integer, exposed numeric, assessed numeric,
+                   exposed_assets posture.assetset, score posture.score, recommendations integer[],
+                   achieved numeric, possible numeric)
+    LANGUAGE sql STABLE PARALLEL SAFE ROWS 500
     SET jit = off
 BEGIN ATOMIC
-    WITH kinds AS MATERIALIZED (
+    WITH recommendation AS MATERIALIZED (
+        SELECT * FROM posture.recommendation_state(as_of)
+    ), kinds AS MATERIALIZED (
         SELECT a.kind, posture.assetset_agg(a.asset_id) AS assets
         FROM posture.asset a
         WHERE a.kind IN (SELECT unnest(k.asset_kinds) FROM posture.metric k WHERE k.is_active)
@@ -149,7 +152,7 @@ BEGIN ATOMIC
                             FILTER (WHERE b.recommendation_id IS NOT NULL), '{}') AS recommendations
         FROM posture.metric m
         LEFT JOIN member b USING (metric_id)
-        LEFT JOIN posture.recommendation_state(as_of) r USING (recommendation_id)
+        LEFT JOIN recommendation r USING (recommendation_id)
         WHERE m.is_active
         GROUP BY m.metric_id
     ), filtered AS (
@@ -167,30 +170,31 @@ BEGIN ATOMIC
                posture.cardinality(f.assessed) + f.possible AS assessed_count
         FROM filtered f
     )
-    SELECT c.metric_id, c.exposed_count, c.assessed_count, posture.score(c.exposed_count, c.assessed_count),
-           c.exposed, c.recommendations
-    FROM counted c;
+    SELECT c.metric_id, NULL::integer, c.exposed_count, c.assessed_count, c.exposed,
+           posture.score(c.exposed_count, c.assessed_count), c.recommendations, NULL::numeric, NULL::numeric
+    FROM counted c
+    UNION ALL
+    SELECT NULL, r.recommendation_id, coalesce(posture.cardinality(r.exposed), 0), coalesce(posture.cardinality(r.assessed), 0),
+           r.exposed, NULL, NULL, r.achieved, r.possible
+    FROM recommendation r;
 END;
-COMMENT ON FUNCTION posture.metric_state(timestamptz) IS 'each active metric: distinct assets exposed and assessed, with the points of its measures, its score, and the recommendations that it measured';
+COMMENT ON FUNCTION posture.state(timestamptz) IS 'all in one pass over finding: each active metric with distinct assets exposed and assessed, the points of its measures among them, its score, and the recommendations that it measured; and each recommendation with its assets and points';
+
+CREATE FUNCTION posture.metric_state(as_of timestamptz)
+    RETURNS TABLE (metric_id integer, exposed numeric, assessed numeric, score posture.score,
+                   exposed_assets posture.assetset, recommendations integer[])
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT s.metric_id, s.exposed, s.assessed, s.score, s.exposed_assets, s.recommendations
+    FROM posture.state(as_of) s
+    WHERE s.metric_id IS NOT NULL;
+END;
+COMMENT ON FUNCTION posture.metric_state(timestamptz) IS 'each active metric at a moment';
 
 /*
  * Below, on_day NULL asks about now and a day about its snapshot, so that one
  * formula serves the reports, the snapshots and the causes of a drop.
  */
-
-CREATE FUNCTION posture.metric_result(on_day date)
-    RETURNS TABLE (metric_id integer, exposed numeric, assessed numeric, score posture.score, recommendations integer[])
-    LANGUAGE sql STABLE PARALLEL SAFE
-BEGIN ATOMIC
-    SELECT m.metric_id, m.exposed, m.assessed, m.score, m.recommendations
-    FROM posture.metric_state('infinity') m
-    WHERE on_day IS NULL
-    UNION ALL
-    SELECT s.metric_id, s.exposed, s.assessed, s.score, s.recommendations
-    FROM posture.metric_snapshot s
-    WHERE s.day = on_day;
-END;
-COMMENT ON FUNCTION posture.metric_result(date) IS 'each metric now or on a day';
 
 CREATE FUNCTION posture.initiative_member(on_day date)
     RETURNS TABLE (initiative_id integer, metric_id integer, weight numeric)
@@ -236,20 +240,22 @@ CREATE FUNCTION posture.initiative_term(on_day date)
                    weight numeric, mass numeric, healthy numeric)
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-    WITH metric AS MATERIALIZED (
-        SELECT * FROM posture.metric_result(on_day)
+    WITH state AS MATERIALIZED (
+        SELECT n.metric_id, n.recommendation_id, n.exposed, n.assessed, n.score, n.recommendations, n.achieved, n.possible
+        FROM posture.state('infinity') n
+        WHERE on_day IS NULL
+        UNION ALL
+        SELECT s.metric_id, NULL, s.exposed, s.assessed, s.score, s.recommendations, NULL, NULL
+        FROM posture.metric_snapshot s
+        WHERE s.day = on_day
+        UNION ALL
+        SELECT NULL, s.recommendation_id, s.exposed, s.assessed, NULL, NULL, s.achieved, s.possible
+        FROM posture.recommendation_snapshot s
+        WHERE s.day = on_day
     ), member AS MATERIALIZED (
         SELECT b.*, m.exposed, m.assessed, m.score, m.recommendations
         FROM posture.initiative_member(on_day) b
-        LEFT JOIN metric m USING (metric_id)
-    ), points AS (
-        SELECT p.recommendation_id, p.achieved, p.possible
-        FROM posture.recommendation_state('infinity') p
-        WHERE on_day IS NULL
-        UNION ALL
-        SELECT s.recommendation_id, s.achieved, s.possible
-        FROM posture.recommendation_snapshot s
-        WHERE s.day = on_day
+        LEFT JOIN state m USING (metric_id)
     )
     SELECT b.initiative_id, 'weighted'::posture.initiative_method, b.metric_id, NULL::integer,
            b.weight, CASE WHEN b.score IS NOT NULL THEN 1 END, b.score * 0.01
@@ -266,7 +272,7 @@ BEGIN ATOMIC
           UNION
           SELECT i.initiative_id, unnest(i.recommendations)
           FROM posture.initiative_definition(on_day) i) o
-    LEFT JOIN points p USING (recommendation_id);
+    LEFT JOIN state p USING (recommendation_id);
 END;
 COMMENT ON FUNCTION posture.initiative_term(date) IS 'what each initiative''s score is made of, now or on a day, by every method: score = 100 x sum(weight x healthy) / sum(weight x mass); mass is NULL where unavailable';
 

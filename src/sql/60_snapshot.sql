@@ -27,11 +27,13 @@ BEGIN
     DELETE FROM posture.initiative_metric_snapshot s WHERE s.day = of_day;
 
     -- one statement, so that all is seen at one moment
-    WITH recommendation AS (
+    WITH state AS MATERIALIZED (
+        SELECT * FROM posture.state(as_of)
+    ), recommendation AS (
         INSERT INTO posture.recommendation_snapshot (day, recommendation_id, exposed, assessed, achieved, possible)
-        SELECT of_day, r.recommendation_id, coalesce(posture.cardinality(r.exposed), 0), coalesce(posture.cardinality(r.assessed), 0),
-               r.achieved, r.possible
-        FROM posture.recommendation_state(as_of) r
+        SELECT of_day, r.recommendation_id, r.exposed, r.assessed, r.achieved, r.possible
+        FROM state r
+        WHERE r.recommendation_id IS NOT NULL
     ), member AS (
         INSERT INTO posture.initiative_metric_snapshot (day, initiative_id, metric_id, weight)
         SELECT of_day, b.initiative_id, b.metric_id, b.weight
@@ -43,7 +45,7 @@ BEGIN
     )
     INSERT INTO posture.metric_snapshot (day, metric_id, exposed, assessed, score, importance, recommendations, key, name)
     SELECT of_day, m.metric_id, m.exposed, m.assessed, m.score, c.importance, m.recommendations, c.key, c.name
-    FROM posture.metric_state(as_of) m JOIN posture.metric c USING (metric_id);
+    FROM state m JOIN posture.metric c USING (metric_id);
 
     UPDATE posture.initiative_snapshot s
     SET score = r.score

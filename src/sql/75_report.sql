@@ -48,15 +48,19 @@ CREATE FUNCTION posture.metric_score_before(of_metric_id integer, days integer) 
 COMMENT ON FUNCTION posture.metric_score_before(integer, integer) IS 'the score of a metric so many days before today, or on the latest earlier day with a snapshot';
 
 CREATE VIEW posture.overview WITH (security_invoker = true) AS
-WITH exposed AS (
-    SELECT x.initiative_id, posture.union_agg(x.assets) AS assets
-    FROM (SELECT b.initiative_id, m.exposed_assets AS assets
+WITH state AS MATERIALIZED (
+    SELECT n.metric_id, n.recommendation_id, n.exposed_assets
+    FROM posture.state('infinity') n
+), exposed AS (
+    SELECT x.initiative_id, posture.union_agg(x.exposed_assets) AS assets
+    FROM (SELECT b.initiative_id, m.exposed_assets
           FROM posture.initiative_member(NULL) b
-          JOIN posture.metric_state('infinity') m USING (metric_id)
+          JOIN state m USING (metric_id)
           UNION ALL
-          SELECT d.initiative_id, r.exposed
+          SELECT d.initiative_id, r.exposed_assets
           FROM posture.initiative_definition(NULL) d
-          JOIN posture.recommendation_state('infinity') r ON r.recommendation_id = ANY (d.recommendations)) x
+          JOIN state r ON r.recommendation_id = ANY (d.recommendations)
+          WHERE d.method = 'points') x
     GROUP BY x.initiative_id
 ), critical AS (
     SELECT coalesce(posture.assetset_agg(a.asset_id), '{}') AS assets
@@ -99,18 +103,25 @@ COMMENT ON COLUMN posture.overview.change_1d IS 'points since yesterday''s snaps
 COMMENT ON COLUMN posture.overview.change_14d IS 'points since the snapshot of 14 days ago, or the latest earlier one; positive: better';
 COMMENT ON COLUMN posture.overview.trend_14d IS 'the scores of 13 days before today, oldest first, and the score now; NULL: no snapshot, or unavailable';
 COMMENT ON COLUMN posture.overview.metrics IS 'how many active metrics it has';
-COMMENT ON COLUMN posture.overview.exposed_assets IS 'distinct assets that any of its metrics has exposed';
+COMMENT ON COLUMN posture.overview.exposed_assets IS 'distinct assets that any of its metrics, or of the recommendations that it scores itself, has exposed';
 COMMENT ON COLUMN posture.overview.critical_assets IS 'those of them that are critical';
 COMMENT ON COLUMN posture.overview.open_events IS 'open drops of it and of its metrics';
 
 CREATE VIEW posture.metric_report WITH (security_invoker = true) AS
-WITH metric AS MATERIALIZED (
-    SELECT * FROM posture.metric_result(NULL)
+WITH every_term AS MATERIALIZED (
+    SELECT * FROM posture.initiative_term(NULL)
+), metric AS (
+    -- the terms of a metric by both methods hold its counts and its score
+    SELECT p.initiative_id, p.metric_id, p.weight, coalesce(p.mass, 0) AS assessed, coalesce(p.mass - p.healthy, 0) AS exposed,
+           (100 * w.healthy)::posture.score AS score
+    FROM every_term p
+    JOIN every_term w USING (initiative_id, metric_id)
+    WHERE p.method = 'population' AND w.method = 'weighted'
 ), term AS MATERIALIZED (
     SELECT t.initiative_id, t.metric_id, t.recommendation_id,
            t.weight * (t.mass - t.healthy) AS missing, t.weight * t.mass AS mass
     FROM posture.initiative_definition(NULL) d
-    JOIN posture.initiative_term(NULL) t USING (initiative_id, method)
+    JOIN every_term t USING (initiative_id, method)
     WHERE t.mass IS NOT NULL
 ), total AS (
     SELECT t.initiative_id, sum(t.missing) AS missing, sum(t.mass) AS mass
@@ -122,10 +133,10 @@ WITH metric AS MATERIALIZED (
     FROM term t
     WHERE t.metric_id IS NOT NULL
     UNION ALL
-    SELECT t.initiative_id, m.metric_id, sum(t.missing)
+    SELECT t.initiative_id, mr.metric_id, sum(t.missing)
     FROM term t
-    JOIN metric m ON t.recommendation_id = ANY (m.recommendations)
-    GROUP BY t.initiative_id, m.metric_id
+    JOIN posture.metric_recommendation mr USING (recommendation_id)
+    GROUP BY t.initiative_id, mr.metric_id
 )
 SELECT i.key::text AS initiative,
        c.key::text AS metric,
@@ -139,19 +150,18 @@ SELECT i.key::text AS initiative,
        m.assessed AS assessed_assets,
        100 - m.score::numeric AS exposed_pct,
        c.importance::text AS importance,
-       b.weight,
+       m.weight,
        CASE WHEN m.score IS NOT NULL
             THEN posture.score(round(t.missing - coalesce(o.missing, 0), 30), t.mass)
                  OPERATOR(posture.-) posture.score(round(t.missing, 30), t.mass) END AS score_impact,
        m.score OPERATOR(posture.-) posture.metric_score_before(c.metric_id, 1) AS change_1d,
        posture.metric_trend(c.metric_id, 13) || m.score::numeric AS trend_14d
-FROM posture.initiative_member(NULL) b
+FROM metric m
 JOIN posture.initiative i USING (initiative_id)
 JOIN posture.metric c USING (metric_id)
-JOIN metric m USING (metric_id)
 LEFT JOIN total t USING (initiative_id)
 LEFT JOIN own o USING (initiative_id, metric_id)
-ORDER BY i.is_pinned DESC, i.name, i.key, b.weight DESC, m.score, c.name;
+ORDER BY i.is_pinned DESC, i.name, i.key, m.weight DESC, m.score, c.name;
 COMMENT ON VIEW posture.metric_report IS 'a metric in an initiative a row, as it stands now';
 COMMENT ON COLUMN posture.metric_report.initiative IS 'key of the initiative';
 COMMENT ON COLUMN posture.metric_report.metric IS 'key of the metric';
