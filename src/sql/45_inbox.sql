@@ -84,6 +84,12 @@ AS $$
 DECLARE
     sources text[] := array(SELECT s.key FROM posture.source s);
 BEGIN
+    -- a key is kept only where it has no id yet
+    CREATE TEMP TABLE posture_batch (
+        source_id integer, recommendation_id integer, recommendation text,
+        asset_id integer, asset text, asset_kind text, asset_name text,
+        state posture.finding_state, observed_at timestamptz, details jsonb, arrival tid
+    ) ON COMMIT DROP;
     CREATE TEMP TABLE posture_taken (
         source text, recommendation text, asset text, state text, observed_at timestamptz,
         asset_kind text, asset_name text, details jsonb, arrival tid, reason text
@@ -94,6 +100,14 @@ BEGIN
         RETURNING i.*, i.ctid, posture.inbox_fault(i, sources, arrived)
     )
     INSERT INTO pg_temp.posture_taken SELECT * FROM taken;
+    GET DIAGNOSTICS loaded = ROW_COUNT;
+    -- nothing is read from an empty table: what PostgreSQL then remembers of
+    -- statistics that are not there, it never forgets in this session
+    IF loaded = 0 THEN
+        rejected := 0;
+        DROP TABLE pg_temp.posture_taken;
+        RETURN;
+    END IF;
     -- what follows has to be planned for a few rows as well as for millions
     ANALYZE pg_temp.posture_taken;
 
@@ -104,12 +118,6 @@ BEGIN
     ORDER BY t.arrival;
     GET DIAGNOSTICS rejected = ROW_COUNT;
 
-    -- a key is kept only where it has no id yet
-    CREATE TEMP TABLE posture_batch (
-        source_id integer, recommendation_id integer, recommendation text,
-        asset_id integer, asset text, asset_kind text, asset_name text,
-        state posture.finding_state, observed_at timestamptz, details jsonb, arrival tid
-    ) ON COMMIT DROP;
     INSERT INTO pg_temp.posture_batch
     SELECT s.source_id,
            r.recommendation_id, CASE WHEN r.recommendation_id IS NULL THEN t.recommendation END,
@@ -250,8 +258,6 @@ BEGIN
     arrived := clock_timestamp();
     SELECT t.loaded, t.rejected INTO loaded, rejected FROM posture.ingest_take(only_source, arrived) t;
     changed := 0;
-    -- nothing is read from an empty batch: what PostgreSQL then remembers of
-    -- statistics that are not there, it never forgets in this session
     IF loaded > 0 THEN
         PERFORM posture.ingest_catalog();
         changed := posture.ingest_findings();
