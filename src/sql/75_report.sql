@@ -11,41 +11,33 @@ CREATE FUNCTION posture.recommendation_label(of_recommendation_id integer) RETUR
             WHERE r.recommendation_id = of_recommendation_id);
 COMMENT ON FUNCTION posture.recommendation_label(integer) IS 'the key of a recommendation, as source:key where two sources share it';
 
-CREATE FUNCTION posture.initiative_trend(of_initiative_id integer, days integer) RETURNS numeric[]
+-- below, one of the two ids is NULL
+CREATE FUNCTION posture.kept_score(of_initiative_id integer, of_metric_id integer)
+    RETURNS TABLE (day date, score posture.score)
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT s.day, s.score FROM posture.initiative_snapshot s WHERE s.initiative_id = of_initiative_id
+    UNION ALL
+    SELECT s.day, s.score FROM posture.metric_snapshot s WHERE s.metric_id = of_metric_id;
+END;
+COMMENT ON FUNCTION posture.kept_score(integer, integer) IS 'the scores that snapshots hold of an initiative or of a metric';
+
+CREATE FUNCTION posture.trend(of_initiative_id integer, of_metric_id integer, days integer) RETURNS numeric[]
     LANGUAGE sql STABLE PARALLEL SAFE
     RETURN ARRAY(SELECT s.score::numeric
                  FROM generate_series(1, days) ago
-                 LEFT JOIN posture.initiative_snapshot s
-                   ON s.day = posture.today() - ago AND s.initiative_id = of_initiative_id
+                 LEFT JOIN posture.kept_score(of_initiative_id, of_metric_id) s ON s.day = posture.today() - ago
                  ORDER BY ago DESC);
-COMMENT ON FUNCTION posture.initiative_trend(integer, integer) IS 'the scores of an initiative on so many days before today, oldest first; NULL: no snapshot, or unavailable';
+COMMENT ON FUNCTION posture.trend(integer, integer, integer) IS 'the scores of an initiative or of a metric on so many days before today, oldest first; NULL: no snapshot, or unavailable';
 
-CREATE FUNCTION posture.metric_trend(of_metric_id integer, days integer) RETURNS numeric[]
-    LANGUAGE sql STABLE PARALLEL SAFE
-    RETURN ARRAY(SELECT s.score::numeric
-                 FROM generate_series(1, days) ago
-                 LEFT JOIN posture.metric_snapshot s
-                   ON s.day = posture.today() - ago AND s.metric_id = of_metric_id
-                 ORDER BY ago DESC);
-COMMENT ON FUNCTION posture.metric_trend(integer, integer) IS 'the scores of a metric on so many days before today, oldest first; NULL: no snapshot, or unavailable';
-
-CREATE FUNCTION posture.initiative_score_before(of_initiative_id integer, days integer) RETURNS posture.score
+CREATE FUNCTION posture.score_before(of_initiative_id integer, of_metric_id integer, days integer) RETURNS posture.score
     LANGUAGE sql STABLE PARALLEL SAFE
     RETURN (SELECT s.score
-            FROM posture.initiative_snapshot s
-            WHERE s.initiative_id = of_initiative_id AND s.day <= posture.today() - days
+            FROM posture.kept_score(of_initiative_id, of_metric_id) s
+            WHERE s.day <= posture.today() - days
             ORDER BY s.day DESC
             LIMIT 1);
-COMMENT ON FUNCTION posture.initiative_score_before(integer, integer) IS 'the score of an initiative so many days before today, or on the latest earlier day with a snapshot';
-
-CREATE FUNCTION posture.metric_score_before(of_metric_id integer, days integer) RETURNS posture.score
-    LANGUAGE sql STABLE PARALLEL SAFE
-    RETURN (SELECT s.score
-            FROM posture.metric_snapshot s
-            WHERE s.metric_id = of_metric_id AND s.day <= posture.today() - days
-            ORDER BY s.day DESC
-            LIMIT 1);
-COMMENT ON FUNCTION posture.metric_score_before(integer, integer) IS 'the score of a metric so many days before today, or on the latest earlier day with a snapshot';
+COMMENT ON FUNCTION posture.score_before(integer, integer, integer) IS 'the score of an initiative or of a metric so many days before today, or on the latest earlier day with a snapshot';
 
 CREATE VIEW posture.overview WITH (security_invoker = true) AS
 WITH state AS MATERIALIZED (
@@ -74,9 +66,9 @@ SELECT i.key::text AS initiative,
        i.owner::text AS owner,
        n.score::numeric AS score,
        i.target_score::numeric AS target_score,
-       n.score OPERATOR(posture.-) posture.initiative_score_before(i.initiative_id, 1) AS change_1d,
-       n.score OPERATOR(posture.-) posture.initiative_score_before(i.initiative_id, 14) AS change_14d,
-       posture.initiative_trend(i.initiative_id, 13) || n.score::numeric AS trend_14d,
+       n.score OPERATOR(posture.-) posture.score_before(i.initiative_id, NULL, 1) AS change_1d,
+       n.score OPERATOR(posture.-) posture.score_before(i.initiative_id, NULL, 14) AS change_14d,
+       posture.trend(i.initiative_id, NULL, 13) || n.score::numeric AS trend_14d,
        (SELECT count(*) FROM posture.initiative_member(NULL) b WHERE b.initiative_id = i.initiative_id) AS metrics,
        coalesce(posture.cardinality(e.assets), 0) AS exposed_assets,
        coalesce(posture.cardinality(e.assets OPERATOR(posture.&) c.assets), 0) AS critical_assets,
@@ -154,8 +146,8 @@ SELECT i.key::text AS initiative,
        CASE WHEN m.score IS NOT NULL
             THEN posture.score(round(t.missing - coalesce(o.missing, 0), 30), t.mass)
                  OPERATOR(posture.-) posture.score(round(t.missing, 30), t.mass) END AS score_impact,
-       m.score OPERATOR(posture.-) posture.metric_score_before(c.metric_id, 1) AS change_1d,
-       posture.metric_trend(c.metric_id, 13) || m.score::numeric AS trend_14d
+       m.score OPERATOR(posture.-) posture.score_before(NULL, c.metric_id, 1) AS change_1d,
+       posture.trend(NULL, c.metric_id, 13) || m.score::numeric AS trend_14d
 FROM metric m
 JOIN posture.initiative i USING (initiative_id)
 JOIN posture.metric c USING (metric_id)
