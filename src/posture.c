@@ -15,7 +15,9 @@ PG_MODULE_MAGIC;
 char	   *posture_timezone = NULL;
 double		posture_drop_threshold = 2.0;
 int			posture_drop_basis = DROP_POINTS;
-int			posture_retention_days = 400;
+
+/* read by SQL alone, through setting() */
+static int	posture_retention_days = 400;
 
 static const struct config_enum_entry drop_basis_options[] = {
 	{"points", DROP_POINTS, false},

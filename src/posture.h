@@ -19,7 +19,6 @@
 extern char *posture_timezone;
 extern double posture_drop_threshold;
 extern int	posture_drop_basis;
-extern int	posture_retention_days;
 
 /* how a drop is measured: posture.drop_basis */
 typedef enum DropBasis
