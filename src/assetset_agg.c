@@ -1,5 +1,5 @@
 /*
- * assetset_agg.c: assetset_agg, union_agg and intersect_agg.
+ * assetset_agg.c: assetset_agg, union_agg, intersect_agg and xor_agg.
  *
  * Their state is an assetset. Within an aggregate it is expanded, below the
  * aggregate's memory context, and changed in place: the executor leaves an
@@ -14,6 +14,7 @@
 PG_FUNCTION_INFO_V1(assetset_agg_accum);
 PG_FUNCTION_INFO_V1(union_agg_accum);
 PG_FUNCTION_INFO_V1(intersect_agg_accum);
+PG_FUNCTION_INFO_V1(xor_agg_accum);
 
 #ifdef USE_ASSERT_CHECKING
 /* What is true of every state. */
@@ -98,6 +99,19 @@ intersect_agg_accum(PG_FUNCTION_ARGS)
 	Assetset   *set = PG_GETARG_ASSETSET(1);
 
 	roaring_bitmap_and_inplace(assetset_change(state), set->bitmap);
+	Assert(state_is_valid(state));
+	PG_RELEASE_ASSETSET(set, 1);
+	PG_RETURN_ASSETSET(state);
+}
+
+/* xor_agg_accum(state, set): leaves the ids that exactly one of them has. */
+Datum
+xor_agg_accum(PG_FUNCTION_ARGS)
+{
+	Assetset   *state = state_argument(fcinfo);
+	Assetset   *set = PG_GETARG_ASSETSET(1);
+
+	roaring_bitmap_xor_inplace(assetset_change(state), set->bitmap);
 	Assert(state_is_valid(state));
 	PG_RELEASE_ASSETSET(set, 1);
 	PG_RETURN_ASSETSET(state);

@@ -37,6 +37,7 @@ PG_FUNCTION_INFO_V1(assetset_hash_extended);
 PG_FUNCTION_INFO_V1(assetset_cardinality);
 PG_FUNCTION_INFO_V1(assetset_members);
 PG_FUNCTION_INFO_V1(assetset_members_support);
+PG_FUNCTION_INFO_V1(assetset_chunks);
 PG_FUNCTION_INFO_V1(assetset_to_array);
 PG_FUNCTION_INFO_V1(assetset_from_array);
 
@@ -291,20 +292,26 @@ typedef struct MembersState
 	bool		more;
 } MembersState;
 
-/* Copies the set, which may go away between calls. */
+/* The datum's flat form to keep between calls, when the datum may go away. */
+static FlatAssetset *
+copy_of_flat(Datum datum)
+{
+	FlatAssetset *flat = DatumGetFlatAssetset(datum);
+	void	   *copy;
+
+	if (!VARATT_IS_EXTERNAL_EXPANDED(DatumGetPointer(datum)) &&
+		(Pointer) flat != DatumGetPointer(datum))
+		return flat;
+	copy = palloc(VARSIZE(flat));
+	return memcpy(copy, flat, VARSIZE(flat));
+}
+
 static MembersState *
 members_start(Datum datum)
 {
-	FlatAssetset *flat = DatumGetFlatAssetset(datum);
+	FlatAssetset *flat = copy_of_flat(datum);
 	MembersState *state = palloc(sizeof(MembersState));
 
-	if (VARATT_IS_EXTERNAL_EXPANDED(DatumGetPointer(datum)) ||
-		(Pointer) flat == DatumGetPointer(datum))
-	{
-		void	   *copy = palloc(VARSIZE(flat));
-
-		flat = memcpy(copy, flat, VARSIZE(flat));
-	}
 	ranges_open(&state->ranges, flat->bytes, FLAT_BYTES_SIZE(flat));
 	state->more = ranges_next(&state->ranges, &state->next, &state->last);
 	return state;
@@ -354,6 +361,46 @@ assetset_members_support(PG_FUNCTION_ARGS)
 		PG_RETURN_POINTER(NULL);
 	rows->rows = cardinality(((Const *) argument)->constvalue);
 	PG_RETURN_POINTER(request);
+}
+
+/*
+ * chunks(assetset) returns setof (chunk integer, assets assetset): the set in
+ * chunks of CONTAINER_IDS ids, ascending. Interruptible.
+ */
+Datum
+assetset_chunks(PG_FUNCTION_ARGS)
+{
+	FuncCallContext *call;
+	PortableReader *reader;
+	Container	container;
+	PortableWriter writer;
+	Datum		values[2];
+	bool		nulls[2] = {false, false};
+
+	if (SRF_IS_FIRSTCALL())
+	{
+		MemoryContext caller;
+		FlatAssetset *flat;
+
+		call = SRF_FIRSTCALL_INIT();
+		caller = MemoryContextSwitchTo(call->multi_call_memory_ctx);
+		if (get_call_result_type(fcinfo, NULL, &call->tuple_desc) != TYPEFUNC_COMPOSITE)
+			elog(ERROR, "return type must be a row type");
+		flat = copy_of_flat(PG_GETARG_DATUM(0));
+		reader = palloc(sizeof(PortableReader));
+		portable_open(reader, flat->bytes, FLAT_BYTES_SIZE(flat));
+		call->user_fctx = reader;
+		MemoryContextSwitchTo(caller);
+	}
+	call = SRF_PERCALL_SETUP();
+	reader = call->user_fctx;
+	if (!portable_next(reader, &container))
+		SRF_RETURN_DONE(call);
+	writer_open(&writer, 0);
+	writer_add_container(&writer, reader, &container);
+	values[0] = UInt32GetDatum(container.key);
+	values[1] = PointerGetDatum(assetset_flat_from_writer(&writer));
+	SRF_RETURN_NEXT(call, HeapTupleGetDatum(heap_form_tuple(call->tuple_desc, values, nulls)));
 }
 
 /*

@@ -100,6 +100,8 @@ extern bool ranges_next(RangeReader *ranges, uint32 *first, uint32 *last);
 
 extern void writer_open(PortableWriter *writer, Size size_hint);
 extern void writer_add_range(PortableWriter *writer, uint32 first, uint32 last);
+extern void writer_add_container(PortableWriter *writer, const PortableReader *reader,
+								 const Container *container);
 extern void writer_add_all(PortableWriter *writer, const char *bytes, Size size);
 extern char *writer_close(PortableWriter *writer, Size prefix, Size *size);
 

@@ -226,6 +226,32 @@ is_canonical(const Container *container)
 }
 
 /*
+ * Adds the container that the reader gave last, in whatever form it has; it
+ * comes after all that were added. Interruptible.
+ */
+void
+writer_add_container(PortableWriter *writer, const PortableReader *reader,
+					 const Container *container)
+{
+	Size		data_size = reader->position - container->start;
+	RangeReader ranges;
+	uint32		first;
+	uint32		last;
+
+	flush_runs(writer);
+	if (is_canonical(container))
+	{
+		appendBinaryStringInfo(&writer->body, reader->bytes + container->start, data_size);
+		add_descriptor(writer, container->key, container->cardinality,
+					   container->kind == CONTAINER_RUN, data_size);
+		return;
+	}
+	ranges_open_container(&ranges, container);
+	while (ranges_next(&ranges, &first, &last))
+		writer_add_range(writer, first, last);
+}
+
+/*
  * Adds a whole set of valid bytes, in whatever choice of containers; its ids
  * come after all that were added. Error: XX001. Interruptible.
  */
@@ -237,24 +263,7 @@ writer_add_all(PortableWriter *writer, const char *bytes, Size size)
 
 	portable_open(&reader, bytes, size);
 	while (portable_next(&reader, &container))
-	{
-		Size		data_size = reader.position - container.start;
-		RangeReader ranges;
-		uint32		first;
-		uint32		last;
-
-		flush_runs(writer);
-		if (is_canonical(&container))
-		{
-			appendBinaryStringInfo(&writer->body, bytes + container.start, data_size);
-			add_descriptor(writer, container.key, container.cardinality,
-						   container.kind == CONTAINER_RUN, data_size);
-			continue;
-		}
-		ranges_open_container(&ranges, &container);
-		while (ranges_next(&ranges, &first, &last))
-			writer_add_range(writer, first, last);
-	}
+		writer_add_container(writer, &reader, &container);
 	if (reader.position != size)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_CORRUPTED),

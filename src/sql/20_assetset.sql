@@ -198,6 +198,9 @@ CREATE FUNCTION posture.members(posture.assetset) RETURNS SETOF integer
     AS 'MODULE_PATHNAME', 'assetset_members' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
     ROWS 1000 SUPPORT posture.assetset_members_support;
 COMMENT ON FUNCTION posture.members(posture.assetset) IS 'the ids, ascending';
+CREATE FUNCTION posture.chunks(posture.assetset, OUT chunk integer, OUT assets posture.assetset) RETURNS SETOF record
+    AS 'MODULE_PATHNAME', 'assetset_chunks' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE ROWS 16;
+COMMENT ON FUNCTION posture.chunks(posture.assetset) IS 'the set in chunks of 65536 ids: chunk 0 has 0 to 65535';
 
 CREATE FUNCTION posture.assetset_to_array(posture.assetset) RETURNS integer[]
     AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
@@ -222,6 +225,9 @@ COMMENT ON FUNCTION posture.union_agg_accum(posture.assetset, posture.assetset) 
 CREATE FUNCTION posture.intersect_agg_accum(state posture.assetset, assets posture.assetset) RETURNS posture.assetset
     AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION posture.intersect_agg_accum(posture.assetset, posture.assetset) IS 'intersect_agg: intersects with a set; also joins the states of two workers';
+CREATE FUNCTION posture.xor_agg_accum(state posture.assetset, assets posture.assetset) RETURNS posture.assetset
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION posture.xor_agg_accum(posture.assetset, posture.assetset) IS 'xor_agg: leaves the ids that exactly one has; also joins the states of two workers';
 
 CREATE AGGREGATE posture.assetset_agg(id integer) (
     SFUNC = posture.assetset_agg_accum,
@@ -249,3 +255,12 @@ CREATE AGGREGATE posture.intersect_agg(assets posture.assetset) (
     PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE posture.intersect_agg(posture.assetset) IS 'the ids that all of the sets have; NULL without sets';
+
+CREATE AGGREGATE posture.xor_agg(assets posture.assetset) (
+    SFUNC = posture.xor_agg_accum,
+    STYPE = posture.assetset,
+    SSPACE = 4096,
+    COMBINEFUNC = posture.xor_agg_accum,
+    PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE posture.xor_agg(posture.assetset) IS 'the ids that an odd number of the sets have; NULL without sets';
