@@ -12,6 +12,19 @@ COMMENT ON TABLE posture.snapshot IS 'the days that have a snapshot; one taken b
 COMMENT ON COLUMN posture.snapshot.day IS 'a local day of posture.timezone';
 COMMENT ON COLUMN posture.snapshot.taken_at IS 'when it was taken';
 
+CREATE TABLE posture.finding_history (
+    day date,
+    recommendation_id integer,
+    assessed posture.assetset NOT NULL,
+    exposed posture.assetset NOT NULL,
+    PRIMARY KEY (day, recommendation_id)
+);
+COMMENT ON TABLE posture.finding_history IS 'what changed on each day, net: the sets at the end of a day are those of now, xor all that is here of later days';
+COMMENT ON COLUMN posture.finding_history.day IS 'the day';
+COMMENT ON COLUMN posture.finding_history.recommendation_id IS 'the recommendation';
+COMMENT ON COLUMN posture.finding_history.assessed IS 'assets that came to the assessed ones or left them on that day';
+COMMENT ON COLUMN posture.finding_history.exposed IS 'assets that became exposed or stopped being so on that day';
+
 CREATE TABLE posture.recommendation_snapshot (
     day date,
     recommendation_id integer,
@@ -41,6 +54,7 @@ CREATE TABLE posture.metric_snapshot (
     recommendations integer[],
     PRIMARY KEY (day, metric_id)
 );
+CREATE INDEX metric_snapshot_metric_id ON posture.metric_snapshot (metric_id, day);
 COMMENT ON TABLE posture.metric_snapshot IS 'each metric at the end of a day';
 COMMENT ON COLUMN posture.metric_snapshot.day IS 'the day';
 COMMENT ON COLUMN posture.metric_snapshot.metric_id IS 'the metric';
@@ -62,6 +76,7 @@ CREATE TABLE posture.initiative_snapshot (
     recommendations integer[],
     PRIMARY KEY (day, initiative_id)
 );
+CREATE INDEX initiative_snapshot_initiative_id ON posture.initiative_snapshot (initiative_id, day);
 COMMENT ON TABLE posture.initiative_snapshot IS 'each initiative at the end of a day';
 COMMENT ON COLUMN posture.initiative_snapshot.day IS 'the day';
 COMMENT ON COLUMN posture.initiative_snapshot.initiative_id IS 'the initiative';

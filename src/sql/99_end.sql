@@ -25,8 +25,10 @@ BEGIN
             CASE relation.relkind WHEN 'r' THEN 'SELECT, INSERT, UPDATE, DELETE, TRUNCATE, REFERENCES'
                                   WHEN 'S' THEN 'USAGE, SELECT, UPDATE' ELSE 'SELECT' END,
             relation.name);
-        -- every table is filled by a person or a job, and a sequence gives its ids
-        IF relation.relkind IN ('r', 'S') THEN
+        -- every table is filled by a person or a job, and a sequence gives its
+        -- ids; what is derived from others (src/sql/41_kept.sql) is not dumped
+        IF relation.relkind IN ('r', 'S')
+           AND relation.name::pg_catalog.text !~ '^posture\.(finding_set|asset_set|tally|tally_slice|(finding|asset|catalog)_delta(_delta_id_seq)?)$' THEN
             PERFORM pg_catalog.pg_extension_config_dump(relation.oid, '');
         END IF;
         IF relation.relkind = 'S' THEN

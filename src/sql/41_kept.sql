@@ -1,0 +1,213 @@
+/*
+ * What is kept so that scores need no scan of finding: derived from finding
+ * and asset, rebuilt by rebuild(), compared by verify(), in no dump.
+ *
+ * Statements append to the tables of deltas (src/capture.c), fold() merges
+ * them into the sets, and readers see sets and deltas in one snapshot. All
+ * sets are kept by chunk of 65536 asset ids; 16 chunks are a slice, which is
+ * what one step of fold() takes.
+ */
+
+CREATE TABLE posture.finding_set (
+    recommendation_id integer,
+    chunk integer,
+    assessed posture.assetset NOT NULL,
+    exposed posture.assetset NOT NULL,
+    PRIMARY KEY (recommendation_id, chunk)
+) WITH (toast_tuple_target = 8160);
+COMMENT ON TABLE posture.finding_set IS 'the folded sets: the assets that each recommendation applies to and those that fail it, by chunk';
+COMMENT ON COLUMN posture.finding_set.recommendation_id IS 'the recommendation';
+COMMENT ON COLUMN posture.finding_set.chunk IS 'asset_id / 65536';
+COMMENT ON COLUMN posture.finding_set.assessed IS 'assets with a finding that is compliant or non_compliant';
+COMMENT ON COLUMN posture.finding_set.exposed IS 'assets with a finding that is non_compliant';
+
+-- No index: rows are few and are read together, and eight writers at once
+-- would meet at an index's last page.
+CREATE TABLE posture.finding_delta (
+    delta_id bigint GENERATED ALWAYS AS IDENTITY,
+    day date NOT NULL,
+    slice integer NOT NULL,
+    changes integer NOT NULL,
+    recommendations integer[] NOT NULL,
+    assessed posture.assetset[] NOT NULL,
+    exposed posture.assetset[] NOT NULL,
+    last_changed timestamptz[] NOT NULL
+) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
+ALTER TABLE posture.finding_delta
+    ALTER assessed SET STORAGE EXTERNAL,
+    ALTER exposed SET STORAGE EXTERNAL,
+    -- so that a publication for all tables doesn't keep fold() from deleting
+    REPLICA IDENTITY FULL;
+COMMENT ON TABLE posture.finding_delta IS 'what is not folded yet: a row for each statement on finding that changed a state, by day and slice';
+COMMENT ON COLUMN posture.finding_delta.delta_id IS 'id';
+COMMENT ON COLUMN posture.finding_delta.day IS 'the day on which the findings changed';
+COMMENT ON COLUMN posture.finding_delta.slice IS 'asset_id / 1048576';
+COMMENT ON COLUMN posture.finding_delta.changes IS 'how many findings changed';
+COMMENT ON COLUMN posture.finding_delta.recommendations IS 'the recommendations of those findings';
+COMMENT ON COLUMN posture.finding_delta.assessed IS 'for each of them, the assets that came to the assessed ones or left them';
+COMMENT ON COLUMN posture.finding_delta.exposed IS 'for each of them, the assets that came to the exposed ones or left them';
+COMMENT ON COLUMN posture.finding_delta.last_changed IS 'for each of them, the latest time of change';
+
+CREATE TABLE posture.asset_set (
+    attribute text CHECK (attribute IN ('kind', 'criticality', 'group', 'gone')),
+    value text,
+    chunk integer,
+    assets posture.assetset NOT NULL,
+    PRIMARY KEY (attribute, chunk, value)
+) WITH (toast_tuple_target = 8160);
+COMMENT ON TABLE posture.asset_set IS 'the folded sets of assets by what they are, by chunk';
+COMMENT ON COLUMN posture.asset_set.attribute IS 'kind, criticality, group, or gone: retired or stale';
+COMMENT ON COLUMN posture.asset_set.value IS 'the kind, the criticality, the id of the group, or nothing';
+COMMENT ON COLUMN posture.asset_set.chunk IS 'asset_id / 65536';
+COMMENT ON COLUMN posture.asset_set.assets IS 'the assets';
+
+CREATE TABLE posture.asset_delta (
+    delta_id bigint GENERATED ALWAYS AS IDENTITY,
+    slice integer NOT NULL,
+    changes integer NOT NULL,
+    assets posture.assetset NOT NULL
+) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
+ALTER TABLE posture.asset_delta REPLICA IDENTITY FULL;
+COMMENT ON TABLE posture.asset_delta IS 'what is not folded yet: a row for each statement on asset after which assets may count otherwise, by slice';
+COMMENT ON COLUMN posture.asset_delta.delta_id IS 'id';
+COMMENT ON COLUMN posture.asset_delta.slice IS 'asset_id / 1048576';
+COMMENT ON COLUMN posture.asset_delta.changes IS 'how many assets';
+COMMENT ON COLUMN posture.asset_delta.assets IS 'the assets';
+
+CREATE TABLE posture.catalog_delta (
+    delta_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    changed text NOT NULL
+);
+COMMENT ON TABLE posture.catalog_delta IS 'a row for each statement that changed what is counted; while there is one, readers count the sets anew';
+COMMENT ON COLUMN posture.catalog_delta.delta_id IS 'id';
+COMMENT ON COLUMN posture.catalog_delta.changed IS 'the table that was changed';
+
+CREATE TABLE posture.tally (
+    slice integer,
+    object_kind text CHECK (object_kind IN ('recommendation', 'metric', 'initiative')),
+    object_id integer,
+    assessed integer NOT NULL,
+    exposed integer NOT NULL,
+    failing integer NOT NULL,
+    critical integer NOT NULL,
+    last_changed timestamptz,
+    PRIMARY KEY (slice, object_kind, object_id)
+);
+COMMENT ON TABLE posture.tally IS 'what was counted from the folded sets: distinct assets of each recommendation, metric and initiative, by slice';
+COMMENT ON COLUMN posture.tally.slice IS 'asset_id / 1048576';
+COMMENT ON COLUMN posture.tally.object_kind IS 'recommendation, metric or initiative';
+COMMENT ON COLUMN posture.tally.object_id IS 'its id';
+COMMENT ON COLUMN posture.tally.assessed IS 'assets assessed; 0 for an initiative';
+COMMENT ON COLUMN posture.tally.exposed IS 'assets exposed';
+COMMENT ON COLUMN posture.tally.failing IS 'of a recommendation: assets that fail it, exempt or not';
+COMMENT ON COLUMN posture.tally.critical IS 'of an initiative: critical assets exposed';
+COMMENT ON COLUMN posture.tally.last_changed IS 'of a recommendation: when any of its findings last changed';
+
+CREATE TABLE posture.tally_slice (
+    slice integer PRIMARY KEY,
+    made_at timestamptz NOT NULL,
+    valid_until timestamptz NOT NULL
+);
+COMMENT ON TABLE posture.tally_slice IS 'the slices that were counted';
+COMMENT ON COLUMN posture.tally_slice.slice IS 'asset_id / 1048576';
+COMMENT ON COLUMN posture.tally_slice.made_at IS 'the moment as of which it was counted';
+COMMENT ON COLUMN posture.tally_slice.valid_until IS 'when an exemption begins or ends, or an asset retires, and it is to be counted anew';
+
+-- what an asset's findings are, and which assets may be stale or retired
+CREATE INDEX finding_asset_id ON posture.finding (asset_id);
+CREATE INDEX asset_last_seen ON posture.asset (last_seen);
+CREATE INDEX asset_retired_at ON posture.asset (retired_at) WHERE retired_at IS NOT NULL;
+
+CREATE FUNCTION posture.capture_finding() RETURNS trigger
+    AS 'MODULE_PATHNAME', 'posture_capture_finding' LANGUAGE C;
+COMMENT ON FUNCTION posture.capture_finding() IS 'appends what a statement on finding changed to finding_delta';
+REVOKE EXECUTE ON FUNCTION posture.capture_finding() FROM PUBLIC;
+
+CREATE TRIGGER capture_insert AFTER INSERT ON posture.finding
+    REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION posture.capture_finding();
+CREATE TRIGGER capture_update AFTER UPDATE ON posture.finding
+    REFERENCING OLD TABLE AS removed NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION posture.capture_finding();
+CREATE TRIGGER capture_delete AFTER DELETE ON posture.finding
+    REFERENCING OLD TABLE AS removed FOR EACH STATEMENT EXECUTE FUNCTION posture.capture_finding();
+COMMENT ON TRIGGER capture_insert ON posture.finding IS 'keeps the sets current';
+COMMENT ON TRIGGER capture_update ON posture.finding IS 'keeps the sets current';
+COMMENT ON TRIGGER capture_delete ON posture.finding IS 'keeps the sets current';
+
+-- with the rights of its owner, because it asks which sources let assets become stale
+CREATE FUNCTION posture.capture_asset() RETURNS trigger
+    AS 'MODULE_PATHNAME', 'posture_capture_asset' LANGUAGE C SECURITY DEFINER SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION posture.capture_asset() IS 'appends the assets that may count otherwise after a statement to asset_delta';
+REVOKE EXECUTE ON FUNCTION posture.capture_asset() FROM PUBLIC;
+
+CREATE TRIGGER capture_insert AFTER INSERT ON posture.asset
+    REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION posture.capture_asset();
+CREATE TRIGGER capture_update AFTER UPDATE ON posture.asset
+    REFERENCING OLD TABLE AS removed NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION posture.capture_asset();
+CREATE TRIGGER capture_delete AFTER DELETE ON posture.asset
+    REFERENCING OLD TABLE AS removed FOR EACH STATEMENT EXECUTE FUNCTION posture.capture_asset();
+COMMENT ON TRIGGER capture_insert ON posture.asset IS 'keeps the sets current';
+COMMENT ON TRIGGER capture_update ON posture.asset IS 'keeps the sets current';
+COMMENT ON TRIGGER capture_delete ON posture.asset IS 'keeps the sets current';
+
+CREATE FUNCTION posture.capture_catalog() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    INSERT INTO posture.catalog_delta (changed) VALUES (TG_TABLE_NAME);
+    RETURN NULL;
+END $$;
+COMMENT ON FUNCTION posture.capture_catalog() IS 'notes in catalog_delta that a statement changed what is counted';
+REVOKE EXECUTE ON FUNCTION posture.capture_catalog() FROM PUBLIC;
+
+-- What is new is counted nowhere yet: that takes members, findings, or an
+-- exemption. Names, weights and the like are read where they are.
+CREATE TRIGGER capture AFTER UPDATE OF source_id, is_active, stale_after OR DELETE OR TRUNCATE ON posture.source
+    FOR EACH STATEMENT EXECUTE FUNCTION posture.capture_catalog();
+CREATE TRIGGER capture AFTER UPDATE OF recommendation_id, source_id OR DELETE OR TRUNCATE ON posture.recommendation
+    FOR EACH STATEMENT EXECUTE FUNCTION posture.capture_catalog();
+CREATE TRIGGER capture AFTER UPDATE OF metric_id, asset_kinds, is_active OR DELETE OR TRUNCATE ON posture.metric
+    FOR EACH STATEMENT EXECUTE FUNCTION posture.capture_catalog();
+CREATE TRIGGER capture AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON posture.metric_recommendation
+    FOR EACH STATEMENT EXECUTE FUNCTION posture.capture_catalog();
+CREATE TRIGGER capture AFTER UPDATE OF initiative_id, method, is_active OR DELETE OR TRUNCATE ON posture.initiative
+    FOR EACH STATEMENT EXECUTE FUNCTION posture.capture_catalog();
+CREATE TRIGGER capture AFTER INSERT OR UPDATE OF initiative_id, metric_id OR DELETE OR TRUNCATE ON posture.initiative_metric
+    FOR EACH STATEMENT EXECUTE FUNCTION posture.capture_catalog();
+CREATE TRIGGER capture AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON posture.initiative_recommendation
+    FOR EACH STATEMENT EXECUTE FUNCTION posture.capture_catalog();
+CREATE TRIGGER capture AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON posture.exemption
+    FOR EACH STATEMENT EXECUTE FUNCTION posture.capture_catalog();
+CREATE TRIGGER capture AFTER INSERT OR UPDATE OF asset_group_id, kinds, min_criticality, tags OR DELETE OR TRUNCATE ON posture.asset_group
+    FOR EACH STATEMENT EXECUTE FUNCTION posture.capture_catalog();
+CREATE TRIGGER capture_truncate AFTER TRUNCATE ON posture.asset
+    FOR EACH STATEMENT EXECUTE FUNCTION posture.capture_catalog();
+COMMENT ON TRIGGER capture ON posture.source IS 'notes that what is counted has changed';
+COMMENT ON TRIGGER capture ON posture.recommendation IS 'notes that what is counted has changed';
+COMMENT ON TRIGGER capture ON posture.metric IS 'notes that what is counted has changed';
+COMMENT ON TRIGGER capture ON posture.metric_recommendation IS 'notes that what is counted has changed';
+COMMENT ON TRIGGER capture ON posture.initiative IS 'notes that what is counted has changed';
+COMMENT ON TRIGGER capture ON posture.initiative_metric IS 'notes that what is counted has changed';
+COMMENT ON TRIGGER capture ON posture.initiative_recommendation IS 'notes that what is counted has changed';
+COMMENT ON TRIGGER capture ON posture.exemption IS 'notes that what is counted has changed';
+COMMENT ON TRIGGER capture ON posture.asset_group IS 'notes that what is counted has changed';
+COMMENT ON TRIGGER capture_truncate ON posture.asset IS 'notes that what is counted has changed';
+
+-- A statement that empties finding has no transition table: all that was is toggled.
+CREATE FUNCTION posture.capture_truncate() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    INSERT INTO posture.finding_delta (day, slice, changes, recommendations, assessed, exposed, last_changed)
+    SELECT posture.today(), p.slice, p.changes, ARRAY[p.recommendation_id], ARRAY[p.assessed], ARRAY[p.exposed], ARRAY[now()]
+    FROM (SELECT s.recommendation_id, c.chunk / 16 AS slice, sum(posture.cardinality(c.assets))::integer AS changes,
+                 posture.union_agg(c.assets) AS assessed, posture.union_agg(c.assets OPERATOR(posture.&) s.exposed) AS exposed
+          FROM posture.kept_set(timestamptz 'infinity', NULL::integer, NULL::integer[]) s
+          CROSS JOIN LATERAL posture.chunks(s.assessed) c
+          GROUP BY s.recommendation_id, c.chunk / 16) p;
+    RETURN NULL;
+END $$;
+COMMENT ON FUNCTION posture.capture_truncate() IS 'appends to finding_delta that all findings went';
+REVOKE EXECUTE ON FUNCTION posture.capture_truncate() FROM PUBLIC;
+CREATE TRIGGER capture_truncate AFTER TRUNCATE ON posture.finding
+    FOR EACH STATEMENT EXECUTE FUNCTION posture.capture_truncate();
+COMMENT ON TRIGGER capture_truncate ON posture.finding IS 'keeps the sets current';
