@@ -268,5 +268,6 @@ BEGIN
         closed := posture.ingest_close(complete_source, arrived);
     END IF;
     DROP TABLE pg_temp.posture_batch;
+    PERFORM posture.fold_many();
 END $$;
 COMMENT ON FUNCTION posture.ingest(text, text) IS 'loads the inbox, only the rows of one source if only_source is given; complete_source closes the findings of that source that are absent. loaded = changed + unchanged';

@@ -17,6 +17,17 @@ CREATE FUNCTION posture.has_snapshot(of_day date) RETURNS boolean
         OR EXISTS (SELECT FROM posture.metric_snapshot m WHERE m.day = of_day));
 COMMENT ON FUNCTION posture.has_snapshot(date) IS 'whether a day has a snapshot that was taken after its end';
 
+CREATE FUNCTION posture.settle(of_day date) RETURNS void
+    LANGUAGE sql VOLATILE
+BEGIN ATOMIC
+    INSERT INTO posture.finding_history AS h (day, recommendation_id, assessed, exposed)
+    SELECT d.day, e.recommendation_id, e.assessed, e.exposed
+    FROM posture.early_toggle(of_day, NULL) e CROSS JOIN (VALUES (of_day), (of_day + 1)) d(day)
+    ON CONFLICT (day, recommendation_id) DO UPDATE
+    SET assessed = h.assessed OPERATOR(posture.#) EXCLUDED.assessed, exposed = h.exposed OPERATOR(posture.#) EXCLUDED.exposed;
+END;
+COMMENT ON FUNCTION posture.settle(date) IS 'moves what was toggled after a day, although it changed by the end of it, to that day, which is to have its snapshot';
+
 CREATE FUNCTION posture.write_snapshot(of_day date, as_of timestamptz) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
@@ -31,7 +42,7 @@ BEGIN
         SELECT * FROM posture.state(as_of)
     ), recommendation AS (
         INSERT INTO posture.recommendation_snapshot (day, recommendation_id, exposed, assessed, achieved, possible)
-        SELECT of_day, r.recommendation_id, r.exposed, r.assessed, r.achieved, r.possible
+        SELECT of_day, r.recommendation_id, r.exposed::bigint, r.assessed::bigint, r.achieved, r.possible
         FROM state r
         WHERE r.recommendation_id IS NOT NULL
     ), member AS (
@@ -60,12 +71,21 @@ CREATE FUNCTION posture.keep_snapshot(
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    -- of two at once, the second waits and finds the snapshot taken
+    -- of two at once, the second waits and finds the snapshot taken; where both
+    -- are needed the sets are locked first
+    LOCK TABLE posture.finding_set IN SHARE UPDATE EXCLUSIVE MODE;
     LOCK TABLE posture.snapshot IN SHARE ROW EXCLUSIVE MODE;
     IF of_day = posture.today() OR NOT posture.has_snapshot(of_day) THEN
-        PERFORM posture.write_snapshot(of_day, as_of);
+        IF of_day < posture.today() THEN
+            -- what is known of the day is folded into it, before it is closed
+            PERFORM posture.fold();
+        END IF;
         INSERT INTO posture.snapshot (day, taken_at) VALUES (of_day, clock_timestamp())
         ON CONFLICT (day) DO UPDATE SET taken_at = EXCLUDED.taken_at;
+        IF of_day < posture.today() AND as_of < 'infinity' THEN
+            PERFORM posture.settle(of_day);
+        END IF;
+        PERFORM posture.write_snapshot(of_day, as_of);
     END IF;
     SELECT f.events, f.recovered INTO events, recovered FROM posture.find_events(of_day) f;
     metrics := (SELECT count(*) FROM posture.metric_snapshot s WHERE s.day = of_day);

@@ -27,23 +27,16 @@ COMMENT ON FUNCTION posture.due_day() IS 'the first day that has ended and has n
 CREATE FUNCTION posture.lateness(of_day date) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-    WITH day AS MATERIALIZED (
-        SELECT posture.day_end(of_day) AS ended
-    ), late AS (
-        SELECT now() - day.ended AS by,
-               (SELECT count(*) FROM posture.finding f WHERE f.changed_at >= day.ended)
-               + (SELECT count(*) FROM posture.measure m WHERE m.observed_at >= day.ended) AS changes
-        FROM day
+    WITH late AS MATERIALIZED (
+        SELECT now() - posture.day_end(of_day) AS by,
+               (SELECT count(*) FROM posture.measure m WHERE m.observed_at >= posture.day_end(of_day)) AS changes
     )
-    SELECT CASE WHEN late.changes > 0 THEN
-               format('snapshot of %s taken late, %s after its end: %s findings and measures that changed since are not in it',
-                      of_day, date_trunc('second', late.by), late.changes)
-           WHEN late.by > interval '2 hours' THEN
-               format('snapshot of %s taken late, %s after its end: nothing has changed since',
-                      of_day, date_trunc('second', late.by)) END
+    SELECT CASE WHEN late.by > interval '2 hours' OR late.changes > 0 THEN
+               format('snapshot of %s taken late, %s after its end', of_day, date_trunc('second', late.by))
+               || CASE WHEN late.changes > 0 THEN format(': %s measures that changed since are not in it', late.changes) ELSE '' END END
     FROM late;
 END;
-COMMENT ON FUNCTION posture.lateness(date) IS 'how late the snapshot of a day is taken now and what it misses; NULL: in time';
+COMMENT ON FUNCTION posture.lateness(date) IS 'how late the snapshot of a day is taken now, and what it misses: a measure has no history; NULL: in time';
 
 CREATE FUNCTION posture.purge() RETURNS bigint
     LANGUAGE sql VOLATILE
@@ -51,6 +44,7 @@ BEGIN ATOMIC
     WITH cut AS (
         SELECT posture.today() - posture.setting('retention_days')::integer AS day
     ), s AS (DELETE FROM posture.snapshot x USING cut WHERE x.day < cut.day RETURNING 1
+    ), h AS (DELETE FROM posture.finding_history x USING cut WHERE x.day < cut.day RETURNING 1
     ), r AS (DELETE FROM posture.recommendation_snapshot x USING cut WHERE x.day < cut.day RETURNING 1
     ), m AS (DELETE FROM posture.metric_snapshot x USING cut WHERE x.day < cut.day RETURNING 1
     ), i AS (DELETE FROM posture.initiative_snapshot x USING cut WHERE x.day < cut.day RETURNING 1
@@ -58,7 +52,7 @@ BEGIN ATOMIC
     ), e AS (DELETE FROM posture.event x USING cut WHERE x.day < cut.day RETURNING 1
     ), u AS (DELETE FROM posture.run x USING cut WHERE x.day < cut.day RETURNING 1
     ), j AS (DELETE FROM posture.rejected x USING cut WHERE x.rejected_at < posture.day_end(cut.day - 1) RETURNING 1)
-    SELECT (SELECT count(*) FROM s) + (SELECT count(*) FROM r) + (SELECT count(*) FROM m) + (SELECT count(*) FROM i)
+    SELECT (SELECT count(*) FROM s) + (SELECT count(*) FROM h) + (SELECT count(*) FROM r) + (SELECT count(*) FROM m) + (SELECT count(*) FROM i)
          + (SELECT count(*) FROM b) + (SELECT count(*) FROM e) + (SELECT count(*) FROM u) + (SELECT count(*) FROM j);
 END;
 COMMENT ON FUNCTION posture.purge() IS 'deletes history, events, runs and rejected rows older than posture.retention_days; returns how many rows';
@@ -70,6 +64,7 @@ DECLARE
     started timestamptz := clock_timestamp();
     done record;
 BEGIN
+    LOCK TABLE posture.finding_set IN SHARE UPDATE EXCLUSIVE MODE;
     LOCK TABLE posture.snapshot IN SHARE ROW EXCLUSIVE MODE;
     day := posture.due_day();
     failed := false;
@@ -96,7 +91,21 @@ CREATE PROCEDURE posture.run_daily()
 AS $$
 DECLARE
     done pg_catalog.record;
+    started pg_catalog.timestamptz := pg_catalog.clock_timestamp();
+    catalog_ids pg_catalog.int8[];
+    catalog_changes pg_catalog.text[];
+    folded pg_catalog.bool;
 BEGIN
+    COMMIT;
+    SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
+    SELECT c.ids, c.changes INTO catalog_ids, catalog_changes FROM posture.catalog_changes() c;
+    LOOP
+        folded := posture.fold_next(started, catalog_changes);
+        COMMIT;
+        SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
+        EXIT WHEN NOT folded;
+    END LOOP;
+    PERFORM posture.forget_catalog_changes(catalog_ids);
     LOOP
         -- what another run did while this one waited has to be seen, whatever
         -- default_transaction_isolation is
@@ -111,7 +120,7 @@ BEGIN
         END IF;
     END LOOP;
 END $$;
-COMMENT ON PROCEDURE posture.run_daily() IS 'takes the snapshot of every ended day that lacks one, oldest first, each in a transaction of its own; nothing if none is due';
+COMMENT ON PROCEDURE posture.run_daily() IS 'folds, slice by slice, and takes the snapshot of every ended day that lacks one, oldest first, each in a transaction of its own';
 
 CREATE FUNCTION posture.schedule(cron text DEFAULT '5 * * * *') RETURNS bigint
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp

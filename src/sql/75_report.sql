@@ -22,13 +22,26 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION posture.kept_score(integer, integer) IS 'the scores that snapshots hold of an initiative or of a metric';
 
-CREATE FUNCTION posture.trend(of_initiative_id integer, of_metric_id integer, days integer) RETURNS numeric[]
+CREATE FUNCTION posture.trend(days integer)
+    RETURNS TABLE (initiative_id integer, metric_id integer, scores numeric[])
     LANGUAGE sql STABLE PARALLEL SAFE
-    RETURN ARRAY(SELECT s.score::numeric
-                 FROM generate_series(1, days) ago
-                 LEFT JOIN posture.kept_score(of_initiative_id, of_metric_id) s ON s.day = posture.today() - ago
-                 ORDER BY ago DESC);
-COMMENT ON FUNCTION posture.trend(integer, integer, integer) IS 'the scores of an initiative or of a metric on so many days before today, oldest first; NULL: no snapshot, or unavailable';
+BEGIN ATOMIC
+    WITH day AS MATERIALIZED (
+        SELECT posture.today() - ago AS day FROM generate_series(1, days) ago
+    )
+    SELECT i.initiative_id, NULL::integer, array_agg(s.score::numeric ORDER BY d.day)
+    FROM posture.initiative i
+    CROSS JOIN day d
+    LEFT JOIN posture.initiative_snapshot s ON s.initiative_id = i.initiative_id AND s.day = d.day
+    GROUP BY i.initiative_id
+    UNION ALL
+    SELECT NULL, m.metric_id, array_agg(s.score::numeric ORDER BY d.day)
+    FROM posture.metric m
+    CROSS JOIN day d
+    LEFT JOIN posture.metric_snapshot s ON s.metric_id = m.metric_id AND s.day = d.day
+    GROUP BY m.metric_id;
+END;
+COMMENT ON FUNCTION posture.trend(integer) IS 'the scores of each initiative and metric on so many days before today, oldest first; NULL: no snapshot, or unavailable';
 
 CREATE FUNCTION posture.score_before(of_initiative_id integer, of_metric_id integer, days integer) RETURNS posture.score
     LANGUAGE sql STABLE PARALLEL SAFE
@@ -40,25 +53,6 @@ CREATE FUNCTION posture.score_before(of_initiative_id integer, of_metric_id inte
 COMMENT ON FUNCTION posture.score_before(integer, integer, integer) IS 'the score of an initiative or of a metric so many days before today, or on the latest earlier day with a snapshot';
 
 CREATE VIEW posture.overview WITH (security_invoker = true) AS
-WITH state AS MATERIALIZED (
-    SELECT n.metric_id, n.recommendation_id, n.exposed_assets
-    FROM posture.state('infinity') n
-), exposed AS (
-    SELECT x.initiative_id, posture.union_agg(x.exposed_assets) AS assets
-    FROM (SELECT b.initiative_id, m.exposed_assets
-          FROM posture.initiative_member(NULL) b
-          JOIN state m USING (metric_id)
-          UNION ALL
-          SELECT d.initiative_id, r.exposed_assets
-          FROM posture.initiative_definition(NULL) d
-          JOIN state r ON r.recommendation_id = ANY (d.recommendations)
-          WHERE d.method = 'points') x
-    GROUP BY x.initiative_id
-), critical AS (
-    SELECT coalesce(posture.assetset_agg(a.asset_id), '{}') AS assets
-    FROM posture.asset a
-    WHERE a.criticality = 'critical'
-)
 SELECT i.key::text AS initiative,
        i.name,
        i.kind,
@@ -68,10 +62,10 @@ SELECT i.key::text AS initiative,
        i.target_score::numeric AS target_score,
        n.score OPERATOR(posture.-) posture.score_before(i.initiative_id, NULL, 1) AS change_1d,
        n.score OPERATOR(posture.-) posture.score_before(i.initiative_id, NULL, 14) AS change_14d,
-       posture.trend(i.initiative_id, NULL, 13) || n.score::numeric AS trend_14d,
+       t.scores || n.score::numeric AS trend_14d,
        (SELECT count(*) FROM posture.initiative_member(NULL) b WHERE b.initiative_id = i.initiative_id) AS metrics,
-       coalesce(posture.cardinality(e.assets), 0) AS exposed_assets,
-       coalesce(posture.cardinality(e.assets OPERATOR(posture.&) c.assets), 0) AS critical_assets,
+       coalesce(c.exposed, 0) AS exposed_assets,
+       coalesce(c.critical, 0) AS critical_assets,
        (SELECT count(*)
         FROM posture.event v
         WHERE v.status = 'open' AND v.kind <> 'new_initiative'
@@ -80,8 +74,8 @@ SELECT i.key::text AS initiative,
                                   WHERE b.initiative_id = i.initiative_id))) AS open_events
 FROM posture.initiative_result(NULL) n
 JOIN posture.initiative i USING (initiative_id)
-CROSS JOIN critical c
-LEFT JOIN exposed e USING (initiative_id)
+LEFT JOIN posture.tally_now() c ON c.object_kind = 'initiative' AND c.object_id = i.initiative_id
+LEFT JOIN posture.trend(13) t ON t.initiative_id = i.initiative_id
 ORDER BY i.is_pinned DESC, i.name, i.key;
 COMMENT ON VIEW posture.overview IS 'an initiative a row, as it stands now, pinned ones first';
 COMMENT ON COLUMN posture.overview.initiative IS 'key of the initiative';
@@ -102,13 +96,15 @@ COMMENT ON COLUMN posture.overview.open_events IS 'open drops of it and of its m
 CREATE VIEW posture.metric_report WITH (security_invoker = true) AS
 WITH every_term AS MATERIALIZED (
     SELECT * FROM posture.initiative_term(NULL)
-), metric AS (
+), metric AS MATERIALIZED (
     -- the terms of a metric by both methods hold its counts and its score
-    SELECT p.initiative_id, p.metric_id, p.weight, coalesce(p.mass, 0) AS assessed, coalesce(p.mass - p.healthy, 0) AS exposed,
-           (100 * w.healthy)::posture.score AS score
-    FROM every_term p
-    JOIN every_term w USING (initiative_id, metric_id)
-    WHERE p.method = 'population' AND w.method = 'weighted'
+    SELECT t.initiative_id, t.metric_id, max(t.weight) AS weight,
+           coalesce(max(t.mass) FILTER (WHERE t.method = 'population'), 0) AS assessed,
+           coalesce(max(t.mass - t.healthy) FILTER (WHERE t.method = 'population'), 0) AS exposed,
+           (100 * max(t.healthy) FILTER (WHERE t.method = 'weighted'))::posture.score AS score
+    FROM every_term t
+    WHERE t.metric_id IS NOT NULL
+    GROUP BY t.initiative_id, t.metric_id
 ), term AS MATERIALIZED (
     SELECT t.initiative_id, t.metric_id, t.recommendation_id,
            t.weight * (t.mass - t.healthy) AS missing, t.weight * t.mass AS mass
@@ -147,12 +143,13 @@ SELECT i.key::text AS initiative,
             THEN posture.score(round(t.missing - coalesce(o.missing, 0), 30), t.mass)
                  OPERATOR(posture.-) posture.score(round(t.missing, 30), t.mass) END AS score_impact,
        m.score OPERATOR(posture.-) posture.score_before(NULL, c.metric_id, 1) AS change_1d,
-       posture.trend(NULL, c.metric_id, 13) || m.score::numeric AS trend_14d
+       x.scores || m.score::numeric AS trend_14d
 FROM metric m
 JOIN posture.initiative i USING (initiative_id)
 JOIN posture.metric c USING (metric_id)
 LEFT JOIN total t USING (initiative_id)
 LEFT JOIN own o USING (initiative_id, metric_id)
+LEFT JOIN posture.trend(13) x ON x.metric_id = c.metric_id
 ORDER BY i.is_pinned DESC, i.name, i.key, m.weight DESC, m.score, c.name;
 COMMENT ON VIEW posture.metric_report IS 'a metric in an initiative a row, as it stands now';
 COMMENT ON COLUMN posture.metric_report.initiative IS 'key of the initiative';
@@ -171,10 +168,22 @@ COMMENT ON COLUMN posture.metric_report.trend_14d IS 'the scores of 13 days befo
 
 CREATE VIEW posture.recommendation_report WITH (security_invoker = true) AS
 WITH counted AS (
-    SELECT n.recommendation_id, n.failing, n.last_changed,
-           coalesce(posture.cardinality(n.exposed), 0) + coalesce(n.measured_possible - n.measured_achieved, 0) AS exposed,
-           coalesce(posture.cardinality(n.assessed), 0) + coalesce(n.measured_possible, 0) AS assessed
-    FROM posture.recommendation_state('infinity') n
+    SELECT n.recommendation_id, n.failing, n.exposed + coalesce(n.points_missing, 0) AS exposed,
+           n.assessed + coalesce(n.points_possible, 0) AS assessed
+    FROM posture.state('infinity') n
+    WHERE n.recommendation_id IS NOT NULL
+), changed AS (
+    SELECT x.recommendation_id, max(x.at) AS at
+    FROM (SELECT t.object_id AS recommendation_id, t.last_changed AS at
+          FROM posture.tally t
+          WHERE t.object_kind = 'recommendation'
+          UNION ALL
+          SELECT e.recommendation_id, e.last_changed
+          FROM posture.finding_delta d CROSS JOIN LATERAL unnest(d.recommendations, d.last_changed) e(recommendation_id, last_changed)
+          UNION ALL
+          SELECT o.recommendation_id, o.observed_at
+          FROM posture.measure o) x
+    GROUP BY x.recommendation_id
 ), member AS (
     SELECT mr.recommendation_id, mr.metric_id
     FROM posture.metric_recommendation mr
@@ -204,7 +213,7 @@ SELECT s.key::text AS source,
               FROM posture.initiative_recommendation ir
               JOIN posture.initiative i USING (initiative_id)
               WHERE i.is_active AND ir.recommendation_id = r.recommendation_id) x) AS initiatives,
-       n.last_changed,
+       c.at AS last_changed,
        r.assigned_to,
        r.due_on,
        r.remediation,
@@ -212,6 +221,7 @@ SELECT s.key::text AS source,
 FROM posture.recommendation r
 JOIN posture.source s USING (source_id)
 LEFT JOIN counted n USING (recommendation_id)
+LEFT JOIN changed c USING (recommendation_id)
 WHERE s.is_active;
 COMMENT ON VIEW posture.recommendation_report IS 'a recommendation of an active source a row, as it stands now';
 COMMENT ON COLUMN posture.recommendation_report.source IS 'key of its source';

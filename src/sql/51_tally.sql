@@ -1,0 +1,308 @@
+/*
+ * Counts as they are now, in time that does not grow with findings: what was
+ * tallied when the sets were folded, and the difference that the assets make
+ * that were touched since. Where that can't be told, or where many were
+ * touched, the sets are counted.
+ */
+
+-- Of each touched asset all findings are looked at, as they are, and as they
+-- were when the sets were folded: a toggled one was the other way.
+CREATE FUNCTION posture.touched_count(touched integer[])
+    RETURNS TABLE (object_kind text, object_id integer, assessed bigint, exposed bigint, failing bigint, critical bigint)
+    LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 600 SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN QUERY
+    WITH toggle AS MATERIALIZED (
+        SELECT e.recommendation_id, m.asset_id,
+               count(*) FILTER (WHERE m.of_assessed) % 2 = 1 AS assessed,
+               count(*) FILTER (WHERE NOT m.of_assessed) % 2 = 1 AS exposed
+        FROM posture.finding_delta d
+        CROSS JOIN LATERAL unnest(d.recommendations, d.assessed, d.exposed) e(recommendation_id, assessed, exposed)
+        CROSS JOIN LATERAL (SELECT posture.members(e.assessed) AS asset_id, true AS of_assessed
+                            UNION ALL
+                            SELECT posture.members(e.exposed), false) m
+        GROUP BY e.recommendation_id, m.asset_id
+    ), changed AS MATERIALIZED (
+        SELECT coalesce(posture.union_agg(d.assets), '{}') AS assets FROM posture.asset_delta d
+    ), stale AS MATERIALIZED (
+        SELECT max(l.seen_before) AS seen_before FROM posture.stale_limit('infinity') l
+    ), asset AS MATERIALIZED (
+        SELECT t.asset_id,
+               a.kind AS kind, coalesce(a.criticality = 'critical', false) AS is_critical,
+               NOT coalesce(a.retired_at <= now(), false)
+               AND (s.seen_before IS NULL OR a.last_seen >= s.seen_before
+                    OR EXISTS (SELECT
+                               FROM posture.finding f
+                               JOIN posture.recommendation r ON r.recommendation_id = f.recommendation_id
+                               JOIN posture.source o ON o.source_id = r.source_id
+                               WHERE f.asset_id = t.asset_id AND f.state <> 'not_applicable' AND o.is_active
+                                 AND (o.stale_after IS NULL OR a.last_seen >= now() - o.stale_after))) AS counts,
+               CASE WHEN c.assets OPERATOR(posture.@>) t.asset_id
+                    THEN (SELECT w.value FROM posture.asset_set w
+                          WHERE w.attribute = 'kind' AND w.chunk = t.asset_id / 65536 AND w.assets OPERATOR(posture.@>) t.asset_id)
+                    ELSE a.kind END AS was_kind,
+               CASE WHEN c.assets OPERATOR(posture.@>) t.asset_id
+                    THEN EXISTS (SELECT FROM posture.asset_set w
+                                 WHERE w.attribute = 'criticality' AND w.chunk = t.asset_id / 65536 AND w.value = 'critical'
+                                   AND w.assets OPERATOR(posture.@>) t.asset_id)
+                    ELSE coalesce(a.criticality = 'critical', false) END AS was_critical,
+               NOT EXISTS (SELECT FROM posture.asset_set w
+                           WHERE w.attribute = 'gone' AND w.chunk = t.asset_id / 65536
+                             AND w.assets OPERATOR(posture.@>) t.asset_id) AS counted
+        FROM unnest(touched) t(asset_id)
+        CROSS JOIN changed c
+        CROSS JOIN stale s
+        LEFT JOIN posture.asset a ON a.asset_id = t.asset_id
+    ), pair AS (
+        SELECT f.recommendation_id, a.*, f.state <> 'not_applicable' AS assessed, f.state = 'non_compliant' AS exposed
+        FROM asset a JOIN posture.finding f ON f.asset_id = a.asset_id
+        UNION ALL
+        SELECT g.recommendation_id, a.*, false, false
+        FROM toggle g JOIN asset a ON a.asset_id = g.asset_id
+        WHERE NOT EXISTS (SELECT FROM posture.finding f
+                          WHERE f.recommendation_id = g.recommendation_id AND f.asset_id = g.asset_id)
+    ), exempt AS MATERIALIZED (
+        SELECT x.* FROM posture.exempt_set('infinity', true, NULL) x
+    ), state AS (
+        SELECT p.*,
+               p.assessed <> coalesce(g.assessed, false) AS was_assessed, p.exposed <> coalesce(g.exposed, false) AS was_exposed,
+               coalesce(w.for_all OR w.assets OPERATOR(posture.@>) p.asset_id, false) AS waived,
+               coalesce(m.for_all OR m.assets OPERATOR(posture.@>) p.asset_id, false) AS mitigated
+        FROM pair p
+        JOIN posture.recommendation r ON r.recommendation_id = p.recommendation_id
+        JOIN posture.source s ON s.source_id = r.source_id
+        LEFT JOIN toggle g ON g.recommendation_id = p.recommendation_id AND g.asset_id = p.asset_id
+        LEFT JOIN exempt w ON w.recommendation_id = p.recommendation_id AND w.kind = 'waived'
+        LEFT JOIN exempt m ON m.recommendation_id = p.recommendation_id AND m.kind = 'mitigated'
+        WHERE s.is_active
+    ), effect AS MATERIALIZED (
+        SELECT s.recommendation_id, s.asset_id, s.kind, s.was_kind, s.is_critical, s.was_critical,
+               s.assessed AND s.counts AND NOT s.waived AS assessed,
+               s.exposed AND s.counts AS failing,
+               s.exposed AND s.counts AND NOT s.waived AND NOT s.mitigated AS exposed,
+               s.was_assessed AND s.counted AND NOT s.waived AS was_assessed,
+               s.was_exposed AND s.counted AS was_failing,
+               s.was_exposed AND s.counted AND NOT s.waived AND NOT s.mitigated AS was_exposed
+        FROM state s
+    ), metric AS MATERIALIZED (
+        SELECT mr.metric_id, e.asset_id, e.is_critical, e.was_critical,
+               bool_or(e.assessed AND i.is_in) AS assessed, bool_or(e.was_assessed AND i.was_in) AS was_assessed,
+               bool_or(e.exposed AND i.is_in) AS exposed, bool_or(e.was_exposed AND i.was_in) AS was_exposed
+        FROM effect e
+        JOIN posture.metric_recommendation mr ON mr.recommendation_id = e.recommendation_id
+        JOIN posture.metric m ON m.metric_id = mr.metric_id
+        CROSS JOIN LATERAL (SELECT m.asset_kinds IS NULL OR coalesce(e.kind = ANY (m.asset_kinds), false) AS is_in,
+                                   m.asset_kinds IS NULL OR coalesce(e.was_kind = ANY (m.asset_kinds), false) AS was_in) i
+        WHERE m.is_active
+        GROUP BY mr.metric_id, e.asset_id, e.is_critical, e.was_critical
+    ), initiative AS (
+        SELECT x.initiative_id, x.asset_id, x.is_critical, x.was_critical,
+               bool_or(x.exposed) AS exposed, bool_or(x.was_exposed) AS was_exposed
+        FROM (SELECT im.initiative_id, m.asset_id, m.is_critical, m.was_critical, m.exposed, m.was_exposed
+              FROM metric m
+              JOIN posture.initiative_metric im ON im.metric_id = m.metric_id
+              JOIN posture.initiative i ON i.initiative_id = im.initiative_id
+              WHERE i.is_active
+              UNION ALL
+              SELECT d.initiative_id, e.asset_id, e.is_critical, e.was_critical, e.exposed, e.was_exposed
+              FROM posture.initiative_definition(NULL) d
+              JOIN effect e ON e.recommendation_id = ANY (d.recommendations)
+              WHERE d.method = 'points') x
+        GROUP BY x.initiative_id, x.asset_id, x.is_critical, x.was_critical
+    )
+    SELECT 'recommendation', e.recommendation_id, sum(e.assessed::integer - e.was_assessed::integer),
+           sum(e.exposed::integer - e.was_exposed::integer), sum(e.failing::integer - e.was_failing::integer), 0::bigint
+    FROM effect e
+    GROUP BY e.recommendation_id
+    UNION ALL
+    SELECT 'metric', m.metric_id, sum(m.assessed::integer - m.was_assessed::integer),
+           sum(m.exposed::integer - m.was_exposed::integer), 0, 0
+    FROM metric m
+    GROUP BY m.metric_id
+    UNION ALL
+    SELECT 'initiative', i.initiative_id, 0, sum(i.exposed::integer - i.was_exposed::integer), 0,
+           sum((i.exposed AND i.is_critical)::integer - (i.was_exposed AND i.was_critical)::integer)
+    FROM initiative i
+    GROUP BY i.initiative_id;
+END $$;
+COMMENT ON FUNCTION posture.touched_count(integer[]) IS 'what some assets add to the tally, or take from it, since the sets were folded';
+
+CREATE FUNCTION posture.touched_limit() RETURNS bigint
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN 2000;
+COMMENT ON FUNCTION posture.touched_limit() IS 'how many findings or assets may be touched before counting the sets is faster than looking at each, and before ingest() folds';
+
+-- In PL/pgSQL, as what follows, because that keeps its plans: planning would
+-- take longer than running.
+CREATE FUNCTION posture.tally_is_current() RETURNS boolean
+    LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN NOT EXISTS (SELECT FROM posture.catalog_delta)
+       AND NOT EXISTS (SELECT FROM posture.tally_slice t WHERE now() < t.made_at OR now() >= t.valid_until)
+       AND coalesce((SELECT sum(d.changes) FROM posture.finding_delta d), 0)
+           + coalesce((SELECT sum(d.changes) FROM posture.asset_delta d), 0) <= posture.touched_limit()
+       -- a touched asset may have come to an exempt group, or left it
+       AND NOT (EXISTS (SELECT FROM posture.asset_delta)
+                AND EXISTS (SELECT FROM posture.exemption e WHERE e.asset_group_id IS NOT NULL));
+END $$;
+COMMENT ON FUNCTION posture.tally_is_current() IS 'whether the tally and a look at what was touched since give the counts of now';
+
+CREATE FUNCTION posture.touched_asset() RETURNS integer[]
+    LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    stale integer[] := '{}';
+BEGIN
+    IF EXISTS (SELECT FROM posture.source s WHERE s.is_active AND s.stale_after IS NOT NULL) THEN
+        -- not stale when the slices were counted
+        stale := ARRAY(SELECT l.asset_id
+                       FROM (SELECT min(t.made_at) AS made_at FROM posture.tally_slice t) made
+                       CROSS JOIN posture.stale_limit('infinity'::timestamptz) s
+                       CROSS JOIN LATERAL (SELECT a.asset_id
+                                           FROM posture.asset a
+                                           WHERE a.last_seen >= made.made_at - s.stale_after AND a.last_seen < s.seen_before
+                                           LIMIT posture.touched_limit() + 1) l);
+    END IF;
+    IF cardinality(stale) = 0 AND NOT EXISTS (SELECT FROM posture.finding_delta) AND NOT EXISTS (SELECT FROM posture.asset_delta) THEN
+        RETURN '{}';
+    END IF;
+    RETURN ARRAY(SELECT posture.members(e.assets)
+                 FROM posture.finding_delta d CROSS JOIN LATERAL unnest(d.assessed || d.exposed) e(assets)
+                 UNION
+                 SELECT posture.members(d.assets) FROM posture.asset_delta d
+                 UNION
+                 SELECT unnest(stale));
+END $$;
+COMMENT ON FUNCTION posture.touched_asset() IS 'the assets that were touched since the sets were folded, or became stale';
+
+CREATE FUNCTION posture.tally_now()
+    RETURNS TABLE (object_kind text, object_id integer, assessed bigint, exposed bigint, failing bigint, critical bigint)
+    LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 600 SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    touched integer[];
+BEGIN
+    IF posture.tally_is_current() THEN
+        touched := posture.touched_asset();
+        IF cardinality(touched) = 0 THEN
+            RETURN QUERY
+            SELECT t.object_kind, t.object_id, sum(t.assessed), sum(t.exposed), sum(t.failing), sum(t.critical)
+            FROM posture.tally t
+            GROUP BY t.object_kind, t.object_id;
+            RETURN;
+        ELSIF cardinality(touched) <= posture.touched_limit() THEN
+            RETURN QUERY
+            SELECT t.object_kind, t.object_id, sum(t.assessed)::bigint, sum(t.exposed)::bigint, sum(t.failing)::bigint, sum(t.critical)::bigint
+            FROM (SELECT o.object_kind, o.object_id, o.assessed, o.exposed, o.failing, o.critical FROM posture.tally o
+                  UNION ALL
+                  SELECT * FROM posture.touched_count(touched)) t
+            GROUP BY t.object_kind, t.object_id;
+            RETURN;
+        END IF;
+    END IF;
+    RETURN QUERY SELECT * FROM posture.asset_count('infinity'::timestamptz, true);
+END $$;
+COMMENT ON FUNCTION posture.tally_now() IS 'distinct assets of each recommendation, metric and initiative, now';
+
+CREATE FUNCTION posture.measured(as_of timestamptz)
+    RETURNS TABLE (recommendation_id integer, achieved numeric, possible numeric, failing boolean)
+    LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 100 SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    -- most have none
+    IF NOT EXISTS (SELECT FROM posture.measure) THEN
+        RETURN;
+    END IF;
+    RETURN QUERY
+    WITH exempt AS MATERIALIZED (
+        SELECT x.recommendation_id, x.kind
+        FROM posture.exempt_set(as_of, true, NULL::integer) x
+        WHERE x.for_all
+    )
+    SELECT m.recommendation_id,
+           CASE WHEN EXISTS (SELECT FROM exempt x WHERE x.recommendation_id = m.recommendation_id AND x.kind = 'mitigated')
+                THEN m.possible::numeric ELSE m.achieved::numeric END,
+           m.possible::numeric, m.achieved < m.possible
+    FROM posture.measure m
+    JOIN posture.recommendation r ON r.recommendation_id = m.recommendation_id
+    JOIN posture.source s ON s.source_id = r.source_id
+    WHERE s.is_active AND m.observed_at < as_of
+      AND NOT EXISTS (SELECT FROM exempt x WHERE x.recommendation_id = m.recommendation_id AND x.kind = 'waived');
+END $$;
+COMMENT ON FUNCTION posture.measured(timestamptz) IS 'points that active sources report for the whole organisation, without waived ones, mitigated ones as achieved; failing: mitigated or not';
+
+CREATE FUNCTION posture.state(as_of timestamptz, kept boolean DEFAULT true)
+    RETURNS TABLE (metric_id integer, recommendation_id integer, initiative_id integer, exposed numeric, assessed numeric,
+                   critical bigint, failing boolean, score posture.score, recommendations integer[],
+                   achieved numeric, possible numeric, points_missing numeric, points_possible numeric)
+    LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 600 SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN QUERY
+    WITH tally AS MATERIALIZED (
+        SELECT t.* FROM posture.tally_now() t WHERE kept AND as_of = 'infinity'
+        UNION ALL
+        SELECT c.* FROM posture.asset_count(as_of, kept) c WHERE NOT (kept AND as_of = 'infinity')
+    ), measured AS MATERIALIZED (
+        SELECT m.* FROM posture.measured(as_of) m
+    ), metric AS (
+        SELECT m.metric_id,
+               array_agg(mr.recommendation_id ORDER BY mr.recommendation_id) FILTER (WHERE s.is_active) AS recommendations,
+               sum(o.possible - o.achieved) AS missing, sum(o.possible) AS possible
+        FROM posture.metric m
+        LEFT JOIN posture.metric_recommendation mr ON mr.metric_id = m.metric_id
+        LEFT JOIN posture.recommendation r ON r.recommendation_id = mr.recommendation_id
+        LEFT JOIN posture.source s ON s.source_id = r.source_id
+        LEFT JOIN measured o ON o.recommendation_id = mr.recommendation_id
+        WHERE m.is_active
+        GROUP BY m.metric_id
+    ), counted AS (
+        SELECT m.metric_id, m.recommendations, coalesce(t.exposed, 0) + coalesce(m.missing, 0) AS exposed,
+               coalesce(t.assessed, 0) + coalesce(m.possible, 0) AS assessed
+        FROM metric m
+        LEFT JOIN tally t ON t.object_kind = 'metric' AND t.object_id = m.metric_id
+    )
+    SELECT c.metric_id, NULL::integer, NULL::integer, c.exposed, c.assessed, NULL::bigint, NULL::boolean,
+           posture.score(c.exposed, c.assessed), coalesce(c.recommendations, '{}'), NULL::numeric, NULL::numeric, NULL::numeric, NULL::numeric
+    FROM counted c
+    UNION ALL
+    SELECT NULL, r.recommendation_id, NULL, coalesce(t.exposed, 0), coalesce(t.assessed, 0), NULL,
+           coalesce(t.failing > 0, false) OR coalesce(m.failing, false), NULL, NULL,
+           CASE WHEN m.possible IS NOT NULL THEN m.achieved
+                WHEN t.assessed > 0 THEN round(r.max_points * (t.assessed - t.exposed), 40) / t.assessed END,
+           CASE WHEN m.possible IS NOT NULL THEN m.possible
+                WHEN t.assessed > 0 THEN r.max_points::numeric END,
+           m.possible - m.achieved, m.possible
+    FROM (SELECT x.object_id, x.assessed, x.exposed, x.failing FROM tally x
+          WHERE x.object_kind = 'recommendation' AND (x.assessed > 0 OR x.failing > 0)) t
+    FULL JOIN measured m ON m.recommendation_id = t.object_id
+    JOIN posture.recommendation r ON r.recommendation_id = coalesce(t.object_id, m.recommendation_id)
+    UNION ALL
+    SELECT NULL, NULL, i.initiative_id, coalesce(t.exposed, 0), NULL, coalesce(t.critical, 0), NULL, NULL, NULL, NULL, NULL, NULL, NULL
+    FROM posture.initiative i
+    LEFT JOIN tally t ON t.object_kind = 'initiative' AND t.object_id = i.initiative_id
+    WHERE i.is_active;
+END $$;
+COMMENT ON FUNCTION posture.state(timestamptz, boolean) IS 'each active metric with distinct assets exposed and assessed, the points of its measures among them, its score, and the recommendations that it measured; each recommendation with its assets and points; each initiative with its exposed assets. From what is kept, or recomputed from finding';
+
+CREATE FUNCTION posture.metric_state(as_of timestamptz, kept boolean DEFAULT true)
+    RETURNS TABLE (metric_id integer, exposed numeric, assessed numeric, score posture.score, recommendations integer[])
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT s.metric_id, s.exposed, s.assessed, s.score, s.recommendations
+    FROM posture.state(as_of, kept) s
+    WHERE s.metric_id IS NOT NULL;
+END;
+COMMENT ON FUNCTION posture.metric_state(timestamptz, boolean) IS 'each active metric at a moment';
+CREATE FUNCTION posture.recommendation_state(as_of timestamptz, kept boolean DEFAULT true)
+    RETURNS TABLE (recommendation_id integer, exposed numeric, assessed numeric, failing boolean, achieved numeric, possible numeric,
+                   points_missing numeric, points_possible numeric)
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT s.recommendation_id, s.exposed, s.assessed, s.failing, s.achieved, s.possible, s.points_missing, s.points_possible
+    FROM posture.state(as_of, kept) s
+    WHERE s.recommendation_id IS NOT NULL;
+END;
+COMMENT ON FUNCTION posture.recommendation_state(timestamptz, boolean) IS 'each recommendation of an active source that there is data for';

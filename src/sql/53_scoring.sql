@@ -1,0 +1,89 @@
+/*
+ * Scores from counts. on_day NULL asks about now and a day about its snapshot,
+ * so that one formula serves the reports, the snapshots and the causes of a
+ * drop.
+ */
+
+-- In PL/pgSQL, as state() is, because that keeps its plan: planning it would
+-- take longer than running it.
+CREATE FUNCTION posture.initiative_term(on_day date)
+    RETURNS TABLE (initiative_id integer, method posture.initiative_method, metric_id integer, recommendation_id integer,
+                   weight numeric, mass numeric, healthy numeric)
+    LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+    WITH state AS MATERIALIZED (
+        SELECT n.metric_id, n.recommendation_id, n.exposed, n.assessed, n.score, n.recommendations, n.achieved, n.possible
+        FROM posture.state('infinity'::timestamptz) n
+        WHERE on_day IS NULL AND n.initiative_id IS NULL
+        UNION ALL
+        SELECT s.metric_id, NULL, s.exposed, s.assessed, s.score, s.recommendations, NULL, NULL
+        FROM posture.metric_snapshot s
+        WHERE s.day = on_day
+        UNION ALL
+        SELECT NULL, s.recommendation_id, s.exposed, s.assessed, NULL, NULL, s.achieved, s.possible
+        FROM posture.recommendation_snapshot s
+        WHERE s.day = on_day
+    ), member AS MATERIALIZED (
+        SELECT b.*, m.exposed, m.assessed, m.score, m.recommendations
+        FROM posture.initiative_member(on_day) b
+        LEFT JOIN state m USING (metric_id)
+    )
+    SELECT b.initiative_id, 'weighted'::posture.initiative_method, b.metric_id, NULL::integer,
+           b.weight, CASE WHEN b.score IS NOT NULL THEN 1::numeric END, b.score * 0.01
+    FROM member b
+    UNION ALL
+    SELECT b.initiative_id, 'population', b.metric_id, NULL,
+           b.weight, CASE WHEN b.score IS NOT NULL THEN b.assessed END, CASE WHEN b.score IS NOT NULL THEN b.assessed - b.exposed END
+    FROM member b
+    UNION ALL
+    SELECT o.initiative_id, 'points', NULL, o.recommendation_id, 1, p.possible, p.achieved
+    FROM (SELECT b.initiative_id, unnest(b.recommendations) AS recommendation_id
+          FROM member b
+          WHERE b.weight > 0 AND b.score IS NOT NULL
+          UNION
+          SELECT i.initiative_id, unnest(i.recommendations)
+          FROM posture.initiative_definition(on_day) i) o
+    LEFT JOIN state p USING (recommendation_id);
+END $$;
+COMMENT ON FUNCTION posture.initiative_term(date) IS 'what each initiative''s score is made of, now or on a day, by every method: score = 100 x sum(weight x healthy) / sum(weight x mass); mass is NULL where unavailable';
+
+-- Points of a share of assets have 40 decimals, and a sum has 30: what the
+-- division of thirds left must not decide how a score is rounded, and three
+-- thirds are one.
+CREATE FUNCTION posture.initiative_result(on_day date)
+    RETURNS TABLE (initiative_id integer, method posture.initiative_method, score posture.score)
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT i.initiative_id, i.method,
+           posture.score(round(sum(t.weight * (t.mass - t.healthy)), 30), sum(t.weight * t.mass))
+    FROM posture.initiative_definition(on_day) i
+    LEFT JOIN posture.initiative_term(on_day) t USING (initiative_id, method)
+    GROUP BY i.initiative_id, i.method;
+END;
+COMMENT ON FUNCTION posture.initiative_result(date) IS 'the score of each active initiative, now or from what a day''s snapshot holds';
+
+CREATE FUNCTION posture.metric_assets(metric text, day date DEFAULT NULL) RETURNS posture.assetset
+    LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    wanted integer := (SELECT m.metric_id FROM posture.metric m WHERE m.key = metric_assets.metric);
+    chosen integer[];
+BEGIN
+    IF wanted IS NULL AND metric IS NOT NULL THEN
+        RAISE EXCEPTION 'unknown metric "%"', metric
+            USING ERRCODE = 'undefined_object', HINT = 'The table posture.metric lists the metrics.';
+    END IF;
+    -- whether an asset is stale depends on what else assesses it
+    IF NOT EXISTS (SELECT FROM posture.stale_limit(timestamptz 'infinity')) THEN
+        chosen := ARRAY(SELECT mr.recommendation_id FROM posture.metric_recommendation mr WHERE mr.metric_id = wanted);
+    END IF;
+    RETURN (SELECT coalesce(e.exposed, '{}')
+            FROM posture.metric m
+            LEFT JOIN posture.exposure(coalesce(posture.day_end(day), timestamptz 'infinity'), true, NULL::integer, chosen) e
+                   ON e.object_kind = 'metric' AND e.object_id = m.metric_id
+            WHERE m.metric_id = wanted AND m.is_active);
+END $$;
+COMMENT ON FUNCTION posture.metric_assets(text, date) IS 'the assets that a metric has exposed, now or at the end of a day; before posture.retention_days ago, as on the first day that is kept';

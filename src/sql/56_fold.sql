@@ -1,0 +1,297 @@
+/*
+ * fold(): merges what statements appended into the sets and the history, and
+ * tallies, slice by slice. One at a time; it touches nothing that a writer of
+ * findings touches, and readers see the sets and deltas of before or of after.
+ */
+
+CREATE FUNCTION posture.fold_history(delta_ids bigint[]) RETURNS void
+    LANGUAGE sql VOLATILE
+BEGIN ATOMIC
+    -- what became known after its day had its snapshot belongs to the day after
+    INSERT INTO posture.finding_history AS h (day, recommendation_id, assessed, exposed)
+    SELECT e.day, e.recommendation_id, posture.xor_agg(e.assessed), posture.xor_agg(e.exposed)
+    FROM (SELECT greatest(d.day, posture.closed_day() + 1) AS day,
+                 x.recommendation_id, x.assessed, x.exposed
+          FROM posture.finding_delta d
+          CROSS JOIN LATERAL unnest(d.recommendations, d.assessed, d.exposed) x(recommendation_id, assessed, exposed)
+          WHERE d.delta_id = ANY (delta_ids)) e
+    GROUP BY e.day, e.recommendation_id
+    ON CONFLICT (day, recommendation_id) DO UPDATE
+    SET assessed = h.assessed OPERATOR(posture.#) EXCLUDED.assessed, exposed = h.exposed OPERATOR(posture.#) EXCLUDED.exposed;
+END;
+COMMENT ON FUNCTION posture.fold_history(bigint[]) IS 'step of fold(): merges deltas into finding_history';
+
+CREATE FUNCTION posture.fold_findings(delta_ids bigint[]) RETURNS bigint
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    sets bigint;
+BEGIN
+    WITH net AS MATERIALIZED (
+        SELECT e.recommendation_id, posture.xor_agg(e.assessed) AS assessed, posture.xor_agg(e.exposed) AS exposed
+        FROM posture.finding_delta d
+        CROSS JOIN LATERAL unnest(d.recommendations, d.assessed, d.exposed) e(recommendation_id, assessed, exposed)
+        WHERE d.delta_id = ANY (delta_ids)
+        GROUP BY e.recommendation_id
+    )
+    INSERT INTO posture.finding_set AS s (recommendation_id, chunk, assessed, exposed)
+    SELECT p.recommendation_id, p.chunk, coalesce(posture.union_agg(p.assessed), '{}'), coalesce(posture.union_agg(p.exposed), '{}')
+    FROM (SELECT n.recommendation_id, c.chunk, c.assets AS assessed, NULL::posture.assetset AS exposed
+          FROM net n CROSS JOIN LATERAL posture.chunks(n.assessed) c
+          UNION ALL
+          SELECT n.recommendation_id, c.chunk, NULL, c.assets
+          FROM net n CROSS JOIN LATERAL posture.chunks(n.exposed) c) p
+    GROUP BY p.recommendation_id, p.chunk
+    ON CONFLICT (recommendation_id, chunk) DO UPDATE
+    SET assessed = s.assessed OPERATOR(posture.#) EXCLUDED.assessed, exposed = s.exposed OPERATOR(posture.#) EXCLUDED.exposed;
+    GET DIAGNOSTICS sets = ROW_COUNT;
+    RETURN sets;
+END $$;
+COMMENT ON FUNCTION posture.fold_findings(bigint[]) IS 'step of fold(): merges deltas into finding_set';
+
+CREATE FUNCTION posture.fold_assets(of_slice integer, touched posture.assetset) RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    WITH fresh AS MATERIALIZED (
+        SELECT c.* FROM posture.asset_class(touched) c
+    ), merged AS MATERIALIZED (
+        SELECT attribute, value, chunk,
+               CASE WHEN f.assets IS NULL THEN posture.without(s.assets, touched)
+                    ELSE posture.without(coalesce(s.assets, '{}'), touched) OPERATOR(posture.|) f.assets END AS assets
+        FROM (SELECT k.attribute, k.value, k.chunk, k.assets
+              FROM posture.asset_set k
+              WHERE k.attribute <> 'gone' AND k.chunk BETWEEN of_slice * 16 AND of_slice * 16 + 15) s
+        FULL JOIN fresh f USING (attribute, value, chunk)
+    ), emptied AS (
+        DELETE FROM posture.asset_set s
+        USING merged m
+        WHERE s.attribute = m.attribute AND s.value = m.value AND s.chunk = m.chunk AND m.assets OPERATOR(posture.=) '{}'
+    )
+    INSERT INTO posture.asset_set AS s (attribute, value, chunk, assets)
+    SELECT m.attribute, m.value, m.chunk, m.assets
+    FROM merged m
+    WHERE m.assets OPERATOR(posture.<>) '{}'
+    ON CONFLICT (attribute, chunk, value) DO UPDATE
+    SET assets = EXCLUDED.assets
+    WHERE s.assets OPERATOR(posture.<>) EXCLUDED.assets;
+END $$;
+COMMENT ON FUNCTION posture.fold_assets(integer, posture.assetset) IS 'step of fold(): brings asset_set up to date for the touched assets of a slice';
+
+CREATE FUNCTION posture.fold_tally(of_slice integer, delta_ids bigint[]) RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+    SET jit = off
+AS $$
+BEGIN
+    WITH fresh AS MATERIALIZED (
+        SELECT e.* FROM posture.exposure(timestamptz 'infinity', true, of_slice, NULL::integer[]) e
+    ), gone AS MATERIALIZED (
+        SELECT c.chunk, c.assets
+        FROM fresh f CROSS JOIN LATERAL posture.chunks(f.exposed) c
+        WHERE f.object_kind = 'gone' AND c.chunk BETWEEN of_slice * 16 AND of_slice * 16 + 15
+    ), returned AS (
+        DELETE FROM posture.asset_set s
+        WHERE s.attribute = 'gone' AND s.chunk BETWEEN of_slice * 16 AND of_slice * 16 + 15
+          AND NOT EXISTS (SELECT FROM gone g WHERE g.chunk = s.chunk)
+    ), went AS (
+        INSERT INTO posture.asset_set AS s (attribute, value, chunk, assets)
+        SELECT 'gone', '', g.chunk, g.assets
+        FROM gone g
+        ON CONFLICT (attribute, chunk, value) DO UPDATE
+        SET assets = EXCLUDED.assets
+        WHERE s.assets OPERATOR(posture.<>) EXCLUDED.assets
+    ), critical AS MATERIALIZED (
+        SELECT posture.union_agg(v.assets) AS assets
+        FROM posture.asset_value_set('criticality', true, of_slice) v
+        WHERE v.value = 'critical'
+    ), changed AS (
+        SELECT e.recommendation_id, max(e.last_changed) AS last_changed
+        FROM posture.finding_delta d CROSS JOIN LATERAL unnest(d.recommendations, d.last_changed) e(recommendation_id, last_changed)
+        WHERE d.delta_id = ANY (delta_ids)
+        GROUP BY e.recommendation_id
+    ), object AS (
+        -- a recommendation without assets keeps when its findings changed
+        SELECT f.object_kind, f.object_id FROM fresh f WHERE f.object_kind <> 'gone'
+        UNION
+        SELECT 'recommendation', x.recommendation_id FROM changed x
+        UNION
+        SELECT t.object_kind, t.object_id FROM posture.tally t WHERE t.slice = of_slice AND t.object_kind = 'recommendation'
+    ), counted AS MATERIALIZED (
+        SELECT object_kind, object_id, coalesce(posture.cardinality(f.assessed), 0) AS assessed,
+               coalesce(posture.cardinality(f.exposed), 0) AS exposed, coalesce(posture.cardinality(f.failing), 0) AS failing,
+               CASE WHEN object_kind = 'initiative' AND c.assets IS NOT NULL
+                    THEN posture.cardinality(f.exposed OPERATOR(posture.&) c.assets) ELSE 0 END AS critical,
+               x.last_changed
+        FROM object
+        CROSS JOIN critical c
+        LEFT JOIN fresh f USING (object_kind, object_id)
+        LEFT JOIN changed x ON object_kind = 'recommendation' AND x.recommendation_id = object_id
+    ), dropped AS (
+        DELETE FROM posture.tally t
+        WHERE t.slice = of_slice
+          AND NOT EXISTS (SELECT FROM counted c WHERE c.object_kind = t.object_kind AND c.object_id = t.object_id)
+    )
+    INSERT INTO posture.tally AS t (slice, object_kind, object_id, assessed, exposed, failing, critical, last_changed)
+    SELECT of_slice, c.* FROM counted c
+    ON CONFLICT (slice, object_kind, object_id) DO UPDATE
+    SET assessed = EXCLUDED.assessed, exposed = EXCLUDED.exposed, failing = EXCLUDED.failing, critical = EXCLUDED.critical,
+        last_changed = greatest(t.last_changed, EXCLUDED.last_changed)
+    WHERE (t.assessed, t.exposed, t.failing, t.critical, t.last_changed)
+          IS DISTINCT FROM (EXCLUDED.assessed, EXCLUDED.exposed, EXCLUDED.failing, EXCLUDED.critical, greatest(t.last_changed, EXCLUDED.last_changed));
+
+    INSERT INTO posture.tally_slice AS s (slice, made_at, valid_until)
+    SELECT of_slice, now(), least(
+        (SELECT min(e.expires_at) FROM posture.exemption e WHERE e.expires_at > now()),
+        (SELECT min(e.created_at) FROM posture.exemption e WHERE e.created_at > now()),
+        (SELECT min(a.retired_at) FROM posture.asset a WHERE a.retired_at > now()),
+        'infinity')
+    ON CONFLICT (slice) DO UPDATE
+    SET made_at = EXCLUDED.made_at, valid_until = EXCLUDED.valid_until;
+END $$;
+COMMENT ON FUNCTION posture.fold_tally(integer, bigint[]) IS 'step of fold(): counts a slice of the folded sets anew';
+
+CREATE FUNCTION posture.fold_slice(of_slice integer, catalog_changes text[], OUT deltas bigint, OUT changes bigint, OUT sets bigint)
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    -- what is appended from here on waits for the next fold
+    ids bigint[] := ARRAY(SELECT d.delta_id FROM posture.finding_delta d WHERE d.slice = of_slice);
+    asset_ids bigint[] := ARRAY(SELECT d.delta_id FROM posture.asset_delta d WHERE d.slice = of_slice);
+    touched posture.assetset;
+BEGIN
+    deltas := cardinality(ids) + cardinality(asset_ids);
+    changes := coalesce((SELECT sum(d.changes) FROM posture.finding_delta d WHERE d.delta_id = ANY (ids)), 0)
+             + coalesce((SELECT sum(d.changes) FROM posture.asset_delta d WHERE d.delta_id = ANY (asset_ids)), 0);
+    sets := 0;
+    IF cardinality(ids) > 0 THEN
+        PERFORM posture.fold_history(ids);
+        sets := posture.fold_findings(ids);
+    END IF;
+    IF catalog_changes && '{asset,asset_group}' THEN
+        touched := (SELECT posture.union_agg(x.assets)
+                    FROM (SELECT posture.assetset_agg(a.asset_id) AS assets FROM posture.asset a WHERE a.asset_id / 1048576 = of_slice
+                          UNION ALL
+                          SELECT s.assets FROM posture.asset_set s WHERE s.chunk BETWEEN of_slice * 16 AND of_slice * 16 + 15) x);
+    ELSE
+        touched := (SELECT posture.union_agg(d.assets) FROM posture.asset_delta d WHERE d.delta_id = ANY (asset_ids));
+    END IF;
+    IF touched IS NOT NULL THEN
+        PERFORM posture.fold_assets(of_slice, touched);
+    END IF;
+    PERFORM posture.fold_tally(of_slice, ids);
+    DELETE FROM posture.finding_delta d WHERE d.delta_id = ANY (ids);
+    DELETE FROM posture.asset_delta d WHERE d.delta_id = ANY (asset_ids);
+    IF sets > 0 THEN
+        DELETE FROM posture.finding_set s
+        WHERE s.assessed OPERATOR(posture.=) '{}' AND s.exposed OPERATOR(posture.=) '{}'
+          AND s.chunk BETWEEN of_slice * 16 AND of_slice * 16 + 15;
+    END IF;
+END $$;
+COMMENT ON FUNCTION posture.fold_slice(integer, text[]) IS 'step of fold(): a slice, all of it or nothing; what the catalog changed since the last fold says whether groups have to be looked at';
+
+-- Noted before the slices are counted, forgotten when all of them have been.
+CREATE FUNCTION posture.catalog_changes(OUT ids bigint[], OUT changes text[])
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT coalesce(array_agg(d.delta_id), '{}'), coalesce(array_agg(DISTINCT d.changed), '{}') FROM posture.catalog_delta d;
+END;
+COMMENT ON FUNCTION posture.catalog_changes() IS 'step of fold(): what the catalog changed since the last one';
+CREATE FUNCTION posture.forget_catalog_changes(ids bigint[]) RETURNS void
+    LANGUAGE sql VOLATILE
+BEGIN ATOMIC
+    DELETE FROM posture.catalog_delta d WHERE d.delta_id = ANY (ids);
+END;
+COMMENT ON FUNCTION posture.forget_catalog_changes(bigint[]) IS 'step of fold(): all slices have been counted with these changes';
+
+CREATE FUNCTION posture.due_slice(since timestamptz) RETURNS SETOF integer
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT s.slice
+    FROM (SELECT d.slice FROM posture.finding_delta d
+          UNION
+          SELECT d.slice FROM posture.asset_delta d
+          UNION
+          SELECT t.slice
+          FROM posture.tally_slice t
+          WHERE EXISTS (SELECT FROM posture.catalog_delta) OR now() < t.made_at OR now() >= t.valid_until
+             OR EXISTS (SELECT FROM posture.stale_limit('infinity'))) s
+    WHERE NOT EXISTS (SELECT FROM posture.tally_slice t WHERE t.slice = s.slice AND t.made_at >= since)
+    ORDER BY s.slice;
+END;
+COMMENT ON FUNCTION posture.due_slice(timestamptz) IS 'the slices that have something to fold or are to be counted anew, and were not folded since a moment';
+
+-- A restored database has the history, and findings whose loading appended
+-- deltas that are in that history already.
+CREATE FUNCTION posture.is_restored() RETURNS boolean
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN NOT EXISTS (SELECT FROM posture.tally_slice) AND EXISTS (SELECT FROM posture.finding_history);
+COMMENT ON FUNCTION posture.is_restored() IS 'whether the sets were never made in this database although there is history: it comes from a dump';
+
+CREATE FUNCTION posture.fold(OUT slices bigint, OUT deltas bigint, OUT changes bigint, OUT sets bigint)
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    catalog_ids bigint[];
+    catalog_changes text[];
+    due integer;
+    step record;
+BEGIN
+    -- one at a time; writers and readers go on beside it
+    LOCK TABLE posture.finding_set IN SHARE UPDATE EXCLUSIVE MODE;
+    IF posture.is_restored() THEN
+        PERFORM posture.rebuild();
+    END IF;
+    SELECT c.ids, c.changes INTO catalog_ids, catalog_changes FROM posture.catalog_changes() c;
+    slices := 0;
+    deltas := 0;
+    changes := 0;
+    sets := 0;
+    FOREACH due IN ARRAY ARRAY(SELECT posture.due_slice(timestamptz 'infinity')) LOOP
+        SELECT f.* INTO step FROM posture.fold_slice(due, catalog_changes) f;
+        slices := slices + 1;
+        deltas := deltas + step.deltas;
+        changes := changes + step.changes;
+        sets := sets + step.sets;
+    END LOOP;
+    PERFORM posture.forget_catalog_changes(catalog_ids);
+END $$;
+COMMENT ON FUNCTION posture.fold() IS 'merges what statements appended since the last time into the sets and the history; returns how many slices, deltas, changed findings and assets, and sets';
+
+CREATE FUNCTION posture.fold_next(since timestamptz, catalog_changes text[]) RETURNS boolean
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    due integer;
+BEGIN
+    LOCK TABLE posture.finding_set IN SHARE UPDATE EXCLUSIVE MODE;
+    IF posture.is_restored() THEN
+        PERFORM posture.rebuild();
+    END IF;
+    due := (SELECT min(d.slice) FROM posture.due_slice(since) d(slice));
+    IF due IS NOT NULL THEN
+        PERFORM posture.fold_slice(due, catalog_changes);
+    END IF;
+    RETURN due IS NOT NULL;
+END $$;
+COMMENT ON FUNCTION posture.fold_next(timestamptz, text[]) IS 'step of run_daily(): folds the first slice that was not since a moment; returns whether there was one';
+
+CREATE FUNCTION posture.fold_many() RETURNS boolean
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    -- at a higher isolation level a fold by another would end the whole load
+    IF current_setting('transaction_isolation') <> 'read committed'
+       OR coalesce((SELECT sum(d.changes) FROM posture.finding_delta d), 0)
+          + coalesce((SELECT sum(d.changes) FROM posture.asset_delta d), 0) <= posture.touched_limit() THEN
+        RETURN false;
+    END IF;
+    BEGIN
+        LOCK TABLE posture.finding_set IN SHARE UPDATE EXCLUSIVE MODE NOWAIT;
+    EXCEPTION WHEN lock_not_available THEN
+        -- somebody folds already
+        RETURN false;
+    END;
+    PERFORM posture.fold();
+    RETURN true;
+END $$;
+COMMENT ON FUNCTION posture.fold_many() IS 'step of ingest(): folds if much was appended since the last time and nobody else is at it';
