@@ -175,6 +175,9 @@ BEGIN
     TRUNCATE source, asset, asset_group, recommendation, metric, metric_recommendation, initiative, initiative_metric,
         initiative_recommendation, finding, measure, exemption, benchmark, event, event_cause,
         snapshot, recommendation_snapshot, metric_snapshot, initiative_snapshot, initiative_metric_snapshot RESTART IDENTITY;
+    -- another world: its history begins anew, too
+    PERFORM fold();
+    TRUNCATE finding_history;
     INSERT INTO source (key, name, is_active, stale_after)
     SELECT 's' || g, 's', g < 4 OR pg_temp.rarely(0.5), CASE WHEN pg_temp.rarely(0.6) THEN (1 + pg_temp.n(20)) * interval '1 day' END
     FROM generate_series(1, 4) g;
@@ -268,9 +271,13 @@ BEGIN
         'SELECT metric_id, exposed, assessed, score::numeric FROM metric_state(''infinity'')',
         'SELECT metric_id, exposed, assessed, score FROM o_metric');
     CALL pg_temp.compare('metric_assets',
-        'SELECT metric_id, members(exposed_assets) FROM metric_state(''infinity'')',
+        'SELECT metric_id, members(metric_assets(key)) FROM metric WHERE is_active',
         'SELECT DISTINCT m.metric_id, p.asset_id FROM metric m JOIN metric_recommendation USING (metric_id) JOIN o_pair p USING (recommendation_id)
          WHERE m.is_active AND p.exposed AND (m.asset_kinds IS NULL OR p.kind = ANY (m.asset_kinds))');
+    CALL pg_temp.compare('recomputed',
+        'SELECT s::text FROM state(''infinity'') s',
+        'SELECT s::text FROM state(''infinity'', false) s');
+    INSERT INTO outcome SELECT 'verify', 1, (SELECT count(*) FROM verify());
     CALL pg_temp.compare('recommendation_report',
         'SELECT source, recommendation, state, exposed_assets, assessed_assets, metrics, initiatives FROM recommendation_report',
         'SELECT o.source::text, o.key::text, o.state, o.exposed, o.assessed,
@@ -358,6 +365,26 @@ BEGIN
         format('SELECT initiative_id, metric_id, recommendation_id, reason FROM initiative_part(%1$L::date - 1, %1$L)', of_day));
 END $$;
 
+-- A few changes of findings and of assets, which readers see before a fold.
+CREATE PROCEDURE pg_temp.touch(assets boolean)
+LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE finding SET state = pg_temp.one('compliant', 'non_compliant', 'not_applicable')::finding_state WHERE random() < 0.05;
+    DELETE FROM finding WHERE random() < 0.02;
+    UPDATE finding SET asset_id = (SELECT max(asset_id) FROM asset) WHERE ctid IN
+        (SELECT min(ctid) FROM finding f WHERE NOT EXISTS (SELECT FROM finding o WHERE o.recommendation_id = f.recommendation_id
+                                                                             AND o.asset_id = (SELECT max(asset_id) FROM asset)));
+    INSERT INTO finding SELECT 1 + pg_temp.n(32), 1 + pg_temp.n(20), pg_temp.one('compliant', 'non_compliant', 'not_applicable')::finding_state
+    FROM generate_series(1, 10)
+    ON CONFLICT (recommendation_id, asset_id) DO NOTHING;
+    IF assets THEN
+        UPDATE asset SET kind = pg_temp.one('host', 'user', 'bucket') WHERE random() < 0.05;
+        UPDATE asset SET criticality = pg_temp.one('low', 'medium', 'high', 'critical') WHERE random() < 0.05;
+        UPDATE asset SET retired_at = CASE WHEN retired_at IS NULL THEN now() END WHERE random() < 0.05;
+        UPDATE asset SET last_seen = now() - random() * interval '10 days' WHERE random() < 0.1;
+    END IF;
+END $$;
+
 -- 60 rounds: how things stand, and every fourth one three days of it
 SELECT setseed(0.42);
 DO $$
@@ -370,6 +397,16 @@ BEGIN
         ANALYZE source, asset, recommendation, finding, exemption, metric_recommendation, initiative_metric;
         -- as of now, too, with clocks that tick
         UPDATE asset SET last_seen = now() - (start - last_seen) WHERE true;
+        -- folded or not, with something pending or not
+        IF round % 3 > 0 THEN
+            DELETE FROM exemption WHERE asset_group_id IS NOT NULL AND round % 3 = 2;
+            PERFORM fold();
+            -- what is deleted today was there on the days that are asked about below
+            IF round % 4 > 0 THEN
+                CALL pg_temp.touch(random() < 0.5);
+            END IF;
+        END IF;
+        INSERT INTO outcome SELECT 'quick', 3, 0 WHERE tally_is_current();
         CALL pg_temp.compare_now();
         UPDATE asset SET last_seen = start - (now() - last_seen) WHERE true;
         CONTINUE WHEN round % 4 > 0;

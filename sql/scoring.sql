@@ -38,7 +38,7 @@ SELECT * FROM pg_temp.i('empty');
 -- Defender for Cloud: 6 of 78 healthy at max 4 gives 0.31 points
 CALL pg_temp.rec('s:mfa', 4);
 CALL pg_temp.found('s:mfa', 1, 78, 72);
-SELECT round(achieved, 6) AS achieved, possible, cardinality(exposed) AS exposed, cardinality(assessed) AS assessed, failing
+SELECT round(achieved, 6) AS achieved, possible, exposed, assessed, failing
 FROM recommendation_state('infinity') WHERE recommendation_id = pg_temp.rec('s:mfa');
 -- its secure score: controls weighted by their max scores; one with only
 -- not-applicable assets leaves the denominator: (4 x 7.692308 + 6 x 100) / 10
