@@ -127,28 +127,38 @@ CREATE FUNCTION posture.in_group(member posture.asset, of_group posture.asset_gr
        AND (of_group.tags IS NULL OR member.tags @> of_group.tags);
 COMMENT ON FUNCTION posture.in_group(posture.asset, posture.asset_group) IS 'whether an asset is in a group: all that is set matches';
 
+CREATE FUNCTION posture.asset_in(of_assets posture.assetset) RETURNS SETOF posture.asset
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    -- many are found by reading all
+    SELECT a.*
+    FROM posture.asset a
+    WHERE (of_assets IS NULL OR posture.cardinality(of_assets) > 10000)
+      AND (of_assets IS NULL OR of_assets OPERATOR(posture.@>) a.asset_id)
+    UNION ALL
+    SELECT a.*
+    FROM posture.members(of_assets) m(asset_id) JOIN posture.asset a ON a.asset_id = m.asset_id
+    WHERE posture.cardinality(of_assets) <= 10000;
+END;
+COMMENT ON FUNCTION posture.asset_in(posture.assetset) IS 'the rows of asset of a set, or of all for NULL';
+
 CREATE FUNCTION posture.asset_class(of_assets posture.assetset)
     RETURNS TABLE (attribute text, value text, chunk integer, assets posture.assetset)
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-    WITH member AS MATERIALIZED (
-        SELECT a AS asset
-        FROM posture.asset a
-        WHERE of_assets IS NULL
-        UNION ALL
-        SELECT a
-        FROM posture.members(of_assets) m(asset_id) JOIN posture.asset a USING (asset_id)
-    )
-    SELECT 'kind', (m.asset).kind, (m.asset).asset_id / 65536, posture.assetset_agg((m.asset).asset_id)
-    FROM member m GROUP BY 2, 3
+    SELECT 'kind', a.kind, a.asset_id / 65536, posture.assetset_agg(a.asset_id)
+    FROM posture.asset_in(of_assets) a
+    GROUP BY a.kind, a.asset_id / 65536
     UNION ALL
-    SELECT 'criticality', (m.asset).criticality, (m.asset).asset_id / 65536, posture.assetset_agg((m.asset).asset_id)
-    FROM member m GROUP BY 2, 3
+    SELECT 'criticality', a.criticality, a.asset_id / 65536, posture.assetset_agg(a.asset_id)
+    FROM posture.asset_in(of_assets) a
+    GROUP BY a.criticality, a.asset_id / 65536
     UNION ALL
-    SELECT 'group', g.asset_group_id::text, (m.asset).asset_id / 65536, posture.assetset_agg((m.asset).asset_id)
-    FROM posture.asset_group g JOIN member m ON posture.in_group(m.asset, g) GROUP BY 2, 3;
+    SELECT 'group', g.asset_group_id::text, a.asset_id / 65536, posture.assetset_agg(a.asset_id)
+    FROM posture.asset_group g JOIN posture.asset_in(of_assets) a ON posture.in_group(a, g)
+    GROUP BY g.asset_group_id, a.asset_id / 65536;
 END;
-COMMENT ON FUNCTION posture.asset_class(posture.assetset) IS 'recomputed from asset: what some assets, or all, are';
+COMMENT ON FUNCTION posture.asset_class(posture.assetset) IS 'recomputed from asset: what the assets of a set, or all for NULL, are';
 
 CREATE FUNCTION posture.asset_value_set(of_attribute text, kept boolean, of_slice integer)
     RETURNS TABLE (value text, assets posture.assetset)

@@ -48,6 +48,22 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION posture.initiative_definition(date) IS 'how each active initiative adds up, and the recommendations that it scores without a metric between, now or on a day';
 
+CREATE FUNCTION posture.metric_member(on_day date)
+    RETURNS TABLE (metric_id integer, recommendation_id integer)
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT mr.metric_id, mr.recommendation_id
+    FROM posture.metric_recommendation mr
+    JOIN posture.recommendation r USING (recommendation_id)
+    JOIN posture.source s USING (source_id)
+    WHERE on_day IS NULL AND s.is_active
+    UNION ALL
+    SELECT s.metric_id, unnest(s.recommendations)
+    FROM posture.metric_snapshot s
+    WHERE s.day = on_day;
+END;
+COMMENT ON FUNCTION posture.metric_member(date) IS 'the recommendations of active sources that each metric measures, now or on a day';
+
 CREATE FUNCTION posture.exposure(as_of timestamptz, kept boolean, of_slice integer, chosen integer[])
     RETURNS TABLE (object_kind text, object_id integer, assessed posture.assetset, exposed posture.assetset, failing posture.assetset)
     LANGUAGE sql STABLE PARALLEL SAFE ROWS 600

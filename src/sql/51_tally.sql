@@ -10,6 +10,7 @@
 CREATE FUNCTION posture.touched_count(touched integer[])
     RETURNS TABLE (object_kind text, object_id integer, assessed bigint, exposed bigint, failing bigint, critical bigint)
     LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 600 SET search_path = pg_catalog, pg_temp
+    SET plan_cache_mode = force_generic_plan
 AS $$
 BEGIN
     RETURN QUERY
@@ -133,8 +134,8 @@ CREATE FUNCTION posture.touched_limit() RETURNS bigint
     RETURN 2000;
 COMMENT ON FUNCTION posture.touched_limit() IS 'how many findings or assets may be touched before counting the sets is faster than looking at each, and before ingest() folds';
 
--- In PL/pgSQL, as what follows, because that keeps its plans: planning would
--- take longer than running.
+-- In PL/pgSQL, as what follows, because that keeps its plans, and with generic
+-- plans where there are arguments: planning would take longer than running.
 CREATE FUNCTION posture.tally_is_current() RETURNS boolean
     LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -209,6 +210,7 @@ COMMENT ON FUNCTION posture.tally_now() IS 'distinct assets of each recommendati
 CREATE FUNCTION posture.measured(as_of timestamptz)
     RETURNS TABLE (recommendation_id integer, achieved numeric, possible numeric, failing boolean)
     LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 100 SET search_path = pg_catalog, pg_temp
+    SET plan_cache_mode = force_generic_plan
 AS $$
 BEGIN
     -- most have none
@@ -235,9 +237,10 @@ COMMENT ON FUNCTION posture.measured(timestamptz) IS 'points that active sources
 
 CREATE FUNCTION posture.state(as_of timestamptz, kept boolean DEFAULT true)
     RETURNS TABLE (metric_id integer, recommendation_id integer, initiative_id integer, exposed numeric, assessed numeric,
-                   critical bigint, failing boolean, score posture.score, recommendations integer[],
+                   critical bigint, failing boolean, score posture.score,
                    achieved numeric, possible numeric, points_missing numeric, points_possible numeric)
     LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 600 SET search_path = pg_catalog, pg_temp
+    SET plan_cache_mode = force_generic_plan
 AS $$
 BEGIN
     RETURN QUERY
@@ -248,50 +251,43 @@ BEGIN
     ), measured AS MATERIALIZED (
         SELECT m.* FROM posture.measured(as_of) m
     ), metric AS (
-        SELECT m.metric_id,
-               array_agg(mr.recommendation_id ORDER BY mr.recommendation_id) FILTER (WHERE s.is_active) AS recommendations,
-               sum(o.possible - o.achieved) AS missing, sum(o.possible) AS possible
+        SELECT m.metric_id, coalesce(t.exposed, 0) + coalesce(o.missing, 0) AS exposed, coalesce(t.assessed, 0) + coalesce(o.possible, 0) AS assessed
         FROM posture.metric m
-        LEFT JOIN posture.metric_recommendation mr ON mr.metric_id = m.metric_id
-        LEFT JOIN posture.recommendation r ON r.recommendation_id = mr.recommendation_id
-        LEFT JOIN posture.source s ON s.source_id = r.source_id
-        LEFT JOIN measured o ON o.recommendation_id = mr.recommendation_id
-        WHERE m.is_active
-        GROUP BY m.metric_id
-    ), counted AS (
-        SELECT m.metric_id, m.recommendations, coalesce(t.exposed, 0) + coalesce(m.missing, 0) AS exposed,
-               coalesce(t.assessed, 0) + coalesce(m.possible, 0) AS assessed
-        FROM metric m
         LEFT JOIN tally t ON t.object_kind = 'metric' AND t.object_id = m.metric_id
+        LEFT JOIN (SELECT mr.metric_id, sum(x.possible - x.achieved) AS missing, sum(x.possible) AS possible
+                   FROM measured x JOIN posture.metric_recommendation mr ON mr.recommendation_id = x.recommendation_id
+                   GROUP BY mr.metric_id) o ON o.metric_id = m.metric_id
+        WHERE m.is_active
     )
-    SELECT c.metric_id, NULL::integer, NULL::integer, c.exposed, c.assessed, NULL::bigint, NULL::boolean,
-           posture.score(c.exposed, c.assessed), coalesce(c.recommendations, '{}'), NULL::numeric, NULL::numeric, NULL::numeric, NULL::numeric
-    FROM counted c
+    SELECT m.metric_id, NULL::integer, NULL::integer, m.exposed, m.assessed, NULL::bigint, NULL::boolean,
+           posture.score(m.exposed, m.assessed), NULL::numeric, NULL::numeric, NULL::numeric, NULL::numeric
+    FROM metric m
     UNION ALL
     SELECT NULL, r.recommendation_id, NULL, coalesce(t.exposed, 0), coalesce(t.assessed, 0), NULL,
-           coalesce(t.failing > 0, false) OR coalesce(m.failing, false), NULL, NULL,
+           coalesce(t.failing > 0, false) OR coalesce(m.failing, false), NULL,
            CASE WHEN m.possible IS NOT NULL THEN m.achieved
                 WHEN t.assessed > 0 THEN round(r.max_points * (t.assessed - t.exposed), 40) / t.assessed END,
            CASE WHEN m.possible IS NOT NULL THEN m.possible
                 WHEN t.assessed > 0 THEN r.max_points::numeric END,
            m.possible - m.achieved, m.possible
-    FROM (SELECT x.object_id, x.assessed, x.exposed, x.failing FROM tally x
+    FROM (SELECT x.object_id, x.assessed, x.exposed, x.failing
+          FROM tally x
           WHERE x.object_kind = 'recommendation' AND (x.assessed > 0 OR x.failing > 0)) t
     FULL JOIN measured m ON m.recommendation_id = t.object_id
     JOIN posture.recommendation r ON r.recommendation_id = coalesce(t.object_id, m.recommendation_id)
     UNION ALL
-    SELECT NULL, NULL, i.initiative_id, coalesce(t.exposed, 0), NULL, coalesce(t.critical, 0), NULL, NULL, NULL, NULL, NULL, NULL, NULL
+    SELECT NULL, NULL, i.initiative_id, coalesce(t.exposed, 0), NULL, coalesce(t.critical, 0), NULL, NULL, NULL, NULL, NULL, NULL
     FROM posture.initiative i
     LEFT JOIN tally t ON t.object_kind = 'initiative' AND t.object_id = i.initiative_id
     WHERE i.is_active;
 END $$;
-COMMENT ON FUNCTION posture.state(timestamptz, boolean) IS 'each active metric with distinct assets exposed and assessed, the points of its measures among them, its score, and the recommendations that it measured; each recommendation with its assets and points; each initiative with its exposed assets. From what is kept, or recomputed from finding';
+COMMENT ON FUNCTION posture.state(timestamptz, boolean) IS 'each active metric with distinct assets exposed and assessed, the points of its measures among them, and its score; each recommendation with its assets and points; each initiative with its exposed assets. From what is kept, or recomputed from finding';
 
 CREATE FUNCTION posture.metric_state(as_of timestamptz, kept boolean DEFAULT true)
-    RETURNS TABLE (metric_id integer, exposed numeric, assessed numeric, score posture.score, recommendations integer[])
+    RETURNS TABLE (metric_id integer, exposed numeric, assessed numeric, score posture.score)
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-    SELECT s.metric_id, s.exposed, s.assessed, s.score, s.recommendations
+    SELECT s.metric_id, s.exposed, s.assessed, s.score
     FROM posture.state(as_of, kept) s
     WHERE s.metric_id IS NOT NULL;
 END;

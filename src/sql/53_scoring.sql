@@ -10,26 +10,31 @@ CREATE FUNCTION posture.initiative_term(on_day date)
     RETURNS TABLE (initiative_id integer, method posture.initiative_method, metric_id integer, recommendation_id integer,
                    weight numeric, mass numeric, healthy numeric)
     LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+    SET plan_cache_mode = force_generic_plan
 AS $$
 #variable_conflict use_column
 BEGIN
     RETURN QUERY
     WITH state AS MATERIALIZED (
-        SELECT n.metric_id, n.recommendation_id, n.exposed, n.assessed, n.score, n.recommendations, n.achieved, n.possible
+        SELECT n.metric_id, n.recommendation_id, n.exposed, n.assessed, n.score, n.achieved, n.possible
         FROM posture.state('infinity'::timestamptz) n
         WHERE on_day IS NULL AND n.initiative_id IS NULL
         UNION ALL
-        SELECT s.metric_id, NULL, s.exposed, s.assessed, s.score, s.recommendations, NULL, NULL
+        SELECT s.metric_id, NULL, s.exposed, s.assessed, s.score, NULL, NULL
         FROM posture.metric_snapshot s
         WHERE s.day = on_day
         UNION ALL
-        SELECT NULL, s.recommendation_id, s.exposed, s.assessed, NULL, NULL, s.achieved, s.possible
+        SELECT NULL, s.recommendation_id, s.exposed, s.assessed, NULL, s.achieved, s.possible
         FROM posture.recommendation_snapshot s
         WHERE s.day = on_day
     ), member AS MATERIALIZED (
-        SELECT b.*, m.exposed, m.assessed, m.score, m.recommendations
+        SELECT b.*, m.exposed, m.assessed, m.score
         FROM posture.initiative_member(on_day) b
         LEFT JOIN state m USING (metric_id)
+    ), definition AS MATERIALIZED (
+        SELECT i.initiative_id, i.recommendations
+        FROM posture.initiative_definition(on_day) i
+        WHERE on_day IS NOT NULL OR i.method = 'points'
     )
     SELECT b.initiative_id, 'weighted'::posture.initiative_method, b.metric_id, NULL::integer,
            b.weight, CASE WHEN b.score IS NOT NULL THEN 1::numeric END, b.score * 0.01
@@ -40,15 +45,17 @@ BEGIN
     FROM member b
     UNION ALL
     SELECT o.initiative_id, 'points', NULL, o.recommendation_id, 1, p.possible, p.achieved
-    FROM (SELECT b.initiative_id, unnest(b.recommendations) AS recommendation_id
-          FROM member b
+    FROM (SELECT b.initiative_id, mr.recommendation_id
+          FROM definition d
+          JOIN member b USING (initiative_id)
+          JOIN posture.metric_member(on_day) mr USING (metric_id)
           WHERE b.weight > 0 AND b.score IS NOT NULL
           UNION
-          SELECT i.initiative_id, unnest(i.recommendations)
-          FROM posture.initiative_definition(on_day) i) o
+          SELECT d.initiative_id, unnest(d.recommendations)
+          FROM definition d) o
     LEFT JOIN state p USING (recommendation_id);
 END $$;
-COMMENT ON FUNCTION posture.initiative_term(date) IS 'what each initiative''s score is made of, now or on a day, by every method: score = 100 x sum(weight x healthy) / sum(weight x mass); mass is NULL where unavailable';
+COMMENT ON FUNCTION posture.initiative_term(date) IS 'what each initiative''s score is made of, now by its method and by those of metrics, on a day by every method: score = 100 x sum(weight x healthy) / sum(weight x mass); mass is NULL where unavailable';
 
 -- Points of a share of assets have 40 decimals, and a sum has 30: what the
 -- division of thirds left must not decide how a score is rounded, and three

@@ -3,19 +3,6 @@
  * rebuild() makes it anew.
  */
 
-CREATE FUNCTION posture.chunk_set()
-    RETURNS TABLE (recommendation_id integer, chunk integer, assessed posture.assetset, exposed posture.assetset)
-    LANGUAGE sql STABLE PARALLEL SAFE
-BEGIN ATOMIC
-    SELECT f.recommendation_id, f.asset_id / 65536,
-           posture.assetset_agg(f.asset_id),
-           coalesce(posture.assetset_agg(f.asset_id) FILTER (WHERE f.state = 'non_compliant'), '{}')
-    FROM posture.finding f
-    WHERE f.state <> 'not_applicable'
-    GROUP BY f.recommendation_id, f.asset_id / 65536;
-END;
-COMMENT ON FUNCTION posture.chunk_set() IS 'finding_set as it should be, recomputed from finding';
-
 CREATE FUNCTION posture.verify()
     RETURNS TABLE (part text, recommendation text, chunk integer, difference text)
     LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
@@ -34,11 +21,20 @@ BEGIN
               UNION ALL
               SELECT t.recommendation_id, c.chunk, NULL, c.assets FROM toggle t CROSS JOIN LATERAL posture.chunks(t.exposed) c) k
         GROUP BY k.recommendation_id, k.chunk
+    ), whole AS MATERIALIZED (
+        SELECT n.recommendation_id, n.assessed, n.exposed FROM posture.recommendation_set('infinity'::timestamptz) n
+    ), fresh AS (
+        SELECT w.recommendation_id, c.chunk, posture.union_agg(c.assessed) AS assessed, posture.union_agg(c.exposed) AS exposed
+        FROM whole w
+        CROSS JOIN LATERAL (SELECT a.chunk, a.assets AS assessed, NULL::posture.assetset AS exposed FROM posture.chunks(w.assessed) a
+                            UNION ALL
+                            SELECT e.chunk, NULL, e.assets FROM posture.chunks(w.exposed) e) c
+        GROUP BY w.recommendation_id, c.chunk
     ), compared AS (
         SELECT recommendation_id, chunk,
                posture.cardinality(coalesce(k.assessed, '{}') OPERATOR(posture.#) coalesce(f.assessed, '{}')) AS assessed,
                posture.cardinality(coalesce(k.exposed, '{}') OPERATOR(posture.#) coalesce(f.exposed, '{}')) AS exposed
-        FROM kept k FULL JOIN posture.chunk_set() f USING (recommendation_id, chunk)
+        FROM kept k FULL JOIN fresh f USING (recommendation_id, chunk)
     )
     SELECT 'finding_set', coalesce(posture.recommendation_label(c.recommendation_id), c.recommendation_id::text), c.chunk,
            format('%s assets are wrong among the assessed ones, %s among the exposed ones', c.assessed, c.exposed)
@@ -81,70 +77,116 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION posture.verify() IS 'compares what is kept with finding and asset: a row for each difference, none when all is well; rebuild() mends them';
 
-CREATE FUNCTION posture.rebuild(OUT sets bigint, OUT mended bigint, OUT slices bigint)
+CREATE TYPE posture.rebuilt AS (
+    recommendation_id integer,
+    assessed posture.assetset,
+    exposed posture.assetset,
+    last_changed timestamptz
+);
+COMMENT ON TYPE posture.rebuilt IS 'for rebuild(): a recommendation as finding has it';
+COMMENT ON COLUMN posture.rebuilt.recommendation_id IS 'the recommendation';
+COMMENT ON COLUMN posture.rebuilt.assessed IS 'the assets that it applies to';
+COMMENT ON COLUMN posture.rebuilt.exposed IS 'the assets that fail it';
+COMMENT ON COLUMN posture.rebuilt.last_changed IS 'when any of its findings last changed';
+
+CREATE FUNCTION posture.rebuild_findings(fresh posture.rebuilt[], OUT sets bigint, OUT mended bigint)
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
     SET jit = off
 AS $$
-DECLARE
-    fresh posture.finding_set[];
-    ids bigint[];
-    asset_ids bigint[];
-    catalog_ids bigint[];
-    first boolean := NOT EXISTS (SELECT FROM posture.tally_slice);
-    due integer;
 BEGIN
-    LOCK TABLE posture.finding_set IN SHARE UPDATE EXCLUSIVE MODE;
-    -- one statement, one moment: a delta that it sees is in the findings that
-    -- it sees, one that comes later is not
-    SELECT (SELECT coalesce(array_agg(d.delta_id), '{}') FROM posture.finding_delta d),
-           coalesce(array_agg((c.recommendation_id, c.chunk, c.assessed, c.exposed)::posture.finding_set), '{}')
-    INTO ids, fresh
-    FROM posture.chunk_set() c;
-    sets := cardinality(fresh);
-    -- what loading a dump appended is in the history of the dump
-    IF NOT posture.is_restored() THEN
-        PERFORM posture.fold_history(ids);
-    END IF;
-    DELETE FROM posture.finding_set s
-    WHERE NOT EXISTS (SELECT FROM unnest(fresh) f WHERE f.recommendation_id = s.recommendation_id AND f.chunk = s.chunk);
-    GET DIAGNOSTICS mended = ROW_COUNT;
-    WITH changed AS (
-        INSERT INTO posture.finding_set AS s
-        SELECT f.* FROM unnest(fresh) f
+    WITH chunk AS MATERIALIZED (
+        SELECT w.recommendation_id, c.chunk, coalesce(posture.union_agg(c.assessed), '{}') AS assessed,
+               coalesce(posture.union_agg(c.exposed), '{}') AS exposed
+        FROM unnest(fresh) w
+        CROSS JOIN LATERAL (SELECT a.chunk, a.assets AS assessed, NULL::posture.assetset AS exposed FROM posture.chunks(w.assessed) a
+                            UNION ALL
+                            SELECT e.chunk, NULL, e.assets FROM posture.chunks(w.exposed) e) c
+        GROUP BY w.recommendation_id, c.chunk
+    ), wrong AS (
+        DELETE FROM posture.finding_set s
+        WHERE NOT EXISTS (SELECT FROM chunk c WHERE c.recommendation_id = s.recommendation_id AND c.chunk = s.chunk)
+        RETURNING 1
+    ), missing AS (
+        INSERT INTO posture.finding_set AS s (recommendation_id, chunk, assessed, exposed)
+        SELECT c.* FROM chunk c
         ON CONFLICT (recommendation_id, chunk) DO UPDATE
         SET assessed = EXCLUDED.assessed, exposed = EXCLUDED.exposed
         WHERE s.assessed OPERATOR(posture.<>) EXCLUDED.assessed OR s.exposed OPERATOR(posture.<>) EXCLUDED.exposed
         RETURNING 1
     )
-    SELECT mended + count(*) INTO mended FROM changed;
-    fresh := NULL;
+    SELECT (SELECT count(*) FROM chunk), (SELECT count(*) FROM wrong) + (SELECT count(*) FROM missing) INTO sets, mended;
+END $$;
+COMMENT ON FUNCTION posture.rebuild_findings(posture.rebuilt[]) IS 'step of rebuild(): writes the sets that are not as they should be';
 
-    asset_ids := ARRAY(SELECT d.delta_id FROM posture.asset_delta d);
+-- RETURN QUERY works in parallel, whoever calls it; a query that PL/pgSQL
+-- assigns from, and a function in SQL, do not.
+CREATE FUNCTION posture.recomputed()
+    RETURNS TABLE (delta_ids bigint[], recommendations posture.rebuilt[])
+    LANGUAGE plpgsql STABLE ROWS 1 SET search_path = pg_catalog, pg_temp
+    SET jit = off
+AS $$
+BEGIN
+    -- one moment: a delta that is seen is in the findings that are seen, one that comes later is not
+    RETURN QUERY
+    SELECT ARRAY(SELECT d.delta_id FROM posture.finding_delta d),
+           coalesce(array_agg((n.recommendation_id, n.assessed, n.exposed, n.last_changed)::posture.rebuilt), '{}')
+    FROM posture.recommendation_set('infinity'::timestamptz) n;
+END $$;
+COMMENT ON FUNCTION posture.recomputed() IS 'step of rebuild(): all sets as finding has them, and the deltas that they contain';
+
+CREATE FUNCTION posture.classified()
+    RETURNS TABLE (delta_ids bigint[], sets posture.asset_set[])
+    LANGUAGE plpgsql STABLE ROWS 1 SET search_path = pg_catalog, pg_temp
+    SET jit = off
+AS $$
+BEGIN
+    RETURN QUERY
+    SELECT ARRAY(SELECT d.delta_id FROM posture.asset_delta d),
+           coalesce(array_agg((c.attribute, c.value, c.chunk, c.assets)::posture.asset_set), '{}')
+    FROM posture.asset_class(NULL) c;
+END $$;
+COMMENT ON FUNCTION posture.classified() IS 'step of rebuild(): all sets as asset has them, and the deltas that they contain';
+
+CREATE FUNCTION posture.rebuild(OUT sets bigint, OUT mended bigint, OUT slices bigint)
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    fresh record;
+    classes record;
+    catalog_ids bigint[];
+    due integer;
+BEGIN
+    LOCK TABLE posture.finding_set IN SHARE UPDATE EXCLUSIVE MODE;
+    SELECT r.* INTO fresh FROM posture.recomputed() r;
+    -- what loading a dump appended is in the history of the dump
+    IF NOT posture.is_restored() THEN
+        PERFORM posture.fold_history(fresh.delta_ids);
+    END IF;
+    SELECT r.* INTO sets, mended FROM posture.rebuild_findings(fresh.recommendations) r;
+
+    SELECT c.* INTO classes FROM posture.classified() c;
+    DELETE FROM posture.asset_set s WHERE s.attribute <> 'gone';
+    INSERT INTO posture.asset_set SELECT c.* FROM unnest(classes.sets) c;
+
     catalog_ids := ARRAY(SELECT d.delta_id FROM posture.catalog_delta d);
     slices := 0;
     FOR due IN
-        SELECT a.asset_id / 1048576 FROM posture.asset a GROUP BY 1
-        UNION
         SELECT s.chunk / 16 FROM posture.asset_set s
         UNION
         SELECT t.slice FROM posture.tally t
         ORDER BY 1
     LOOP
-        DELETE FROM posture.asset_set s WHERE s.chunk BETWEEN due * 16 AND due * 16 + 15;
-        PERFORM posture.fold_assets(due, (SELECT coalesce(posture.assetset_agg(a.asset_id), '{}') FROM posture.asset a WHERE a.asset_id / 1048576 = due));
-        PERFORM posture.fold_tally(due, ids);
+        PERFORM posture.fold_tally(due, '{}'::bigint[]);
         slices := slices + 1;
     END LOOP;
-    IF first THEN
-        INSERT INTO posture.tally AS t (slice, object_kind, object_id, assessed, exposed, failing, critical, last_changed)
-        SELECT f.asset_id / 1048576, 'recommendation', f.recommendation_id, 0, 0, 0, 0, max(f.changed_at)
-        FROM posture.finding f
-        GROUP BY f.asset_id / 1048576, f.recommendation_id
-        ON CONFLICT (slice, object_kind, object_id) DO UPDATE
-        SET last_changed = EXCLUDED.last_changed;
-    END IF;
-    DELETE FROM posture.finding_delta d WHERE d.delta_id = ANY (ids);
-    DELETE FROM posture.asset_delta d WHERE d.delta_id = ANY (asset_ids);
-    DELETE FROM posture.catalog_delta d WHERE d.delta_id = ANY (catalog_ids);
+    INSERT INTO posture.tally AS t (slice, object_kind, object_id, assessed, exposed, failing, critical, last_changed)
+    SELECT s.slice, 'recommendation', f.recommendation_id, 0, 0, 0, 0, f.last_changed
+    FROM unnest(fresh.recommendations) f CROSS JOIN posture.tally_slice s
+    ON CONFLICT (slice, object_kind, object_id) DO UPDATE
+    SET last_changed = EXCLUDED.last_changed
+    WHERE t.last_changed IS DISTINCT FROM EXCLUDED.last_changed;
+    DELETE FROM posture.finding_delta d WHERE d.delta_id = ANY (fresh.delta_ids);
+    DELETE FROM posture.asset_delta d WHERE d.delta_id = ANY (classes.delta_ids);
+    PERFORM posture.forget_catalog_changes(catalog_ids);
 END $$;
-COMMENT ON FUNCTION posture.rebuild() IS 'makes what is kept anew from finding and asset, beside writers and readers; after a restore of a dump it is to be called once. Returns how many sets there are and how many of them were mended';
+COMMENT ON FUNCTION posture.rebuild() IS 'makes what is kept anew from finding and asset, beside writers and readers; to be called once after a dump was restored. Returns how many sets there are and how many of them were mended';

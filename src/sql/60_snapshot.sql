@@ -55,7 +55,9 @@ BEGIN
         FROM posture.initiative_definition(NULL::date) i JOIN posture.initiative c USING (initiative_id)
     )
     INSERT INTO posture.metric_snapshot (day, metric_id, exposed, assessed, score, importance, recommendations, key, name)
-    SELECT of_day, m.metric_id, m.exposed, m.assessed, m.score, c.importance, m.recommendations, c.key, c.name
+    SELECT of_day, m.metric_id, m.exposed, m.assessed, m.score, c.importance,
+           ARRAY(SELECT b.recommendation_id FROM posture.metric_member(NULL::date) b WHERE b.metric_id = m.metric_id ORDER BY b.recommendation_id),
+           c.key, c.name
     FROM state m JOIN posture.metric c USING (metric_id);
 
     UPDATE posture.initiative_snapshot s

@@ -11,72 +11,81 @@ CREATE FUNCTION posture.recommendation_label(of_recommendation_id integer) RETUR
             WHERE r.recommendation_id = of_recommendation_id);
 COMMENT ON FUNCTION posture.recommendation_label(integer) IS 'the key of a recommendation, as source:key where two sources share it';
 
--- below, one of the two ids is NULL
-CREATE FUNCTION posture.kept_score(of_initiative_id integer, of_metric_id integer)
-    RETURNS TABLE (day date, score posture.score)
+CREATE FUNCTION posture.initiative_trend(days integer)
+    RETURNS TABLE (initiative_id integer, scores numeric[])
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-    SELECT s.day, s.score FROM posture.initiative_snapshot s WHERE s.initiative_id = of_initiative_id
-    UNION ALL
-    SELECT s.day, s.score FROM posture.metric_snapshot s WHERE s.metric_id = of_metric_id;
-END;
-COMMENT ON FUNCTION posture.kept_score(integer, integer) IS 'the scores that snapshots hold of an initiative or of a metric';
-
-CREATE FUNCTION posture.trend(days integer)
-    RETURNS TABLE (initiative_id integer, metric_id integer, scores numeric[])
-    LANGUAGE sql STABLE PARALLEL SAFE
-BEGIN ATOMIC
-    WITH day AS MATERIALIZED (
-        SELECT posture.today() - ago AS day FROM generate_series(1, days) ago
-    )
-    SELECT i.initiative_id, NULL::integer, array_agg(s.score::numeric ORDER BY d.day)
+    SELECT i.initiative_id, array_agg(s.score::numeric ORDER BY ago DESC)
     FROM posture.initiative i
-    CROSS JOIN day d
-    LEFT JOIN posture.initiative_snapshot s ON s.initiative_id = i.initiative_id AND s.day = d.day
-    GROUP BY i.initiative_id
-    UNION ALL
-    SELECT NULL, m.metric_id, array_agg(s.score::numeric ORDER BY d.day)
+    CROSS JOIN generate_series(1, days) ago
+    LEFT JOIN posture.initiative_snapshot s ON s.initiative_id = i.initiative_id AND s.day = posture.today() - ago
+    GROUP BY i.initiative_id;
+END;
+COMMENT ON FUNCTION posture.initiative_trend(integer) IS 'the scores of each initiative on so many days before today, oldest first; NULL: no snapshot, or unavailable';
+
+CREATE FUNCTION posture.metric_trend(days integer)
+    RETURNS TABLE (metric_id integer, scores numeric[])
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT m.metric_id, array_agg(s.score::numeric ORDER BY ago DESC)
     FROM posture.metric m
-    CROSS JOIN day d
-    LEFT JOIN posture.metric_snapshot s ON s.metric_id = m.metric_id AND s.day = d.day
+    CROSS JOIN generate_series(1, days) ago
+    LEFT JOIN posture.metric_snapshot s ON s.metric_id = m.metric_id AND s.day = posture.today() - ago
     GROUP BY m.metric_id;
 END;
-COMMENT ON FUNCTION posture.trend(integer) IS 'the scores of each initiative and metric on so many days before today, oldest first; NULL: no snapshot, or unavailable';
+COMMENT ON FUNCTION posture.metric_trend(integer) IS 'the scores of each metric on so many days before today, oldest first; NULL: no snapshot, or unavailable';
 
-CREATE FUNCTION posture.score_before(of_initiative_id integer, of_metric_id integer, days integer) RETURNS posture.score
-    LANGUAGE sql STABLE PARALLEL SAFE
-    RETURN (SELECT s.score
-            FROM posture.kept_score(of_initiative_id, of_metric_id) s
-            WHERE s.day <= posture.today() - days
-            ORDER BY s.day DESC
-            LIMIT 1);
-COMMENT ON FUNCTION posture.score_before(integer, integer, integer) IS 'the score of an initiative or of a metric so many days before today, or on the latest earlier day with a snapshot';
+-- The views read functions in PL/pgSQL, which keep their plans: planning these
+-- queries would take longer than running them.
+CREATE FUNCTION posture.read_overview()
+    RETURNS TABLE (initiative text, name text, kind text, is_pinned boolean, owner text, score numeric, target_score numeric,
+                   change_1d numeric, change_14d numeric, trend_14d numeric[], metrics bigint, exposed_assets bigint,
+                   critical_assets bigint, open_events bigint)
+    LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 20 SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN QUERY
+    WITH result AS MATERIALIZED (
+        SELECT r.initiative_id, r.score FROM posture.initiative_result(NULL) r
+    ), member AS MATERIALIZED (
+        SELECT b.initiative_id, count(*) AS metrics FROM posture.initiative_member(NULL) b GROUP BY b.initiative_id
+    ), dropped AS (
+        SELECT x.initiative_id, count(DISTINCT x.event_id) AS events
+        FROM (SELECT v.event_id, v.initiative_id
+              FROM posture.event v
+              WHERE v.status = 'open' AND v.kind = 'initiative_score_drop'
+              UNION ALL
+              SELECT v.event_id, b.initiative_id
+              FROM posture.event v JOIN posture.initiative_metric b ON b.metric_id = v.metric_id
+              WHERE v.status = 'open' AND v.kind = 'metric_score_drop') x
+        GROUP BY x.initiative_id
+    )
+    SELECT i.key::text, i.name, i.kind, i.is_pinned, i.owner::text, n.score::numeric, i.target_score::numeric,
+           n.score OPERATOR(posture.-) day_1.score, n.score OPERATOR(posture.-) day_14.score,
+           t.scores || n.score::numeric,
+           coalesce(m.metrics, 0), coalesce(c.exposed, 0), coalesce(c.critical, 0), coalesce(d.events, 0)
+    FROM result n
+    JOIN posture.initiative i ON i.initiative_id = n.initiative_id
+    LEFT JOIN member m ON m.initiative_id = n.initiative_id
+    LEFT JOIN posture.tally_now() c ON c.object_kind = 'initiative' AND c.object_id = n.initiative_id
+    LEFT JOIN posture.initiative_trend(13) t ON t.initiative_id = n.initiative_id
+    LEFT JOIN LATERAL (SELECT s.score
+                       FROM posture.initiative_snapshot s
+                       WHERE s.initiative_id = n.initiative_id AND s.day <= posture.today() - 1
+                       ORDER BY s.day DESC
+                       LIMIT 1) day_1 ON true
+    LEFT JOIN LATERAL (SELECT s.score
+                       FROM posture.initiative_snapshot s
+                       WHERE s.initiative_id = n.initiative_id AND s.day <= posture.today() - 14
+                       ORDER BY s.day DESC
+                       LIMIT 1) day_14 ON true
+    LEFT JOIN dropped d ON d.initiative_id = n.initiative_id
+    ORDER BY i.is_pinned DESC, i.name, i.key;
+END $$;
+COMMENT ON FUNCTION posture.read_overview() IS 'the view overview';
 
 CREATE VIEW posture.overview WITH (security_invoker = true) AS
-SELECT i.key::text AS initiative,
-       i.name,
-       i.kind,
-       i.is_pinned,
-       i.owner::text AS owner,
-       n.score::numeric AS score,
-       i.target_score::numeric AS target_score,
-       n.score OPERATOR(posture.-) posture.score_before(i.initiative_id, NULL, 1) AS change_1d,
-       n.score OPERATOR(posture.-) posture.score_before(i.initiative_id, NULL, 14) AS change_14d,
-       t.scores || n.score::numeric AS trend_14d,
-       (SELECT count(*) FROM posture.initiative_member(NULL) b WHERE b.initiative_id = i.initiative_id) AS metrics,
-       coalesce(c.exposed, 0) AS exposed_assets,
-       coalesce(c.critical, 0) AS critical_assets,
-       (SELECT count(*)
-        FROM posture.event v
-        WHERE v.status = 'open' AND v.kind <> 'new_initiative'
-          AND (v.initiative_id = i.initiative_id
-               OR v.metric_id IN (SELECT b.metric_id FROM posture.initiative_metric b
-                                  WHERE b.initiative_id = i.initiative_id))) AS open_events
-FROM posture.initiative_result(NULL) n
-JOIN posture.initiative i USING (initiative_id)
-LEFT JOIN posture.tally_now() c ON c.object_kind = 'initiative' AND c.object_id = i.initiative_id
-LEFT JOIN posture.trend(13) t ON t.initiative_id = i.initiative_id
-ORDER BY i.is_pinned DESC, i.name, i.key;
+SELECT * FROM posture.read_overview();
 COMMENT ON VIEW posture.overview IS 'an initiative a row, as it stands now, pinned ones first';
 COMMENT ON COLUMN posture.overview.initiative IS 'key of the initiative';
 COMMENT ON COLUMN posture.overview.name IS 'its name';
@@ -93,64 +102,76 @@ COMMENT ON COLUMN posture.overview.exposed_assets IS 'distinct assets that any o
 COMMENT ON COLUMN posture.overview.critical_assets IS 'those of them that are critical';
 COMMENT ON COLUMN posture.overview.open_events IS 'open drops of it and of its metrics';
 
+CREATE FUNCTION posture.read_metric_report()
+    RETURNS TABLE (initiative text, metric text, name text, state text, score numeric, exposed_assets numeric, assessed_assets numeric,
+                   exposed_pct numeric, importance text, weight numeric, score_impact numeric, change_1d numeric, trend_14d numeric[])
+    LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 200 SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+    WITH every_term AS MATERIALIZED (
+        SELECT t.*, t.weight * (t.mass - t.healthy) AS missing, d.initiative_id IS NOT NULL AS is_own
+        FROM posture.initiative_term(NULL) t
+        LEFT JOIN posture.initiative_definition(NULL) d USING (initiative_id, method)
+    ), total AS MATERIALIZED (
+        SELECT t.initiative_id, sum(t.missing) AS missing, sum(t.weight * t.mass) AS mass
+        FROM every_term t
+        WHERE t.is_own AND t.mass IS NOT NULL
+        GROUP BY t.initiative_id
+    ), metric AS MATERIALIZED (
+        -- the terms of a metric by two methods hold its counts and its score;
+        -- what is missing through it, by points, is missing through its recommendations
+        SELECT t.initiative_id, t.metric_id, max(t.weight) AS weight,
+               coalesce(max(t.mass) FILTER (WHERE t.method = 'population'), 0) AS assessed,
+               coalesce(max(t.mass - t.healthy) FILTER (WHERE t.method = 'population'), 0) AS exposed,
+               (100 * max(t.healthy) FILTER (WHERE t.method = 'weighted'))::posture.score AS score,
+               coalesce(sum(t.missing) FILTER (WHERE t.is_own), 0) AS missing
+        FROM (SELECT e.initiative_id, e.metric_id, e.method, e.weight, e.mass, e.healthy, e.missing, e.is_own
+              FROM every_term e
+              WHERE e.metric_id IS NOT NULL
+              UNION ALL
+              SELECT im.initiative_id, im.metric_id, e.method, NULL, NULL, NULL, e.missing, e.is_own
+              FROM every_term e
+              JOIN posture.metric_recommendation mr USING (recommendation_id)
+              JOIN posture.initiative_member(NULL) im ON im.metric_id = mr.metric_id AND im.initiative_id = e.initiative_id
+              WHERE e.is_own) t
+        GROUP BY t.initiative_id, t.metric_id
+    )
+    SELECT i.key::text,
+           c.key::text,
+           c.name,
+           CASE WHEN m.score IS NULL THEN 'unavailable'
+                WHEN c.importance = 'risk_accepted' THEN 'risk_accepted'
+                WHEN m.exposed = 0 THEN 'mitigated'
+                ELSE 'needs_attention' END,
+           m.score::numeric,
+           m.exposed,
+           m.assessed,
+           100 - m.score::numeric,
+           c.importance::text,
+           m.weight,
+           CASE WHEN m.score IS NOT NULL
+                THEN posture.score(round(t.missing - m.missing, 30), t.mass)
+                     OPERATOR(posture.-) posture.score(round(t.missing, 30), t.mass) END,
+           m.score OPERATOR(posture.-) day_1.score,
+           x.scores || m.score::numeric
+    FROM metric m
+    JOIN posture.initiative i USING (initiative_id)
+    JOIN posture.metric c USING (metric_id)
+    LEFT JOIN total t USING (initiative_id)
+    LEFT JOIN posture.metric_trend(13) x USING (metric_id)
+    LEFT JOIN LATERAL (SELECT s.score
+                       FROM posture.metric_snapshot s
+                       WHERE s.metric_id = m.metric_id AND s.day <= posture.today() - 1
+                       ORDER BY s.day DESC
+                       LIMIT 1) day_1 ON true
+    ORDER BY i.is_pinned DESC, i.name, i.key, m.weight DESC, m.score, c.name;
+END $$;
+COMMENT ON FUNCTION posture.read_metric_report() IS 'the view metric_report';
+
 CREATE VIEW posture.metric_report WITH (security_invoker = true) AS
-WITH every_term AS MATERIALIZED (
-    SELECT * FROM posture.initiative_term(NULL)
-), metric AS MATERIALIZED (
-    -- the terms of a metric by both methods hold its counts and its score
-    SELECT t.initiative_id, t.metric_id, max(t.weight) AS weight,
-           coalesce(max(t.mass) FILTER (WHERE t.method = 'population'), 0) AS assessed,
-           coalesce(max(t.mass - t.healthy) FILTER (WHERE t.method = 'population'), 0) AS exposed,
-           (100 * max(t.healthy) FILTER (WHERE t.method = 'weighted'))::posture.score AS score
-    FROM every_term t
-    WHERE t.metric_id IS NOT NULL
-    GROUP BY t.initiative_id, t.metric_id
-), term AS MATERIALIZED (
-    SELECT t.initiative_id, t.metric_id, t.recommendation_id,
-           t.weight * (t.mass - t.healthy) AS missing, t.weight * t.mass AS mass
-    FROM posture.initiative_definition(NULL) d
-    JOIN every_term t USING (initiative_id, method)
-    WHERE t.mass IS NOT NULL
-), total AS (
-    SELECT t.initiative_id, sum(t.missing) AS missing, sum(t.mass) AS mass
-    FROM term t
-    GROUP BY t.initiative_id
-), own AS (
-    -- what is missing through each metric; by points, through its recommendations
-    SELECT t.initiative_id, t.metric_id, t.missing
-    FROM term t
-    WHERE t.metric_id IS NOT NULL
-    UNION ALL
-    SELECT t.initiative_id, mr.metric_id, sum(t.missing)
-    FROM term t
-    JOIN posture.metric_recommendation mr USING (recommendation_id)
-    GROUP BY t.initiative_id, mr.metric_id
-)
-SELECT i.key::text AS initiative,
-       c.key::text AS metric,
-       c.name,
-       CASE WHEN m.score IS NULL THEN 'unavailable'
-            WHEN c.importance = 'risk_accepted' THEN 'risk_accepted'
-            WHEN m.exposed = 0 THEN 'mitigated'
-            ELSE 'needs_attention' END AS state,
-       m.score::numeric AS score,
-       m.exposed AS exposed_assets,
-       m.assessed AS assessed_assets,
-       100 - m.score::numeric AS exposed_pct,
-       c.importance::text AS importance,
-       m.weight,
-       CASE WHEN m.score IS NOT NULL
-            THEN posture.score(round(t.missing - coalesce(o.missing, 0), 30), t.mass)
-                 OPERATOR(posture.-) posture.score(round(t.missing, 30), t.mass) END AS score_impact,
-       m.score OPERATOR(posture.-) posture.score_before(NULL, c.metric_id, 1) AS change_1d,
-       x.scores || m.score::numeric AS trend_14d
-FROM metric m
-JOIN posture.initiative i USING (initiative_id)
-JOIN posture.metric c USING (metric_id)
-LEFT JOIN total t USING (initiative_id)
-LEFT JOIN own o USING (initiative_id, metric_id)
-LEFT JOIN posture.trend(13) x ON x.metric_id = c.metric_id
-ORDER BY i.is_pinned DESC, i.name, i.key, m.weight DESC, m.score, c.name;
+SELECT * FROM posture.read_metric_report();
 COMMENT ON VIEW posture.metric_report IS 'a metric in an initiative a row, as it stands now';
 COMMENT ON COLUMN posture.metric_report.initiative IS 'key of the initiative';
 COMMENT ON COLUMN posture.metric_report.metric IS 'key of the metric';
