@@ -237,8 +237,7 @@ COMMENT ON FUNCTION posture.measured(timestamptz) IS 'points that active sources
 
 CREATE FUNCTION posture.state(as_of timestamptz, kept boolean DEFAULT true)
     RETURNS TABLE (metric_id integer, recommendation_id integer, initiative_id integer, exposed numeric, assessed numeric,
-                   critical bigint, failing boolean, score posture.score,
-                   achieved numeric, possible numeric, points_missing numeric, points_possible numeric)
+                   critical bigint, failing boolean, score posture.score, points_missing numeric, points_possible numeric)
     LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 600 SET search_path = pg_catalog, pg_temp
     SET plan_cache_mode = force_generic_plan
 AS $$
@@ -260,28 +259,35 @@ BEGIN
         WHERE m.is_active
     )
     SELECT m.metric_id, NULL::integer, NULL::integer, m.exposed, m.assessed, NULL::bigint, NULL::boolean,
-           posture.score(m.exposed, m.assessed), NULL::numeric, NULL::numeric, NULL::numeric, NULL::numeric
+           posture.score(m.exposed, m.assessed), NULL::numeric, NULL::numeric
     FROM metric m
     UNION ALL
     SELECT NULL, r.recommendation_id, NULL, coalesce(t.exposed, 0), coalesce(t.assessed, 0), NULL,
-           coalesce(t.failing > 0, false) OR coalesce(m.failing, false), NULL,
-           CASE WHEN m.possible IS NOT NULL THEN m.achieved
-                WHEN t.assessed > 0 THEN round(r.max_points * (t.assessed - t.exposed), 40) / t.assessed END,
-           CASE WHEN m.possible IS NOT NULL THEN m.possible
-                WHEN t.assessed > 0 THEN r.max_points::numeric END,
-           m.possible - m.achieved, m.possible
+           coalesce(t.failing > 0, false) OR coalesce(m.failing, false), NULL, m.possible - m.achieved, m.possible
     FROM (SELECT x.object_id, x.assessed, x.exposed, x.failing
           FROM tally x
           WHERE x.object_kind = 'recommendation' AND (x.assessed > 0 OR x.failing > 0)) t
     FULL JOIN measured m ON m.recommendation_id = t.object_id
     JOIN posture.recommendation r ON r.recommendation_id = coalesce(t.object_id, m.recommendation_id)
     UNION ALL
-    SELECT NULL, NULL, i.initiative_id, coalesce(t.exposed, 0), NULL, coalesce(t.critical, 0), NULL, NULL, NULL, NULL, NULL, NULL
+    SELECT NULL, NULL, i.initiative_id, coalesce(t.exposed, 0), NULL, coalesce(t.critical, 0), NULL, NULL, NULL, NULL
     FROM posture.initiative i
     LEFT JOIN tally t ON t.object_kind = 'initiative' AND t.object_id = i.initiative_id
     WHERE i.is_active;
 END $$;
-COMMENT ON FUNCTION posture.state(timestamptz, boolean) IS 'each active metric with distinct assets exposed and assessed, the points of its measures among them, and its score; each recommendation with its assets and points; each initiative with its exposed assets. From what is kept, or recomputed from finding';
+COMMENT ON FUNCTION posture.state(timestamptz, boolean) IS 'each active metric with distinct assets exposed and assessed, the points of its measures among them, and its score; each recommendation with its assets and the points of its measure; each initiative with its exposed assets. From what is kept, or recomputed from finding';
+
+-- A share of assets has no end of decimals; 40 are far below what a score shows.
+CREATE FUNCTION posture.achieved_points(max_points numeric, exposed numeric, assessed numeric, points_missing numeric, points_possible numeric)
+    RETURNS numeric
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN CASE WHEN points_possible IS NOT NULL THEN points_possible - points_missing
+                WHEN assessed > 0 THEN round(max_points * (assessed - exposed), 40) / assessed END;
+COMMENT ON FUNCTION posture.achieved_points(numeric, numeric, numeric, numeric, numeric) IS 'points achieved of a recommendation: those of its measure, or max_points times the share of healthy assets; NULL: worth none';
+CREATE FUNCTION posture.possible_points(max_points numeric, assessed numeric, points_possible numeric) RETURNS numeric
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN CASE WHEN points_possible IS NOT NULL THEN points_possible WHEN assessed > 0 THEN max_points END;
+COMMENT ON FUNCTION posture.possible_points(numeric, numeric, numeric) IS 'points possible of a recommendation: those of its measure, or max_points; NULL: worth none';
 
 CREATE FUNCTION posture.metric_state(as_of timestamptz, kept boolean DEFAULT true)
     RETURNS TABLE (metric_id integer, exposed numeric, assessed numeric, score posture.score)
@@ -297,8 +303,10 @@ CREATE FUNCTION posture.recommendation_state(as_of timestamptz, kept boolean DEF
                    points_missing numeric, points_possible numeric)
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-    SELECT s.recommendation_id, s.exposed, s.assessed, s.failing, s.achieved, s.possible, s.points_missing, s.points_possible
+    SELECT recommendation_id, s.exposed, s.assessed, s.failing,
+           posture.achieved_points(r.max_points, s.exposed, s.assessed, s.points_missing, s.points_possible),
+           posture.possible_points(r.max_points, s.assessed, s.points_possible), s.points_missing, s.points_possible
     FROM posture.state(as_of, kept) s
-    WHERE s.recommendation_id IS NOT NULL;
+    JOIN posture.recommendation r USING (recommendation_id);
 END;
 COMMENT ON FUNCTION posture.recommendation_state(timestamptz, boolean) IS 'each recommendation of an active source that there is data for';

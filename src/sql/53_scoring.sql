@@ -16,7 +16,7 @@ AS $$
 BEGIN
     RETURN QUERY
     WITH state AS MATERIALIZED (
-        SELECT n.metric_id, n.recommendation_id, n.exposed, n.assessed, n.score, n.achieved, n.possible
+        SELECT n.metric_id, n.recommendation_id, n.exposed, n.assessed, n.score, n.points_missing, n.points_possible
         FROM posture.state('infinity'::timestamptz) n
         WHERE on_day IS NULL AND n.initiative_id IS NULL
         UNION ALL
@@ -24,7 +24,7 @@ BEGIN
         FROM posture.metric_snapshot s
         WHERE s.day = on_day
         UNION ALL
-        SELECT NULL, s.recommendation_id, s.exposed, s.assessed, NULL, s.achieved, s.possible
+        SELECT NULL, s.recommendation_id, NULL, NULL, NULL, s.possible - s.achieved, s.possible
         FROM posture.recommendation_snapshot s
         WHERE s.day = on_day
     ), member AS MATERIALIZED (
@@ -44,7 +44,9 @@ BEGIN
            b.weight, CASE WHEN b.score IS NOT NULL THEN b.assessed END, CASE WHEN b.score IS NOT NULL THEN b.assessed - b.exposed END
     FROM member b
     UNION ALL
-    SELECT o.initiative_id, 'points', NULL, o.recommendation_id, 1, p.possible, p.achieved
+    SELECT o.initiative_id, 'points', NULL, o.recommendation_id, 1,
+           posture.possible_points(r.max_points, p.assessed, p.points_possible),
+           posture.achieved_points(r.max_points, p.exposed, p.assessed, p.points_missing, p.points_possible)
     FROM (SELECT b.initiative_id, mr.recommendation_id
           FROM definition d
           JOIN member b USING (initiative_id)
@@ -53,7 +55,8 @@ BEGIN
           UNION
           SELECT d.initiative_id, unnest(d.recommendations)
           FROM definition d) o
-    LEFT JOIN state p USING (recommendation_id);
+    LEFT JOIN state p USING (recommendation_id)
+    LEFT JOIN posture.recommendation r USING (recommendation_id);
 END $$;
 COMMENT ON FUNCTION posture.initiative_term(date) IS 'what each initiative''s score is made of, now by its method and by those of metrics, on a day by every method: score = 100 x sum(weight x healthy) / sum(weight x mass); mass is NULL where unavailable';
 

@@ -42,9 +42,11 @@ BEGIN
         SELECT * FROM posture.state(as_of)
     ), recommendation AS (
         INSERT INTO posture.recommendation_snapshot (day, recommendation_id, exposed, assessed, achieved, possible)
-        SELECT of_day, r.recommendation_id, r.exposed::bigint, r.assessed::bigint, r.achieved, r.possible
-        FROM state r
-        WHERE r.recommendation_id IS NOT NULL
+        SELECT of_day, recommendation_id, s.exposed::bigint, s.assessed::bigint,
+               posture.achieved_points(r.max_points::numeric, s.exposed, s.assessed, s.points_missing, s.points_possible),
+               posture.possible_points(r.max_points::numeric, s.assessed, s.points_possible)
+        FROM state s
+        JOIN posture.recommendation r USING (recommendation_id)
     ), member AS (
         INSERT INTO posture.initiative_metric_snapshot (day, initiative_id, metric_id, weight)
         SELECT of_day, b.initiative_id, b.metric_id, b.weight

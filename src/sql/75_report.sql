@@ -119,6 +119,13 @@ BEGIN
         FROM every_term t
         WHERE t.is_own AND t.mass IS NOT NULL
         GROUP BY t.initiative_id
+    ), member AS MATERIALIZED (
+        SELECT im.initiative_id, im.metric_id, mr.recommendation_id
+        FROM posture.initiative_definition(NULL) d
+        JOIN posture.initiative_metric im USING (initiative_id)
+        JOIN posture.metric m USING (metric_id)
+        JOIN posture.metric_recommendation mr USING (metric_id)
+        WHERE d.method = 'points' AND m.is_active
     ), metric AS MATERIALIZED (
         -- the terms of a metric by two methods hold its counts and its score;
         -- what is missing through it, by points, is missing through its recommendations
@@ -131,10 +138,9 @@ BEGIN
               FROM every_term e
               WHERE e.metric_id IS NOT NULL
               UNION ALL
-              SELECT im.initiative_id, im.metric_id, e.method, NULL, NULL, NULL, e.missing, e.is_own
+              SELECT b.initiative_id, b.metric_id, e.method, NULL, NULL, NULL, e.missing, e.is_own
               FROM every_term e
-              JOIN posture.metric_recommendation mr USING (recommendation_id)
-              JOIN posture.initiative_member(NULL) im ON im.metric_id = mr.metric_id AND im.initiative_id = e.initiative_id
+              JOIN member b USING (initiative_id, recommendation_id)
               WHERE e.is_own) t
         GROUP BY t.initiative_id, t.metric_id
     )
