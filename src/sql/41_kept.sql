@@ -197,6 +197,11 @@ CREATE FUNCTION posture.capture_truncate() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+    -- an older snapshot than the lock would miss what others committed in between
+    IF current_setting('transaction_isolation') IN ('repeatable read', 'serializable') THEN
+        RAISE EXCEPTION 'TRUNCATE of posture.finding needs isolation level READ COMMITTED'
+            USING ERRCODE = 'feature_not_supported', HINT = 'Use DELETE.';
+    END IF;
     INSERT INTO posture.finding_delta (day, slice, changes, recommendations, assessed, exposed, last_changed)
     SELECT posture.today(), p.slice, p.changes, ARRAY[p.recommendation_id], ARRAY[p.assessed], ARRAY[p.exposed], ARRAY[now()]
     FROM (SELECT s.recommendation_id, c.chunk / 16 AS slice, sum(posture.cardinality(c.assets))::integer AS changes,
