@@ -444,7 +444,11 @@ posture_capture_finding(PG_FUNCTION_ARGS)
 
 /* ---- asset ---- */
 
-/* The moment before which an asset that was seen last may be stale; -infinity: none is. */
+/*
+ * The moment before which an asset that was seen last may be stale; -infinity:
+ * none is. A day more than now, because others may count it as stale as long
+ * as this transaction is not committed.
+ */
 static TimestampTz
 stale_before(void)
 {
@@ -452,7 +456,8 @@ stale_before(void)
 	Datum		moment;
 
 	SPI_connect();
-	if (SPI_execute("SELECT pg_catalog.now() OPERATOR(pg_catalog.-) pg_catalog.min(s.stale_after) FROM posture.source s WHERE s.is_active", true, 1) != SPI_OK_SELECT)
+	if (SPI_execute("SELECT pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) pg_catalog.min(s.stale_after)"
+					" OPERATOR(pg_catalog.+) INTERVAL '1 day' FROM posture.source s WHERE s.is_active", true, 1) != SPI_OK_SELECT)
 		elog(ERROR, "could not read source");
 	moment = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &is_null);
 	SPI_finish();
