@@ -76,6 +76,7 @@ typedef struct Capture
 	Oid			non_compliant;
 	pg_tz	   *zone;
 	DateADT		today;
+	TimestampTz today_ends;
 	DateADT		day;			/* a day, and when it starts and ends: */
 	TimestampTz day_starts;
 	TimestampTz day_ends;
@@ -291,15 +292,18 @@ flush_changes(Capture *capture)
 static DateADT
 day_of_change(Capture *capture, TimestampTz changed_at)
 {
-	if (TIMESTAMP_NOT_FINITE(changed_at))
+	if (TIMESTAMP_NOT_FINITE(changed_at) || changed_at >= capture->today_ends)
 		return capture->today;
+	/* the first days that there are may have no start that is a timestamp */
+	if (changed_at < MIN_TIMESTAMP + 2 * USECS_PER_DAY)
+		return day_of(changed_at, capture->zone);
 	if (changed_at < capture->day_starts || changed_at >= capture->day_ends)
 	{
 		capture->day = day_of(changed_at, capture->zone);
 		capture->day_starts = day_end(capture->day - 1, capture->zone);
 		capture->day_ends = day_end(capture->day, capture->zone);
 	}
-	return Min(capture->day, capture->today);
+	return capture->day;
 }
 
 static void
@@ -425,6 +429,7 @@ posture_capture_finding(PG_FUNCTION_ARGS)
 	capture.non_compliant = enum_value(state_type, "non_compliant");
 	capture.zone = day_zone();
 	capture.today = day_of(GetCurrentTimestamp(), capture.zone);
+	capture.today_ends = day_end(capture.today, capture.zone);
 	transition_open(&old, data->tg_oldtable, data->tg_relation);
 	transition_open(&new, data->tg_newtable, data->tg_relation);
 	for (;;)
