@@ -64,11 +64,12 @@ BEGIN
 
     RETURN QUERY
     SELECT 'tally', CASE WHEN object_kind = 'recommendation' THEN posture.recommendation_label(object_id) END, NULL::integer,
-           format('%s %s has %s assets assessed and %s exposed, not %s and %s', object_kind,
+           format('%s %s has %s assets assessed, %s exposed, %s failing and %s critical, not %s, %s, %s and %s', object_kind,
                   coalesce(CASE object_kind WHEN 'recommendation' THEN posture.recommendation_label(object_id)
                                             WHEN 'metric' THEN (SELECT m.key FROM posture.metric m WHERE m.metric_id = object_id)
                                             ELSE (SELECT i.key FROM posture.initiative i WHERE i.initiative_id = object_id) END, object_id::text),
-                  coalesce(f.assessed, 0), coalesce(f.exposed, 0), coalesce(k.assessed, 0), coalesce(k.exposed, 0))
+                  coalesce(f.assessed, 0), coalesce(f.exposed, 0), coalesce(f.failing, 0), coalesce(f.critical, 0),
+                  coalesce(k.assessed, 0), coalesce(k.exposed, 0), coalesce(k.failing, 0), coalesce(k.critical, 0))
     FROM posture.tally_now() k
     FULL JOIN posture.asset_count('infinity'::timestamptz, false) f USING (object_kind, object_id)
     WHERE (coalesce(k.assessed, 0), coalesce(k.exposed, 0), coalesce(k.failing, 0), coalesce(k.critical, 0))
