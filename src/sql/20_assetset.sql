@@ -30,16 +30,16 @@ COMMENT ON FUNCTION posture.assetset_send(posture.assetset) IS 'writes a binary 
 -- operators from two sets to a set
 
 CREATE FUNCTION posture.assetset_union(posture.assetset, posture.assetset) RETURNS posture.assetset
-    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100;
 COMMENT ON FUNCTION posture.assetset_union(posture.assetset, posture.assetset) IS 'implementation of | operator';
 CREATE FUNCTION posture.assetset_intersection(posture.assetset, posture.assetset) RETURNS posture.assetset
-    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100;
 COMMENT ON FUNCTION posture.assetset_intersection(posture.assetset, posture.assetset) IS 'implementation of & operator';
 CREATE FUNCTION posture.assetset_difference(posture.assetset, posture.assetset) RETURNS posture.assetset
-    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100;
 COMMENT ON FUNCTION posture.assetset_difference(posture.assetset, posture.assetset) IS 'implementation of - operator';
 CREATE FUNCTION posture.assetset_symmetric_difference(posture.assetset, posture.assetset) RETURNS posture.assetset
-    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100;
 COMMENT ON FUNCTION posture.assetset_symmetric_difference(posture.assetset, posture.assetset) IS 'implementation of # operator';
 
 CREATE OPERATOR posture.| (
@@ -65,19 +65,19 @@ COMMENT ON OPERATOR posture.# (posture.assetset, posture.assetset) IS 'ids that 
 -- operators that tell whether
 
 CREATE FUNCTION posture.assetset_contains(posture.assetset, posture.assetset) RETURNS boolean
-    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100;
 COMMENT ON FUNCTION posture.assetset_contains(posture.assetset, posture.assetset) IS 'implementation of @> operator';
 CREATE FUNCTION posture.assetset_contained(posture.assetset, posture.assetset) RETURNS boolean
-    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100;
 COMMENT ON FUNCTION posture.assetset_contained(posture.assetset, posture.assetset) IS 'implementation of <@ operator';
 CREATE FUNCTION posture.assetset_overlaps(posture.assetset, posture.assetset) RETURNS boolean
-    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100;
 COMMENT ON FUNCTION posture.assetset_overlaps(posture.assetset, posture.assetset) IS 'implementation of && operator';
 CREATE FUNCTION posture.assetset_contains_id(posture.assetset, integer) RETURNS boolean
-    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10;
 COMMENT ON FUNCTION posture.assetset_contains_id(posture.assetset, integer) IS 'implementation of @> operator';
 CREATE FUNCTION posture.assetset_id_contained(integer, posture.assetset) RETURNS boolean
-    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10;
 COMMENT ON FUNCTION posture.assetset_id_contained(integer, posture.assetset) IS 'implementation of <@ operator';
 
 CREATE OPERATOR posture.@> (

@@ -7,9 +7,10 @@
 
 -- Of each touched asset all findings are looked at, as they are, and as they
 -- were when the sets were folded: a toggled one was the other way.
-CREATE FUNCTION posture.touched_count(touched integer[])
+CREATE FUNCTION posture.touched_count(more_assets integer[])
     RETURNS TABLE (object_kind text, object_id integer, assessed bigint, exposed bigint, failing bigint, critical bigint)
     LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 600 SET search_path = pg_catalog, pg_temp
+    SET jit = off
     SET plan_cache_mode = force_generic_plan
 AS $$
 BEGIN
@@ -51,18 +52,19 @@ BEGIN
                NOT EXISTS (SELECT FROM posture.asset_set w
                            WHERE w.attribute = 'gone' AND w.chunk = t.asset_id / 65536
                              AND w.assets OPERATOR(posture.@>) t.asset_id) AS counted
-        FROM unnest(touched) t(asset_id)
+        FROM (SELECT g.asset_id FROM toggle g UNION SELECT unnest(more_assets)) t
         CROSS JOIN changed c
         CROSS JOIN stale s
         LEFT JOIN posture.asset a ON a.asset_id = t.asset_id
-    ), pair AS (
+    ), found AS MATERIALIZED (
         SELECT f.recommendation_id, a.*, f.state <> 'not_applicable' AS assessed, f.state = 'non_compliant' AS exposed
         FROM asset a JOIN posture.finding f ON f.asset_id = a.asset_id
+    ), pair AS (
+        SELECT * FROM found
         UNION ALL
         SELECT g.recommendation_id, a.*, false, false
         FROM toggle g JOIN asset a ON a.asset_id = g.asset_id
-        WHERE NOT EXISTS (SELECT FROM posture.finding f
-                          WHERE f.recommendation_id = g.recommendation_id AND f.asset_id = g.asset_id)
+        WHERE NOT EXISTS (SELECT FROM found f WHERE f.recommendation_id = g.recommendation_id AND f.asset_id = g.asset_id)
     ), exempt AS MATERIALIZED (
         SELECT x.* FROM posture.exempt_set('infinity', true, NULL) x
     ), state AS (
@@ -127,7 +129,7 @@ BEGIN
     FROM initiative i
     GROUP BY i.initiative_id;
 END $$;
-COMMENT ON FUNCTION posture.touched_count(integer[]) IS 'what some assets add to the tally, or take from it, since the sets were folded';
+COMMENT ON FUNCTION posture.touched_count(integer[]) IS 'what the assets whose findings changed, and some more, add to the tally, or take from it, since the sets were folded';
 
 CREATE FUNCTION posture.touched_limit() RETURNS bigint
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -154,29 +156,22 @@ CREATE FUNCTION posture.touched_asset() RETURNS integer[]
     LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    stale integer[] := '{}';
+    touched integer[] := ARRAY(SELECT posture.members(d.assets) FROM posture.asset_delta d);
 BEGIN
     IF EXISTS (SELECT FROM posture.source s WHERE s.is_active AND s.stale_after IS NOT NULL) THEN
         -- not stale when the slices were counted
-        stale := ARRAY(SELECT l.asset_id
-                       FROM (SELECT min(t.made_at) AS made_at FROM posture.tally_slice t) made
-                       CROSS JOIN posture.stale_limit('infinity'::timestamptz) s
-                       CROSS JOIN LATERAL (SELECT a.asset_id
-                                           FROM posture.asset a
-                                           WHERE a.last_seen >= made.made_at - s.stale_after AND a.last_seen < s.seen_before
-                                           LIMIT posture.touched_limit() + 1) l);
+        touched := touched || ARRAY(
+            SELECT l.asset_id
+            FROM (SELECT min(t.made_at) AS made_at FROM posture.tally_slice t) made
+            CROSS JOIN posture.stale_limit('infinity'::timestamptz) s
+            CROSS JOIN LATERAL (SELECT a.asset_id
+                                FROM posture.asset a
+                                WHERE a.last_seen >= made.made_at - s.stale_after AND a.last_seen < s.seen_before
+                                LIMIT posture.touched_limit() + 1) l);
     END IF;
-    IF cardinality(stale) = 0 AND NOT EXISTS (SELECT FROM posture.finding_delta) AND NOT EXISTS (SELECT FROM posture.asset_delta) THEN
-        RETURN '{}';
-    END IF;
-    RETURN ARRAY(SELECT posture.members(e.assets)
-                 FROM posture.finding_delta d CROSS JOIN LATERAL unnest(d.assessed || d.exposed) e(assets)
-                 UNION
-                 SELECT posture.members(d.assets) FROM posture.asset_delta d
-                 UNION
-                 SELECT unnest(stale));
+    RETURN touched;
 END $$;
-COMMENT ON FUNCTION posture.touched_asset() IS 'the assets that were touched since the sets were folded, or became stale';
+COMMENT ON FUNCTION posture.touched_asset() IS 'the assets that may count otherwise since the sets were folded, because they changed or became stale';
 
 CREATE FUNCTION posture.tally_now()
     RETURNS TABLE (object_kind text, object_id integer, assessed bigint, exposed bigint, failing bigint, critical bigint)
@@ -187,7 +182,7 @@ DECLARE
 BEGIN
     IF posture.tally_is_current() THEN
         touched := posture.touched_asset();
-        IF cardinality(touched) = 0 THEN
+        IF cardinality(touched) = 0 AND NOT EXISTS (SELECT FROM posture.finding_delta) THEN
             RETURN QUERY
             SELECT t.object_kind, t.object_id, sum(t.assessed), sum(t.exposed), sum(t.failing), sum(t.critical)
             FROM posture.tally t
@@ -239,6 +234,7 @@ CREATE FUNCTION posture.state(as_of timestamptz, kept boolean DEFAULT true)
     RETURNS TABLE (metric_id integer, recommendation_id integer, initiative_id integer, exposed numeric, assessed numeric,
                    critical bigint, failing boolean, score posture.score, points_missing numeric, points_possible numeric)
     LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 600 SET search_path = pg_catalog, pg_temp
+    SET jit = off
     SET plan_cache_mode = force_generic_plan
 AS $$
 BEGIN

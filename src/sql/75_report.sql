@@ -42,6 +42,7 @@ CREATE FUNCTION posture.read_overview()
                    change_1d numeric, change_14d numeric, trend_14d numeric[], metrics bigint, exposed_assets bigint,
                    critical_assets bigint, open_events bigint)
     LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 20 SET search_path = pg_catalog, pg_temp
+    SET jit = off
 AS $$
 BEGIN
     RETURN QUERY
@@ -106,6 +107,7 @@ CREATE FUNCTION posture.read_metric_report()
     RETURNS TABLE (initiative text, metric text, name text, state text, score numeric, exposed_assets numeric, assessed_assets numeric,
                    exposed_pct numeric, importance text, weight numeric, score_impact numeric, change_1d numeric, trend_14d numeric[])
     LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 200 SET search_path = pg_catalog, pg_temp
+    SET jit = off
 AS $$
 #variable_conflict use_column
 BEGIN
