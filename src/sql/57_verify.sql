@@ -158,6 +158,12 @@ DECLARE
     due integer;
 BEGIN
     LOCK TABLE posture.finding_set IN SHARE UPDATE EXCLUSIVE MODE;
+    -- above READ COMMITTED, who inserts a finding that another has deleted since sees both
+    IF current_setting('transaction_isolation') IN ('repeatable read', 'serializable') AND pg_current_xact_id_if_assigned() IS NOT NULL
+       AND EXISTS (SELECT FROM posture.finding f GROUP BY f.recommendation_id, f.asset_id HAVING count(*) > 1) THEN
+        RAISE EXCEPTION 'could not serialize access due to concurrent delete'
+            USING ERRCODE = 'serialization_failure', DETAIL = 'A finding that this transaction inserted is there twice in its snapshot.';
+    END IF;
     SELECT r.* INTO fresh FROM posture.recomputed() r;
     -- what loading a dump appended is in the history of the dump
     IF NOT posture.is_restored() THEN
