@@ -257,7 +257,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION posture.fold() IS 'merges what statements appended since the last time into the sets and the history; returns how many slices, deltas, changed findings and assets, and sets';
 
-CREATE FUNCTION posture.fold_next(since timestamptz, catalog_changes text[]) RETURNS boolean
+CREATE FUNCTION posture.fold_next(since timestamptz) RETURNS boolean
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -269,11 +269,12 @@ BEGIN
     END IF;
     due := (SELECT min(d.slice) FROM posture.due_slice(since) d(slice));
     IF due IS NOT NULL THEN
-        PERFORM posture.fold_slice(due, catalog_changes);
+        -- as it is by now: another, which began later, won't fold this slice again
+        PERFORM posture.fold_slice(due, (SELECT c.changes FROM posture.catalog_changes() c));
     END IF;
     RETURN due IS NOT NULL;
 END $$;
-COMMENT ON FUNCTION posture.fold_next(timestamptz, text[]) IS 'step of run_daily(): folds the first slice that was not since a moment; returns whether there was one';
+COMMENT ON FUNCTION posture.fold_next(timestamptz) IS 'step of run_daily(): folds the first slice that was not since a moment; returns whether there was one';
 
 CREATE FUNCTION posture.fold_many() RETURNS boolean
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp

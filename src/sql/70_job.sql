@@ -93,16 +93,15 @@ DECLARE
     done pg_catalog.record;
     started pg_catalog.timestamptz;
     catalog_ids pg_catalog.int8[];
-    catalog_changes pg_catalog.text[];
     folded pg_catalog.bool;
 BEGIN
     COMMIT;
     SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
-    SELECT c.ids, c.changes INTO catalog_ids, catalog_changes FROM posture.catalog_changes() c;
+    SELECT c.ids INTO catalog_ids FROM posture.catalog_changes() c;
     -- in this order: a slice that another folded since has been counted with those changes
     started := pg_catalog.clock_timestamp();
     LOOP
-        folded := posture.fold_next(started, catalog_changes);
+        folded := posture.fold_next(started);
         COMMIT;
         SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
         EXIT WHEN NOT folded;
