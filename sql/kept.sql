@@ -275,7 +275,7 @@ DELETE FROM exemption;
 -- stale: not seen lately, seen again
 UPDATE source SET stale_after = '10 days';
 :show
-UPDATE asset SET last_seen = now() - interval '9 days' WHERE asset_id IN (2, 3);
+UPDATE asset SET last_seen = now() - interval '8 days' WHERE asset_id IN (2, 3);
 TABLE asset_noted;
 UPDATE asset SET last_seen = now() - interval '11 days' WHERE asset_id IN (3, 4);
 TABLE asset_noted;
