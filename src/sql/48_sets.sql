@@ -50,8 +50,12 @@ BEGIN ATOMIC
            coalesce(posture.assetset_agg(m.asset_id) FILTER (WHERE l.exposed OPERATOR(posture.@>) m.asset_id), '{}')
     FROM later l
     CROSS JOIN LATERAL posture.members(l.assessed OPERATOR(posture.|) l.exposed) m(asset_id)
-    JOIN posture.finding f ON f.recommendation_id = l.recommendation_id AND f.asset_id = m.asset_id
-    WHERE f.changed_at < posture.day_end(on_day)
+    -- one by one: what was toggled lately is little of what there is
+    CROSS JOIN LATERAL (SELECT f.changed_at
+                        FROM posture.finding f
+                        WHERE f.recommendation_id = l.recommendation_id AND f.asset_id = m.asset_id
+                        LIMIT 1) f
+    WHERE f.changed_at < (SELECT posture.day_end(on_day))
     GROUP BY l.recommendation_id;
 END;
 COMMENT ON FUNCTION posture.early_toggle(date, integer[]) IS 'what was toggled after a day although the finding says that it changed by the end of it';

@@ -152,6 +152,7 @@ COMMENT ON FUNCTION posture.fold_tally(integer, bigint[]) IS 'step of fold(): co
 
 CREATE FUNCTION posture.fold_slice(of_slice integer, catalog_changes text[], OUT deltas bigint, OUT changes bigint, OUT sets bigint)
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+    SET jit = off
 AS $$
 DECLARE
     -- what is appended from here on waits for the next fold

@@ -73,6 +73,8 @@ CREATE FUNCTION posture.keep_snapshot(
     of_day date, as_of timestamptz,
     OUT metrics bigint, OUT initiatives bigint, OUT events bigint, OUT recovered bigint)
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+    -- many short statements: compiling them costs more than it gains
+    SET jit = off
 AS $$
 BEGIN
     -- of two at once, the second waits and finds the snapshot taken; where both
