@@ -69,7 +69,7 @@ _PG_init(void)
 							 &posture_drop_basis, DROP_POINTS, drop_basis_options,
 							 PGC_USERSET, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("posture.retention_days",
-							"For how many days snapshots, events and runs are kept.",
+							"For how many days history, snapshots, events and runs are kept.",
 							NULL,
 							&posture_retention_days, 400, 1, 36500,
 							PGC_USERSET, 0, NULL, NULL, NULL);
