@@ -249,6 +249,7 @@ sub begin
 	my $pid = fork // die "fork: $!";
 	if (!$pid)
 	{
+		@SIG{qw(INT TERM HUP)} = ('DEFAULT') x 3;
 		$ENV{PGAPPNAME} = "soak $role";
 		open STDOUT, '>', "$file.out" or die;
 		open STDERR, '>', "$file.err" or die;
@@ -322,6 +323,8 @@ sub sound
 	return;
 }
 
+# nothing is left behind, also by a test that is ended: END stops the server
+@SIG{qw(INT TERM HUP)} = (sub { exit 1 }) x 3;
 END { kill 'TERM', map { $_->{pid} } values %running if %running }
 
 let_them_work(time + $seconds, 1);
