@@ -208,7 +208,8 @@ BEGIN
                  posture.union_agg(c.assets) AS assessed, posture.union_agg(c.assets OPERATOR(posture.&) s.exposed) AS exposed
           FROM posture.kept_set(timestamptz 'infinity', NULL::integer, NULL::integer[]) s
           CROSS JOIN LATERAL posture.chunks(s.assessed) c
-          GROUP BY s.recommendation_id, c.chunk / 16) p;
+          GROUP BY s.recommendation_id, c.chunk / 16) p
+    ORDER BY p.slice, p.recommendation_id;
     RETURN NULL;
 END $$;
 COMMENT ON FUNCTION posture.capture_truncate() IS 'appends to finding_delta that all findings went';

@@ -150,17 +150,27 @@ CREATE FUNCTION posture.asset_class(of_assets posture.assetset)
     RETURNS TABLE (attribute text, value text, chunk integer, assets posture.assetset)
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-    SELECT 'kind', a.kind, a.asset_id / 65536, posture.assetset_agg(a.asset_id)
-    FROM posture.asset_in(of_assets) a
-    GROUP BY a.kind, a.asset_id / 65536
-    UNION ALL
-    SELECT 'criticality', a.criticality, a.asset_id / 65536, posture.assetset_agg(a.asset_id)
-    FROM posture.asset_in(of_assets) a
-    GROUP BY a.criticality, a.asset_id / 65536
-    UNION ALL
-    SELECT 'group', g.asset_group_id::text, a.asset_id / 65536, posture.assetset_agg(a.asset_id)
-    FROM posture.asset_group g JOIN posture.asset_in(of_assets) a ON posture.in_group(a, g)
-    GROUP BY g.asset_group_id, a.asset_id / 65536;
+    WITH class AS MATERIALIZED (
+        SELECT a.kind, a.criticality, posture.assetset_agg(a.asset_id) AS assets
+        FROM posture.asset_in(of_assets) a
+        GROUP BY a.kind, a.criticality
+    ), whole AS (
+        SELECT 'kind' AS attribute, c.kind AS value, posture.union_agg(c.assets) AS assets
+        FROM class c
+        GROUP BY c.kind
+        UNION ALL
+        SELECT 'criticality', c.criticality, posture.union_agg(c.assets)
+        FROM class c
+        GROUP BY c.criticality
+        UNION ALL
+        SELECT 'group', g.asset_group_id::text, m.assets
+        FROM posture.asset_group g
+        CROSS JOIN LATERAL (SELECT posture.assetset_agg(a.asset_id) AS assets
+                            FROM posture.asset_in(of_assets) a
+                            WHERE posture.in_group(a, g)) m
+    )
+    SELECT w.attribute, w.value, x.chunk, x.assets
+    FROM whole w CROSS JOIN LATERAL posture.chunks(w.assets) x;
 END;
 COMMENT ON FUNCTION posture.asset_class(posture.assetset) IS 'recomputed from asset: what the assets of a set, or all for NULL, are';
 
