@@ -108,9 +108,17 @@ SELECT count(*) FROM pg_proc WHERE pronamespace = 'posture'::regnamespace AND pr
 SQL
 	'0', 'and no function, which they could replace for a superuser to call');
 is( $node->safe_psql('warehouse', <<'SQL'),
-SELECT count(*) FROM pg_proc WHERE pronamespace = 'posture'::regnamespace AND prosecdef
+SELECT string_agg(proname, ' ' ORDER BY proname) FROM pg_proc WHERE pronamespace = 'posture'::regnamespace AND prosecdef
 SQL
-	'0', 'no function runs with more rights than its caller has');
+	'capture_asset capture_catalog capture_truncate', 'with more rights than their callers have run only triggers that append deltas');
+# who could put them on a table of their own could append what never happened
+for my $function (qw(capture_finding capture_asset capture_catalog capture_truncate))
+{
+	($rc, $out, $err) = query_as($node, 'warehouse', 'nobody',
+		"CREATE TEMP TABLE mine (LIKE posture.finding); CREATE TRIGGER t AFTER INSERT ON mine REFERENCING NEW TABLE AS n FOR EACH STATEMENT EXECUTE FUNCTION posture.$function()");
+	like($err, qr/permission denied/, "nobody else can have $function()");
+}
+
 ($rc, $out, $err) = query_as($node, 'warehouse', 'risk_owner', sample_sql());
 is($rc, 0, 'they load, ingest, score, snapshot and run the job') or diag $err;
 my @views = split /\n/, $node->safe_psql('warehouse',
