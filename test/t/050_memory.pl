@@ -38,13 +38,14 @@ sub flat
 {
 	my ($what, $calls, $statement) = @_;
 	$calls *= $rounds;
-	my $script = '';
+	# ingest() folds now and then: what a session keeps of that, it has from the start
+	my $script = "SELECT FROM posture.fold();\n";
 	for my $n (1 .. $calls)
 	{
 		$script .= sprintf($statement, $n) . ";\n";
 		$script .= "CALL memory.look('$what', $n);\n" if $n == int($calls / 5) || $n % int($calls / 10) == 0;
 		# what is dead must not grow the tables that are read
-		$script .= "VACUUM posture.inbox, posture.finding, posture.metric_snapshot, posture.initiative_snapshot, posture.recommendation_snapshot, pg_class, pg_attribute, pg_type, pg_depend;\n"
+		$script .= "VACUUM posture.inbox, posture.finding, posture.metric_snapshot, posture.initiative_snapshot, posture.recommendation_snapshot, posture.finding_delta, posture.finding_set, posture.finding_history, posture.tally, pg_class, pg_attribute, pg_type, pg_depend;\n"
 		  if $n % 500 == 0;
 	}
 	my ($out, $err) = ('', '');
@@ -63,6 +64,14 @@ flat('ingest()', 1000, "CALL memory.deliver(%d);\nSELECT FROM posture.ingest()")
 flat('ingest() of nothing', 2500, 'SELECT FROM posture.ingest() /* %d */');
 flat('ingest(), rolled back', 500, "BEGIN;\nCALL memory.deliver(%d);\nSELECT FROM posture.ingest();\nROLLBACK");
 flat('ingest() that fails', 1000, q{DO $$ BEGIN PERFORM posture.ingest('nobody %d'); EXCEPTION WHEN undefined_object THEN NULL; END $$});
+flat('a statement on finding', 10000, q{UPDATE posture.finding SET state = CASE state WHEN 'compliant' THEN 'non_compliant' ELSE 'compliant' END::posture.finding_state
+    WHERE asset_id = 1 + %d %% 4});
+flat('fold()', 200, q{UPDATE posture.finding SET state = CASE state WHEN 'compliant' THEN 'non_compliant' ELSE 'compliant' END::posture.finding_state;
+    SELECT FROM posture.fold() /* %d */});
+flat('rebuild()', 100, 'SELECT FROM posture.rebuild() /* %d */');
+flat('reading what is not folded', 300, q{UPDATE posture.finding SET state = CASE state WHEN 'compliant' THEN 'non_compliant' ELSE 'compliant' END::posture.finding_state
+    WHERE asset_id = 1 + %d %% 4;
+    SELECT count(*) FROM posture.overview});
 flat('take_snapshot()', 100, 'SELECT FROM posture.take_snapshot() /* %d */');
 flat('overview', 300, 'SELECT count(*) FROM posture.overview /* %d */');
 flat('assetset', 1500, q{SELECT posture.cardinality(posture.assetset_agg(g %% 70000)) FROM generate_series(%d, %1$d + 3000) g});
