@@ -39,7 +39,10 @@ sub flat
 	my ($what, $calls, $statement) = @_;
 	$calls *= $rounds;
 	# ingest() folds now and then: what a session keeps of that, it has from the start
-	my $script = "SELECT FROM posture.fold();\n";
+	my $script = <<'SQL';
+UPDATE posture.finding SET state = CASE state WHEN 'compliant' THEN 'non_compliant' ELSE 'compliant' END::posture.finding_state;
+SELECT FROM posture.fold();
+SQL
 	for my $n (1 .. $calls)
 	{
 		$script .= sprintf($statement, $n) . ";\n";
