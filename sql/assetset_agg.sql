@@ -26,6 +26,25 @@ WITH one AS MATERIALIZED (SELECT '{1-3}'::assetset | '{9}' AS s)
 SELECT (SELECT union_agg(s | '{}') FROM (SELECT s FROM one UNION ALL SELECT '{5}') t), (SELECT intersect_agg(s) FROM one),
        (SELECT s FROM one);
 
+-- xor_agg: the ids that an odd number of the sets have
+SELECT xor_agg(s) FROM (VALUES ('{1-5}'::assetset), (NULL), ('{4-9}'), ('{5,77}')) v(s);
+SELECT xor_agg(s) IS NULL AS none FROM (VALUES (NULL::assetset)) v(s);
+SELECT xor_agg(s) FROM (VALUES ('{1-5,2147483647}'::assetset), ('{1-5,2147483647}')) v(s);
+SELECT count(*) AS differences
+FROM ((SELECT x.m, members(xor_agg(s)) FROM part p, generate_series(1, 3) x(m) WHERE p.g % x.m = 0 GROUP BY x.m)
+      EXCEPT ALL
+      SELECT x.m, i FROM part p, generate_series(1, 3) x(m), members(p.s) i WHERE p.g % x.m = 0 GROUP BY x.m, i HAVING count(*) % 2 = 1) d;
+SELECT count(*) AS differences
+FROM (SELECT x.m, i FROM part p, generate_series(1, 3) x(m), members(p.s) i WHERE p.g % x.m = 0 GROUP BY x.m, i HAVING count(*) % 2 = 1
+      EXCEPT ALL
+      (SELECT x.m, members(xor_agg(s)) FROM part p, generate_series(1, 3) x(m) WHERE p.g % x.m = 0 GROUP BY x.m)) d;
+-- chunks: of 65536 ids, each a set as it is by itself
+SELECT * FROM chunks('{0,65535,65536-65540,131071-131073,2147483647}');
+SELECT count(*) FROM chunks('{}');
+SELECT count(*) AS chunks, count(*) FILTER (WHERE c.assets <> (SELECT assetset_agg(i) FROM members(w.s) i WHERE i / 65536 = c.chunk)) AS differences,
+       union_agg(c.assets) = (SELECT union_agg(s) FROM part) AS whole
+FROM (SELECT union_agg(s) AS s FROM part) w, chunks(w.s) c;
+
 -- against plain sets, hashed and sorted, with NULLs and groups of every size
 CREATE TABLE fact AS
 SELECT (i % 97) * (i % 3) AS g, CASE WHEN i % 50 > 0 THEN (i::bigint * 7919 % 300007)::int END AS id FROM generate_series(1, 200000) i;
