@@ -55,10 +55,12 @@ BEGIN
         FROM (SELECT g.asset_id FROM toggle g UNION SELECT unnest(more_assets)) t
         CROSS JOIN changed c
         CROSS JOIN stale s
-        LEFT JOIN posture.asset a ON a.asset_id = t.asset_id
+        -- one by one, here and below, however many the planner expects: they are few
+        LEFT JOIN LATERAL (SELECT x.* FROM posture.asset x WHERE x.asset_id = t.asset_id OFFSET 0) a ON true
     ), found AS MATERIALIZED (
         SELECT f.recommendation_id, a.*, f.state <> 'not_applicable' AS assessed, f.state = 'non_compliant' AS exposed
-        FROM asset a JOIN posture.finding f ON f.asset_id = a.asset_id
+        FROM asset a
+        CROSS JOIN LATERAL (SELECT x.recommendation_id, x.state FROM posture.finding x WHERE x.asset_id = a.asset_id OFFSET 0) f
     ), pair AS (
         SELECT * FROM found
         UNION ALL
