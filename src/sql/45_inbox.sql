@@ -142,7 +142,8 @@ BEGIN
     SELECT DISTINCT b.source_id, b.recommendation, b.recommendation
     FROM pg_temp.posture_batch b
     WHERE b.recommendation IS NOT NULL
-    ON CONFLICT DO NOTHING;
+    -- another clash, of an id that was given by hand, is told
+    ON CONFLICT (source_id, key) DO NOTHING;
 
     -- kind and name should be the same on all rows of an asset; where they are
     -- not, the greatest is as good as any and the same at every call
@@ -152,7 +153,7 @@ BEGIN
     FROM pg_temp.posture_batch b
     WHERE b.asset IS NOT NULL
     GROUP BY b.asset
-    ON CONFLICT DO NOTHING;
+    ON CONFLICT (key) DO NOTHING;
 
     UPDATE posture.asset a
     SET kind = coalesce(seen.kind, a.kind), name = coalesce(seen.name, a.name),
