@@ -12,7 +12,7 @@ CREATE TEMP TABLE moment (at timestamptz NOT NULL, clock timestamptz NOT NULL);
 CREATE TEMP VIEW v_found AS
 SELECT f.recommendation_id, f.asset_id, f.state, s.stale_after
 FROM moment, finding f JOIN recommendation r USING (recommendation_id) JOIN source s USING (source_id)
-WHERE s.is_active AND f.changed_at < moment.at;
+WHERE s.is_active AND r.is_active AND f.changed_at < moment.at;
 CREATE TEMP TABLE o_found AS SELECT * FROM v_found;
 
 CREATE TEMP VIEW v_live AS
@@ -62,7 +62,7 @@ SELECT m.recommendation_id, m.possible, m.achieved < m.possible AS failing,
                                                  AND e.asset_id IS NULL AND e.asset_group_id IS NULL)
             THEN m.possible ELSE m.achieved END AS achieved
 FROM moment, measure m JOIN recommendation r USING (recommendation_id) JOIN source s USING (source_id)
-WHERE s.is_active AND m.observed_at < moment.at
+WHERE s.is_active AND r.is_active AND m.observed_at < moment.at
   AND NOT EXISTS (SELECT FROM o_force e WHERE e.recommendation_id = m.recommendation_id AND e.kind = 'waived'
                                           AND e.asset_id IS NULL AND e.asset_group_id IS NULL);
 CREATE TEMP TABLE o_measure AS SELECT * FROM v_measure;
@@ -85,7 +85,7 @@ JOIN source s USING (source_id)
 LEFT JOIN LATERAL (SELECT count(DISTINCT p.asset_id) AS assessed, count(DISTINCT p.asset_id) FILTER (WHERE p.exposed) AS exposed
                    FROM o_pair p WHERE p.recommendation_id = r.recommendation_id) p ON true
 LEFT JOIN o_measure m USING (recommendation_id)
-WHERE s.is_active;
+WHERE s.is_active AND r.is_active;
 CREATE TEMP TABLE o_recommendation AS SELECT * FROM v_recommendation;
 
 CREATE TEMP VIEW v_metric AS
@@ -244,6 +244,7 @@ BEGIN
     UPDATE metric SET importance = pg_temp.one('critical', 'high', 'medium', 'low', 'risk_accepted')::importance WHERE random() < 0.05;
     UPDATE metric SET is_active = NOT is_active WHERE random() < 0.05;
     UPDATE source SET is_active = NOT is_active WHERE random() < 0.05;
+    UPDATE recommendation SET is_active = NOT is_active WHERE random() < 0.03;
     UPDATE initiative SET method = pg_temp.one('weighted', 'population', 'points')::initiative_method WHERE random() < 0.1;
     UPDATE initiative_metric SET weight = pg_temp.n(8) * 0.5 WHERE random() < 0.1;
     DELETE FROM initiative_metric WHERE random() < 0.05;

@@ -163,7 +163,7 @@ REVOKE EXECUTE ON FUNCTION posture.capture_catalog() FROM PUBLIC;
 -- exemption. Names, weights and the like are read where they are.
 CREATE TRIGGER capture AFTER UPDATE OF source_id, is_active, stale_after OR DELETE OR TRUNCATE ON posture.source
     FOR EACH STATEMENT EXECUTE FUNCTION posture.capture_catalog();
-CREATE TRIGGER capture AFTER UPDATE OF recommendation_id, source_id OR DELETE OR TRUNCATE ON posture.recommendation
+CREATE TRIGGER capture AFTER UPDATE OF recommendation_id, source_id, is_active OR DELETE OR TRUNCATE ON posture.recommendation
     FOR EACH STATEMENT EXECUTE FUNCTION posture.capture_catalog();
 CREATE TRIGGER capture AFTER UPDATE OF metric_id, asset_kinds, is_active OR DELETE OR TRUNCATE ON posture.metric
     FOR EACH STATEMENT EXECUTE FUNCTION posture.capture_catalog();

@@ -37,7 +37,7 @@ BEGIN ATOMIC
                  FROM posture.initiative_recommendation ir
                  JOIN posture.recommendation r USING (recommendation_id)
                  JOIN posture.source s USING (source_id)
-                 WHERE ir.initiative_id = i.initiative_id AND s.is_active
+                 WHERE ir.initiative_id = i.initiative_id AND s.is_active AND r.is_active
                  ORDER BY ir.recommendation_id)
     FROM posture.initiative i
     WHERE on_day IS NULL AND i.is_active
@@ -56,13 +56,13 @@ BEGIN ATOMIC
     FROM posture.metric_recommendation mr
     JOIN posture.recommendation r USING (recommendation_id)
     JOIN posture.source s USING (source_id)
-    WHERE on_day IS NULL AND s.is_active
+    WHERE on_day IS NULL AND s.is_active AND r.is_active
     UNION ALL
     SELECT s.metric_id, unnest(s.recommendations)
     FROM posture.metric_snapshot s
     WHERE s.day = on_day;
 END;
-COMMENT ON FUNCTION posture.metric_member(date) IS 'the recommendations of active sources that each metric measures, now or on a day';
+COMMENT ON FUNCTION posture.metric_member(date) IS 'the active recommendations of active sources that each metric measures, now or on a day';
 
 CREATE FUNCTION posture.exposure(as_of timestamptz, kept boolean, of_slice integer, chosen integer[])
     RETURNS TABLE (object_kind text, object_id integer, assessed posture.assetset, exposed posture.assetset, failing posture.assetset)
@@ -82,7 +82,7 @@ BEGIN ATOMIC
               WHERE NOT kept) f
         JOIN posture.recommendation r USING (recommendation_id)
         JOIN posture.source s USING (source_id)
-        WHERE s.is_active
+        WHERE s.is_active AND r.is_active
     ), old AS MATERIALIZED (
         -- not seen for so long
         SELECT l.stale_after, (SELECT posture.assetset_agg(a.asset_id) FROM posture.asset a WHERE a.last_seen < l.seen_before) AS assets

@@ -38,7 +38,7 @@ BEGIN
                                FROM posture.finding f
                                JOIN posture.recommendation r ON r.recommendation_id = f.recommendation_id
                                JOIN posture.source o ON o.source_id = r.source_id
-                               WHERE f.asset_id = t.asset_id AND f.state <> 'not_applicable' AND o.is_active
+                               WHERE f.asset_id = t.asset_id AND f.state <> 'not_applicable' AND o.is_active AND r.is_active
                                  AND (o.stale_after IS NULL OR a.last_seen >= now() - o.stale_after))) AS counts,
                CASE WHEN c.assets OPERATOR(posture.@>) t.asset_id
                     THEN (SELECT w.value FROM posture.asset_set w
@@ -80,7 +80,7 @@ BEGIN
         LEFT JOIN toggle g ON g.recommendation_id = p.recommendation_id AND g.asset_id = p.asset_id
         LEFT JOIN exempt w ON w.recommendation_id = p.recommendation_id AND w.kind = 'waived'
         LEFT JOIN exempt m ON m.recommendation_id = p.recommendation_id AND m.kind = 'mitigated'
-        WHERE s.is_active
+        WHERE s.is_active AND r.is_active
     ), effect AS MATERIALIZED (
         SELECT s.recommendation_id, s.asset_id, s.kind, s.was_kind, s.is_critical, s.was_critical,
                s.assessed AND s.counts AND NOT s.waived AS assessed,
@@ -227,10 +227,10 @@ BEGIN
     FROM posture.measure m
     JOIN posture.recommendation r ON r.recommendation_id = m.recommendation_id
     JOIN posture.source s ON s.source_id = r.source_id
-    WHERE s.is_active AND m.observed_at < as_of
+    WHERE s.is_active AND r.is_active AND m.observed_at < as_of
       AND NOT EXISTS (SELECT FROM exempt x WHERE x.recommendation_id = m.recommendation_id AND x.kind = 'waived');
 END $$;
-COMMENT ON FUNCTION posture.measured(timestamptz) IS 'points that active sources report for the whole organisation, without waived ones, mitigated ones as achieved; failing: mitigated or not';
+COMMENT ON FUNCTION posture.measured(timestamptz) IS 'points that active sources report for the whole organisation, without inactive recommendations and waived ones, mitigated ones as achieved; failing: mitigated or not';
 
 CREATE FUNCTION posture.state(as_of timestamptz, kept boolean DEFAULT true)
     RETURNS TABLE (metric_id integer, recommendation_id integer, initiative_id integer, exposed numeric, assessed numeric,

@@ -246,13 +246,14 @@ SELECT s.key::text AS source,
        r.assigned_to,
        r.due_on,
        r.remediation,
-       r.manage_url
+       r.manage_url,
+       r.markup
 FROM posture.recommendation r
 JOIN posture.source s USING (source_id)
 LEFT JOIN counted n USING (recommendation_id)
 LEFT JOIN changed c USING (recommendation_id)
-WHERE s.is_active;
-COMMENT ON VIEW posture.recommendation_report IS 'a recommendation of an active source a row, as it stands now';
+WHERE s.is_active AND r.is_active;
+COMMENT ON VIEW posture.recommendation_report IS 'an active recommendation of an active source a row, as it stands now';
 COMMENT ON COLUMN posture.recommendation_report.source IS 'key of its source';
 COMMENT ON COLUMN posture.recommendation_report.recommendation IS 'its key, as source:key where two sources share it';
 COMMENT ON COLUMN posture.recommendation_report.title IS 'what people call it';
@@ -269,6 +270,7 @@ COMMENT ON COLUMN posture.recommendation_report.assigned_to IS 'who has it to do
 COMMENT ON COLUMN posture.recommendation_report.due_on IS 'the day by which it should be done';
 COMMENT ON COLUMN posture.recommendation_report.remediation IS 'what to do, as its source says it';
 COMMENT ON COLUMN posture.recommendation_report.manage_url IS 'where it is dealt with';
+COMMENT ON COLUMN posture.recommendation_report.markup IS 'how remediation is written, as published: plain, html or markdown';
 
 CREATE VIEW posture.score_history WITH (security_invoker = true) AS
 SELECT s.day, 'initiative' AS object_kind, coalesce(i.key::text, s.key, s.initiative_id::text) AS object, s.score::numeric AS score
