@@ -167,7 +167,8 @@ CREATE TABLE posture.metric (
     importance posture.importance NOT NULL DEFAULT 'medium',
     asset_kinds text[],
     drop_threshold posture.threshold,
-    is_active boolean NOT NULL DEFAULT true
+    is_active boolean NOT NULL DEFAULT true,
+    details jsonb
 );
 COMMENT ON TABLE posture.metric IS 'recommendations about similar assets, measured as the share of distinct assets exposed';
 COMMENT ON COLUMN posture.metric.metric_id IS 'internal id';
@@ -178,6 +179,7 @@ COMMENT ON COLUMN posture.metric.importance IS 'its weight in initiatives that g
 COMMENT ON COLUMN posture.metric.asset_kinds IS 'the kinds of assets that it measures; NULL: every kind';
 COMMENT ON COLUMN posture.metric.drop_threshold IS 'the least fall of its score that is an event; NULL: posture.drop_threshold';
 COMMENT ON COLUMN posture.metric.is_active IS 'an inactive metric is not shown and counts nowhere';
+COMMENT ON COLUMN posture.metric.details IS 'what else the document says that it comes from';
 
 CREATE TABLE posture.metric_recommendation (
     metric_id integer REFERENCES posture.metric ON DELETE CASCADE,
@@ -200,7 +202,8 @@ CREATE TABLE posture.initiative (
     is_pinned boolean NOT NULL DEFAULT false,
     owner name,
     drop_threshold posture.threshold,
-    is_active boolean NOT NULL DEFAULT true
+    is_active boolean NOT NULL DEFAULT true,
+    details jsonb
 );
 COMMENT ON TABLE posture.initiative IS 'metrics that together measure one area of risk';
 COMMENT ON COLUMN posture.initiative.initiative_id IS 'internal id';
@@ -214,6 +217,7 @@ COMMENT ON COLUMN posture.initiative.is_pinned IS 'shown first in overview';
 COMMENT ON COLUMN posture.initiative.owner IS 'the role that answers for it';
 COMMENT ON COLUMN posture.initiative.drop_threshold IS 'the least fall of its score that is an event; NULL: posture.drop_threshold';
 COMMENT ON COLUMN posture.initiative.is_active IS 'an inactive initiative is not shown';
+COMMENT ON COLUMN posture.initiative.details IS 'what else the document says that it comes from';
 
 CREATE TABLE posture.initiative_metric (
     initiative_id integer REFERENCES posture.initiative ON DELETE CASCADE,
@@ -243,6 +247,7 @@ CREATE TABLE posture.benchmark (
     day date,
     initiative_id integer REFERENCES posture.initiative ON DELETE CASCADE,
     score posture.score NOT NULL,
+    details jsonb,
     PRIMARY KEY (initiative_id, key, day)
 );
 COMMENT ON TABLE posture.benchmark IS 'what others score on an initiative: all tenants, those of the same size, one''s own past';
@@ -251,3 +256,4 @@ COMMENT ON COLUMN posture.benchmark.name IS 'what people call it';
 COMMENT ON COLUMN posture.benchmark.day IS 'the day that it is about';
 COMMENT ON COLUMN posture.benchmark.initiative_id IS 'the initiative that it is compared with';
 COMMENT ON COLUMN posture.benchmark.score IS 'the score of the others';
+COMMENT ON COLUMN posture.benchmark.details IS 'what else its source says of it';

@@ -42,6 +42,7 @@ CREATE TABLE posture.exemption (
     approved_by text NOT NULL DEFAULT current_user,
     created_at timestamptz NOT NULL DEFAULT now(),
     expires_at timestamptz,
+    is_reported boolean NOT NULL DEFAULT false,
     CHECK (num_nonnulls(asset_id, asset_group_id) <= 1),
     CHECK (expires_at >= created_at)
 );
@@ -56,3 +57,4 @@ COMMENT ON COLUMN posture.exemption.reason IS 'why';
 COMMENT ON COLUMN posture.exemption.approved_by IS 'who approved it';
 COMMENT ON COLUMN posture.exemption.created_at IS 'since when it has effect';
 COMMENT ON COLUMN posture.exemption.expires_at IS 'from when it has no effect; NULL: no end';
+COMMENT ON COLUMN posture.exemption.is_reported IS 'whether a document of its source said so; one that no longer does ends it';

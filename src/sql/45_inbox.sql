@@ -121,11 +121,12 @@ BEGIN
     INSERT INTO pg_temp.posture_batch
     SELECT s.source_id,
            r.recommendation_id, CASE WHEN r.recommendation_id IS NULL THEN t.recommendation END,
-           a.asset_id, CASE WHEN a.asset_id IS NULL THEN t.asset END, t.asset_kind, t.asset_name,
+           coalesce(l.asset_id, a.asset_id), CASE WHEN l.asset_id IS NULL AND a.asset_id IS NULL THEN t.asset END, t.asset_kind, t.asset_name,
            t.state::posture.finding_state, coalesce(t.observed_at, arrived), t.details, t.arrival
     FROM pg_temp.posture_taken t
     JOIN posture.source s ON s.key = t.source
     LEFT JOIN posture.recommendation r ON r.source_id = s.source_id AND r.key = t.recommendation
+    LEFT JOIN posture.asset_alias l ON l.alias = t.asset
     LEFT JOIN posture.asset a ON a.key = t.asset
     WHERE t.reason IS NULL;
     GET DIAGNOSTICS loaded = ROW_COUNT;
@@ -146,14 +147,38 @@ BEGIN
     ON CONFLICT (source_id, key) DO NOTHING;
 
     -- kind and name should be the same on all rows of an asset; where they are
-    -- not, the greatest is as good as any and the same at every call
-    INSERT INTO posture.asset (key, kind, name, first_seen, last_seen)
-    SELECT b.asset, coalesce(max(b.asset_kind COLLATE "C"), 'unknown'),
-           coalesce(max(b.asset_name COLLATE "C"), b.asset), min(b.observed_at), max(b.observed_at)
-    FROM pg_temp.posture_batch b
-    WHERE b.asset IS NOT NULL
-    GROUP BY b.asset
-    ON CONFLICT (key) DO NOTHING;
+    -- not, the greatest is as good as any and the same at every call. Of
+    -- several spellings the first makes the asset and the others are aliases
+    WITH seen AS (
+        SELECT b.asset AS key, max(b.asset_kind COLLATE "C") AS kind, max(b.asset_name COLLATE "C") AS name,
+               min(b.observed_at) AS first_seen, max(b.observed_at) AS last_seen
+        FROM pg_temp.posture_batch b
+        WHERE b.asset IS NOT NULL
+        GROUP BY b.asset
+    ), written AS (
+        SELECT s.*, posture.canonical_key(s.key, s.kind) AS canonical FROM seen s
+    ), spelled AS MATERIALIZED (
+        SELECT w.*, coalesce(l.asset_id, a.asset_id, o.asset_id) AS asset_id,
+               first_value(w.key) OVER (PARTITION BY w.canonical ORDER BY w.key COLLATE "C") AS first_key
+        FROM written w
+        LEFT JOIN posture.asset_alias l ON l.alias = w.canonical AND w.canonical <> w.key
+        LEFT JOIN posture.asset a ON a.key = w.canonical AND w.canonical <> w.key
+        LEFT JOIN LATERAL (SELECT min(x.asset_id) AS asset_id
+                           FROM posture.asset x
+                           WHERE x.key <> posture.canonical_key(x.key, x.kind)
+                             AND posture.canonical_key(x.key, x.kind) = w.canonical) o ON true
+    ), added AS (
+        INSERT INTO posture.asset (key, kind, name, first_seen, last_seen)
+        SELECT s.key, coalesce(s.kind, 'unknown'), coalesce(s.name, s.key), s.first_seen, s.last_seen
+        FROM spelled s
+        WHERE s.asset_id IS NULL AND s.key = s.first_key
+        ON CONFLICT (key) DO NOTHING
+        RETURNING key, asset_id
+    )
+    INSERT INTO posture.asset_alias (alias, asset_id, how)
+    SELECT s.key, coalesce(s.asset_id, a.asset_id), 'spelling'
+    FROM spelled s LEFT JOIN added a ON a.key = s.first_key
+    WHERE s.key <> a.key OR s.asset_id IS NOT NULL;
 
     UPDATE posture.asset a
     SET kind = coalesce(seen.kind, a.kind), name = coalesce(seen.name, a.name),
@@ -181,9 +206,10 @@ BEGIN
     SELECT n.recommendation_id, n.asset_id, n.state, n.observed_at, n.details
     FROM (SELECT DISTINCT ON (recommendation_id, asset_id)
                  coalesce(b.recommendation_id, r.recommendation_id) AS recommendation_id,
-                 coalesce(b.asset_id, a.asset_id) AS asset_id, b.state, b.observed_at, b.details
+                 coalesce(b.asset_id, l.asset_id, a.asset_id) AS asset_id, b.state, b.observed_at, b.details
           FROM pg_temp.posture_batch b
           LEFT JOIN posture.recommendation r ON r.source_id = b.source_id AND r.key = b.recommendation
+          LEFT JOIN posture.asset_alias l ON l.alias = b.asset
           LEFT JOIN posture.asset a ON a.key = b.asset
           ORDER BY recommendation_id, asset_id, b.observed_at DESC, b.arrival DESC) n
     LEFT JOIN posture.finding o ON o.recommendation_id = n.recommendation_id AND o.asset_id = n.asset_id
@@ -225,12 +251,17 @@ BEGIN
           SELECT
           FROM pg_temp.posture_batch b
           LEFT JOIN posture.recommendation br ON br.source_id = b.source_id AND br.key = b.recommendation
+          LEFT JOIN posture.asset_alias bl ON bl.alias = b.asset
           LEFT JOIN posture.asset ba ON ba.key = b.asset
           WHERE coalesce(b.recommendation_id, br.recommendation_id) = f.recommendation_id
-            AND coalesce(b.asset_id, ba.asset_id) = f.asset_id)
+            AND coalesce(b.asset_id, bl.asset_id, ba.asset_id) = f.asset_id)
       AND NOT EXISTS (
-          SELECT FROM posture.rejected j JOIN posture.asset a ON a.key = j.asset
-          WHERE j.rejected_at = arrived AND j.source = s.key AND j.recommendation = r.key AND a.asset_id = f.asset_id);
+          SELECT
+          FROM posture.rejected j
+          LEFT JOIN posture.asset_alias l ON l.alias = j.asset
+          LEFT JOIN posture.asset a ON a.key = j.asset
+          WHERE j.rejected_at = arrived AND j.source = s.key AND j.recommendation = r.key
+            AND coalesce(l.asset_id, a.asset_id) = f.asset_id);
     GET DIAGNOSTICS closed = ROW_COUNT;
     RETURN closed;
 END $$;

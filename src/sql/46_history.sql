@@ -32,6 +32,7 @@ CREATE TABLE posture.recommendation_snapshot (
     assessed bigint NOT NULL,
     achieved numeric,
     possible numeric,
+    is_reported boolean NOT NULL DEFAULT false,
     PRIMARY KEY (day, recommendation_id)
 );
 COMMENT ON TABLE posture.recommendation_snapshot IS 'each recommendation at the end of a day';
@@ -41,6 +42,7 @@ COMMENT ON COLUMN posture.recommendation_snapshot.exposed IS 'assets that failed
 COMMENT ON COLUMN posture.recommendation_snapshot.assessed IS 'assets that it applied to';
 COMMENT ON COLUMN posture.recommendation_snapshot.achieved IS 'points achieved; NULL: worth no points';
 COMMENT ON COLUMN posture.recommendation_snapshot.possible IS 'points possible; NULL: worth no points';
+COMMENT ON COLUMN posture.recommendation_snapshot.is_reported IS 'whether its source told how that day was; a snapshot leaves it as it is';
 
 CREATE TABLE posture.metric_snapshot (
     day date,
@@ -74,6 +76,7 @@ CREATE TABLE posture.initiative_snapshot (
     key text,
     name text,
     recommendations integer[],
+    is_reported boolean NOT NULL DEFAULT false,
     PRIMARY KEY (day, initiative_id)
 );
 CREATE INDEX initiative_snapshot_initiative_id ON posture.initiative_snapshot (initiative_id, day);
@@ -85,6 +88,7 @@ COMMENT ON COLUMN posture.initiative_snapshot.method IS 'how the score was added
 COMMENT ON COLUMN posture.initiative_snapshot.key IS 'its key';
 COMMENT ON COLUMN posture.initiative_snapshot.name IS 'its name';
 COMMENT ON COLUMN posture.initiative_snapshot.recommendations IS 'ids of the recommendations that it scored without a metric between';
+COMMENT ON COLUMN posture.initiative_snapshot.is_reported IS 'whether its source told how that day was; a snapshot leaves it as it is';
 
 CREATE TABLE posture.initiative_metric_snapshot (
     day date,

@@ -14,7 +14,7 @@ CREATE FUNCTION posture.has_snapshot(of_day date) RETURNS boolean
     LANGUAGE sql STABLE PARALLEL SAFE
     RETURN coalesce(
         (SELECT s.taken_at >= posture.day_end(s.day) FROM posture.snapshot s WHERE s.day = of_day),
-        EXISTS (SELECT FROM posture.initiative_snapshot i WHERE i.day = of_day)
+        EXISTS (SELECT FROM posture.initiative_snapshot i WHERE i.day = of_day AND NOT i.is_reported)
         OR EXISTS (SELECT FROM posture.metric_snapshot m WHERE m.day = of_day));
 COMMENT ON FUNCTION posture.has_snapshot(date) IS 'whether a day has a snapshot that was taken after its end';
 
@@ -33,9 +33,9 @@ CREATE FUNCTION posture.write_snapshot(of_day date, as_of timestamptz) RETURNS v
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    DELETE FROM posture.recommendation_snapshot s WHERE s.day = of_day;
+    DELETE FROM posture.recommendation_snapshot s WHERE s.day = of_day AND NOT s.is_reported;
     DELETE FROM posture.metric_snapshot s WHERE s.day = of_day;
-    DELETE FROM posture.initiative_snapshot s WHERE s.day = of_day;
+    DELETE FROM posture.initiative_snapshot s WHERE s.day = of_day AND NOT s.is_reported;
     DELETE FROM posture.initiative_metric_snapshot s WHERE s.day = of_day;
 
     -- one statement, so that all is seen at one moment
@@ -48,6 +48,7 @@ BEGIN
                posture.possible_points(r.max_points::numeric, s.assessed, s.points_possible)
         FROM state s
         JOIN posture.recommendation r USING (recommendation_id)
+        ON CONFLICT DO NOTHING
     ), member AS (
         INSERT INTO posture.initiative_metric_snapshot (day, initiative_id, metric_id, weight)
         SELECT of_day, b.initiative_id, b.metric_id, b.weight
@@ -56,6 +57,7 @@ BEGIN
         INSERT INTO posture.initiative_snapshot (day, initiative_id, method, recommendations, key, name)
         SELECT of_day, i.initiative_id, i.method, i.recommendations, c.key, c.name
         FROM posture.initiative_definition(NULL::date) i JOIN posture.initiative c USING (initiative_id)
+        ON CONFLICT DO NOTHING
     )
     INSERT INTO posture.metric_snapshot (day, metric_id, exposed, assessed, score, importance, recommendations, key, name)
     SELECT of_day, m.metric_id, m.exposed, m.assessed, m.score, c.importance,
@@ -68,7 +70,7 @@ BEGIN
     FROM posture.initiative_result(of_day) r
     WHERE s.day = of_day AND s.initiative_id = r.initiative_id;
 END $$;
-COMMENT ON FUNCTION posture.write_snapshot(date, timestamptz) IS 'writes how things stood at a moment as the snapshot of a day, in the place of an earlier one';
+COMMENT ON FUNCTION posture.write_snapshot(date, timestamptz) IS 'writes how things stood at a moment as the snapshot of a day, in the place of an earlier one; what a source reported of that day stays';
 
 CREATE FUNCTION posture.keep_snapshot(
     of_day date, as_of timestamptz,

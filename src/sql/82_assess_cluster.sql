@@ -69,7 +69,7 @@ END $$;
 COMMENT ON FUNCTION posture.cluster_finding() IS 'assesses the cluster that it runs in, as far as the caller may see it';
 
 CREATE FUNCTION posture.assess_cluster(
-    OUT loaded bigint, OUT changed bigint, OUT unchanged bigint, OUT rejected bigint, OUT closed bigint)
+    OUT loaded bigint, OUT changed bigint, OUT unchanged bigint, OUT rejected bigint, OUT closed bigint, OUT left_out bigint)
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
@@ -80,5 +80,6 @@ BEGIN
     SELECT i.loaded, i.changed, i.unchanged, i.rejected, i.closed
     INTO loaded, changed, unchanged, rejected, closed
     FROM posture.ingest(complete_source => text 'postgresql', only_source => text 'postgresql') i;
+    left_out := 0;
 END $$;
-COMMENT ON FUNCTION posture.assess_cluster() IS 'assesses the cluster that it runs in and loads the findings as source postgresql: loaded, changed, unchanged, rejected and closed findings';
+COMMENT ON FUNCTION posture.assess_cluster() IS 'assesses the cluster that it runs in and loads the findings as source postgresql: loaded, changed, unchanged, rejected and closed findings, as load() returns them';

@@ -125,3 +125,8 @@ CREATE FUNCTION posture.item_fault(VARIADIC faults text[]) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN (SELECT f.fault FROM unnest(faults) WITH ORDINALITY f(fault, n) WHERE f.fault IS NOT NULL ORDER BY f.n LIMIT 1);
 COMMENT ON FUNCTION posture.item_fault(text[]) IS 'the first fault of several; NULL: none';
+
+CREATE FUNCTION posture.told(object jsonb) RETURNS jsonb
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN object - coalesce((SELECT array_agg(e.key) FROM jsonb_each(object) e WHERE e.value = 'null'), '{}');
+COMMENT ON FUNCTION posture.told(jsonb) IS 'an object without its fields that are null, which say nothing; what is deeper in it stays';

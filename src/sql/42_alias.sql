@@ -1,0 +1,94 @@
+/*
+ * One asset, many keys: sources write the same key in several ways (the letter
+ * case of an ARM id or a host name), and call one thing by several names.
+ */
+
+CREATE FUNCTION posture.canonical_key(key text, kind text) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN CASE
+        -- resource ids of Azure Resource Manager have no letter case
+        WHEN key ~* '^/(subscriptions|providers)/' THEN lower(rtrim(key, '/'))
+        -- Security Hub's way to write an account
+        WHEN key ~ '^AWS::::Account:\d{12}$' THEN 'arn:aws:iam::' || right(key, 12) || ':root'
+        -- nor have host names (RFC 4343)
+        WHEN kind = 'host' AND key ~ '^[A-Za-z0-9_.-]+$' THEN lower(rtrim(key, '.'))
+        ELSE key
+    END;
+COMMENT ON FUNCTION posture.canonical_key(text, text) IS 'the one way to write a key that stands for all ways to write it';
+
+-- an asset keeps the key that it was first called by
+CREATE INDEX asset_canonical_key ON posture.asset (posture.canonical_key(key, kind))
+    WHERE key <> posture.canonical_key(key, kind);
+
+CREATE TABLE posture.asset_alias (
+    alias posture.object_key PRIMARY KEY,
+    asset_id integer NOT NULL REFERENCES posture.asset ON DELETE CASCADE,
+    how text NOT NULL DEFAULT 'given' CHECK (how IN ('given', 'spelling', 'reported', 'merged')),
+    added_at timestamptz NOT NULL DEFAULT now()
+);
+CREATE INDEX ON posture.asset_alias (asset_id);
+COMMENT ON TABLE posture.asset_alias IS 'further keys of an asset: what sources report by them is about this asset';
+COMMENT ON COLUMN posture.asset_alias.alias IS 'the further key';
+COMMENT ON COLUMN posture.asset_alias.asset_id IS 'the asset';
+COMMENT ON COLUMN posture.asset_alias.how IS 'how it came to be known: given by a person, the key in another spelling, reported by a source, or merged: it was the key of an asset that was found to be this one';
+COMMENT ON COLUMN posture.asset_alias.added_at IS 'since when it is known';
+
+CREATE FUNCTION posture.asset_of(key text, kind text DEFAULT NULL) RETURNS integer
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN coalesce(
+        (SELECT l.asset_id FROM posture.asset_alias l WHERE l.alias = asset_of.key),
+        (SELECT a.asset_id FROM posture.asset a WHERE a.key = asset_of.key),
+        (SELECT l.asset_id FROM posture.asset_alias l WHERE l.alias = posture.canonical_key(asset_of.key, asset_of.kind)),
+        (SELECT a.asset_id FROM posture.asset a WHERE a.key = posture.canonical_key(asset_of.key, asset_of.kind)),
+        (SELECT min(a.asset_id) FROM posture.asset a
+         WHERE a.key <> posture.canonical_key(a.key, a.kind)
+           AND posture.canonical_key(a.key, a.kind) = posture.canonical_key(asset_of.key, asset_of.kind)));
+COMMENT ON FUNCTION posture.asset_of(text, text) IS 'the asset that a key means, by an alias, by its key, or in another spelling; NULL: none';
+
+CREATE FUNCTION posture.merge_asset(asset text, into_asset text, OUT moved bigint, OUT dropped bigint)
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    old_id integer := posture.asset_of(asset, NULL::text);
+    new_id integer := posture.asset_of(into_asset, NULL::text);
+    missing text := CASE WHEN old_id IS NULL THEN asset WHEN new_id IS NULL THEN into_asset END;
+BEGIN
+    IF old_id IS NULL OR new_id IS NULL THEN
+        RAISE EXCEPTION 'unknown asset "%"', missing USING ERRCODE = 'undefined_object';
+    ELSIF old_id = new_id THEN
+        RAISE EXCEPTION '"%" and "%" are the same asset already', asset, into_asset USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    -- not beside ingest(), which may be writing findings of either
+    LOCK TABLE posture.inbox IN SHARE UPDATE EXCLUSIVE MODE;
+    PERFORM FROM posture.asset a WHERE a.asset_id IN (old_id, new_id) ORDER BY a.asset_id FOR UPDATE;
+
+    -- of two findings the one that changed last is how things stand
+    UPDATE posture.finding f
+    SET state = o.state, changed_at = o.changed_at, details = o.details
+    FROM posture.finding o
+    WHERE f.asset_id = new_id AND o.asset_id = old_id AND o.recommendation_id = f.recommendation_id
+      AND o.changed_at > f.changed_at;
+    DELETE FROM posture.finding o
+    WHERE o.asset_id = old_id
+      AND EXISTS (SELECT FROM posture.finding f WHERE f.asset_id = new_id AND f.recommendation_id = o.recommendation_id);
+    GET DIAGNOSTICS dropped = ROW_COUNT;
+    UPDATE posture.finding o SET asset_id = new_id WHERE o.asset_id = old_id;
+    GET DIAGNOSTICS moved = ROW_COUNT;
+    UPDATE posture.exemption e SET asset_id = new_id WHERE e.asset_id = old_id;
+
+    UPDATE posture.asset n
+    SET first_seen = least(n.first_seen, o.first_seen), last_seen = greatest(n.last_seen, o.last_seen),
+        owner = coalesce(n.owner, o.owner), tags = o.tags || n.tags,
+        kind = CASE n.kind WHEN 'unknown' THEN o.kind ELSE n.kind END,
+        criticality = CASE WHEN posture.criticality_rank(o.criticality) > posture.criticality_rank(n.criticality)
+                           THEN o.criticality ELSE n.criticality END
+    FROM posture.asset o
+    WHERE n.asset_id = new_id AND o.asset_id = old_id;
+    -- it stays, retired: the history of past days refers to it
+    UPDATE posture.asset o SET retired_at = coalesce(o.retired_at, now()) WHERE o.asset_id = old_id;
+    UPDATE posture.asset_alias l SET asset_id = new_id WHERE l.asset_id = old_id;
+    INSERT INTO posture.asset_alias (alias, asset_id, how)
+    SELECT o.key, new_id, 'merged' FROM posture.asset o WHERE o.asset_id = old_id
+    ON CONFLICT (alias) DO UPDATE SET asset_id = EXCLUDED.asset_id, how = EXCLUDED.how;
+END $$;
+COMMENT ON FUNCTION posture.merge_asset(text, text) IS 'two assets were found to be one: moves findings and exemptions of the first to the second, where both have a finding keeps the one that changed last, and makes the first''s key an alias. Past days stay as they were known';

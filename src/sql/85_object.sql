@@ -1,0 +1,190 @@
+/*
+ * The objects of format posture, which all other formats are translated to: the
+ * one place that says which fields there are and what they may hold.
+ */
+
+CREATE FUNCTION posture.object_field()
+    RETURNS TABLE (type text, field text, holds text, is_required boolean, meaning text)
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+VALUES
+    ('source', 'key', 'posture.object_key', true, 'key'),
+    ('source', 'name', 'text', false, 'name; the key where it is new'),
+    ('source', 'product', 'text', false, 'the product behind it'),
+    ('source', 'is_active', 'boolean', false, 'whether its recommendations count'),
+    ('source', 'stale_after', 'interval', false, 'how long an asset counts that it has not seen'),
+    ('asset', 'key', 'posture.object_key', true, 'key'),
+    ('asset', 'kind', 'text', false, 'kind'),
+    ('asset', 'name', 'text', false, 'name'),
+    ('asset', 'criticality', 'text', false, 'low, medium, high or critical'),
+    ('asset', 'owner', 'text', false, 'who answers for it'),
+    ('asset', 'tags', 'object', false, 'tags; they are added to those that are there'),
+    ('asset', 'aliases', 'array', false, 'further keys'),
+    ('asset', 'first_seen', 'timestamptz', false, 'first observation'),
+    ('asset', 'last_seen', 'timestamptz', false, 'latest observation'),
+    ('asset', 'retired_at', 'timestamptz', false, 'since when it no longer counts'),
+    ('asset_group', 'key', 'posture.object_key', true, 'key'),
+    ('asset_group', 'name', 'text', false, 'name'),
+    ('asset_group', 'owner', 'name', false, 'role that answers for it'),
+    ('asset_group', 'kinds', 'array', false, 'kinds of assets in it'),
+    ('asset_group', 'min_criticality', 'text', false, 'least criticality in it'),
+    ('asset_group', 'tags', 'object', false, 'tags of the assets in it'),
+    ('recommendation', 'source', 'posture.object_key', true, 'source'),
+    ('recommendation', 'key', 'posture.object_key', true, 'key'),
+    ('recommendation', 'title', 'text', false, 'title'),
+    ('recommendation', 'description', 'text', false, 'what it is about'),
+    ('recommendation', 'remediation', 'text', false, 'what to do'),
+    ('recommendation', 'markup', 'text', false, 'how these two are written: plain, html or markdown'),
+    ('recommendation', 'severity', 'posture.importance', false, 'critical, high, medium or low'),
+    ('recommendation', 'workload', 'text', false, 'service'),
+    ('recommendation', 'domain', 'text', false, 'area'),
+    ('recommendation', 'max_points', 'posture.points', false, 'points that it is worth'),
+    ('recommendation', 'manage_url', 'text', false, 'where it is dealt with'),
+    ('recommendation', 'assigned_to', 'text', false, 'who has it to do'),
+    ('recommendation', 'due_on', 'date', false, 'by when'),
+    ('recommendation', 'is_active', 'boolean', false, 'whether it counts'),
+    ('recommendation', 'details', 'object', false, 'anything else; added to what is there'),
+    ('finding', 'source', 'posture.object_key', true, 'source'),
+    ('finding', 'recommendation', 'posture.object_key', true, 'recommendation'),
+    ('finding', 'asset', 'posture.object_key', true, 'asset'),
+    ('finding', 'state', 'text', true, 'compliant, non_compliant or not_applicable'),
+    ('finding', 'observed_at', 'timestamptz', false, 'when it was seen, of an export: since when it has this state'),
+    ('finding', 'asset_kind', 'text', false, 'kind of the asset'),
+    ('finding', 'asset_name', 'text', false, 'name of the asset'),
+    ('finding', 'details', 'object', false, 'anything else'),
+    ('measure', 'source', 'posture.object_key', true, 'source'),
+    ('measure', 'recommendation', 'posture.object_key', true, 'recommendation'),
+    ('measure', 'achieved', 'posture.points', true, 'points achieved'),
+    ('measure', 'possible', 'posture.points', true, 'points possible'),
+    ('measure', 'observed_at', 'timestamptz', false, 'when the source said so'),
+    ('exemption', 'source', 'posture.object_key', true, 'source'),
+    ('exemption', 'recommendation', 'posture.object_key', true, 'recommendation'),
+    ('exemption', 'asset', 'posture.object_key', false, 'the asset that is exempt; without it and a group: all'),
+    ('exemption', 'asset_group', 'posture.object_key', false, 'the group that is exempt'),
+    ('exemption', 'kind', 'posture.exemption_kind', false, 'mitigated, waived or risk_accepted; none where a source says that there is none'),
+    ('exemption', 'reason', 'text', false, 'why'),
+    ('exemption', 'approved_by', 'text', false, 'who approved it'),
+    ('exemption', 'created_at', 'timestamptz', false, 'since when it has effect'),
+    ('exemption', 'expires_at', 'timestamptz', false, 'from when it has none'),
+    ('exemption', 'is_reported', 'boolean', false, 'whether a document of its source said so'),
+    ('metric', 'key', 'posture.object_key', true, 'key'),
+    ('metric', 'name', 'text', false, 'name'),
+    ('metric', 'description', 'text', false, 'what it measures'),
+    ('metric', 'importance', 'posture.importance', false, 'critical, high, medium, low or risk_accepted'),
+    ('metric', 'asset_kinds', 'array', false, 'kinds of assets that it measures'),
+    ('metric', 'drop_threshold', 'posture.threshold', false, 'least fall that is an event'),
+    ('metric', 'is_active', 'boolean', false, 'whether it counts'),
+    ('metric', 'recommendations', 'array', false, 'all that it measures: objects of source and recommendation'),
+    ('metric', 'details', 'object', false, 'anything else'),
+    ('initiative', 'key', 'posture.object_key', true, 'key'),
+    ('initiative', 'name', 'text', false, 'name'),
+    ('initiative', 'kind', 'text', false, 'kind'),
+    ('initiative', 'description', 'text', false, 'the risk that it measures'),
+    ('initiative', 'method', 'posture.initiative_method', false, 'weighted, population or points'),
+    ('initiative', 'target_score', 'posture.score', false, 'score to reach'),
+    ('initiative', 'is_pinned', 'boolean', false, 'whether it is shown first'),
+    ('initiative', 'owner', 'name', false, 'role that answers for it'),
+    ('initiative', 'drop_threshold', 'posture.threshold', false, 'least fall that is an event'),
+    ('initiative', 'is_active', 'boolean', false, 'whether it is shown'),
+    ('initiative', 'metrics', 'array', false, 'all its metrics: objects of metric and, if it has one here, weight'),
+    ('initiative', 'recommendations', 'array', false, 'all that it scores without a metric between: objects of source and recommendation'),
+    ('initiative', 'details', 'object', false, 'anything else'),
+    ('benchmark', 'initiative', 'posture.object_key', true, 'initiative'),
+    ('benchmark', 'key', 'posture.object_key', true, 'key'),
+    ('benchmark', 'name', 'text', false, 'name'),
+    ('benchmark', 'day', 'date', true, 'day'),
+    ('benchmark', 'score', 'posture.score', true, 'score of the others'),
+    ('benchmark', 'details', 'object', false, 'anything else'),
+    ('importance_weight', 'importance', 'posture.importance', true, 'critical, high, medium, low or risk_accepted'),
+    ('importance_weight', 'weight', 'posture.weight', true, 'its weight');
+END;
+COMMENT ON FUNCTION posture.object_field() IS 'the objects of format posture: each field with what it holds';
+
+CREATE FUNCTION posture.is_input(value text, type_name text) RETURNS boolean
+    LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    EXECUTE format('SELECT $1::%s', type_name) USING value;
+    RETURN true;
+EXCEPTION WHEN data_exception OR check_violation THEN
+    RETURN false;
+END $$;
+COMMENT ON FUNCTION posture.is_input(text, text) IS 'whether a text is a value of a type, of those in object_field()';
+
+CREATE FUNCTION posture.member_fault(field text, members jsonb) RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT CASE field
+               WHEN 'recommendations' THEN
+                   format('%s[%s] is no object of source and recommendation', field, m.n - 1)
+               WHEN 'metrics' THEN format('%s[%s] is no object of metric and weight', field, m.n - 1)
+               ELSE format('%s[%s] is no string', field, m.n - 1) END
+    FROM jsonb_array_elements(members) WITH ORDINALITY m(member, n)
+    WHERE CASE field
+              WHEN 'recommendations' THEN
+                  posture.key_fault('recommendation', posture.text_at(m.member, 'recommendation')) IS NOT NULL
+                  OR posture.key_fault('source', posture.text_at(m.member, 'source')) IS NOT NULL
+              WHEN 'metrics' THEN
+                  posture.key_fault('metric', posture.text_at(m.member, 'metric')) IS NOT NULL
+                  OR coalesce(jsonb_typeof(m.member -> 'weight'), 'null') NOT IN ('null', 'number')
+                  OR posture.number_at(m.member, 'weight') < 0
+              ELSE jsonb_typeof(m.member) <> 'string' END
+    ORDER BY m.n
+    LIMIT 1;
+END;
+COMMENT ON FUNCTION posture.member_fault(text, jsonb) IS 'why an array of an object of format posture can''t be loaded; NULL: it can';
+
+CREATE FUNCTION posture.field_fault(type text, field text, value jsonb, holds text) RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN CASE
+        WHEN holds IS NULL THEN format('unknown field "%s"', left(field, 100))
+        WHEN holds IN ('object', 'array') AND jsonb_typeof(value) <> holds THEN
+            format('%s: expected an %s, found a %s', field, holds, jsonb_typeof(value))
+        WHEN holds = 'array' THEN posture.member_fault(field, value)
+        WHEN holds = 'object' THEN NULL
+        WHEN jsonb_typeof(value) NOT IN ('string', 'number', 'boolean') THEN
+            format('%s: expected a value, found an %s', field, jsonb_typeof(value))
+        WHEN holds = 'posture.object_key' THEN posture.key_fault(CASE field WHEN 'key' THEN type ELSE field END, value #>> '{}')
+        WHEN holds <> 'text' AND NOT posture.is_input(value #>> '{}', holds) THEN
+            format('%s is no %s: "%s"', field, replace(regexp_replace(holds, '^posture\.', ''), '_', ' '), left(value #>> '{}', 100))
+        WHEN type = 'recommendation' AND field = 'markup' AND value #>> '{}' NOT IN ('plain', 'html', 'markdown')
+            OR field IN ('criticality', 'min_criticality') AND value #>> '{}' NOT IN ('low', 'medium', 'high', 'critical') THEN
+            format('unknown %s "%s"', field, left(value #>> '{}', 100))
+    END;
+COMMENT ON FUNCTION posture.field_fault(text, text, jsonb, text) IS 'why a field of an object of format posture can''t be loaded; NULL: it can';
+
+CREATE FUNCTION posture.object_fault(of_type text, object jsonb) RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT coalesce(
+        (SELECT format('missing %s', CASE f.field WHEN 'key' THEN 'key' ELSE f.field END)
+         FROM posture.object_field() f
+         WHERE f.type = of_type AND f.is_required AND coalesce(jsonb_typeof(object -> f.field), 'null') = 'null'
+         LIMIT 1),
+        (SELECT v.fault
+         FROM jsonb_each(object) WITH ORDINALITY e(field, value, n)
+         LEFT JOIN posture.object_field() f ON f.type = of_type AND f.field = e.field
+         CROSS JOIN LATERAL (SELECT posture.field_fault(of_type, e.field, e.value, f.holds) AS fault) v
+         WHERE e.value <> 'null' AND v.fault IS NOT NULL
+         ORDER BY e.n
+         LIMIT 1),
+        -- here every field is of its type
+        CASE WHEN of_type = 'measure' AND (object ->> 'achieved')::numeric > (object ->> 'possible')::numeric
+                 THEN format('achieved %s of possible %s', object ->> 'achieved', object ->> 'possible')
+             WHEN of_type = 'exemption' AND object ->> 'asset' <> '' AND object ->> 'asset_group' <> ''
+                 THEN 'both an asset and an asset_group'
+             WHEN of_type = 'exemption' AND (object ->> 'expires_at')::timestamptz < (object ->> 'created_at')::timestamptz
+                 THEN 'expires_at before created_at'
+             WHEN of_type = 'exemption' AND object ->> 'kind' <> '' AND coalesce(object ->> 'reason', '') !~ '\S'
+                 THEN 'missing reason'
+        END);
+END;
+COMMENT ON FUNCTION posture.object_fault(text, jsonb) IS 'why an object of format posture can''t be loaded; NULL: it can';
+
+-- Text comes from outside: one element must not fill the memory of everybody
+-- who reads it.
+CREATE FUNCTION posture.size_fault(value jsonb) RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN CASE WHEN pg_column_size(value) > 1048576 THEN format('has %s bytes, more than 1048576', pg_column_size(value)) END;
+COMMENT ON FUNCTION posture.size_fault(jsonb) IS 'why an element is too large; NULL: it is not';
+

@@ -1,0 +1,470 @@
+/*
+ * What items do, the same for every format: steps of load(), each a few
+ * statements over pg_temp.posture_item. An object says what is to be; what it
+ * doesn't say stays as it is. Each returns how many of its objects made a
+ * change. Of several objects with one key the last in the document counts.
+ */
+
+CREATE FUNCTION posture.load_source(renames boolean) RETURNS bigint
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    added bigint;
+    changed bigint := 0;
+BEGIN
+    INSERT INTO posture.source (key, name, product, is_active, stale_after)
+    SELECT DISTINCT ON (n.key) n.key, coalesce(n.name, n.key), n.product, coalesce(n.is_active, true), n.stale_after
+    FROM pg_temp.posture_item i
+    CROSS JOIN LATERAL jsonb_populate_record(NULL::posture.source, i.object) n
+    WHERE i.type = 'source'
+    ORDER BY n.key, i.ctid DESC
+    ON CONFLICT (key) DO NOTHING;
+    GET DIAGNOSTICS added = ROW_COUNT;
+    INSERT INTO posture.source (key, name)
+    SELECT DISTINCT i.source, i.source FROM pg_temp.posture_item i WHERE i.source IS NOT NULL
+    ON CONFLICT (key) DO NOTHING;
+    IF renames THEN
+        UPDATE posture.source s
+        SET name = n.name, product = n.product, is_active = n.is_active, stale_after = n.stale_after
+        FROM (SELECT DISTINCT ON (i.object ->> 'key') i.object ->> 'key' AS key, i.object
+              FROM pg_temp.posture_item i WHERE i.type = 'source' ORDER BY 1, i.ctid DESC) i
+        JOIN posture.source o ON o.key = i.key
+        CROSS JOIN LATERAL jsonb_populate_record(o, posture.told(i.object)) n
+        WHERE s.source_id = o.source_id AND n IS DISTINCT FROM o;
+        GET DIAGNOSTICS changed = ROW_COUNT;
+    END IF;
+    RETURN added + changed;
+END $$;
+COMMENT ON FUNCTION posture.load_source(boolean) IS 'step of load(): sources that are new; one that is there is changed only by format posture';
+
+CREATE FUNCTION posture.load_recommendation() RETURNS bigint
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    changed bigint;
+    added bigint;
+BEGIN
+    WITH told AS (
+        SELECT DISTINCT ON (i.source, i.object ->> 'key') i.source, i.object ->> 'key' AS key, i.object
+        FROM pg_temp.posture_item i
+        WHERE i.type = 'recommendation'
+        ORDER BY 1, 2, i.ctid DESC
+    ), was AS (
+        SELECT o, i.object || posture.told(jsonb_build_object('details', coalesce(o.details, '{}') || (i.object -> 'details'))) AS object
+        FROM told i
+        JOIN posture.source s ON s.key = i.source
+        JOIN posture.recommendation o ON o.source_id = s.source_id AND o.key = i.key
+    )
+    UPDATE posture.recommendation r
+    SET title = n.title, description = n.description, remediation = n.remediation, markup = n.markup, severity = n.severity,
+        workload = n.workload, domain = n.domain, max_points = n.max_points, manage_url = n.manage_url,
+        assigned_to = n.assigned_to, due_on = n.due_on, is_active = n.is_active, details = n.details
+    FROM was CROSS JOIN LATERAL jsonb_populate_record(was.o, posture.told(was.object)) n
+    WHERE r.recommendation_id = (was.o).recommendation_id AND n IS DISTINCT FROM was.o;
+    GET DIAGNOSTICS changed = ROW_COUNT;
+
+    INSERT INTO posture.recommendation (source_id, key, title, description, remediation, markup, severity, workload, domain,
+                                        max_points, manage_url, assigned_to, due_on, is_active, details)
+    SELECT DISTINCT ON (s.source_id, n.key)
+           s.source_id, n.key, coalesce(n.title, n.key), n.description, n.remediation, coalesce(n.markup, 'plain'),
+           coalesce(n.severity, 'medium'), n.workload, n.domain, n.max_points, n.manage_url, n.assigned_to, n.due_on,
+           coalesce(n.is_active, true), n.details
+    FROM pg_temp.posture_item i
+    JOIN posture.source s ON s.key = i.source
+    CROSS JOIN LATERAL jsonb_populate_record(NULL::posture.recommendation, i.object) n
+    WHERE i.type = 'recommendation'
+    ORDER BY s.source_id, n.key, i.ctid DESC
+    ON CONFLICT (source_id, key) DO NOTHING;
+    GET DIAGNOSTICS added = ROW_COUNT;
+
+    -- what others name is there, if only by its key
+    INSERT INTO posture.recommendation (source_id, key, title)
+    SELECT DISTINCT s.source_id, m.key, m.key
+    FROM (SELECT i.source, i.object ->> 'recommendation' AS key
+          FROM pg_temp.posture_item i
+          WHERE i.type IN ('measure', 'exemption')
+          UNION ALL
+          SELECT b.source, b.recommendation FROM posture.load_member() b) m
+    JOIN posture.source s ON s.key = m.source
+    ON CONFLICT (source_id, key) DO NOTHING;
+    RETURN changed + added;
+END $$;
+COMMENT ON FUNCTION posture.load_recommendation() IS 'step of load(): recommendations, and stubs of those that are named only';
+
+CREATE FUNCTION posture.load_member() RETURNS TABLE (type text, key text, source text, recommendation text)
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN QUERY
+    SELECT DISTINCT i.type, i.object ->> 'key', m.member ->> 'source', m.member ->> 'recommendation'
+    FROM pg_temp.posture_item i
+    CROSS JOIN LATERAL jsonb_array_elements(posture.array_at(i.object, VARIADIC ARRAY['recommendations'])) m(member)
+    WHERE i.type IN ('metric', 'initiative') AND jsonb_typeof(m.member) = 'object';
+END $$;
+COMMENT ON FUNCTION posture.load_member() IS 'step of load(): the recommendations that metrics and initiatives of the document name';
+
+-- All names of an asset are of one asset: where one of them is known, the
+-- others are aliases. Names of two assets are not ours to join.
+CREATE FUNCTION posture.load_alias() RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    clash record;
+BEGIN
+    CREATE TEMP TABLE posture_name ON COMMIT DROP AS
+    SELECT n.key, n.name, posture.asset_of(n.name, n.kind) AS asset_id
+    FROM (SELECT i.object ->> 'key' AS key, i.object ->> 'kind' AS kind, i.object ->> 'key' AS name
+          FROM pg_temp.posture_item i
+          WHERE i.type = 'asset' AND i.object ? 'aliases'
+          UNION
+          SELECT i.object ->> 'key', i.object ->> 'kind', a.name
+          FROM pg_temp.posture_item i
+          CROSS JOIN LATERAL jsonb_array_elements_text(posture.array_at(i.object, VARIADIC ARRAY['aliases'])) a(name)
+          WHERE i.type = 'asset') n
+    WHERE posture.key_fault(text 'alias', n.name) IS NULL;
+
+    INSERT INTO posture.asset_alias (alias, asset_id, how)
+    SELECT DISTINCT ON (n.name) n.name, k.asset_id, 'reported'
+    FROM pg_temp.posture_name n
+    JOIN (SELECT x.key, min(x.asset_id) AS asset_id
+          FROM pg_temp.posture_name x
+          GROUP BY x.key
+          HAVING count(DISTINCT x.asset_id) = 1) k ON k.key = n.key
+    WHERE n.asset_id IS NULL
+    ORDER BY n.name, k.asset_id
+    ON CONFLICT (alias) DO NOTHING;
+
+    SELECT x.key, min(a.key) AS one, max(a.key) AS other, count(*) OVER () AS clashes INTO clash
+    FROM pg_temp.posture_name x JOIN posture.asset a ON a.asset_id = x.asset_id
+    GROUP BY x.key
+    HAVING count(DISTINCT x.asset_id) > 1
+    ORDER BY x.key
+    LIMIT 1;
+    IF FOUND THEN
+        RAISE NOTICE 'names of asset "%" are of several assets, such as "%" and "%" (% such)', clash.key, clash.one, clash.other, clash.clashes
+            USING HINT = 'If they are one, merge them: SELECT posture.merge_asset(asset, into_asset).';
+    END IF;
+    DROP TABLE pg_temp.posture_name;
+END $$;
+COMMENT ON FUNCTION posture.load_alias() IS 'step of load(): further names of assets';
+
+CREATE FUNCTION posture.load_asset() RETURNS bigint
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    changed bigint;
+    added bigint;
+BEGIN
+    INSERT INTO posture.asset (key, kind, name, criticality, owner, tags, first_seen, last_seen, retired_at)
+    SELECT DISTINCT ON (posture.canonical_key(n.key, n.kind))
+           n.key, coalesce(n.kind, 'unknown'), coalesce(n.name, n.key), coalesce(n.criticality, 'medium'), n.owner,
+           coalesce(n.tags, '{}'), coalesce(n.first_seen, n.last_seen, now()), coalesce(n.last_seen, n.first_seen, now()), n.retired_at
+    FROM pg_temp.posture_item i
+    CROSS JOIN LATERAL jsonb_populate_record(NULL::posture.asset, i.object) n
+    WHERE i.type = 'asset' AND posture.asset_of(n.key, n.kind) IS NULL
+    ORDER BY posture.canonical_key(n.key, n.kind), i.ctid DESC
+    ON CONFLICT (key) DO NOTHING;
+    GET DIAGNOSTICS added = ROW_COUNT;
+
+    WITH told AS (
+        SELECT DISTINCT ON (t.asset_id) t.asset_id, t.object
+        FROM (SELECT posture.asset_of(i.object ->> 'key', i.object ->> 'kind') AS asset_id, i.object, i.ctid AS arrival
+              FROM pg_temp.posture_item i
+              WHERE i.type = 'asset') t
+        ORDER BY t.asset_id, t.arrival DESC
+    ), was AS (
+        -- an asset keeps its key, and tags that others gave it
+        SELECT o, (i.object - 'key') || posture.told(jsonb_build_object('tags', o.tags || (i.object -> 'tags'))) AS object
+        FROM told i JOIN posture.asset o ON o.asset_id = i.asset_id
+    )
+    UPDATE posture.asset a
+    SET kind = n.kind, name = n.name, criticality = n.criticality, owner = n.owner, tags = n.tags,
+        first_seen = n.first_seen, last_seen = n.last_seen, retired_at = n.retired_at
+    FROM was CROSS JOIN LATERAL jsonb_populate_record(was.o, posture.told(was.object)) n
+    WHERE a.asset_id = (was.o).asset_id AND n IS DISTINCT FROM was.o;
+    GET DIAGNOSTICS changed = ROW_COUNT;
+    RETURN changed + added;
+END $$;
+COMMENT ON FUNCTION posture.load_asset() IS 'step of load(): assets, and what is told of them';
+
+CREATE FUNCTION posture.load_asset_group() RETURNS bigint
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    changed bigint;
+BEGIN
+    WITH told AS (
+        SELECT DISTINCT ON (i.object ->> 'key') i.object
+        FROM pg_temp.posture_item i
+        WHERE i.type = 'asset_group'
+        ORDER BY i.object ->> 'key', i.ctid DESC
+    )
+    INSERT INTO posture.asset_group AS g (key, name, owner, kinds, min_criticality, tags)
+    SELECT t.object ->> 'key', coalesce(n.name, o.name, t.object ->> 'key'), n.owner, n.kinds, n.min_criticality, n.tags
+    FROM told t
+    LEFT JOIN posture.asset_group o ON o.key = t.object ->> 'key'
+    CROSS JOIN LATERAL jsonb_populate_record(o, posture.told(t.object)) n
+    ON CONFLICT (key) DO UPDATE
+    SET name = EXCLUDED.name, owner = EXCLUDED.owner, kinds = EXCLUDED.kinds, min_criticality = EXCLUDED.min_criticality, tags = EXCLUDED.tags
+    WHERE (g.name, g.owner, g.kinds, g.min_criticality, g.tags)
+          IS DISTINCT FROM (EXCLUDED.name, EXCLUDED.owner, EXCLUDED.kinds, EXCLUDED.min_criticality, EXCLUDED.tags);
+    GET DIAGNOSTICS changed = ROW_COUNT;
+    RETURN changed;
+END $$;
+COMMENT ON FUNCTION posture.load_asset_group() IS 'step of load(): groups of assets';
+
+CREATE FUNCTION posture.load_metric() RETURNS bigint
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    touched integer[];
+    members integer[];
+BEGIN
+    INSERT INTO posture.metric (key, name)
+    SELECT DISTINCT k.key, k.key
+    FROM (SELECT i.object ->> 'key' AS key FROM pg_temp.posture_item i WHERE i.type = 'metric'
+          UNION ALL
+          SELECT m.member ->> 'metric'
+          FROM pg_temp.posture_item i
+          CROSS JOIN LATERAL jsonb_array_elements(posture.array_at(i.object, VARIADIC ARRAY['metrics'])) m(member)
+          WHERE i.type = 'initiative') k
+    ON CONFLICT (key) DO NOTHING;
+
+    WITH told AS (
+        SELECT DISTINCT ON (i.object ->> 'key') i.object
+        FROM pg_temp.posture_item i
+        WHERE i.type = 'metric'
+        ORDER BY i.object ->> 'key', i.ctid DESC
+    ), changed AS (
+        UPDATE posture.metric m
+        SET name = n.name, description = n.description, importance = n.importance, asset_kinds = n.asset_kinds,
+            drop_threshold = n.drop_threshold, is_active = n.is_active, details = n.details
+        FROM told t
+        JOIN posture.metric o ON o.key = t.object ->> 'key'
+        CROSS JOIN LATERAL jsonb_populate_record(o, posture.told(t.object)) n
+        WHERE m.metric_id = o.metric_id AND n IS DISTINCT FROM o
+        RETURNING m.metric_id
+    )
+    SELECT array_agg(c.metric_id) INTO touched FROM changed c;
+
+    WITH named AS MATERIALIZED (
+        SELECT m.metric_id, r.recommendation_id
+        FROM posture.load_member() b
+        JOIN posture.metric m ON m.key = b.key
+        JOIN posture.source s ON s.key = b.source
+        JOIN posture.recommendation r ON r.source_id = s.source_id AND r.key = b.recommendation
+        WHERE b.type = 'metric'
+    ), removed AS (
+        DELETE FROM posture.metric_recommendation x
+        USING posture.metric m, pg_temp.posture_item i
+        WHERE i.type = 'metric' AND i.object ? 'recommendations' AND m.key = i.object ->> 'key' AND x.metric_id = m.metric_id
+          AND NOT EXISTS (SELECT FROM named n WHERE n.metric_id = x.metric_id AND n.recommendation_id = x.recommendation_id)
+        RETURNING x.metric_id
+    ), added AS (
+        INSERT INTO posture.metric_recommendation (metric_id, recommendation_id)
+        SELECT n.metric_id, n.recommendation_id FROM named n
+        ON CONFLICT DO NOTHING
+        RETURNING metric_id
+    )
+    SELECT array_agg(c.metric_id) INTO members
+    FROM (SELECT r.metric_id FROM removed r UNION SELECT a.metric_id FROM added a) c;
+    RETURN (SELECT count(DISTINCT t.id) FROM unnest(touched || members) t(id));
+END $$;
+COMMENT ON FUNCTION posture.load_metric() IS 'step of load(): metrics and what they measure';
+
+CREATE FUNCTION posture.load_initiative() RETURNS bigint
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    touched integer[];
+    members integer[];
+    metrics integer[];
+BEGIN
+    INSERT INTO posture.initiative (key, name)
+    SELECT DISTINCT k.key, k.key
+    FROM (SELECT i.object ->> CASE i.type WHEN 'initiative' THEN 'key' ELSE 'initiative' END AS key
+          FROM pg_temp.posture_item i WHERE i.type IN ('initiative', 'benchmark', 'report')) k
+    ON CONFLICT (key) DO NOTHING;
+
+    WITH told AS (
+        SELECT DISTINCT ON (i.object ->> 'key') i.object
+        FROM pg_temp.posture_item i
+        WHERE i.type = 'initiative'
+        ORDER BY i.object ->> 'key', i.ctid DESC
+    ), changed AS (
+        UPDATE posture.initiative m
+        SET name = n.name, kind = n.kind, description = n.description, method = n.method, target_score = n.target_score,
+            is_pinned = n.is_pinned, owner = n.owner, drop_threshold = n.drop_threshold, is_active = n.is_active, details = n.details
+        FROM told t
+        JOIN posture.initiative o ON o.key = t.object ->> 'key'
+        CROSS JOIN LATERAL jsonb_populate_record(o, posture.told(t.object)) n
+        WHERE m.initiative_id = o.initiative_id AND n IS DISTINCT FROM o
+        RETURNING m.initiative_id
+    )
+    SELECT array_agg(c.initiative_id) INTO touched FROM changed c;
+
+    WITH named AS MATERIALIZED (
+        SELECT m.initiative_id, r.recommendation_id
+        FROM posture.load_member() b
+        JOIN posture.initiative m ON m.key = b.key
+        JOIN posture.source s ON s.key = b.source
+        JOIN posture.recommendation r ON r.source_id = s.source_id AND r.key = b.recommendation
+        WHERE b.type = 'initiative'
+    ), removed AS (
+        DELETE FROM posture.initiative_recommendation x
+        USING posture.initiative m, pg_temp.posture_item i
+        WHERE i.type = 'initiative' AND i.object ? 'recommendations' AND m.key = i.object ->> 'key' AND x.initiative_id = m.initiative_id
+          AND NOT EXISTS (SELECT FROM named n WHERE n.initiative_id = x.initiative_id AND n.recommendation_id = x.recommendation_id)
+        RETURNING x.initiative_id
+    ), added AS (
+        INSERT INTO posture.initiative_recommendation (initiative_id, recommendation_id)
+        SELECT n.initiative_id, n.recommendation_id FROM named n
+        ON CONFLICT DO NOTHING
+        RETURNING initiative_id
+    )
+    SELECT array_agg(c.initiative_id) INTO members
+    FROM (SELECT r.initiative_id FROM removed r UNION SELECT a.initiative_id FROM added a) c;
+
+    WITH named AS MATERIALIZED (
+        SELECT DISTINCT ON (o.initiative_id, m.metric_id) o.initiative_id, m.metric_id, (b.member ->> 'weight')::numeric AS weight
+        FROM pg_temp.posture_item i
+        JOIN posture.initiative o ON o.key = i.object ->> 'key'
+        CROSS JOIN LATERAL jsonb_array_elements(posture.array_at(i.object, VARIADIC ARRAY['metrics'])) WITH ORDINALITY b(member, n)
+        JOIN posture.metric m ON m.key = b.member ->> 'metric'
+        WHERE i.type = 'initiative'
+        ORDER BY o.initiative_id, m.metric_id, i.ctid DESC, b.n DESC
+    ), removed AS (
+        DELETE FROM posture.initiative_metric x
+        USING posture.initiative m, pg_temp.posture_item i
+        WHERE i.type = 'initiative' AND i.object ? 'metrics' AND m.key = i.object ->> 'key' AND x.initiative_id = m.initiative_id
+          AND NOT EXISTS (SELECT FROM named n WHERE n.initiative_id = x.initiative_id AND n.metric_id = x.metric_id)
+        RETURNING x.initiative_id
+    ), added AS (
+        INSERT INTO posture.initiative_metric AS x (initiative_id, metric_id, weight)
+        SELECT n.initiative_id, n.metric_id, n.weight FROM named n
+        ON CONFLICT (initiative_id, metric_id) DO UPDATE SET weight = EXCLUDED.weight
+        WHERE x.weight IS DISTINCT FROM EXCLUDED.weight
+        RETURNING x.initiative_id
+    )
+    SELECT array_agg(c.initiative_id) INTO metrics
+    FROM (SELECT r.initiative_id FROM removed r UNION SELECT a.initiative_id FROM added a) c;
+    RETURN (SELECT count(DISTINCT t.id) FROM unnest(touched || members || metrics) t(id));
+END $$;
+COMMENT ON FUNCTION posture.load_initiative() IS 'step of load(): initiatives, their metrics with their weights, and what they score without a metric between';
+
+CREATE FUNCTION posture.load_measure() RETURNS bigint
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    changed bigint;
+BEGIN
+    -- the same points again are not told: since when they are is what a late
+    -- snapshot asks
+    INSERT INTO posture.measure AS m (recommendation_id, achieved, possible, observed_at)
+    SELECT DISTINCT ON (r.recommendation_id)
+           r.recommendation_id, n.achieved, n.possible, coalesce(n.observed_at, now())
+    FROM pg_temp.posture_item i
+    JOIN posture.source s ON s.key = i.source
+    JOIN posture.recommendation r ON r.source_id = s.source_id AND r.key = i.object ->> 'recommendation'
+    CROSS JOIN LATERAL jsonb_populate_record(NULL::posture.measure, i.object) n
+    WHERE i.type = 'measure'
+    ORDER BY r.recommendation_id, coalesce(n.observed_at, now()) DESC, i.ctid DESC
+    ON CONFLICT (recommendation_id) DO UPDATE
+    SET achieved = EXCLUDED.achieved, possible = EXCLUDED.possible, observed_at = EXCLUDED.observed_at
+    WHERE m.observed_at <= EXCLUDED.observed_at AND (m.achieved, m.possible) IS DISTINCT FROM (EXCLUDED.achieved, EXCLUDED.possible);
+    GET DIAGNOSTICS changed = ROW_COUNT;
+    RETURN changed;
+END $$;
+COMMENT ON FUNCTION posture.load_measure() IS 'step of load(): points that are newer than those that are there';
+
+CREATE FUNCTION posture.load_exemption() RETURNS bigint
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    changed bigint;
+BEGIN
+    INSERT INTO posture.asset (key, name)
+    SELECT DISTINCT i.object ->> 'asset', i.object ->> 'asset'
+    FROM pg_temp.posture_item i
+    WHERE i.type = 'exemption' AND posture.asset_of(i.object ->> 'asset', NULL::text) IS NULL AND i.object ->> 'asset' IS NOT NULL;
+    CREATE TEMP TABLE posture_exempt ON COMMIT DROP AS
+    SELECT DISTINCT r.recommendation_id, posture.asset_of(i.object ->> 'asset', NULL::text) AS asset_id, g.asset_group_id, n.kind,
+           n.reason, coalesce(n.approved_by, s.name) AS approved_by, least(n.created_at, n.expires_at, now()) AS created_at, n.expires_at,
+           n.created_at IS NOT NULL AS is_dated, coalesce(n.is_reported, true) AS is_reported
+    FROM pg_temp.posture_item i
+    JOIN posture.source s ON s.key = i.source
+    JOIN posture.recommendation r ON r.source_id = s.source_id AND r.key = i.object ->> 'recommendation'
+    LEFT JOIN posture.asset_group g ON g.key = i.object ->> 'asset_group'
+    CROSS JOIN LATERAL jsonb_populate_record(NULL::posture.exemption, i.object) n
+    WHERE i.type = 'exemption';
+
+    WITH same AS MATERIALIZED (
+        SELECT e.exemption_id, n.ctid AS item
+        FROM pg_temp.posture_exempt n
+        JOIN posture.exemption e
+          ON (e.recommendation_id, e.kind, e.reason, e.approved_by, e.is_reported) = (n.recommendation_id, n.kind, n.reason, n.approved_by, n.is_reported)
+         AND (e.asset_id, e.asset_group_id, e.expires_at) IS NOT DISTINCT FROM (n.asset_id, n.asset_group_id, n.expires_at)
+         AND (e.created_at = n.created_at OR NOT n.is_dated)
+    ), ended AS (
+        -- what its source reported once and does not report any more
+        UPDATE posture.exemption e
+        SET expires_at = greatest(now(), e.created_at)
+        WHERE e.is_reported AND (e.expires_at IS NULL OR e.expires_at > now())
+          AND EXISTS (SELECT FROM pg_temp.posture_exempt n
+                      WHERE n.is_reported AND n.recommendation_id = e.recommendation_id
+                        AND (n.asset_id, n.asset_group_id) IS NOT DISTINCT FROM (e.asset_id, e.asset_group_id))
+          AND NOT EXISTS (SELECT FROM same s WHERE s.exemption_id = e.exemption_id)
+        RETURNING 1
+    ), added AS (
+        INSERT INTO posture.exemption (recommendation_id, asset_id, asset_group_id, kind, reason, approved_by, created_at, expires_at, is_reported)
+        SELECT n.recommendation_id, n.asset_id, n.asset_group_id, n.kind, n.reason, n.approved_by, n.created_at,
+               n.expires_at, n.is_reported
+        FROM pg_temp.posture_exempt n
+        WHERE n.kind IS NOT NULL AND NOT EXISTS (SELECT FROM same s WHERE s.item = n.ctid)
+        RETURNING 1
+    )
+    SELECT (SELECT count(*) FROM ended) + (SELECT count(*) FROM added) INTO changed;
+    DROP TABLE pg_temp.posture_exempt;
+    RETURN changed;
+END $$;
+COMMENT ON FUNCTION posture.load_exemption() IS 'step of load(): exemptions that are new, and the end of those that their source no longer reports';
+
+CREATE FUNCTION posture.load_benchmark() RETURNS bigint
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    changed bigint;
+BEGIN
+    INSERT INTO posture.benchmark AS b (initiative_id, key, name, day, score, details)
+    SELECT DISTINCT ON (o.initiative_id, n.key, n.day) o.initiative_id, n.key, coalesce(n.name, n.key), n.day, n.score, n.details
+    FROM pg_temp.posture_item i
+    JOIN posture.initiative o ON o.key = i.object ->> 'initiative'
+    CROSS JOIN LATERAL jsonb_populate_record(NULL::posture.benchmark, i.object) n
+    WHERE i.type = 'benchmark'
+    ORDER BY o.initiative_id, n.key, n.day, i.ctid DESC
+    ON CONFLICT (initiative_id, key, day) DO UPDATE
+    SET name = EXCLUDED.name, score = EXCLUDED.score, details = EXCLUDED.details
+    WHERE (b.name, b.details) IS DISTINCT FROM (EXCLUDED.name, EXCLUDED.details) OR b.score OPERATOR(posture.<>) EXCLUDED.score;
+    GET DIAGNOSTICS changed = ROW_COUNT;
+    RETURN changed;
+END $$;
+COMMENT ON FUNCTION posture.load_benchmark() IS 'step of load(): what others score';
+
+CREATE FUNCTION posture.load_weight() RETURNS bigint
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    changed bigint;
+BEGIN
+    UPDATE posture.importance_weight w
+    SET weight = n.weight
+    FROM (SELECT DISTINCT ON (i.object ->> 'importance') i.object
+          FROM pg_temp.posture_item i
+          WHERE i.type = 'importance_weight'
+          ORDER BY i.object ->> 'importance', i.ctid DESC) t
+    CROSS JOIN LATERAL jsonb_populate_record(NULL::posture.importance_weight, t.object) n
+    WHERE w.importance = n.importance AND w.weight::numeric <> n.weight::numeric;
+    GET DIAGNOSTICS changed = ROW_COUNT;
+    RETURN changed;
+END $$;
+COMMENT ON FUNCTION posture.load_weight() IS 'step of load(): the weights of importance';

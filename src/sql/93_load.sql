@@ -1,0 +1,313 @@
+/*
+ * load(): a document becomes items (src/sql/87 to 92), and items become rows
+ * (src/sql/86_load_item.sql). Findings go through the inbox and ingest().
+ */
+
+CREATE FUNCTION posture.load_format()
+    RETURNS TABLE (format text, document text, mapping text, counted text, expects text)
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+VALUES
+    ('graph-secure-score-profiles', 'json', 'graph_profile_item', 'recommendation', 'secureScoreControlProfiles of Microsoft Graph'),
+    ('graph-secure-scores', 'json', 'graph_score_item', 'recommendation', 'secureScores of Microsoft Graph'),
+    ('azure-assessments', 'json', 'azure_assessment_item', 'finding', 'assessments of Defender for Cloud, by REST or Resource Graph'),
+    ('azure-secure-score-controls', 'json', 'azure_control_item', 'metric', 'secureScoreControls of Defender for Cloud, by REST or Resource Graph'),
+    ('ocsf', 'json', 'ocsf_item', 'finding', 'Compliance Findings (class_uid 2003) or Detection Findings (2004) of OCSF'),
+    ('asff', 'json', 'asff_item', 'finding', 'findings of AWS Security Hub'),
+    ('xccdf', 'xml', 'xccdf_item', 'finding', 'results of XCCDF 1.2: a TestResult, a Benchmark with one, or ARF'),
+    ('prowler-checks', 'json', 'prowler_check_item', 'recommendation', 'check definitions of Prowler'),
+    ('compliance-framework', 'json', 'framework_item', 'metric', 'a compliance framework of Prowler'),
+    ('posture', 'json', 'own_item', NULL, 'objects as posture.export() writes them, each with a type');
+END;
+COMMENT ON FUNCTION posture.load_format() IS 'the formats that load() takes: json or xml, the function that takes a document apart, what is counted, what a document is';
+
+CREATE FUNCTION posture.item_reason(of_format text, fault text, type text, source text, details jsonb, object jsonb) RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN CASE
+        WHEN fault IS NOT NULL THEN fault
+        WHEN type IS NULL THEN 'nothing of the format'
+        WHEN posture.size_fault(coalesce(details, object)) IS NOT NULL THEN posture.size_fault(coalesce(details, object))
+        -- those of format posture are checked already
+        WHEN of_format = 'posture' OR type IN ('finding', 'left_out', 'report') THEN NULL
+        -- made by us, and there may be many
+        WHEN type = 'asset' THEN posture.key_fault('asset', object ->> 'key')
+        WHEN type IN ('recommendation', 'measure', 'exemption') THEN
+            posture.object_fault(type, object || jsonb_build_object('source', source))
+        ELSE posture.object_fault(type, object)
+    END;
+COMMENT ON FUNCTION posture.item_reason(text, text, text, text, jsonb, jsonb) IS 'why an item can''t be loaded; NULL: it can';
+
+CREATE FUNCTION posture.load_take(of_format text, mapping text, json_document jsonb, xml_document xml, of_source text) RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    command text := format(
+        'INSERT INTO pg_temp.posture_item
+         SELECT i.location, posture.item_reason($1, i.fault, i.type, i.source, i.details, i.object), i.type, i.source,
+                i.recommendation, i.asset, i.state, i.observed_at, i.asset_kind, i.asset_name, i.details, i.object
+         FROM posture.%I($2, $3) i', mapping);
+BEGIN
+    CREATE TEMP TABLE posture_item OF posture.item ON COMMIT DROP;
+    IF xml_document IS NULL THEN
+        EXECUTE command USING of_format, json_document, of_source;
+    ELSE
+        EXECUTE command USING of_format, xml_document, of_source;
+    END IF;
+END $$;
+COMMENT ON FUNCTION posture.load_take(text, text, jsonb, xml, text) IS 'step of load(): takes a document apart into items';
+
+-- one clear error, where nothing in the document is of the format
+CREATE FUNCTION posture.load_recognize(of_format text, expects text) RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    odd record;
+BEGIN
+    SELECT i.location, i.fault, count(*) OVER () AS elements INTO odd
+    FROM pg_temp.posture_item i
+    WHERE NOT EXISTS (SELECT FROM pg_temp.posture_item x WHERE x.type IS NOT NULL)
+    ORDER BY i.ctid
+    LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'document is not of format "%"', of_format
+            USING ERRCODE = 'invalid_parameter_value',
+                  DETAIL = format('Expected %s; found %s elements, the first at %s: %s.', expects, odd.elements, odd.location, odd.fault),
+                  HINT = format('Formats are %s.', (SELECT string_agg(f.format, ', ') FROM posture.load_format() f));
+    END IF;
+END $$;
+COMMENT ON FUNCTION posture.load_recognize(text, text) IS 'step of load(): an error if nothing in the document is of its format';
+
+CREATE FUNCTION posture.load_reject() RETURNS bigint
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    rejected bigint;
+BEGIN
+    -- what else is wrong with a finding is said by whom it is about to go to
+    UPDATE pg_temp.posture_item i
+    SET fault = posture.inbox_fault(
+        ROW(i.source, i.recommendation, i.asset, i.state, i.observed_at, i.asset_kind, i.asset_name, i.details)::posture.inbox,
+        ARRAY[i.source], clock_timestamp())
+    WHERE i.type = 'finding' AND i.fault IS NULL
+      AND posture.inbox_fault(
+        ROW(i.source, i.recommendation, i.asset, i.state, i.observed_at, i.asset_kind, i.asset_name, i.details)::posture.inbox,
+        ARRAY[i.source], clock_timestamp()) IS NOT NULL;
+    WITH bad AS (
+        DELETE FROM pg_temp.posture_item i
+        WHERE i.fault IS NOT NULL
+        RETURNING i.*, i.ctid AS arrival
+    )
+    INSERT INTO posture.rejected (source, recommendation, asset, state, observed_at, asset_kind, asset_name, details, reason, rejected_at)
+    SELECT b.source, b.recommendation, b.asset, b.state, b.observed_at, b.asset_kind, b.asset_name, coalesce(b.details, b.object),
+           format('%s: %s', b.location, b.fault), clock_timestamp()
+    FROM bad b
+    ORDER BY b.arrival;
+    GET DIAGNOSTICS rejected = ROW_COUNT;
+    RETURN rejected;
+END $$;
+COMMENT ON FUNCTION posture.load_reject() IS 'step of load(): keeps what can''t be loaded in rejected, with where it is in the document and why';
+
+CREATE FUNCTION posture.load_finding(
+    complete boolean, OUT loaded bigint, OUT changed bigint, OUT unchanged bigint, OUT rejected bigint, OUT closed bigint)
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    of_source text;
+    step record;
+BEGIN
+    loaded := 0;
+    changed := 0;
+    unchanged := 0;
+    rejected := 0;
+    closed := 0;
+    INSERT INTO posture.inbox (source, recommendation, asset, state, observed_at, asset_kind, asset_name, details)
+    SELECT i.source, i.recommendation, i.asset, i.state, i.observed_at, i.asset_kind, i.asset_name, i.details
+    FROM pg_temp.posture_item i
+    WHERE i.type = 'finding';
+    FOR of_source IN SELECT DISTINCT i.source FROM pg_temp.posture_item i WHERE i.type = 'finding' ORDER BY i.source LOOP
+        SELECT i.* INTO step FROM posture.ingest(CASE WHEN complete THEN of_source END, of_source) i;
+        loaded := loaded + step.loaded;
+        changed := changed + step.changed;
+        unchanged := unchanged + step.unchanged;
+        rejected := rejected + step.rejected;
+        closed := closed + step.closed;
+    END LOOP;
+    IF complete AND of_source IS NULL THEN
+        RAISE EXCEPTION 'no finding in the document'
+            USING ERRCODE = 'no_data_found', DETAIL = 'A complete delivery of nothing would close every finding of its source.';
+    END IF;
+END $$;
+COMMENT ON FUNCTION posture.load_finding(boolean) IS 'step of load(): findings, through the inbox and ingest()';
+
+CREATE FUNCTION posture.load_catalog(of_format text, counted text) RETURNS bigint
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    changes jsonb;
+    of_source text;
+BEGIN
+    -- in the order in which they need each other
+    changes := jsonb_build_object('importance_weight', posture.load_weight())
+        || jsonb_build_object('asset', posture.load_asset());
+    PERFORM posture.load_alias();
+    changes := changes || jsonb_build_object('asset_group', posture.load_asset_group())
+        || jsonb_build_object('metric', posture.load_metric())
+        || jsonb_build_object('initiative', posture.load_initiative())
+        || jsonb_build_object('measure', posture.load_measure())
+        || jsonb_build_object('exemption', posture.load_exemption())
+        || jsonb_build_object('benchmark', posture.load_benchmark());
+    FOR of_source IN SELECT DISTINCT i.source FROM pg_temp.posture_item i WHERE i.source IS NOT NULL ORDER BY i.source LOOP
+        IF of_format LIKE 'graph-%' THEN
+            PERFORM posture.graph_settle(of_source);
+        ELSIF of_format LIKE 'azure-%' THEN
+            PERFORM posture.azure_settle(of_source);
+        END IF;
+    END LOOP;
+    RETURN (SELECT coalesce(sum(c.value::bigint), 0) FROM jsonb_each_text(changes) c WHERE counted IS NULL OR c.key = counted);
+END $$;
+COMMENT ON FUNCTION posture.load_catalog(text, text) IS 'step of load(): all but sources, recommendations and findings; returns how many of what is counted changed';
+
+CREATE FUNCTION posture.load_document(
+    of_format text, json_document jsonb, xml_document xml, of_source text, complete boolean,
+    OUT loaded bigint, OUT changed bigint, OUT unchanged bigint, OUT rejected bigint, OUT closed bigint, OUT left_out bigint)
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET jit = off
+AS $$
+DECLARE
+    form record;
+    step record;
+    others bigint;
+    sources bigint;
+    recommendations bigint;
+BEGIN
+    SELECT f.* INTO form FROM posture.load_format() f WHERE f.format = of_format;
+    IF form IS NULL THEN
+        RAISE EXCEPTION 'unknown format "%"', of_format
+            USING ERRCODE = 'invalid_parameter_value',
+                  HINT = format('Formats are %s.', (SELECT string_agg(f.format, ', ') FROM posture.load_format() f));
+    ELSIF (form.document = 'xml') <> (xml_document IS NOT NULL) THEN
+        RAISE EXCEPTION 'format "%" is a document in %', of_format, upper(form.document)
+            USING ERRCODE = 'invalid_parameter_value', DETAIL = format('Expected %s.', form.expects);
+    ELSIF complete AND form.counted <> 'finding' THEN
+        RAISE EXCEPTION 'format "%" has no findings that could be complete', of_format
+            USING ERRCODE = 'invalid_parameter_value', HINT = 'Leave out complete.';
+    ELSIF of_source IS NOT NULL AND posture.key_fault(text 'source', of_source) IS NOT NULL THEN
+        RAISE EXCEPTION '%', posture.key_fault(text 'source', of_source) USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+
+    -- one load or ingest at a time; all of it is one transaction
+    LOCK TABLE posture.inbox IN SHARE UPDATE EXCLUSIVE MODE;
+    PERFORM posture.load_take(of_format, form.mapping, json_document, xml_document, of_source);
+    PERFORM posture.load_recognize(of_format, form.expects);
+    rejected := posture.load_reject();
+    ANALYZE pg_temp.posture_item;
+    SELECT count(*) FILTER (WHERE i.type <> 'left_out' AND (form.counted IS NULL OR i.type = form.counted)),
+           count(*) FILTER (WHERE i.type = 'left_out')
+    INTO others, left_out
+    FROM pg_temp.posture_item i
+    WHERE i.type <> 'finding';
+
+    sources := posture.load_source(of_format = 'posture');
+    recommendations := posture.load_recommendation();
+    PERFORM posture.load_alias();
+    SELECT f.* INTO step FROM posture.load_finding(complete) f;
+    changed := step.changed + posture.load_catalog(of_format, form.counted)
+        + CASE WHEN form.counted = 'recommendation' THEN recommendations
+               WHEN form.counted IS NULL THEN sources + recommendations ELSE 0 END;
+    loaded := step.loaded + others;
+    unchanged := loaded - changed;
+    rejected := rejected + step.rejected;
+    closed := step.closed;
+    DROP TABLE pg_temp.posture_item;
+END $$;
+COMMENT ON FUNCTION posture.load_document(text, jsonb, xml, text, boolean) IS 'load() of a document in JSON or XML';
+
+CREATE FUNCTION posture.load(
+    format text, document jsonb, source text DEFAULT NULL, complete boolean DEFAULT false,
+    OUT loaded bigint, OUT changed bigint, OUT unchanged bigint, OUT rejected bigint, OUT closed bigint, OUT left_out bigint)
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF document IS NULL THEN
+        RAISE EXCEPTION 'document is NULL' USING ERRCODE = 'null_value_not_allowed';
+    END IF;
+    SELECT l.* INTO loaded, changed, unchanged, rejected, closed, left_out
+    FROM posture.load_document(format, document, NULL::xml, source, coalesce(complete, false)) l;
+END $$;
+COMMENT ON FUNCTION posture.load(text, jsonb, text, boolean) IS 'loads a document as its product publishes it, into the catalog and, through the inbox, into findings; the formats are in load_format(). complete closes the findings of its source that it does not have. loaded = changed + unchanged, of what the format is about; left_out: elements that are not to be loaded';
+
+-- A document type can declare entities that grow without end or name files. No
+-- format needs one, and in what is text "<" is written otherwise.
+CREATE FUNCTION posture.xml_document(content text) RETURNS xml
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF strpos(content, '<!DOCTYPE') > 0 OR strpos(content, '<!ENTITY') > 0 THEN
+        RAISE EXCEPTION 'a document with a document type declaration is not taken'
+            USING ERRCODE = 'invalid_xml_document', DETAIL = 'Entities are never expanded, and nothing is fetched.',
+                  HINT = 'Remove "<!DOCTYPE ...>" from it.';
+    END IF;
+    RETURN xmlparse(DOCUMENT content);
+END $$;
+COMMENT ON FUNCTION posture.xml_document(text) IS 'a document in XML; an error if it is none, or declares a document type';
+
+CREATE FUNCTION posture.load(
+    format text, document xml, source text DEFAULT NULL, complete boolean DEFAULT false,
+    OUT loaded bigint, OUT changed bigint, OUT unchanged bigint, OUT rejected bigint, OUT closed bigint, OUT left_out bigint)
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF document IS NULL THEN
+        RAISE EXCEPTION 'document is NULL' USING ERRCODE = 'null_value_not_allowed';
+    END IF;
+    SELECT l.* INTO loaded, changed, unchanged, rejected, closed, left_out
+    FROM posture.load_document(format, NULL::jsonb, posture.xml_document(document::text), source, coalesce(complete, false)) l;
+END $$;
+COMMENT ON FUNCTION posture.load(text, xml, text, boolean) IS 'loads a document in XML; see load(text, jsonb, text, boolean)';
+
+CREATE FUNCTION posture.json_line(line text) RETURNS jsonb
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN line::jsonb;
+EXCEPTION WHEN data_exception THEN
+    RETURN to_jsonb(line);
+END $$;
+COMMENT ON FUNCTION posture.json_line(text) IS 'a line of NDJSON; one that is no JSON as a string, which is nothing of any format';
+
+CREATE FUNCTION posture.json_document(document text) RETURNS jsonb
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    lines jsonb;
+BEGIN
+    RETURN document::jsonb;
+EXCEPTION WHEN invalid_text_representation THEN
+    lines := (SELECT jsonb_agg(posture.json_line(l.line) ORDER BY l.n)
+              FROM string_to_table(document, E'\n') WITH ORDINALITY l(line, n)
+              WHERE l.line ~ '\S');
+    IF jsonb_array_length(lines) > 1 AND jsonb_path_exists(lines, '$[*] ? (@.type() == "object")') THEN
+        RETURN lines;
+    END IF;
+    -- not lines either: the error says where and what
+    RETURN document::jsonb;
+END $$;
+COMMENT ON FUNCTION posture.json_document(text) IS 'a document in JSON, or one in lines (NDJSON) as an array';
+
+CREATE FUNCTION posture.load(
+    format text, document text, source text DEFAULT NULL, complete boolean DEFAULT false,
+    OUT loaded bigint, OUT changed bigint, OUT unchanged bigint, OUT rejected bigint, OUT closed bigint, OUT left_out bigint)
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    -- a file may begin with a byte order mark
+    content text := ltrim(document, E'\ufeff');
+BEGIN
+    IF EXISTS (SELECT FROM posture.load_format() f WHERE f.format = load.format AND f.document = 'xml') THEN
+        SELECT l.* INTO loaded, changed, unchanged, rejected, closed, left_out
+        FROM posture.load_document(format, NULL::jsonb, posture.xml_document(content), source, coalesce(complete, false)) l;
+    ELSE
+        SELECT l.* INTO loaded, changed, unchanged, rejected, closed, left_out
+        FROM posture.load(format, posture.json_document(content), source, complete) l;
+    END IF;
+END $$;
+COMMENT ON FUNCTION posture.load(text, text, text, boolean) IS 'loads a document in whatever its format is written in, JSON also in lines (NDJSON); see load(text, jsonb, text, boolean)';
