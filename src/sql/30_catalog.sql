@@ -28,12 +28,12 @@ CREATE DOMAIN posture.threshold AS numeric
 COMMENT ON DOMAIN posture.threshold IS 'the least fall of a score that is an event: above 0, at most 100';
 
 CREATE DOMAIN posture.weight AS numeric
-    CONSTRAINT weight_range CHECK (VALUE >= 0 AND VALUE < 'Infinity');
-COMMENT ON DOMAIN posture.weight IS 'a weight: 0 or more';
+    CONSTRAINT weight_range CHECK (VALUE >= 0 AND VALUE <= 1e15);
+COMMENT ON DOMAIN posture.weight IS 'a weight: 0 to 10^15';
 
 CREATE DOMAIN posture.points AS numeric
-    CONSTRAINT points_range CHECK (VALUE >= 0 AND VALUE < 'Infinity');
-COMMENT ON DOMAIN posture.points IS 'points: 0 or more';
+    CONSTRAINT points_range CHECK (VALUE >= 0 AND VALUE <= 1e15);
+COMMENT ON DOMAIN posture.points IS 'points: 0 to 10^15';
 
 CREATE TABLE posture.importance_weight (
     importance posture.importance PRIMARY KEY,

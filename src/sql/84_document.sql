@@ -126,6 +126,12 @@ CREATE FUNCTION posture.item_fault(VARIADIC faults text[]) RETURNS text
     RETURN (SELECT f.fault FROM unnest(faults) WITH ORDINALITY f(fault, n) WHERE f.fault IS NOT NULL ORDER BY f.n LIMIT 1);
 COMMENT ON FUNCTION posture.item_fault(text[]) IS 'the first fault of several; NULL: none';
 
+CREATE FUNCTION posture.what_is(value jsonb) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN CASE jsonb_typeof(value) WHEN 'null' THEN 'null' WHEN 'array' THEN 'an array' WHEN 'object' THEN 'an object'
+                                    ELSE 'a ' || jsonb_typeof(value) END;
+COMMENT ON FUNCTION posture.what_is(jsonb) IS 'what a value in a document is, for a message: an object, a number, null';
+
 CREATE FUNCTION posture.told(object jsonb) RETURNS jsonb
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN object - coalesce((SELECT array_agg(e.key) FROM jsonb_each(object) e WHERE e.value = 'null'), '{}');

@@ -139,11 +139,11 @@ CREATE FUNCTION posture.field_fault(type text, field text, value jsonb, holds te
     RETURN CASE
         WHEN holds IS NULL THEN format('unknown field "%s"', left(field, 100))
         WHEN holds IN ('object', 'array') AND jsonb_typeof(value) <> holds THEN
-            format('%s: expected an %s, found a %s', field, holds, jsonb_typeof(value))
+            format('%s: expected an %s, found %s', field, holds, posture.what_is(value))
         WHEN holds = 'array' THEN posture.member_fault(field, value)
         WHEN holds = 'object' THEN NULL
         WHEN jsonb_typeof(value) NOT IN ('string', 'number', 'boolean') THEN
-            format('%s: expected a value, found an %s', field, jsonb_typeof(value))
+            format('%s: expected a value, found %s', field, posture.what_is(value))
         WHEN holds = 'posture.object_key' THEN posture.key_fault(CASE field WHEN 'key' THEN type ELSE field END, value #>> '{}')
         WHEN holds <> 'text' AND NOT posture.is_input(value #>> '{}', holds) THEN
             format('%s is no %s: "%s"', field, replace(regexp_replace(holds, '^posture\.', ''), '_', ' '), left(value #>> '{}', 100))

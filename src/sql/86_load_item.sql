@@ -82,7 +82,7 @@ BEGIN
     SELECT DISTINCT s.source_id, m.key, m.key
     FROM (SELECT i.source, i.object ->> 'recommendation' AS key
           FROM pg_temp.posture_item i
-          WHERE i.type IN ('measure', 'exemption')
+          WHERE i.type = 'measure' OR (i.type = 'exemption' AND i.object ->> 'kind' IS NOT NULL)
           UNION ALL
           SELECT b.source, b.recommendation FROM posture.load_member() b) m
     JOIN posture.source s ON s.key = m.source

@@ -21,14 +21,14 @@ COMMENT ON FUNCTION posture.graph_exemption(text) IS 'the exemption that a state
 CREATE FUNCTION posture.graph_profile_fault(element jsonb) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN posture.item_fault(
-        CASE WHEN posture.text_at(element, 'id') IS NULL THEN 'missing id' END,
+        posture.key_fault('id', posture.text_at(element, 'id')),
         CASE WHEN coalesce(jsonb_typeof(element -> 'maxScore'), 'null') NOT IN ('number', 'null')
-             THEN format('maxScore is no number but a %s', jsonb_typeof(element -> 'maxScore')) END,
+             THEN 'maxScore: expected a number, found ' || posture.what_is(element -> 'maxScore') END,
         CASE WHEN posture.number_at(element, 'maxScore') < 0 THEN format('maxScore is %s', element -> 'maxScore') END,
         CASE WHEN coalesce(jsonb_typeof(element -> 'deprecated'), 'null') NOT IN ('boolean', 'null')
-             THEN format('deprecated is no boolean but a %s', jsonb_typeof(element -> 'deprecated')) END,
+             THEN 'deprecated: expected a boolean, found ' || posture.what_is(element -> 'deprecated') END,
         CASE WHEN coalesce(jsonb_typeof(element -> 'controlStateUpdates'), 'null') NOT IN ('array', 'null')
-             THEN format('controlStateUpdates is no array but a %s', jsonb_typeof(element -> 'controlStateUpdates')) END);
+             THEN 'controlStateUpdates: expected an array, found ' || posture.what_is(element -> 'controlStateUpdates') END);
 COMMENT ON FUNCTION posture.graph_profile_fault(jsonb) IS 'why a secureScoreControlProfile can''t be loaded; NULL: it can';
 
 CREATE FUNCTION posture.graph_profile_item(document jsonb, of_source text) RETURNS SETOF posture.item
@@ -36,7 +36,7 @@ CREATE FUNCTION posture.graph_profile_item(document jsonb, of_source text) RETUR
 BEGIN ATOMIC
     WITH element AS MATERIALIZED (
         SELECT e.location, e.element,
-               CASE WHEN jsonb_typeof(e.element) <> 'object' THEN format('expected an object, found a %s', jsonb_typeof(e.element))
+               CASE WHEN jsonb_typeof(e.element) <> 'object' THEN 'expected an object, found ' || posture.what_is(e.element)
                     WHEN NOT e.element ?| '{maxScore,controlCategory,controlStateUpdates,actionType}'
                         THEN 'no maxScore, controlCategory or actionType: not a secureScoreControlProfile'
                     WHEN e.element ? 'controlScores' THEN 'controlScores: not a secureScoreControlProfile but a secureScore'
@@ -106,7 +106,7 @@ COMMENT ON FUNCTION posture.graph_score_fault(jsonb) IS 'why a secureScore can''
 CREATE FUNCTION posture.graph_control_fault(control jsonb) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN posture.item_fault(
-        CASE WHEN jsonb_typeof(control) <> 'object' THEN format('expected an object, found a %s', jsonb_typeof(control)) END,
+        CASE WHEN jsonb_typeof(control) <> 'object' THEN 'expected an object, found ' || posture.what_is(control) END,
         posture.key_fault('controlName', posture.text_at(control, 'controlName')),
         CASE WHEN posture.number_at(control, 'score') IS NULL AND posture.number_at(control, 'scoreInPercentage') IS NULL
                  THEN 'neither score nor scoreInPercentage'
@@ -143,7 +143,7 @@ CREATE FUNCTION posture.graph_score_item(document jsonb, of_source text) RETURNS
 BEGIN ATOMIC
     WITH element AS MATERIALIZED (
         SELECT e.location, e.element, coalesce(of_source, 'microsoft-secure-score') AS source,
-               CASE WHEN jsonb_typeof(e.element) <> 'object' THEN format('expected an object, found a %s', jsonb_typeof(e.element))
+               CASE WHEN jsonb_typeof(e.element) <> 'object' THEN 'expected an object, found ' || posture.what_is(e.element)
                     WHEN coalesce(jsonb_typeof(e.element -> 'controlScores'), 'null') <> 'array' THEN 'no controlScores: not a secureScore'
                END AS odd
         FROM posture.document_element(document, '{value}') e
@@ -220,7 +220,7 @@ COMMENT ON FUNCTION posture.graph_score_item(jsonb, text) IS 'the items of secur
 CREATE FUNCTION posture.graph_points(control jsonb, max_points numeric, OUT achieved numeric, OUT possible numeric)
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
 BEGIN ATOMIC
-    SELECT p.achieved, greatest(p.possible, p.achieved)
+    SELECT trim_scale(p.achieved), trim_scale(greatest(p.possible, p.achieved))
     FROM (SELECT coalesce(c.score, c.percentage * c.worth / 100) AS achieved, c.worth AS possible
           FROM (SELECT g.score, g.percentage,
                        coalesce(max_points, CASE WHEN g.percentage > 0 THEN round(100 * g.score / g.percentage, 6) END) AS worth
@@ -311,13 +311,13 @@ CREATE FUNCTION posture.graph_history(of_source text, of_initiative posture.init
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    -- days that have a snapshot of their own keep it
+    -- a day that has its snapshot keeps it
     CREATE TEMP TABLE posture_day ON COMMIT DROP AS
     SELECT DISTINCT ON ((i.object ->> 'day')::date) (i.object ->> 'day')::date AS day, i.object
     FROM pg_temp.posture_item i
     WHERE i.type = 'report' AND i.fault IS NULL AND i.source = of_source AND (i.object ->> 'day')::date < posture.today()
       AND NOT EXISTS (SELECT FROM posture.initiative_snapshot s
-                      WHERE s.day = (i.object ->> 'day')::date AND s.initiative_id = of_initiative.initiative_id AND NOT s.is_reported)
+                      WHERE s.day = (i.object ->> 'day')::date AND s.initiative_id = of_initiative.initiative_id AND posture.has_snapshot(s.day))
     ORDER BY 1, i.ctid DESC;
 
     DELETE FROM posture.recommendation_snapshot s
