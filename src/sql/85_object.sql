@@ -104,7 +104,7 @@ CREATE FUNCTION posture.is_input(value text, type_name text) RETURNS boolean
     LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    EXECUTE format('SELECT $1::%s', type_name) USING value;
+    EXECUTE format('SELECT $1::%s', type_name::regtype) USING value;
     RETURN true;
 EXCEPTION WHEN data_exception OR check_violation THEN
     RETURN false;
@@ -145,7 +145,9 @@ CREATE FUNCTION posture.field_fault(type text, field text, value jsonb, holds te
         WHEN jsonb_typeof(value) NOT IN ('string', 'number', 'boolean') THEN
             format('%s: expected a value, found %s', field, posture.what_is(value))
         WHEN holds = 'posture.object_key' THEN posture.key_fault(CASE field WHEN 'key' THEN type ELSE field END, value #>> '{}')
-        WHEN holds <> 'text' AND NOT posture.is_input(value #>> '{}', holds) THEN
+        -- not words such as tomorrow
+        WHEN holds <> 'text' AND (NOT posture.is_input(value #>> '{}', holds)
+                                  OR holds IN ('timestamptz', 'date') AND value #>> '{}' !~ '^\d{4}') THEN
             format('%s is no %s: "%s"', field, replace(regexp_replace(holds, '^posture\.', ''), '_', ' '), left(value #>> '{}', 100))
         WHEN type = 'recommendation' AND field = 'markup' AND value #>> '{}' NOT IN ('plain', 'html', 'markdown')
             OR field IN ('criticality', 'min_criticality') AND value #>> '{}' NOT IN ('low', 'medium', 'high', 'critical') THEN

@@ -105,7 +105,7 @@ COMMENT ON FUNCTION posture.load_member() IS 'step of load(): the recommendation
 
 -- All names of an asset are of one asset: where one of them is known, the
 -- others are aliases. Names of two assets are not ours to join.
-CREATE FUNCTION posture.load_alias() RETURNS void
+CREATE FUNCTION posture.load_alias(tells boolean) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -134,19 +134,21 @@ BEGIN
     ORDER BY n.name, k.asset_id
     ON CONFLICT (alias) DO NOTHING;
 
-    SELECT x.key, min(a.key) AS one, max(a.key) AS other, count(*) OVER () AS clashes INTO clash
-    FROM pg_temp.posture_name x JOIN posture.asset a ON a.asset_id = x.asset_id
-    GROUP BY x.key
-    HAVING count(DISTINCT x.asset_id) > 1
-    ORDER BY x.key
-    LIMIT 1;
-    IF FOUND THEN
-        RAISE NOTICE 'names of asset "%" are of several assets, such as "%" and "%" (% such)', clash.key, clash.one, clash.other, clash.clashes
-            USING HINT = 'If they are one, merge them: SELECT posture.merge_asset(asset, into_asset).';
+    IF tells THEN
+        SELECT x.key, min(a.key) AS one, max(a.key) AS other, count(*) OVER () AS clashes INTO clash
+        FROM pg_temp.posture_name x JOIN posture.asset a ON a.asset_id = x.asset_id
+        GROUP BY x.key
+        HAVING count(DISTINCT x.asset_id) > 1
+        ORDER BY x.key
+        LIMIT 1;
+        IF FOUND THEN
+            RAISE NOTICE 'names of asset "%" are of several assets, such as "%" and "%" (% such)', clash.key, clash.one, clash.other, clash.clashes
+                USING HINT = 'If they are one, merge them: SELECT posture.merge_asset(asset, into_asset).';
+        END IF;
     END IF;
     DROP TABLE pg_temp.posture_name;
 END $$;
-COMMENT ON FUNCTION posture.load_alias() IS 'step of load(): further names of assets';
+COMMENT ON FUNCTION posture.load_alias(boolean) IS 'step of load(): further names of assets; tells of names that are of several';
 
 CREATE FUNCTION posture.load_asset() RETURNS bigint
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
@@ -217,18 +219,25 @@ CREATE FUNCTION posture.load_metric() RETURNS bigint
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
+    added integer[];
     touched integer[];
     members integer[];
 BEGIN
-    INSERT INTO posture.metric (key, name)
-    SELECT DISTINCT k.key, k.key
-    FROM (SELECT i.object ->> 'key' AS key FROM pg_temp.posture_item i WHERE i.type = 'metric'
-          UNION ALL
-          SELECT m.member ->> 'metric'
-          FROM pg_temp.posture_item i
-          CROSS JOIN LATERAL jsonb_array_elements(posture.array_at(i.object, VARIADIC ARRAY['metrics'])) m(member)
-          WHERE i.type = 'initiative') k
-    ON CONFLICT (key) DO NOTHING;
+    WITH stub AS (
+        INSERT INTO posture.metric (key, name)
+        SELECT DISTINCT k.key, k.key
+        FROM (SELECT i.object ->> 'key' AS key FROM pg_temp.posture_item i WHERE i.type = 'metric'
+              UNION ALL
+              SELECT m.member ->> 'metric'
+              FROM pg_temp.posture_item i
+              CROSS JOIN LATERAL jsonb_array_elements(posture.array_at(i.object, VARIADIC ARRAY['metrics'])) m(member)
+              WHERE i.type = 'initiative') k
+        ON CONFLICT (key) DO NOTHING
+        RETURNING metric_id, key
+    )
+    SELECT array_agg(s.metric_id) INTO added
+    FROM stub s
+    WHERE EXISTS (SELECT FROM pg_temp.posture_item i WHERE i.type = 'metric' AND i.object ->> 'key' = s.key);
 
     WITH told AS (
         SELECT DISTINCT ON (i.object ->> 'key') i.object
@@ -268,7 +277,7 @@ BEGIN
     )
     SELECT array_agg(c.metric_id) INTO members
     FROM (SELECT r.metric_id FROM removed r UNION SELECT a.metric_id FROM added a) c;
-    RETURN (SELECT count(DISTINCT t.id) FROM unnest(touched || members) t(id));
+    RETURN (SELECT count(DISTINCT t.id) FROM unnest(added || touched || members) t(id));
 END $$;
 COMMENT ON FUNCTION posture.load_metric() IS 'step of load(): metrics and what they measure';
 
@@ -276,15 +285,22 @@ CREATE FUNCTION posture.load_initiative() RETURNS bigint
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
+    added integer[];
     touched integer[];
     members integer[];
     metrics integer[];
 BEGIN
-    INSERT INTO posture.initiative (key, name)
-    SELECT DISTINCT k.key, k.key
-    FROM (SELECT i.object ->> CASE i.type WHEN 'initiative' THEN 'key' ELSE 'initiative' END AS key
-          FROM pg_temp.posture_item i WHERE i.type IN ('initiative', 'benchmark', 'report')) k
-    ON CONFLICT (key) DO NOTHING;
+    WITH stub AS (
+        INSERT INTO posture.initiative (key, name)
+        SELECT DISTINCT k.key, k.key
+        FROM (SELECT i.object ->> CASE i.type WHEN 'initiative' THEN 'key' ELSE 'initiative' END AS key
+              FROM pg_temp.posture_item i WHERE i.type IN ('initiative', 'benchmark', 'report')) k
+        ON CONFLICT (key) DO NOTHING
+        RETURNING initiative_id, key
+    )
+    SELECT array_agg(s.initiative_id) INTO added
+    FROM stub s
+    WHERE EXISTS (SELECT FROM pg_temp.posture_item i WHERE i.type = 'initiative' AND i.object ->> 'key' = s.key);
 
     WITH told AS (
         SELECT DISTINCT ON (i.object ->> 'key') i.object
@@ -348,7 +364,7 @@ BEGIN
     )
     SELECT array_agg(c.initiative_id) INTO metrics
     FROM (SELECT r.initiative_id FROM removed r UNION SELECT a.initiative_id FROM added a) c;
-    RETURN (SELECT count(DISTINCT t.id) FROM unnest(touched || members || metrics) t(id));
+    RETURN (SELECT count(DISTINCT t.id) FROM unnest(added || touched || members || metrics) t(id));
 END $$;
 COMMENT ON FUNCTION posture.load_initiative() IS 'step of load(): initiatives, their metrics with their weights, and what they score without a metric between';
 

@@ -63,7 +63,7 @@ AS $$
 DECLARE
     odd record;
 BEGIN
-    SELECT i.location, i.fault, count(*) OVER () AS elements INTO odd
+    SELECT i.location, i.fault INTO odd
     FROM pg_temp.posture_item i
     WHERE NOT EXISTS (SELECT FROM pg_temp.posture_item x WHERE x.type IS NOT NULL)
     ORDER BY i.ctid
@@ -71,7 +71,7 @@ BEGIN
     IF FOUND THEN
         RAISE EXCEPTION 'document is not of format "%"', of_format
             USING ERRCODE = 'invalid_parameter_value',
-                  DETAIL = format('Expected %s; found %s elements, the first at %s: %s.', expects, odd.elements, odd.location, odd.fault),
+                  DETAIL = format('Expected %s; found none of them, for instance at %s: %s.', expects, odd.location, odd.fault),
                   HINT = format('Formats are %s.', (SELECT string_agg(f.format, ', ') FROM posture.load_format() f));
     END IF;
 END $$;
@@ -92,6 +92,13 @@ BEGIN
       AND posture.inbox_fault(
         ROW(i.source, i.recommendation, i.asset, i.state, i.observed_at, i.asset_kind, i.asset_name, i.details)::posture.inbox,
         ARRAY[i.source], clock_timestamp()) IS NOT NULL;
+    -- without its group it would exempt everything
+    UPDATE pg_temp.posture_item i
+    SET fault = format('unknown asset group "%s"', i.object ->> 'asset_group')
+    WHERE i.type = 'exemption' AND i.fault IS NULL AND i.object ->> 'asset_group' IS NOT NULL
+      AND NOT EXISTS (SELECT FROM posture.asset_group g WHERE g.key = i.object ->> 'asset_group')
+      AND NOT EXISTS (SELECT FROM pg_temp.posture_item g
+                      WHERE g.type = 'asset_group' AND g.fault IS NULL AND g.object ->> 'key' = i.object ->> 'asset_group');
     WITH bad AS (
         DELETE FROM pg_temp.posture_item i
         WHERE i.fault IS NOT NULL
@@ -149,7 +156,7 @@ BEGIN
     -- in the order in which they need each other
     changes := jsonb_build_object('importance_weight', posture.load_weight())
         || jsonb_build_object('asset', posture.load_asset());
-    PERFORM posture.load_alias();
+    PERFORM posture.load_alias(false);
     changes := changes || jsonb_build_object('asset_group', posture.load_asset_group())
         || jsonb_build_object('metric', posture.load_metric())
         || jsonb_build_object('initiative', posture.load_initiative())
@@ -208,7 +215,7 @@ BEGIN
 
     sources := posture.load_source(of_format = 'posture');
     recommendations := posture.load_recommendation();
-    PERFORM posture.load_alias();
+    PERFORM posture.load_alias(true);
     SELECT f.* INTO step FROM posture.load_finding(complete) f;
     changed := step.changed + posture.load_catalog(of_format, form.counted)
         + CASE WHEN form.counted = 'recommendation' THEN recommendations
