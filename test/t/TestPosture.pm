@@ -80,6 +80,8 @@ SELECT r.recommendation_id, a.asset_id, 'waived', 'test host', 'ciso', posture.d
 FROM posture.recommendation r, posture.asset a WHERE r.key = 'r4' AND a.key IN ('a4', 'a8');
 INSERT INTO posture.benchmark SELECT 'all', 'All tenants', posture.today() - 1, initiative_id, 44.5 FROM posture.initiative;
 
+INSERT INTO posture.asset_alias (alias, asset_id) SELECT 'inventory 1', asset_id FROM posture.asset WHERE key = 'a1';
+
 SELECT FROM posture.take_snapshot(posture.today() - 3);
 -- worse the next day: r1 and r4 fail on more assets
 UPDATE delivery SET observed_at = observed_at + interval '1 day',
