@@ -93,6 +93,9 @@ SELECT merge_asset('vm-a', 'vm-b');
 SELECT merge_asset('nothing', 'vm-b');
 SELECT merge_asset('vm-b', 'nothing');
 SELECT merge_asset(NULL, 'vm-b');
+BEGIN ISOLATION LEVEL REPEATABLE READ;
+SELECT merge_asset('WEB1', 'vm-b');
+ROLLBACK;
 -- nor given
 INSERT INTO asset_alias (alias, asset_id) VALUES ('inventory-77', 1);
 INSERT INTO asset_alias (alias, asset_id) VALUES ('', 1);

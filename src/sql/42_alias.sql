@@ -58,6 +58,10 @@ BEGIN
     ELSIF old_id = new_id THEN
         RAISE EXCEPTION '"%" and "%" are the same asset already', asset, into_asset USING ERRCODE = 'invalid_parameter_value';
     END IF;
+    -- above it, what others committed meanwhile would stay with an asset that no longer counts
+    IF current_setting('transaction_isolation') <> 'read committed' THEN
+        RAISE EXCEPTION 'merge_asset() needs isolation level READ COMMITTED' USING ERRCODE = 'feature_not_supported';
+    END IF;
     -- not beside ingest(), which may be writing findings of either
     LOCK TABLE posture.inbox IN SHARE UPDATE EXCLUSIVE MODE;
     PERFORM FROM posture.asset a WHERE a.asset_id IN (old_id, new_id) ORDER BY a.asset_id FOR UPDATE;

@@ -12,10 +12,10 @@ CREATE FUNCTION posture.not_an_object(element jsonb) RETURNS text
                                                 ELSE 'a ' || jsonb_typeof(element) END END;
 COMMENT ON FUNCTION posture.not_an_object(jsonb) IS 'the fault of an element that has to be an object; NULL: it is one';
 
-CREATE FUNCTION posture.without_empty(object jsonb) RETURNS jsonb
+CREATE FUNCTION posture.azure_without_empty(object jsonb) RETURNS jsonb
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN (SELECT coalesce(jsonb_object_agg(e.key, e.value), '{}') FROM jsonb_each(object) e WHERE e.value NOT IN ('null', '""', '[]', '{}'));
-COMMENT ON FUNCTION posture.without_empty(jsonb) IS 'an object without the fields that have nothing in them';
+COMMENT ON FUNCTION posture.azure_without_empty(jsonb) IS 'an object without the fields that have nothing in them';
 
 CREATE FUNCTION posture.azure_properties(element jsonb) RETURNS jsonb
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -186,7 +186,7 @@ CREATE FUNCTION posture.azure_details(element jsonb) RETURNS jsonb
             CASE WHEN element - '{id,name,type,tenantId,resourceGroup,subscriptionId,properties}'::text[]
                       <@ '{"kind": "", "location": "", "managedBy": "", "sku": null, "plan": null, "tags": null, "identity": null, "zones": null, "extendedLocation": null}'
                  THEN '{}'
-                 ELSE posture.without_empty(element - '{id,name,type,tenantId,resourceGroup,subscriptionId,properties}'::text[]) END
+                 ELSE posture.azure_without_empty(element - '{id,name,type,tenantId,resourceGroup,subscriptionId,properties}'::text[]) END
             ELSE '{}' END
         || (posture.azure_properties(element) - '{displayName,resourceDetails,metadata}'::text[] #- '{partnersData,secret}'), '{}');
 COMMENT ON FUNCTION posture.azure_details(jsonb) IS 'what else an assessment says of its finding';
