@@ -60,13 +60,16 @@ CREATE FUNCTION posture.finding_element(document jsonb) RETURNS TABLE (location 
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
 BEGIN ATOMIC
     SELECT p.location || i.path, i.element
-    FROM (SELECT s.location, s.page, posture.finding_list(s.page) AS list
-          FROM (SELECT '$' AS location, document AS page WHERE jsonb_typeof(document) <> 'array'
-                UNION ALL
-                SELECT '$[' || a.n - 1 || ']', a.page
-                FROM jsonb_array_elements(CASE jsonb_typeof(document) WHEN 'array' THEN document END)
-                     WITH ORDINALITY a(page, n)) s
-          OFFSET 0) p
+    -- as #> hands it on, it is in memory, and not read from its row at each use
+    FROM (SELECT document #> '{}' AS document OFFSET 0) d
+    CROSS JOIN LATERAL (
+        SELECT s.location, s.page, posture.finding_list(s.page) AS list
+        FROM (SELECT '$' AS location, d.document AS page WHERE jsonb_typeof(d.document) <> 'array'
+              UNION ALL
+              SELECT '$[' || a.n - 1 || ']', a.page
+              FROM jsonb_array_elements(CASE jsonb_typeof(d.document) WHEN 'array' THEN d.document END)
+                   WITH ORDINALITY a(page, n)) s
+        OFFSET 0) p
     CROSS JOIN LATERAL (
         SELECT '' AS path, p.page AS element WHERE p.list IS NULL
         UNION ALL
@@ -82,12 +85,22 @@ CREATE FUNCTION posture.said(value jsonb) RETURNS text
            THEN nullif(btrim(value #>> '{}', E' \t\r\n'), '') END;
 COMMENT ON FUNCTION posture.said(jsonb) IS 'a string, number or boolean as text; NULL: none, or empty';
 
+CREATE FUNCTION posture.text_of(object jsonb, key text) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN nullif(object ->> key, '');
+COMMENT ON FUNCTION posture.text_of(jsonb, text) IS 'what an object has under a key, as text whatever it is; NULL: nothing, or empty';
+
 CREATE FUNCTION posture.without_empty(object jsonb) RETURNS jsonb
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN (SELECT jsonb_object_agg(e.key, e.value)
             FROM jsonb_each(CASE jsonb_typeof(object) WHEN 'object' THEN object END) e
             WHERE e.value NOT IN ('null', '""', '[]', '{}'));
 COMMENT ON FUNCTION posture.without_empty(jsonb) IS 'an object without what is null or empty in it; NULL: nothing is left';
+
+CREATE FUNCTION posture.filled(value jsonb) RETURNS jsonb
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN CASE WHEN value IN ('""', '[]', '{}') THEN NULL ELSE value END;
+COMMENT ON FUNCTION posture.filled(jsonb) IS 'a value of a document; NULL: none, or empty';
 
 CREATE FUNCTION posture.not_object(value jsonb) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -144,129 +157,151 @@ CREATE FUNCTION posture.ocsf_result(result text) RETURNS text
 COMMENT ON FUNCTION posture.ocsf_result(text) IS 'the state that the name of a result means; NULL: not known';
 
 -- The id is the normalized one, so it goes before the name.
-CREATE FUNCTION posture.ocsf_state(status_id text, status text, status_code text) RETURNS text
+CREATE FUNCTION posture.ocsf_state(status_id text, status text, status_code text, other_code text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN CASE WHEN status_id = '1' THEN 'compliant'
-                WHEN status_id = '3' THEN 'non_compliant'
-                WHEN status_id = '2' THEN 'not_applicable'
-                WHEN posture.ocsf_result(status) IS NOT NULL THEN posture.ocsf_result(status)
-                WHEN posture.ocsf_result(status_code) IS NOT NULL THEN posture.ocsf_result(status_code)
-                WHEN status_id IN ('0', '99') THEN 'not_applicable' END;
-COMMENT ON FUNCTION posture.ocsf_state(text, text, text) IS 'the state by compliance.status_id, compliance.status or a status_code; NULL: none of them tells';
+    RETURN CASE status_id WHEN '1' THEN 'compliant' WHEN '2' THEN 'not_applicable' WHEN '3' THEN 'non_compliant'
+           ELSE coalesce(posture.ocsf_result(status), posture.ocsf_result(status_code), posture.ocsf_result(other_code),
+                         CASE WHEN status_id IN ('0', '99') THEN 'not_applicable' END) END;
+COMMENT ON FUNCTION posture.ocsf_state(text, text, text, text) IS 'the state by compliance.status_id, compliance.status or a status_code; NULL: none of them tells';
 
 -- A host may be told as the device, an account by the cloud alone.
-CREATE FUNCTION posture.ocsf_resource(element jsonb) RETURNS TABLE (path text, resource jsonb)
+CREATE FUNCTION posture.ocsf_resource(element jsonb, resources jsonb) RETURNS TABLE (path text, resource jsonb)
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
 BEGIN ATOMIC
-    SELECT '.resources[' || n || ']', element -> 'resources' -> n
-    FROM generate_series(0, CASE jsonb_typeof(element -> 'resources')
-                            WHEN 'array' THEN jsonb_array_length(element -> 'resources') END - 1) n
+    SELECT '.resources[0]', resources -> 0
+    WHERE jsonb_typeof(resources) = 'array' AND resources -> 0 IS NOT NULL
     UNION ALL
-    SELECT CASE WHEN jsonb_typeof(element -> 'resources') = 'object' THEN '.resources'
+    SELECT '.resources[' || n || ']', resources -> n
+    FROM generate_series(1, CASE jsonb_typeof(resources) WHEN 'array' THEN jsonb_array_length(resources) END - 1) n
+    WHERE jsonb_typeof(resources) = 'array' AND resources -> 1 IS NOT NULL
+    UNION ALL
+    SELECT CASE WHEN jsonb_typeof(resources) = 'object' THEN '.resources'
                 WHEN jsonb_typeof(element -> 'resource') = 'object' THEN '.resource'
                 WHEN jsonb_typeof(element -> 'device') = 'object' THEN '.device'
                 WHEN posture.said(element -> 'cloud' -> 'account' -> 'uid') IS NOT NULL THEN '.cloud.account'
                 ELSE '' END,
-           CASE WHEN jsonb_typeof(element -> 'resources') = 'object' THEN element -> 'resources'
+           CASE WHEN jsonb_typeof(resources) = 'object' THEN resources
                 WHEN jsonb_typeof(element -> 'resource') = 'object' THEN element -> 'resource'
-                WHEN jsonb_typeof(element -> 'device') = 'object' THEN jsonb_build_object('type', 'device') || (element -> 'device')
+                WHEN jsonb_typeof(element -> 'device') = 'object' THEN '{"type": "device"}' || (element -> 'device')
                 WHEN posture.said(element -> 'cloud' -> 'account' -> 'uid') IS NOT NULL
-                    THEN jsonb_build_object('type', 'account') || (element -> 'cloud' -> 'account') END
-    WHERE coalesce(jsonb_typeof(element -> 'resources') <> 'array' OR element -> 'resources' = '[]', true);
+                    THEN '{"type": "account"}' || (element -> 'cloud' -> 'account') END
+    WHERE coalesce(jsonb_typeof(resources) <> 'array' OR resources = '[]', true);
 END;
-COMMENT ON FUNCTION posture.ocsf_resource(jsonb) IS 'what an event of OCSF is about: its resources, else its device, else its cloud account; resource is NULL where there is none';
+COMMENT ON FUNCTION posture.ocsf_resource(jsonb, jsonb) IS 'what an event of OCSF is about: its resources, else its device, else its cloud account; resource is NULL where there is none';
 
-CREATE FUNCTION posture.ocsf_details(element jsonb, resource jsonb, is_prowler boolean, message text, state text,
-                                     result text, status text, activity text) RETURNS jsonb
+-- what Prowler doesn't write of a finding
+CREATE FUNCTION posture.ocsf_more_details(element jsonb) RETURNS jsonb
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN jsonb_strip_nulls(jsonb_build_object(
+        'labels', nullif(element -> 'metadata' -> 'labels', '[]'),
+        'unmapped', CASE WHEN jsonb_typeof(element -> 'unmapped') = 'object'
+                    THEN nullif((element -> 'unmapped') - 'compliance', '{}') END,
+        'compliance', CASE WHEN jsonb_typeof(element -> 'compliance') = 'object'
+                      THEN nullif((element -> 'compliance') - '{control,requirements,standards,compliance_references,compliance_standards,category,desc,status_id}'::text[], '{}') END,
+        'finding_info', CASE WHEN jsonb_typeof(element -> 'finding_info') = 'object'
+                        THEN nullif((element -> 'finding_info') - '{uid,title,desc,types,analytic,product,product_uid,name,created_time,created_time_dt,modified_time,modified_time_dt,first_seen_time,first_seen_time_dt,last_seen_time,last_seen_time_dt}'::text[], '{}') END));
+COMMENT ON FUNCTION posture.ocsf_more_details(jsonb) IS 'details of a finding of OCSF from where it tells more of its recommendation than of itself';
+
+CREATE FUNCTION posture.ocsf_compliance(compliance jsonb) RETURNS jsonb
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN nullif(jsonb_strip_nulls(jsonb_build_object(
+        'control', compliance -> 'control', 'requirements', compliance -> 'requirements',
+        'standards', compliance -> 'standards', 'category', compliance -> 'category',
+        'compliance_references', compliance -> 'compliance_references',
+        'compliance_standards', compliance -> 'compliance_standards')), '{}');
+COMMENT ON FUNCTION posture.ocsf_compliance(jsonb) IS 'what compliance of OCSF says of the recommendation';
+
+CREATE FUNCTION posture.ocsf_details(element jsonb, data jsonb, is_prowler boolean, message text, more jsonb) RETURNS jsonb
     LANGUAGE sql STABLE PARALLEL SAFE
     RETURN nullif(
-        jsonb_strip_nulls(jsonb_build_object(
-            'message', message,
-            'status_detail', nullif(posture.said(element -> 'status_detail'), message),
-            'result', CASE WHEN state = 'not_applicable' THEN result END,
-            'status', nullif(status, 'New'),
-            'activity', CASE WHEN activity = 'Close' THEN activity END,
-            'labels', nullif(element -> 'metadata' -> 'labels', '[]'),
-            'unmapped', CASE WHEN NOT is_prowler AND jsonb_typeof(element -> 'unmapped') = 'object'
-                        THEN nullif((element -> 'unmapped') - 'compliance', '{}') END,
-            'compliance', CASE WHEN jsonb_typeof(element -> 'compliance') = 'object'
-                          THEN nullif((element -> 'compliance') - '{control,requirements,standards,compliance_references,compliance_standards,category,desc,status_id}'::text[], '{}') END,
-            'finding_info', CASE WHEN NOT is_prowler AND jsonb_typeof(element -> 'finding_info') = 'object'
-                            THEN nullif((element -> 'finding_info') - '{uid,title,desc,types,analytic,product,product_uid,name,created_time,created_time_dt,modified_time,modified_time_dt,first_seen_time,first_seen_time_dt,last_seen_time,last_seen_time_dt}'::text[], '{}') END))
+        CASE WHEN message IS NULL THEN '{}' ELSE jsonb_build_object('message', message) END
+        || coalesce(more, '{}')
+        || CASE WHEN is_prowler THEN '{}' ELSE posture.ocsf_more_details(element) END
         -- what no other place takes
         || (element - '{message,status_detail,status,status_id,status_code,activity_id,activity_name,metadata,unmapped,compliance,finding_info,severity,severity_id,resources,resource,cloud,remediation,risk_details,class_uid,class_name,category_uid,category_name,type_uid,type_name,time,time_dt,event_time,start_time,start_time_dt,end_time,end_time_dt,timezone_offset}'::text[])
-        || CASE WHEN resource -> 'data' IN ('null', '""', '{}', '{"details": ""}', '{"details": "", "metadata": {}}') OR NOT resource ? 'data'
-                THEN '{}' ELSE jsonb_build_object('data', resource -> 'data') END,
+        || CASE WHEN data IS NULL OR data IN ('null', '""', '{}', '{"details": ""}', '{"details": "", "metadata": {}}')
+                THEN '{}' ELSE jsonb_build_object('data', data) END,
         '{}');
-COMMENT ON FUNCTION posture.ocsf_details(jsonb, jsonb, boolean, text, text, text, text, text) IS 'details of a finding of OCSF: what is not of its recommendation or asset, without times and ids of one scan';
+COMMENT ON FUNCTION posture.ocsf_details(jsonb, jsonb, boolean, text, jsonb) IS 'details of a finding of OCSF: what is not of its recommendation or asset, without times and ids of one scan';
 
 CREATE FUNCTION posture.ocsf_result_of(document jsonb, of_source text) RETURNS SETOF posture.check_result
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
     SELECT e.location || CASE WHEN f.fault IS NULL THEN coalesce(r.path, '') ELSE '' END,
            coalesce(f.fault, a.fault),
-           CASE WHEN o.class IS NOT NULL THEN coalesce(of_source, posture.ocsf_source(o.product, o.vendor)) END,
-           coalesce(o.product, o.vendor), k.recommendation, o.title, a.asset,
-           lower(posture.said(r.resource -> 'type')), a.name, a.region, k.state, k.observed_at,
-           coalesce(o.uid, e.location), coalesce(o.message, o.status_detail), c.compliance,
+           CASE WHEN jsonb_typeof(e.element) = 'object' AND o.class IS NOT NULL
+                THEN coalesce(of_source, posture.ocsf_source(o.product, o.vendor)) END,
+           coalesce(o.product, o.vendor), k.recommendation, o.title, coalesce(a.uid, a.qualified),
+           lower(posture.text_of(r.resource, 'type')), a.name, a.region, k.state, k.observed_at,
+           coalesce(o.uid, e.location), o.message, c.compliance,
            CASE WHEN coalesce(f.fault, a.fault) IS NULL
-                THEN posture.ocsf_details(e.element, r.resource, o.is_prowler, o.message, k.state, k.result, o.status, o.activity) END,
+                THEN posture.ocsf_details(e.element, a.data, o.is_prowler, o.message, k.more) END,
            e.element, r.resource
     FROM posture.finding_element(document) e
     CROSS JOIN LATERAL (
-        SELECT posture.said(e.element -> 'class_uid') AS class,
-               lower(posture.said(e.element -> 'metadata' -> 'product' -> 'name')) = 'prowler' IS TRUE AS is_prowler,
-               posture.said(e.element -> 'metadata' -> 'product' -> 'name') AS product,
-               posture.said(e.element -> 'metadata' -> 'product' -> 'vendor_name') AS vendor,
-               posture.said(e.element -> 'metadata' -> 'event_code') AS event_code,
-               posture.said(e.element -> 'status_code') AS status_code,
-               posture.said(e.element -> 'status') AS status,
-               posture.said(e.element -> 'status_id') AS status_id,
-               CASE posture.said(e.element -> 'activity_id') WHEN '3' THEN 'Close'
-                   ELSE posture.said(e.element -> 'activity_name') END AS activity,
-               posture.said(e.element -> 'message') AS message,
-               posture.said(e.element -> 'status_detail') AS status_detail,
-               e.element -> 'compliance' AS compliance,
-               e.element -> 'finding_info' AS info,
-               posture.said(e.element -> 'finding_info' -> 'title') AS title,
-               posture.said(e.element -> 'finding_info' -> 'uid') AS uid,
+        SELECT e.element -> 'metadata' AS metadata, e.element -> 'metadata' -> 'product' AS product,
+               e.element -> 'compliance' AS compliance, e.element -> 'finding_info' AS info, e.element -> 'cloud' AS cloud,
+               e.element -> 'resources' AS resources
+        OFFSET 0) p
+    CROSS JOIN LATERAL (
+        SELECT posture.text_of(e.element, 'class_uid') AS class,
+               posture.text_of(p.product, 'name') AS product,
+               posture.text_of(p.product, 'vendor_name') AS vendor,
+               coalesce(p.product ->> 'name' ILIKE 'prowler', false) AS is_prowler,
+               posture.said(p.metadata -> 'event_code') AS event_code,
+               posture.text_of(e.element, 'status_code') AS status_code,
+               CASE e.element ->> 'status_id' WHEN '3' THEN 'Suppressed' WHEN '4' THEN 'Resolved' WHEN '5' THEN 'Archived'
+                   WHEN '6' THEN 'Deleted' ELSE posture.text_of(e.element, 'status') END AS status,
+               CASE e.element ->> 'activity_id' WHEN '3' THEN 'Close' ELSE posture.text_of(e.element, 'activity_name') END AS activity,
+               coalesce(posture.text_of(e.element, 'message'), posture.text_of(e.element, 'status_detail'),
+                        posture.text_of(p.compliance, 'status_detail')) AS message,
+               posture.text_of(e.element, 'status_detail') AS status_detail,
+               posture.text_of(p.info, 'title') AS title,
+               posture.text_of(p.info, 'uid') AS uid,
+               posture.text_of(p.cloud -> 'account', 'uid') AS account,
+               posture.text_of(p.cloud, 'region') AS region,
                e.element -> 'time' AS "time"
         OFFSET 0) o
     CROSS JOIN LATERAL (
-        SELECT posture.said(o.compliance -> 'status_id') AS status_id, posture.said(o.compliance -> 'status') AS status,
-               posture.said(o.compliance -> 'status_code') AS status_code,
-               CASE WHEN jsonb_typeof(o.compliance) = 'object' THEN nullif(jsonb_strip_nulls(jsonb_build_object(
-                   'control', o.compliance -> 'control', 'requirements', o.compliance -> 'requirements',
-                   'standards', o.compliance -> 'standards', 'category', o.compliance -> 'category',
-                   'compliance_references', o.compliance -> 'compliance_references',
-                   'compliance_standards', o.compliance -> 'compliance_standards')), '{}') END AS compliance
+        SELECT posture.text_of(p.compliance, 'status_id') AS status_id,
+               posture.text_of(p.compliance, 'status') AS status,
+               posture.text_of(p.compliance, 'status_code') AS status_code,
+               CASE WHEN jsonb_typeof(p.compliance) = 'object' THEN posture.ocsf_compliance(p.compliance) END AS compliance
         OFFSET 0) c
     CROSS JOIN LATERAL (
         SELECT CASE WHEN o.class = '2003' AND NOT o.is_prowler
-                    THEN coalesce(posture.said(o.compliance -> 'control'),
-                                  CASE WHEN o.compliance -> 'checks' -> 1 IS NULL THEN posture.said(o.compliance -> 'checks' -> 0 -> 'uid') END,
-                                  posture.said(o.info -> 'analytic' -> 'uid'), o.event_code,
-                                  posture.said(o.info -> 'analytic' -> 'name'), o.title)
-                    ELSE coalesce(o.event_code, posture.said(o.info -> 'analytic' -> 'uid'), posture.said(o.compliance -> 'control'),
-                                  posture.said(o.info -> 'analytic' -> 'name'), o.title) END AS recommendation,
-               coalesce(c.status, o.status_code, c.status_code, c.status_id) AS result,
-               CASE WHEN o.class = '2003' THEN posture.ocsf_state(c.status_id, c.status, o.status_code)
-                    ELSE coalesce(posture.ocsf_result(o.status_code), posture.ocsf_state(c.status_id, c.status, c.status_code)) END AS told,
+                    THEN coalesce(posture.said(p.compliance -> 'control'),
+                                  CASE WHEN p.compliance -> 'checks' -> 1 IS NULL THEN posture.said(p.compliance -> 'checks' -> 0 -> 'uid') END,
+                                  posture.said(p.info -> 'analytic' -> 'uid'), o.event_code,
+                                  posture.said(p.info -> 'analytic' -> 'name'), o.title)
+                    ELSE coalesce(o.event_code, posture.said(p.info -> 'analytic' -> 'uid'), posture.said(p.compliance -> 'control'),
+                                  posture.said(p.info -> 'analytic' -> 'name'), o.title) END AS recommendation,
+               CASE WHEN o.class = '2003' THEN coalesce(c.status, o.status_code, c.status_code, c.status_id)
+                    ELSE coalesce(o.status_code, c.status, c.status_code, c.status_id) END AS result,
+               CASE WHEN o.class = '2003' THEN posture.ocsf_state(c.status_id, c.status, o.status_code, c.status_code)
+                    WHEN o.status_code IS NOT NULL THEN posture.ocsf_state(NULL, NULL, o.status_code, NULL)
+                    ELSE posture.ocsf_state(c.status_id, c.status, c.status_code, NULL) END AS told,
                coalesce(CASE jsonb_typeof(o.time) WHEN 'number' THEN posture.moment(o.time::numeric)
                                                   WHEN 'string' THEN posture.finding_time(o.time #>> '{}') END,
-                        posture.finding_time(posture.said(e.element -> 'time_dt')),
-                        posture.finding_time(posture.said(e.element -> 'event_time')),
-                        posture.finding_time(posture.said(o.info -> 'modified_time_dt')),
-                        posture.finding_time(posture.said(o.info -> 'created_time_dt'))) AS observed_at
+                        posture.finding_time(posture.text_of(e.element, 'time_dt')),
+                        posture.finding_time(posture.text_of(e.element, 'event_time')),
+                        posture.finding_time(posture.text_of(p.info, 'modified_time_dt')),
+                        posture.finding_time(posture.text_of(p.info, 'created_time_dt'))) AS observed_at
         OFFSET 0) s
     CROSS JOIN LATERAL (
         SELECT s.recommendation, s.observed_at, s.result,
+               CASE WHEN s.told = 'not_applicable' OR o.status <> 'New' OR o.activity = 'Close' OR o.status_detail <> o.message
+                    THEN jsonb_strip_nulls(jsonb_build_object(
+                             'status_detail', nullif(o.status_detail, o.message),
+                             'result', CASE WHEN s.told = 'not_applicable' OR lower(o.status) IN ('suppressed', 'archived', 'deleted') OR o.activity = 'Close'
+                                       THEN s.result END,
+                             'status', nullif(o.status, 'New'),
+                             'activity', CASE WHEN o.activity = 'Close' THEN o.activity END)) END AS more,
                -- a finding that was closed no longer tells of a failure; one that a person
                -- calls resolved fails until the check says otherwise
-               CASE WHEN o.status_id IN ('3', '5', '6') OR lower(o.status) IN ('suppressed', 'archived', 'deleted') THEN 'not_applicable'
+               CASE WHEN lower(o.status) IN ('suppressed', 'archived', 'deleted') THEN 'not_applicable'
                     WHEN o.activity = 'Close' AND s.told = 'non_compliant' THEN 'not_applicable'
-                    WHEN s.told IS NULL AND s.result IS NULL AND (o.activity = 'Close' OR o.status_id = '4' OR lower(o.status) = 'resolved')
-                        THEN 'compliant'
+                    WHEN s.result IS NULL AND (o.activity = 'Close' OR lower(o.status) = 'resolved') THEN 'compliant'
                     ELSE s.told END AS state
         OFFSET 0) k
     CROSS JOIN LATERAL (
@@ -275,91 +310,97 @@ BEGIN ATOMIC
             WHEN o.class IS NULL THEN 'no class_uid: not an OCSF event'
             WHEN o.class NOT IN ('2003', '2004') THEN
                 format('class_uid %s%s is not a compliance or detection finding', left(o.class, 20),
-                       ' (' || left(posture.said(e.element -> 'class_name'), 60) || ')')
-            WHEN k.state IS NULL AND o.class = '2003' THEN
-                CASE WHEN k.result IS NULL THEN 'missing compliance.status_id' ELSE format('unknown compliance.status "%s"', left(k.result, 100)) END
+                       ' (' || left(posture.text_of(e.element, 'class_name'), 60) || ')')
+            WHEN k.state IS NULL AND k.result IS NULL THEN
+                CASE o.class WHEN '2003' THEN 'missing compliance.status_id' ELSE 'missing status_code: not the result of a check' END
             WHEN k.state IS NULL THEN
-                CASE WHEN k.result IS NULL THEN 'missing status_code: not the result of a check'
-                     ELSE format('unknown status_code "%s"', left(coalesce(o.status_code, k.result), 100)) END
+                format('unknown %s "%s"', CASE WHEN o.class = '2003' OR o.status_code IS NULL THEN 'compliance.status' ELSE 'status_code' END,
+                       left(k.result, 100))
             WHEN k.recommendation IS NULL THEN
                 CASE o.class WHEN '2003' THEN 'missing compliance.control' ELSE 'missing metadata.event_code' END
             WHEN k.observed_at IS NULL AND jsonb_typeof(o.time) <> 'null' THEN
                 format('time %s is no time', left(o.time::text, 40)) END AS fault
         OFFSET 0) f
-    LEFT JOIN LATERAL posture.ocsf_resource(e.element) r ON f.fault IS NULL
+    LEFT JOIN LATERAL posture.ocsf_resource(e.element, p.resources) r ON f.fault IS NULL
     CROSS JOIN LATERAL (
-        SELECT i.name, i.region, coalesce(i.uid, i.qualified) AS asset,
+        SELECT i.uid, i.name, i.region, i.data,
+               CASE WHEN i.name IS NOT NULL THEN concat_ws('/', o.account, i.region, i.namespace, i.name) END AS qualified,
                CASE WHEN f.fault IS NOT NULL THEN NULL
                     WHEN r.resource IS NULL THEN 'missing resources'
                     WHEN jsonb_typeof(r.resource) <> 'object' THEN substr(r.path, 2) || ': ' || posture.not_object(r.resource)
-                    WHEN i.uid IS NULL AND i.qualified IS NULL THEN 'missing ' || substr(r.path, 2) || '.uid' END AS fault
-        FROM (SELECT posture.said(r.resource -> 'uid') AS uid, n.name, n.region,
-                     CASE WHEN n.name IS NOT NULL
-                          THEN concat_ws('/', posture.said(e.element -> 'cloud' -> 'account' -> 'uid'), n.region,
-                                         posture.said(r.resource -> 'namespace'), n.name) END AS qualified
-              FROM (SELECT coalesce(posture.said(r.resource -> 'name'), posture.said(r.resource -> 'hostname')) AS name,
-                           coalesce(posture.said(r.resource -> 'region'), posture.said(e.element -> 'cloud' -> 'region')) AS region) n
+                    WHEN i.uid IS NULL AND i.name IS NULL THEN 'missing ' || substr(r.path, 2) || '.uid' END AS fault
+        FROM (SELECT posture.said(r.resource -> 'uid') AS uid,
+                     coalesce(posture.said(r.resource -> 'name'), posture.said(r.resource -> 'hostname')) AS name,
+                     coalesce(posture.text_of(r.resource, 'region'), o.region) AS region,
+                     posture.text_of(r.resource, 'namespace') AS namespace,
+                     r.resource -> 'data' AS data
               OFFSET 0) i
         OFFSET 0) a;
 END;
 COMMENT ON FUNCTION posture.ocsf_result_of(jsonb, text) IS 'what a document of OCSF says of each resource of each of its findings';
 
-CREATE FUNCTION posture.ocsf_recommendation(key text, element jsonb, resource jsonb, compliance jsonb) RETURNS jsonb
-    LANGUAGE sql STABLE PARALLEL SAFE
-BEGIN ATOMIC
-    SELECT jsonb_strip_nulls(jsonb_build_object(
-        'key', key, 'title', coalesce(o.title, key), 'description', o.description, 'remediation', o.remediation,
-        'markup', posture.markup(concat_ws(E'\n', o.description, o.remediation), CASE WHEN o.is_prowler THEN 'markdown' ELSE 'plain' END),
-        'severity', o.severity,
-        'workload', CASE WHEN o.is_prowler THEN posture.said(resource -> 'group' -> 'name') END,
-        'manage_url', (SELECT u.url FROM jsonb_array_elements_text(o.reference) WITH ORDINALITY u(url, n)
-                       WHERE u.url ~* '^https?://' ORDER BY u.n LIMIT 1)))
-        || coalesce(posture.without_empty(jsonb_build_object('details',
-            coalesce(posture.without_empty(CASE WHEN o.is_prowler THEN o.unmapped END), '{}')
-            || coalesce(posture.without_empty(jsonb_build_object(
-                'severity', nullif(lower(o.told_severity), o.severity::text),
-                'risk', element -> 'risk_details',
-                'references', o.reference,
-                'remediation', CASE WHEN jsonb_typeof(element -> 'remediation') = 'object'
-                               THEN (element -> 'remediation') - '{desc,references}'::text[] END,
-                'types', element -> 'finding_info' -> 'types',
-                'analytic', element -> 'finding_info' -> 'analytic',
-                'feature', element -> 'metadata' -> 'product' -> 'feature',
-                'compliance', coalesce(nullif(o.unmapped -> 'compliance', '{}'), compliance))), '{}'))), '{}')
-    FROM (SELECT posture.said(element -> 'finding_info' -> 'title') AS title,
-                 coalesce(posture.said(element -> 'finding_info' -> 'desc'), posture.said(element -> 'compliance' -> 'desc')) AS description,
-                 posture.said(element -> 'remediation' -> 'desc') AS remediation,
-                 lower(posture.said(element -> 'metadata' -> 'product' -> 'name')) = 'prowler' IS TRUE AS is_prowler,
-                 posture.said(element -> 'severity') AS told_severity,
-                 coalesce(CASE posture.said(element -> 'severity_id')
-                              WHEN '1' THEN 'low' WHEN '2' THEN 'low' WHEN '3' THEN 'medium'
-                              WHEN '4' THEN 'high' WHEN '5' THEN 'critical' WHEN '6' THEN 'critical' END::posture.importance,
-                          posture.severity(posture.said(element -> 'severity'))) AS severity,
-                 posture.array_at(element, 'remediation', 'references') AS reference,
-                 posture.object_at(element, 'unmapped') AS unmapped) o;
-END;
-COMMENT ON FUNCTION posture.ocsf_recommendation(text, jsonb, jsonb, jsonb) IS 'the recommendation that a finding of OCSF tells, as an object of format posture';
-
-CREATE FUNCTION posture.ocsf_tags(element jsonb, resource jsonb, region text) RETURNS jsonb
+CREATE FUNCTION posture.ocsf_severity(severity_id text, severity text) RETURNS posture.importance
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN posture.without_empty(
-        jsonb_build_object(
-            'account', element -> 'cloud' -> 'account' -> 'uid',
-            'account_name', element -> 'cloud' -> 'account' -> 'name',
-            'account_labels', element -> 'cloud' -> 'account' -> 'labels',
-            'account_tags', element -> 'cloud' -> 'account' -> 'tags',
-            'org', element -> 'cloud' -> 'org' -> 'uid',
-            'org_name', element -> 'cloud' -> 'org' -> 'name',
-            'org_unit', element -> 'cloud' -> 'org' -> 'ou_name',
-            'tenant', element -> 'metadata' -> 'tenant_uid',
-            'project', element -> 'cloud' -> 'project_uid',
-            'provider', element -> 'cloud' -> 'provider',
-            'partition', coalesce(resource -> 'cloud_partition', element -> 'cloud' -> 'cloud_partition'),
-            'region', region)
-        || (resource - '{uid,name,type,type_id,region,group,data,cloud_partition,created_time,created_time_dt,modified_time,modified_time_dt,first_seen_time,first_seen_time_dt,last_seen_time,last_seen_time_dt,boot_time,boot_time_dt}'::text[])
-        || CASE WHEN posture.said(element -> 'metadata' -> 'product' -> 'name') ILIKE 'prowler' THEN '{}'
-                ELSE jsonb_build_object('group', resource -> 'group') END);
-COMMENT ON FUNCTION posture.ocsf_tags(jsonb, jsonb, text) IS 'tags of the asset that a finding of OCSF is about';
+    RETURN CASE severity_id WHEN '1' THEN 'low' WHEN '2' THEN 'low' WHEN '3' THEN 'medium' WHEN '4' THEN 'high' WHEN '5' THEN 'critical'
+               WHEN '6' THEN 'critical' ELSE posture.severity(severity) END;
+COMMENT ON FUNCTION posture.ocsf_severity(text, text) IS 'a severity of OCSF, by its id, else by its name; NULL: not known';
+
+-- the arguments are parts of the element: the finding's info, its remediation, what is unmapped of it
+CREATE FUNCTION posture.ocsf_recommendation(
+    key text, element jsonb, info jsonb, remedy jsonb, unmapped jsonb, is_prowler boolean,
+    severity posture.importance, service jsonb, compliance jsonb) RETURNS jsonb
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN jsonb_strip_nulls(jsonb_build_object(
+        'key', key, 'title', coalesce(posture.text_of(info, 'title'), key),
+        'description', coalesce(posture.text_of(info, 'desc'), posture.text_of(element -> 'compliance', 'desc')),
+        'remediation', posture.text_of(remedy, 'desc'),
+        'markup', posture.markup(concat_ws(E'\n', coalesce(info ->> 'desc', element -> 'compliance' ->> 'desc'), remedy ->> 'desc'),
+                                 CASE WHEN is_prowler THEN 'markdown' ELSE 'plain' END),
+        'severity', severity,
+        'workload', CASE WHEN is_prowler THEN posture.text_of(service, 'name') END,
+        'manage_url', jsonb_path_query_first(remedy -> 'references', '$[*] ? (@ like_regex "^https?://" flag "i")'),
+        'details', nullif(
+            CASE WHEN is_prowler AND jsonb_typeof(unmapped) = 'object' THEN
+                jsonb_strip_nulls(jsonb_build_object(
+                    'related_url', posture.text_of(unmapped, 'related_url'), 'notes', posture.text_of(unmapped, 'notes'),
+                    'check_type', posture.text_of(unmapped, 'check_type'), 'categories', posture.filled(unmapped -> 'categories'),
+                    'depends_on', posture.filled(unmapped -> 'depends_on'), 'related_to', posture.filled(unmapped -> 'related_to'),
+                    'additional_urls', posture.filled(unmapped -> 'additional_urls')))
+                || (unmapped - '{related_url,notes,check_type,categories,depends_on,related_to,additional_urls,compliance}'::text[])
+            ELSE '{}' END
+            || jsonb_strip_nulls(jsonb_build_object(
+                'severity', nullif(lower(posture.text_of(element, 'severity')), severity::text),
+                'risk', posture.text_of(element, 'risk_details'),
+                'references', posture.filled(remedy -> 'references'),
+                'remediation', CASE WHEN jsonb_typeof(remedy) = 'object' THEN posture.filled(remedy - '{desc,references}'::text[]) END,
+                'types', posture.filled(info -> 'types'),
+                'analytic', posture.filled(info -> 'analytic'),
+                'feature', posture.filled(element -> 'metadata' -> 'product' -> 'feature'),
+                'compliance', posture.filled(coalesce(compliance, '{}') || CASE jsonb_typeof(unmapped -> 'compliance')
+                              WHEN 'object' THEN unmapped -> 'compliance' ELSE '{}' END))), '{}')));
+COMMENT ON FUNCTION posture.ocsf_recommendation(text, jsonb, jsonb, jsonb, jsonb, boolean, posture.importance, jsonb, jsonb) IS 'the recommendation that a finding of OCSF tells, as an object of format posture';
+
+CREATE FUNCTION posture.ocsf_tags(element jsonb, cloud jsonb, account jsonb, resource jsonb, region text) RETURNS jsonb
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN jsonb_strip_nulls(jsonb_build_object(
+            'account', posture.text_of(account, 'uid'),
+            'account_name', posture.text_of(account, 'name'),
+            'account_labels', nullif(account -> 'labels', '[]'),
+            'account_tags', nullif(account -> 'tags', '[]'),
+            'org', posture.text_of(cloud -> 'org', 'uid'),
+            'org_name', posture.text_of(cloud -> 'org', 'name'),
+            'org_unit', posture.text_of(cloud -> 'org', 'ou_name'),
+            'tenant', posture.text_of(element -> 'metadata', 'tenant_uid'),
+            'project', posture.text_of(cloud, 'project_uid'),
+            'provider', posture.text_of(cloud, 'provider'),
+            'partition', coalesce(posture.text_of(resource, 'cloud_partition'), posture.text_of(cloud, 'cloud_partition')),
+            'region', region,
+            'namespace', posture.text_of(resource, 'namespace'),
+            'labels', nullif(resource -> 'labels', '[]'),
+            'tags', nullif(nullif(resource -> 'tags', '[]'), '{}'),
+            'group', CASE WHEN element -> 'metadata' -> 'product' ->> 'name' ILIKE 'prowler' THEN NULL ELSE nullif(resource -> 'group', '{}') END))
+        || (resource - '{uid,name,type,type_id,region,namespace,labels,tags,group,data,cloud_partition,created_time,created_time_dt,modified_time,modified_time_dt,first_seen_time,first_seen_time_dt,last_seen_time,last_seen_time_dt,boot_time,boot_time_dt}'::text[]);
+COMMENT ON FUNCTION posture.ocsf_tags(jsonb, jsonb, jsonb, jsonb, text) IS 'tags of the asset that a finding of OCSF is about';
 
 /*
  * ASFF: findings of AWS Security Hub, its own and those that products send it.
@@ -454,14 +495,14 @@ BEGIN ATOMIC
         OFFSET 0) o
     CROSS JOIN LATERAL (
         SELECT posture.said(o.compliance -> 'Status') AS status,
-               coalesce(posture.said(e.element -> 'Workflow' -> 'Status'), posture.said(e.element -> 'WorkflowState')) AS workflow,
+               CASE WHEN e.element ->> 'WorkflowState' = 'SUPPRESSED' THEN 'SUPPRESSED'
+                    ELSE coalesce(posture.text_of(e.element -> 'Workflow', 'Status'), posture.text_of(e.element, 'WorkflowState')) END AS workflow,
                CASE WHEN jsonb_typeof(o.compliance) = 'object' THEN nullif(jsonb_strip_nulls(jsonb_build_object(
                    'RelatedRequirements', o.compliance -> 'RelatedRequirements',
                    'AssociatedStandards', o.compliance -> 'AssociatedStandards')), '{}') END AS compliance
         OFFSET 0) c
     CROSS JOIN LATERAL (
-        SELECT posture.asff_state(c.status, posture.said(e.element -> 'RecordState'),
-                                  CASE WHEN posture.said(e.element -> 'WorkflowState') = 'SUPPRESSED' THEN 'SUPPRESSED' ELSE c.workflow END) AS state,
+        SELECT posture.asff_state(c.status, posture.text_of(e.element, 'RecordState'), c.workflow) AS state,
                -- the one is when the resource was seen to change, the other when the
                -- record was written: the state was known at the later
                coalesce(greatest(posture.finding_time(o.seen), posture.finding_time(o.updated)),
@@ -483,7 +524,7 @@ BEGIN ATOMIC
         OFFSET 0) f
     LEFT JOIN LATERAL (
         SELECT n, e.element -> 'Resources' -> n AS resource
-        FROM generate_series(0, jsonb_array_length(e.element -> 'Resources') - 1) n
+        FROM generate_series(0, CASE jsonb_typeof(e.element -> 'Resources') WHEN 'array' THEN jsonb_array_length(e.element -> 'Resources') END - 1) n
         OFFSET 0) r ON f.fault IS NULL
     CROSS JOIN LATERAL (
         SELECT posture.said(r.resource -> 'Id') AS asset,
@@ -496,56 +537,48 @@ END;
 COMMENT ON FUNCTION posture.asff_result_of(jsonb, text) IS 'what a document of ASFF says of each resource of each of its findings';
 
 -- by the ranges that AWS documents for Normalized; Product is of the same scale where Security Hub sets it
-CREATE FUNCTION posture.asff_severity(element jsonb) RETURNS posture.importance
+CREATE FUNCTION posture.asff_severity(severity jsonb, told_label text) RETURNS posture.importance
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
-BEGIN ATOMIC
-    SELECT coalesce(posture.severity(posture.said(element -> 'Severity' -> 'Label')),
-                    CASE WHEN s.score BETWEEN 90 AND 100 THEN 'critical' WHEN s.score BETWEEN 70 AND 90 THEN 'high'
-                         WHEN s.score BETWEEN 40 AND 70 THEN 'medium' WHEN s.score BETWEEN 0 AND 40 THEN 'low' END::posture.importance,
-                    posture.severity(posture.said(element -> 'FindingProviderFields' -> 'Severity' -> 'Label')),
-                    posture.severity(posture.said(element -> 'Severity' -> 'Original')))
-    FROM (SELECT coalesce(posture.number_at(element, 'Severity', 'Normalized'), posture.number_at(element, 'Severity', 'Product')) AS score) s;
-END;
-COMMENT ON FUNCTION posture.asff_severity(jsonb) IS 'severity of a finding of ASFF by its label, else by its score of 0 to 100; NULL: not known';
+    RETURN coalesce(
+        posture.severity(severity ->> 'Label'),
+        CASE width_bucket(coalesce(posture.number_at(severity, 'Normalized'), posture.number_at(severity, 'Product')), '{0,40,70,90,101}'::numeric[])
+            WHEN 1 THEN 'low' WHEN 2 THEN 'medium' WHEN 3 THEN 'high' WHEN 4 THEN 'critical' END::posture.importance,
+        posture.severity(told_label), posture.severity(severity ->> 'Original'));
+COMMENT ON FUNCTION posture.asff_severity(jsonb, text) IS 'severity of a finding of ASFF by its label, else by its score of 0 to 100, else as its provider told it; NULL: not known';
 
-CREATE FUNCTION posture.asff_recommendation(key text, element jsonb, compliance jsonb) RETURNS jsonb
+-- Prowler's description is of the finding: who has no second factor
+CREATE FUNCTION posture.asff_recommendation(
+    key text, element jsonb, remedy jsonb, is_prowler boolean, severity posture.importance, compliance jsonb) RETURNS jsonb
     LANGUAGE sql STABLE PARALLEL SAFE
-BEGIN ATOMIC
-    SELECT jsonb_strip_nulls(jsonb_build_object(
-        'key', key, 'title', coalesce(posture.said(element -> 'Title'), key), 'description', o.description, 'remediation', o.remediation,
-        'markup', posture.markup(concat_ws(E'\n', o.description, o.remediation)),
-        'severity', o.severity,
-        'manage_url', CASE WHEN o.url ~* '^https?://' THEN o.url END))
-        || coalesce(posture.without_empty(jsonb_build_object('details', posture.without_empty(jsonb_build_object(
-            'severity', nullif(lower(posture.said(element -> 'Severity' -> 'Label')), o.severity::text),
-            'references', CASE WHEN o.url IS NOT NULL THEN jsonb_build_array(o.url) END,
+    RETURN jsonb_strip_nulls(jsonb_build_object(
+        'key', key, 'title', coalesce(posture.said(element -> 'Title'), key),
+        'description', CASE WHEN NOT is_prowler THEN posture.said(element -> 'Description') END,
+        'remediation', posture.text_of(remedy, 'Text'),
+        'markup', posture.markup(concat_ws(E'\n', CASE WHEN NOT is_prowler THEN element ->> 'Description' END, remedy ->> 'Text')),
+        'severity', severity,
+        'manage_url', CASE WHEN remedy ->> 'Url' ~* '^https?://' THEN remedy ->> 'Url' END,
+        'details', nullif(jsonb_strip_nulls(jsonb_build_object(
+            'severity', nullif(lower(posture.text_of(element -> 'Severity', 'Label')), severity::text),
+            'references', CASE WHEN posture.text_of(remedy, 'Url') IS NOT NULL THEN jsonb_build_array(remedy -> 'Url') END,
             'remediation', CASE WHEN jsonb_typeof(element -> 'Remediation') = 'object'
-                           THEN (element -> 'Remediation') - 'Recommendation' END,
-            'types', element -> 'Types',
-            'generator', element -> 'GeneratorId',
-            'compliance', compliance)))), '{}')
-    -- Prowler's description is of the finding: who has no second factor
-    FROM (SELECT CASE WHEN lower(posture.asff_product(element)) <> 'prowler' OR posture.asff_product(element) IS NULL
-                      THEN posture.said(element -> 'Description') END AS description,
-                 posture.said(element -> 'Remediation' -> 'Recommendation' -> 'Text') AS remediation,
-                 posture.said(element -> 'Remediation' -> 'Recommendation' -> 'Url') AS url,
-                 posture.asff_severity(element) AS severity) o;
-END;
-COMMENT ON FUNCTION posture.asff_recommendation(text, jsonb, jsonb) IS 'the recommendation that a finding of ASFF tells, as an object of format posture';
+                           THEN posture.filled((element -> 'Remediation') - 'Recommendation') END,
+            'types', posture.filled(element -> 'Types'),
+            'generator', posture.filled(element -> 'GeneratorId'),
+            'compliance', compliance)), '{}')));
+COMMENT ON FUNCTION posture.asff_recommendation(text, jsonb, jsonb, boolean, posture.importance, jsonb) IS 'the recommendation that a finding of ASFF tells, as an object of format posture';
 
 CREATE FUNCTION posture.asff_tags(element jsonb, resource jsonb, region text) RETURNS jsonb
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN posture.without_empty(
-        jsonb_build_object(
-            'account', element -> 'AwsAccountId',
-            'account_name', element -> 'AwsAccountName',
+    RETURN jsonb_strip_nulls(jsonb_build_object(
+            'account', posture.text_of(element, 'AwsAccountId'),
+            'account_name', posture.text_of(element, 'AwsAccountName'),
             'provider', 'aws',
-            'partition', resource -> 'Partition',
+            'partition', posture.text_of(resource, 'Partition'),
             'region', region,
-            'tags', resource -> 'Tags',
-            'application', resource -> 'ApplicationName',
-            'application_arn', resource -> 'ApplicationArn')
-        || (resource - '{Id,Type,Partition,Region,Tags,ApplicationName,ApplicationArn,ResourceRole,Details,DataClassification}'::text[]));
+            'tags', nullif(resource -> 'Tags', '{}'),
+            'application', posture.text_of(resource, 'ApplicationName'),
+            'application_arn', posture.text_of(resource, 'ApplicationArn')))
+        || (resource - '{Id,Type,Partition,Region,Tags,ApplicationName,ApplicationArn,ResourceRole,Details,DataClassification}'::text[]);
 COMMENT ON FUNCTION posture.asff_tags(jsonb, jsonb, text) IS 'tags of the asset that a finding of ASFF is about';
 
 /*
@@ -559,22 +592,22 @@ CREATE FUNCTION posture.finding_format_item(format text, document jsonb, of_sour
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
     WITH told AS MATERIALIZED (
-        SELECT row_number() OVER () AS n, t.*
-        FROM (SELECT o.* FROM posture.ocsf_result_of(document, of_source) o WHERE format = 'ocsf'
-              UNION ALL
-              SELECT a.* FROM posture.asff_result_of(document, of_source) a WHERE format = 'asff') t
+        SELECT o.* FROM posture.ocsf_result_of(document, of_source) o WHERE format = 'ocsf'
+        UNION ALL
+        SELECT a.* FROM posture.asff_result_of(document, of_source) a WHERE format = 'asff'
     ), asset AS MATERIALIZED (
         -- products call one asset by several kinds, of which "other" says the least
-        SELECT DISTINCT ON (t.asset COLLATE "C") t.asset, t.asset_kind, t.asset_name, t.n
+        SELECT DISTINCT ON (t.asset COLLATE "C") t.asset, t.asset_kind, t.asset_name, t.location
         FROM told t
         WHERE t.fault IS NULL
         ORDER BY t.asset COLLATE "C", coalesce(t.asset_kind, 'other') = 'other', t.asset_kind COLLATE "C",
-                 t.asset_name COLLATE "C", t.region COLLATE "C", t.n
+                 t.asset_name COLLATE "C", t.region COLLATE "C", length(t.location), t.location COLLATE "C"
     ), recommendation AS (
-        SELECT DISTINCT ON (t.source COLLATE "C", t.recommendation COLLATE "C") t.n
+        SELECT DISTINCT ON (t.source COLLATE "C", t.recommendation COLLATE "C") t.location
         FROM told t
         WHERE t.fault IS NULL
-        ORDER BY t.source COLLATE "C", t.recommendation COLLATE "C", t.title COLLATE "C", t.n
+        ORDER BY t.source COLLATE "C", t.recommendation COLLATE "C", t.title COLLATE "C",
+                 CASE format WHEN 'asff' THEN t.message END COLLATE "C", length(t.location), t.location COLLATE "C"
     ), standard AS (
         SELECT v.source, v.recommendation, posture.merged_compliance(array_agg(v.compliance)) AS compliance
         FROM (SELECT DISTINCT t.source, t.recommendation, t.compliance
@@ -596,7 +629,7 @@ BEGIN ATOMIC
     ), placed AS (
         SELECT t.location, t.source, t.recommendation, t.asset, t.state, t.observed_at, t.details, t.message,
                row_number() OVER (PARTITION BY t.source, t.recommendation, t.asset
-                                  ORDER BY t.badness, t.message COLLATE "C", t.details, t.n) AS place,
+                                  ORDER BY t.badness, t.message COLLATE "C", t.details, t.location COLLATE "C") AS place,
                dense_rank() OVER (PARTITION BY t.source, t.recommendation, t.asset
                                   ORDER BY t.badness, t.message COLLATE "C") AS rank
         FROM (SELECT t.*, array_position('{non_compliant,compliant,not_applicable}', t.state) AS badness,
@@ -609,28 +642,37 @@ BEGIN ATOMIC
         SELECT max(p.location) FILTER (WHERE p.place = 1) AS location, p.source, p.recommendation, p.asset,
                max(p.state) FILTER (WHERE p.place = 1) AS state, max(p.observed_at) AS observed_at,
                nullif(coalesce((array_agg(p.details) FILTER (WHERE p.place = 1))[1], '{}')
-                      || coalesce(posture.without_empty(jsonb_build_object('others', jsonb_agg(DISTINCT jsonb_strip_nulls(
-                             jsonb_build_object('state', p.state, 'message', p.message))) FILTER (WHERE p.rank > 1))), '{}'), '{}') AS details
+                      || CASE max(p.rank) WHEN 1 THEN '{}' ELSE jsonb_build_object('others', jsonb_agg(DISTINCT jsonb_strip_nulls(
+                             jsonb_build_object('state', p.state, 'message', p.message))) FILTER (WHERE p.rank > 1)) END, '{}') AS details
         FROM placed p
         GROUP BY p.source, p.recommendation, p.asset
     )
     SELECT NULL::text, NULL::text, 'source', s.source, NULL::text, NULL::text, NULL::text, NULL::timestamptz, NULL::text, NULL::text, NULL::jsonb,
-           jsonb_build_object('key', s.source, 'name', coalesce(s.product, s.source), 'product', s.product)
+           jsonb_strip_nulls(jsonb_build_object('key', s.source, 'name', coalesce(s.product, s.source), 'product', s.product))
     FROM (SELECT t.source, min(t.product COLLATE "C") AS product FROM told t WHERE t.source IS NOT NULL GROUP BY t.source) s
     UNION ALL
     SELECT t.location, NULL, 'recommendation', t.source, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
-           CASE format WHEN 'ocsf' THEN posture.ocsf_recommendation(t.recommendation, t.element, t.resource, s.compliance)
-                       ELSE posture.asff_recommendation(t.recommendation, t.element, s.compliance) END
+           CASE format WHEN 'ocsf' THEN posture.ocsf_recommendation(t.recommendation, t.element, p.info, p.remedy, p.unmapped, p.is_prowler,
+                                                                    p.severity, p.service, s.compliance)
+                       ELSE posture.asff_recommendation(t.recommendation, t.element, p.remedy, p.is_prowler, p.severity, s.compliance) END
     FROM recommendation r
-    JOIN told t USING (n)
+    JOIN told t USING (location)
     LEFT JOIN standard s ON s.source = t.source AND s.recommendation = t.recommendation
+    CROSS JOIN LATERAL (
+        SELECT t.element -> 'finding_info' AS info, t.element -> 'unmapped' AS unmapped, t.resource -> 'group' AS service,
+               coalesce(t.product ILIKE 'prowler', false) AS is_prowler,
+               CASE format WHEN 'ocsf' THEN t.element -> 'remediation' ELSE t.element -> 'Remediation' -> 'Recommendation' END AS remedy,
+               CASE format WHEN 'ocsf' THEN posture.ocsf_severity(t.element ->> 'severity_id', t.element ->> 'severity')
+                           ELSE posture.asff_severity(t.element -> 'Severity', t.element -> 'FindingProviderFields' -> 'Severity' ->> 'Label') END AS severity
+        OFFSET 0) p
     UNION ALL
     SELECT t.location, NULL, 'asset', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
            jsonb_strip_nulls(jsonb_build_object('key', t.asset, 'kind', t.asset_kind, 'name', t.asset_name))
-           || coalesce(posture.without_empty(jsonb_build_object('tags', CASE format WHEN 'ocsf' THEN posture.ocsf_tags(t.element, t.resource, t.region)
-                                                              ELSE posture.asff_tags(t.element, t.resource, t.region) END)), '{}')
+           || jsonb_build_object('tags', CASE format WHEN 'ocsf' THEN posture.ocsf_tags(t.element, p.cloud, p.account, t.resource, t.region)
+                                                     ELSE posture.asff_tags(t.element, t.resource, t.region) END)
     FROM asset a
-    JOIN told t USING (n)
+    JOIN told t USING (location)
+    CROSS JOIN LATERAL (SELECT t.element -> 'cloud' AS cloud, t.element -> 'cloud' -> 'account' AS account OFFSET 0) p
     UNION ALL
     SELECT f.location, NULL, 'finding', f.source, f.recommendation, f.asset, f.state, f.observed_at, a.asset_kind, a.asset_name, f.details, NULL
     FROM (SELECT * FROM single UNION ALL SELECT * FROM folded) f
@@ -643,15 +685,18 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION posture.finding_format_item(text, jsonb, text) IS 'items of a document of findings, of format ocsf or asff';
 
+-- Its many expressions cost more to compile than to run, whole elements are no
+-- keys to remember a result by, and a document that is in memory already may
+-- stay there while it is taken apart.
 CREATE FUNCTION posture.ocsf_item(document jsonb, of_source text) RETURNS SETOF posture.item
-    LANGUAGE sql STABLE PARALLEL SAFE
+    LANGUAGE sql STABLE PARALLEL SAFE SET jit = off SET enable_memoize = off SET work_mem = '256MB'
 BEGIN ATOMIC
     SELECT i.* FROM posture.finding_format_item('ocsf', document, of_source) i;
 END;
 COMMENT ON FUNCTION posture.ocsf_item(jsonb, text) IS 'items of a document of OCSF: compliance findings and detection findings that are results of checks';
 
 CREATE FUNCTION posture.asff_item(document jsonb, of_source text) RETURNS SETOF posture.item
-    LANGUAGE sql STABLE PARALLEL SAFE
+    LANGUAGE sql STABLE PARALLEL SAFE SET jit = off SET enable_memoize = off SET work_mem = '256MB'
 BEGIN ATOMIC
     SELECT i.* FROM posture.finding_format_item('asff', document, of_source) i;
 END;

@@ -206,7 +206,7 @@ BEGIN
     PERFORM posture.load_take(of_format, form.mapping, json_document, xml_document, of_source);
     PERFORM posture.load_recognize(of_format, form.expects);
     rejected := posture.load_reject();
-    ANALYZE pg_temp.posture_item;
+    ANALYZE pg_temp.posture_item (type, source, recommendation, asset);
     SELECT count(*) FILTER (WHERE i.type <> 'left_out' AND (form.counted IS NULL OR i.type = form.counted)),
            count(*) FILTER (WHERE i.type = 'left_out')
     INTO others, left_out
