@@ -88,7 +88,7 @@ BEGIN
         RETURN value::timestamptz;
     END IF;
     RETURN value::timestamp AT TIME ZONE zone;
-EXCEPTION WHEN datetime_field_overflow OR invalid_datetime_format THEN
+EXCEPTION WHEN datetime_field_overflow OR invalid_datetime_format OR invalid_time_zone_displacement_value THEN
     RETURN NULL;
 END $$;
 COMMENT ON FUNCTION posture.moment(text, text) IS 'a time as ISO 8601 writes it, of a zone where it names none; NULL: it is no time';

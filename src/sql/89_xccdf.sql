@@ -11,34 +11,43 @@
 -- Some programs begin a file with a byte order mark, which is no part of XML.
 -- xmlconcat() leaves a document as it is, but in memory: from a table it would
 -- be fetched and decompressed anew for each function that goes over it.
-CREATE FUNCTION posture.xml_document(document xml) RETURNS xml
+CREATE FUNCTION posture.xccdf_document(document xml) RETURNS xml
     LANGUAGE sql STABLE PARALLEL SAFE
     RETURN CASE WHEN convert_to(left(document::text, 1), 'UTF8') = '\xefbbbf'
            THEN xmlparse(CONTENT substr(document::text, 2)) ELSE xmlconcat(document) END;
-COMMENT ON FUNCTION posture.xml_document(xml) IS 'a document without the byte order mark that it may begin with';
+COMMENT ON FUNCTION posture.xccdf_document(xml) IS 'a document without the byte order mark that it may begin with';
 
+-- what the text of a document does not have, it has no namespace of
 CREATE FUNCTION posture.xccdf_namespace(document xml) RETURNS SETOF text
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-    SELECT DISTINCT t.namespace
-    FROM xmltable(xmlnamespaces('http://checklists.nist.gov/xccdf/1.2' AS a, 'http://checklists.nist.gov/xccdf/1.1' AS b),
-                  '/descendant::*[self::a:TestResult or self::b:TestResult]' PASSING document
-                  COLUMNS namespace text PATH 'namespace-uri()') t;
+    SELECT v.namespace
+    FROM (VALUES ('http://checklists.nist.gov/xccdf/1.2'), ('http://checklists.nist.gov/xccdf/1.1')) v(namespace)
+    WHERE strpos(document::text, v.namespace) > 0;
 END;
-COMMENT ON FUNCTION posture.xccdf_namespace(xml) IS 'the namespaces of XCCDF that a document has results in';
+COMMENT ON FUNCTION posture.xccdf_namespace(xml) IS 'the namespaces of XCCDF that a document may use';
 
--- A document type declaration stands before the root element, where else only
--- comments and processing instructions may be; "<!DOCTYPE" in a comment or in
--- character data is none.
+-- A document type can declare entities that grow without end or name files. Its
+-- declaration stands before the root element, where else only comments and
+-- processing instructions may be; "<!DOCTYPE" in a comment or in character data
+-- is none.
+CREATE FUNCTION posture.xml_declares_type(content text) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN strpos(content, '<!DOCTYPE') > 0
+       AND content !~ '^\s*(?:<\?(?:[^?]|\?+[^?>])*\?+>\s*|<!--(?:[^-]|-[^-])*-->\s*)*<[^!?]';
+COMMENT ON FUNCTION posture.xml_declares_type(text) IS 'whether a text in XML has a document type declaration';
+
 CREATE FUNCTION posture.xml_fault(document xml) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
     SELECT CASE
-        WHEN strpos(d.document::text, '<!DOCTYPE') > 0
-             AND d.document::text !~ '^\s*(?:<\?(?:[^?]|\?+[^?>])*\?+>\s*|<!--(?:[^-]|-[^-])*-->\s*)*<[^!?]'
+        WHEN posture.xml_declares_type(d.document::text)
             THEN 'document type declaration: not taken, since it could define entities'
         WHEN d.document IS NOT DOCUMENT THEN 'not an XML document with one root element'
-        WHEN NOT EXISTS (SELECT FROM posture.xccdf_namespace(d.document)) THEN
+        WHEN NOT EXISTS (
+            SELECT
+            FROM xmltable(xmlnamespaces('http://checklists.nist.gov/xccdf/1.2' AS a, 'http://checklists.nist.gov/xccdf/1.1' AS b),
+                          '/descendant::*[self::a:TestResult or self::b:TestResult][1]' PASSING d.document COLUMNS n FOR ORDINALITY)) THEN
             (SELECT 'expected XCCDF results (TestResult), found '
                     || CASE WHEN r.name IN ('Benchmark', 'asset-report-collection', 'data-stream-collection', 'Tailoring')
                                  AND r.namespace ~ '^http://(checklists|scap)[.]nist[.]gov/' THEN r.name || ' without one'
@@ -47,7 +56,7 @@ BEGIN ATOMIC
              FROM xmltable('/*' PASSING d.document COLUMNS name text PATH 'local-name()', namespace text PATH 'namespace-uri()') x,
                   LATERAL (SELECT left(x.name, 100) AS name, coalesce(x.namespace, '') AS namespace) r)
     END
-    FROM (SELECT posture.xml_document(document) AS document OFFSET 0) d;
+    FROM (SELECT posture.xccdf_document(document) AS document OFFSET 0) d;
 END;
 COMMENT ON FUNCTION posture.xml_fault(xml) IS 'why an XML document is not taken; NULL: it has XCCDF results';
 
@@ -118,7 +127,7 @@ BEGIN ATOMIC
                         COLUMNS n FOR ORDINALITY,
                                 name text PATH 'local-name()',
                                 idref text PATH '@idref',
-                                result text PATH 'normalize-space(x:result[1])',
+                                result text PATH 'normalize-space(concat(x:result[1], " ", x:result[2]))',
                                 "time" text PATH '@time',
                                 severity text PATH '@severity',
                                 weight text PATH '@weight',
@@ -403,8 +412,10 @@ BEGIN ATOMIC
     ), tag AS (
         SELECT f.run, f.tag, CASE WHEN count(*) > 1 OR f.tag IN ('addresses', 'mac', 'platform', 'profile')
                                   THEN jsonb_agg(f.value ORDER BY f.value COLLATE "C") ELSE to_jsonb(min(f.value)) END AS value
-        FROM fact f WHERE f.tag IS NOT NULL AND f.tag <> 'target'
+        FROM fact f WHERE f.tag IS NOT NULL
         GROUP BY f.run, f.tag
+        -- one name of a host is the name of its asset
+        HAVING f.tag <> 'target' OR count(*) > 1
     ), asset AS (
         SELECT DISTINCT ON (r.asset) r.*
         FROM run r WHERE r.asset IS NOT NULL
@@ -451,13 +462,14 @@ BEGIN ATOMIC
         LEFT JOIN posture.xccdf_result_details(document, namespace) d USING (serial)
         LEFT JOIN posture.xccdf_state() m USING (result)
     ), folded AS (
-        SELECT o.source, o.asset, o.idref, max(o.asset_name) AS asset_name, min(o.rank) AS rank, max(o.at) AS at,
+        SELECT o.source, o.asset, o.idref, max(o.asset_name) AS asset_name, max(o.at) AS at,
                (array_agg(o.location ORDER BY o.rank, o.n))[1] AS location, (array_agg(o.state ORDER BY o.rank))[1] AS state,
                CASE count(*) WHEN 1 THEN (array_agg(o.details))[1]
                              ELSE jsonb_build_object('result', (array_agg(o.result ORDER BY o.rank))[1],
                                                      'results', jsonb_agg(o.details ORDER BY o.n)) END AS details,
                -- what one TestResult did not select, another one of the host may have assessed
-               min(o.rank) = 9 AND bool_or(min(o.rank) < 9) OVER (PARTITION BY o.source, o.asset, o.idref) AS is_elsewhere
+               bool_and(o.result = 'notselected')
+               AND bool_or(bool_or(o.result <> 'notselected')) OVER (PARTITION BY o.source, o.asset, o.idref) AS is_elsewhere
         FROM observed o WHERE o.fault IS NULL
         GROUP BY o.source, o.asset, o.run, o.idref
     )
@@ -504,7 +516,7 @@ BEGIN ATOMIC
     FROM folded f
     WHERE NOT f.is_elsewhere
     UNION ALL
-    SELECT o.location, o.fault, 'finding', o.source, o.idref, o.asset, o.state, o.at, 'host', o.asset_name, o.details, to_jsonb(e.element::text)
+    SELECT o.location, o.fault, 'finding', o.source, o.idref, o.asset, o.state, o.at, 'host', o.asset_name, NULL, to_jsonb(e.element::text)
     FROM observed o JOIN posture.xccdf_result_element(document, namespace) e USING (serial)
     WHERE o.fault IS NOT NULL AND EXISTS (SELECT FROM observed WHERE observed.fault IS NOT NULL);
 END;
@@ -519,7 +531,7 @@ CREATE FUNCTION posture.xccdf_item(document xml, of_source text) RETURNS SETOF p
 BEGIN ATOMIC
     WITH checked AS MATERIALIZED (
         SELECT d.document, posture.xml_fault(d.document) AS fault
-        FROM (SELECT posture.xml_document(document) AS document OFFSET 0) d
+        FROM (SELECT posture.xccdf_document(document) AS document OFFSET 0) d
         WHERE document IS NOT NULL
     )
     SELECT '/', c.fault, NULL::text, of_source, NULL::text, NULL::text, NULL::text, NULL::timestamptz, NULL::text, NULL::text,

@@ -242,13 +242,11 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION posture.load(text, jsonb, text, boolean) IS 'loads a document as its product publishes it, into the catalog and, through the inbox, into findings; the formats are in load_format(). complete closes the findings of its source that it does not have. loaded = changed + unchanged, of what the format is about; left_out: elements that are not to be loaded';
 
--- A document type can declare entities that grow without end or name files. No
--- format needs one, and in what is text "<" is written otherwise.
 CREATE FUNCTION posture.xml_document(content text) RETURNS xml
     LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    IF strpos(content, '<!DOCTYPE') > 0 OR strpos(content, '<!ENTITY') > 0 THEN
+    IF posture.xml_declares_type(content) THEN
         RAISE EXCEPTION 'a document with a document type declaration is not taken'
             USING ERRCODE = 'invalid_xml_document', DETAIL = 'Entities are never expanded, and nothing is fetched.',
                   HINT = 'Remove "<!DOCTYPE ...>" from it.';
