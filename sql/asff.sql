@@ -127,5 +127,23 @@ FROM asff_item(pg_temp.prowler(jsonb_build_object('Description', repeat('m', 100
     'Title', repeat('t', 100000), 'Resources', jsonb_build_array(jsonb_build_object('Id', repeat('u', 5000))))), NULL) ORDER BY type;
 SELECT length(fault) FROM asff_item(pg_temp.prowler(jsonb_build_object('Compliance', jsonb_build_object('Status', repeat('x', 5000)))), NULL) WHERE fault IS NOT NULL;
 
+-- loaded: twice is once, and the next scan of the same changes no finding
+CREATE TABLE pg_temp.scan AS SELECT jsonb_build_object('Findings', jsonb_agg(element ORDER BY n)) AS document FROM (
+    SELECT element, n FROM pg_temp.told
+    UNION ALL VALUES (pg_temp.control(), 11), (pg_temp.control('{"Id": "2", "Resources": [{"Id": "arn:aws:s3:::tmp", "Type": "AwsS3Bucket"}, {"Id": "arn:aws:s3:::old", "Type": "AwsS3Bucket"}], "Workflow": {"Status": "SUPPRESSED"}}'), 12),
+        (pg_temp.control('{"Compliance": null}'), 13), (pg_temp.control('{"Compliance": {"Status": "BROKEN"}}'), 14), ('7', 15)) x;
+SELECT * FROM load('asff', (SELECT document FROM pg_temp.scan));
+SELECT r.source, r.recommendation, r.asset, r.reason FROM rejected r ORDER BY r.reason COLLATE "C";
+SELECT s.key AS source, r.key AS recommendation, a.key AS asset, f.state, f.changed_at AT TIME ZONE 'UTC' AS changed_at
+FROM finding f JOIN recommendation r USING (recommendation_id) JOIN source s USING (source_id) JOIN asset a USING (asset_id) ORDER BY 1, 2, 3;
+SELECT key, kind, name, tags FROM asset ORDER BY key;
+SELECT key, title, description, severity, manage_url FROM recommendation ORDER BY key;
+SELECT * FROM load('asff', (SELECT document FROM pg_temp.scan));
+SELECT * FROM load('asff', (SELECT jsonb_agg(CASE jsonb_typeof(e) WHEN 'object' THEN e || '{"UpdatedAt": "2024-03-02T08:00:00Z", "ProcessedAt": "2024-03-02T08:00:00Z"}' ELSE e END ORDER BY n DESC)
+                            FROM pg_temp.scan, jsonb_array_elements(document -> 'Findings') WITH ORDINALITY x(e, n)));
+-- a document without anything of the format is refused
+\set VERBOSITY terse
+SELECT * FROM load('asff', '[{"x": 1}, 7]');
+
 DISCARD TEMP;
 DROP EXTENSION posture;

@@ -172,5 +172,28 @@ FROM ocsf_item(pg_temp.prowler(jsonb_build_object('message', repeat('m', 100000)
     'finding_info', jsonb_build_object('title', repeat('t', 100000)), 'resources', jsonb_build_array(jsonb_build_object('uid', repeat('u', 5000))))), NULL) ORDER BY type;
 SELECT length(fault) FROM ocsf_item(jsonb_build_object('class_uid', repeat('9', 5000), 'class_name', repeat('n', 5000)), NULL) WHERE fault IS NOT NULL;
 
+-- loaded: twice is once, and the next scan of the same changes no finding
+CREATE TABLE pg_temp.scan AS SELECT jsonb_agg(element ORDER BY n) AS document FROM (
+    SELECT element, n FROM pg_temp.told
+    UNION ALL VALUES (pg_temp.prowler('{"metadata": {"event_code": "bucket_has_logs", "product": {"name": "Prowler"}}, "status_code": "PASS"}'), 11),
+        (pg_temp.prowler('{"metadata": {"event_code": "bucket_has_logs", "product": {"name": "Prowler"}}, "resources": [{"uid": "arn:aws:s3:::tmp", "type": "AwsS3Bucket"}], "status": "Suppressed", "status_id": 3}'), 12),
+        (pg_temp.prowler('{"status_code": "BROKEN"}'), 13), ('{"class_uid": 2002}', 14), ('7', 15),
+        (pg_temp.check('{"status_id": 3, "control": "P1"}'), 16), (pg_temp.check('{"status_id": 3, "control": "P1"}', jsonb_build_object('resources', jsonb_build_array(jsonb_build_object('uid', repeat('u', 1025))))), 17)) x;
+SELECT * FROM load('ocsf', (SELECT document FROM pg_temp.scan));
+SELECT r.source, r.recommendation, left(r.asset, 5) AS asset, r.reason FROM rejected r ORDER BY r.reason COLLATE "C";
+SELECT s.key AS source, r.key AS recommendation, a.key AS asset, f.state, f.changed_at AT TIME ZONE 'UTC' AS changed_at, f.details - 'data' AS details
+FROM finding f JOIN recommendation r USING (recommendation_id) JOIN source s USING (source_id) JOIN asset a USING (asset_id) ORDER BY 1, 2, 3;
+SELECT key, kind, name, tags FROM asset ORDER BY key;
+SELECT key, title, severity, workload, markup, manage_url FROM recommendation ORDER BY key;
+CREATE TABLE pg_temp.was AS SELECT 'f' AS of, f.ctid AS place, f.xmin::text AS writer FROM finding f UNION ALL SELECT 'r', r.ctid, r.xmin::text FROM recommendation r UNION ALL SELECT 'a', a.ctid, a.xmin::text FROM asset a;
+SELECT * FROM load('ocsf', (SELECT document FROM pg_temp.scan));
+SELECT * FROM load('ocsf', (SELECT jsonb_agg(CASE jsonb_typeof(e) WHEN 'object' THEN jsonb_set(e || '{"time": 1709290000}', '{metadata,product,version}', '"5.5.0"') ELSE e END ORDER BY n DESC)
+                            FROM pg_temp.scan, jsonb_array_elements(document) WITH ORDINALITY x(e, n)));
+SELECT count(*) FROM (TABLE pg_temp.was EXCEPT
+    (SELECT 'f', f.ctid, f.xmin::text FROM finding f UNION ALL SELECT 'r', r.ctid, r.xmin::text FROM recommendation r UNION ALL SELECT 'a', a.ctid, a.xmin::text FROM asset a)) x;
+-- a document without anything of the format is refused
+\set VERBOSITY terse
+SELECT * FROM load('ocsf', '[{"x": 1}, 7]');
+
 DISCARD TEMP;
 DROP EXTENSION posture;

@@ -99,7 +99,7 @@ COMMENT ON FUNCTION posture.without_empty(jsonb) IS 'an object without what is n
 
 CREATE FUNCTION posture.filled(value jsonb) RETURNS jsonb
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN CASE WHEN value IN ('""', '[]', '{}') THEN NULL ELSE value END;
+    RETURN nullif(nullif(nullif(value, '""'), '[]'), '{}');
 COMMENT ON FUNCTION posture.filled(jsonb) IS 'a value of a document; NULL: none, or empty';
 
 CREATE FUNCTION posture.not_object(value jsonb) RETURNS text
@@ -655,8 +655,7 @@ BEGIN ATOMIC
            CASE format WHEN 'ocsf' THEN posture.ocsf_recommendation(t.recommendation, t.element, p.info, p.remedy, p.unmapped, p.is_prowler,
                                                                     p.severity, p.service, s.compliance)
                        ELSE posture.asff_recommendation(t.recommendation, t.element, p.remedy, p.is_prowler, p.severity, s.compliance) END
-    FROM recommendation r
-    JOIN told t USING (location)
+    FROM (SELECT t.* FROM recommendation r JOIN told t USING (location) OFFSET 0) t
     LEFT JOIN standard s ON s.source = t.source AND s.recommendation = t.recommendation
     CROSS JOIN LATERAL (
         SELECT t.element -> 'finding_info' AS info, t.element -> 'unmapped' AS unmapped, t.resource -> 'group' AS service,
@@ -670,8 +669,7 @@ BEGIN ATOMIC
            jsonb_strip_nulls(jsonb_build_object('key', t.asset, 'kind', t.asset_kind, 'name', t.asset_name))
            || jsonb_build_object('tags', CASE format WHEN 'ocsf' THEN posture.ocsf_tags(t.element, p.cloud, p.account, t.resource, t.region)
                                                      ELSE posture.asff_tags(t.element, t.resource, t.region) END)
-    FROM asset a
-    JOIN told t USING (location)
+    FROM (SELECT t.* FROM asset a JOIN told t USING (location) OFFSET 0) t
     CROSS JOIN LATERAL (SELECT t.element -> 'cloud' AS cloud, t.element -> 'cloud' -> 'account' AS account OFFSET 0) p
     UNION ALL
     SELECT f.location, NULL, 'finding', f.source, f.recommendation, f.asset, f.state, f.observed_at, a.asset_kind, a.asset_name, f.details, NULL

@@ -497,7 +497,9 @@ BEGIN ATOMIC
                posture.xccdf_text(r.rationale, r.rationale_markup, v."values"),
                coalesce(posture.severity(u.severity), posture.severity(r.severity)),
                CASE WHEN coalesce(u.role, r.role) = 'unscored' THEN 0
-                    ELSE coalesce(posture.xccdf_weight(u.weight), posture.xccdf_weight(r.weight), 1) END,
+                    -- a rule of which nothing is said is worth 1, unless more is known of it
+                    ELSE coalesce(posture.xccdf_weight(u.weight), posture.xccdf_weight(r.weight),
+                                  CASE WHEN r.benchmark IS NOT NULL OR k.max_points IS NULL THEN 1 END) END,
                b.title, r.area,
                coalesce(r.details, jsonb_strip_nulls(jsonb_build_object('idents', i.idents))) || jsonb_strip_nulls(jsonb_build_object(
                    'version', coalesce(r.version, u.version),
@@ -508,6 +510,8 @@ BEGIN ATOMIC
                        'version', coalesce(b.version, u.benchmark_version))), '{}'))))
     FROM used u
     LEFT JOIN rule r USING (source, idref)
+    LEFT JOIN (SELECT s.key::text AS source, m.key::text AS idref, m.max_points
+               FROM posture.recommendation m JOIN posture.source s USING (source_id)) k USING (source, idref)
     LEFT JOIN benchmark b ON b.id = coalesce(nullif(r.benchmark, ''), u.benchmark)
     LEFT JOIN setting v USING (run)
     LEFT JOIN ident i USING (idref)
