@@ -121,6 +121,7 @@ LEFT JOIN pg_temp.finding(v.document) f ON true ORDER BY n, f.location;
 SELECT count(*) FROM asff_item(NULL, NULL);
 -- nothing of it is lost
 SELECT location, type, source, object FROM asff_item('[{"SchemaVersion": "2018-10-08", "x": [1]}, 7, {"x": 1}]', NULL) ORDER BY location;
+SELECT location, fault, object -> 'Title' AS title, object -> 'Resources' AS resources FROM asff_item(pg_temp.prowler('{"Resources": [{"Id": "a"}, {"Type": "b"}, 7]}'), NULL) WHERE fault IS NOT NULL ORDER BY location;
 -- long keys and texts are the loader's to judge
 SELECT type, length(source), length(recommendation), length(asset), length(details ->> 'message') AS message, length(object ->> 'key') AS key, length(object ->> 'title') AS title
 FROM asff_item(pg_temp.prowler(jsonb_build_object('Description', repeat('m', 100000), 'GeneratorId', repeat('g/', 2500), 'ProductFields', jsonb_build_object('ProviderName', repeat('p', 5000)),

@@ -166,6 +166,7 @@ LEFT JOIN pg_temp.finding(v.element) f ON true ORDER BY n, f.location;
 SELECT count(*) FROM ocsf_item(NULL, NULL);
 -- nothing of it is lost
 SELECT location, type, source, object FROM ocsf_item('[{"class_uid": 2002, "x": [1]}, 7, {"x": 1}]', NULL) ORDER BY location;
+SELECT location, fault, object -> 'status_code' AS status_code, object -> 'resources' AS resources FROM ocsf_item(pg_temp.prowler('{"resources": [{"uid": "a"}, {"data": 1}, 7]}'), NULL) WHERE fault IS NOT NULL ORDER BY location;
 -- long keys and texts are the loader's to judge
 SELECT type, length(source), length(recommendation), length(asset), length(details ->> 'message') AS message, length(object ->> 'key') AS key, length(object ->> 'title') AS title
 FROM ocsf_item(pg_temp.prowler(jsonb_build_object('message', repeat('m', 100000), 'metadata', jsonb_build_object('event_code', repeat('e', 5000), 'product', jsonb_build_object('name', repeat('p', 5000))),

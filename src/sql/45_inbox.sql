@@ -108,9 +108,8 @@ BEGIN
         DROP TABLE pg_temp.posture_taken;
         RETURN;
     END IF;
-    -- what follows has to be planned for a few rows as well as for millions, by
-    -- these columns: details may be large
-    ANALYZE pg_temp.posture_taken (source, recommendation, asset, reason);
+    -- what follows has to be planned for a few rows as well as for millions
+    ANALYZE pg_temp.posture_taken;
 
     INSERT INTO posture.rejected
     SELECT t.source, t.recommendation, t.asset, t.state, t.observed_at, t.asset_kind, t.asset_name, t.details, t.reason, arrived
@@ -132,7 +131,7 @@ BEGIN
     WHERE t.reason IS NULL;
     GET DIAGNOSTICS loaded = ROW_COUNT;
     DROP TABLE pg_temp.posture_taken;
-    ANALYZE pg_temp.posture_batch (source_id, recommendation_id, recommendation, asset_id, asset, observed_at);
+    ANALYZE pg_temp.posture_batch;
 END $$;
 COMMENT ON FUNCTION posture.ingest_take(text, timestamptz) IS 'step of ingest(): moves the inbox to rejected and to the batch';
 

@@ -111,6 +111,10 @@ AS $$
 DECLARE
     clash record;
 BEGIN
+    -- nothing is read from an empty table, see ingest_take()
+    IF NOT EXISTS (SELECT FROM pg_temp.posture_item i WHERE i.type = 'asset' AND i.object ? 'aliases') THEN
+        RETURN;
+    END IF;
     CREATE TEMP TABLE posture_name ON COMMIT DROP AS
     SELECT n.key, n.name, posture.asset_of(n.name, n.kind) AS asset_id
     FROM (SELECT i.object ->> 'key' AS key, i.object ->> 'kind' AS kind, i.object ->> 'key' AS name
@@ -122,6 +126,7 @@ BEGIN
           CROSS JOIN LATERAL jsonb_array_elements_text(posture.array_at(i.object, VARIADIC ARRAY['aliases'])) a(name)
           WHERE i.type = 'asset') n
     WHERE posture.key_fault(text 'alias', n.name) IS NULL;
+    ANALYZE pg_temp.posture_name;
 
     INSERT INTO posture.asset_alias (alias, asset_id, how)
     SELECT DISTINCT ON (n.name) n.name, k.asset_id, 'reported'
@@ -399,6 +404,9 @@ AS $$
 DECLARE
     changed bigint;
 BEGIN
+    IF NOT EXISTS (SELECT FROM pg_temp.posture_item i WHERE i.type = 'exemption') THEN
+        RETURN 0;
+    END IF;
     INSERT INTO posture.asset (key, name)
     SELECT DISTINCT i.object ->> 'asset', i.object ->> 'asset'
     FROM pg_temp.posture_item i
@@ -413,6 +421,7 @@ BEGIN
     LEFT JOIN posture.asset_group g ON g.key = i.object ->> 'asset_group'
     CROSS JOIN LATERAL jsonb_populate_record(NULL::posture.exemption, i.object) n
     WHERE i.type = 'exemption';
+    ANALYZE pg_temp.posture_exempt;
 
     WITH same AS MATERIALIZED (
         SELECT e.exemption_id, n.ctid AS item

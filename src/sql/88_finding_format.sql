@@ -235,8 +235,10 @@ BEGIN ATOMIC
            lower(posture.text_of(r.resource, 'type')), a.name, a.region, k.state, k.observed_at,
            coalesce(o.uid, e.location), o.message, c.compliance,
            CASE WHEN coalesce(f.fault, a.fault) IS NULL
-                THEN posture.ocsf_details(e.element, a.data, o.is_prowler, o.message, k.more) END,
-           e.element, r.resource
+                THEN posture.ocsf_details(w.element, a.data, o.is_prowler, o.message, k.more) END,
+           CASE WHEN a.fault IS NULL OR w.element ? 'resources' THEN w.element
+                ELSE w.element || jsonb_build_object('resources', jsonb_build_array(r.resource)) END,
+           r.resource
     FROM posture.finding_element(document) e
     CROSS JOIN LATERAL (
         SELECT e.element -> 'metadata' AS metadata, e.element -> 'metadata' -> 'product' AS product,
@@ -321,6 +323,11 @@ BEGIN ATOMIC
             WHEN k.observed_at IS NULL AND jsonb_typeof(o.time) <> 'null' THEN
                 format('time %s is no time', left(o.time::text, 40)) END AS fault
         OFFSET 0) f
+    CROSS JOIN LATERAL (
+        -- with all its resources for each of them it would grow with their square
+        SELECT CASE WHEN f.fault IS NULL AND p.resources -> 1 IS NOT NULL AND jsonb_typeof(p.resources) = 'array'
+                    THEN e.element - 'resources' ELSE e.element END AS element
+        OFFSET 0) w
     LEFT JOIN LATERAL posture.ocsf_resource(e.element, p.resources) r ON f.fault IS NULL
     CROSS JOIN LATERAL (
         SELECT i.uid, i.name, i.region, i.data,
@@ -474,8 +481,10 @@ BEGIN ATOMIC
            o.product, o.recommendation, o.title, a.asset,
            lower(posture.said(r.resource -> 'Type')), NULL, a.region, k.state, k.observed_at,
            coalesce(o.uid, e.location), k.message, c.compliance,
-           CASE WHEN coalesce(f.fault, a.fault) IS NULL THEN posture.asff_details(e.element, r.resource, k.message, k.state, c.workflow) END,
-           e.element, r.resource
+           CASE WHEN coalesce(f.fault, a.fault) IS NULL THEN posture.asff_details(w.element, r.resource, k.message, k.state, c.workflow) END,
+           CASE WHEN a.fault IS NULL OR w.element ? 'Resources' THEN w.element
+                ELSE w.element || jsonb_build_object('Resources', jsonb_build_array(r.resource)) END,
+           r.resource
     FROM posture.finding_element(document) e
     CROSS JOIN LATERAL (
         SELECT e.element ?| '{SchemaVersion,ProductArn,GeneratorId,Resources,Compliance}' AND jsonb_typeof(e.element) = 'object' AS is_finding,
@@ -522,9 +531,13 @@ BEGIN ATOMIC
             WHEN jsonb_typeof(e.element -> 'Resources') IS DISTINCT FROM 'array' OR e.element -> 'Resources' = '[]' THEN 'missing Resources'
             END AS fault
         OFFSET 0) f
+    CROSS JOIN LATERAL (
+        SELECT CASE WHEN f.fault IS NULL AND e.element -> 'Resources' -> 1 IS NOT NULL THEN e.element - 'Resources' ELSE e.element END AS element,
+               e.element -> 'Resources' AS resources
+        OFFSET 0) w
     LEFT JOIN LATERAL (
-        SELECT n, e.element -> 'Resources' -> n AS resource
-        FROM generate_series(0, CASE jsonb_typeof(e.element -> 'Resources') WHEN 'array' THEN jsonb_array_length(e.element -> 'Resources') END - 1) n
+        SELECT n, w.resources -> n AS resource
+        FROM generate_series(0, CASE jsonb_typeof(w.resources) WHEN 'array' THEN jsonb_array_length(w.resources) END - 1) n
         OFFSET 0) r ON f.fault IS NULL
     CROSS JOIN LATERAL (
         SELECT posture.said(r.resource -> 'Id') AS asset,
@@ -601,13 +614,13 @@ BEGIN ATOMIC
         FROM told t
         WHERE t.fault IS NULL
         ORDER BY t.asset COLLATE "C", coalesce(t.asset_kind, 'other') = 'other', t.asset_kind COLLATE "C",
-                 t.asset_name COLLATE "C", t.region COLLATE "C", length(t.location), t.location COLLATE "C"
+                 t.asset_name COLLATE "C", t.region COLLATE "C", octet_length(t.location), t.location COLLATE "C"
     ), recommendation AS (
         SELECT DISTINCT ON (t.source COLLATE "C", t.recommendation COLLATE "C") t.location
         FROM told t
         WHERE t.fault IS NULL
         ORDER BY t.source COLLATE "C", t.recommendation COLLATE "C", t.title COLLATE "C",
-                 CASE format WHEN 'asff' THEN t.message END COLLATE "C", length(t.location), t.location COLLATE "C"
+                 CASE format WHEN 'asff' THEN t.message END COLLATE "C", octet_length(t.location), t.location COLLATE "C"
     ), standard AS (
         SELECT v.source, v.recommendation, posture.merged_compliance(array_agg(v.compliance)) AS compliance
         FROM (SELECT DISTINCT t.source, t.recommendation, t.compliance

@@ -287,6 +287,7 @@ BEGIN
 
     CREATE TEMP TABLE posture_point ON COMMIT DROP AS
     SELECT p.* FROM posture.graph_report(latest, of_source) p;
+    ANALYZE pg_temp.posture_point;
     DELETE FROM posture.initiative_recommendation m
     WHERE m.initiative_id = of_initiative.initiative_id
       AND NOT EXISTS (SELECT FROM pg_temp.posture_point p WHERE p.recommendation_id = m.recommendation_id);
@@ -319,6 +320,7 @@ BEGIN
       AND NOT EXISTS (SELECT FROM posture.initiative_snapshot s
                       WHERE s.day = (i.object ->> 'day')::date AND s.initiative_id = of_initiative.initiative_id AND posture.has_snapshot(s.day))
     ORDER BY 1, i.ctid DESC;
+    ANALYZE pg_temp.posture_day;
 
     DELETE FROM posture.recommendation_snapshot s
     USING pg_temp.posture_day d, posture.recommendation r JOIN posture.source o USING (source_id)

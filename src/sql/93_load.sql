@@ -178,6 +178,8 @@ CREATE FUNCTION posture.load_document(
     of_format text, json_document jsonb, xml_document xml, of_source text, complete boolean,
     OUT loaded bigint, OUT changed bigint, OUT unchanged bigint, OUT rejected bigint, OUT closed bigint, OUT left_out bigint)
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET jit = off
+    -- items are few beside what tables hold, and wide: a small sample tells enough
+    SET default_statistics_target = 10
 AS $$
 DECLARE
     form record;
@@ -206,7 +208,16 @@ BEGIN
     PERFORM posture.load_take(of_format, form.mapping, json_document, xml_document, of_source);
     PERFORM posture.load_recognize(of_format, form.expects);
     rejected := posture.load_reject();
-    ANALYZE pg_temp.posture_item (type, source, recommendation, asset);
+    IF NOT EXISTS (SELECT FROM pg_temp.posture_item) AND NOT complete THEN
+        loaded := 0;
+        changed := 0;
+        unchanged := 0;
+        closed := 0;
+        left_out := 0;
+        DROP TABLE pg_temp.posture_item;
+        RETURN;
+    END IF;
+    ANALYZE pg_temp.posture_item;
     SELECT count(*) FILTER (WHERE i.type <> 'left_out' AND (form.counted IS NULL OR i.type = form.counted)),
            count(*) FILTER (WHERE i.type = 'left_out')
     INTO others, left_out

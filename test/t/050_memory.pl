@@ -64,6 +64,12 @@ flat('ingest()', 1000, "CALL memory.deliver(%d);\nSELECT FROM posture.ingest();\
 flat('ingest() of nothing', 2500, 'SELECT FROM posture.ingest() /* %d */');
 flat('ingest(), rolled back', 500, "BEGIN;\nCALL memory.deliver(%d);\nSELECT FROM posture.ingest();\nROLLBACK");
 flat('ingest() that fails', 1000, q{DO $$ BEGIN PERFORM posture.ingest('nobody %d'); EXCEPTION WHEN undefined_object THEN NULL; END $$});
+flat('load() of JSON', 300, q{SELECT FROM posture.load('ocsf', jsonb_build_array(jsonb_build_object('class_uid', 2004, 'status_code', CASE WHEN %d %% 2 = 0 THEN 'FAIL' ELSE 'PASS' END,
+    'metadata', '{"event_code": "c", "product": {"name": "Prowler"}}'::jsonb, 'resources', '[{"uid": "arn:aws:s3:::bucket", "data": {"a": [1, 2, 3]}}]'::jsonb), 5))});
+flat('load() of XML', 300, q{SELECT FROM posture.load('xccdf', format('<TestResult xmlns="http://checklists.nist.gov/xccdf/1.2" end-time="2026-01-01T00:00:00Z"><target>h</target><rule-result idref="r"><result>%%s</result></rule-result></TestResult>',
+    CASE WHEN %d %% 2 = 0 THEN 'fail' ELSE 'pass' END))});
+flat('load() that fails', 500, q{DO $$ BEGIN PERFORM posture.load('xccdf', '<a>%d</b>'); EXCEPTION WHEN OTHERS THEN NULL; END $$});
+flat('export()', 200, 'SELECT count(*) FROM posture.export() /* %d */');
 flat('a statement on finding', 10000, q{UPDATE posture.finding SET state = CASE state WHEN 'compliant' THEN 'non_compliant' ELSE 'compliant' END::posture.finding_state
     WHERE asset_id = 1 + %d %% 4});
 flat('fold()', 200, q{UPDATE posture.finding SET state = CASE state WHEN 'compliant' THEN 'non_compliant' ELSE 'compliant' END::posture.finding_state;
