@@ -5,18 +5,6 @@
  * command line shows them.
  */
 
-CREATE FUNCTION posture.not_an_object(element jsonb) RETURNS text
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN CASE jsonb_typeof(element) WHEN 'object' THEN NULL
-           ELSE 'expected an object, found ' || CASE jsonb_typeof(element) WHEN 'array' THEN 'an array' WHEN 'null' THEN 'null'
-                                                ELSE 'a ' || jsonb_typeof(element) END END;
-COMMENT ON FUNCTION posture.not_an_object(jsonb) IS 'the fault of an element that has to be an object; NULL: it is one';
-
-CREATE FUNCTION posture.azure_without_empty(object jsonb) RETURNS jsonb
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN (SELECT coalesce(jsonb_object_agg(e.key, e.value), '{}') FROM jsonb_each(object) e WHERE e.value NOT IN ('null', '""', '[]', '{}'));
-COMMENT ON FUNCTION posture.azure_without_empty(jsonb) IS 'an object without the fields that have nothing in them';
-
 CREATE FUNCTION posture.azure_properties(element jsonb) RETURNS jsonb
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN CASE WHEN jsonb_typeof(element -> 'properties') = 'object' THEN element -> 'properties'
@@ -40,8 +28,10 @@ BEGIN ATOMIC
     FROM (SELECT CASE WHEN part[1] = '' AND part[2] = 'subscriptions' THEN nullif(part[3], '') END AS subscription,
                  CASE WHEN part[2] = 'subscriptions' AND part[4] = 'resourcegroups' THEN nullif(part[5], '') END AS resource_group,
                  -- an extension resource is of the last type that its id names
-                 CASE WHEN cardinality(provider) > 1
-                      THEN regexp_replace(provider[cardinality(provider)], '/([^/]+)/[^/]+', '/\1', 'g') END AS resource_type,
+                 CASE WHEN cardinality(provider) < 2 THEN NULL
+                      WHEN split_part(provider[cardinality(provider)], '/', 4) = ''
+                      THEN split_part(provider[cardinality(provider)], '/', 1) || '/' || split_part(provider[cardinality(provider)], '/', 2)
+                      ELSE regexp_replace(provider[cardinality(provider)], '/([^/]+)/[^/]+', '/\1', 'g') END AS resource_type,
                  split_part(rtrim(id, '/'), '/', -1) AS name
           FROM (SELECT string_to_array(i.id, '/') AS part, string_to_array(i.id, '/providers/') AS provider
                 FROM (SELECT lower(rtrim(id, '/')) AS id OFFSET 0) i
@@ -59,7 +49,7 @@ COMMENT ON FUNCTION posture.azure_text(text) IS 'a value of a document where a n
 -- and Google, what an older connector brought is known by its id in Azure. A
 -- database, or a machine on premises, has no id of its own but that of the
 -- machine or workspace, which many share.
-CREATE FUNCTION posture.azure_asset(id text, details jsonb) RETURNS TABLE (asset text, name text)
+CREATE FUNCTION posture.azure_asset(id text, details jsonb) RETURNS TABLE (asset text, name text, platform text)
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
 BEGIN ATOMIC
     SELECT CASE WHEN r.source IN ('aws', 'gcp') AND r.connector IS NULL THEN coalesce(r.azure_id, r.own, r.scope)
@@ -68,7 +58,7 @@ BEGIN ATOMIC
                 WHEN r.own IS NULL AND r.source = 'onpremise' AND lower(r.scope) = lower(r.workspace)
                 THEN r.scope || coalesce('/machines/' || r.machine, '')
                 ELSE coalesce(r.own, r.azure_id, r.scope) END,
-           r.name
+           r.name, r.source
     FROM (SELECT lower(coalesce(d.source, d."Source")) AS source,
                  posture.azure_text(coalesce(nullif(d.id, ''), nullif(d."Id", ''), nullif(d."resourceId", ''), d."ResourceId")) AS own,
                  posture.azure_text(coalesce(d."azureResourceId", d."AzureResourceId")) AS azure_id,
@@ -78,7 +68,7 @@ BEGIN ATOMIC
                  posture.azure_text(coalesce(d."workspaceId", d."WorkspaceId")) AS workspace,
                  posture.azure_text(coalesce(d."machineName", d."MachineName", d.vmuuid, d."Vmuuid")) AS machine,
                  posture.azure_text(coalesce(d."resourceName", d."ResourceName")) AS name,
-                 nullif(substring(id FROM '^(.*?)/providers/[Mm]icrosoft\.[Ss]ecurity/assessments/'), '') AS scope
+                 nullif(substring(azure_asset.id FROM '^(.*?)/providers/[Mm]icrosoft\.[Ss]ecurity/assessments/'), '') AS scope
           FROM jsonb_to_record(details)
               d(source text, "Source" text, id text, "Id" text, "resourceId" text, "ResourceId" text, "azureResourceId" text, "AzureResourceId" text,
                 "connectorId" text, "ConnectorId" text, "serverName" text, "ServerName" text, "databaseName" text, "DatabaseName" text,
@@ -90,7 +80,7 @@ END;
 COMMENT ON FUNCTION posture.azure_asset(text, jsonb) IS 'the id of the resource that an assessment is about, from its id and resourceDetails, and its name where the latter has it; NULL: neither says';
 
 CREATE FUNCTION posture.azure_assessment(element jsonb)
-    RETURNS TABLE (type text, fault text, name text, asset text, state text, is_exempt boolean, resource_name text, link text, has_metadata boolean)
+    RETURNS TABLE (type text, fault text, name text, asset text, state text, is_exempt boolean, resource_name text, platform text, link text, has_metadata boolean)
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
 BEGIN ATOMIC
     SELECT t.type,
@@ -102,12 +92,13 @@ BEGIN ATOMIC
                    WHEN a.code IS NULL THEN 'missing properties.status.code'
                    WHEN a.state IS NULL THEN format('unknown properties.status.code "%s"', left(a.code, 100)) END
                WHEN 'left_out' THEN NULL
-               ELSE coalesce(posture.not_an_object(element), CASE
+               ELSE CASE
+                   WHEN jsonb_typeof(element) <> 'object' THEN 'expected an object, found ' || posture.what_is(element)
                    WHEN a.kind IS NOT NULL THEN format('type "%s" is not Microsoft.Security/assessments', left(a.kind, 100))
-                   ELSE 'no properties: not an assessment of Defender for Cloud' END) END,
+                   ELSE 'no properties: not an assessment of Defender for Cloud' END END,
            a.name, a.asset, CASE WHEN a.is_exempt THEN 'non_compliant' ELSE a.state END, a.is_exempt,
-           a.resource_name, a.link, a.has_metadata
-    FROM (SELECT e.id, posture.azure_text(e.type) AS kind, s.properties, r.asset, r.name AS resource_name,
+           a.resource_name, a.platform, a.link, a.has_metadata
+    FROM (SELECT e.id, posture.azure_text(e.type) AS kind, s.properties, r.asset, r.name AS resource_name, r.platform,
                  lower(coalesce(posture.azure_text(e.name), substring(e.id FROM '/assessments/([^/]+)$'))) AS name,
                  posture.azure_text(c.code) AS code,
                  CASE lower(c.code) WHEN 'healthy' THEN 'compliant' WHEN 'unhealthy' THEN 'non_compliant'
@@ -151,44 +142,44 @@ BEGIN ATOMIC
     FROM (SELECT jsonb_path_query_first(properties, '$.** ? (@.type() == "object" && exists (@.exemptionCategory))') AS policy OFFSET 0) p
     CROSS JOIN LATERAL (SELECT coalesce(
         posture.text_at(p.policy, 'exemptionCategory'),
-        substring(posture.text_at(properties, 'status', 'cause') || ' ' || coalesce(posture.text_at(properties, 'status', 'description'), '')
+        substring(concat_ws(' ', posture.text_at(properties, 'status', 'cause'), posture.text_at(properties, 'status', 'description'))
                   FROM '(?i)\m(mitigated|waiver|risk accepted)\M')) AS category OFFSET 0) c;
 END;
 COMMENT ON FUNCTION posture.azure_exemption(jsonb) IS 'the exemption that the properties of an exempt assessment tell of';
 
-CREATE FUNCTION posture.azure_tags(element jsonb, properties jsonb, subscription text, resource_group text, resource_type text) RETURNS jsonb
+CREATE FUNCTION posture.azure_tags(element jsonb, details jsonb, platform text, subscription text, resource_group text, resource_type text) RETURNS jsonb
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
-BEGIN ATOMIC
-    SELECT jsonb_strip_nulls(jsonb_build_object(
+    RETURN jsonb_strip_nulls(jsonb_build_object(
         'subscription', coalesce(subscription, lower(posture.text_at(element, 'subscriptionId'))),
         'resource_group', coalesce(resource_group, lower(posture.text_at(element, 'resourceGroup'))),
         'resource_type', resource_type,
         'tenant', lower(posture.text_at(element, 'tenantId')),
-        'platform', r.platform,
+        'platform', platform,
         -- of a resource of Azure the rest repeats its id
-        'resource', nullif(r.resource - CASE WHEN r.platform = 'azure' THEN '{resourceType,resourceProvider,resourceName,ResourceType,ResourceProvider,ResourceName}'
-                                             ELSE '{}' END::text[], '{}')))
-    FROM (SELECT d - '{id,Id,source,Source}'::text[] AS resource,
-                 lower(coalesce(posture.text_at(d, 'source'), posture.text_at(d, 'Source'))) AS platform
-          FROM (SELECT posture.object_at(properties, 'resourceDetails') AS d) o) r;
-END;
-COMMENT ON FUNCTION posture.azure_tags(jsonb, jsonb, text, text, text) IS 'tags of the resource that an assessment is about';
+        'resource', nullif(details - '{id,Id,source,Source}'::text[]
+                           - CASE WHEN platform = 'azure' THEN '{resourceType,resourceProvider,resourceName,ResourceType,ResourceProvider,ResourceName}'
+                                  ELSE '{}' END::text[], '{}')));
+COMMENT ON FUNCTION posture.azure_tags(jsonb, jsonb, text, text, text, text) IS 'tags of the resource that an assessment is about';
+
+-- Resource Graph gives to every row the columns of all its tables.
+CREATE FUNCTION posture.azure_columns(element jsonb) RETURNS jsonb
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN (SELECT coalesce(jsonb_object_agg(c.key, c.value), '{}')
+            FROM jsonb_each(element - '{id,name,type,tenantId,resourceGroup,subscriptionId,properties}'::text[]) c
+            WHERE c.value NOT IN ('null', '""', '[]', '{}'));
+COMMENT ON FUNCTION posture.azure_columns(jsonb) IS 'the columns of a row of Resource Graph with something in them that isn''t told elsewhere';
 
 -- The status is kept whole: of a finding that has no details the inbox keeps
 -- the earlier ones, and so the cause of an earlier state. Its times change only
--- with it. Columns that Resource Graph gives to every row are kept where there
--- is something in them. The secret by which a partner writes its assessments is
--- never published; where it got into a document all the same, it ends here.
+-- with it. The secret by which a partner writes its assessments is never
+-- published; where it got into a document all the same, it ends here.
 CREATE FUNCTION posture.azure_details(element jsonb) RETURNS jsonb
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN nullif(
-        CASE WHEN element ? 'properties' THEN
-            CASE WHEN element - '{id,name,type,tenantId,resourceGroup,subscriptionId,properties}'::text[]
-                      <@ '{"kind": "", "location": "", "managedBy": "", "sku": null, "plan": null, "tags": null, "identity": null, "zones": null, "extendedLocation": null}'
-                 THEN '{}'
-                 ELSE posture.azure_without_empty(element - '{id,name,type,tenantId,resourceGroup,subscriptionId,properties}'::text[]) END
-            ELSE '{}' END
-        || (posture.azure_properties(element) - '{displayName,resourceDetails,metadata}'::text[] #- '{partnersData,secret}'), '{}');
+    RETURN CASE WHEN element ? 'properties'
+                     AND NOT element - '{id,name,type,tenantId,resourceGroup,subscriptionId,properties}'::text[]
+                             <@ '{"kind": "", "location": "", "managedBy": "", "sku": null, "plan": null, "tags": null, "identity": null, "zones": null, "extendedLocation": null}'
+                THEN posture.azure_columns(element) ELSE '{}' END
+           || (posture.azure_properties(element) - '{displayName,resourceDetails,metadata}'::text[] #- '{partnersData,secret}');
 COMMENT ON FUNCTION posture.azure_details(jsonb) IS 'what else an assessment says of its finding';
 
 CREATE FUNCTION posture.azure_recommendation(key text, properties jsonb, manage_url text) RETURNS jsonb
@@ -231,6 +222,12 @@ BEGIN ATOMIC
         CROSS JOIN LATERAL posture.azure_resource(a.asset) r
     ), good AS NOT MATERIALIZED (
         SELECT * FROM element e WHERE e.type = 'finding' AND e.fault IS NULL
+    ), named AS MATERIALIZED (
+        SELECT g.name, coalesce(min(g.n) FILTER (WHERE g.has_metadata), min(g.n)) AS n,
+               -- a link to one resource is of its finding, unless there is no other
+               coalesce(min(g.link COLLATE "C") FILTER (WHERE g.link !~* '(/|%2f)subscriptions(/|%2f)'), min(g.link COLLATE "C")) AS link
+        FROM good g
+        GROUP BY g.name
     ), held AS MATERIALIZED (
         -- an exemption that is still there can have ended in Azure
         SELECT r.key::text AS recommendation, lower(a.key) AS asset
@@ -250,18 +247,17 @@ BEGIN ATOMIC
      FROM good g ORDER BY g.n LIMIT 1)
     UNION ALL
     SELECT g.location, NULL, 'recommendation', g.source, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
-           posture.azure_recommendation(g.name, posture.azure_properties(g.element), g.link)
-    FROM (SELECT DISTINCT ON (g.name) g.location, g.source, g.name, g.element,
-                 -- a link to one resource is of its finding, unless there is no other
-                 first_value(g.link) OVER (PARTITION BY g.name ORDER BY g.link IS NULL, g.link ~* '(/|%2f)subscriptions(/|%2f)', g.link COLLATE "C") AS link
-          FROM good g
-          ORDER BY g.name, g.has_metadata DESC, g.n) g
+           posture.azure_recommendation(g.name, posture.azure_properties(g.element), (SELECT r.link FROM named r WHERE r.name = g.name))
+    FROM good g
+    -- compared with true, IN stays a lookup in a hash table, here and below: a join would be planned for a few rows
+    WHERE (g.n IN (SELECT r.n FROM named r)) = true
     UNION ALL
     SELECT g.location, NULL, 'asset', g.source, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
            jsonb_strip_nulls(jsonb_build_object('key', g.asset, 'kind', g.kind, 'name', g.asset_name,
-               'tags', nullif(posture.azure_tags(g.element, posture.azure_properties(g.element),
-                                                 g.subscription, g.resource_group, g.resource_type), '{}')))
-    FROM (SELECT DISTINCT ON (g.asset COLLATE "C") * FROM good g ORDER BY g.asset COLLATE "C", g.n) g
+               'tags', nullif(posture.azure_tags(g.element, posture.object_at(posture.azure_properties(g.element), 'resourceDetails'),
+                                                 g.platform, g.subscription, g.resource_group, g.resource_type), '{}')))
+    FROM good g
+    WHERE (g.n IN (SELECT min(o.n) FROM good o GROUP BY o.asset)) = true
     UNION ALL
     SELECT g.location, NULL, 'finding', g.source, g.name, g.asset, g.state, NULL, g.kind, g.asset_name,
            posture.azure_details(g.element), NULL
@@ -277,7 +273,6 @@ BEGIN ATOMIC
     SELECT g.location, NULL, 'exemption', g.source, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
            jsonb_build_object('recommendation', g.name, 'asset', g.asset, 'kind', NULL)
     FROM good g
-    -- the comparison keeps IN a lookup in a hash table: a join would be planned for a few rows
     WHERE NOT g.is_exempt AND ((g.name, lower(g.asset)) IN (SELECT h.recommendation, h.asset FROM held h)) = true;
 END;
 COMMENT ON FUNCTION posture.azure_assessment_item(jsonb, text) IS 'takes assessments of Defender for Cloud apart';
@@ -291,9 +286,10 @@ CREATE FUNCTION posture.azure_control(element jsonb)
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
 BEGIN ATOMIC
     SELECT CASE WHEN t.type = 'left_out' THEN NULL
-                WHEN t.type IS NULL THEN coalesce(posture.not_an_object(element), CASE
+                WHEN t.type IS NULL THEN CASE
+                    WHEN jsonb_typeof(element) <> 'object' THEN 'expected an object, found ' || posture.what_is(element)
                     WHEN c.kind IS NOT NULL THEN format('type "%s" is not Microsoft.Security/secureScores/secureScoreControls', left(c.kind, 100))
-                    ELSE 'no properties: not a control of a secure score' END)
+                    ELSE 'no properties: not a control of a secure score' END
                 ELSE posture.item_fault(
                     CASE WHEN c.properties IS NULL THEN 'missing properties' END,
                     CASE WHEN c.name IS NULL THEN 'missing name' END,
@@ -362,7 +358,7 @@ BEGIN ATOMIC
         FROM control c
         CROSS JOIN LATERAL jsonb_array_elements(posture.array_at(c.definition, 'assessmentDefinitions')) a(definition)
         CROSS JOIN LATERAL (SELECT lower(substring(posture.text_at(a.definition, 'id') FROM '[^/]+$')) AS key) d
-        WHERE d.key IS NOT NULL
+        WHERE d.key IS NOT NULL AND jsonb_typeof(a.definition -> 'id') = 'string'
         GROUP BY c.name
     )
     SELECT e.location, e.fault, e.type, e.source, NULL::text, NULL::text, NULL::text, NULL::timestamptz, NULL::text, NULL::text, NULL::jsonb,

@@ -9,7 +9,8 @@ CREATE FUNCTION posture.prowler_check_item(document jsonb, of_source text) RETUR
 BEGIN ATOMIC
     WITH element AS MATERIALIZED (
         SELECT e.n, e.location, e.element, coalesce(of_source, 'prowler') AS source, c.key, c.severity, t.type,
-               CASE WHEN t.type IS NULL THEN coalesce(posture.not_an_object(e.element), 'no CheckID: not a check of Prowler')
+               CASE WHEN jsonb_typeof(e.element) <> 'object' THEN 'expected an object, found ' || posture.what_is(e.element)
+                    WHEN t.type IS NULL THEN 'no CheckID: not a check of Prowler'
                     ELSE posture.item_fault(
                         CASE WHEN c.key IS NULL THEN 'missing CheckID' END,
                         CASE WHEN c.title IS NULL THEN 'missing CheckTitle' END,
@@ -43,10 +44,10 @@ BEGIN ATOMIC
                'severity', posture.severity(t.severity), 'workload', posture.text_at(t.element, 'ServiceName'),
                'domain', posture.text_at(t.element, 'Categories', '0'),
                'manage_url', posture.text_at(t.element, 'Remediation', 'Recommendation', 'Url'),
-               'details', nullif(posture.without_empty(
+               'details', posture.without_empty(
                    (t.element - '{CheckID,CheckTitle,Description,Severity,ServiceName,Compliance}'::text[])
                    #- '{Remediation,Recommendation,Text}' #- '{Remediation,Recommendation,Url}'
-                   || jsonb_build_object('compliance', t.element -> 'Compliance')), '{}')))
+                   || jsonb_build_object('compliance', t.element -> 'Compliance'))))
     FROM told t;
 END;
 COMMENT ON FUNCTION posture.prowler_check_item(jsonb, text) IS 'takes metadata of checks of Prowler apart';
@@ -68,13 +69,14 @@ CREATE FUNCTION posture.framework(element jsonb)
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
 BEGIN ATOMIC
     SELECT t.type,
-           CASE WHEN t.type IS NULL THEN coalesce(posture.not_an_object(element), 'no Framework: not a compliance framework of Prowler')
+           CASE WHEN jsonb_typeof(element) <> 'object' THEN 'expected an object, found ' || posture.what_is(element)
+                WHEN t.type IS NULL THEN 'no Framework: not a compliance framework of Prowler'
                 ELSE posture.item_fault(
                     CASE WHEN f.framework IS NULL THEN 'missing Framework' END,
                     CASE WHEN posture.framework_key(f.framework, f.version, f.provider) IS NULL THEN 'Framework has no letter or digit' END,
                     CASE WHEN NOT element ? f.requirements THEN 'missing Requirements'
                          WHEN jsonb_typeof(element -> f.requirements) <> 'array' THEN
-                             format('%s is no array but a %s', f.requirements, jsonb_typeof(element -> f.requirements)) END) END,
+                             format('%s is no array but %s', f.requirements, posture.what_is(element -> f.requirements)) END) END,
            posture.framework_key(f.framework, f.version, f.provider), coalesce(f.name, f.framework),
            coalesce(posture.text_at(element, 'Description'), posture.text_at(element, 'description')), f.requirements,
            coalesce(posture.text_at(element, 'outputs', 'table_config', 'scoring', 'risk_field'),
@@ -98,10 +100,10 @@ CREATE FUNCTION posture.framework_requirement(requirement jsonb, risk_field text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
 BEGIN ATOMIC
     SELECT posture.item_fault(
-               posture.not_an_object(requirement),
+               CASE WHEN jsonb_typeof(requirement) <> 'object' THEN 'expected an object, found ' || posture.what_is(requirement) END,
                CASE WHEN r.id IS NULL THEN 'missing Id' END,
                CASE WHEN r.checks IS NOT NULL AND jsonb_typeof(r.checks) NOT IN ('array', 'object', 'null')
-                    THEN format('Checks is no array but a %s', jsonb_typeof(r.checks)) END,
+                    THEN format('Checks is no array but %s', posture.what_is(r.checks)) END,
                CASE WHEN jsonb_path_exists(r.checks, 'lax $.* ? (@.type() != "array" && @.type() != "string")')
                       OR jsonb_path_exists(r.found, '$[*] ? (@.type() != "string" || @ == "")') THEN 'Checks has what is no key of a check' END,
                CASE WHEN r.weight < 0 OR r.risk < 0 THEN format('%s x %s is below 0', weight_field, risk_field) END),
@@ -109,7 +111,7 @@ BEGIN ATOMIC
            coalesce(posture.text_at(r.attribute, 'SubSection') || ': ', posture.text_at(r.attribute, group_field) || ': ',
                     posture.text_at(r.attribute, 'Section') || ': ', '')
            || coalesce(posture.text_at(r.attribute, 'Title'), r.name, r.id || coalesce(' ' || left(r.description, 200), '')),
-           r.description, r.found, r.weight * r.risk
+           r.description, r.found, trim_scale(r.weight * r.risk)
     FROM (SELECT q.*, posture.number_of(q.attribute, weight_field) AS weight, posture.number_of(q.attribute, risk_field) AS risk,
                  CASE jsonb_typeof(q.checks) WHEN 'array' THEN q.checks
                                              WHEN 'object' THEN jsonb_path_query_array(q.checks, 'lax $.*[*]') ELSE '[]' END AS found
