@@ -1,8 +1,8 @@
 /*
  * Documents, as products publish them, are taken apart into items: one row for
- * each thing that a document says. A function for each format (src/sql/86 and
+ * each thing that a document says. A function for each format (src/sql/87 and
  * on) does that and nothing else; what an item does to the catalog and to
- * findings is the same for all formats (src/sql/85_load_item.sql).
+ * findings is the same for all formats (src/sql/86_load_item.sql).
  */
 
 CREATE TYPE posture.item AS (
@@ -131,6 +131,18 @@ CREATE FUNCTION posture.what_is(value jsonb) RETURNS text
     RETURN CASE jsonb_typeof(value) WHEN 'null' THEN 'null' WHEN 'array' THEN 'an array' WHEN 'object' THEN 'an object'
                                     ELSE 'a ' || jsonb_typeof(value) END;
 COMMENT ON FUNCTION posture.what_is(jsonb) IS 'what a value in a document is, for a message: an object, a number, null';
+
+CREATE FUNCTION posture.not_object(value jsonb) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN CASE WHEN jsonb_typeof(value) <> 'object' THEN 'expected an object, found ' || posture.what_is(value) END;
+COMMENT ON FUNCTION posture.not_object(jsonb) IS 'that something is no object, and what it is; NULL: it is one';
+
+CREATE FUNCTION posture.without_empty(object jsonb) RETURNS jsonb
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN (SELECT jsonb_object_agg(e.key, e.value)
+            FROM jsonb_each(CASE jsonb_typeof(object) WHEN 'object' THEN object END) e
+            WHERE e.value NOT IN ('null', '""', '[]', '{}'));
+COMMENT ON FUNCTION posture.without_empty(jsonb) IS 'an object without what is null or empty in it; NULL: nothing is left';
 
 CREATE FUNCTION posture.told(object jsonb) RETURNS jsonb
     LANGUAGE sql IMMUTABLE PARALLEL SAFE

@@ -1,5 +1,5 @@
 /*
- * load(): a document becomes items (src/sql/87 to 92), and items become rows
+ * load(): a document becomes items (src/sql/87 to 95), and items become rows
  * (src/sql/86_load_item.sql). Findings go through the inbox and ingest().
  */
 

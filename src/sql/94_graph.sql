@@ -36,7 +36,7 @@ CREATE FUNCTION posture.graph_profile_item(document jsonb, of_source text) RETUR
 BEGIN ATOMIC
     WITH element AS MATERIALIZED (
         SELECT e.location, e.element,
-               CASE WHEN jsonb_typeof(e.element) <> 'object' THEN 'expected an object, found ' || posture.what_is(e.element)
+               CASE WHEN posture.not_object(e.element) IS NOT NULL THEN posture.not_object(e.element)
                     WHEN NOT e.element ?| '{maxScore,controlCategory,controlStateUpdates,actionType}'
                         THEN 'no maxScore, controlCategory or actionType: not a secureScoreControlProfile'
                     WHEN e.element ? 'controlScores' THEN 'controlScores: not a secureScoreControlProfile but a secureScore'
@@ -106,7 +106,7 @@ COMMENT ON FUNCTION posture.graph_score_fault(jsonb) IS 'why a secureScore can''
 CREATE FUNCTION posture.graph_control_fault(control jsonb) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN posture.item_fault(
-        CASE WHEN jsonb_typeof(control) <> 'object' THEN 'expected an object, found ' || posture.what_is(control) END,
+        posture.not_object(control),
         posture.key_fault('controlName', posture.text_at(control, 'controlName')),
         CASE WHEN posture.number_at(control, 'score') IS NULL AND posture.number_at(control, 'scoreInPercentage') IS NULL
                  THEN 'neither score nor scoreInPercentage'
@@ -143,7 +143,7 @@ CREATE FUNCTION posture.graph_score_item(document jsonb, of_source text) RETURNS
 BEGIN ATOMIC
     WITH element AS MATERIALIZED (
         SELECT e.location, e.element, coalesce(of_source, 'microsoft-secure-score') AS source,
-               CASE WHEN jsonb_typeof(e.element) <> 'object' THEN 'expected an object, found ' || posture.what_is(e.element)
+               CASE WHEN posture.not_object(e.element) IS NOT NULL THEN posture.not_object(e.element)
                     WHEN coalesce(jsonb_typeof(e.element -> 'controlScores'), 'null') <> 'array' THEN 'no controlScores: not a secureScore'
                END AS odd
         FROM posture.document_element(document, '{value}') e

@@ -29,7 +29,7 @@ BEGIN ATOMIC
     FROM checked c
     LEFT JOIN LATERAL jsonb_populate_record(NULL::posture.inbox, c.object) f ON c.type = 'finding' AND c.fault IS NULL
     UNION ALL
-    SELECT e.location, 'expected an object, found ' || posture.what_is(e.element), NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, e.element
+    SELECT e.location, posture.not_object(e.element), NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, e.element
     FROM posture.document_element(document, '{}') e
     WHERE jsonb_typeof(e.element) <> 'object';
 END;

@@ -134,14 +134,19 @@ BEGIN ATOMIC
         SELECT e.n, e.location, e.element, coalesce(of_source, 'prowler') AS source, f.*
         FROM posture.document_element(document, '{}') WITH ORDINALITY e(location, element, n)
         CROSS JOIN LATERAL posture.framework(e.element) f
-    ), requirement AS MATERIALIZED (
+    ), listed AS (
         SELECT e.n AS framework, i.n, format('%s.%s[%s]', e.location, e.requirements, i.n - 1) AS location,
-               i.requirement, e.source, e.key AS initiative, e.key || ':' || r.id AS key, r.*
+               i.requirement, e.source, e.key AS initiative, r.*,
+               min(i.n) OVER (PARTITION BY e.n, r.id, i.requirement) AS first_n
         FROM element e
         CROSS JOIN LATERAL jsonb_array_elements(CASE WHEN e.fault IS NULL THEN e.element -> e.requirements END) WITH ORDINALITY i(requirement, n)
         CROSS JOIN LATERAL posture.framework_requirement(i.requirement, e.risk_field, e.weight_field, e.group_field) r
+    ), requirement AS MATERIALIZED (
+        -- published frameworks have ids that two requirements share: the second is "#2"
+        SELECT q.*, q.initiative || ':' || q.id || CASE WHEN q.copy > 1 THEN '#' || q.copy ELSE '' END AS key
+        FROM (SELECT l.*, dense_rank() OVER (PARTITION BY l.framework, l.id ORDER BY l.first_n) AS copy FROM listed l) q
     ), metric AS MATERIALIZED (
-        -- a requirement that is there twice is one, with the checks of both
+        -- of a framework that is there twice
         SELECT r.source, r.initiative, r.key, (array_agg(r.location ORDER BY r.framework, r.n))[1] AS location, min(r.framework) AS framework, min(r.n) AS n,
                (array_agg(r.name ORDER BY r.framework, r.n))[1] AS name,
                (array_agg(r.description ORDER BY r.framework, r.n))[1] AS description,
