@@ -40,9 +40,13 @@ CREATE FUNCTION posture.asset_of(key text, kind text DEFAULT NULL) RETURNS integ
         (SELECT a.asset_id FROM posture.asset a WHERE a.key = asset_of.key),
         (SELECT l.asset_id FROM posture.asset_alias l WHERE l.alias = posture.canonical_key(asset_of.key, asset_of.kind)),
         (SELECT a.asset_id FROM posture.asset a WHERE a.key = posture.canonical_key(asset_of.key, asset_of.kind)),
-        (SELECT min(a.asset_id) FROM posture.asset a
-         WHERE a.key <> posture.canonical_key(a.key, a.kind)
-           AND posture.canonical_key(a.key, a.kind) = posture.canonical_key(asset_of.key, asset_of.kind)));
+        -- by the index of spellings, not by that of ids, which min() would take
+        (SELECT min(s.asset_id)
+         FROM (SELECT a.asset_id
+               FROM posture.asset a
+               WHERE a.key <> posture.canonical_key(a.key, a.kind)
+                 AND posture.canonical_key(a.key, a.kind) = posture.canonical_key(asset_of.key, asset_of.kind)
+               OFFSET 0) s));
 COMMENT ON FUNCTION posture.asset_of(text, text) IS 'the asset that a key means, by an alias, by its key, or in another spelling; NULL: none';
 
 CREATE FUNCTION posture.merge_asset(asset text, into_asset text, OUT moved bigint, OUT dropped bigint)

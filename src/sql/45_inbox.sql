@@ -148,37 +148,41 @@ BEGIN
 
     -- kind and name should be the same on all rows of an asset; where they are
     -- not, the greatest is as good as any and the same at every call. Of
-    -- several spellings the first makes the asset and the others are aliases
+    -- several spellings the first makes the asset, the others are aliases
     WITH seen AS (
-        SELECT b.asset AS key, max(b.asset_kind COLLATE "C") AS kind, max(b.asset_name COLLATE "C") AS name,
+        -- back to the collation that indexes have
+        SELECT b.asset AS key, max(b.asset_kind COLLATE "C") COLLATE "default" AS kind, max(b.asset_name COLLATE "C") AS name,
                min(b.observed_at) AS first_seen, max(b.observed_at) AS last_seen
         FROM pg_temp.posture_batch b
         WHERE b.asset IS NOT NULL
         GROUP BY b.asset
     ), written AS (
         SELECT s.*, posture.canonical_key(s.key, s.kind) AS canonical FROM seen s
-    ), spelled AS MATERIALIZED (
-        SELECT w.*, coalesce(l.asset_id, a.asset_id, o.asset_id) AS asset_id,
-               first_value(w.key) OVER (PARTITION BY w.canonical ORDER BY w.key COLLATE "C") AS first_key
-        FROM written w
-        LEFT JOIN posture.asset_alias l ON l.alias = w.canonical AND w.canonical <> w.key
-        LEFT JOIN posture.asset a ON a.key = w.canonical AND w.canonical <> w.key
-        LEFT JOIN LATERAL (SELECT min(x.asset_id) AS asset_id
-                           FROM posture.asset x
-                           WHERE x.key <> posture.canonical_key(x.key, x.kind)
-                             AND posture.canonical_key(x.key, x.kind) = w.canonical) o ON true
-    ), added AS (
-        INSERT INTO posture.asset (key, kind, name, first_seen, last_seen)
-        SELECT s.key, coalesce(s.kind, 'unknown'), coalesce(s.name, s.key), s.first_seen, s.last_seen
-        FROM spelled s
-        WHERE s.asset_id IS NULL AND s.key = s.first_key
-        ON CONFLICT (key) DO NOTHING
-        RETURNING key, asset_id
     )
+    INSERT INTO posture.asset (key, kind, name, first_seen, last_seen)
+    SELECT DISTINCT ON (w.canonical) w.key, coalesce(w.kind, 'unknown'), coalesce(w.name, w.key), w.first_seen, w.last_seen
+    FROM written w
+    LEFT JOIN posture.asset_alias l ON l.alias = w.canonical AND w.canonical <> w.key
+    LEFT JOIN posture.asset a ON a.key = w.canonical AND w.canonical <> w.key
+    -- by the index of spellings, not by that of ids, which min() would take
+    LEFT JOIN LATERAL (SELECT min(y.asset_id) AS asset_id
+                       FROM (SELECT x.asset_id
+                             FROM posture.asset x
+                             WHERE x.key <> posture.canonical_key(x.key, x.kind)
+                               AND posture.canonical_key(x.key, x.kind) = w.canonical
+                               -- nothing else is written in several ways
+                               AND (w.canonical LIKE '/%' OR w.canonical LIKE 'arn:aws:iam::%' OR coalesce(w.kind, 'host') = 'host')
+                             OFFSET 0) y) o ON true
+    WHERE l.asset_id IS NULL AND a.asset_id IS NULL AND o.asset_id IS NULL
+    ORDER BY w.canonical, w.key COLLATE "C"
+    ON CONFLICT (key) DO NOTHING;
+
     INSERT INTO posture.asset_alias (alias, asset_id, how)
-    SELECT s.key, coalesce(s.asset_id, a.asset_id), 'spelling'
-    FROM spelled s LEFT JOIN added a ON a.key = s.first_key
-    WHERE s.key <> a.key OR s.asset_id IS NOT NULL;
+    SELECT v.key, posture.asset_of(v.key, v.kind), 'spelling'
+    FROM (SELECT b.asset AS key, max(b.asset_kind COLLATE "C") COLLATE "default" AS kind
+          FROM pg_temp.posture_batch b
+          WHERE b.asset IS NOT NULL AND NOT EXISTS (SELECT FROM posture.asset a WHERE a.key = b.asset)
+          GROUP BY b.asset) v;
 
     UPDATE posture.asset a
     SET kind = coalesce(seen.kind, a.kind), name = coalesce(seen.name, a.name),

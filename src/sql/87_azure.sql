@@ -68,7 +68,7 @@ BEGIN ATOMIC
                  posture.azure_text(coalesce(d."workspaceId", d."WorkspaceId")) AS workspace,
                  posture.azure_text(coalesce(d."machineName", d."MachineName", d.vmuuid, d."Vmuuid")) AS machine,
                  posture.azure_text(coalesce(d."resourceName", d."ResourceName")) AS name,
-                 nullif(substring(azure_asset.id FROM '^(.*?)/providers/[Mm]icrosoft\.[Ss]ecurity/assessments/'), '') AS scope
+                 nullif(left(azure_asset.id, greatest(strpos(lower(azure_asset.id), '/providers/microsoft.security/assessments/') - 1, 0)), '') AS scope
           FROM jsonb_to_record(details)
               d(source text, "Source" text, id text, "Id" text, "resourceId" text, "ResourceId" text, "azureResourceId" text, "AzureResourceId" text,
                 "connectorId" text, "ConnectorId" text, "serverName" text, "ServerName" text, "databaseName" text, "DatabaseName" text,
