@@ -27,6 +27,16 @@ CREATE DOMAIN posture.threshold AS numeric
     CONSTRAINT threshold_range CHECK (VALUE > 0 AND VALUE <= 100);
 COMMENT ON DOMAIN posture.threshold IS 'the least fall of a score that is an event: above 0, at most 100';
 
+CREATE DOMAIN posture.day_count AS integer
+    CONSTRAINT day_count_range CHECK (VALUE BETWEEN 0 AND 36500);
+COMMENT ON DOMAIN posture.day_count IS 'a number of days: 0 to 36500';
+
+CREATE DOMAIN posture.criticality_weights AS integer[]
+    CONSTRAINT criticality_weights_range CHECK (
+        array_length(VALUE, 1) = 4 AND array_position(VALUE, NULL) IS NULL
+        AND 0 <= ALL (VALUE) AND 1000 >= ALL (VALUE) AND 0 < ANY (VALUE));
+COMMENT ON DOMAIN posture.criticality_weights IS 'how many times an asset counts that is low, medium, high, critical: four whole numbers from 0 to 1000, not all 0';
+
 CREATE DOMAIN posture.weight AS numeric
     CONSTRAINT weight_range CHECK (VALUE >= 0 AND VALUE <= 1e15);
 COMMENT ON DOMAIN posture.weight IS 'a weight: 0 to 10^15';
@@ -166,7 +176,10 @@ CREATE TABLE posture.metric (
     description text,
     importance posture.importance NOT NULL DEFAULT 'medium',
     asset_kinds text[],
+    criticality_weights posture.criticality_weights,
+    rule jsonb CHECK (jsonb_typeof(rule) = 'object'),
     drop_threshold posture.threshold,
+    quiet_days posture.day_count,
     is_active boolean NOT NULL DEFAULT true,
     details jsonb
 );
@@ -177,7 +190,10 @@ COMMENT ON COLUMN posture.metric.name IS 'what people call it';
 COMMENT ON COLUMN posture.metric.description IS 'what it measures';
 COMMENT ON COLUMN posture.metric.importance IS 'its weight in initiatives that give it none of their own';
 COMMENT ON COLUMN posture.metric.asset_kinds IS 'the kinds of assets that it measures; NULL: every kind';
+COMMENT ON COLUMN posture.metric.criticality_weights IS 'how many times an asset counts that is low, medium, high, critical; NULL: once. {0,0,0,1} measures critical assets alone';
+COMMENT ON COLUMN posture.metric.rule IS 'which recommendations it measures, by their attributes: those that match join and leave by themselves; NULL: those that a person gave it';
 COMMENT ON COLUMN posture.metric.drop_threshold IS 'the least fall of its score that is an event; NULL: posture.drop_threshold';
+COMMENT ON COLUMN posture.metric.quiet_days IS 'for how many days after a drop was notified further ones are not; NULL: each is';
 COMMENT ON COLUMN posture.metric.is_active IS 'an inactive metric is not shown and counts nowhere';
 COMMENT ON COLUMN posture.metric.details IS 'what else the document says that it comes from';
 
@@ -199,9 +215,11 @@ CREATE TABLE posture.initiative (
     description text,
     method posture.initiative_method NOT NULL DEFAULT 'weighted',
     target_score posture.score,
+    target_on date,
     is_pinned boolean NOT NULL DEFAULT false,
     owner name,
     drop_threshold posture.threshold,
+    quiet_days posture.day_count,
     is_active boolean NOT NULL DEFAULT true,
     details jsonb
 );
@@ -213,9 +231,11 @@ COMMENT ON COLUMN posture.initiative.kind IS 'workload, standard, threat, ...';
 COMMENT ON COLUMN posture.initiative.description IS 'the risk that it measures';
 COMMENT ON COLUMN posture.initiative.method IS 'how its score adds up; one without metrics always uses points';
 COMMENT ON COLUMN posture.initiative.target_score IS 'the score to reach';
+COMMENT ON COLUMN posture.initiative.target_on IS 'the day by which to reach it';
 COMMENT ON COLUMN posture.initiative.is_pinned IS 'shown first in overview';
 COMMENT ON COLUMN posture.initiative.owner IS 'the role that answers for it';
 COMMENT ON COLUMN posture.initiative.drop_threshold IS 'the least fall of its score that is an event; NULL: posture.drop_threshold';
+COMMENT ON COLUMN posture.initiative.quiet_days IS 'for how many days after a drop was notified further ones are not; NULL: each is';
 COMMENT ON COLUMN posture.initiative.is_active IS 'an inactive initiative is not shown';
 COMMENT ON COLUMN posture.initiative.details IS 'what else the document says that it comes from';
 

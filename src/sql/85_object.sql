@@ -72,7 +72,10 @@ VALUES
     ('metric', 'description', 'text', false, 'what it measures'),
     ('metric', 'importance', 'posture.importance', false, 'critical, high, medium, low or risk_accepted'),
     ('metric', 'asset_kinds', 'array', false, 'kinds of assets that it measures'),
+    ('metric', 'criticality_weights', 'array', false, 'how many times an asset counts: low, medium, high, critical'),
+    ('metric', 'rule', 'object', false, 'attributes of the recommendations that it measures'),
     ('metric', 'drop_threshold', 'posture.threshold', false, 'least fall that is an event'),
+    ('metric', 'quiet_days', 'posture.day_count', false, 'days after a notified drop without another notification'),
     ('metric', 'is_active', 'boolean', false, 'whether it counts'),
     ('metric', 'recommendations', 'array', false, 'all that it measures: objects of source and recommendation'),
     ('metric', 'details', 'object', false, 'anything else'),
@@ -82,9 +85,11 @@ VALUES
     ('initiative', 'description', 'text', false, 'the risk that it measures'),
     ('initiative', 'method', 'posture.initiative_method', false, 'weighted, population or points'),
     ('initiative', 'target_score', 'posture.score', false, 'score to reach'),
+    ('initiative', 'target_on', 'date', false, 'by when'),
     ('initiative', 'is_pinned', 'boolean', false, 'whether it is shown first'),
     ('initiative', 'owner', 'name', false, 'role that answers for it'),
     ('initiative', 'drop_threshold', 'posture.threshold', false, 'least fall that is an event'),
+    ('initiative', 'quiet_days', 'posture.day_count', false, 'days after a notified drop without another notification'),
     ('initiative', 'is_active', 'boolean', false, 'whether it is shown'),
     ('initiative', 'metrics', 'array', false, 'all its metrics: objects of metric and, if it has one here, weight'),
     ('initiative', 'recommendations', 'array', false, 'all that it scores without a metric between: objects of source and recommendation'),
@@ -140,6 +145,9 @@ CREATE FUNCTION posture.field_fault(type text, field text, value jsonb, holds te
         WHEN holds IS NULL THEN format('unknown field "%s"', left(field, 100))
         WHEN holds IN ('object', 'array') AND jsonb_typeof(value) <> holds THEN
             format('%s: expected an %s, found %s', field, holds, posture.what_is(value))
+        WHEN field = 'criticality_weights' THEN
+            CASE WHEN NOT posture.is_input(translate(value::text, '[]', '{}'), 'posture.criticality_weights')
+                 THEN format('%s: expected four whole numbers from 0 to 1000, not all 0, found %s', field, left(value::text, 100)) END
         WHEN holds = 'array' THEN posture.member_fault(field, value)
         WHEN holds = 'object' THEN NULL
         WHEN jsonb_typeof(value) NOT IN ('string', 'number', 'boolean') THEN

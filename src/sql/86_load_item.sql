@@ -252,7 +252,8 @@ BEGIN
     ), changed AS (
         UPDATE posture.metric m
         SET name = n.name, description = n.description, importance = n.importance, asset_kinds = n.asset_kinds,
-            drop_threshold = n.drop_threshold, is_active = n.is_active, details = n.details
+            criticality_weights = n.criticality_weights, rule = n.rule, drop_threshold = n.drop_threshold, quiet_days = n.quiet_days,
+            is_active = n.is_active, details = n.details
         FROM told t
         JOIN posture.metric o ON o.key = t.object ->> 'key'
         CROSS JOIN LATERAL jsonb_populate_record(o, posture.told(t.object)) n
@@ -315,7 +316,8 @@ BEGIN
     ), changed AS (
         UPDATE posture.initiative m
         SET name = n.name, kind = n.kind, description = n.description, method = n.method, target_score = n.target_score,
-            is_pinned = n.is_pinned, owner = n.owner, drop_threshold = n.drop_threshold, is_active = n.is_active, details = n.details
+            target_on = n.target_on, is_pinned = n.is_pinned, owner = n.owner, drop_threshold = n.drop_threshold,
+            quiet_days = n.quiet_days, is_active = n.is_active, details = n.details
         FROM told t
         JOIN posture.initiative o ON o.key = t.object ->> 'key'
         CROSS JOIN LATERAL jsonb_populate_record(o, posture.told(t.object)) n
