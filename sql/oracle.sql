@@ -354,16 +354,16 @@ BEGIN
         format('SELECT i.initiative_id, coalesce(sum(c.points), 0)
                 FROM (SELECT initiative_id FROM initiative_snapshot n JOIN initiative_snapshot p USING (initiative_id)
                       WHERE n.day = %1$L AND p.day = %1$L::date - 1 AND n.score IS NOT NULL AND p.score IS NOT NULL) i
-                LEFT JOIN initiative_change(%1$L::date - 1, %1$L) c USING (initiative_id) GROUP BY i.initiative_id', of_day),
+                LEFT JOIN initiative_change(%1$L::date - 1, %1$L, NULL) c USING (initiative_id) GROUP BY i.initiative_id', of_day),
         format('SELECT initiative_id, p.score::numeric - n.score::numeric FROM initiative_snapshot n JOIN initiative_snapshot p USING (initiative_id)
                 WHERE n.day = %1$L AND p.day = %1$L::date - 1 AND n.score IS NOT NULL AND p.score IS NOT NULL', of_day));
     -- what rounding leaves is less than a millionth a part
     CALL pg_temp.compare('rounding',
         format('SELECT initiative_id, p.metric_id, p.recommendation_id, reason
-                FROM initiative_change(%1$L::date - 1, %1$L) c JOIN initiative_part(%1$L::date - 1, %1$L) p USING (initiative_id, reason)
+                FROM initiative_change(%1$L::date - 1, %1$L, NULL) c JOIN initiative_part(%1$L::date - 1, %1$L, NULL) p USING (initiative_id, reason)
                 WHERE c.metric_id IS NOT DISTINCT FROM p.metric_id AND c.recommendation_id IS NOT DISTINCT FROM p.recommendation_id
                   AND abs(c.points - p.exact) < 0.000002', of_day),
-        format('SELECT initiative_id, metric_id, recommendation_id, reason FROM initiative_part(%1$L::date - 1, %1$L)', of_day));
+        format('SELECT initiative_id, metric_id, recommendation_id, reason FROM initiative_part(%1$L::date - 1, %1$L, NULL)', of_day));
 END $$;
 
 -- A few changes of findings and of assets, which readers see before a fold.

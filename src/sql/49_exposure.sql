@@ -160,9 +160,9 @@ BEGIN ATOMIC
     UNION ALL
     SELECT 'gone', NULL, NULL, g.assets, NULL
     FROM gone g
-    WHERE of_slice IS NOT NULL AND g.assets IS NOT NULL;
+    WHERE g.assets IS NOT NULL;
 END;
-COMMENT ON FUNCTION posture.exposure(timestamptz, boolean, integer, integer[]) IS 'the assets behind each count, from what is kept or recomputed: those that count, without retired, stale and exempt ones; failing: exempt or not. Of a slice also those that are gone';
+COMMENT ON FUNCTION posture.exposure(timestamptz, boolean, integer, integer[]) IS 'the assets behind each count, from what is kept or recomputed: those that count, without retired, stale and exempt ones; failing: exempt or not. And those that are gone: retired or stale';
 
 CREATE FUNCTION posture.asset_count(as_of timestamptz, kept boolean)
     RETURNS TABLE (object_kind text, object_id integer, assessed bigint, exposed bigint, failing bigint, critical bigint)

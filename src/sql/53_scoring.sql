@@ -87,10 +87,7 @@ BEGIN
         RAISE EXCEPTION 'unknown metric "%"', metric
             USING ERRCODE = 'undefined_object', HINT = 'The table posture.metric lists the metrics.';
     END IF;
-    -- whether an asset is stale depends on what else assesses it
-    IF NOT EXISTS (SELECT FROM posture.stale_limit(timestamptz 'infinity')) THEN
-        chosen := ARRAY(SELECT mr.recommendation_id FROM posture.metric_recommendation mr WHERE mr.metric_id = wanted);
-    END IF;
+    chosen := posture.findings_needed(ARRAY(SELECT mr.recommendation_id FROM posture.metric_recommendation mr WHERE mr.metric_id = wanted));
     RETURN (SELECT coalesce(e.exposed, '{}')
             FROM posture.metric m
             LEFT JOIN posture.exposure(coalesce(posture.day_end(day), timestamptz 'infinity'), true, NULL::integer, chosen) e

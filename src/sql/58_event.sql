@@ -65,15 +65,25 @@ BEGIN
     ), earlier AS (
         DELETE FROM posture.event_cause c USING shown e WHERE e.event_id = c.event_id
     ), part AS MATERIALIZED (
-        SELECT * FROM posture.initiative_change(posture.previous_day(of_day), of_day)
+        SELECT p.*
+        FROM posture.initiative_change(posture.previous_day(of_day), of_day, ARRAY(SELECT e.initiative_id FROM shown e WHERE e.initiative_id IS NOT NULL)) p
+        WHERE EXISTS (SELECT FROM shown)
+    ), step AS MATERIALIZED (
+        SELECT c.*
+        FROM posture.metric_change(posture.previous_day(of_day), of_day, ARRAY(SELECT e.metric_id FROM shown e WHERE e.metric_id IS NOT NULL)) c
+        WHERE EXISTS (SELECT FROM shown e WHERE e.metric_id IS NOT NULL)
     )
-    INSERT INTO posture.event_cause (event_id, initiative_id, metric_id, recommendation_id, reason, points)
-    SELECT e.event_id, e.initiative_id, p.metric_id, p.recommendation_id, p.reason, p.points
+    INSERT INTO posture.event_cause (event_id, initiative_id, metric_id, recommendation_id, reason, points, newly_exposed, only_this, assets)
+    SELECT e.event_id, e.initiative_id, p.metric_id, p.recommendation_id, p.reason, p.points, p.newly_exposed, NULL, NULL
     FROM shown e
     JOIN part p USING (initiative_id)
     UNION ALL
+    SELECT e.event_id, NULL, e.metric_id, s.recommendation_id, s.reason, s.points, s.newly_exposed, s.only_this, s.assets
+    FROM shown e
+    JOIN step s USING (metric_id)
+    UNION ALL
     -- in an initiative scored by points, a metric's part is that of its recommendations
-    SELECT e.event_id, p.initiative_id, e.metric_id, NULL, 'effect', sum(p.points)
+    SELECT e.event_id, p.initiative_id, e.metric_id, NULL, 'effect', sum(p.points), NULL, NULL, NULL
     FROM shown e
     JOIN posture.initiative_metric_snapshot b ON b.metric_id = e.metric_id AND b.day = of_day
     JOIN posture.metric_snapshot s ON s.metric_id = e.metric_id AND s.day = of_day

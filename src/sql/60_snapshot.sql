@@ -37,15 +37,36 @@ BEGIN
     DELETE FROM posture.metric_snapshot s WHERE s.day = of_day;
     DELETE FROM posture.initiative_snapshot s WHERE s.day = of_day AND NOT s.is_reported;
     DELETE FROM posture.initiative_metric_snapshot s WHERE s.day = of_day;
+    DELETE FROM posture.exemption_snapshot s WHERE s.day = of_day;
+    DELETE FROM posture.asset_group_snapshot s WHERE s.day = of_day;
 
     -- one statement, so that all is seen at one moment
     WITH state AS MATERIALIZED (
         SELECT * FROM posture.state(as_of)
+    ), gone AS (
+        UPDATE posture.snapshot s
+        SET gone = coalesce((SELECT e.exposed FROM posture.exposure(as_of, true, NULL::integer, posture.findings_needed('{}'::integer[])) e
+                             WHERE e.object_kind = 'gone'), '{}')
+        WHERE s.day = of_day
+    ), exempt AS MATERIALIZED (
+        SELECT * FROM posture.exemption_in_force(as_of)
+    ), exemption AS (
+        INSERT INTO posture.exemption_snapshot (day, recommendation_id, kind, for_all, assets, asset_groups)
+        SELECT of_day, e.recommendation_id, e.kind, bool_or(num_nonnulls(e.asset_id, e.asset_group_id) = 0),
+               coalesce(posture.assetset_agg(e.asset_id), '{}'),
+               coalesce(array_agg(DISTINCT e.asset_group_id) FILTER (WHERE e.asset_group_id IS NOT NULL), '{}')
+        FROM exempt e
+        GROUP BY e.recommendation_id, e.kind
+    ), exempt_group AS (
+        INSERT INTO posture.asset_group_snapshot (day, asset_group_id, assets)
+        SELECT of_day, g.asset_group_id, g.assets
+        FROM posture.group_set(true, NULL::integer) g
+        WHERE g.asset_group_id IN (SELECT e.asset_group_id FROM exempt e)
     ), recommendation AS (
-        INSERT INTO posture.recommendation_snapshot (day, recommendation_id, exposed, assessed, achieved, possible)
+        INSERT INTO posture.recommendation_snapshot (day, recommendation_id, exposed, assessed, achieved, possible, is_measured)
         SELECT of_day, recommendation_id, s.exposed::bigint, s.assessed::bigint,
                posture.achieved_points(r.max_points::numeric, s.exposed, s.assessed, s.points_missing, s.points_possible),
-               posture.possible_points(r.max_points::numeric, s.assessed, s.points_possible)
+               posture.possible_points(r.max_points::numeric, s.assessed, s.points_possible), s.points_possible IS NOT NULL
         FROM state s
         JOIN posture.recommendation r USING (recommendation_id)
         ON CONFLICT DO NOTHING
@@ -59,9 +80,12 @@ BEGIN
         FROM posture.initiative_definition(NULL::date) i JOIN posture.initiative c USING (initiative_id)
         ON CONFLICT DO NOTHING
     )
-    INSERT INTO posture.metric_snapshot (day, metric_id, exposed, assessed, score, importance, recommendations, key, name)
+    INSERT INTO posture.metric_snapshot (day, metric_id, exposed, assessed, score, importance, recommendations, switched_off, key, name)
     SELECT of_day, m.metric_id, m.exposed, m.assessed, m.score, c.importance,
            ARRAY(SELECT b.recommendation_id FROM posture.metric_member(NULL::date) b WHERE b.metric_id = m.metric_id ORDER BY b.recommendation_id),
+           ARRAY(SELECT b.recommendation_id FROM posture.metric_recommendation b
+                 JOIN posture.recommendation r USING (recommendation_id) JOIN posture.source o USING (source_id)
+                 WHERE b.metric_id = m.metric_id AND NOT (o.is_active AND r.is_active) ORDER BY b.recommendation_id),
            c.key, c.name
     FROM state m JOIN posture.metric c USING (metric_id);
 
