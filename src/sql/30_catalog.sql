@@ -33,7 +33,7 @@ COMMENT ON DOMAIN posture.day_count IS 'a number of days: 0 to 36500';
 
 CREATE DOMAIN posture.criticality_weights AS integer[]
     CONSTRAINT criticality_weights_range CHECK (
-        array_length(VALUE, 1) = 4 AND array_position(VALUE, NULL) IS NULL
+        array_dims(VALUE) = '[1:4]' AND array_position(VALUE, NULL) IS NULL
         AND 0 <= ALL (VALUE) AND 1000 >= ALL (VALUE) AND 0 < ANY (VALUE));
 COMMENT ON DOMAIN posture.criticality_weights IS 'how many times an asset counts that is low, medium, high, critical: four whole numbers from 0 to 1000, not all 0';
 

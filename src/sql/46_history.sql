@@ -96,8 +96,8 @@ CREATE INDEX metric_snapshot_metric_id ON posture.metric_snapshot (metric_id, da
 COMMENT ON TABLE posture.metric_snapshot IS 'each metric at the end of a day';
 COMMENT ON COLUMN posture.metric_snapshot.day IS 'the day';
 COMMENT ON COLUMN posture.metric_snapshot.metric_id IS 'the metric';
-COMMENT ON COLUMN posture.metric_snapshot.exposed IS 'distinct assets exposed, and points missing';
-COMMENT ON COLUMN posture.metric_snapshot.assessed IS 'distinct assets assessed, and points possible';
+COMMENT ON COLUMN posture.metric_snapshot.exposed IS 'distinct assets exposed, as many times as the metric weighed them, and points missing';
+COMMENT ON COLUMN posture.metric_snapshot.assessed IS 'distinct assets assessed, as many times as the metric weighed them, and points possible';
 COMMENT ON COLUMN posture.metric_snapshot.score IS 'its score; NULL: unavailable';
 COMMENT ON COLUMN posture.metric_snapshot.importance IS 'its importance';
 COMMENT ON COLUMN posture.metric_snapshot.key IS 'its key';
