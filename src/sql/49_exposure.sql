@@ -234,6 +234,7 @@ BEGIN ATOMIC
                 THEN coalesce(posture.cardinality(e.exposed OPERATOR(posture.&) c.sets[4]), 0) ELSE 0 END
     FROM posture.exposure(as_of, kept, NULL, NULL) e
     CROSS JOIN class c
-    LEFT JOIN posture.metric m ON e.object_kind = 'metric' AND m.metric_id = e.object_id;
+    LEFT JOIN posture.metric m ON e.object_kind = 'metric' AND m.metric_id = e.object_id
+    WHERE e.object_kind <> 'gone';
 END;
 COMMENT ON FUNCTION posture.asset_count(timestamptz, boolean) IS 'distinct assets of each recommendation, metric and initiative, of a metric as many times as it weighs them, counted from the sets that are kept, or recomputed';

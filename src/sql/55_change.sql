@@ -135,9 +135,9 @@ BEGIN
             ARRAY(SELECT DISTINCT t.recommendation_id FROM term t WHERE t.initiative_id = ANY (apart) AND t.recommendation_id IS NOT NULL)) s
         WHERE EXISTS (SELECT FROM term t WHERE t.initiative_id = ANY (apart))
     ), value AS (
-        SELECT t.initiative_id, t.metric_id, t.recommendation_id, -1 AS step, t.pm AS mass, t.ph AS healthy, NULL::bigint AS newly_exposed FROM term t
+        SELECT t.initiative_id, t.metric_id, t.recommendation_id, -1 AS step, t.pm AS mass, t.ph AS healthy, NULL::bigint AS newly_exposed, NULL::integer[] AS recommendations FROM term t
         UNION ALL
-        SELECT t.initiative_id, t.metric_id, t.recommendation_id, 99, t.nm, t.nh, NULL FROM term t
+        SELECT t.initiative_id, t.metric_id, t.recommendation_id, 99, t.nm, t.nh, NULL, NULL FROM term t
         UNION ALL
         SELECT t.initiative_id, t.metric_id, t.recommendation_id, s.step,
                CASE t.method WHEN 'weighted' THEN 1 WHEN 'population' THEN n.assessed ELSE coalesce(s.points_possible, t.pm) END,
@@ -145,7 +145,7 @@ BEGIN
                              WHEN 'population' THEN n.assessed - n.exposed
                              -- worth what it was, until the last step
                              ELSE posture.achieved_points(t.pm, s.exposed::numeric, s.assessed::numeric, s.points_missing, s.points_possible) END,
-               posture.cardinality(s.fresh)
+               posture.cardinality(s.fresh), s.recommendations
         FROM term t
         JOIN step s ON s.object_kind = CASE WHEN t.metric_id IS NOT NULL THEN 'metric' ELSE 'recommendation' END
                    AND s.object_id = coalesce(t.metric_id, t.recommendation_id)
@@ -153,13 +153,16 @@ BEGIN
         WHERE t.initiative_id = ANY (apart)
     ), delta AS (
         -- a step that leaves nothing to assess has no value of its own
-        SELECT v.initiative_id, v.metric_id, v.recommendation_id, v.step, v.newly_exposed,
+        SELECT v.initiative_id, v.metric_id, v.recommendation_id, v.step, v.newly_exposed, v.recommendations,
                v.mass - lag(v.mass) OVER o AS mass, v.healthy - lag(v.healthy) OVER o AS healthy
         FROM value v
         WHERE v.mass > 0 AND v.healthy IS NOT NULL OR v.step IN (-1, 99)
         WINDOW o AS (PARTITION BY v.initiative_id, v.metric_id, v.recommendation_id ORDER BY v.step)
     )
-    SELECT d.initiative_id, d.metric_id, d.recommendation_id, y.reason, sum(d.newly_exposed)::bigint, sum(d.mass), sum(d.healthy)
+    SELECT d.initiative_id, d.metric_id,
+           -- in a metric, the recommendation that a step is about, if it is one
+           coalesce(d.recommendation_id, max(d.recommendations[1]) FILTER (WHERE cardinality(d.recommendations) = 1)),
+           y.reason, sum(d.newly_exposed)::bigint, sum(d.mass), sum(d.healthy)
     FROM delta d
     LEFT JOIN posture.change_reason() r ON r.step = d.step
     CROSS JOIN LATERAL (SELECT CASE WHEN r.is_posture OR NOT coalesce(d.initiative_id = ANY (apart), false) THEN 'value_change'
@@ -190,7 +193,7 @@ BEGIN ATOMIC
     FROM part x
     WHERE x.came_or_went IS NULL AND x.nw <> x.pw AND x.nm IS NOT NULL
     UNION ALL
-    SELECT x.initiative_id, x.metric_id, x.recommendation_id, v.reason, v.newly_exposed,
+    SELECT x.initiative_id, x.metric_id, v.recommendation_id, v.reason, v.newly_exposed,
            100 * x.pw * (x.pg * v.mass - x.pu * v.healthy) / (x.pu * x.nu)
     FROM part x
     JOIN posture.initiative_value(previous_day, on_day, apart) v
