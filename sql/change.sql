@@ -162,6 +162,16 @@ SELECT metric, reason, is_posture, points, newly_exposed, says FROM change_repor
 SELECT sum(points) = min(previous_score) - min(score) AS exact FROM change_report('w', '2024-03-01', '2024-03-02');
 ROLLBACK;
 
+-- a baseline of now, before anything was known: the next day is compared with it
+BEGIN;
+TRUNCATE snapshot, metric_snapshot, initiative_snapshot, initiative_metric_snapshot, recommendation_snapshot;
+SELECT count(*) FROM take_snapshot('2024-02-01');
+SELECT members(metric_assets('m', '2024-02-01'));
+SELECT pg_temp.fail(1, 2);
+SELECT count(*) FROM take_snapshot('2024-03-02');
+SELECT recommendation, reason, points, newly_exposed, assets FROM change_report('m', '2024-02-01', '2024-03-02');
+ROLLBACK;
+
 -- what can't be asked
 \set VERBOSITY default
 SELECT * FROM explain(0);

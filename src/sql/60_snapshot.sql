@@ -29,6 +29,21 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION posture.settle(date) IS 'moves what was toggled after a day, although it changed by the end of it, to that day, which is to have its snapshot';
 
+CREATE FUNCTION posture.date_back(of_day date) RETURNS void
+    LANGUAGE sql VOLATILE
+BEGIN ATOMIC
+    WITH later AS (
+        DELETE FROM posture.finding_history h WHERE h.day > of_day RETURNING h.*
+    )
+    INSERT INTO posture.finding_history AS h (day, recommendation_id, assessed, exposed)
+    SELECT of_day, l.recommendation_id, posture.xor_agg(l.assessed), posture.xor_agg(l.exposed)
+    FROM later l
+    GROUP BY l.recommendation_id
+    ON CONFLICT (day, recommendation_id) DO UPDATE
+    SET assessed = h.assessed OPERATOR(posture.#) EXCLUDED.assessed, exposed = h.exposed OPERATOR(posture.#) EXCLUDED.exposed;
+END;
+COMMENT ON FUNCTION posture.date_back(date) IS 'takes all that is known as known by the end of a day, whose snapshot shows how things stand now';
+
 CREATE FUNCTION posture.write_snapshot(of_day date, as_of timestamptz) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
@@ -117,6 +132,8 @@ BEGIN
         ON CONFLICT (day) DO UPDATE SET taken_at = EXCLUDED.taken_at;
         IF of_day < posture.today() AND as_of < 'infinity' THEN
             PERFORM posture.settle(of_day);
+        ELSIF of_day < posture.today() THEN
+            PERFORM posture.date_back(of_day);
         END IF;
         PERFORM posture.write_snapshot(of_day, as_of);
     END IF;
