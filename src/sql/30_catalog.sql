@@ -107,7 +107,7 @@ COMMENT ON COLUMN posture.asset.asset_id IS 'internal id, dense, a member of ass
 COMMENT ON COLUMN posture.asset.key IS 'what sources call it, the same for all of them';
 COMMENT ON COLUMN posture.asset.kind IS 'host, user, bucket, role, tenant, ...; metrics filter by it';
 COMMENT ON COLUMN posture.asset.name IS 'what people call it';
-COMMENT ON COLUMN posture.asset.criticality IS 'low, medium, high or critical to the organisation';
+COMMENT ON COLUMN posture.asset.criticality IS 'low, medium, high or critical to the organisation; metrics may weigh by it';
 COMMENT ON COLUMN posture.asset.owner IS 'who answers for it';
 COMMENT ON COLUMN posture.asset.tags IS 'an object of further properties; groups filter by it';
 COMMENT ON COLUMN posture.asset.first_seen IS 'first observation of it';

@@ -42,7 +42,7 @@ BEGIN
                                WHERE f.asset_id = t.asset_id AND f.state <> 'not_applicable' AND o.is_active AND r.is_active
                                  AND (o.stale_after IS NULL OR a.last_seen >= now() - o.stale_after))) AS counts,
                CASE WHEN c.assets OPERATOR(posture.@>) t.asset_id
-                    THEN (SELECT w.value FROM posture.asset_set w
+                    THEN (SELECT max(w.value) FROM posture.asset_set w
                           WHERE w.attribute = 'kind' AND w.chunk = t.asset_id / 65536 AND w.assets OPERATOR(posture.@>) t.asset_id)
                     ELSE a.kind END AS was_kind,
                CASE WHEN c.assets OPERATOR(posture.@>) t.asset_id

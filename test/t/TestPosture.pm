@@ -54,8 +54,8 @@ INSERT INTO posture.inbox VALUES ('nobody', 'r1', 'a1', 'compliant'), ('scan', '
 SELECT FROM posture.ingest();
 
 UPDATE posture.asset SET criticality = 'critical' WHERE asset_id % 7 = 0;
-INSERT INTO posture.metric (key, name, importance, asset_kinds) VALUES
-    ('m1', 'Patches', 'high', NULL), ('m2', 'Disks', 'low', '{host}'), ('m3', 'Keys', 'critical', NULL), ('m4', 'Nothing', 'medium', NULL);
+INSERT INTO posture.metric (key, name, importance, asset_kinds, criticality_weights) VALUES
+    ('m1', 'Patches', 'high', NULL, NULL), ('m2', 'Disks', 'low', '{host}', '{1,1,2,5}'), ('m3', 'Keys', 'critical', NULL, NULL), ('m4', 'Nothing', 'medium', NULL, NULL);
 INSERT INTO posture.metric_recommendation
 SELECT m.metric_id, r.recommendation_id
 FROM (VALUES ('m1', 'r1'), ('m1', 'r2'), ('m2', 'r3'), ('m3', 'r4'), ('m3', 'r5')) v(metric, recommendation)
