@@ -159,12 +159,15 @@ CREATE TABLE posture.event (
     acknowledged_at timestamptz,
     note text,
     recovered_on date,
+    reopened_by text,
+    reopened_at timestamptz,
+    is_quiet boolean NOT NULL DEFAULT false,
     CHECK (num_nonnulls(metric_id, initiative_id) = 1),
     UNIQUE NULLS NOT DISTINCT (day, kind, metric_id, initiative_id)
 );
 CREATE UNIQUE INDEX event_new_initiative ON posture.event (initiative_id) WHERE kind = 'new_initiative';
 COMMENT ON TABLE posture.event IS 'a score that dropped, or an initiative that is new';
-COMMENT ON COLUMN posture.event.event_id IS 'id, for acknowledge()';
+COMMENT ON COLUMN posture.event.event_id IS 'id, for acknowledge() and reopen()';
 COMMENT ON COLUMN posture.event.kind IS 'what happened';
 COMMENT ON COLUMN posture.event.day IS 'the day on which it was found';
 COMMENT ON COLUMN posture.event.previous_day IS 'the day that it was compared with';
@@ -178,7 +181,10 @@ COMMENT ON COLUMN posture.event.status IS 'open, acknowledged, or recovered when
 COMMENT ON COLUMN posture.event.acknowledged_by IS 'who acknowledged it';
 COMMENT ON COLUMN posture.event.acknowledged_at IS 'when';
 COMMENT ON COLUMN posture.event.note IS 'what they said';
-COMMENT ON COLUMN posture.event.recovered_on IS 'the day on which the score was back';
+COMMENT ON COLUMN posture.event.recovered_on IS 'the day on which the score was back; one that was opened again since recovers again on a later day at the earliest';
+COMMENT ON COLUMN posture.event.reopened_by IS 'who opened it again after it was acknowledged or had recovered';
+COMMENT ON COLUMN posture.event.reopened_at IS 'when';
+COMMENT ON COLUMN posture.event.is_quiet IS 'whether nobody was notified of it, because of an earlier drop within quiet_days';
 
 CREATE TABLE posture.event_cause (
     event_id integer NOT NULL REFERENCES posture.event ON DELETE CASCADE,

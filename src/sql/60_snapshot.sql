@@ -118,12 +118,15 @@ CREATE FUNCTION posture.keep_snapshot(
     -- many short statements: compiling them costs more than it gains
     SET jit = off
 AS $$
+DECLARE
+    ends boolean;
 BEGIN
     -- of two at once, the second waits and finds the snapshot taken; where both
     -- are needed the sets are locked first
     LOCK TABLE posture.finding_set IN SHARE UPDATE EXCLUSIVE MODE;
     LOCK TABLE posture.snapshot IN SHARE ROW EXCLUSIVE MODE;
-    IF of_day = posture.today() OR NOT posture.has_snapshot(of_day) THEN
+    ends := of_day < posture.today() AND NOT posture.has_snapshot(of_day);
+    IF ends OR of_day = posture.today() THEN
         IF of_day < posture.today() THEN
             -- what is known of the day is folded into it, before it is closed
             PERFORM posture.fold();
@@ -138,6 +141,9 @@ BEGIN
         PERFORM posture.write_snapshot(of_day, as_of);
     END IF;
     SELECT f.events, f.recovered INTO events, recovered FROM posture.find_events(of_day) f;
+    IF ends THEN
+        PERFORM pg_notify('posture_event', posture.day_message(of_day));
+    END IF;
     metrics := (SELECT count(*) FROM posture.metric_snapshot s WHERE s.day = of_day);
     initiatives := (SELECT count(*) FROM posture.initiative_snapshot s WHERE s.day = of_day);
 END $$;

@@ -159,13 +159,16 @@ SELECT e.event_id,
        e.acknowledged_by,
        e.acknowledged_at,
        e.note,
-       e.recovered_on
+       e.recovered_on,
+       e.reopened_by,
+       e.reopened_at,
+       e.is_quiet
 FROM posture.event e
 LEFT JOIN posture.metric m USING (metric_id)
 LEFT JOIN posture.initiative i USING (initiative_id)
 ORDER BY e.day DESC, e.drop DESC NULLS LAST, e.event_id;
 COMMENT ON VIEW posture.event_report IS 'an event a row, newest first';
-COMMENT ON COLUMN posture.event_report.event_id IS 'id, for acknowledge()';
+COMMENT ON COLUMN posture.event_report.event_id IS 'id, for acknowledge() and reopen()';
 COMMENT ON COLUMN posture.event_report.kind IS 'metric_score_drop, initiative_score_drop or new_initiative';
 COMMENT ON COLUMN posture.event_report.day IS 'the day on which it was found';
 COMMENT ON COLUMN posture.event_report.object IS 'key of the metric or initiative';
@@ -181,6 +184,9 @@ COMMENT ON COLUMN posture.event_report.acknowledged_by IS 'who acknowledged it';
 COMMENT ON COLUMN posture.event_report.acknowledged_at IS 'when';
 COMMENT ON COLUMN posture.event_report.note IS 'what they said';
 COMMENT ON COLUMN posture.event_report.recovered_on IS 'the day on which the score was back';
+COMMENT ON COLUMN posture.event_report.reopened_by IS 'who opened it again';
+COMMENT ON COLUMN posture.event_report.reopened_at IS 'when';
+COMMENT ON COLUMN posture.event_report.is_quiet IS 'whether nobody was notified of it, because of an earlier drop within quiet_days';
 
 /*
  * Why, row by row: of an event, and of any change between two days, also one

@@ -77,7 +77,7 @@ VALUES
     ('metric', 'drop_threshold', 'posture.threshold', false, 'least fall that is an event'),
     ('metric', 'quiet_days', 'posture.day_count', false, 'days after a notified drop without another notification'),
     ('metric', 'is_active', 'boolean', false, 'whether it counts'),
-    ('metric', 'recommendations', 'array', false, 'all that it measures: objects of source and recommendation'),
+    ('metric', 'recommendations', 'array', false, 'all that it measures: objects of source and recommendation; a rule overrules it'),
     ('metric', 'details', 'object', false, 'anything else'),
     ('initiative', 'key', 'posture.object_key', true, 'key'),
     ('initiative', 'name', 'text', false, 'name'),
@@ -149,6 +149,7 @@ CREATE FUNCTION posture.field_fault(type text, field text, value jsonb, holds te
             CASE WHEN NOT posture.is_input(translate(value::text, '[]', '{}'), 'posture.criticality_weights')
                  THEN format('%s: expected four whole numbers from 0 to 1000, not all 0, found %s', field, left(value::text, 100)) END
         WHEN holds = 'array' THEN posture.member_fault(field, value)
+        WHEN type = 'metric' AND field = 'rule' THEN 'rule: ' || posture.rule_fault(value)
         WHEN holds = 'object' THEN NULL
         WHEN jsonb_typeof(value) NOT IN ('string', 'number', 'boolean') THEN
             format('%s: expected a value, found %s', field, posture.what_is(value))

@@ -262,17 +262,19 @@ BEGIN
     )
     SELECT array_agg(c.metric_id) INTO touched FROM changed c;
 
+    -- a metric with a rule measures what that picks, whatever is named
     WITH named AS MATERIALIZED (
         SELECT m.metric_id, r.recommendation_id
         FROM posture.load_member() b
         JOIN posture.metric m ON m.key = b.key
         JOIN posture.source s ON s.key = b.source
         JOIN posture.recommendation r ON r.source_id = s.source_id AND r.key = b.recommendation
-        WHERE b.type = 'metric'
+        WHERE b.type = 'metric' AND m.rule IS NULL
     ), removed AS (
         DELETE FROM posture.metric_recommendation x
         USING posture.metric m, pg_temp.posture_item i
         WHERE i.type = 'metric' AND i.object ? 'recommendations' AND m.key = i.object ->> 'key' AND x.metric_id = m.metric_id
+          AND m.rule IS NULL
           AND NOT EXISTS (SELECT FROM named n WHERE n.metric_id = x.metric_id AND n.recommendation_id = x.recommendation_id)
         RETURNING x.metric_id
     ), added AS (

@@ -60,6 +60,7 @@ INSERT INTO posture.metric_recommendation
 SELECT m.metric_id, r.recommendation_id
 FROM (VALUES ('m1', 'r1'), ('m1', 'r2'), ('m2', 'r3'), ('m3', 'r4'), ('m3', 'r5')) v(metric, recommendation)
 JOIN posture.metric m ON m.key = v.metric JOIN posture.recommendation r ON r.key = v.recommendation;
+INSERT INTO posture.metric (key, name, rule) VALUES ('m5', 'Cloud', '{"source": "cloud", "key": "r%"}');
 INSERT INTO posture.initiative (key, name, method, is_pinned) VALUES
     ('i1', 'All', 'weighted', true), ('i2', 'Counts', 'population', false), ('i3', 'Points', 'points', false);
 INSERT INTO posture.initiative_metric
