@@ -2,11 +2,6 @@
  * Each day in one line: how much was measured, what dropped, what came back.
  */
 
-CREATE FUNCTION posture.how_many(number bigint, thing text) RETURNS text
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN CASE WHEN number > 0 THEN format('%s %s%s', number, thing, CASE number WHEN 1 THEN '' ELSE 's' END) END;
-COMMENT ON FUNCTION posture.how_many(bigint, text) IS 'a number of things as a sentence says it: 1 metric, 2 metrics; NULL: none';
-
 CREATE VIEW posture.day_report WITH (security_invoker = true) AS
 SELECT d.day,
        d.initiatives,
@@ -20,12 +15,12 @@ SELECT d.day,
        w.drop AS worst_drop,
        concat_ws('; ',
            CASE WHEN d.initiative_drops + d.metric_drops = 0 THEN 'Nothing dropped'
-                ELSE concat_ws(' and ', posture.how_many(d.initiative_drops, 'initiative'), posture.how_many(d.metric_drops, 'metric')) || ' dropped'
+                ELSE concat_ws(' and ', posture.counted(nullif(d.initiative_drops, 0), 'initiative'), posture.counted(nullif(d.metric_drops, 0), 'metric')) || ' dropped'
                      || CASE WHEN d.initiative_drops > 0
                              THEN format(', most of all %s, by %s points to %s', w.name, posture.figure(w.drop), posture.figure(w.score)) ELSE '' END END,
-           posture.how_many(d.quiet, 'drop') || ' not notified',
-           posture.how_many(d.recovered, 'score') || ' back at the level of before',
-           posture.how_many(d.new_initiatives, 'new initiative')) || '.' AS summary
+           posture.counted(nullif(d.quiet, 0), 'drop') || ' not notified',
+           posture.counted(nullif(d.recovered, 0), 'score') || ' back at the level of before',
+           posture.counted(nullif(d.new_initiatives, 0), 'new initiative')) || '.' AS summary
 FROM (SELECT s.day,
              (SELECT count(*) FROM posture.initiative_snapshot i WHERE i.day = s.day) AS initiatives,
              (SELECT count(*) FROM posture.metric_snapshot m WHERE m.day = s.day) AS metrics,
