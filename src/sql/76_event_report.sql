@@ -33,7 +33,7 @@ CREATE FUNCTION posture.change_phrase(cause posture.event_cause) RETURNS text
                 THEN format('%s %s %s', n.recommendation, n.verb, replace(replace(cause.reason, 'recommendation_', ''), '_', ' '))
         END || CASE WHEN cause.newly_exposed > 0 AND cause.reason NOT IN ('newly_exposed', 'value_change', 'assets_added')
                     THEN format(' (%s newly exposed)', c.newly_exposed) ELSE '' END
-        FROM (SELECT coalesce(quote_literal(r.title), 'several recommendations') AS recommendation,
+        FROM (SELECT coalesce('''' || r.title || '''', 'several recommendations') AS recommendation,
                      CASE WHEN r.title IS NULL THEN 'were' ELSE 'was' END AS verb,
                      CASE WHEN r.title IS NULL THEN 'exemptions' ELSE 'an exemption' END AS exemption
               FROM (VALUES (cause.recommendation_id)) v(recommendation_id) LEFT JOIN posture.recommendation r USING (recommendation_id)) n

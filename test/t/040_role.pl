@@ -355,7 +355,7 @@ SELECT FROM posture.take_snapshot();
 SQL
 is("$rc$err", '0', 'metrics and initiatives of such names drop');
 same_rows($node, 'warehouse',
-	q{SELECT object, name, drop FROM posture.event_report WHERE object IN (SELECT t FROM public.hostile_text) AND kind = 'initiative_score_drop' AND cause = format('100 points lost: 100 by ''%s''', name)},
+	q{SELECT object, name, drop FROM posture.event_report WHERE object IN (SELECT t FROM public.hostile_text) AND kind = 'initiative_score_drop' AND starts_with(cause, format('100 points lost: 100 by ''%s''', name))},
 	q{SELECT t, t, 100.000000 FROM public.hostile_text}, 'and the sentence has the name as it is');
 is((query_as($node, 'warehouse', 'risk_owner', q{SELECT count(*) FROM public.hostile_text, posture.metric_assets(t) s WHERE posture.cardinality(s) = 1}))[1],
 	scalar(@texts), 'metric_assets() takes it as a key');
