@@ -209,6 +209,21 @@ END $$;
 COMMENT ON FUNCTION posture.follow_rule() IS 'has metrics whose rule is new or changed measure what it picks';
 REVOKE EXECUTE ON FUNCTION posture.follow_rule() FROM PUBLIC;
 
+-- before it locks the row of a metric, which a loader that it is about to wait
+-- for may want to write as well
+CREATE FUNCTION posture.lock_rules() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    LOCK TABLE posture.metric_recommendation IN SHARE ROW EXCLUSIVE MODE;
+    RETURN NULL;
+END $$;
+COMMENT ON FUNCTION posture.lock_rules() IS 'has who changes a rule wait for who writes recommendations';
+REVOKE EXECUTE ON FUNCTION posture.lock_rules() FROM PUBLIC;
+
+CREATE TRIGGER lock_rules BEFORE UPDATE OF rule ON posture.metric
+    FOR EACH STATEMENT EXECUTE FUNCTION posture.lock_rules();
+COMMENT ON TRIGGER lock_rules ON posture.metric IS 'has who changes a rule wait for who writes recommendations';
 CREATE TRIGGER follow_insert AFTER INSERT ON posture.recommendation
     REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION posture.follow_recommendation();
 CREATE TRIGGER follow_update AFTER UPDATE ON posture.recommendation
