@@ -38,6 +38,7 @@ CREATE TEMP TABLE before AS TABLE pg_temp.written;
 SELECT fold() IS NOT NULL AS folded;
 SELECT i.* FROM pack() p, install_pack(p.pack) i WHERE p.pack <> 'postgresql';
 SELECT count(*) AS changed FROM (TABLE pg_temp.written EXCEPT ALL TABLE before) x;
+SELECT count(*) AS to_count_anew FROM catalog_delta;
 
 -- sources arrive: their recommendations join by themselves
 INSERT INTO source (key, name, product) VALUES ('microsoft-secure-score', 'Microsoft Secure Score', 'Microsoft Secure Score'), ('prowler', 'Prowler', 'Prowler'), ('openscap', 'OpenSCAP', 'OpenSCAP');

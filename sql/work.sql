@@ -148,5 +148,37 @@ SELECT octet_length(worst) AS key, octet_length(day_message(day)) BETWEEN 6144 A
 -- nothing to tell of a day without a snapshot
 SELECT day_message('2024-01-01');
 
+-- Within a day: the snapshot of today is taken again and again. The day is that
+-- of a zone where it is about noon, so that it doesn't end meanwhile.
+SELECT set_config('posture.timezone', 'Etc/GMT' || to_char(extract(hour FROM now() AT TIME ZONE 'UTC') - 12, 'FMSG99'), false) <> '' AS noon;
+CREATE FUNCTION pg_temp.now(score numeric, OUT events bigint, OUT recovered bigint, OUT status text, OUT is_back boolean) LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE measure SET achieved = score, observed_at = now() WHERE recommendation_id = 3;
+    SELECT t.events, t.recovered INTO events, recovered FROM take_snapshot() t;
+    SELECT e.status, e.recovered_on = today() INTO status, is_back FROM event e WHERE e.metric_id = 3 AND e.day = today();
+END $$;
+UPDATE measure SET achieved = 80, observed_at = '2024-06-01';
+SELECT events FROM take_snapshot(today() - 1);
+SELECT * FROM pg_temp.now(70);
+SELECT event_id AS id FROM event WHERE metric_id = 3 AND day = today() \gset
+-- it was acknowledged and opened again: back and down once more it is open
+SELECT acknowledge(:id), reopen(:id);
+SELECT * FROM pg_temp.now(80);
+SELECT * FROM pg_temp.now(60);
+-- acknowledged since, it is acknowledged
+SELECT acknowledge(:id);
+SELECT * FROM pg_temp.now(80);
+SELECT * FROM pg_temp.now(60);
+-- opened again after it was back, it stays open for the rest of the day
+SELECT * FROM pg_temp.now(80);
+SELECT reopen(:id);
+SELECT * FROM pg_temp.now(80);
+SELECT * FROM pg_temp.now(50);
+SELECT * FROM pg_temp.now(85);
+SELECT previous_score, score, drop FROM event WHERE event_id = :id;
+-- tomorrow closes it: as if it had been back yesterday
+UPDATE event SET recovered_on = today() - 1 WHERE event_id = :id;
+SELECT * FROM pg_temp.now(80);
+
 DISCARD TEMP;
 DROP EXTENSION posture;

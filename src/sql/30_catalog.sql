@@ -193,7 +193,7 @@ COMMENT ON COLUMN posture.metric.asset_kinds IS 'the kinds of assets that it mea
 COMMENT ON COLUMN posture.metric.criticality_weights IS 'how many times an asset counts that is low, medium, high, critical; NULL: once. {0,0,0,1} measures critical assets alone';
 COMMENT ON COLUMN posture.metric.rule IS 'which recommendations it measures, by their attributes: those that match join and leave by themselves; NULL: those that a person gave it';
 COMMENT ON COLUMN posture.metric.drop_threshold IS 'the least fall of its score that is an event; NULL: posture.drop_threshold';
-COMMENT ON COLUMN posture.metric.quiet_days IS 'for how many days after a drop was notified further ones are not; NULL: each is';
+COMMENT ON COLUMN posture.metric.quiet_days IS 'for how many days after a drop was notified further ones are not, even worse ones; NULL: each is';
 COMMENT ON COLUMN posture.metric.is_active IS 'an inactive metric is not shown and counts nowhere';
 COMMENT ON COLUMN posture.metric.details IS 'what else the document says that it comes from';
 
@@ -203,7 +203,7 @@ CREATE TABLE posture.metric_recommendation (
     PRIMARY KEY (metric_id, recommendation_id)
 );
 CREATE INDEX ON posture.metric_recommendation (recommendation_id);
-COMMENT ON TABLE posture.metric_recommendation IS 'the recommendations of a metric now; those of a past day are in metric_snapshot.recommendations';
+COMMENT ON TABLE posture.metric_recommendation IS 'the recommendations of a metric now, of one with a rule those that the rule picks; those of a past day are in metric_snapshot.recommendations';
 COMMENT ON COLUMN posture.metric_recommendation.metric_id IS 'the metric';
 COMMENT ON COLUMN posture.metric_recommendation.recommendation_id IS 'a recommendation that it measures';
 
@@ -235,7 +235,7 @@ COMMENT ON COLUMN posture.initiative.target_on IS 'the day by which to reach it'
 COMMENT ON COLUMN posture.initiative.is_pinned IS 'shown first in overview';
 COMMENT ON COLUMN posture.initiative.owner IS 'the role that answers for it';
 COMMENT ON COLUMN posture.initiative.drop_threshold IS 'the least fall of its score that is an event; NULL: posture.drop_threshold';
-COMMENT ON COLUMN posture.initiative.quiet_days IS 'for how many days after a drop was notified further ones are not; NULL: each is';
+COMMENT ON COLUMN posture.initiative.quiet_days IS 'for how many days after a drop was notified further ones are not, even worse ones; NULL: each is';
 COMMENT ON COLUMN posture.initiative.is_active IS 'an inactive initiative is not shown';
 COMMENT ON COLUMN posture.initiative.details IS 'what else the document says that it comes from';
 

@@ -95,12 +95,31 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION posture.rule_member(integer[], integer[]) IS 'which of some recommendations the rules of some metrics pick: those of which all that the rule names matches, product, domain and workload in any letter case';
 
+CREATE FUNCTION posture.rule_difference(of_metrics integer[], of_recommendations integer[])
+    RETURNS TABLE (metric_id integer, recommendation_id integer, joins boolean)
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT coalesce(w.metric_id, h.metric_id), coalesce(w.recommendation_id, h.recommendation_id), h.metric_id IS NULL
+    FROM posture.rule_member(of_metrics, of_recommendations) w
+    FULL JOIN (SELECT x.metric_id, x.recommendation_id
+               FROM posture.metric_recommendation x
+               JOIN unnest(of_recommendations) o(recommendation_id) ON o.recommendation_id = x.recommendation_id
+               WHERE x.metric_id = ANY (of_metrics)) h
+      ON h.metric_id = w.metric_id AND h.recommendation_id = w.recommendation_id
+    WHERE h.metric_id IS NULL OR w.metric_id IS NULL;
+END;
+COMMENT ON FUNCTION posture.rule_difference(integer[], integer[]) IS 'which of some recommendations are to join metrics with a rule, and which are to leave them';
+
+CREATE FUNCTION posture.ruled_metrics() RETURNS integer[]
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN ARRAY(SELECT m.metric_id FROM posture.metric m WHERE m.rule IS NOT NULL);
+COMMENT ON FUNCTION posture.ruled_metrics() IS 'the metrics that have a rule';
+
 CREATE FUNCTION posture.apply_rules(of_metrics integer[] DEFAULT NULL, of_recommendations integer[] DEFAULT NULL) RETURNS bigint
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    metrics integer[] := ARRAY(SELECT m.metric_id FROM posture.metric m
-                               WHERE m.rule IS NOT NULL AND (of_metrics IS NULL OR m.metric_id = ANY (of_metrics)));
+    metrics integer[] := coalesce(of_metrics, posture.ruled_metrics());
     recommendations integer[] := CASE WHEN metrics <> '{}' THEN
         coalesce(of_recommendations, ARRAY(SELECT r.recommendation_id FROM posture.recommendation r)) END;
     differ record;
@@ -110,16 +129,7 @@ BEGIN
            array_agg(d.metric_id) FILTER (WHERE NOT d.joins) AS leaving_metric,
            array_agg(d.recommendation_id) FILTER (WHERE NOT d.joins) AS leaving
     INTO differ
-    FROM (SELECT coalesce(w.metric_id, h.metric_id) AS metric_id, coalesce(w.recommendation_id, h.recommendation_id) AS recommendation_id,
-                 h.metric_id IS NULL AS joins
-          FROM posture.rule_member(metrics, recommendations) w
-          FULL JOIN (SELECT x.metric_id, x.recommendation_id
-                     FROM posture.metric_recommendation x
-                     JOIN unnest(recommendations) o(recommendation_id) ON o.recommendation_id = x.recommendation_id
-                     WHERE x.metric_id = ANY (metrics)) h
-            ON h.metric_id = w.metric_id AND h.recommendation_id = w.recommendation_id
-          WHERE h.metric_id IS NULL OR w.metric_id IS NULL
-          ORDER BY 1, 2) d;
+    FROM (SELECT r.* FROM posture.rule_difference(metrics, recommendations) r ORDER BY r.metric_id, r.recommendation_id) d;
     -- a statement that writes nothing would still have everything counted anew
     IF differ.joining IS NOT NULL THEN
         INSERT INTO posture.metric_recommendation (metric_id, recommendation_id)
@@ -133,7 +143,7 @@ BEGIN
     END IF;
     RETURN coalesce(cardinality(differ.joining), 0) + coalesce(cardinality(differ.leaving), 0);
 END $$;
-COMMENT ON FUNCTION posture.apply_rules(integer[], integer[]) IS 'has metrics with a rule measure what it picks, of all recommendations or some; triggers call it. Returns how many recommendations joined a metric or left one';
+COMMENT ON FUNCTION posture.apply_rules(integer[], integer[]) IS 'has all metrics with a rule, or some, measure what it picks, of all recommendations or some; triggers call it. Returns how many recommendations joined a metric or left one';
 
 -- The triggers run with the rights of their owner: who loads recommendations
 -- needs none on metrics. Who writes recommendations and who changes a rule
@@ -190,7 +200,7 @@ DECLARE
     changed integer[];
 BEGIN
     IF TG_OP = 'TRUNCATE' THEN
-        changed := ARRAY(SELECT m.metric_id FROM posture.metric m WHERE m.rule IS NOT NULL);
+        changed := posture.ruled_metrics();
     ELSIF TG_OP = 'INSERT' THEN
         changed := ARRAY(SELECT a.metric_id FROM added a WHERE a.rule IS NOT NULL);
     ELSE
@@ -209,6 +219,21 @@ END $$;
 COMMENT ON FUNCTION posture.follow_rule() IS 'has metrics whose rule is new or changed measure what it picks';
 REVOKE EXECUTE ON FUNCTION posture.follow_rule() FROM PUBLIC;
 
+-- before it locks the row of a metric, which a loader that it is about to wait
+-- for may want to write as well
+CREATE FUNCTION posture.lock_rules() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    LOCK TABLE posture.metric_recommendation IN SHARE ROW EXCLUSIVE MODE;
+    RETURN NULL;
+END $$;
+COMMENT ON FUNCTION posture.lock_rules() IS 'has who changes a rule wait for who writes recommendations';
+REVOKE EXECUTE ON FUNCTION posture.lock_rules() FROM PUBLIC;
+
+CREATE TRIGGER lock_rules BEFORE UPDATE OF rule ON posture.metric
+    FOR EACH STATEMENT EXECUTE FUNCTION posture.lock_rules();
+COMMENT ON TRIGGER lock_rules ON posture.metric IS 'has who changes a rule wait for who writes recommendations';
 CREATE TRIGGER follow_insert AFTER INSERT ON posture.recommendation
     REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION posture.follow_recommendation();
 CREATE TRIGGER follow_update AFTER UPDATE ON posture.recommendation

@@ -75,8 +75,15 @@ BEGIN
     WHERE (coalesce(k.assessed, 0), coalesce(k.exposed, 0), coalesce(k.failing, 0), coalesce(k.critical, 0))
           IS DISTINCT FROM (coalesce(f.assessed, 0), coalesce(f.exposed, 0), coalesce(f.failing, 0), coalesce(f.critical, 0))
     ORDER BY 4;
+
+    RETURN QUERY
+    SELECT 'rule', posture.recommendation_label(d.recommendation_id), NULL::integer,
+           format('metric %s %s', m.key, CASE WHEN d.joins THEN 'lacks what its rule picks' ELSE 'has what its rule does not pick' END)
+    FROM posture.rule_difference(posture.ruled_metrics(), ARRAY(SELECT r.recommendation_id FROM posture.recommendation r)) d
+    JOIN posture.metric m ON m.metric_id = d.metric_id
+    ORDER BY 4, 2;
 END $$;
-COMMENT ON FUNCTION posture.verify() IS 'compares what is kept with finding and asset: a row for each difference, none when all is well; rebuild() mends them';
+COMMENT ON FUNCTION posture.verify() IS 'compares what is kept with finding and asset, and members with rules: a row for each difference, none when all is well; rebuild() mends them, and apply_rules() those of rules';
 
 CREATE TYPE posture.rebuilt AS (
     recommendation_id integer,

@@ -108,6 +108,8 @@ BEGIN
         RETURN;
     END IF;
 
+    -- not beside load(), which may bring the same metrics
+    LOCK TABLE posture.inbox IN SHARE UPDATE EXCLUSIVE MODE;
     WITH added AS (
         INSERT INTO posture.initiative (key, name, kind, description, method, target_score)
         SELECT i.initiative, i.name, i.kind, i.description, i.method, i.target_score

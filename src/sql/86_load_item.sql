@@ -228,6 +228,10 @@ DECLARE
     touched integer[];
     members integer[];
 BEGIN
+    -- a statement that could write a rule waits for others that do, and they for it
+    IF NOT EXISTS (SELECT FROM pg_temp.posture_item i WHERE i.type IN ('metric', 'initiative')) THEN
+        RETURN 0;
+    END IF;
     WITH stub AS (
         INSERT INTO posture.metric (key, name)
         SELECT DISTINCT k.key, k.key

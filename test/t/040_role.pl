@@ -110,10 +110,10 @@ SQL
 is( $node->safe_psql('warehouse', <<'SQL'),
 SELECT string_agg(proname, ' ' ORDER BY proname) FROM pg_proc WHERE pronamespace = 'posture'::regnamespace AND prosecdef
 SQL
-	'capture_asset capture_catalog capture_truncate check_member follow_recommendation follow_rule follow_source metric_recommendation_restore',
+	'capture_asset capture_catalog capture_truncate check_member follow_recommendation follow_rule follow_source lock_rules metric_recommendation_restore',
 	'with more rights than their callers have run only triggers that append deltas, and those that keep what rules pick');
 # who could put them on a table of their own could append what never happened
-for my $function (qw(capture_finding capture_asset capture_catalog capture_truncate))
+for my $function (qw(capture_finding capture_asset capture_catalog capture_truncate check_member follow_recommendation follow_rule follow_source lock_rules metric_recommendation_restore))
 {
 	($rc, $out, $err) = query_as($node, 'warehouse', 'nobody',
 		"CREATE TEMP TABLE mine (LIKE posture.finding); CREATE TRIGGER t AFTER INSERT ON mine REFERENCING NEW TABLE AS n FOR EACH STATEMENT EXECUTE FUNCTION posture.$function()");
