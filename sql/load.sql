@@ -49,6 +49,10 @@ SELECT * FROM export('{score_band}');
 SELECT * FROM load('posture', '{"type": "exemption", "source": "s", "recommendation": "mfa", "kind": "waived", "reason": "Next century", "created_at": "2100-01-01T00:00:00Z"}');
 SELECT * FROM load('posture', '{"type": "exemption", "source": "s", "recommendation": "mfa", "kind": "waived", "reason": "Next century", "created_at": "2100-01-01T00:00:00Z"}');
 SELECT count(*), min(created_at) FROM exemption WHERE reason = 'Next century';
+-- and one that nobody approved is as its source says
+SELECT * FROM load('posture', '{"type": "exemption", "source": "s", "recommendation": "mfa", "kind": "risk_accepted", "reason": "Blank", "approved_by": " ", "expires_at": "2026-01-05T00:00:00Z"}');
+SELECT * FROM load('posture', '{"type": "exemption", "source": "s", "recommendation": "mfa", "kind": "risk_accepted", "reason": "Blank", "approved_by": " ", "expires_at": "2026-01-05T00:00:00Z"}');
+SELECT approved_by, created_at FROM exemption WHERE reason = 'Blank';
 -- parts of it; what is not there
 SELECT count(*) FROM export('{metric,source}');
 SELECT export('{metric,nothing}');
