@@ -154,13 +154,14 @@ DECLARE
     nearest text;
 BEGIN
     IF on_day IS NULL OR on_day <> ALL (days) THEN
-        SELECT concat_ws(', ', max(d.day) FILTER (WHERE d.day < on_day) || ' before it', min(d.day) FILTER (WHERE d.day > on_day) || ' after it')
+        SELECT concat_ws(', ', max(d.day) FILTER (WHERE d.day < on_day) || ' before it', min(d.day) FILTER (WHERE d.day > on_day) || ' after it',
+                         max(d.day) FILTER (WHERE on_day IS NULL))
         INTO nearest FROM unnest(days) d(day);
         RAISE EXCEPTION 'initiative "%" has no points on day %', (SELECT i.key FROM posture.initiative i WHERE i.initiative_id = of_initiative),
                 coalesce(on_day::text, 'NULL')
             USING ERRCODE = 'no_data_found',
                   DETAIL = CASE WHEN cardinality(days) = 0 THEN 'It has points on no day.'
-                                WHEN nearest <> '' THEN format('Nearest it has points on %s.', nearest) END;
+                                ELSE format('The nearest days with points: %s.', nearest) END;
     END IF;
     RETURN QUERY
     SELECT t.recommendation_id, t.healthy, t.mass
