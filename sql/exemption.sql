@@ -325,6 +325,12 @@ BEGIN
 END $$;
 SELECT what, sum(cases) >= 12 AS enough, sum(differences) AS differences FROM outcome GROUP BY what ORDER BY what;
 
+-- the columns that reports rely on
+SELECT c.relname, string_agg(a.attname || ' ' || format_type(a.atttypid, a.atttypmod), ', ' ORDER BY a.attnum)
+FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0
+WHERE c.relnamespace = 'posture'::regnamespace AND c.relname IN ('exemption_report', 'assignment_report')
+GROUP BY c.relname ORDER BY 1;
+
 DROP VIEW v_now, v_exemption;
 DISCARD TEMP;
 DROP EXTENSION posture;

@@ -191,5 +191,11 @@ CALL pg_temp.compare('benchmark_report',
                         UNION ALL SELECT v.score FROM overview v WHERE v.initiative = i.key AND b.day = today()) o ON true');
 SELECT what, cases > 50 AS enough, differences FROM outcome ORDER BY what;
 
+-- the columns that reports rely on
+SELECT c.relname, string_agg(a.attname || ' ' || format_type(a.atttypid, a.atttypmod), ', ' ORDER BY a.attnum)
+FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0
+WHERE c.relnamespace = 'posture'::regnamespace AND c.relname IN ('secure_score', 'secure_score_part', 'benchmark_report')
+GROUP BY c.relname ORDER BY 1;
+
 DISCARD TEMP;
 DROP EXTENSION posture;
