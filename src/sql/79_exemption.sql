@@ -27,15 +27,21 @@ BEGIN
                CASE WHEN e.asset_id IS NOT NULL THEN ARRAY[e.asset_id]::posture.assetset
                     WHEN e.asset_group_id IS NOT NULL THEN coalesce(g.assets, '{}') END AS covered
         FROM posture.exemption e LEFT JOIN member g ON g.asset_group_id = e.asset_group_id
+    ), stronger AS (
+        SELECT k.recommendation_id, k.kind, bool_or(x.for_all) AS for_all, posture.union_agg(x.assets) AS assets
+        FROM exempt k
+        JOIN exempt x ON x.recommendation_id = k.recommendation_id AND x.kind <> k.kind AND (x.kind = 'waived' OR k.kind = 'risk_accepted')
+        GROUP BY k.recommendation_id, k.kind
+    ), named AS (
+        SELECT r.recommendation_id, r.source_id, r.title, posture.recommendation_label(r.recommendation_id) AS label
+        FROM posture.recommendation r
+        WHERE r.recommendation_id IN (SELECT e.recommendation_id FROM posture.exemption e)
     ), beside AS (
-        SELECT l.*, coalesce(s.for_all, false) AS all_stronger, s.assets AS stronger
+        SELECT l.*, coalesce(x.for_all, false) AS all_stronger, x.assets AS stronger
         FROM listed l
-        LEFT JOIN LATERAL (SELECT bool_or(x.for_all) AS for_all, posture.union_agg(x.assets) AS assets
-                           FROM exempt x
-                           WHERE x.recommendation_id = l.recommendation_id AND x.kind <> l.kind
-                             AND (x.kind = 'waived' OR l.kind = 'risk_accepted')) s ON true
+        LEFT JOIN stronger x ON x.recommendation_id = l.recommendation_id AND x.kind = l.kind
     )
-    SELECT b.exemption_id, s.key::text, posture.recommendation_label(b.recommendation_id), r.title,
+    SELECT b.exemption_id, s.key::text, r.label, r.title,
            CASE WHEN b.asset_id IS NOT NULL THEN 'asset' WHEN b.asset_group_id IS NOT NULL THEN 'asset_group' ELSE 'all' END,
            a.key::text, g.key::text, b.kind::text, b.reason, b.approved_by, b.created_at, b.expires_at,
            CASE WHEN isfinite(b.expires_at) THEN posture.day_of(b.expires_at - interval '1 microsecond') - posture.today() END,
@@ -47,7 +53,7 @@ BEGIN
                 ELSE posture.cardinality(posture.without(
                     CASE WHEN b.covered IS NULL THEN f.failing ELSE f.failing OPERATOR(posture.&) b.covered END, b.stronger)) END
     FROM beside b
-    JOIN posture.recommendation r ON r.recommendation_id = b.recommendation_id
+    JOIN named r ON r.recommendation_id = b.recommendation_id
     JOIN posture.source s ON s.source_id = r.source_id
     LEFT JOIN posture.asset a ON a.asset_id = b.asset_id
     LEFT JOIN posture.asset_group g ON g.asset_group_id = b.asset_group_id
