@@ -184,7 +184,7 @@ CREATE PROCEDURE pg_temp.make_catalog(start timestamptz)
 LANGUAGE plpgsql AS $$
 BEGIN
     TRUNCATE source, asset, asset_alias, asset_group, recommendation, metric, metric_recommendation, initiative, initiative_metric,
-        initiative_recommendation, finding, measure, exemption, benchmark, event, event_cause,
+        initiative_recommendation, finding, measure, exemption, benchmark, score_band, event, event_cause,
         snapshot, recommendation_snapshot, metric_snapshot, initiative_snapshot, initiative_metric_snapshot RESTART IDENTITY;
     -- another world: its history begins anew, too
     PERFORM fold();

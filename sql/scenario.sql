@@ -9,7 +9,7 @@ SET jit = off;
 CREATE PROCEDURE pg_temp.make_catalog(round integer) LANGUAGE plpgsql AS $$
 BEGIN
     TRUNCATE source, asset, asset_alias, asset_group, recommendation, metric, metric_recommendation, initiative, initiative_metric,
-        initiative_recommendation, finding, measure, exemption, benchmark RESTART IDENTITY;
+        initiative_recommendation, finding, measure, exemption, benchmark, score_band RESTART IDENTITY;
     PERFORM setseed(round / 100.0);
     INSERT INTO source (key, name, is_active, stale_after)
     SELECT 's' || i, 'S', i <> 3, CASE WHEN i = 2 AND round % 2 = 0 THEN interval '30 days' END FROM generate_series(1, 3) i;

@@ -199,12 +199,7 @@ COMMENT ON COLUMN posture.metric_report.trend_14d IS 'the scores of 13 days befo
 COMMENT ON COLUMN posture.metric_report.critical_assets IS 'critical assets that the metric has exposed, each once';
 
 CREATE VIEW posture.recommendation_report WITH (security_invoker = true) AS
-WITH counted AS (
-    SELECT n.recommendation_id, n.failing, n.exposed + coalesce(n.points_missing, 0) AS exposed,
-           n.assessed + coalesce(n.points_possible, 0) AS assessed
-    FROM posture.state('infinity') n
-    WHERE n.recommendation_id IS NOT NULL
-), changed AS (
+WITH changed AS (
     SELECT x.recommendation_id, max(x.at) AS at
     FROM (SELECT t.object_id AS recommendation_id, t.last_changed AS at
           FROM posture.tally t
@@ -225,15 +220,12 @@ WITH counted AS (
 SELECT s.key::text AS source,
        posture.recommendation_label(r.recommendation_id) AS recommendation,
        r.title,
-       CASE WHEN coalesce(n.assessed, 0) = 0 THEN 'not_available'
-            WHEN n.exposed > 0 THEN 'non_compliant'
-            WHEN n.failing THEN 'mitigated'
-            ELSE 'compliant' END AS state,
+       n.state,
        r.severity::text AS severity,
        r.workload,
        r.domain,
-       coalesce(n.exposed, 0) AS exposed_assets,
-       coalesce(n.assessed, 0) AS assessed_assets,
+       n.exposed AS exposed_assets,
+       n.assessed AS assessed_assets,
        (SELECT count(*) FROM member b WHERE b.recommendation_id = r.recommendation_id) AS metrics,
        (SELECT count(*)
         FROM (SELECT im.initiative_id
@@ -250,12 +242,12 @@ SELECT s.key::text AS source,
        r.due_on,
        r.remediation,
        r.manage_url,
-       r.markup
-FROM posture.recommendation r
+       r.markup,
+       CASE WHEN n.progress IS NOT NULL AND r.assigned_to IS NULL THEN 'unassigned' ELSE n.progress END AS assignment
+FROM posture.recommendation_status() n
+JOIN posture.recommendation r USING (recommendation_id)
 JOIN posture.source s USING (source_id)
-LEFT JOIN counted n USING (recommendation_id)
-LEFT JOIN changed c USING (recommendation_id)
-WHERE s.is_active AND r.is_active;
+LEFT JOIN changed c USING (recommendation_id);
 COMMENT ON VIEW posture.recommendation_report IS 'an active recommendation of an active source a row, as it stands now';
 COMMENT ON COLUMN posture.recommendation_report.source IS 'key of its source';
 COMMENT ON COLUMN posture.recommendation_report.recommendation IS 'its key, as source:key where two sources share it';
@@ -274,6 +266,7 @@ COMMENT ON COLUMN posture.recommendation_report.due_on IS 'the day by which it s
 COMMENT ON COLUMN posture.recommendation_report.remediation IS 'what to do, as its source says it';
 COMMENT ON COLUMN posture.recommendation_report.manage_url IS 'where it is dealt with';
 COMMENT ON COLUMN posture.recommendation_report.markup IS 'how remediation is written, as published: plain, html or markdown';
+COMMENT ON COLUMN posture.recommendation_report.assignment IS 'unassigned; completed: nothing is exposed, or all of its risk was accepted; overdue: due_on is past; else on_time. NULL: applies to nothing';
 
 CREATE VIEW posture.score_history WITH (security_invoker = true) AS
 SELECT s.day, 'initiative' AS object_kind, coalesce(i.key::text, s.key, s.initiative_id::text) AS object, s.score::numeric AS score

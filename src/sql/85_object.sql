@@ -100,6 +100,10 @@ VALUES
     ('benchmark', 'day', 'date', true, 'day'),
     ('benchmark', 'score', 'posture.score', true, 'score of the others'),
     ('benchmark', 'details', 'object', false, 'anything else'),
+    ('score_band', 'initiative', 'posture.object_key', false, 'the initiative whose scores are called so; without it: all that have no bands of their own'),
+    ('score_band', 'scheme', 'posture.band_scheme', true, 'zone or maturity'),
+    ('score_band', 'from_score', 'posture.score', true, 'the least score that is called so'),
+    ('score_band', 'name', 'text', true, 'what it is called'),
     ('importance_weight', 'importance', 'posture.importance', true, 'critical, high, medium, low or risk_accepted'),
     ('importance_weight', 'weight', 'posture.weight', true, 'its weight');
 END;
@@ -188,6 +192,8 @@ BEGIN ATOMIC
                  THEN 'expires_at before created_at'
              WHEN of_type = 'exemption' AND object ->> 'kind' <> '' AND coalesce(object ->> 'reason', '') !~ '\S'
                  THEN 'missing reason'
+             WHEN of_type = 'score_band' AND object ->> 'name' !~ '\S'
+                 THEN 'missing name'
         END);
 END;
 COMMENT ON FUNCTION posture.object_fault(text, jsonb) IS 'why an object of format posture can''t be loaded; NULL: it can';

@@ -80,8 +80,9 @@ BEGIN ATOMIC
                jsonb_strip_nulls(jsonb_build_object(
                    'reason', coalesce(posture.text_at(s.change, 'comment'), format('set to %s', posture.text_at(s.change, 'state'))),
                    'approved_by', posture.text_at(s.change, 'updatedBy'),
-                   'created_at', posture.moment(posture.text_at(s.change, 'updatedDateTime')))) END
+                   'created_at', CASE WHEN m.at <= now() THEN m.at END)) END
     FROM state s
+    CROSS JOIN LATERAL posture.moment(posture.text_at(s.change, 'updatedDateTime')) m(at)
     UNION ALL
     SELECT '$', NULL, 'source', s.source, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
            jsonb_build_object('key', s.source, 'name', 'Microsoft Secure Score', 'product', 'Microsoft Secure Score')

@@ -80,6 +80,7 @@ INSERT INTO posture.exemption (recommendation_id, asset_id, kind, reason, approv
 SELECT r.recommendation_id, a.asset_id, 'waived', 'test host', 'ciso', posture.day_end(posture.today() - 4)
 FROM posture.recommendation r, posture.asset a WHERE r.key = 'r4' AND a.key IN ('a4', 'a8');
 INSERT INTO posture.benchmark SELECT 'all', 'All tenants', posture.today() - 1, initiative_id, 44.5 FROM posture.initiative;
+INSERT INTO posture.score_band (initiative_id, scheme, from_score, name) SELECT initiative_id, 'zone', 70, 'fine' FROM posture.initiative WHERE key = 'i3';
 
 INSERT INTO posture.asset_alias (alias, asset_id) SELECT 'inventory 1', asset_id FROM posture.asset WHERE key = 'a1';
 
