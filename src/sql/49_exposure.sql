@@ -64,7 +64,7 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION posture.metric_member(date) IS 'the active recommendations of active sources that each metric measures, now or on a day';
 
-CREATE FUNCTION posture.exposure(as_of timestamptz, kept boolean, of_slice integer, chosen integer[])
+CREATE FUNCTION posture.every_exposure(as_of timestamptz, kept boolean, of_slice integer, chosen integer[])
     RETURNS TABLE (object_kind text, object_id integer, assessed posture.assetset, exposed posture.assetset, failing posture.assetset)
     LANGUAGE sql STABLE PARALLEL SAFE ROWS 600
     -- a plan of its own, and not a part of each report's: compiling all of it
@@ -162,7 +162,17 @@ BEGIN ATOMIC
     FROM gone g
     WHERE of_slice IS NOT NULL AND g.assets IS NOT NULL;
 END;
-COMMENT ON FUNCTION posture.exposure(timestamptz, boolean, integer, integer[]) IS 'the assets behind each count, from what is kept or recomputed: those that count, without retired, stale and exempt ones; failing: exempt or not. Of a slice also those that are gone';
+COMMENT ON FUNCTION posture.every_exposure(timestamptz, boolean, integer, integer[]) IS 'the assets behind each count, from what is kept or recomputed: those that count, without retired, stale and exempt ones; failing: exempt or not. Of a slice also those that are gone';
+
+CREATE FUNCTION posture.exposure(as_of timestamptz, kept boolean, of_slice integer, chosen integer[])
+    RETURNS TABLE (object_kind text, object_id integer, assessed posture.assetset, exposed posture.assetset, failing posture.assetset)
+    LANGUAGE sql STABLE PARALLEL SAFE ROWS 600
+BEGIN ATOMIC
+    SELECT * FROM posture.every_exposure(as_of, kept, of_slice, chosen) WHERE posture.sees_all()
+    UNION ALL
+    SELECT * FROM posture.own_exposure(as_of, kept, of_slice, chosen) WHERE NOT posture.sees_all();
+END;
+COMMENT ON FUNCTION posture.exposure(timestamptz, boolean, integer, integer[]) IS 'every_exposure(), as far as the caller may see it';
 
 CREATE FUNCTION posture.asset_count(as_of timestamptz, kept boolean)
     RETURNS TABLE (object_kind text, object_id integer, assessed bigint, exposed bigint, failing bigint, critical bigint)

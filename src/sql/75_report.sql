@@ -201,18 +201,6 @@ WITH counted AS (
            n.assessed + coalesce(n.points_possible, 0) AS assessed
     FROM posture.state('infinity') n
     WHERE n.recommendation_id IS NOT NULL
-), changed AS (
-    SELECT x.recommendation_id, max(x.at) AS at
-    FROM (SELECT t.object_id AS recommendation_id, t.last_changed AS at
-          FROM posture.tally t
-          WHERE t.object_kind = 'recommendation'
-          UNION ALL
-          SELECT e.recommendation_id, e.last_changed
-          FROM posture.finding_delta d CROSS JOIN LATERAL unnest(d.recommendations, d.last_changed) e(recommendation_id, last_changed)
-          UNION ALL
-          SELECT o.recommendation_id, o.observed_at
-          FROM posture.measure o) x
-    GROUP BY x.recommendation_id
 ), member AS (
     SELECT mr.recommendation_id, mr.metric_id
     FROM posture.metric_recommendation mr
@@ -242,7 +230,7 @@ SELECT s.key::text AS source,
               FROM posture.initiative_recommendation ir
               JOIN posture.initiative i USING (initiative_id)
               WHERE i.is_active AND ir.recommendation_id = r.recommendation_id) x) AS initiatives,
-       c.at AS last_changed,
+       c.changed_at AS last_changed,
        r.assigned_to,
        r.due_on,
        r.remediation,
@@ -251,7 +239,7 @@ SELECT s.key::text AS source,
 FROM posture.recommendation r
 JOIN posture.source s USING (source_id)
 LEFT JOIN counted n USING (recommendation_id)
-LEFT JOIN changed c USING (recommendation_id)
+LEFT JOIN posture.last_change() c USING (recommendation_id)
 WHERE s.is_active AND r.is_active;
 COMMENT ON VIEW posture.recommendation_report IS 'an active recommendation of an active source a row, as it stands now';
 COMMENT ON COLUMN posture.recommendation_report.source IS 'key of its source';
