@@ -75,6 +75,10 @@ BEGIN
     WHERE (coalesce(k.assessed, 0), coalesce(k.exposed, 0), coalesce(k.failing, 0), coalesce(k.critical, 0))
           IS DISTINCT FROM (coalesce(f.assessed, 0), coalesce(f.exposed, 0), coalesce(f.failing, 0), coalesce(f.critical, 0))
     ORDER BY 4;
+
+    RETURN QUERY
+    SELECT 'row security', NULL::text, NULL::integer, posture.row_security_fault()
+    WHERE posture.row_security_fault() IS NOT NULL;
 END $$;
 COMMENT ON FUNCTION posture.verify() IS 'compares what is kept with finding and asset: a row for each difference, none when all is well; rebuild() mends them';
 
@@ -157,6 +161,9 @@ DECLARE
     catalog_ids bigint[];
     due integer;
 BEGIN
+    IF posture.row_security_fault() IS NOT NULL THEN
+        PERFORM posture.set_row_security();
+    END IF;
     LOCK TABLE posture.finding_set IN SHARE UPDATE EXCLUSIVE MODE;
     -- above READ COMMITTED, who inserts a finding that another has deleted since sees both
     IF current_setting('transaction_isolation') IN ('repeatable read', 'serializable') AND pg_current_xact_id_if_assigned() IS NOT NULL

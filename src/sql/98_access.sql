@@ -2,10 +2,10 @@
  * Who may do what: levels of access that are granted to roles, and row
  * security for those who answer for a part.
  *
- * There is no row security until the first owner is granted, so that it costs
- * a database without owners nothing, and that COPY and dumps by others than
- * superusers are as ever; and no policy is made by CREATE EXTENSION, because
- * pg_dump takes policies along, and they would clash when they are restored.
+ * There is no row security until the first owner is granted: it would keep
+ * everybody but superusers from COPY into the tables, and from restoring a
+ * dump. A dump has the grants and not the policies, so rebuild(), which a
+ * restored database needs anyway, makes them anew.
  */
 
 -- Privileges as GRANT writes them; NULL: none. Policies are about one table
@@ -82,49 +82,59 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION posture.access_privilege(text) IS 'the privileges on tables and views that a level has';
 
+CREATE FUNCTION posture.granted_role() RETURNS TABLE (role name, sees_all boolean)
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT DISTINCT r.rolname, has_table_privilege(r.oid, 'posture.finding_set'::regclass, 'SELECT')
+    FROM pg_catalog.pg_class c
+    CROSS JOIN LATERAL aclexplode(c.relacl) a
+    JOIN pg_catalog.pg_roles r ON r.oid = a.grantee
+    WHERE c.oid IN ('posture.initiative'::regclass, 'posture.finding_set'::regclass)
+      AND a.privilege_type = 'SELECT' AND a.grantee <> c.relowner;
+END;
+COMMENT ON FUNCTION posture.granted_role() IS 'the roles that are granted to read initiatives, and whether they see all: the others are owners';
+
+-- A dump takes along what is granted, but no row security of an extension's tables.
+CREATE FUNCTION posture.row_security_fault() RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN (SELECT format('row security of %s is missing: %s see all its rows', string_agg(c.oid::regclass::text, ', '),
+                          (SELECT string_agg(g.role, ', ') FROM posture.granted_role() g WHERE NOT g.sees_all))
+            FROM posture.access_rule() a
+            JOIN pg_catalog.pg_class c ON c.relname = a.relation AND c.relnamespace = 'posture'::regnamespace
+            WHERE a.own_rows IS NOT NULL AND NOT c.relrowsecurity
+              AND EXISTS (SELECT FROM posture.granted_role() g WHERE NOT g.sees_all)
+            HAVING count(*) > 0);
+COMMENT ON FUNCTION posture.row_security_fault() IS 'which tables lack row security although there are owners, as in a database that was restored; NULL: none';
+
+-- With the rights of its owner, because tables and their policies are theirs.
 CREATE FUNCTION posture.set_row_security() RETURNS void
-    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET client_min_messages = warning
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET client_min_messages = warning
 AS $$
 DECLARE
-    readers text;
-    has_owners boolean;
-    commands text;
+    readers text := (SELECT string_agg(quote_ident(g.role), ', ') FROM posture.granted_role() g WHERE g.sees_all);
+    has_owners boolean := EXISTS (SELECT FROM posture.granted_role() g WHERE NOT g.sees_all);
+    rule record;
 BEGIN
-    WITH grantee AS (
-        SELECT c.oid AS relation, x.grantee
-        FROM pg_class c
-        CROSS JOIN LATERAL aclexplode(c.relacl) x
-        WHERE c.oid IN ('posture.initiative'::regclass, 'posture.finding_set'::regclass)
-          AND x.privilege_type = 'SELECT' AND x.grantee <> c.relowner
-    )
-    SELECT string_agg(DISTINCT quote_ident(r.rolname), ', ') FILTER (WHERE g.relation = 'posture.finding_set'::regclass),
-           bool_or(g.relation = 'posture.initiative'::regclass
-                   AND NOT has_table_privilege(g.grantee, 'posture.finding_set'::regclass, 'SELECT'))
-    INTO readers, has_owners
-    FROM grantee g JOIN pg_roles r ON r.oid = g.grantee;
-
-    SELECT string_agg(
-        format('DROP POLICY IF EXISTS everything ON posture.%1$I; DROP POLICY IF EXISTS own ON posture.%1$I;', r.relation)
-        || CASE WHEN NOT coalesce(has_owners, false) THEN format('ALTER TABLE posture.%I DISABLE ROW LEVEL SECURITY;', r.relation)
-           ELSE format('ALTER TABLE posture.%1$I ENABLE ROW LEVEL SECURITY;
-                        CREATE POLICY own ON posture.%1$I USING ((SELECT posture.sees_all()) OR %2$s) %3$s;
-                        COMMENT ON POLICY own ON posture.%1$I IS ''who answers for a part sees that part'';',
-                       r.relation, r.own_rows,
+    FOR rule IN SELECT a.relation, a.own_rows FROM posture.access_rule() a WHERE a.own_rows IS NOT NULL LOOP
+        EXECUTE format('DROP POLICY IF EXISTS everything ON posture.%I', rule.relation);
+        EXECUTE format('DROP POLICY IF EXISTS own ON posture.%I', rule.relation);
+        EXECUTE format('ALTER TABLE posture.%I %s ROW LEVEL SECURITY', rule.relation, CASE WHEN has_owners THEN 'ENABLE' ELSE 'DISABLE' END);
+        CONTINUE WHEN NOT has_owners;
+        EXECUTE format('CREATE POLICY own ON posture.%I USING ((SELECT posture.sees_all()) OR %s) %s', rule.relation, rule.own_rows,
                        -- they acknowledge, in their own name
-                       CASE r.relation WHEN 'event' THEN
+                       CASE rule.relation WHEN 'event' THEN
                            'WITH CHECK ((SELECT posture.sees_all()) OR acknowledged_by = session_user AND acknowledged_at = now()
-                                        AND (status = ''recovered'') = (recovered_on IS NOT NULL))' ELSE '' END)
-                || coalesce(
-                    -- a constant, so that it leaves no trace in the plans of those who see all
-                    format('CREATE POLICY everything ON posture.%1$I TO %2$s USING (true);
-                            COMMENT ON POLICY everything ON posture.%1$I IS ''who may read all sees all'';', r.relation, readers), '') END, '')
-    INTO commands
-    FROM posture.access_rule() r
-    WHERE r.own_rows IS NOT NULL;
-    EXECUTE commands;
+                                        AND (status = ''recovered'') = (recovered_on IS NOT NULL))' END);
+        EXECUTE format('COMMENT ON POLICY own ON posture.%I IS %L', rule.relation, 'who answers for a part sees that part');
+        CONTINUE WHEN readers IS NULL;
+        -- a constant, so that it leaves no trace in the plans of those who see all
+        EXECUTE format('CREATE POLICY everything ON posture.%I TO %s USING (true)', rule.relation, readers);
+        EXECUTE format('COMMENT ON POLICY everything ON posture.%I IS %L', rule.relation, 'who may read all sees all');
+    END LOOP;
 END $$;
-COMMENT ON FUNCTION posture.set_row_security() IS 'step of grant_access() and revoke_access(): policies for those whom the tables are granted now; none where no role is an owner alone';
+COMMENT ON FUNCTION posture.set_row_security() IS 'step of grant_access(), revoke_access() and rebuild(): policies for those whom the tables are granted now; none where there is no owner';
 REVOKE EXECUTE ON FUNCTION posture.set_row_security() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION posture.set_row_security() TO @extowner@ WITH GRANT OPTION;
 
 CREATE FUNCTION posture.check_role(role name) RETURNS void
     LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
@@ -138,7 +148,6 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION posture.check_role(name) IS 'step of grant_access() and revoke_access(): an error if there is no such role';
 
--- With the rights of its owner, because tables and their policies are theirs.
 CREATE FUNCTION posture.grant_access(role name, level text) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
@@ -159,7 +168,11 @@ BEGIN
     END IF;
     EXECUTE (SELECT string_agg(format('GRANT %s ON posture.%I TO %I', p.privileges, p.relation, role), '; ')
              FROM posture.access_privilege(level) p);
-    IF level = 'owner' OR EXISTS (SELECT FROM pg_class c WHERE c.oid = 'posture.finding'::regclass AND c.relrowsecurity) THEN
+    IF level = 'operator' THEN
+        -- who rebuilds mends it
+        EXECUTE format('GRANT EXECUTE ON FUNCTION posture.set_row_security() TO %I', role);
+    END IF;
+    IF EXISTS (SELECT FROM posture.granted_role() g WHERE NOT g.sees_all) THEN
         PERFORM posture.set_row_security();
     END IF;
 END $$;
@@ -176,6 +189,7 @@ BEGIN
              FROM (SELECT r.relation FROM posture.access_rule() r
                    UNION
                    SELECT v.relation FROM posture.access_privilege(text 'reader') v) p);
+    EXECUTE format('REVOKE EXECUTE ON FUNCTION posture.set_row_security() FROM %I', role);
     EXECUTE format('REVOKE USAGE ON SCHEMA posture FROM %I', role);
     IF EXISTS (SELECT FROM pg_class c WHERE c.oid = 'posture.finding'::regclass AND c.relrowsecurity) THEN
         PERFORM posture.set_row_security();
