@@ -110,7 +110,7 @@ SQL
 is( $node->safe_psql('warehouse', <<'SQL'),
 SELECT string_agg(proname, ' ' ORDER BY proname) FROM pg_proc WHERE pronamespace = 'posture'::regnamespace AND prosecdef
 SQL
-	'capture_asset capture_catalog capture_truncate', 'with more rights than their callers have run only triggers that append deltas');
+	'capture_asset capture_catalog capture_truncate grant_access revoke_access set_row_security', 'with more rights than their callers run only triggers that append deltas, and what grants access');
 # who could put them on a table of their own could append what never happened
 for my $function (qw(capture_finding capture_asset capture_catalog capture_truncate))
 {
