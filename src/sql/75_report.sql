@@ -206,9 +206,12 @@ WITH counted AS (
     FROM posture.metric_recommendation mr
     JOIN posture.metric m USING (metric_id)
     WHERE m.is_active
+), shared AS (
+    -- recommendation_label() for all at once
+    SELECT o.key FROM posture.recommendation o GROUP BY o.key HAVING count(*) > 1
 )
 SELECT s.key::text AS source,
-       posture.recommendation_label(r.recommendation_id) AS recommendation,
+       CASE WHEN r.key IN (SELECT h.key FROM shared h) THEN s.key || ':' || r.key ELSE r.key END AS recommendation,
        r.title,
        CASE WHEN coalesce(n.assessed, 0) = 0 THEN 'not_available'
             WHEN n.exposed > 0 THEN 'non_compliant'
