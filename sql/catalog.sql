@@ -191,7 +191,9 @@ WHERE p.pronamespace = 'posture'::regnamespace
   AND (l.lanname = 'plpgsql' OR (l.lanname = 'sql' AND p.prosqlbody IS NULL))
   AND NOT EXISTS (SELECT FROM unnest(p.proconfig) s WHERE s LIKE 'search\_path=%pg\_temp')
 ORDER BY 1;
--- with the rights of its owner runs only what appends deltas for whoever writes, and nobody can call it
+-- With the rights of its owner runs only what appends deltas for whoever
+-- writes, and what grants access, because tables and policies are the owner's;
+-- nobody can call it but whom the installer lets
 SELECT p.oid::regprocedure, p.prorettype::regtype, has_function_privilege('public', p.oid, 'EXECUTE') AS public
 FROM pg_proc p WHERE p.pronamespace = 'posture'::regnamespace AND p.prosecdef ORDER BY 1;
 -- of all that is in the schema nothing was left behind

@@ -199,7 +199,7 @@ CREATE TEMP TABLE outcome (round integer, what text, differs bigint, cases bigin
 CREATE PROCEDURE pg_temp.begin_round(round integer) LANGUAGE plpgsql AS $$
 BEGIN
     TRUNCATE source, asset, asset_alias, asset_group, recommendation, metric, metric_recommendation, initiative, initiative_metric,
-        initiative_recommendation, finding, measure, exemption, benchmark, snapshot, exemption_snapshot, asset_group_snapshot, recommendation_snapshot,
+        initiative_recommendation, finding, measure, exemption, benchmark, score_band, snapshot, exemption_snapshot, asset_group_snapshot, recommendation_snapshot,
         metric_snapshot, initiative_snapshot, initiative_metric_snapshot, finding_history, event, event_cause RESTART IDENTITY;
     PERFORM rebuild();
     TRUNCATE finding_history, day_finding, day_member, day_gone, day_exempt;

@@ -179,9 +179,11 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION posture.asset_class(posture.assetset) IS 'recomputed from asset: what the assets of a set, or all for NULL, are';
 
-CREATE FUNCTION posture.asset_value_set(of_attribute text, kept boolean, of_slice integer)
+CREATE FUNCTION posture.every_asset_value(of_attribute text, kept boolean, of_slice integer)
     RETURNS TABLE (value text, assets posture.assetset)
     LANGUAGE sql STABLE PARALLEL SAFE
+    -- never a part of the query that calls it, whose reader may not read these tables
+    SET jit = off
 BEGIN ATOMIC
     WITH touched AS MATERIALIZED (
         SELECT posture.union_agg(d.assets) AS assets
@@ -201,7 +203,17 @@ BEGIN ATOMIC
           SELECT c.value, c.assets FROM posture.asset_class(NULL) c WHERE NOT kept AND c.attribute = of_attribute) v
     GROUP BY v.value;
 END;
-COMMENT ON FUNCTION posture.asset_value_set(text, boolean, integer) IS 'the assets of each kind, criticality or group, kept or recomputed; of a slice: as they are folded';
+COMMENT ON FUNCTION posture.every_asset_value(text, boolean, integer) IS 'the assets of each kind, criticality or group, kept or recomputed; of a slice: as they are folded';
+
+CREATE FUNCTION posture.asset_value_set(of_attribute text, kept boolean, of_slice integer)
+    RETURNS TABLE (value text, assets posture.assetset)
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT * FROM posture.every_asset_value(of_attribute, kept, of_slice) WHERE posture.sees_all()
+    UNION ALL
+    SELECT * FROM posture.own_asset_value(of_attribute, kept, of_slice) WHERE NOT posture.sees_all();
+END;
+COMMENT ON FUNCTION posture.asset_value_set(text, boolean, integer) IS 'every_asset_value(), as far as the caller may see it';
 
 CREATE FUNCTION posture.stale_limit(as_of timestamptz)
     RETURNS TABLE (stale_after interval, seen_before timestamptz)

@@ -129,7 +129,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION posture.metric_filter(boolean, integer) IS 'for each metric that does not count all assets, those that it may: of its kinds, and not weighing 0; kept or recomputed; of a slice: as they are folded';
 
-CREATE FUNCTION posture.exposure(as_of timestamptz, kept boolean, of_slice integer, chosen integer[])
+CREATE FUNCTION posture.every_exposure(as_of timestamptz, kept boolean, of_slice integer, chosen integer[])
     RETURNS TABLE (object_kind text, object_id integer, assessed posture.assetset, exposed posture.assetset, failing posture.assetset)
     LANGUAGE sql STABLE PARALLEL SAFE ROWS 600
     -- a plan of its own, and not a part of each report's: compiling all of it
@@ -218,7 +218,17 @@ BEGIN ATOMIC
     FROM gone g
     WHERE g.assets IS NOT NULL;
 END;
-COMMENT ON FUNCTION posture.exposure(timestamptz, boolean, integer, integer[]) IS 'the assets behind each count, from what is kept or recomputed: those that count, without retired, stale and exempt ones; failing: exempt or not. And those that are gone: retired or stale';
+COMMENT ON FUNCTION posture.every_exposure(timestamptz, boolean, integer, integer[]) IS 'the assets behind each count, from what is kept or recomputed: those that count, without retired, stale and exempt ones; failing: exempt or not. And those that are gone: retired or stale';
+
+CREATE FUNCTION posture.exposure(as_of timestamptz, kept boolean, of_slice integer, chosen integer[])
+    RETURNS TABLE (object_kind text, object_id integer, assessed posture.assetset, exposed posture.assetset, failing posture.assetset)
+    LANGUAGE sql STABLE PARALLEL SAFE ROWS 600
+BEGIN ATOMIC
+    SELECT * FROM posture.every_exposure(as_of, kept, of_slice, chosen) WHERE posture.sees_all()
+    UNION ALL
+    SELECT * FROM posture.own_exposure(as_of, kept, of_slice, chosen) WHERE NOT posture.sees_all();
+END;
+COMMENT ON FUNCTION posture.exposure(timestamptz, boolean, integer, integer[]) IS 'every_exposure(), as far as the caller may see it';
 
 CREATE FUNCTION posture.asset_count(as_of timestamptz, kept boolean)
     RETURNS TABLE (object_kind text, object_id integer, assessed bigint, exposed bigint, failing bigint, critical bigint)

@@ -185,6 +185,10 @@ AS $$
 DECLARE
     touched integer[];
 BEGIN
+    IF NOT posture.sees_all() THEN
+        RETURN QUERY SELECT * FROM posture.own_tally();
+        RETURN;
+    END IF;
     IF posture.tally_is_current() THEN
         touched := posture.touched_asset();
         IF cardinality(touched) = 0 AND NOT EXISTS (SELECT FROM posture.finding_delta) THEN
@@ -206,6 +210,30 @@ BEGIN
     RETURN QUERY SELECT * FROM posture.asset_count('infinity'::timestamptz, true);
 END $$;
 COMMENT ON FUNCTION posture.tally_now() IS 'distinct assets of each recommendation, metric and initiative, of a metric as many times as it weighs them, now';
+
+CREATE FUNCTION posture.last_change()
+    RETURNS TABLE (recommendation_id integer, changed_at timestamptz)
+    LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 600 SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF NOT posture.sees_all() THEN
+        RETURN QUERY SELECT * FROM posture.own_last_change();
+        RETURN;
+    END IF;
+    RETURN QUERY
+    SELECT x.recommendation_id, max(x.at)
+    FROM (SELECT t.object_id AS recommendation_id, t.last_changed AS at
+          FROM posture.tally t
+          WHERE t.object_kind = 'recommendation'
+          UNION ALL
+          SELECT e.recommendation_id, e.last_changed
+          FROM posture.finding_delta d CROSS JOIN LATERAL unnest(d.recommendations, d.last_changed) e(recommendation_id, last_changed)
+          UNION ALL
+          SELECT o.recommendation_id, o.observed_at
+          FROM posture.measure o) x
+    GROUP BY x.recommendation_id;
+END $$;
+COMMENT ON FUNCTION posture.last_change() IS 'when any finding or the measure of each recommendation last changed';
 
 CREATE FUNCTION posture.measured(as_of timestamptz)
     RETURNS TABLE (recommendation_id integer, achieved numeric, possible numeric, failing boolean)

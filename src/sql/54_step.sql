@@ -74,7 +74,7 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION posture.change_member(date, date, integer[], integer[]) IS 'the recommendations of some metrics, and some that stand alone, on two days';
 
-CREATE FUNCTION posture.change_found(previous_day date, on_day date, chosen integer[])
+CREATE FUNCTION posture.every_change_found(previous_day date, on_day date, chosen integer[])
     RETURNS TABLE (recommendation_id integer,
                    was_assessed posture.assetset, was_exposed posture.assetset, was_waived posture.assetset, was_mitigated posture.assetset,
                    is_assessed posture.assetset, is_exposed posture.assetset, is_waived posture.assetset, is_mitigated posture.assetset,
@@ -114,7 +114,23 @@ BEGIN ATOMIC
                                CASE WHEN x.is_all_waived THEN every.assets ELSE x.is_waived END AS is_waived,
                                CASE WHEN x.is_all_mitigated THEN every.assets ELSE x.is_mitigated END AS is_mitigated) e;
 END;
-COMMENT ON FUNCTION posture.change_found(date, date, integer[]) IS 'what recommendations had assessed and exposed on two days, retired assets among them, what was exempt, the points of their measures, the step of change_reason() that these change with, and whether exemptions ended or were given';
+COMMENT ON FUNCTION posture.every_change_found(date, date, integer[]) IS 'what recommendations had assessed and exposed on two days, retired assets among them, what was exempt, the points of their measures, the step of change_reason() that these change with, and whether exemptions ended or were given';
+
+CREATE FUNCTION posture.change_found(previous_day date, on_day date, chosen integer[])
+    RETURNS TABLE (recommendation_id integer,
+                   was_assessed posture.assetset, was_exposed posture.assetset, was_waived posture.assetset, was_mitigated posture.assetset,
+                   is_assessed posture.assetset, is_exposed posture.assetset, is_waived posture.assetset, is_mitigated posture.assetset,
+                   was_missing numeric, was_possible numeric, is_missing numeric, is_possible numeric, points_step integer, has_ended boolean, has_given boolean)
+    LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF posture.sees_all() THEN
+        RETURN QUERY SELECT * FROM posture.every_change_found(previous_day, on_day, chosen);
+    ELSE
+        RETURN QUERY SELECT * FROM posture.own_change_found(previous_day, on_day, chosen);
+    END IF;
+END $$;
+COMMENT ON FUNCTION posture.change_found(date, date, integer[]) IS 'every_change_found(), as far as the caller may see it';
 
 CREATE FUNCTION posture.change_step(previous_day date, on_day date, metrics integer[], alone integer[])
     RETURNS TABLE (object_kind text, object_id integer, step integer, assessed bigint, exposed bigint,
@@ -125,10 +141,17 @@ CREATE FUNCTION posture.change_step(previous_day date, on_day date, metrics inte
 AS $$
 #variable_conflict use_column
 DECLARE
-    chosen integer[] := ARRAY(SELECT DISTINCT m.recommendation_id FROM posture.change_member(previous_day, on_day, metrics, alone) m);
-    was_gone posture.assetset := coalesce((SELECT s.gone FROM posture.snapshot s WHERE s.day = previous_day), '{}');
-    is_gone posture.assetset := coalesce((SELECT s.gone FROM posture.snapshot s WHERE s.day = on_day), '{}');
+    chosen integer[];
+    was_gone posture.assetset;
+    is_gone posture.assetset;
 BEGIN
+    IF NOT posture.sees_all() THEN
+        RETURN QUERY SELECT * FROM posture.own_change_step(previous_day, on_day, metrics, alone);
+        RETURN;
+    END IF;
+    chosen := ARRAY(SELECT DISTINCT m.recommendation_id FROM posture.change_member(previous_day, on_day, metrics, alone) m);
+    was_gone := coalesce((SELECT s.gone FROM posture.snapshot s WHERE s.day = previous_day), '{}');
+    is_gone := coalesce((SELECT s.gone FROM posture.snapshot s WHERE s.day = on_day), '{}');
     RETURN QUERY
     WITH member AS MATERIALIZED (
         SELECT m.object_kind, m.object_id, f.*,

@@ -82,6 +82,10 @@ BEGIN
     FROM posture.rule_difference(posture.ruled_metrics(), ARRAY(SELECT r.recommendation_id FROM posture.recommendation r)) d
     JOIN posture.metric m ON m.metric_id = d.metric_id
     ORDER BY 4, 2;
+
+    RETURN QUERY
+    SELECT 'row security', NULL::text, NULL::integer, posture.row_security_fault()
+    WHERE posture.row_security_fault() IS NOT NULL;
 END $$;
 COMMENT ON FUNCTION posture.verify() IS 'compares what is kept with finding and asset, and members with rules: a row for each difference, none when all is well; rebuild() mends them, and apply_rules() those of rules';
 
@@ -164,6 +168,9 @@ DECLARE
     catalog_ids bigint[];
     due integer;
 BEGIN
+    IF posture.row_security_fault() IS NOT NULL THEN
+        PERFORM posture.set_row_security();
+    END IF;
     LOCK TABLE posture.finding_set IN SHARE UPDATE EXCLUSIVE MODE;
     -- above READ COMMITTED, who inserts a finding that another has deleted since sees both
     IF current_setting('transaction_isolation') IN ('repeatable read', 'serializable') AND pg_current_xact_id_if_assigned() IS NOT NULL

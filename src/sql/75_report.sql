@@ -199,26 +199,17 @@ COMMENT ON COLUMN posture.metric_report.trend_14d IS 'the scores of 13 days befo
 COMMENT ON COLUMN posture.metric_report.critical_assets IS 'critical assets that the metric has exposed, each once';
 
 CREATE VIEW posture.recommendation_report WITH (security_invoker = true) AS
-WITH changed AS (
-    SELECT x.recommendation_id, max(x.at) AS at
-    FROM (SELECT t.object_id AS recommendation_id, t.last_changed AS at
-          FROM posture.tally t
-          WHERE t.object_kind = 'recommendation'
-          UNION ALL
-          SELECT e.recommendation_id, e.last_changed
-          FROM posture.finding_delta d CROSS JOIN LATERAL unnest(d.recommendations, d.last_changed) e(recommendation_id, last_changed)
-          UNION ALL
-          SELECT o.recommendation_id, o.observed_at
-          FROM posture.measure o) x
-    GROUP BY x.recommendation_id
-), member AS (
+WITH member AS (
     SELECT mr.recommendation_id, mr.metric_id
     FROM posture.metric_recommendation mr
     JOIN posture.metric m USING (metric_id)
     WHERE m.is_active
+), shared AS (
+    -- recommendation_label() for all at once
+    SELECT o.key FROM posture.recommendation o GROUP BY o.key HAVING count(*) > 1
 )
 SELECT s.key::text AS source,
-       posture.recommendation_label(r.recommendation_id) AS recommendation,
+       CASE WHEN r.key IN (SELECT h.key FROM shared h) THEN s.key || ':' || r.key ELSE r.key END AS recommendation,
        r.title,
        n.state,
        r.severity::text AS severity,
@@ -237,7 +228,7 @@ SELECT s.key::text AS source,
               FROM posture.initiative_recommendation ir
               JOIN posture.initiative i USING (initiative_id)
               WHERE i.is_active AND ir.recommendation_id = r.recommendation_id) x) AS initiatives,
-       c.at AS last_changed,
+       c.changed_at AS last_changed,
        r.assigned_to,
        r.due_on,
        r.remediation,
@@ -247,7 +238,7 @@ SELECT s.key::text AS source,
 FROM posture.recommendation_status() n
 JOIN posture.recommendation r USING (recommendation_id)
 JOIN posture.source s USING (source_id)
-LEFT JOIN changed c USING (recommendation_id);
+LEFT JOIN posture.last_change() c USING (recommendation_id);
 COMMENT ON VIEW posture.recommendation_report IS 'an active recommendation of an active source a row, as it stands now';
 COMMENT ON COLUMN posture.recommendation_report.source IS 'key of its source';
 COMMENT ON COLUMN posture.recommendation_report.recommendation IS 'its key, as source:key where two sources share it';

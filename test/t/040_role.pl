@@ -110,8 +110,8 @@ SQL
 is( $node->safe_psql('warehouse', <<'SQL'),
 SELECT string_agg(proname, ' ' ORDER BY proname) FROM pg_proc WHERE pronamespace = 'posture'::regnamespace AND prosecdef
 SQL
-	'capture_asset capture_catalog capture_truncate check_member follow_recommendation follow_rule follow_source lock_rules metric_recommendation_restore',
-	'with more rights than their callers have run only triggers that append deltas, and those that keep what rules pick');
+	'capture_asset capture_catalog capture_truncate check_member follow_recommendation follow_rule follow_source grant_access lock_rules metric_recommendation_restore revoke_access set_row_security',
+	'with more rights than their callers have run only triggers that append deltas, those that keep what rules pick, and what grants access');
 # who could put them on a table of their own could append what never happened
 for my $function (qw(capture_finding capture_asset capture_catalog capture_truncate check_member follow_recommendation follow_rule follow_source lock_rules metric_recommendation_restore))
 {
