@@ -209,7 +209,7 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION posture.stale_limit(timestamptz) IS 'for each stale_after in use, the moment before which an asset was seen last if it is stale for those sources';
 
-CREATE FUNCTION posture.group_set(kept boolean, of_slice integer)
+CREATE FUNCTION posture.asset_group_set(kept boolean, of_slice integer)
     RETURNS TABLE (asset_group_id integer, assets posture.assetset)
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
@@ -217,7 +217,7 @@ BEGIN ATOMIC
     SELECT v.value::integer, v.assets
     FROM posture.asset_value_set('group', kept AND NOT EXISTS (SELECT FROM posture.catalog_delta d WHERE d.changed = 'asset_group'), of_slice) v;
 END;
-COMMENT ON FUNCTION posture.group_set(boolean, integer) IS 'the assets of each group, from what is kept where it is current, or recomputed; of a slice: as they are folded';
+COMMENT ON FUNCTION posture.asset_group_set(boolean, integer) IS 'the assets of each group, from what is kept where it is current, or recomputed; of a slice: as they are folded';
 
 CREATE FUNCTION posture.exempt_set(as_of timestamptz, kept boolean, of_slice integer)
     RETURNS TABLE (recommendation_id integer, kind posture.exemption_kind, for_all boolean, assets posture.assetset)
@@ -231,7 +231,7 @@ BEGIN ATOMIC
           AND (e.expires_at IS NULL OR e.expires_at >= as_of OR e.expires_at > now())
     ), member AS MATERIALIZED (
         SELECT g.asset_group_id, g.assets
-        FROM posture.group_set(kept, of_slice) g
+        FROM posture.asset_group_set(kept, of_slice) g
         WHERE EXISTS (SELECT FROM exempt e WHERE e.asset_group_id IS NOT NULL)
     )
     SELECT x.recommendation_id, x.kind, bool_or(x.for_all), coalesce(posture.union_agg(x.assets), '{}')

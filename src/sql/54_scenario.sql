@@ -155,5 +155,8 @@ COMMENT ON FUNCTION posture.score_of(text, text) IS 'the score of an initiative 
 
 CREATE FUNCTION posture.group_assets(of_group integer) RETURNS posture.assetset
     LANGUAGE sql STABLE PARALLEL SAFE
-    RETURN coalesce((SELECT g.assets FROM posture.group_set(true, NULL) g WHERE g.asset_group_id = of_group), '{}');
+    -- a group that was changed since is not kept as it is
+    RETURN coalesce((SELECT v.assets
+                     FROM posture.asset_value_set('group', NOT EXISTS (SELECT FROM posture.catalog_delta d WHERE d.changed = 'asset_group'), NULL) v
+                     WHERE v.value = of_group::text), '{}');
 COMMENT ON FUNCTION posture.group_assets(integer) IS 'the assets of a group, from what is kept where it is current';
