@@ -127,8 +127,8 @@ COMMENT ON FUNCTION posture.granted_role() IS 'the roles that are granted to rea
 -- A dump takes along what is granted, but no row security of an extension's tables.
 CREATE FUNCTION posture.row_security_fault() RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE
-    RETURN (SELECT format('row security of %s is missing: %s see all its rows', string_agg(c.oid::regclass::text, ', '),
-                          (SELECT string_agg(g.role, ', ') FROM posture.granted_role() g WHERE NOT g.sees_all))
+    RETURN (SELECT format('row security of %s is missing: %s see all its rows', string_agg(c.relname, ', ' ORDER BY c.relname),
+                          (SELECT string_agg(g.role, ', ' ORDER BY g.role) FROM posture.granted_role() g WHERE NOT g.sees_all))
             FROM posture.access_rule() a
             JOIN pg_catalog.pg_class c ON c.relname = a.relation AND c.relnamespace = 'posture'::regnamespace
             WHERE a.own_rows IS NOT NULL AND NOT c.relrowsecurity

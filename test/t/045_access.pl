@@ -357,7 +357,7 @@ for my $role (sort keys %forbidden)
 	cmp_ok(scalar(@ran), '>', 200, 'and most of them are answered');
 }
 like(answer('alice', q{SELECT * FROM posture.own_tally_of('fleet'::regrole)}), qr/permission denied for function own_tally_of/, 'nobody asks for another');
-like(answer('alice', q{SELECT * FROM posture.own('nonsense')}), qr/nobody owns a "nonsense"/, 'an unknown kind');
+like(answer('alice', q{SELECT * FROM posture.own('nonsense')}), qr/nobody owns "nonsense"/, 'an unknown kind');
 
 # functions that cost nothing and tell what they see, against row security
 for my $relation ((sort keys %rows), @views)
