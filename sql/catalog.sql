@@ -196,6 +196,11 @@ ORDER BY 1;
 -- nobody can call it but whom the installer lets
 SELECT p.oid::regprocedure, p.prorettype::regtype, has_function_privilege('public', p.oid, 'EXECUTE') AS public
 FROM pg_proc p WHERE p.pronamespace = 'posture'::regnamespace AND p.prosecdef ORDER BY 1;
+-- access_rule() says who may do what with each table, and names no other
+SELECT c.relname, r.relation
+FROM (SELECT relname FROM pg_class WHERE relnamespace = 'posture'::regnamespace AND relkind IN ('r', 'p', 'm', 'f')) c
+FULL JOIN access_rule() r ON r.relation = c.relname
+WHERE c.relname IS NULL OR r.relation IS NULL;
 -- of all that is in the schema nothing was left behind
 SELECT c.relname FROM pg_class c
 WHERE c.relnamespace = 'posture'::regnamespace AND c.relkind IN ('r', 'v')

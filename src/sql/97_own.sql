@@ -3,24 +3,20 @@
  * owner, for a caller whom src/own.c names. Nobody else can call them.
  */
 
-CREATE FUNCTION posture.owns(caller oid, owner name) RETURNS boolean
-    LANGUAGE sql STABLE PARALLEL SAFE
-    -- the role that is named may not exist, or not any more
-    RETURN EXISTS (SELECT FROM pg_catalog.pg_roles r WHERE r.rolname = owner AND pg_has_role(caller, r.oid, 'USAGE'));
-COMMENT ON FUNCTION posture.owns(oid, name) IS 'whether a role is the one that is named as owner, or a member of it';
-REVOKE EXECUTE ON FUNCTION posture.owns(oid, name) FROM PUBLIC;
-
 CREATE FUNCTION posture.own_id(caller oid, what text) RETURNS SETOF integer
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
+    -- the role that is named as owner may not exist, or not any more
     WITH initiative AS MATERIALIZED (
         SELECT i.initiative_id
-        FROM posture.initiative i
-        WHERE posture.owns(caller, i.owner)
+        FROM posture.initiative i JOIN pg_catalog.pg_roles r ON r.rolname = i.owner
+        WHERE pg_has_role(caller, r.oid, 'USAGE')
     )
     SELECT i.initiative_id FROM initiative i WHERE what = 'initiative'
     UNION ALL
-    SELECT g.asset_group_id FROM posture.asset_group g WHERE what = 'asset_group' AND posture.owns(caller, g.owner)
+    SELECT g.asset_group_id
+    FROM posture.asset_group g JOIN pg_catalog.pg_roles r ON r.rolname = g.owner
+    WHERE what = 'asset_group' AND pg_has_role(caller, r.oid, 'USAGE')
     UNION ALL
     SELECT x.metric_id
     FROM initiative i JOIN posture.initiative_metric x USING (initiative_id)
@@ -51,8 +47,8 @@ BEGIN
         RETURN '{}';
     ELSIF what IN ('initiative', 'asset_group', 'metric', 'initiative_recommendation') THEN
         RETURN (SELECT coalesce(posture.assetset_agg(i.id), '{}') FROM posture.own_id(caller, what) i(id));
-    ELSIF what NOT IN ('group_asset', 'asset', 'recommendation') THEN
-        RAISE EXCEPTION 'nobody owns a "%"', what USING ERRCODE = 'invalid_parameter_value';
+    ELSIF what IS NULL OR what NOT IN ('group_asset', 'asset', 'recommendation') THEN
+        RAISE EXCEPTION 'nobody owns "%"', coalesce(what, 'NULL') USING ERRCODE = 'invalid_parameter_value';
     END IF;
     group_asset := (SELECT coalesce(posture.union_agg(posture.group_assets(i.id)), '{}')
                     FROM posture.own_id(caller, text 'asset_group') i(id));
@@ -181,7 +177,7 @@ CREATE FUNCTION posture.own_change_found_of(caller oid, previous_day date, on_da
 BEGIN ATOMIC
     SELECT *
     FROM posture.change_found(previous_day, on_day,
-        ((posture.own_set(caller, 'initiative_recommendation') OPERATOR(posture.&) chosen::posture.assetset)::integer[]));
+        ((posture.own_set(caller, 'initiative_recommendation') OPERATOR(posture.&) array_remove(chosen, NULL)::posture.assetset)::integer[]));
 END;
 COMMENT ON FUNCTION posture.own_change_found_of(oid, date, date, integer[]) IS 'own_change_found() for a caller';
 REVOKE EXECUTE ON FUNCTION posture.own_change_found_of(oid, date, date, integer[]) FROM PUBLIC;
@@ -193,8 +189,8 @@ CREATE FUNCTION posture.own_change_step_of(caller oid, previous_day date, on_day
 BEGIN ATOMIC
     SELECT *
     FROM posture.change_step(previous_day, on_day,
-        ((posture.own_set(caller, 'metric') OPERATOR(posture.&) metrics::posture.assetset)::integer[]),
-        ((posture.own_set(caller, 'initiative_recommendation') OPERATOR(posture.&) alone::posture.assetset)::integer[]));
+        ((posture.own_set(caller, 'metric') OPERATOR(posture.&) array_remove(metrics, NULL)::posture.assetset)::integer[]),
+        ((posture.own_set(caller, 'initiative_recommendation') OPERATOR(posture.&) array_remove(alone, NULL)::posture.assetset)::integer[]));
 END;
 COMMENT ON FUNCTION posture.own_change_step_of(oid, date, date, integer[], integer[]) IS 'own_change_step() for a caller';
 REVOKE EXECUTE ON FUNCTION posture.own_change_step_of(oid, date, date, integer[], integer[]) FROM PUBLIC;

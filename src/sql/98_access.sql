@@ -17,38 +17,64 @@ BEGIN ATOMIC
 VALUES
     ('importance_weight', 'SELECT', 'SELECT', NULL, 'UPDATE', NULL),
     ('source', 'SELECT', 'SELECT', NULL, 'INSERT, UPDATE', NULL),
-    ('asset', 'SELECT', 'SELECT', $$(SELECT posture.own('asset')) OPERATOR(posture.@>) asset_id$$, 'INSERT, UPDATE', NULL),
-    ('asset_alias', 'SELECT', 'SELECT', $$(SELECT posture.own('asset')) OPERATOR(posture.@>) asset_id$$, 'INSERT', NULL),
-    ('asset_group', 'SELECT', 'SELECT', $$(SELECT posture.own('asset_group')) OPERATOR(posture.@>) asset_group_id$$, 'INSERT, UPDATE', NULL),
-    ('recommendation', 'SELECT', 'SELECT', $$(SELECT posture.own('recommendation')) OPERATOR(posture.@>) recommendation_id$$, 'INSERT, UPDATE', NULL),
-    ('metric', 'SELECT', 'SELECT', $$(SELECT posture.own('metric')) OPERATOR(posture.@>) metric_id$$, 'INSERT, UPDATE', NULL),
-    ('metric_recommendation', 'SELECT', 'SELECT', $$(SELECT posture.own('metric')) OPERATOR(posture.@>) metric_id$$, 'INSERT, DELETE', NULL),
-    ('initiative', 'SELECT', 'SELECT', $$(SELECT posture.own('initiative')) OPERATOR(posture.@>) initiative_id$$, 'INSERT, UPDATE', NULL),
-    ('initiative_metric', 'SELECT', 'SELECT', $$(SELECT posture.own('initiative')) OPERATOR(posture.@>) initiative_id$$, 'INSERT, UPDATE, DELETE', NULL),
-    ('initiative_recommendation', 'SELECT', 'SELECT', $$(SELECT posture.own('initiative')) OPERATOR(posture.@>) initiative_id$$, 'INSERT, DELETE', NULL),
-    ('score_band', 'SELECT', 'SELECT', $$initiative_id IS NULL OR (SELECT posture.own('initiative')) OPERATOR(posture.@>) initiative_id$$, 'INSERT, UPDATE', NULL),
-    ('benchmark', 'SELECT', 'SELECT', $$(SELECT posture.own('initiative')) OPERATOR(posture.@>) initiative_id$$, 'INSERT, UPDATE', NULL),
-    ('finding', 'SELECT', 'SELECT', $$(SELECT posture.own('initiative_recommendation')) OPERATOR(posture.@>) recommendation_id
-        OR (SELECT posture.own('group_asset')) OPERATOR(posture.@>) asset_id$$, 'INSERT, UPDATE', NULL),
-    ('measure', 'SELECT', 'SELECT', $$(SELECT posture.own('initiative_recommendation')) OPERATOR(posture.@>) recommendation_id$$, 'INSERT, UPDATE, DELETE', NULL),
-    ('exemption', 'SELECT', 'SELECT', $$(SELECT posture.own('initiative_recommendation')) OPERATOR(posture.@>) recommendation_id
-        OR (SELECT posture.own('group_asset')) OPERATOR(posture.@>) asset_id
-        OR (SELECT posture.own('asset_group')) OPERATOR(posture.@>) asset_group_id
-        OR num_nonnulls(asset_id, asset_group_id) = 0 AND (SELECT posture.own('recommendation')) OPERATOR(posture.@>) recommendation_id$$, 'INSERT, UPDATE', NULL),
+    ('asset', 'SELECT', 'SELECT',
+        $$(SELECT posture.own(text 'asset')) OPERATOR(posture.@>) asset_id$$, 'INSERT, UPDATE', NULL),
+    ('asset_alias', 'SELECT', 'SELECT',
+        $$(SELECT posture.own(text 'asset')) OPERATOR(posture.@>) asset_id$$, 'INSERT', NULL),
+    ('asset_group', 'SELECT', 'SELECT',
+        $$(SELECT posture.own(text 'asset_group')) OPERATOR(posture.@>) asset_group_id$$, 'INSERT, UPDATE', NULL),
+    ('recommendation', 'SELECT', 'SELECT',
+        $$(SELECT posture.own(text 'recommendation')) OPERATOR(posture.@>) recommendation_id$$, 'INSERT, UPDATE', NULL),
+    ('metric', 'SELECT', 'SELECT',
+        $$(SELECT posture.own(text 'metric')) OPERATOR(posture.@>) metric_id$$, 'INSERT, UPDATE', NULL),
+    ('metric_recommendation', 'SELECT', 'SELECT',
+        $$(SELECT posture.own(text 'metric')) OPERATOR(posture.@>) metric_id$$, 'INSERT, DELETE', NULL),
+    ('initiative', 'SELECT', 'SELECT',
+        $$(SELECT posture.own(text 'initiative')) OPERATOR(posture.@>) initiative_id$$, 'INSERT, UPDATE', NULL),
+    ('initiative_metric', 'SELECT', 'SELECT',
+        $$(SELECT posture.own(text 'initiative')) OPERATOR(posture.@>) initiative_id$$, 'INSERT, UPDATE, DELETE', NULL),
+    ('initiative_recommendation', 'SELECT', 'SELECT',
+        $$(SELECT posture.own(text 'initiative')) OPERATOR(posture.@>) initiative_id$$, 'INSERT, DELETE', NULL),
+    ('score_band', 'SELECT', 'SELECT',
+        $$initiative_id IS NULL OR (SELECT posture.own(text 'initiative')) OPERATOR(posture.@>) initiative_id$$, 'INSERT, UPDATE', NULL),
+    ('benchmark', 'SELECT', 'SELECT',
+        $$(SELECT posture.own(text 'initiative')) OPERATOR(posture.@>) initiative_id$$, 'INSERT, UPDATE', NULL),
+    ('finding', 'SELECT', 'SELECT',
+        $$(SELECT posture.own(text 'initiative_recommendation')) OPERATOR(posture.@>) recommendation_id
+          OR (SELECT posture.own(text 'group_asset')) OPERATOR(posture.@>) asset_id$$,
+        'INSERT, UPDATE', NULL),
+    ('measure', 'SELECT', 'SELECT',
+        $$(SELECT posture.own(text 'initiative_recommendation')) OPERATOR(posture.@>) recommendation_id$$, 'INSERT, UPDATE, DELETE', NULL),
+    ('exemption', 'SELECT', 'SELECT',
+        $$(SELECT posture.own(text 'initiative_recommendation')) OPERATOR(posture.@>) recommendation_id
+          OR (SELECT posture.own(text 'group_asset')) OPERATOR(posture.@>) asset_id
+          OR (SELECT posture.own(text 'asset_group')) OPERATOR(posture.@>) asset_group_id
+          OR num_nonnulls(asset_id, asset_group_id) = 0 AND (SELECT posture.own(text 'recommendation')) OPERATOR(posture.@>) recommendation_id$$,
+        'INSERT, UPDATE', NULL),
     ('snapshot', 'SELECT', 'SELECT (day, taken_at)', NULL, NULL, 'INSERT, UPDATE, DELETE'),
-    ('finding_history', 'SELECT', 'SELECT', $$(SELECT posture.own('initiative_recommendation')) OPERATOR(posture.@>) recommendation_id$$, NULL, 'INSERT, UPDATE, DELETE'),
-    ('recommendation_snapshot', 'SELECT', 'SELECT', $$(SELECT posture.own('initiative_recommendation')) OPERATOR(posture.@>) recommendation_id$$, 'INSERT, DELETE', 'INSERT, DELETE'),
+    ('finding_history', 'SELECT', 'SELECT',
+        $$(SELECT posture.own(text 'initiative_recommendation')) OPERATOR(posture.@>) recommendation_id$$, NULL, 'INSERT, UPDATE, DELETE'),
+    ('recommendation_snapshot', 'SELECT', 'SELECT',
+        $$(SELECT posture.own(text 'initiative_recommendation')) OPERATOR(posture.@>) recommendation_id$$, 'INSERT, DELETE', 'INSERT, DELETE'),
     -- of a metric that left an initiative the days remain when it was in it
-    ('metric_snapshot', 'SELECT', 'SELECT', $$(SELECT posture.own('metric')) OPERATOR(posture.@>) metric_id
-        OR EXISTS (SELECT FROM posture.initiative_metric_snapshot x WHERE x.day = metric_snapshot.day AND x.metric_id = metric_snapshot.metric_id)$$, NULL, 'INSERT, DELETE'),
-    ('initiative_snapshot', 'SELECT', 'SELECT', $$(SELECT posture.own('initiative')) OPERATOR(posture.@>) initiative_id$$, 'INSERT, UPDATE', 'INSERT, UPDATE, DELETE'),
-    ('initiative_metric_snapshot', 'SELECT', 'SELECT', $$(SELECT posture.own('initiative')) OPERATOR(posture.@>) initiative_id$$, NULL, 'INSERT, DELETE'),
-    ('event', 'SELECT', 'SELECT, UPDATE (status, acknowledged_by, acknowledged_at, note, reopened_by, reopened_at)', $$(SELECT posture.own('initiative')) OPERATOR(posture.@>) initiative_id
-        OR (SELECT posture.own('metric')) OPERATOR(posture.@>) metric_id
-        OR EXISTS (SELECT FROM posture.initiative_metric_snapshot x WHERE x.day = event.day AND x.metric_id = event.metric_id)$$, NULL, 'INSERT, UPDATE, DELETE'),
+    ('metric_snapshot', 'SELECT', 'SELECT',
+        $$(SELECT posture.own(text 'metric')) OPERATOR(posture.@>) metric_id
+          OR EXISTS (SELECT FROM posture.initiative_metric_snapshot x WHERE x.day = metric_snapshot.day AND x.metric_id = metric_snapshot.metric_id)$$,
+        NULL, 'INSERT, DELETE'),
+    ('initiative_snapshot', 'SELECT', 'SELECT',
+        $$(SELECT posture.own(text 'initiative')) OPERATOR(posture.@>) initiative_id$$, 'INSERT, UPDATE', 'INSERT, UPDATE, DELETE'),
+    ('initiative_metric_snapshot', 'SELECT', 'SELECT',
+        $$(SELECT posture.own(text 'initiative')) OPERATOR(posture.@>) initiative_id$$, NULL, 'INSERT, DELETE'),
+    ('event', 'SELECT', 'SELECT, UPDATE (status, acknowledged_by, acknowledged_at, note, reopened_by, reopened_at)',
+        $$(SELECT posture.own(text 'initiative')) OPERATOR(posture.@>) initiative_id
+          OR (SELECT posture.own(text 'metric')) OPERATOR(posture.@>) metric_id
+          OR EXISTS (SELECT FROM posture.initiative_metric_snapshot x WHERE x.day = event.day AND x.metric_id = event.metric_id)$$,
+        NULL, 'INSERT, UPDATE, DELETE'),
     -- a metric's effect on the initiative of another is not theirs to see
-    ('event_cause', 'SELECT', 'SELECT', $$EXISTS (SELECT FROM posture.event x WHERE x.event_id = event_cause.event_id)
-        AND (initiative_id IS NULL OR (SELECT posture.own('initiative')) OPERATOR(posture.@>) initiative_id)$$, NULL, 'INSERT, DELETE'),
+    ('event_cause', 'SELECT', 'SELECT',
+        $$EXISTS (SELECT FROM posture.event x WHERE x.event_id = event_cause.event_id)
+          AND (initiative_id IS NULL OR (SELECT posture.own(text 'initiative')) OPERATOR(posture.@>) initiative_id)$$,
+        NULL, 'INSERT, DELETE'),
     ('run', 'SELECT', 'SELECT (run_id, day, started_at, finished_at, outcome)', NULL, NULL, 'INSERT, DELETE'),
     -- what others delivered, as they wrote it
     ('inbox', NULL, NULL, NULL, 'SELECT, INSERT, DELETE', NULL),
@@ -85,23 +111,28 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION posture.access_privilege(text) IS 'the privileges on tables and views that a level has';
 
+-- Who reads what is kept, and who has the columns that only owners are granted:
+-- what is granted by hand on single tables must not turn row security on.
 CREATE FUNCTION posture.granted_role() RETURNS TABLE (role name, sees_all boolean)
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
     SELECT DISTINCT r.rolname, has_table_privilege(r.oid, 'posture.finding_set'::regclass, 'SELECT')
-    FROM pg_catalog.pg_class c
-    CROSS JOIN LATERAL aclexplode(c.relacl) a
-    JOIN pg_catalog.pg_roles r ON r.oid = a.grantee
-    WHERE c.oid IN ('posture.initiative'::regclass, 'posture.finding_set'::regclass)
-      AND a.privilege_type = 'SELECT' AND a.grantee <> c.relowner;
+    FROM (SELECT c.relowner, c.relacl AS acl FROM pg_catalog.pg_class c WHERE c.oid = 'posture.finding_set'::regclass
+          UNION ALL
+          SELECT c.relowner, a.attacl
+          FROM pg_catalog.pg_class c JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid
+          WHERE c.oid = 'posture.snapshot'::regclass AND a.attname = 'day') g
+    CROSS JOIN LATERAL aclexplode(g.acl) x
+    JOIN pg_catalog.pg_roles r ON r.oid = x.grantee
+    WHERE x.privilege_type = 'SELECT' AND x.grantee <> g.relowner;
 END;
-COMMENT ON FUNCTION posture.granted_role() IS 'the roles that are granted to read initiatives, and whether they see all: the others are owners';
+COMMENT ON FUNCTION posture.granted_role() IS 'the roles that are granted to read, and whether they see all: the others are owners';
 
 -- A dump takes along what is granted, but no row security of an extension's tables.
 CREATE FUNCTION posture.row_security_fault() RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE
-    RETURN (SELECT format('row security of %s is missing: %s see all its rows', string_agg(c.oid::regclass::text, ', '),
-                          (SELECT string_agg(g.role, ', ') FROM posture.granted_role() g WHERE NOT g.sees_all))
+    RETURN (SELECT format('row security of %s is missing: %s see all its rows', string_agg(c.relname, ', ' ORDER BY c.relname),
+                          (SELECT string_agg(g.role, ', ' ORDER BY g.role) FROM posture.granted_role() g WHERE NOT g.sees_all))
             FROM posture.access_rule() a
             JOIN pg_catalog.pg_class c ON c.relname = a.relation AND c.relnamespace = 'posture'::regnamespace
             WHERE a.own_rows IS NOT NULL AND NOT c.relrowsecurity

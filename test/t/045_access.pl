@@ -51,9 +51,10 @@ is("$rc$err", '0', 'a role that is no superuser installs posture');
 # truck 1 to 5 are assessed by alice's recommendations, the others are not.
 ($rc, $out, $err) = as_role('warden', <<'SQL');
 SELECT setseed(0.5);
-INSERT INTO posture.source (key, name) VALUES ('scan', 'Scanner'), ('cloud', 'Cloud');
-INSERT INTO posture.asset (asset_id, key, kind, name, criticality, first_seen)
-SELECT base + n, prefix || '-' || n, kind, initcap(prefix) || ' ' || n, (ARRAY['low', 'medium', 'high', 'critical'])[1 + n % 4], '2020-01-01'
+INSERT INTO posture.source (key, name, stale_after) VALUES ('scan', 'Scanner', '30 days'), ('cloud', 'Cloud', NULL);
+INSERT INTO posture.asset (asset_id, key, kind, name, criticality, first_seen, last_seen, retired_at)
+SELECT base + n, prefix || '-' || n, kind, initcap(prefix) || ' ' || n, (ARRAY['low', 'medium', 'high', 'critical'])[1 + n % 4], '2020-01-01',
+       CASE WHEN n % 11 = 0 THEN now() - interval '60 days' ELSE now() END, CASE WHEN n % 13 = 0 THEN now() - interval '1 hour' END
 FROM (VALUES (700000, 'alice', 'host', 40), (0, 'common', 'host', 10), (600000, 'bob', 'user', 40), (800000, 'truck', 'truck', 20),
              (500000, 'secret', 'host', 40)) v(base, prefix, kind, size),
      generate_series(1, size) n;
@@ -199,6 +200,7 @@ my %rows = (
 	(map { $_ => 'recommendation_id IN (SELECT expect.r(O))' } qw(measure finding_history recommendation_snapshot)),
 	(map { $_ => 'asset_id IN (SELECT expect.a(O))' } qw(asset asset_alias)),
 	asset_group => 'asset_group_id IN (SELECT expect.g(O))',
+	score_band => 'initiative_id IS NULL OR initiative_id IN (SELECT expect.i(O))',
 	recommendation => 'recommendation_id IN (SELECT expect.lr(O))',
 	finding => 'recommendation_id IN (SELECT expect.r(O)) OR asset_id IN (SELECT expect.ga(O))',
 	exemption => 'recommendation_id IN (SELECT expect.r(O)) OR asset_id IN (SELECT expect.ga(O)) OR asset_group_id IN (SELECT expect.g(O)) OR asset_id IS NULL AND asset_group_id IS NULL AND recommendation_id IN (SELECT expect.lr(O))',
@@ -206,7 +208,7 @@ my %rows = (
 	event => 'event_id IN (SELECT expect.e(O))',
 	event_cause => 'event_id IN (SELECT expect.e(O)) AND (initiative_id IS NULL OR initiative_id IN (SELECT expect.i(O)))');
 my %columns = (snapshot => 'day, taken_at', run => 'run_id, day, started_at, finished_at, outcome');
-my @closed = qw(inbox rejected finding_set asset_set tally tally_slice finding_delta asset_delta);
+my @closed = qw(inbox rejected exemption_snapshot asset_group_snapshot finding_set asset_set tally tally_slice finding_delta asset_delta);
 # a role, and the owners that it is, or is a member of
 my %owners = (alice => q{'{alice}'::name[]}, bob => q{'{team}'::name[]}, carol => q{'{}'::name[]}, fleet => q{'{fleet}'::name[]}, dana => q{'{alice,fleet}'::name[]});
 for my $role (sort keys %owners)
@@ -231,11 +233,47 @@ for my $role (sort keys %owners)
 		my $more = $node->safe_psql('warehouse', "SELECT count(*) FROM pg_attribute WHERE attrelid = 'posture.$table'::regclass AND attnum > 0") > split(/,/, $columns{$table});
 		like(answer($role, "SELECT * FROM posture.$table"), $more ? qr/permission denied for table $table/ : qr/^/, "$role reads no other column of $table");
 	}
-	@differ = map { $_->[0] } grep { $_->[1] ne $_->[2] }
-		map { [ $_, answer($role, "SELECT * FROM posture.$_ WHERE initiative NOT LIKE 'hidden%'"),
-			$node->safe_psql('warehouse', "SELECT * FROM posture.$_ WHERE initiative IN (SELECT key FROM posture.initiative WHERE owner = ANY ($owners{$role}))") ] }
-		qw(overview metric_report);
-	is("@differ", '', "$role sees scores of their initiatives as a superuser sees them");
+}
+# what they see of scores is what a superuser sees, whatever is kept, or was changed since
+my @live = (
+	(map { [ "SELECT * FROM posture.$_", "SELECT * FROM posture.$_ WHERE initiative IN (SELECT key FROM posture.initiative WHERE owner = ANY (O))" ] } qw(overview metric_report)),
+	[ 'SELECT score_history.* FROM posture.score_history ORDER BY 1, 2, 3', q{SELECT h.* FROM posture.score_history h
+	   WHERE object_kind = 'initiative' AND object IN (SELECT key FROM posture.initiative WHERE owner = ANY (O))
+	      OR object_kind = 'metric' AND EXISTS (SELECT FROM posture.metric m WHERE m.key = object AND (m.metric_id IN (SELECT expect.m(O))
+	         OR (h.day, m.metric_id) IN (SELECT day, metric_id FROM posture.initiative_metric_snapshot WHERE initiative_id IN (SELECT expect.i(O)))))
+	   ORDER BY 1, 2, 3} ],
+	[ 'SELECT event_id, kind, object, name, previous_score, score, drop, status, note FROM posture.event_report ORDER BY 1',
+	  'SELECT event_id, kind, object, name, previous_score, score, drop, status, note FROM posture.event_report WHERE event_id IN (SELECT expect.e(O)) ORDER BY 1' ],
+	[ q{SELECT object_kind, object_id, assessed, exposed, failing FROM posture.exposure(A, true, NULL, NULL) WHERE assessed <> '{}' OR object_kind = 'initiative' ORDER BY 1, 2}, <<'SQL' ]);
+WITH own AS (SELECT (SELECT posture.assetset_agg(a) FROM expect.ga(O) a) AS assets)
+SELECT object_kind, object_id, assessed, exposed, failing FROM posture.exposure(A, true, NULL, NULL)
+WHERE CASE object_kind WHEN 'initiative' THEN object_id IN (SELECT expect.i(O)) WHEN 'metric' THEN object_id IN (SELECT expect.m(O)) ELSE object_id IN (SELECT expect.r(O)) END
+  AND (assessed <> '{}' OR object_kind = 'initiative')
+UNION ALL
+SELECT object_kind, object_id, assessed & own.assets, exposed & own.assets, failing & own.assets FROM posture.exposure(A, true, NULL, NULL), own
+WHERE object_kind = 'recommendation' AND object_id NOT IN (SELECT expect.r(O)) AND assessed && own.assets
+ORDER BY 1, 2
+SQL
+for my $change (
+	[ 'what is not folded', '' ], [ 'what is folded', 'SELECT posture.fold()' ],
+	[ 'one change', 'UPDATE posture.finding SET state = \'non_compliant\', changed_at = now() WHERE asset_id % 10 = 1; UPDATE posture.asset SET criticality = \'critical\', kind = \'truck\' WHERE asset_id IN (700002, 500002)' ],
+	[ 'a change of the catalog', 'UPDATE posture.metric SET asset_kinds = \'{truck}\' WHERE key = \'ma2\'; UPDATE posture.exemption SET expires_at = now() WHERE kind = \'waived\'' ],
+	[ 'all of it', 'SELECT posture.fold()' ])
+{
+	$node->safe_psql('warehouse', $change->[1]);
+	for my $role (sort keys %owners)
+	{
+		my @differ;
+		for my $question (map { my $q = $_; map { my $as_of = $_; [ map { s/\bO\b/$owners{$role}/gr =~ s/\bA\b/$as_of/gr } @$q ] } $q->[0] =~ /\(A,/ ? (q{'infinity'}, 'posture.day_end(posture.today() - 2)') : '' } @live)
+		{
+			my $got = answer($role, "SET search_path = posture; $question->[0]");
+			my $want = $node->safe_psql('warehouse', "SET search_path = posture; $question->[1]");
+			next if $got eq $want;
+			push @differ, $question->[0];
+			diag "$role:\n$got\n--- not\n$want";
+		}
+		is("@differ", '', "$change->[0]: $role sees scores, history and sets as a superuser sees them");
+	}
 }
 is(join(' ', sort map { @{[ $_ ]} } (keys %rows), (keys %columns), @closed), join(' ', sort @tables), 'no table was left out');
 is(answer('alice', q{SELECT initiative FROM posture.overview}), "ia\nia points", 'alice sees two initiatives');
@@ -244,6 +282,7 @@ is(answer('bob', q{SELECT initiative, score FROM posture.overview}),
 is(answer('carol', q{SELECT count(*) FROM posture.overview}), '0', 'one who does not inherit sees nothing');
 is(answer('carol', q{SET ROLE team; SELECT initiative FROM posture.overview}), 'ib', 'before SET ROLE');
 
+$node->safe_psql('warehouse', q{UPDATE posture.asset SET kind = 'host' WHERE kind = 'truck' AND asset_id < 800000});
 # recommendations: in full through initiatives, by the assets of a group through a group
 same_rows($node, 'warehouse',
 	q{SELECT * FROM (VALUES }
@@ -252,7 +291,7 @@ same_rows($node, 'warehouse',
 	q{SELECT r.key, count(*) FILTER (WHERE f.state = 'non_compliant' AND NOT EXISTS (SELECT FROM posture.exemption e WHERE e.recommendation_id = f.recommendation_id
 	         AND e.kind = 'mitigated' AND (e.asset_id = f.asset_id OR e.asset_group_id = 1))), count(*)
 	  FROM posture.finding f JOIN posture.recommendation r USING (recommendation_id) JOIN posture.asset a USING (asset_id)
-	  WHERE a.kind = 'truck' AND f.state <> 'not_applicable' GROUP BY r.key}, 'fleet sees recommendations by their trucks');
+	  WHERE a.kind = 'truck' AND f.state <> 'not_applicable' AND a.retired_at IS NULL AND a.last_seen > now() - interval '30 days' GROUP BY r.key}, 'fleet sees recommendations by their trucks');
 is(answer('alice', q{SELECT recommendation, state, exposed_assets, assessed_assets, last_changed FROM posture.recommendation_report ORDER BY 1}),
 	$node->safe_psql('warehouse', q{SELECT replace(recommendation, 'scan:', ''), state, exposed_assets, assessed_assets, last_changed FROM posture.recommendation_report
 	 WHERE source = 'scan' AND recommendation ~ '^(scan:)?a' OR recommendation = 'both' ORDER BY 1}), 'alice sees theirs in full');
@@ -260,9 +299,16 @@ is(answer('alice', q{SELECT recommendation, state, exposed_assets, assessed_asse
 is(answer($_, q{SELECT posture.score_of('ia', 'trucks'), posture.what_if('ia', '{a1}'), posture.metric_assets('ma1')}),
 	$node->safe_psql('warehouse', q{SELECT posture.score_of('ia', 'trucks'), posture.what_if('ia', '{scan:a1}'), posture.metric_assets('ma1')}), "$_ asks what if") for 'dana';
 my $day = q{posture.today() - 2};
+# why a score changed: the same as for one who sees all, but for effects on others
+is(answer('alice', "SELECT * FROM posture.change_report('$_', $day, posture.today() - 1) ORDER BY 4, 2, 3"),
+	$node->safe_psql('warehouse', "SELECT * FROM posture.change_report('$_', $day, posture.today() - 1) ORDER BY 4, 2, 3") =~ s/\bscan:a1\b/a1/gr, "alice is told why $_ changed")
+	for qw(ia ma1 ma2 mboth);
+isnt(answer('alice', "SELECT points, assets FROM posture.change_report('ma1', $day, posture.today() - 1)"), '', 'and it did');
+is(answer('alice', q{SELECT x.* FROM posture.event_report e, posture.explain(e.event_id) x WHERE e.object = 'ma1' AND x.initiative IS NULL ORDER BY x.newly_exposed}),
+	$node->safe_psql('warehouse', q{SELECT x.* FROM posture.event_report e, posture.explain(e.event_id) x WHERE e.object = 'ma1' AND x.initiative IS NULL ORDER BY x.newly_exposed}) =~ s/\bscan:a1\b/a1/gr, 'of an event too');
 is(answer('alice', "SELECT posture.metric_assets('ma2', $day)"), $node->safe_psql('warehouse', "SELECT posture.metric_assets('ma2', $day)"), 'and of a past day');
 # what is another's is unknown, in the same words as what is not there
-for my $call (q{metric_assets('%s')}, q{what_if('%s', '{}')}, q{what_if('ia', '{%s}')}, q{score_of('%s', 'trucks')}, q{score_of('ia', '%s')}, q{merge_asset('%s', 'alice-1')})
+for my $call (q{change_report('%s', '2020-01-01', '2020-01-02')}, q{metric_assets('%s')}, q{what_if('%s', '{}')}, q{what_if('ia', '{%s}')}, q{score_of('%s', 'trucks')}, q{score_of('ia', '%s')}, q{merge_asset('%s', 'alice-1')})
 {
 	my ($theirs) = $call =~ /merge/ ? 'secret-1' : $call =~ /metric/ ? 'hidden m' : $call =~ /\{%s/ ? 'hidden 1' : $call =~ /ia', '%s/ ? 'hidden group' : 'hidden i';
 	my $known = answer('alice', 'SELECT posture.' . sprintf($call, $theirs));
@@ -274,8 +320,8 @@ my $theirs = $node->safe_psql('warehouse', q{SELECT min(event_id) FROM posture.e
 is(answer('alice', "SELECT posture.acknowledge($theirs)") =~ s/\b$theirs\b/X/gr, answer('alice', 'SELECT posture.acknowledge(99999)') =~ s/99999/X/gr, 'nor can an event of others be told from none');
 
 # nothing of others in any answer of any function or view, whatever is asked
-my %forbidden = (alice => qr/secret|hidden|bob|\b[56]000\d\d\b|truck-([6-9]|1\d)\b|\b8000(0[6-9]|1\d|20)\b/, bob => qr/secret|hidden|alice|\b[578]000\d\d\b|truck/,
-	fleet => qr/secret|hidden (m|i|g|r)|alice|bob|\b[567]000\d\d\b|common/);
+my %forbidden = (alice => qr/\bsecret\b|hidden|bob|\b[56]000\d\d\b|truck-([6-9]|1\d)\b|\b8000(0[6-9]|1\d|20)\b/, bob => qr/\bsecret\b|hidden|alice|\b[578]000\d\d\b|truck/,
+	fleet => qr/\bsecret\b|hidden (m|i|g|r)|alice|bob|\b[567]000\d\d\b|common/);
 my $calls = $node->safe_psql('warehouse', <<'SQL');
 WITH value(type, i, v) AS (VALUES
     ('integer', 0, '1'), ('integer', 1, 'NULL::integer'), ('integer', 2, '0'),
@@ -319,7 +365,7 @@ for my $role (sort keys %forbidden)
 	cmp_ok(scalar(@ran), '>', 200, 'and most of them are answered');
 }
 like(answer('alice', q{SELECT * FROM posture.own_tally_of('fleet'::regrole)}), qr/permission denied for function own_tally_of/, 'nobody asks for another');
-like(answer('alice', q{SELECT * FROM posture.own('nonsense')}), qr/nobody owns a "nonsense"/, 'an unknown kind');
+like(answer('alice', q{SELECT * FROM posture.own('nonsense')}), qr/nobody owns "nonsense"/, 'an unknown kind');
 
 # functions that cost nothing and tell what they see, against row security
 for my $relation ((sort keys %rows), @views)
@@ -361,6 +407,13 @@ SELECT current_user; SELECT string_agg(initiative, ',') FROM posture.overview; S
 SQL
 is(answer('alice', 'BEGIN; DECLARE c CURSOR FOR SELECT initiative FROM posture.overview; FETCH 1 FROM c; SAVEPOINT s; SELECT current_user; ROLLBACK TO s; FETCH ALL FROM c; COMMIT'),
 	"ia\nalice\nia points", 'also amid a cursor');
+# where SET ROLE and the like are refused, and rows are copied
+is(answer('alice', 'CREATE MATERIALIZED VIEW open.kept AS SELECT initiative, score FROM posture.overview; REFRESH MATERIALIZED VIEW open.kept; SELECT * FROM open.kept'),
+	answer('alice', 'SELECT initiative, score FROM posture.overview'), 'a materialized view of an owner has what they see');
+is(answer('alice', 'COPY posture.finding TO STDOUT'), answer('alice', 'COPY (SELECT * FROM posture.finding) TO STDOUT'), 'COPY TO copies what they see');
+is(split(/\n/, answer('alice', 'COPY posture.finding TO STDOUT')), answer('alice', 'SELECT count(*) FROM posture.finding'), 'no more');
+is(answer('warden', "COPY posture.source FROM STDIN;\n\\.\n"), '', 'COPY into a table without row security');
+like(answer('warden', "COPY posture.finding FROM STDIN;\n\\.\n"), qr/COPY FROM not supported with row-level security/, 'none into one that has it');
 is(answer('alice', 'SET row_security = off; SELECT count(*) FROM posture.finding') =~ /(query would be affected by row-level security)/ ? $1 : 'rows', 'query would be affected by row-level security', 'row_security = off is an error');
 is(answer('alice', q{SELECT count(*) FROM pg_stats WHERE schemaname = 'posture' AND tablename IN ('finding', 'asset', 'event', 'recommendation')}), '0', 'statistics are hidden');
 is(answer('alice', 'SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0; SET force_parallel_mode = on; SELECT count(*), sum(asset_id) FROM posture.finding; SELECT initiative, score FROM posture.overview'),
