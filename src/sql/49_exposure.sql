@@ -64,12 +64,9 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION posture.metric_member(date) IS 'the active recommendations of active sources that each metric measures, now or on a day';
 
-CREATE FUNCTION posture.exposure(as_of timestamptz, kept boolean, of_slice integer, chosen integer[])
-    RETURNS TABLE (object_kind text, object_id integer, assessed posture.assetset, exposed posture.assetset, failing posture.assetset)
-    LANGUAGE sql STABLE PARALLEL SAFE ROWS 600
-    -- a plan of its own, and not a part of each report's: compiling all of it
-    -- would cost more than running it
-    SET jit = off
+CREATE FUNCTION posture.recommendation_exposure(as_of timestamptz, kept boolean, of_slice integer, chosen integer[])
+    RETURNS TABLE (recommendation_id integer, assessed posture.assetset, exposed posture.assetset, failing posture.assetset)
+    LANGUAGE sql STABLE PARALLEL SAFE ROWS 500
 BEGIN ATOMIC
     WITH found AS MATERIALIZED (
         SELECT f.recommendation_id, coalesce(f.assessed, '{}') AS assessed, coalesce(f.exposed, '{}') AS exposed, s.stale_after
@@ -109,23 +106,49 @@ BEGIN ATOMIC
     ), failing AS (
         SELECT f.recommendation_id, posture.without(f.assessed, g.assets) AS assessed, posture.without(f.exposed, g.assets) AS failing
         FROM found f CROSS JOIN gone g
-    ), recommendation AS MATERIALIZED (
-        SELECT f.recommendation_id, f.failing,
-               CASE WHEN waived.for_all THEN '{}' ELSE posture.without(f.assessed, waived.assets) END AS assessed,
-               CASE WHEN waived.for_all OR mitigated.for_all THEN '{}'
-                    ELSE posture.without(posture.without(f.failing, waived.assets), mitigated.assets) END AS exposed
-        FROM failing f
-        LEFT JOIN exempt waived ON waived.recommendation_id = f.recommendation_id AND waived.kind = 'waived'
-        LEFT JOIN exempt mitigated ON mitigated.recommendation_id = f.recommendation_id AND mitigated.kind = 'mitigated'
-    ), kinds AS MATERIALIZED (
+    )
+    SELECT f.recommendation_id,
+           CASE WHEN waived.for_all THEN '{}' ELSE posture.without(f.assessed, waived.assets) END AS assessed,
+           CASE WHEN waived.for_all OR mitigated.for_all THEN '{}'
+                ELSE posture.without(posture.without(f.failing, waived.assets), mitigated.assets) END AS exposed,
+           f.failing
+    FROM failing f
+    LEFT JOIN exempt waived ON waived.recommendation_id = f.recommendation_id AND waived.kind = 'waived'
+    LEFT JOIN exempt mitigated ON mitigated.recommendation_id = f.recommendation_id AND mitigated.kind = 'mitigated'
+    UNION ALL
+    SELECT NULL, NULL, g.assets, NULL
+    FROM gone g
+    WHERE g.assets IS NOT NULL;
+END;
+COMMENT ON FUNCTION posture.recommendation_exposure(timestamptz, boolean, integer, integer[]) IS 'the assets of each recommendation that count, from what is kept or recomputed: without retired, stale and exempt ones; failing: exempt or not. Under no recommendation those that are gone, retired or stale';
+
+CREATE FUNCTION posture.metric_filter(kept boolean, of_slice integer)
+    RETURNS TABLE (metric_id integer, assets posture.assetset)
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    WITH kinds AS MATERIALIZED (
         SELECT k.value AS kind, k.assets
         FROM posture.asset_value_set('kind', kept, of_slice) k
         WHERE EXISTS (SELECT FROM posture.metric m WHERE m.asset_kinds IS NOT NULL)
+    )
+    SELECT m.metric_id, coalesce(posture.union_agg(k.assets), '{}')
+    FROM posture.metric m LEFT JOIN kinds k ON k.kind = ANY (m.asset_kinds)
+    WHERE m.asset_kinds IS NOT NULL
+    GROUP BY m.metric_id;
+END;
+COMMENT ON FUNCTION posture.metric_filter(boolean, integer) IS 'the assets that each metric with asset_kinds is about, kept or recomputed; of a slice: as they are folded';
+
+CREATE FUNCTION posture.exposure(as_of timestamptz, kept boolean, of_slice integer, chosen integer[])
+    RETURNS TABLE (object_kind text, object_id integer, assessed posture.assetset, exposed posture.assetset, failing posture.assetset)
+    LANGUAGE sql STABLE PARALLEL SAFE ROWS 600
+    -- a plan of its own, and not a part of each report's: compiling all of it
+    -- would cost more than running it
+    SET jit = off
+BEGIN ATOMIC
+    WITH recommendation AS MATERIALIZED (
+        SELECT r.* FROM posture.recommendation_exposure(as_of, kept, of_slice, chosen) r
     ), filter AS MATERIALIZED (
-        SELECT m.metric_id, coalesce(posture.union_agg(k.assets), '{}') AS assets
-        FROM posture.metric m LEFT JOIN kinds k ON k.kind = ANY (m.asset_kinds)
-        WHERE m.asset_kinds IS NOT NULL
-        GROUP BY m.metric_id
+        SELECT f.* FROM posture.metric_filter(kept, of_slice) f
     ), joined AS (
         SELECT mr.metric_id, posture.union_agg(r.assessed) AS assessed, posture.union_agg(r.exposed) AS exposed
         FROM posture.metric_recommendation mr
@@ -142,6 +165,7 @@ BEGIN ATOMIC
     )
     SELECT 'recommendation', r.recommendation_id, r.assessed, r.exposed, r.failing
     FROM recommendation r
+    WHERE r.recommendation_id IS NOT NULL
     UNION ALL
     SELECT 'metric', m.metric_id, m.assessed, m.exposed, NULL
     FROM metric m
@@ -158,9 +182,9 @@ BEGIN ATOMIC
     WHERE chosen IS NULL
     GROUP BY x.initiative_id
     UNION ALL
-    SELECT 'gone', NULL, NULL, g.assets, NULL
-    FROM gone g
-    WHERE of_slice IS NOT NULL AND g.assets IS NOT NULL;
+    SELECT 'gone', NULL, NULL, r.exposed, NULL
+    FROM recommendation r
+    WHERE of_slice IS NOT NULL AND r.recommendation_id IS NULL;
 END;
 COMMENT ON FUNCTION posture.exposure(timestamptz, boolean, integer, integer[]) IS 'the assets behind each count, from what is kept or recomputed: those that count, without retired, stale and exempt ones; failing: exempt or not. Of a slice also those that are gone';
 
