@@ -64,17 +64,17 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION posture.metric_member(date) IS 'the active recommendations of active sources that each metric measures, now or on a day';
 
-CREATE FUNCTION posture.recommendation_exposure(as_of timestamptz, kept boolean, of_slice integer, chosen integer[])
+CREATE FUNCTION posture.recommendation_exposure(as_of timestamptz, kept boolean, of_slice integer, chosen integer[], within posture.assetset)
     RETURNS TABLE (recommendation_id integer, assessed posture.assetset, exposed posture.assetset, failing posture.assetset)
     LANGUAGE sql STABLE PARALLEL SAFE ROWS 500
 BEGIN ATOMIC
     WITH found AS MATERIALIZED (
         SELECT f.recommendation_id, coalesce(f.assessed, '{}') AS assessed, coalesce(f.exposed, '{}') AS exposed, s.stale_after
         FROM (SELECT k.recommendation_id, k.assessed, k.exposed
-              FROM posture.kept_set(as_of, of_slice, chosen) k
+              FROM posture.kept_set(as_of, of_slice, chosen, within) k
               WHERE kept
               UNION ALL
-              SELECT n.recommendation_id, n.assessed, n.exposed
+              SELECT n.recommendation_id, posture.among(n.assessed, within), posture.among(n.exposed, within)
               FROM posture.recommendation_set(as_of) n
               WHERE NOT kept) f
         JOIN posture.recommendation r USING (recommendation_id)
@@ -120,7 +120,7 @@ BEGIN ATOMIC
     FROM gone g
     WHERE g.assets IS NOT NULL;
 END;
-COMMENT ON FUNCTION posture.recommendation_exposure(timestamptz, boolean, integer, integer[]) IS 'the assets of each recommendation that count, from what is kept or recomputed: without retired, stale and exempt ones; failing: exempt or not. Under no recommendation those that are gone, retired or stale';
+COMMENT ON FUNCTION posture.recommendation_exposure(timestamptz, boolean, integer, integer[], posture.assetset) IS 'the assets of each recommendation that count, of all or within a set, from what is kept or recomputed: without retired, stale and exempt ones; failing: exempt or not. Under no recommendation those that are gone, retired or stale';
 
 CREATE FUNCTION posture.metric_filter(kept boolean, of_slice integer)
     RETURNS TABLE (metric_id integer, assets posture.assetset)
@@ -146,7 +146,7 @@ CREATE FUNCTION posture.exposure(as_of timestamptz, kept boolean, of_slice integ
     SET jit = off
 BEGIN ATOMIC
     WITH recommendation AS MATERIALIZED (
-        SELECT r.* FROM posture.recommendation_exposure(as_of, kept, of_slice, chosen) r
+        SELECT r.* FROM posture.recommendation_exposure(as_of, kept, of_slice, chosen, NULL) r
     ), filter AS MATERIALIZED (
         SELECT f.* FROM posture.metric_filter(kept, of_slice) f
     ), joined AS (
@@ -158,8 +158,8 @@ BEGIN ATOMIC
         GROUP BY mr.metric_id
     ), metric AS MATERIALIZED (
         SELECT j.metric_id,
-               CASE WHEN f.assets IS NULL THEN j.assessed ELSE j.assessed OPERATOR(posture.&) f.assets END AS assessed,
-               CASE WHEN f.assets IS NULL THEN j.exposed ELSE j.exposed OPERATOR(posture.&) f.assets END AS exposed
+               posture.among(j.assessed, f.assets) AS assessed,
+               posture.among(j.exposed, f.assets) AS exposed
         FROM joined j
         LEFT JOIN filter f USING (metric_id)
     )

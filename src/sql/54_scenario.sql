@@ -58,7 +58,7 @@ CREATE FUNCTION posture.scored_recommendations(of_initiative integer) RETURNS in
               WHERE d.initiative_id = of_initiative) END;
 COMMENT ON FUNCTION posture.scored_recommendations(integer) IS 'the recommendations whose sets an initiative''s score needs; NULL: all, as for the initiative NULL';
 
-CREATE FUNCTION posture.remediable(of_initiative integer)
+CREATE FUNCTION posture.remediable(chosen integer[])
     RETURNS TABLE (recommendation_id integer, exposed posture.assetset, accepted posture.assetset, missing numeric, is_accepted boolean)
     LANGUAGE sql STABLE PARALLEL SAFE ROWS 500
 BEGIN ATOMIC
@@ -66,14 +66,14 @@ BEGIN ATOMIC
            coalesce(CASE WHEN a.for_all THEN e.exposed ELSE e.exposed OPERATOR(posture.&) a.assets END, '{}'),
            m.possible - m.achieved, coalesce(a.for_all, false)
     FROM (SELECT x.recommendation_id, x.exposed
-          FROM posture.recommendation_exposure('infinity', true, NULL, posture.scored_recommendations(of_initiative)) x
+          FROM posture.recommendation_exposure('infinity', true, NULL, chosen, NULL) x
           WHERE x.recommendation_id IS NOT NULL) e
     FULL JOIN posture.measured('infinity') m ON m.recommendation_id = e.recommendation_id
     JOIN posture.recommendation r ON r.recommendation_id = coalesce(e.recommendation_id, m.recommendation_id)
     LEFT JOIN (SELECT x.* FROM posture.exempt_set('infinity', true, NULL) x WHERE x.kind = 'risk_accepted') a
            ON a.recommendation_id = r.recommendation_id;
 END;
-COMMENT ON FUNCTION posture.remediable(integer) IS 'the assets that fail each recommendation of an initiative, and maybe of others, those of them whose risk is accepted, and the points missing of its measure; is_accepted: the risk is accepted for all';
+COMMENT ON FUNCTION posture.remediable(integer[]) IS 'the assets that fail each of some recommendations, or of all for NULL, and maybe further ones, those of them whose risk is accepted, and the points missing of its measure; is_accepted: the risk is accepted for all';
 
 -- In PL/pgSQL, as what follows, because that keeps its plan.
 CREATE FUNCTION posture.remediation(of_initiative integer, remediated integer[], keep_accepted boolean)
@@ -83,13 +83,15 @@ CREATE FUNCTION posture.remediation(of_initiative integer, remediated integer[],
     SET plan_cache_mode = force_generic_plan
 AS $$
 #variable_conflict use_column
+DECLARE
+    chosen integer[] := posture.scored_recommendations(of_initiative);
 BEGIN
     RETURN QUERY
     WITH remediable AS MATERIALIZED (
         SELECT r.recommendation_id, r.exposed, r.missing IS NOT NULL AS is_measured, c.is_chosen,
                CASE WHEN NOT c.is_chosen THEN r.exposed WHEN keep_accepted THEN r.accepted ELSE '{}' END AS remaining,
                CASE WHEN c.is_chosen AND NOT (keep_accepted AND r.is_accepted) THEN coalesce(r.missing, 0) ELSE 0 END AS made_up
-        FROM posture.remediable(of_initiative) r
+        FROM posture.remediable(chosen) r
         CROSS JOIN LATERAL (SELECT r.recommendation_id = ANY (remediated) AS is_chosen) c
     ), filter AS MATERIALIZED (
         SELECT f.* FROM posture.metric_filter(true, NULL::integer) f
@@ -103,8 +105,8 @@ BEGIN
         GROUP BY b.metric_id
     )
     SELECT metric_id, NULL::integer,
-           j.made_up + posture.cardinality(CASE WHEN f.assets IS NULL THEN j.exposed ELSE j.exposed OPERATOR(posture.&) f.assets END)
-           - posture.cardinality(CASE WHEN f.assets IS NULL THEN j.remaining ELSE j.remaining OPERATOR(posture.&) f.assets END)
+           j.made_up + posture.cardinality(posture.among(j.exposed, f.assets))
+           - posture.cardinality(posture.among(j.remaining, f.assets))
     FROM joined j
     LEFT JOIN filter f USING (metric_id)
     UNION ALL

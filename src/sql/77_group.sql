@@ -3,21 +3,26 @@
  * all, intersected with the group's. Nothing is kept for a group.
  */
 
+-- In PL/pgSQL, as what follows, because that keeps its plan.
 CREATE FUNCTION posture.group_assets(of_group integer) RETURNS posture.assetset
-    LANGUAGE sql STABLE PARALLEL SAFE
+    LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+    SET plan_cache_mode = force_generic_plan
+AS $$
+BEGIN
     -- a group that was changed since is not kept as it is
     RETURN coalesce((SELECT v.assets
-                     FROM posture.asset_value_set('group', NOT EXISTS (SELECT FROM posture.catalog_delta d WHERE d.changed = 'asset_group'), NULL) v
+                     FROM posture.asset_value_set('group'::text, NOT EXISTS (SELECT FROM posture.catalog_delta d WHERE d.changed = 'asset_group'), NULL::integer) v
                      WHERE v.value = of_group::text), '{}');
+END $$;
 COMMENT ON FUNCTION posture.group_assets(integer) IS 'the assets of a group, from what is kept where it is current';
 
-CREATE FUNCTION posture.group_set(of_initiative integer, within posture.assetset)
+CREATE FUNCTION posture.group_set(of_initiative integer, chosen integer[], within posture.assetset)
     RETURNS TABLE (metric_id integer, recommendation_id integer, assessed posture.assetset, exposed posture.assetset)
     LANGUAGE sql STABLE PARALLEL SAFE ROWS 600
 BEGIN ATOMIC
     WITH recommendation AS MATERIALIZED (
-        SELECT e.recommendation_id, e.assessed OPERATOR(posture.&) within AS assessed, e.exposed OPERATOR(posture.&) within AS exposed
-        FROM posture.recommendation_exposure('infinity', true, NULL, posture.scored_recommendations(of_initiative)) e
+        SELECT e.recommendation_id, e.assessed, e.exposed
+        FROM posture.recommendation_exposure('infinity', true, NULL, chosen, within) e
         WHERE e.recommendation_id IS NOT NULL
     ), filter AS MATERIALIZED (
         SELECT f.* FROM posture.metric_filter(true, NULL) f
@@ -33,44 +38,47 @@ BEGIN ATOMIC
     FROM recommendation r
     UNION ALL
     SELECT metric_id, NULL,
-           CASE WHEN f.assets IS NULL THEN j.assessed ELSE j.assessed OPERATOR(posture.&) f.assets END,
-           CASE WHEN f.assets IS NULL THEN j.exposed ELSE j.exposed OPERATOR(posture.&) f.assets END
+           posture.among(j.assessed, f.assets),
+           posture.among(j.exposed, f.assets)
     FROM joined j
     LEFT JOIN filter f USING (metric_id);
 END;
-COMMENT ON FUNCTION posture.group_set(integer, posture.assetset) IS 'the assets within a set that each recommendation and metric of an initiative, or of all for NULL, has assessed and exposed';
+COMMENT ON FUNCTION posture.group_set(integer, integer[], posture.assetset) IS 'the assets within a set that each recommendation and metric of an initiative, or of all for NULL, has assessed and exposed';
 
 CREATE FUNCTION posture.group_score(of_initiative integer, within posture.assetset)
-    RETURNS TABLE (initiative_id integer, metric_id integer, weight numeric, score posture.score, exposed bigint, assessed bigint, critical bigint)
+    RETURNS TABLE (initiative_id integer, metric_id integer, weight numeric, score posture.score, exposed bigint, assessed numeric, critical bigint)
     LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 200 SET search_path = pg_catalog, pg_temp
     SET jit = off
     SET plan_cache_mode = force_generic_plan
 AS $$
 #variable_conflict use_column
+DECLARE
+    chosen integer[] := posture.scored_recommendations(of_initiative);
 BEGIN
     RETURN QUERY
-    WITH assets AS MATERIALIZED (
-        SELECT s.*, coalesce(posture.cardinality(s.assessed), 0) AS n_assessed, coalesce(posture.cardinality(s.exposed), 0) AS n_exposed
-        FROM posture.group_set(of_initiative, within) s
-    ), critical AS MATERIALIZED (
-        SELECT coalesce(posture.union_agg(v.assets), '{}') AS assets
-        FROM posture.asset_value_set('criticality', true, NULL::integer) v
+    WITH critical AS MATERIALIZED (
+        SELECT coalesce(posture.among(posture.union_agg(v.assets), within), '{}') AS assets
+        FROM posture.asset_value_set('criticality'::text, true, NULL::integer) v
         WHERE v.value = 'critical'
+    ), assets AS MATERIALIZED (
+        SELECT s.*, posture.cardinality(s.assessed)::numeric AS n_assessed, posture.cardinality(s.exposed)::numeric AS n_exposed,
+               posture.cardinality(s.exposed OPERATOR(posture.&) c.assets) AS critical
+        FROM posture.group_set(of_initiative, chosen, within) s CROSS JOIN critical c
     ), definition AS MATERIALIZED (
         SELECT d.* FROM posture.initiative_definition(NULL::date) d WHERE of_initiative IS NULL OR d.initiative_id = of_initiative
     ), member AS MATERIALIZED (
-        SELECT b.initiative_id, b.metric_id, b.weight, s.assessed, s.exposed, coalesce(s.n_assessed, 0) AS n_assessed, coalesce(s.n_exposed, 0) AS n_exposed,
-               posture.score(s.n_exposed::numeric, s.n_assessed::numeric) AS score
+        SELECT b.initiative_id, b.metric_id, b.weight, posture.score(s.n_exposed, s.n_assessed) AS score,
+               coalesce(s.n_exposed, 0) AS exposed, coalesce(s.n_assessed, 0) AS assessed, coalesce(s.critical, 0) AS critical
         FROM posture.initiative_member(NULL::date) b
         JOIN definition d USING (initiative_id)
         LEFT JOIN assets s USING (metric_id)
     ), term AS (
         SELECT b.initiative_id, t.method, b.weight, t.mass, t.healthy
-        FROM member b CROSS JOIN LATERAL posture.metric_term(b.score, b.n_exposed::numeric, b.n_assessed::numeric) t
+        FROM member b CROSS JOIN LATERAL posture.metric_term(b.score, b.exposed, b.assessed) t
         UNION ALL
         -- points of the whole organisation are of no group
-        SELECT o.initiative_id, 'points', 1, posture.possible_points(r.max_points::numeric, s.n_assessed::numeric, NULL::numeric),
-               posture.achieved_points(r.max_points::numeric, s.n_exposed::numeric, s.n_assessed::numeric, NULL::numeric, NULL::numeric)
+        SELECT o.initiative_id, 'points', 1, posture.possible_points(r.max_points::numeric, s.n_assessed, NULL::numeric),
+               posture.achieved_points(r.max_points::numeric, s.n_exposed, s.n_assessed, NULL::numeric, NULL::numeric)
         FROM (SELECT b.initiative_id, mr.recommendation_id
               FROM member b JOIN posture.metric_member(NULL::date) mr USING (metric_id)
               WHERE b.weight > 0 AND b.score IS NOT NULL
@@ -84,19 +92,21 @@ BEGIN
         GROUP BY d.initiative_id
     ), whole AS (
         SELECT x.initiative_id, posture.union_agg(x.assessed) AS assessed, posture.union_agg(x.exposed) AS exposed
-        FROM (SELECT b.initiative_id, b.assessed, b.exposed FROM member b
+        FROM (SELECT b.initiative_id, s.assessed, s.exposed
+              FROM member b JOIN assets s USING (metric_id)
               UNION ALL
               SELECT d.initiative_id, s.assessed, s.exposed
               FROM definition d JOIN assets s ON s.recommendation_id = ANY (d.recommendations)
               WHERE d.method = 'points') x
         GROUP BY x.initiative_id
     )
-    SELECT r.initiative_id, NULL::integer, NULL::numeric, r.score, coalesce(posture.cardinality(w.exposed), 0), coalesce(posture.cardinality(w.assessed), 0),
+    SELECT r.initiative_id, NULL::integer, NULL::numeric, r.score,
+           coalesce(posture.cardinality(w.exposed), 0), coalesce(posture.cardinality(w.assessed), 0)::numeric,
            coalesce(posture.cardinality(w.exposed OPERATOR(posture.&) c.assets), 0)
     FROM result r CROSS JOIN critical c LEFT JOIN whole w USING (initiative_id)
     UNION ALL
-    SELECT b.initiative_id, b.metric_id, b.weight, b.score, b.n_exposed, b.n_assessed, coalesce(posture.cardinality(b.exposed OPERATOR(posture.&) c.assets), 0)
-    FROM member b CROSS JOIN critical c;
+    SELECT b.initiative_id, b.metric_id, b.weight, b.score, b.exposed::bigint, b.assessed, b.critical
+    FROM member b;
 END $$;
 COMMENT ON FUNCTION posture.group_score(integer, posture.assetset) IS 'an initiative, or all for NULL, and its metrics by some assets alone, by all methods as initiative_result() has it: scores, and distinct assets exposed, assessed, and exposed and critical; metric_id NULL: the initiative itself';
 
@@ -120,7 +130,7 @@ COMMENT ON FUNCTION posture.score_of(text, text) IS 'the score of an initiative 
 
 CREATE VIEW posture.group_report WITH (security_invoker = true) AS
 SELECT g.key::text AS asset_group, g.name AS group_name, g.owner::text AS owner, i.key::text AS initiative, m.key::text AS metric,
-       coalesce(m.name, i.name) AS name, s.score::numeric AS score, s.exposed AS exposed_assets, s.assessed::numeric AS assessed_assets,
+       coalesce(m.name, i.name) AS name, s.score::numeric AS score, s.exposed AS exposed_assets, s.assessed AS assessed_assets,
        s.critical AS critical_assets, s.weight
 FROM posture.asset_group g
 CROSS JOIN LATERAL posture.group_score(NULL, posture.group_assets(g.asset_group_id)) s

@@ -19,6 +19,8 @@ CREATE FUNCTION posture.plan_gain(of_initiative integer)
     SET plan_cache_mode = force_generic_plan
 AS $$
 #variable_conflict use_column
+DECLARE
+    chosen integer[] := posture.scored_recommendations(of_initiative);
 BEGIN
     RETURN QUERY
     WITH every_term AS MATERIALIZED (
@@ -30,7 +32,7 @@ BEGIN
     ), remediable AS MATERIALIZED (
         SELECT r.recommendation_id, r.exposed, r.accepted, posture.without(r.exposed, r.accepted) AS open,
                CASE WHEN NOT r.is_accepted AND r.missing > 0 THEN r.missing END AS missing, r.missing IS NOT NULL AS is_measured
-        FROM posture.remediable(of_initiative) r
+        FROM posture.remediable(chosen) r
     ), member AS MATERIALIZED (
         -- of one asset, or point, of the metric: the terms by population are counts
         SELECT b.metric_id, b.recommendation_id, 100 * o.share * o.mass / n.mass AS worth
@@ -46,7 +48,7 @@ BEGIN
         GROUP BY m.metric_id
     ), gain AS (
         SELECT metric_id, recommendation_id, m.worth,
-               posture.without(CASE WHEN f.assets IS NULL THEN r.open ELSE r.open OPERATOR(posture.&) f.assets END, b.assets) AS assets,
+               posture.without(posture.among(r.open, f.assets), b.assets) AS assets,
                NULL::numeric AS at_once
         FROM member m
         JOIN remediable r USING (recommendation_id)
