@@ -6,12 +6,15 @@
 -- In PL/pgSQL, as what follows, because that keeps its plan.
 CREATE FUNCTION posture.group_assets(of_group integer) RETURNS posture.assetset
     LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+    SET jit = off
     SET plan_cache_mode = force_generic_plan
 AS $$
-BEGIN
+DECLARE
     -- a group that was changed since is not kept as it is
+    kept boolean := NOT EXISTS (SELECT FROM posture.catalog_delta d WHERE d.changed = 'asset_group');
+BEGIN
     RETURN coalesce((SELECT v.assets
-                     FROM posture.asset_value_set('group'::text, NOT EXISTS (SELECT FROM posture.catalog_delta d WHERE d.changed = 'asset_group'), NULL::integer) v
+                     FROM posture.asset_value_set('group'::text, kept, NULL::integer) v
                      WHERE v.value = of_group::text), '{}');
 END $$;
 COMMENT ON FUNCTION posture.group_assets(integer) IS 'the assets of a group, from what is kept where it is current';
@@ -72,7 +75,7 @@ BEGIN
         FROM posture.initiative_member(NULL::date) b
         JOIN definition d USING (initiative_id)
         LEFT JOIN assets s USING (metric_id)
-    ), term AS (
+    ), term AS MATERIALIZED (
         SELECT b.initiative_id, t.method, b.weight, t.mass, t.healthy
         FROM member b CROSS JOIN LATERAL posture.metric_term(b.score, b.exposed, b.assessed) t
         UNION ALL
