@@ -222,7 +222,7 @@ DECLARE
     i record;
     b text;
 BEGIN
-    FOR round IN 1..8 LOOP
+    FOR round IN 1..4 LOOP
         CALL pg_temp.make_catalog(round);
         CALL pg_temp.try_scores();
         FOREACH b IN ARRAY ARRAY['gain', 'gain_per_asset'] LOOP
@@ -235,6 +235,6 @@ BEGIN
         END LOOP;
     END LOOP;
 END $$;
-SELECT what, count(*) > 40 AS enough, count(*) FILTER (WHERE is_right IS NOT TRUE) AS wrong FROM outcome GROUP BY what ORDER BY what;
+SELECT what, count(*) > 20 AS enough, count(*) FILTER (WHERE is_right IS NOT TRUE) AS wrong FROM outcome GROUP BY what ORDER BY what;
 
 DROP EXTENSION posture;

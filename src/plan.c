@@ -442,7 +442,10 @@ plan_order(PG_FUNCTION_ARGS)
 	make_assets(&plan);
 	make_gains(&plan);
 	while ((step = best_step(&plan)) != NULL)
+	{
+		CHECK_FOR_INTERRUPTS();
 		take_step(&plan, step, ++place);
+	}
 	for (step = plan.steps; step < plan.steps + plan.n_steps; step++)
 		if (step->place > 0)
 			put_step(&plan, step, result);

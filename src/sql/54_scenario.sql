@@ -151,7 +151,9 @@ BEGIN
         FROM own o
         JOIN change c ON c.recommendation_id = o.recommendation_id
         JOIN posture.recommendation r ON r.recommendation_id = o.recommendation_id
-        JOIN posture.recommendation_state(timestamptz 'infinity') s ON s.recommendation_id = o.recommendation_id
+        JOIN (SELECT x.*
+              FROM posture.recommendation_state(timestamptz 'infinity') x
+              WHERE EXISTS (SELECT FROM own WHERE own.recommendation_id IS NOT NULL)) s ON s.recommendation_id = o.recommendation_id
     ), gain AS (
         SELECT x.place, x.weight * (x.healthy - lag(x.healthy, 1, x.was_healthy) OVER (PARTITION BY x.metric_id, x.recommendation_id ORDER BY x.place)) AS gained
         FROM changed x
