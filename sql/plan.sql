@@ -170,6 +170,10 @@ BEGIN
             || ROW('assets are those to touch', step.assets = (SELECT count(*) FROM exposure('infinity', false, NULL, NULL) e, members(e.exposed) a
                                                              WHERE e.object_kind = 'recommendation' AND e.object_id = pg_temp.id_of(step.recommendation)
                                                                AND NOT pg_temp.is_accepted(e.object_id, a)))::outcome;
+        found := found || ROW('there is something to do', step.assets > 0
+                                  OR EXISTS (SELECT FROM measured('infinity') m
+                                             WHERE m.recommendation_id = pg_temp.id_of(step.recommendation) AND m.achieved < m.possible
+                                               AND NOT pg_temp.is_accepted(m.recommendation_id, NULL)))::outcome;
         done := done || pg_temp.id_of(step.recommendation);
         score_now := step.score;
     END LOOP;
