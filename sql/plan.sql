@@ -227,7 +227,7 @@ DECLARE
     i record;
     b text;
 BEGIN
-    FOR round IN 1..4 LOOP
+    FOR round IN 1..3 LOOP
         CALL pg_temp.make_catalog(round);
         CALL pg_temp.try_scores();
         FOREACH b IN ARRAY ARRAY['gain', 'gain_per_asset'] LOOP
@@ -240,6 +240,6 @@ BEGIN
         END LOOP;
     END LOOP;
 END $$;
-SELECT what, count(*) > 20 AS enough, count(*) FILTER (WHERE is_right IS NOT TRUE) AS wrong FROM outcome GROUP BY what ORDER BY what;
+SELECT what, count(*) > 15 AS enough, count(*) FILTER (WHERE is_right IS NOT TRUE) AS wrong FROM outcome GROUP BY what ORDER BY what;
 
 DROP EXTENSION posture;

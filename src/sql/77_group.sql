@@ -43,9 +43,9 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION posture.group_set(integer, integer[], posture.assetset) IS 'the assets within a set that each recommendation and metric of an initiative, or of all for NULL, has assessed and exposed';
 
-CREATE FUNCTION posture.group_score(of_initiative integer, within posture.assetset)
-    RETURNS TABLE (initiative_id integer, metric_id integer, weight numeric, score posture.score, exposed bigint, assessed numeric, critical bigint)
-    LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 200 SET search_path = pg_catalog, pg_temp
+CREATE FUNCTION posture.group_count(of_initiative integer, within posture.assetset)
+    RETURNS TABLE (initiative_id integer, metric_id integer, recommendation_id integer, weight numeric, exposed numeric, assessed numeric, critical bigint)
+    LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 500 SET search_path = pg_catalog, pg_temp
     SET jit = off
     SET plan_cache_mode = force_generic_plan
 AS $$
@@ -57,57 +57,80 @@ BEGIN
     WITH class AS MATERIALIZED (
         SELECT x.sets, coalesce(x.sets[4], '{}') AS critical FROM (SELECT posture.criticality_sets(true, NULL::integer) AS sets) x
     ), assets AS MATERIALIZED (
-        SELECT s.*, posture.weighed_count(s.assessed, m.criticality_weights, c.sets)::numeric AS n_assessed,
-               posture.weighed_count(s.exposed, m.criticality_weights, c.sets)::numeric AS n_exposed,
-               posture.cardinality(s.exposed OPERATOR(posture.&) c.critical) AS critical
-        FROM posture.group_set(of_initiative, chosen, within) s
+        SELECT s.* FROM posture.group_set(of_initiative, chosen, within) s
+    ), counted AS MATERIALIZED (
+        SELECT s.metric_id, s.recommendation_id, posture.weighed_count(s.exposed, m.criticality_weights, c.sets)::numeric AS exposed,
+               posture.weighed_count(s.assessed, m.criticality_weights, c.sets)::numeric AS assessed,
+               CASE WHEN s.metric_id IS NOT NULL THEN posture.cardinality(s.exposed OPERATOR(posture.&) c.critical) END AS critical
+        FROM assets s
         CROSS JOIN class c
         LEFT JOIN posture.metric m ON m.metric_id = s.metric_id
+    ), member AS MATERIALIZED (
+        SELECT b.* FROM posture.initiative_member(NULL::date) b WHERE of_initiative IS NULL OR b.initiative_id = of_initiative
+    ), whole AS (
+        SELECT x.initiative_id, posture.union_agg(x.exposed) AS exposed, posture.union_agg(x.assessed) AS assessed
+        FROM (SELECT b.initiative_id, s.exposed, s.assessed
+              FROM member b JOIN assets s ON s.metric_id = b.metric_id
+              UNION ALL
+              SELECT d.initiative_id, s.exposed, s.assessed
+              FROM posture.initiative_definition(NULL::date) d JOIN assets s ON s.recommendation_id = ANY (d.recommendations)
+              WHERE d.method = 'points' AND (of_initiative IS NULL OR d.initiative_id = of_initiative)) x
+        GROUP BY x.initiative_id
+    )
+    SELECT NULL::integer, NULL::integer, n.recommendation_id, NULL::numeric, n.exposed, n.assessed, NULL::bigint
+    FROM counted n
+    WHERE n.recommendation_id IS NOT NULL
+    UNION ALL
+    SELECT b.initiative_id, b.metric_id, NULL, b.weight, coalesce(n.exposed, 0), coalesce(n.assessed, 0), coalesce(n.critical, 0)
+    FROM member b LEFT JOIN counted n ON n.metric_id = b.metric_id
+    UNION ALL
+    SELECT w.initiative_id, NULL, NULL, NULL, posture.cardinality(w.exposed), posture.cardinality(w.assessed),
+           posture.cardinality(w.exposed OPERATOR(posture.&) c.critical)
+    FROM whole w CROSS JOIN class c;
+END $$;
+COMMENT ON FUNCTION posture.group_count(integer, posture.assetset) IS 'distinct assets of a set that are exposed and assessed, in a metric as much as they weigh, and exposed and critical: in each metric of an initiative, or of all for NULL, in each initiative, and of each recommendation';
+
+CREATE FUNCTION posture.group_score(of_initiative integer, within posture.assetset)
+    RETURNS TABLE (initiative_id integer, metric_id integer, weight numeric, score posture.score, exposed numeric, assessed numeric, critical bigint)
+    LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 200 SET search_path = pg_catalog, pg_temp
+    SET jit = off
+    SET plan_cache_mode = force_generic_plan
+AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+    WITH counted AS MATERIALIZED (
+        SELECT n.*, posture.score(n.exposed, n.assessed) AS score FROM posture.group_count(of_initiative, within) n
     ), definition AS MATERIALIZED (
         SELECT d.* FROM posture.initiative_definition(NULL::date) d WHERE of_initiative IS NULL OR d.initiative_id = of_initiative
-    ), member AS MATERIALIZED (
-        SELECT b.initiative_id, b.metric_id, b.weight, posture.score(s.n_exposed, s.n_assessed) AS score,
-               coalesce(s.n_exposed, 0) AS exposed, coalesce(s.n_assessed, 0) AS assessed, coalesce(s.critical, 0) AS critical
-        FROM posture.initiative_member(NULL::date) b
-        JOIN definition d USING (initiative_id)
-        LEFT JOIN assets s USING (metric_id)
     ), term AS MATERIALIZED (
         SELECT b.initiative_id, t.method, b.weight, t.mass, t.healthy
-        FROM member b CROSS JOIN LATERAL posture.metric_term(b.score, b.exposed, b.assessed) t
+        FROM counted b CROSS JOIN LATERAL posture.metric_term(b.score, b.exposed, b.assessed) t
+        WHERE b.metric_id IS NOT NULL
         UNION ALL
         -- points of the whole organisation are of no group
-        SELECT o.initiative_id, 'points', 1, posture.possible_points(r.max_points::numeric, s.n_assessed, NULL::numeric),
-               posture.achieved_points(r.max_points::numeric, s.n_exposed, s.n_assessed, NULL::numeric, NULL::numeric)
+        SELECT o.initiative_id, 'points', 1, posture.possible_points(r.max_points::numeric, n.assessed, NULL::numeric),
+               posture.achieved_points(r.max_points::numeric, n.exposed, n.assessed, NULL::numeric, NULL::numeric)
         FROM (SELECT b.initiative_id, mr.recommendation_id
-              FROM member b JOIN posture.metric_member(NULL::date) mr USING (metric_id)
+              FROM counted b JOIN posture.metric_member(NULL::date) mr USING (metric_id)
               WHERE b.weight > 0 AND b.score IS NOT NULL
               UNION
               SELECT d.initiative_id, unnest(d.recommendations) FROM definition d) o
-        JOIN assets s ON s.recommendation_id = o.recommendation_id
+        JOIN counted n ON n.recommendation_id = o.recommendation_id
         JOIN posture.recommendation r ON r.recommendation_id = o.recommendation_id
     ), result AS (
         SELECT d.initiative_id, posture.score(round(sum(t.weight * (t.mass - t.healthy)), 30), sum(t.weight * t.mass)) AS score
         FROM definition d LEFT JOIN term t USING (initiative_id, method)
         GROUP BY d.initiative_id
-    ), whole AS (
-        SELECT x.initiative_id, posture.union_agg(x.assessed) AS assessed, posture.union_agg(x.exposed) AS exposed
-        FROM (SELECT b.initiative_id, s.assessed, s.exposed
-              FROM member b JOIN assets s USING (metric_id)
-              UNION ALL
-              SELECT d.initiative_id, s.assessed, s.exposed
-              FROM definition d JOIN assets s ON s.recommendation_id = ANY (d.recommendations)
-              WHERE d.method = 'points') x
-        GROUP BY x.initiative_id
     )
-    SELECT r.initiative_id, NULL::integer, NULL::numeric, r.score,
-           coalesce(posture.cardinality(w.exposed), 0), coalesce(posture.cardinality(w.assessed), 0)::numeric,
-           coalesce(posture.cardinality(w.exposed OPERATOR(posture.&) c.critical), 0)
-    FROM result r CROSS JOIN class c LEFT JOIN whole w USING (initiative_id)
+    SELECT r.initiative_id, NULL::integer, NULL::numeric, r.score, coalesce(n.exposed, 0), coalesce(n.assessed, 0), coalesce(n.critical, 0)
+    FROM result r LEFT JOIN counted n ON n.initiative_id = r.initiative_id AND n.metric_id IS NULL
     UNION ALL
-    SELECT b.initiative_id, b.metric_id, b.weight, b.score, b.exposed::bigint, b.assessed, b.critical
-    FROM member b;
+    SELECT n.initiative_id, n.metric_id, n.weight, n.score, n.exposed, n.assessed, n.critical
+    FROM counted n
+    WHERE n.metric_id IS NOT NULL;
 END $$;
-COMMENT ON FUNCTION posture.group_score(integer, posture.assetset) IS 'an initiative, or all for NULL, and its metrics by some assets alone, by all methods as initiative_result() has it: scores, and assets exposed, assessed, and exposed and critical, distinct ones, of a metric the first two as much as they weigh; metric_id NULL: the initiative itself';
+COMMENT ON FUNCTION posture.group_score(integer, posture.assetset) IS 'an initiative, or all for NULL, and its metrics by some assets alone, by all methods as initiative_result() has it: scores and counts of distinct assets; metric_id NULL: the initiative itself';
 
 CREATE FUNCTION posture.score_of(initiative text, asset_group text) RETURNS posture.score
     LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
@@ -129,7 +152,7 @@ COMMENT ON FUNCTION posture.score_of(text, text) IS 'the score of an initiative 
 
 CREATE VIEW posture.group_report WITH (security_invoker = true) AS
 SELECT g.key::text AS asset_group, g.name AS group_name, g.owner::text AS owner, i.key::text AS initiative, m.key::text AS metric,
-       coalesce(m.name, i.name) AS name, s.score::numeric AS score, s.exposed AS exposed_assets, s.assessed AS assessed_assets,
+       coalesce(m.name, i.name) AS name, s.score::numeric AS score, s.exposed::bigint AS exposed_assets, s.assessed AS assessed_assets,
        s.critical AS critical_assets, s.weight
 FROM posture.asset_group g
 CROSS JOIN LATERAL posture.group_score(NULL, posture.group_assets(g.asset_group_id)) s
