@@ -41,6 +41,15 @@ INSERT INTO initiative_snapshot (day, initiative_id, score, method) SELECT today
 
 SELECT initiative, score, target_score AS target, target_on - today() AS due, missing, zone, maturity, slope_14d, slope_90d, expected_14d, expected_90d FROM target_report;
 SELECT initiative, on_track_14d, on_track_90d, days_to_target_14d, days_to_target_90d FROM target_report;
+-- assigned to somebody, and all of it; where the risk is accepted it stays
+BEGIN;
+UPDATE recommendation SET assigned_to = 'Ann' WHERE key = 'r1';
+SELECT initiative, score, planned_score, achievable_score FROM target_report WHERE initiative IN ('up', 'empty');
+UPDATE recommendation SET assigned_to = NULL;
+SELECT initiative, score, planned_score, achievable_score FROM target_report WHERE initiative = 'up';
+INSERT INTO exemption (recommendation_id, kind, reason) VALUES (1, 'risk_accepted', 'x');
+SELECT initiative, score, planned_score, achievable_score FROM target_report WHERE initiative = 'up';
+ROLLBACK;
 -- in the transaction that changed it
 BEGIN;
 UPDATE measure SET achieved = 80 WHERE recommendation_id = 1;

@@ -69,7 +69,9 @@ SELECT o.key::text AS initiative,
        a.on_track AS on_track_14d,
        b.on_track AS on_track_90d,
        a.days_to_target AS days_to_target_14d,
-       b.days_to_target AS days_to_target_90d
+       b.days_to_target AS days_to_target_90d,
+       posture.planned_score(o.key::text)::numeric AS planned_score,
+       posture.achievable_score(o.key::text)::numeric AS achievable_score
 FROM own o
 JOIN trend a ON a.initiative_id = o.initiative_id AND a.days = 14
 JOIN trend b ON b.initiative_id = o.initiative_id AND b.days = 90
@@ -95,3 +97,5 @@ COMMENT ON COLUMN posture.target_report.on_track_14d IS 'whether expected_14d re
 COMMENT ON COLUMN posture.target_report.on_track_90d IS 'the same by expected_90d';
 COMMENT ON COLUMN posture.target_report.days_to_target_14d IS 'days until the line through these 14 days reaches the target; 0: reached already; NULL: never along this line, or no line or target';
 COMMENT ON COLUMN posture.target_report.days_to_target_90d IS 'the same through 90 days';
+COMMENT ON COLUMN posture.target_report.planned_score IS 'the score if all recommendations that are assigned to somebody were done, but where the risk is accepted';
+COMMENT ON COLUMN posture.target_report.achievable_score IS 'the score if all recommendations were done, but where the risk is accepted';
