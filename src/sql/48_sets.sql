@@ -93,13 +93,18 @@ CREATE FUNCTION posture.kept_set(as_of timestamptz, of_slice integer, chosen int
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
     WITH folded AS (
-        SELECT s.recommendation_id, posture.union_agg(posture.among(s.assessed, within)) AS assessed,
-               posture.union_agg(posture.among(s.exposed, within)) AS exposed
-        FROM (SELECT f.*
+        SELECT s.recommendation_id, posture.union_agg(s.assessed) AS assessed, posture.union_agg(s.exposed) AS exposed
+        FROM (SELECT f.recommendation_id, f.assessed, f.exposed
               FROM posture.finding_set f
+              WHERE of_slice IS NULL AND within IS NULL AND (chosen IS NULL OR f.recommendation_id = ANY (chosen))
+              UNION ALL
+              -- chunk by chunk: the smaller both sets are, the faster they are compared
+              SELECT f.recommendation_id, f.assessed OPERATOR(posture.&) w.assets, f.exposed OPERATOR(posture.&) w.assets
+              FROM posture.chunks(within) w
+              JOIN posture.finding_set f ON f.chunk = w.chunk
               WHERE of_slice IS NULL AND (chosen IS NULL OR f.recommendation_id = ANY (chosen))
               UNION ALL
-              SELECT f.*
+              SELECT f.recommendation_id, f.assessed, f.exposed
               FROM posture.recommendation r
               JOIN posture.finding_set f ON f.recommendation_id = r.recommendation_id
                                         AND f.chunk BETWEEN of_slice * 16 AND of_slice * 16 + 15
@@ -119,7 +124,7 @@ BEGIN ATOMIC
            CASE WHEN as_of < 'infinity' THEN t.exposed OPERATOR(posture.&) t.assessed ELSE t.exposed END
     FROM toggled t;
 END;
-COMMENT ON FUNCTION posture.kept_set(timestamptz, integer, integer[], posture.assetset) IS 'the same from what is kept, of all recommendations or of some, of all assets or within a set of them; of a slice: as it is folded';
+COMMENT ON FUNCTION posture.kept_set(timestamptz, integer, integer[], posture.assetset) IS 'the same from what is kept, of all recommendations or of some, of all assets or within a set of them; of a slice, as a whole: as it is folded';
 
 CREATE FUNCTION posture.without(assets posture.assetset, others posture.assetset) RETURNS posture.assetset
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
