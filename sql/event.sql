@@ -177,7 +177,7 @@ UPDATE initiative_metric SET weight = 1;
 SELECT events FROM pg_temp.day('2024-03-03', 80, 80, 80);
 SELECT events FROM pg_temp.day('2024-03-04', 70, 70, 69.999999);
 SELECT metric, "drop", points, exact FROM pg_temp.c WHERE of = 'w' ORDER BY metric;
-SELECT metric_id, reason, round(exact, 10) FROM initiative_part('2024-03-03', '2024-03-04') WHERE initiative_id = 1 ORDER BY 1;
+SELECT metric_id, reason, round(exact, 10) FROM initiative_part('2024-03-03', '2024-03-04', NULL) WHERE initiative_id = 1 ORDER BY 1;
 ROLLBACK;
 
 -- The day before is missing: the latest earlier one, and the event says which.

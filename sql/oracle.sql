@@ -88,14 +88,22 @@ LEFT JOIN o_measure m USING (recommendation_id)
 WHERE s.is_active AND r.is_active;
 CREATE TEMP TABLE o_recommendation AS SELECT * FROM v_recommendation;
 
+-- how many times an asset counts
+CREATE FUNCTION pg_temp.times(criticality text, weights integer[]) RETURNS integer LANGUAGE sql IMMUTABLE AS $$
+    SELECT CASE WHEN weights IS NULL THEN 1 WHEN criticality = 'low' THEN weights[1] WHEN criticality = 'medium' THEN weights[2]
+                WHEN criticality = 'high' THEN weights[3] ELSE weights[4] END $$;
+
 CREATE TEMP VIEW v_metric AS
-SELECT m.metric_id, m.key, p.exposed + q.missing AS exposed, p.assessed + q.possible AS assessed,
+SELECT m.metric_id, m.key, p.exposed + q.missing AS exposed, p.assessed + q.possible AS assessed, p.critical,
        CASE WHEN p.assessed + q.possible > 0
             THEN round(100 * (p.assessed + q.possible - p.exposed - q.missing) / (p.assessed + q.possible), 6) END AS score
 FROM metric m
-CROSS JOIN LATERAL (SELECT count(DISTINCT p.asset_id) AS assessed, count(DISTINCT p.asset_id) FILTER (WHERE p.exposed) AS exposed
-                    FROM metric_recommendation mr JOIN o_pair p USING (recommendation_id)
-                    WHERE mr.metric_id = m.metric_id AND (m.asset_kinds IS NULL OR p.kind = ANY (m.asset_kinds))) p
+CROSS JOIN LATERAL (SELECT coalesce(sum(a.times), 0) AS assessed, coalesce(sum(a.times) FILTER (WHERE a.exposed), 0) AS exposed,
+                           count(*) FILTER (WHERE a.exposed AND a.criticality = 'critical' AND a.times > 0) AS critical
+                    FROM (SELECT p.asset_id, p.criticality, pg_temp.times(p.criticality, m.criticality_weights) AS times, bool_or(p.exposed) AS exposed
+                          FROM metric_recommendation mr JOIN o_pair p USING (recommendation_id)
+                          WHERE mr.metric_id = m.metric_id AND (m.asset_kinds IS NULL OR p.kind = ANY (m.asset_kinds))
+                          GROUP BY p.asset_id, p.criticality) a) p
 CROSS JOIN LATERAL (SELECT coalesce(sum(o.possible - o.achieved), 0) AS missing, coalesce(sum(o.possible), 0) AS possible
                     FROM metric_recommendation mr JOIN o_measure o USING (recommendation_id)
                     WHERE mr.metric_id = m.metric_id) q
@@ -141,6 +149,7 @@ LEFT JOIN LATERAL (
     SELECT p.asset_id, p.criticality
     FROM o_member b JOIN metric m USING (metric_id) JOIN metric_recommendation mr USING (metric_id) JOIN o_pair p USING (recommendation_id)
     WHERE b.initiative_id = i.initiative_id AND p.exposed AND (m.asset_kinds IS NULL OR p.kind = ANY (m.asset_kinds))
+      AND pg_temp.times(p.criticality, m.criticality_weights) > 0
     UNION ALL
     SELECT p.asset_id, p.criticality
     FROM initiative_recommendation ir JOIN o_pair p USING (recommendation_id)
@@ -165,6 +174,8 @@ END $$;
 CREATE FUNCTION pg_temp.n(below integer) RETURNS integer LANGUAGE sql VOLATILE AS 'SELECT floor(random() * below)::integer';
 CREATE FUNCTION pg_temp.one(VARIADIC of text[]) RETURNS text LANGUAGE sql VOLATILE
     AS 'SELECT of[1 + floor(random() * array_length(of, 1))::integer]';
+CREATE FUNCTION pg_temp.weights() RETURNS integer[] LANGUAGE sql VOLATILE
+    AS $$SELECT pg_temp.one(NULL, NULL, '{0,0,0,1}', '{1,1,2,5}', '{7,0,0,0}', format('{%s,%s,%s,%s}', pg_temp.n(3), pg_temp.n(5), 1 + pg_temp.n(9), pg_temp.n(1001)))::integer[]$$;
 CREATE FUNCTION pg_temp.rarely(share double precision) RETURNS boolean LANGUAGE sql VOLATILE AS 'SELECT random() < share';
 
 -- A round is about the days that begin at the given moment; what happens in
@@ -173,7 +184,7 @@ CREATE PROCEDURE pg_temp.make_catalog(start timestamptz)
 LANGUAGE plpgsql AS $$
 BEGIN
     TRUNCATE source, asset, asset_alias, asset_group, recommendation, metric, metric_recommendation, initiative, initiative_metric,
-        initiative_recommendation, finding, measure, exemption, benchmark, event, event_cause,
+        initiative_recommendation, finding, measure, exemption, benchmark, score_band, event, event_cause,
         snapshot, recommendation_snapshot, metric_snapshot, initiative_snapshot, initiative_metric_snapshot RESTART IDENTITY;
     -- another world: its history begins anew, too
     PERFORM fold();
@@ -212,10 +223,10 @@ BEGIN
     FROM (SELECT pg_temp.n(8) AS scope, 1 + pg_temp.n(20) AS asset,
                  start + CASE WHEN pg_temp.rarely(0.1) THEN interval '100 years' ELSE (random() * 96 - 72) * interval '1 hour' END AS begins
           FROM generate_series(1, 30) OFFSET 0) e;
-    INSERT INTO metric (key, name, importance, asset_kinds, drop_threshold, is_active)
+    INSERT INTO metric (key, name, importance, asset_kinds, criticality_weights, drop_threshold, is_active)
     SELECT 'm' || g, 'm', pg_temp.one('critical', 'high', 'medium', 'low', 'risk_accepted')::importance,
            CASE WHEN pg_temp.rarely(0.3) THEN ARRAY[pg_temp.one('host', 'user', 'none'), pg_temp.one('bucket', 'user')] END,
-           CASE WHEN pg_temp.rarely(0.3) THEN 0.5 END, NOT pg_temp.rarely(0.1)
+           pg_temp.weights(), CASE WHEN pg_temp.rarely(0.3) THEN 0.5 END, NOT pg_temp.rarely(0.1)
     FROM generate_series(1, 30) g;
     INSERT INTO metric_recommendation
     SELECT m.metric_id, 1 + pg_temp.n(40) FROM metric m, generate_series(1, 5) g WHERE random() < 0.6 ON CONFLICT DO NOTHING;
@@ -243,6 +254,8 @@ BEGIN
     UPDATE asset SET last_seen = start + random() * interval '1 day' WHERE random() < 0.3;
     UPDATE metric SET importance = pg_temp.one('critical', 'high', 'medium', 'low', 'risk_accepted')::importance WHERE random() < 0.05;
     UPDATE metric SET is_active = NOT is_active WHERE random() < 0.05;
+    UPDATE metric SET criticality_weights = pg_temp.weights() WHERE random() < 0.1;
+    UPDATE asset SET criticality = pg_temp.one('low', 'medium', 'high', 'critical') WHERE random() < 0.1;
     UPDATE source SET is_active = NOT is_active WHERE random() < 0.05;
     UPDATE recommendation SET is_active = NOT is_active WHERE random() < 0.03;
     UPDATE initiative SET method = pg_temp.one('weighted', 'population', 'points')::initiative_method WHERE random() < 0.1;
@@ -274,7 +287,8 @@ BEGIN
     CALL pg_temp.compare('metric_assets',
         'SELECT metric_id, members(metric_assets(key)) FROM metric WHERE is_active',
         'SELECT DISTINCT m.metric_id, p.asset_id FROM metric m JOIN metric_recommendation USING (metric_id) JOIN o_pair p USING (recommendation_id)
-         WHERE m.is_active AND p.exposed AND (m.asset_kinds IS NULL OR p.kind = ANY (m.asset_kinds))');
+         WHERE m.is_active AND p.exposed AND (m.asset_kinds IS NULL OR p.kind = ANY (m.asset_kinds))
+           AND pg_temp.times(p.criticality, m.criticality_weights) > 0');
     CALL pg_temp.compare('recomputed',
         'SELECT s::text FROM state(''infinity'') s',
         'SELECT s::text FROM state(''infinity'', false) s');
@@ -298,7 +312,7 @@ BEGIN
     -- what a metric's initiative would gain, by moving the metric to 100
     CALL pg_temp.compare('metric_report',
         'SELECT initiative, metric, state, score, exposed_assets, assessed_assets, exposed_pct, importance, weight,
-                CASE WHEN i.method <> ''points'' THEN score_impact END
+                CASE WHEN i.method <> ''points'' THEN score_impact END, critical_assets
          FROM metric_report v JOIN initiative i ON i.key = v.initiative',
         'SELECT i.key::text, c.key::text,
                 CASE WHEN o.score IS NULL THEN ''unavailable'' WHEN b.importance = ''risk_accepted'' THEN ''risk_accepted''
@@ -311,7 +325,7 @@ BEGIN
                     WHEN ''population'' THEN (SELECT round(100 * sum(x.weight * (y.assessed - CASE WHEN x.metric_id = b.metric_id THEN 0 ELSE y.exposed END))
                                                          / nullif(sum(x.weight * y.assessed), 0), 6)
                                             FROM o_member x JOIN o_metric y USING (metric_id)
-                                            WHERE x.initiative_id = i.initiative_id) END - s.score END
+                                            WHERE x.initiative_id = i.initiative_id) END - s.score END, o.critical
          FROM o_member b JOIN initiative i USING (initiative_id) JOIN o_initiative s USING (initiative_id)
          JOIN metric c USING (metric_id) JOIN o_metric o USING (metric_id)');
 END $$;
@@ -354,16 +368,16 @@ BEGIN
         format('SELECT i.initiative_id, coalesce(sum(c.points), 0)
                 FROM (SELECT initiative_id FROM initiative_snapshot n JOIN initiative_snapshot p USING (initiative_id)
                       WHERE n.day = %1$L AND p.day = %1$L::date - 1 AND n.score IS NOT NULL AND p.score IS NOT NULL) i
-                LEFT JOIN initiative_change(%1$L::date - 1, %1$L) c USING (initiative_id) GROUP BY i.initiative_id', of_day),
+                LEFT JOIN initiative_change(%1$L::date - 1, %1$L, NULL) c USING (initiative_id) GROUP BY i.initiative_id', of_day),
         format('SELECT initiative_id, p.score::numeric - n.score::numeric FROM initiative_snapshot n JOIN initiative_snapshot p USING (initiative_id)
                 WHERE n.day = %1$L AND p.day = %1$L::date - 1 AND n.score IS NOT NULL AND p.score IS NOT NULL', of_day));
     -- what rounding leaves is less than a millionth a part
     CALL pg_temp.compare('rounding',
         format('SELECT initiative_id, p.metric_id, p.recommendation_id, reason
-                FROM initiative_change(%1$L::date - 1, %1$L) c JOIN initiative_part(%1$L::date - 1, %1$L) p USING (initiative_id, reason)
+                FROM initiative_change(%1$L::date - 1, %1$L, NULL) c JOIN initiative_part(%1$L::date - 1, %1$L, NULL) p USING (initiative_id, reason)
                 WHERE c.metric_id IS NOT DISTINCT FROM p.metric_id AND c.recommendation_id IS NOT DISTINCT FROM p.recommendation_id
                   AND abs(c.points - p.exact) < 0.000002', of_day),
-        format('SELECT initiative_id, metric_id, recommendation_id, reason FROM initiative_part(%1$L::date - 1, %1$L)', of_day));
+        format('SELECT initiative_id, metric_id, recommendation_id, reason FROM initiative_part(%1$L::date - 1, %1$L, NULL)', of_day));
 END $$;
 
 -- A few changes of findings and of assets, which readers see before a fold.

@@ -106,6 +106,7 @@ INSERT INTO measure SELECT r.recommendation_id, 50, 100, now() FROM recommendati
 SELECT count(take_snapshot());
 UPDATE metric_snapshot SET day = today() - 1, score = 10 * right(key, 1)::numeric + 50, exposed = 50 - 10 * right(key, 1)::numeric WHERE day = today() AND key LIKE 'x%' AND key < 'x6';
 UPDATE metric_snapshot SET day = today() - 1, score = 0, exposed = 100 WHERE day = today() AND key = 'x6';
+UPDATE recommendation_snapshot s SET day = today() - 1, achieved = CASE r.key WHEN 'x6' THEN 0 ELSE 10 * right(r.key, 1)::numeric + 50 END FROM recommendation r WHERE r.recommendation_id = s.recommendation_id AND s.day = today() AND r.key LIKE 'x%';
 UPDATE initiative_snapshot SET day = today() - 1, score = 66.666667 WHERE day = today() AND key = 'many';
 UPDATE initiative_metric_snapshot b SET day = today() - 1 FROM initiative i WHERE i.initiative_id = b.initiative_id AND i.key = 'many' AND b.day = today();
 SELECT count(take_snapshot());

@@ -9,7 +9,7 @@ SET jit = off;
 CREATE PROCEDURE pg_temp.make_catalog(round integer) LANGUAGE plpgsql AS $$
 BEGIN
     TRUNCATE source, asset, asset_alias, asset_group, recommendation, metric, metric_recommendation, initiative, initiative_metric,
-        initiative_recommendation, finding, measure, exemption, benchmark RESTART IDENTITY;
+        initiative_recommendation, finding, measure, exemption, benchmark, score_band RESTART IDENTITY;
     PERFORM setseed(round / 100.0);
     INSERT INTO source (key, name, is_active, stale_after)
     SELECT 's' || i, 'S', i <> 3, CASE WHEN i = 2 AND round % 2 = 0 THEN interval '30 days' END FROM generate_series(1, 3) i;
@@ -26,8 +26,9 @@ BEGIN
     SELECT r.recommendation_id, a.asset_id, (ARRAY['compliant', 'non_compliant', 'not_applicable'])[1 + floor(random() * 3)]::finding_state, now() - interval '2 days'
     FROM recommendation r, asset a WHERE random() < 0.3 AND r.recommendation_id <= 11;
     INSERT INTO measure SELECT recommendation_id, (random() * 5)::integer, 5, now() - interval '1 day' FROM recommendation WHERE recommendation_id >= 11;
-    INSERT INTO metric (key, name, asset_kinds, is_active, importance)
-    SELECT 'm' || i, 'M', CASE WHEN random() < 0.3 THEN ARRAY['kind0', 'kind1'] END, random() > 0.1, (ARRAY['critical', 'low', 'risk_accepted', 'high'])[1 + i % 4]::importance
+    INSERT INTO metric (key, name, asset_kinds, criticality_weights, is_active, importance)
+    SELECT 'm' || i, 'M', CASE WHEN random() < 0.3 THEN ARRAY['kind0', 'kind1'] END,
+           (ARRAY[NULL, NULL, '{1,1,2,5}', '{0,0,0,1}', '{3,0,7,1000}'])[1 + floor(random() * 5)]::integer[], random() > 0.1, (ARRAY['critical', 'low', 'risk_accepted', 'high'])[1 + i % 4]::importance
     FROM generate_series(1, 7) i;
     INSERT INTO metric_recommendation SELECT metric_id, recommendation_id FROM metric, recommendation WHERE random() < 0.3;
     INSERT INTO initiative (key, name, method) SELECT 'i' || i, 'I', (ARRAY['weighted', 'population', 'points'])[1 + i % 3]::initiative_method FROM generate_series(1, 6) i;

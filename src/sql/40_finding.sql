@@ -39,7 +39,7 @@ CREATE TABLE posture.exemption (
     asset_group_id integer REFERENCES posture.asset_group ON DELETE CASCADE,
     kind posture.exemption_kind NOT NULL,
     reason text NOT NULL CHECK (reason ~ '\S'),
-    approved_by text NOT NULL DEFAULT current_user,
+    approved_by text NOT NULL DEFAULT current_user CHECK (approved_by ~ '\S'),
     created_at timestamptz NOT NULL DEFAULT now(),
     expires_at timestamptz,
     is_reported boolean NOT NULL DEFAULT false,

@@ -82,6 +82,7 @@ COMMENT ON TABLE posture.catalog_delta IS 'a row for each statement that changed
 COMMENT ON COLUMN posture.catalog_delta.delta_id IS 'id';
 COMMENT ON COLUMN posture.catalog_delta.changed IS 'the table that was changed';
 
+-- Integers, because a slice has 1048576 assets, and none counts more than 1000 times.
 CREATE TABLE posture.tally (
     slice integer,
     object_kind text CHECK (object_kind IN ('recommendation', 'metric', 'initiative')),
@@ -93,14 +94,14 @@ CREATE TABLE posture.tally (
     last_changed timestamptz,
     PRIMARY KEY (slice, object_kind, object_id)
 );
-COMMENT ON TABLE posture.tally IS 'what was counted from the folded sets: distinct assets of each recommendation, metric and initiative, by slice';
+COMMENT ON TABLE posture.tally IS 'what was counted from the folded sets: distinct assets of each recommendation, metric and initiative, by slice; of a metric as many times as it weighs them';
 COMMENT ON COLUMN posture.tally.slice IS 'asset_id / 1048576';
 COMMENT ON COLUMN posture.tally.object_kind IS 'recommendation, metric or initiative';
 COMMENT ON COLUMN posture.tally.object_id IS 'its id';
 COMMENT ON COLUMN posture.tally.assessed IS 'assets assessed; 0 for an initiative';
 COMMENT ON COLUMN posture.tally.exposed IS 'assets exposed';
 COMMENT ON COLUMN posture.tally.failing IS 'of a recommendation: assets that fail it, exempt or not';
-COMMENT ON COLUMN posture.tally.critical IS 'of an initiative: critical assets exposed';
+COMMENT ON COLUMN posture.tally.critical IS 'of a metric or an initiative: critical assets exposed, each once';
 COMMENT ON COLUMN posture.tally.last_changed IS 'of a recommendation: when any of its findings last changed';
 
 CREATE TABLE posture.tally_slice (
@@ -165,7 +166,7 @@ CREATE TRIGGER capture AFTER UPDATE OF source_id, is_active, stale_after OR DELE
     FOR EACH STATEMENT EXECUTE FUNCTION posture.capture_catalog();
 CREATE TRIGGER capture AFTER UPDATE OF recommendation_id, source_id, is_active OR DELETE OR TRUNCATE ON posture.recommendation
     FOR EACH STATEMENT EXECUTE FUNCTION posture.capture_catalog();
-CREATE TRIGGER capture AFTER UPDATE OF metric_id, asset_kinds, is_active OR DELETE OR TRUNCATE ON posture.metric
+CREATE TRIGGER capture AFTER UPDATE OF metric_id, asset_kinds, criticality_weights, is_active OR DELETE OR TRUNCATE ON posture.metric
     FOR EACH STATEMENT EXECUTE FUNCTION posture.capture_catalog();
 CREATE TRIGGER capture AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON posture.metric_recommendation
     FOR EACH STATEMENT EXECUTE FUNCTION posture.capture_catalog();

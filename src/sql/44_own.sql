@@ -37,3 +37,17 @@ CREATE FUNCTION posture.own_last_change()
     RETURNS TABLE (recommendation_id integer, changed_at timestamptz)
     AS 'MODULE_PATHNAME', 'posture_own' LANGUAGE C STABLE PARALLEL SAFE ROWS 100;
 COMMENT ON FUNCTION posture.own_last_change() IS 'last_change() as far as the caller may see it';
+
+CREATE FUNCTION posture.own_change_found(previous_day date, on_day date, chosen integer[])
+    RETURNS TABLE (recommendation_id integer,
+                   was_assessed posture.assetset, was_exposed posture.assetset, was_waived posture.assetset, was_mitigated posture.assetset,
+                   is_assessed posture.assetset, is_exposed posture.assetset, is_waived posture.assetset, is_mitigated posture.assetset,
+                   was_missing numeric, was_possible numeric, is_missing numeric, is_possible numeric, points_step integer, has_ended boolean, has_given boolean)
+    AS 'MODULE_PATHNAME', 'posture_own' LANGUAGE C STABLE PARALLEL SAFE ROWS 100;
+COMMENT ON FUNCTION posture.own_change_found(date, date, integer[]) IS 'change_found() as far as the caller may see it';
+
+CREATE FUNCTION posture.own_change_step(previous_day date, on_day date, metrics integer[], alone integer[])
+    RETURNS TABLE (object_kind text, object_id integer, step integer, assessed bigint, exposed bigint,
+                   points_missing numeric, points_possible numeric, fresh posture.assetset, assets posture.assetset, recommendations integer[])
+    AS 'MODULE_PATHNAME', 'posture_own' LANGUAGE C STABLE PARALLEL SAFE ROWS 100;
+COMMENT ON FUNCTION posture.own_change_step(date, date, integer[], integer[]) IS 'change_step() as far as the caller may see it';

@@ -118,6 +118,11 @@ CREATE FUNCTION posture.without(assets posture.assetset, others posture.assetset
     RETURN CASE WHEN others IS NULL THEN assets ELSE assets OPERATOR(posture.-) others END;
 COMMENT ON FUNCTION posture.without(posture.assetset, posture.assetset) IS 'the assets but the others, of which there may be none: NULL';
 
+CREATE FUNCTION posture.within(assets posture.assetset, others posture.assetset) RETURNS posture.assetset
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN CASE WHEN others IS NULL THEN assets ELSE assets OPERATOR(posture.&) others END;
+COMMENT ON FUNCTION posture.within(posture.assetset, posture.assetset) IS 'the assets that are among the others, or all of them if those are not limited: NULL';
+
 CREATE FUNCTION posture.criticality_rank(criticality text) RETURNS integer
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN array_position(ARRAY['low', 'medium', 'high', 'critical'], criticality);
@@ -221,20 +226,40 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION posture.stale_limit(timestamptz) IS 'for each stale_after in use, the moment before which an asset was seen last if it is stale for those sources';
 
+CREATE FUNCTION posture.findings_needed(chosen integer[]) RETURNS integer[]
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN CASE WHEN NOT EXISTS (SELECT FROM posture.stale_limit('infinity')) THEN chosen END;
+COMMENT ON FUNCTION posture.findings_needed(integer[]) IS 'the recommendations whose findings exposure() needs to tell the assets of those chosen: all of them, NULL, where whether an asset is stale depends on what else assesses it';
+
+CREATE FUNCTION posture.group_set(kept boolean, of_slice integer) RETURNS TABLE (asset_group_id integer, assets posture.assetset)
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    -- a group that was changed since is not kept as it is
+    SELECT v.value::integer, v.assets
+    FROM posture.asset_value_set('group', kept AND NOT EXISTS (SELECT FROM posture.catalog_delta d WHERE d.changed = 'asset_group'), of_slice) v;
+END;
+COMMENT ON FUNCTION posture.group_set(boolean, integer) IS 'the assets of each group that has any, kept where they are current, or recomputed';
+
+CREATE FUNCTION posture.exemption_in_force(as_of timestamptz) RETURNS SETOF posture.exemption
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT e.*
+    FROM posture.exemption e
+    WHERE e.created_at < as_of AND e.created_at <= now()
+      -- one that ends as the day does was in force to the day's end
+      AND (e.expires_at IS NULL OR e.expires_at >= as_of OR e.expires_at > now());
+END;
+COMMENT ON FUNCTION posture.exemption_in_force(timestamptz) IS 'the exemptions that have effect at a moment';
+
 CREATE FUNCTION posture.exempt_set(as_of timestamptz, kept boolean, of_slice integer)
     RETURNS TABLE (recommendation_id integer, kind posture.exemption_kind, for_all boolean, assets posture.assetset)
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
     WITH exempt AS MATERIALIZED (
-        SELECT e.*
-        FROM posture.exemption e
-        WHERE e.created_at < as_of AND e.created_at <= now()
-          -- one that ends as the day does was in force to the day's end
-          AND (e.expires_at IS NULL OR e.expires_at >= as_of OR e.expires_at > now())
+        SELECT e.* FROM posture.exemption_in_force(as_of) e
     ), member AS MATERIALIZED (
-        -- a group that was changed since is not kept as it is
-        SELECT v.value::integer AS asset_group_id, v.assets
-        FROM posture.asset_value_set('group', kept AND NOT EXISTS (SELECT FROM posture.catalog_delta d WHERE d.changed = 'asset_group'), of_slice) v
+        SELECT g.asset_group_id, g.assets
+        FROM posture.group_set(kept, of_slice) g
         WHERE EXISTS (SELECT FROM exempt e WHERE e.asset_group_id IS NOT NULL)
     )
     SELECT x.recommendation_id, x.kind, bool_or(x.for_all), coalesce(posture.union_agg(x.assets), '{}')

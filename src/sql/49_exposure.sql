@@ -64,6 +64,71 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION posture.metric_member(date) IS 'the active recommendations of active sources that each metric measures, now or on a day';
 
+/*
+ * Which assets a metric counts, and how many times. A weight of 0 leaves an
+ * asset out of the metric's sets, as another kind does; the others multiply.
+ * In PL/pgSQL what would take longer to plan than to run.
+ */
+
+CREATE FUNCTION posture.asset_weight(criticality_rank integer, weights integer[]) RETURNS integer
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN CASE WHEN weights IS NULL THEN 1 ELSE coalesce(weights[criticality_rank], 0) END;
+COMMENT ON FUNCTION posture.asset_weight(integer, integer[]) IS 'how many times an asset counts by its criticality, low 1 to critical 4: once where there are no weights';
+
+CREATE FUNCTION posture.criticality_sets(kept boolean, of_slice integer) RETURNS posture.assetset[]
+    LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+    SET jit = off
+    SET plan_cache_mode = force_generic_plan
+AS $$
+BEGIN
+    RETURN ARRAY(SELECT v.assets
+                 FROM generate_series(1, 4) g(rank)
+                 LEFT JOIN posture.asset_value_set(text 'criticality', kept, of_slice) v ON posture.criticality_rank(v.value) = g.rank
+                 ORDER BY g.rank);
+END $$;
+COMMENT ON FUNCTION posture.criticality_sets(boolean, integer) IS 'the assets that are low, medium, high, critical, kept or recomputed, NULL where there are none; of a slice: as they are folded';
+
+-- written out, so that it becomes a part of the query that counts
+CREATE FUNCTION posture.weighed_count(assets posture.assetset, weights integer[], by_criticality posture.assetset[]) RETURNS bigint
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN CASE WHEN weights IS NULL THEN coalesce(posture.cardinality(assets), 0)
+                ELSE weights[1] * coalesce(posture.cardinality(assets OPERATOR(posture.&) by_criticality[1]), 0)
+                     + weights[2] * coalesce(posture.cardinality(assets OPERATOR(posture.&) by_criticality[2]), 0)
+                     + weights[3] * coalesce(posture.cardinality(assets OPERATOR(posture.&) by_criticality[3]), 0)
+                     + weights[4] * coalesce(posture.cardinality(assets OPERATOR(posture.&) by_criticality[4]), 0) END;
+COMMENT ON FUNCTION posture.weighed_count(posture.assetset, integer[], posture.assetset[]) IS 'how much assets weigh, given all assets that are low, medium, high, critical: without weights, how many there are; 0 for NULL';
+
+CREATE FUNCTION posture.metric_filter(kept boolean, of_slice integer)
+    RETURNS TABLE (metric_id integer, assets posture.assetset)
+    LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 20 SET search_path = pg_catalog, pg_temp
+    SET jit = off
+    SET plan_cache_mode = force_generic_plan
+AS $$
+BEGIN
+    RETURN QUERY
+    WITH kinds AS MATERIALIZED (
+        SELECT k.value AS kind, k.assets
+        FROM posture.asset_value_set(text 'kind', kept, of_slice) k
+        WHERE EXISTS (SELECT FROM posture.metric m WHERE m.asset_kinds IS NOT NULL)
+    ), criticalities AS MATERIALIZED (
+        SELECT posture.criticality_rank(c.value) AS rank, c.assets
+        FROM posture.asset_value_set(text 'criticality', kept, of_slice) c
+        WHERE EXISTS (SELECT FROM posture.metric m WHERE 0 = ANY (m.criticality_weights))
+    )
+    SELECT f.metric_id, posture.intersect_agg(f.assets)
+    FROM (SELECT m.metric_id, coalesce(posture.union_agg(k.assets), '{}') AS assets
+          FROM posture.metric m LEFT JOIN kinds k ON k.kind = ANY (m.asset_kinds)
+          WHERE m.asset_kinds IS NOT NULL
+          GROUP BY m.metric_id
+          UNION ALL
+          SELECT m.metric_id, coalesce(posture.union_agg(c.assets), '{}')
+          FROM posture.metric m LEFT JOIN criticalities c ON posture.asset_weight(c.rank, m.criticality_weights) > 0
+          WHERE 0 = ANY (m.criticality_weights)
+          GROUP BY m.metric_id) f
+    GROUP BY f.metric_id;
+END $$;
+COMMENT ON FUNCTION posture.metric_filter(boolean, integer) IS 'for each metric that does not count all assets, those that it may: of its kinds, and not weighing 0; kept or recomputed; of a slice: as they are folded';
+
 CREATE FUNCTION posture.every_exposure(as_of timestamptz, kept boolean, of_slice integer, chosen integer[])
     RETURNS TABLE (object_kind text, object_id integer, assessed posture.assetset, exposed posture.assetset, failing posture.assetset)
     LANGUAGE sql STABLE PARALLEL SAFE ROWS 600
@@ -117,15 +182,6 @@ BEGIN ATOMIC
         FROM failing f
         LEFT JOIN exempt waived ON waived.recommendation_id = f.recommendation_id AND waived.kind = 'waived'
         LEFT JOIN exempt mitigated ON mitigated.recommendation_id = f.recommendation_id AND mitigated.kind = 'mitigated'
-    ), kinds AS MATERIALIZED (
-        SELECT k.value AS kind, k.assets
-        FROM posture.asset_value_set('kind', kept, of_slice) k
-        WHERE EXISTS (SELECT FROM posture.metric m WHERE m.asset_kinds IS NOT NULL)
-    ), filter AS MATERIALIZED (
-        SELECT m.metric_id, coalesce(posture.union_agg(k.assets), '{}') AS assets
-        FROM posture.metric m LEFT JOIN kinds k ON k.kind = ANY (m.asset_kinds)
-        WHERE m.asset_kinds IS NOT NULL
-        GROUP BY m.metric_id
     ), joined AS (
         SELECT mr.metric_id, posture.union_agg(r.assessed) AS assessed, posture.union_agg(r.exposed) AS exposed
         FROM posture.metric_recommendation mr
@@ -138,7 +194,7 @@ BEGIN ATOMIC
                CASE WHEN f.assets IS NULL THEN j.assessed ELSE j.assessed OPERATOR(posture.&) f.assets END AS assessed,
                CASE WHEN f.assets IS NULL THEN j.exposed ELSE j.exposed OPERATOR(posture.&) f.assets END AS exposed
         FROM joined j
-        LEFT JOIN filter f USING (metric_id)
+        LEFT JOIN posture.metric_filter(kept, of_slice) f USING (metric_id)
     )
     SELECT 'recommendation', r.recommendation_id, r.assessed, r.exposed, r.failing
     FROM recommendation r
@@ -160,9 +216,9 @@ BEGIN ATOMIC
     UNION ALL
     SELECT 'gone', NULL, NULL, g.assets, NULL
     FROM gone g
-    WHERE of_slice IS NOT NULL AND g.assets IS NOT NULL;
+    WHERE g.assets IS NOT NULL;
 END;
-COMMENT ON FUNCTION posture.every_exposure(timestamptz, boolean, integer, integer[]) IS 'the assets behind each count, from what is kept or recomputed: those that count, without retired, stale and exempt ones; failing: exempt or not. Of a slice also those that are gone';
+COMMENT ON FUNCTION posture.every_exposure(timestamptz, boolean, integer, integer[]) IS 'the assets behind each count, from what is kept or recomputed: those that count, without retired, stale and exempt ones; failing: exempt or not. And those that are gone: retired or stale';
 
 CREATE FUNCTION posture.exposure(as_of timestamptz, kept boolean, of_slice integer, chosen integer[])
     RETURNS TABLE (object_kind text, object_id integer, assessed posture.assetset, exposed posture.assetset, failing posture.assetset)
@@ -179,15 +235,16 @@ CREATE FUNCTION posture.asset_count(as_of timestamptz, kept boolean)
     LANGUAGE sql STABLE PARALLEL SAFE ROWS 600
     SET jit = off
 BEGIN ATOMIC
-    WITH critical AS MATERIALIZED (
-        SELECT posture.union_agg(v.assets) AS assets
-        FROM posture.asset_value_set('criticality', kept, NULL) v
-        WHERE v.value = 'critical'
+    WITH class AS MATERIALIZED (
+        SELECT posture.criticality_sets(kept, NULL) AS sets
     )
-    SELECT e.object_kind, e.object_id, coalesce(posture.cardinality(e.assessed), 0), posture.cardinality(e.exposed),
-           coalesce(posture.cardinality(e.failing), 0),
-           CASE WHEN e.object_kind = 'initiative' AND c.assets IS NOT NULL
-                THEN posture.cardinality(e.exposed OPERATOR(posture.&) c.assets) ELSE 0 END
-    FROM posture.exposure(as_of, kept, NULL, NULL) e CROSS JOIN critical c;
+    SELECT e.object_kind, e.object_id, posture.weighed_count(e.assessed, m.criticality_weights, c.sets),
+           posture.weighed_count(e.exposed, m.criticality_weights, c.sets), coalesce(posture.cardinality(e.failing), 0),
+           CASE WHEN e.object_kind <> 'recommendation'
+                THEN coalesce(posture.cardinality(e.exposed OPERATOR(posture.&) c.sets[4]), 0) ELSE 0 END
+    FROM posture.exposure(as_of, kept, NULL, NULL) e
+    CROSS JOIN class c
+    LEFT JOIN posture.metric m ON e.object_kind = 'metric' AND m.metric_id = e.object_id
+    WHERE e.object_kind <> 'gone';
 END;
-COMMENT ON FUNCTION posture.asset_count(timestamptz, boolean) IS 'distinct assets of each recommendation, metric and initiative, counted from the sets that are kept, or recomputed';
+COMMENT ON FUNCTION posture.asset_count(timestamptz, boolean) IS 'distinct assets of each recommendation, metric and initiative, of a metric as many times as it weighs them, counted from the sets that are kept, or recomputed';

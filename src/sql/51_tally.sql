@@ -6,7 +6,8 @@
  */
 
 -- Of each touched asset all findings are looked at, as they are, and as they
--- were when the sets were folded: a toggled one was the other way.
+-- were when the sets were folded: a toggled one was the other way. An asset
+-- weighs by its criticality, whose rank is 4 for a critical one.
 CREATE FUNCTION posture.touched_count(more_assets integer[])
     RETURNS TABLE (object_kind text, object_id integer, assessed bigint, exposed bigint, failing bigint, critical bigint)
     LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 600 SET search_path = pg_catalog, pg_temp
@@ -31,7 +32,7 @@ BEGIN
         SELECT max(l.seen_before) AS seen_before FROM posture.stale_limit('infinity') l
     ), asset AS MATERIALIZED (
         SELECT t.asset_id,
-               a.kind AS kind, coalesce(a.criticality = 'critical', false) AS is_critical,
+               a.kind AS kind, posture.criticality_rank(a.criticality) AS rank,
                NOT coalesce(a.retired_at <= now(), false)
                AND (s.seen_before IS NULL OR a.last_seen >= s.seen_before
                     OR EXISTS (SELECT
@@ -41,14 +42,13 @@ BEGIN
                                WHERE f.asset_id = t.asset_id AND f.state <> 'not_applicable' AND o.is_active AND r.is_active
                                  AND (o.stale_after IS NULL OR a.last_seen >= now() - o.stale_after))) AS counts,
                CASE WHEN c.assets OPERATOR(posture.@>) t.asset_id
-                    THEN (SELECT w.value FROM posture.asset_set w
+                    THEN (SELECT max(w.value) FROM posture.asset_set w
                           WHERE w.attribute = 'kind' AND w.chunk = t.asset_id / 65536 AND w.assets OPERATOR(posture.@>) t.asset_id)
                     ELSE a.kind END AS was_kind,
                CASE WHEN c.assets OPERATOR(posture.@>) t.asset_id
-                    THEN EXISTS (SELECT FROM posture.asset_set w
-                                 WHERE w.attribute = 'criticality' AND w.chunk = t.asset_id / 65536 AND w.value = 'critical'
-                                   AND w.assets OPERATOR(posture.@>) t.asset_id)
-                    ELSE coalesce(a.criticality = 'critical', false) END AS was_critical,
+                    THEN (SELECT max(posture.criticality_rank(w.value)) FROM posture.asset_set w
+                          WHERE w.attribute = 'criticality' AND w.chunk = t.asset_id / 65536 AND w.assets OPERATOR(posture.@>) t.asset_id)
+                    ELSE posture.criticality_rank(a.criticality) END AS was_rank,
                NOT EXISTS (SELECT FROM posture.asset_set w
                            WHERE w.attribute = 'gone' AND w.chunk = t.asset_id / 65536
                              AND w.assets OPERATOR(posture.@>) t.asset_id) AS counted
@@ -82,7 +82,7 @@ BEGIN
         LEFT JOIN exempt m ON m.recommendation_id = p.recommendation_id AND m.kind = 'mitigated'
         WHERE s.is_active AND r.is_active
     ), effect AS MATERIALIZED (
-        SELECT s.recommendation_id, s.asset_id, s.kind, s.was_kind, s.is_critical, s.was_critical,
+        SELECT s.recommendation_id, s.asset_id, s.kind, s.was_kind, s.rank, s.was_rank,
                s.assessed AND s.counts AND NOT s.waived AS assessed,
                s.exposed AND s.counts AS failing,
                s.exposed AND s.counts AND NOT s.waived AND NOT s.mitigated AS exposed,
@@ -91,43 +91,46 @@ BEGIN
                s.was_exposed AND s.counted AND NOT s.waived AND NOT s.mitigated AS was_exposed
         FROM state s
     ), metric AS MATERIALIZED (
-        SELECT mr.metric_id, e.asset_id, e.is_critical, e.was_critical,
-               bool_or(e.assessed AND i.is_in) AS assessed, bool_or(e.was_assessed AND i.was_in) AS was_assessed,
-               bool_or(e.exposed AND i.is_in) AS exposed, bool_or(e.was_exposed AND i.was_in) AS was_exposed
+        SELECT mr.metric_id, e.asset_id, e.rank, e.was_rank, i.weight, i.was_weight,
+               bool_or(e.assessed AND i.weight > 0) AS assessed, bool_or(e.was_assessed AND i.was_weight > 0) AS was_assessed,
+               bool_or(e.exposed AND i.weight > 0) AS exposed, bool_or(e.was_exposed AND i.was_weight > 0) AS was_exposed
         FROM effect e
         JOIN posture.metric_recommendation mr ON mr.recommendation_id = e.recommendation_id
         JOIN posture.metric m ON m.metric_id = mr.metric_id
-        CROSS JOIN LATERAL (SELECT m.asset_kinds IS NULL OR coalesce(e.kind = ANY (m.asset_kinds), false) AS is_in,
-                                   m.asset_kinds IS NULL OR coalesce(e.was_kind = ANY (m.asset_kinds), false) AS was_in) i
+        CROSS JOIN LATERAL (SELECT CASE WHEN m.asset_kinds IS NULL OR e.kind = ANY (m.asset_kinds)
+                                        THEN posture.asset_weight(e.rank, m.criticality_weights) ELSE 0 END AS weight,
+                                   CASE WHEN m.asset_kinds IS NULL OR e.was_kind = ANY (m.asset_kinds)
+                                        THEN posture.asset_weight(e.was_rank, m.criticality_weights) ELSE 0 END AS was_weight) i
         WHERE m.is_active
-        GROUP BY mr.metric_id, e.asset_id, e.is_critical, e.was_critical
+        GROUP BY mr.metric_id, e.asset_id, e.rank, e.was_rank, i.weight, i.was_weight
     ), initiative AS (
-        SELECT x.initiative_id, x.asset_id, x.is_critical, x.was_critical,
+        SELECT x.initiative_id, x.asset_id, x.rank, x.was_rank,
                bool_or(x.exposed) AS exposed, bool_or(x.was_exposed) AS was_exposed
-        FROM (SELECT im.initiative_id, m.asset_id, m.is_critical, m.was_critical, m.exposed, m.was_exposed
+        FROM (SELECT im.initiative_id, m.asset_id, m.rank, m.was_rank, m.exposed, m.was_exposed
               FROM metric m
               JOIN posture.initiative_metric im ON im.metric_id = m.metric_id
               JOIN posture.initiative i ON i.initiative_id = im.initiative_id
               WHERE i.is_active
               UNION ALL
-              SELECT d.initiative_id, e.asset_id, e.is_critical, e.was_critical, e.exposed, e.was_exposed
+              SELECT d.initiative_id, e.asset_id, e.rank, e.was_rank, e.exposed, e.was_exposed
               FROM posture.initiative_definition(NULL) d
               JOIN effect e ON e.recommendation_id = ANY (d.recommendations)
               WHERE d.method = 'points') x
-        GROUP BY x.initiative_id, x.asset_id, x.is_critical, x.was_critical
+        GROUP BY x.initiative_id, x.asset_id, x.rank, x.was_rank
     )
     SELECT 'recommendation', e.recommendation_id, sum(e.assessed::integer - e.was_assessed::integer),
            sum(e.exposed::integer - e.was_exposed::integer), sum(e.failing::integer - e.was_failing::integer), 0::bigint
     FROM effect e
     GROUP BY e.recommendation_id
     UNION ALL
-    SELECT 'metric', m.metric_id, sum(m.assessed::integer - m.was_assessed::integer),
-           sum(m.exposed::integer - m.was_exposed::integer), 0, 0
+    SELECT 'metric', m.metric_id, sum(m.assessed::integer * m.weight - m.was_assessed::integer * m.was_weight),
+           sum(m.exposed::integer * m.weight - m.was_exposed::integer * m.was_weight), 0,
+           count(*) FILTER (WHERE m.exposed AND m.rank = 4) - count(*) FILTER (WHERE m.was_exposed AND m.was_rank = 4)
     FROM metric m
     GROUP BY m.metric_id
     UNION ALL
     SELECT 'initiative', i.initiative_id, 0, sum(i.exposed::integer - i.was_exposed::integer), 0,
-           sum((i.exposed AND i.is_critical)::integer - (i.was_exposed AND i.was_critical)::integer)
+           count(*) FILTER (WHERE i.exposed AND i.rank = 4) - count(*) FILTER (WHERE i.was_exposed AND i.was_rank = 4)
     FROM initiative i
     GROUP BY i.initiative_id;
 END $$;
@@ -206,7 +209,7 @@ BEGIN
     END IF;
     RETURN QUERY SELECT * FROM posture.asset_count('infinity'::timestamptz, true);
 END $$;
-COMMENT ON FUNCTION posture.tally_now() IS 'distinct assets of each recommendation, metric and initiative, now';
+COMMENT ON FUNCTION posture.tally_now() IS 'distinct assets of each recommendation, metric and initiative, of a metric as many times as it weighs them, now';
 
 CREATE FUNCTION posture.last_change()
     RETURNS TABLE (recommendation_id integer, changed_at timestamptz)
@@ -276,7 +279,8 @@ BEGIN
     ), measured AS MATERIALIZED (
         SELECT m.* FROM posture.measured(as_of) m
     ), metric AS (
-        SELECT m.metric_id, coalesce(t.exposed, 0) + coalesce(o.missing, 0) AS exposed, coalesce(t.assessed, 0) + coalesce(o.possible, 0) AS assessed
+        SELECT m.metric_id, coalesce(t.exposed, 0) + coalesce(o.missing, 0) AS exposed,
+               coalesce(t.assessed, 0) + coalesce(o.possible, 0) AS assessed, coalesce(t.critical, 0) AS critical
         FROM posture.metric m
         LEFT JOIN tally t ON t.object_kind = 'metric' AND t.object_id = m.metric_id
         LEFT JOIN (SELECT mr.metric_id, sum(x.possible - x.achieved) AS missing, sum(x.possible) AS possible
@@ -284,7 +288,7 @@ BEGIN
                    GROUP BY mr.metric_id) o ON o.metric_id = m.metric_id
         WHERE m.is_active
     )
-    SELECT m.metric_id, NULL::integer, NULL::integer, m.exposed, m.assessed, NULL::bigint, NULL::boolean,
+    SELECT m.metric_id, NULL::integer, NULL::integer, m.exposed, m.assessed, m.critical, NULL::boolean,
            posture.score(m.exposed, m.assessed), NULL::numeric, NULL::numeric
     FROM metric m
     UNION ALL
@@ -301,7 +305,7 @@ BEGIN
     LEFT JOIN tally t ON t.object_kind = 'initiative' AND t.object_id = i.initiative_id
     WHERE i.is_active;
 END $$;
-COMMENT ON FUNCTION posture.state(timestamptz, boolean) IS 'each active metric with distinct assets exposed and assessed, the points of its measures among them, and its score; each recommendation with its assets and the points of its measure; each initiative with its exposed assets. From what is kept, or recomputed from finding';
+COMMENT ON FUNCTION posture.state(timestamptz, boolean) IS 'each active metric with distinct assets exposed and assessed, as many times as it weighs them, the points of its measures among them, its critical assets exposed, and its score; each recommendation with its assets and the points of its measure; each initiative with its exposed assets. From what is kept, or recomputed from finding';
 
 -- A share of assets has no end of decimals; 40 are far below what a score shows.
 CREATE FUNCTION posture.achieved_points(max_points numeric, exposed numeric, assessed numeric, points_missing numeric, points_possible numeric)

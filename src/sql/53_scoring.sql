@@ -8,7 +8,7 @@
 -- take longer than running it.
 CREATE FUNCTION posture.initiative_term(on_day date)
     RETURNS TABLE (initiative_id integer, method posture.initiative_method, metric_id integer, recommendation_id integer,
-                   weight numeric, mass numeric, healthy numeric)
+                   weight numeric, mass numeric, healthy numeric, critical bigint)
     LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
     SET jit = off
     SET plan_cache_mode = force_generic_plan
@@ -17,19 +17,19 @@ AS $$
 BEGIN
     RETURN QUERY
     WITH state AS MATERIALIZED (
-        SELECT n.metric_id, n.recommendation_id, n.exposed, n.assessed, n.score, n.points_missing, n.points_possible
+        SELECT n.metric_id, n.recommendation_id, n.exposed, n.assessed, n.score, n.points_missing, n.points_possible, n.critical
         FROM posture.state('infinity'::timestamptz) n
         WHERE on_day IS NULL AND n.initiative_id IS NULL
         UNION ALL
-        SELECT s.metric_id, NULL, s.exposed, s.assessed, s.score, NULL, NULL
+        SELECT s.metric_id, NULL, s.exposed, s.assessed, s.score, NULL, NULL, NULL
         FROM posture.metric_snapshot s
         WHERE s.day = on_day
         UNION ALL
-        SELECT NULL, s.recommendation_id, NULL, NULL, NULL, s.possible - s.achieved, s.possible
+        SELECT NULL, s.recommendation_id, NULL, NULL, NULL, s.possible - s.achieved, s.possible, NULL
         FROM posture.recommendation_snapshot s
         WHERE s.day = on_day
     ), member AS MATERIALIZED (
-        SELECT b.*, m.exposed, m.assessed, m.score
+        SELECT b.*, m.exposed, m.assessed, m.score, m.critical
         FROM posture.initiative_member(on_day) b
         LEFT JOIN state m USING (metric_id)
     ), definition AS MATERIALIZED (
@@ -38,16 +38,16 @@ BEGIN
         WHERE on_day IS NOT NULL OR i.method = 'points'
     )
     SELECT b.initiative_id, 'weighted'::posture.initiative_method, b.metric_id, NULL::integer,
-           b.weight, CASE WHEN b.score IS NOT NULL THEN 1::numeric END, b.score * 0.01
+           b.weight, CASE WHEN b.score IS NOT NULL THEN 1::numeric END, b.score * 0.01, b.critical
     FROM member b
     UNION ALL
     SELECT b.initiative_id, 'population', b.metric_id, NULL,
-           b.weight, CASE WHEN b.score IS NOT NULL THEN b.assessed END, CASE WHEN b.score IS NOT NULL THEN b.assessed - b.exposed END
+           b.weight, CASE WHEN b.score IS NOT NULL THEN b.assessed END, CASE WHEN b.score IS NOT NULL THEN b.assessed - b.exposed END, b.critical
     FROM member b
     UNION ALL
     SELECT o.initiative_id, 'points', NULL, o.recommendation_id, 1,
            posture.possible_points(r.max_points, p.assessed, p.points_possible),
-           posture.achieved_points(r.max_points, p.exposed, p.assessed, p.points_missing, p.points_possible)
+           posture.achieved_points(r.max_points, p.exposed, p.assessed, p.points_missing, p.points_possible), NULL
     FROM (SELECT b.initiative_id, mr.recommendation_id
           FROM definition d
           JOIN member b USING (initiative_id)
@@ -59,7 +59,7 @@ BEGIN
     LEFT JOIN state p USING (recommendation_id)
     LEFT JOIN posture.recommendation r USING (recommendation_id);
 END $$;
-COMMENT ON FUNCTION posture.initiative_term(date) IS 'what each initiative''s score is made of, now by its method and by those of metrics, on a day by every method: score = 100 x sum(weight x healthy) / sum(weight x mass); mass is NULL where unavailable';
+COMMENT ON FUNCTION posture.initiative_term(date) IS 'what each initiative''s score is made of, now by its method and by those of metrics, on a day by every method: score = 100 x sum(weight x healthy) / sum(weight x mass); mass is NULL where unavailable; critical: of a metric now, the critical assets that it has exposed';
 
 -- Points of a share of assets have 40 decimals, and a sum has 30: what the
 -- division of thirds left must not decide how a score is rounded, and three
@@ -87,10 +87,7 @@ BEGIN
         RAISE EXCEPTION 'unknown metric "%"', metric
             USING ERRCODE = 'undefined_object', HINT = 'The table posture.metric lists the metrics.';
     END IF;
-    -- whether an asset is stale depends on what else assesses it
-    IF NOT EXISTS (SELECT FROM posture.stale_limit(timestamptz 'infinity')) THEN
-        chosen := ARRAY(SELECT mr.recommendation_id FROM posture.metric_recommendation mr WHERE mr.metric_id = wanted);
-    END IF;
+    chosen := posture.findings_needed(ARRAY(SELECT mr.recommendation_id FROM posture.metric_recommendation mr WHERE mr.metric_id = wanted));
     RETURN (SELECT coalesce(e.exposed, '{}')
             FROM posture.metric m
             LEFT JOIN posture.exposure(coalesce(posture.day_end(day), timestamptz 'infinity'), true, NULL::integer, chosen) e

@@ -37,28 +37,28 @@ BEGIN
                    CASE WHEN m.recommendation_id = ANY (remediated) THEN m.possible ELSE m.achieved END AS achieved
             FROM posture.measured(timestamptz 'infinity') m
             WHERE within IS NULL
-        ), kinds AS MATERIALIZED (
-            SELECT k.value AS kind, k.assets FROM posture.asset_value_set('kind', true, NULL::integer) k
+        ), class AS MATERIALIZED (
+            SELECT posture.criticality_sets(true, NULL::integer) AS sets
         ), member AS MATERIALIZED (
-            SELECT b.metric_id, b.weight, m.asset_kinds
+            SELECT b.metric_id, b.weight, m.criticality_weights
             FROM posture.initiative_member(NULL::date) b JOIN posture.metric m USING (metric_id)
             WHERE b.initiative_id = of_initiative
         ), joined AS (
-            SELECT b.metric_id, posture.union_agg(r.assessed) AS assessed, posture.union_agg(r.exposed) AS exposed,
-                   CASE WHEN b.asset_kinds IS NOT NULL THEN
-                       coalesce((SELECT posture.union_agg(k.assets) FROM kinds k WHERE k.kind = ANY (b.asset_kinds)), '{}') END AS filter
+            SELECT b.metric_id, posture.union_agg(r.assessed) AS assessed, posture.union_agg(r.exposed) AS exposed
             FROM member b
             JOIN posture.metric_member(NULL::date) mr USING (metric_id)
             JOIN recommendation r USING (recommendation_id)
-            GROUP BY b.metric_id, b.asset_kinds
+            GROUP BY b.metric_id
         ), metric AS MATERIALIZED (
             SELECT b.metric_id, b.weight,
-                   coalesce(posture.cardinality(CASE WHEN j.filter IS NULL THEN j.assessed ELSE j.assessed OPERATOR(posture.&) j.filter END), 0)
-                   + coalesce(o.possible, 0) AS assessed,
-                   coalesce(posture.cardinality(CASE WHEN j.filter IS NULL THEN j.exposed ELSE j.exposed OPERATOR(posture.&) j.filter END), 0)
-                   + coalesce(o.missing, 0) AS exposed
+                   posture.weighed_count(CASE WHEN f.assets IS NULL THEN j.assessed ELSE j.assessed OPERATOR(posture.&) f.assets END,
+                                         b.criticality_weights, c.sets) + coalesce(o.possible, 0) AS assessed,
+                   posture.weighed_count(CASE WHEN f.assets IS NULL THEN j.exposed ELSE j.exposed OPERATOR(posture.&) f.assets END,
+                                         b.criticality_weights, c.sets) + coalesce(o.missing, 0) AS exposed
             FROM member b
+            CROSS JOIN class c
             LEFT JOIN joined j USING (metric_id)
+            LEFT JOIN posture.metric_filter(true, NULL::integer) f USING (metric_id)
             LEFT JOIN (SELECT mr.metric_id, sum(x.possible - x.achieved) AS missing, sum(x.possible) AS possible
                        FROM measured x JOIN posture.metric_member(NULL::date) mr USING (recommendation_id)
                        GROUP BY mr.metric_id) o USING (metric_id)
@@ -155,8 +155,5 @@ COMMENT ON FUNCTION posture.score_of(text, text) IS 'the score of an initiative 
 
 CREATE FUNCTION posture.group_assets(of_group integer) RETURNS posture.assetset
     LANGUAGE sql STABLE PARALLEL SAFE
-    -- a group that was changed since is not kept as it is
-    RETURN coalesce((SELECT v.assets
-                     FROM posture.asset_value_set('group', NOT EXISTS (SELECT FROM posture.catalog_delta d WHERE d.changed = 'asset_group'), NULL) v
-                     WHERE v.value = of_group::text), '{}');
+    RETURN coalesce((SELECT g.assets FROM posture.group_set(true, NULL) g WHERE g.asset_group_id = of_group), '{}');
 COMMENT ON FUNCTION posture.group_assets(integer) IS 'the assets of a group, from what is kept where it is current';

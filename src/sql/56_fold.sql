@@ -100,10 +100,8 @@ BEGIN
         ON CONFLICT (attribute, chunk, value) DO UPDATE
         SET assets = EXCLUDED.assets
         WHERE s.assets OPERATOR(posture.<>) EXCLUDED.assets
-    ), critical AS MATERIALIZED (
-        SELECT posture.union_agg(v.assets) AS assets
-        FROM posture.asset_value_set('criticality', true, of_slice) v
-        WHERE v.value = 'critical'
+    ), class AS MATERIALIZED (
+        SELECT posture.criticality_sets(true, of_slice) AS sets
     ), changed AS (
         SELECT e.recommendation_id, max(e.last_changed) AS last_changed
         FROM posture.finding_delta d CROSS JOIN LATERAL unnest(d.recommendations, d.last_changed) e(recommendation_id, last_changed)
@@ -117,14 +115,16 @@ BEGIN
         UNION
         SELECT t.object_kind, t.object_id FROM posture.tally t WHERE t.slice = of_slice AND t.object_kind = 'recommendation'
     ), counted AS MATERIALIZED (
-        SELECT object_kind, object_id, coalesce(posture.cardinality(f.assessed), 0) AS assessed,
-               coalesce(posture.cardinality(f.exposed), 0) AS exposed, coalesce(posture.cardinality(f.failing), 0) AS failing,
-               CASE WHEN object_kind = 'initiative' AND c.assets IS NOT NULL
-                    THEN posture.cardinality(f.exposed OPERATOR(posture.&) c.assets) ELSE 0 END AS critical,
+        SELECT object_kind, object_id, posture.weighed_count(f.assessed, m.criticality_weights, c.sets) AS assessed,
+               posture.weighed_count(f.exposed, m.criticality_weights, c.sets) AS exposed,
+               coalesce(posture.cardinality(f.failing), 0) AS failing,
+               CASE WHEN object_kind <> 'recommendation'
+                    THEN coalesce(posture.cardinality(f.exposed OPERATOR(posture.&) c.sets[4]), 0) ELSE 0 END AS critical,
                x.last_changed
         FROM object
-        CROSS JOIN critical c
+        CROSS JOIN class c
         LEFT JOIN fresh f USING (object_kind, object_id)
+        LEFT JOIN posture.metric m ON object_kind = 'metric' AND m.metric_id = object_id
         LEFT JOIN changed x ON object_kind = 'recommendation' AND x.recommendation_id = object_id
     ), dropped AS (
         DELETE FROM posture.tally t

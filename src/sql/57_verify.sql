@@ -77,10 +77,17 @@ BEGIN
     ORDER BY 4;
 
     RETURN QUERY
+    SELECT 'rule', posture.recommendation_label(d.recommendation_id), NULL::integer,
+           format('metric %s %s', m.key, CASE WHEN d.joins THEN 'lacks what its rule picks' ELSE 'has what its rule does not pick' END)
+    FROM posture.rule_difference(posture.ruled_metrics(), ARRAY(SELECT r.recommendation_id FROM posture.recommendation r)) d
+    JOIN posture.metric m ON m.metric_id = d.metric_id
+    ORDER BY 4, 2;
+
+    RETURN QUERY
     SELECT 'row security', NULL::text, NULL::integer, posture.row_security_fault()
     WHERE posture.row_security_fault() IS NOT NULL;
 END $$;
-COMMENT ON FUNCTION posture.verify() IS 'compares what is kept with finding and asset: a row for each difference, none when all is well; rebuild() mends them';
+COMMENT ON FUNCTION posture.verify() IS 'compares what is kept with finding and asset, and members with rules: a row for each difference, none when all is well; rebuild() mends them, and apply_rules() those of rules';
 
 CREATE TYPE posture.rebuilt AS (
     recommendation_id integer,

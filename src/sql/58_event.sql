@@ -65,15 +65,25 @@ BEGIN
     ), earlier AS (
         DELETE FROM posture.event_cause c USING shown e WHERE e.event_id = c.event_id
     ), part AS MATERIALIZED (
-        SELECT * FROM posture.initiative_change(posture.previous_day(of_day), of_day)
+        SELECT p.*
+        FROM posture.initiative_change(posture.previous_day(of_day), of_day, ARRAY(SELECT e.initiative_id FROM shown e WHERE e.initiative_id IS NOT NULL)) p
+        WHERE EXISTS (SELECT FROM shown)
+    ), step AS MATERIALIZED (
+        SELECT c.*
+        FROM posture.metric_change(posture.previous_day(of_day), of_day, ARRAY(SELECT e.metric_id FROM shown e WHERE e.metric_id IS NOT NULL)) c
+        WHERE EXISTS (SELECT FROM shown e WHERE e.metric_id IS NOT NULL)
     )
-    INSERT INTO posture.event_cause (event_id, initiative_id, metric_id, recommendation_id, reason, points)
-    SELECT e.event_id, e.initiative_id, p.metric_id, p.recommendation_id, p.reason, p.points
+    INSERT INTO posture.event_cause (event_id, initiative_id, metric_id, recommendation_id, reason, points, newly_exposed, only_this, assets)
+    SELECT e.event_id, e.initiative_id, p.metric_id, p.recommendation_id, p.reason, p.points, p.newly_exposed, NULL, NULL
     FROM shown e
     JOIN part p USING (initiative_id)
     UNION ALL
+    SELECT e.event_id, NULL, e.metric_id, s.recommendation_id, s.reason, s.points, s.newly_exposed, s.only_this, s.assets
+    FROM shown e
+    JOIN step s USING (metric_id)
+    UNION ALL
     -- in an initiative scored by points, a metric's part is that of its recommendations
-    SELECT e.event_id, p.initiative_id, e.metric_id, NULL, 'effect', sum(p.points)
+    SELECT e.event_id, p.initiative_id, e.metric_id, NULL, 'effect', sum(p.points), NULL, NULL, NULL
     FROM shown e
     JOIN posture.initiative_metric_snapshot b ON b.metric_id = e.metric_id AND b.day = of_day
     JOIN posture.metric_snapshot s ON s.metric_id = e.metric_id AND s.day = of_day
@@ -83,14 +93,30 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION posture.write_causes(date) IS 'writes the causes of a day''s drops in the place of earlier ones';
 
+-- A drop within the quiet period is recorded and not notified, even if it is
+-- worse than the one before: the period is for whoever works on that one.
+CREATE FUNCTION posture.is_quiet(of_day date, of_kind posture.event_kind, of_metric integer, of_initiative integer) RETURNS boolean
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN of_kind <> 'new_initiative' AND EXISTS (
+        SELECT
+        FROM posture.event e
+        LEFT JOIN posture.metric m ON m.metric_id = e.metric_id
+        LEFT JOIN posture.initiative i ON i.initiative_id = e.initiative_id
+        WHERE e.kind = of_kind AND (e.metric_id = of_metric OR e.initiative_id = of_initiative)
+          AND NOT e.is_quiet AND e.day < of_day AND e.day >= of_day - coalesce(m.quiet_days, i.quiet_days)::integer);
+COMMENT ON FUNCTION posture.is_quiet(date, posture.event_kind, integer, integer) IS 'whether an earlier drop of a metric or initiative was notified no more than its quiet_days before a day';
+
 CREATE FUNCTION posture.find_events(of_day date, OUT events bigint, OUT recovered bigint)
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    notified bigint;
 BEGIN
     WITH found AS (
-        INSERT INTO posture.event AS e (kind, day, previous_day, metric_id, initiative_id, previous_score, score, drop, weight)
+        INSERT INTO posture.event AS e (kind, day, previous_day, metric_id, initiative_id, previous_score, score, drop, weight, is_quiet)
         SELECT d.kind, of_day, d.previous_day, d.metric_id, d.initiative_id, d.previous_score, d.score,
-               d.previous_score OPERATOR(posture.-) d.score, d.weight
+               d.previous_score OPERATOR(posture.-) d.score, d.weight,
+               posture.is_quiet(of_day, d.kind, d.metric_id, d.initiative_id)
         FROM posture.day_event(of_day) d
         WHERE NOT EXISTS (SELECT FROM posture.event o
                           WHERE o.day = of_day AND o.kind = d.kind
@@ -99,21 +125,23 @@ BEGIN
         ORDER BY d.kind DESC, d.previous_score OPERATOR(posture.-) d.score DESC, d.metric_id, d.initiative_id
         RETURNING e AS new_event
     )
-    SELECT count(pg_notify('posture_event', posture.event_message(f.new_event))) INTO events FROM found f;
+    SELECT count(*), count(pg_notify('posture_event', posture.event_message(f.new_event))) FILTER (WHERE NOT (f.new_event).is_quiet)
+    INTO events, notified
+    FROM found f;
 
     -- a drop that was found before: what the snapshot says now; open again only
-    -- if it had recovered on this very day
+    -- if it had recovered on this very day, and then as a person left it
     UPDATE posture.event e
     SET previous_day = d.previous_day, previous_score = d.previous_score, score = d.score,
         drop = d.previous_score OPERATOR(posture.-) d.score, weight = d.weight,
-        status = CASE WHEN e.recovered_on <= of_day
-                      THEN CASE WHEN e.acknowledged_at IS NULL THEN 'open' ELSE 'acknowledged' END
-                      ELSE e.status END,
-        recovered_on = CASE WHEN e.recovered_on <= of_day THEN NULL ELSE e.recovered_on END
+        status = CASE WHEN e.status <> 'recovered' OR e.recovered_on > of_day THEN e.status
+                      WHEN e.acknowledged_at IS NULL OR e.reopened_at > e.acknowledged_at THEN 'open'
+                      ELSE 'acknowledged' END,
+        recovered_on = CASE WHEN e.status = 'recovered' AND e.recovered_on <= of_day THEN NULL ELSE e.recovered_on END
     FROM posture.day_event(of_day) d
     WHERE e.day = of_day AND e.kind = d.kind
       AND e.metric_id IS NOT DISTINCT FROM d.metric_id AND e.initiative_id IS NOT DISTINCT FROM d.initiative_id
-      AND (e.previous_day, e.previous_score, e.score, e.weight, coalesce(e.recovered_on <= of_day, false))
+      AND (e.previous_day, e.previous_score, e.score, e.weight, e.status = 'recovered' AND e.recovered_on <= of_day)
           IS DISTINCT FROM (d.previous_day, d.previous_score, d.score, d.weight, false);
 
     PERFORM posture.write_causes(of_day);
@@ -121,6 +149,8 @@ BEGIN
     UPDATE posture.event e
     SET status = 'recovered', recovered_on = of_day
     WHERE e.status <> 'recovered' AND e.kind <> 'new_initiative' AND e.day <= of_day
+      -- one that a person opened again is not closed by the same day
+      AND (e.recovered_on IS NULL OR e.recovered_on < of_day)
       AND (EXISTS (SELECT FROM posture.metric_snapshot s
                    WHERE s.day = of_day AND s.metric_id = e.metric_id AND s.score OPERATOR(posture.>=) e.previous_score)
            OR EXISTS (SELECT FROM posture.initiative_snapshot s
@@ -144,7 +174,7 @@ AS $$
 BEGIN
     UPDATE posture.event e
     SET status = CASE WHEN e.status = 'open' THEN 'acknowledged' ELSE e.status END,
-        acknowledged_by = session_user, acknowledged_at = now(), note = coalesce(acknowledge.note, e.note)
+        acknowledged_by = session_user, acknowledged_at = clock_timestamp(), note = coalesce(acknowledge.note, e.note)
     WHERE e.event_id = acknowledge.event_id;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'unknown event %', event_id
@@ -152,3 +182,20 @@ BEGIN
     END IF;
 END $$;
 COMMENT ON FUNCTION posture.acknowledge(integer, text) IS 'notes that the caller has taken an event in hand';
+
+CREATE FUNCTION posture.reopen(event_id integer, note text DEFAULT NULL) RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    UPDATE posture.event e
+    SET status = 'open', reopened_by = session_user, reopened_at = clock_timestamp(), note = coalesce(reopen.note, e.note)
+    WHERE e.event_id = reopen.event_id AND e.status <> 'open';
+    IF FOUND THEN
+        RETURN;
+    ELSIF EXISTS (SELECT FROM posture.event e WHERE e.event_id = reopen.event_id) THEN
+        RAISE EXCEPTION 'event % is open already', event_id USING ERRCODE = 'object_not_in_prerequisite_state';
+    END IF;
+    RAISE EXCEPTION 'unknown event %', event_id
+        USING ERRCODE = 'no_data_found', HINT = 'The view posture.event_report lists the events.';
+END $$;
+COMMENT ON FUNCTION posture.reopen(integer, text) IS 'opens an event again that was acknowledged or has recovered; if its score is still back, the snapshot of a later day closes it';

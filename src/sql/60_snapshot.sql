@@ -29,6 +29,21 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION posture.settle(date) IS 'moves what was toggled after a day, although it changed by the end of it, to that day, which is to have its snapshot';
 
+CREATE FUNCTION posture.date_back(of_day date) RETURNS void
+    LANGUAGE sql VOLATILE
+BEGIN ATOMIC
+    WITH later AS (
+        DELETE FROM posture.finding_history h WHERE h.day > of_day RETURNING h.*
+    )
+    INSERT INTO posture.finding_history AS h (day, recommendation_id, assessed, exposed)
+    SELECT of_day, l.recommendation_id, posture.xor_agg(l.assessed), posture.xor_agg(l.exposed)
+    FROM later l
+    GROUP BY l.recommendation_id
+    ON CONFLICT (day, recommendation_id) DO UPDATE
+    SET assessed = h.assessed OPERATOR(posture.#) EXCLUDED.assessed, exposed = h.exposed OPERATOR(posture.#) EXCLUDED.exposed;
+END;
+COMMENT ON FUNCTION posture.date_back(date) IS 'takes all that is known as known by the end of a day, whose snapshot shows how things stand now';
+
 CREATE FUNCTION posture.write_snapshot(of_day date, as_of timestamptz) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
@@ -37,15 +52,36 @@ BEGIN
     DELETE FROM posture.metric_snapshot s WHERE s.day = of_day;
     DELETE FROM posture.initiative_snapshot s WHERE s.day = of_day AND NOT s.is_reported;
     DELETE FROM posture.initiative_metric_snapshot s WHERE s.day = of_day;
+    DELETE FROM posture.exemption_snapshot s WHERE s.day = of_day;
+    DELETE FROM posture.asset_group_snapshot s WHERE s.day = of_day;
 
     -- one statement, so that all is seen at one moment
     WITH state AS MATERIALIZED (
         SELECT * FROM posture.state(as_of)
+    ), gone AS (
+        UPDATE posture.snapshot s
+        SET gone = coalesce((SELECT e.exposed FROM posture.exposure(as_of, true, NULL::integer, posture.findings_needed('{}'::integer[])) e
+                             WHERE e.object_kind = 'gone'), '{}')
+        WHERE s.day = of_day
+    ), exempt AS MATERIALIZED (
+        SELECT * FROM posture.exemption_in_force(as_of)
+    ), exemption AS (
+        INSERT INTO posture.exemption_snapshot (day, recommendation_id, kind, for_all, assets, asset_groups)
+        SELECT of_day, e.recommendation_id, e.kind, bool_or(num_nonnulls(e.asset_id, e.asset_group_id) = 0),
+               coalesce(posture.assetset_agg(e.asset_id), '{}'),
+               coalesce(array_agg(DISTINCT e.asset_group_id) FILTER (WHERE e.asset_group_id IS NOT NULL), '{}')
+        FROM exempt e
+        GROUP BY e.recommendation_id, e.kind
+    ), exempt_group AS (
+        INSERT INTO posture.asset_group_snapshot (day, asset_group_id, assets)
+        SELECT of_day, g.asset_group_id, g.assets
+        FROM posture.group_set(true, NULL::integer) g
+        WHERE g.asset_group_id IN (SELECT e.asset_group_id FROM exempt e)
     ), recommendation AS (
-        INSERT INTO posture.recommendation_snapshot (day, recommendation_id, exposed, assessed, achieved, possible)
+        INSERT INTO posture.recommendation_snapshot (day, recommendation_id, exposed, assessed, achieved, possible, is_measured)
         SELECT of_day, recommendation_id, s.exposed::bigint, s.assessed::bigint,
                posture.achieved_points(r.max_points::numeric, s.exposed, s.assessed, s.points_missing, s.points_possible),
-               posture.possible_points(r.max_points::numeric, s.assessed, s.points_possible)
+               posture.possible_points(r.max_points::numeric, s.assessed, s.points_possible), s.points_possible IS NOT NULL
         FROM state s
         JOIN posture.recommendation r USING (recommendation_id)
         ON CONFLICT DO NOTHING
@@ -59,9 +95,12 @@ BEGIN
         FROM posture.initiative_definition(NULL::date) i JOIN posture.initiative c USING (initiative_id)
         ON CONFLICT DO NOTHING
     )
-    INSERT INTO posture.metric_snapshot (day, metric_id, exposed, assessed, score, importance, recommendations, key, name)
+    INSERT INTO posture.metric_snapshot (day, metric_id, exposed, assessed, score, importance, recommendations, switched_off, key, name)
     SELECT of_day, m.metric_id, m.exposed, m.assessed, m.score, c.importance,
            ARRAY(SELECT b.recommendation_id FROM posture.metric_member(NULL::date) b WHERE b.metric_id = m.metric_id ORDER BY b.recommendation_id),
+           ARRAY(SELECT b.recommendation_id FROM posture.metric_recommendation b
+                 JOIN posture.recommendation r USING (recommendation_id) JOIN posture.source o USING (source_id)
+                 WHERE b.metric_id = m.metric_id AND NOT (o.is_active AND r.is_active) ORDER BY b.recommendation_id),
            c.key, c.name
     FROM state m JOIN posture.metric c USING (metric_id);
 
@@ -79,12 +118,15 @@ CREATE FUNCTION posture.keep_snapshot(
     -- many short statements: compiling them costs more than it gains
     SET jit = off
 AS $$
+DECLARE
+    ends boolean;
 BEGIN
     -- of two at once, the second waits and finds the snapshot taken; where both
     -- are needed the sets are locked first
     LOCK TABLE posture.finding_set IN SHARE UPDATE EXCLUSIVE MODE;
     LOCK TABLE posture.snapshot IN SHARE ROW EXCLUSIVE MODE;
-    IF of_day = posture.today() OR NOT posture.has_snapshot(of_day) THEN
+    ends := of_day < posture.today() AND NOT posture.has_snapshot(of_day);
+    IF ends OR of_day = posture.today() THEN
         IF of_day < posture.today() THEN
             -- what is known of the day is folded into it, before it is closed
             PERFORM posture.fold();
@@ -93,10 +135,15 @@ BEGIN
         ON CONFLICT (day) DO UPDATE SET taken_at = EXCLUDED.taken_at;
         IF of_day < posture.today() AND as_of < 'infinity' THEN
             PERFORM posture.settle(of_day);
+        ELSIF of_day < posture.today() THEN
+            PERFORM posture.date_back(of_day);
         END IF;
         PERFORM posture.write_snapshot(of_day, as_of);
     END IF;
     SELECT f.events, f.recovered INTO events, recovered FROM posture.find_events(of_day) f;
+    IF ends THEN
+        PERFORM pg_notify('posture_event', posture.day_message(of_day));
+    END IF;
     metrics := (SELECT count(*) FROM posture.metric_snapshot s WHERE s.day = of_day);
     initiatives := (SELECT count(*) FROM posture.initiative_snapshot s WHERE s.day = of_day);
 END $$;

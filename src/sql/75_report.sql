@@ -105,7 +105,8 @@ COMMENT ON COLUMN posture.overview.open_events IS 'open drops of it and of its m
 
 CREATE FUNCTION posture.read_metric_report()
     RETURNS TABLE (initiative text, metric text, name text, state text, score numeric, exposed_assets numeric, assessed_assets numeric,
-                   exposed_pct numeric, importance text, weight numeric, score_impact numeric, change_1d numeric, trend_14d numeric[])
+                   exposed_pct numeric, importance text, weight numeric, score_impact numeric, change_1d numeric, trend_14d numeric[],
+                   critical_assets bigint)
     LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 200 SET search_path = pg_catalog, pg_temp
     SET jit = off
 AS $$
@@ -135,12 +136,12 @@ BEGIN
                coalesce(max(t.mass) FILTER (WHERE t.method = 'population'), 0) AS assessed,
                coalesce(max(t.mass - t.healthy) FILTER (WHERE t.method = 'population'), 0) AS exposed,
                (100 * max(t.healthy) FILTER (WHERE t.method = 'weighted'))::posture.score AS score,
-               coalesce(sum(t.missing) FILTER (WHERE t.is_own), 0) AS missing
-        FROM (SELECT e.initiative_id, e.metric_id, e.method, e.weight, e.mass, e.healthy, e.missing, e.is_own
+               coalesce(sum(t.missing) FILTER (WHERE t.is_own), 0) AS missing, max(t.critical) AS critical
+        FROM (SELECT e.initiative_id, e.metric_id, e.method, e.weight, e.mass, e.healthy, e.missing, e.is_own, e.critical
               FROM every_term e
               WHERE e.metric_id IS NOT NULL
               UNION ALL
-              SELECT b.initiative_id, b.metric_id, e.method, NULL, NULL, NULL, e.missing, e.is_own
+              SELECT b.initiative_id, b.metric_id, e.method, NULL, NULL, NULL, e.missing, e.is_own, NULL
               FROM every_term e
               JOIN member b USING (initiative_id, recommendation_id)
               WHERE e.is_own) t
@@ -163,7 +164,8 @@ BEGIN
                 THEN posture.score(round(t.missing - m.missing, 30), t.mass)
                      OPERATOR(posture.-) posture.score(round(t.missing, 30), t.mass) END,
            m.score OPERATOR(posture.-) day_1.score,
-           x.scores || m.score::numeric
+           x.scores || m.score::numeric,
+           m.critical
     FROM metric m
     JOIN posture.initiative i USING (initiative_id)
     JOIN posture.metric c USING (metric_id)
@@ -186,22 +188,18 @@ COMMENT ON COLUMN posture.metric_report.metric IS 'key of the metric';
 COMMENT ON COLUMN posture.metric_report.name IS 'its name';
 COMMENT ON COLUMN posture.metric_report.state IS 'unavailable: nothing to measure; risk_accepted: its importance says so; mitigated: nothing exposed; else needs_attention';
 COMMENT ON COLUMN posture.metric_report.score IS '0 to 100, now; NULL: unavailable';
-COMMENT ON COLUMN posture.metric_report.exposed_assets IS 'distinct assets exposed; of measures, the points missing';
-COMMENT ON COLUMN posture.metric_report.assessed_assets IS 'distinct assets assessed; of measures, the points possible';
+COMMENT ON COLUMN posture.metric_report.exposed_assets IS 'distinct assets exposed, as many times as the metric weighs them; of measures, the points missing';
+COMMENT ON COLUMN posture.metric_report.assessed_assets IS 'distinct assets assessed, as many times as the metric weighs them; of measures, the points possible';
 COMMENT ON COLUMN posture.metric_report.exposed_pct IS 'the share exposed, in percent';
 COMMENT ON COLUMN posture.metric_report.importance IS 'critical, high, medium, low or risk_accepted';
 COMMENT ON COLUMN posture.metric_report.weight IS 'its weight in the initiative';
 COMMENT ON COLUMN posture.metric_report.score_impact IS 'points that the initiative would gain were the metric at 100';
 COMMENT ON COLUMN posture.metric_report.change_1d IS 'points since yesterday''s snapshot, or the latest earlier one; positive: better';
 COMMENT ON COLUMN posture.metric_report.trend_14d IS 'the scores of 13 days before today, oldest first, and the score now; NULL: no snapshot, or unavailable';
+COMMENT ON COLUMN posture.metric_report.critical_assets IS 'critical assets that the metric has exposed, each once';
 
 CREATE VIEW posture.recommendation_report WITH (security_invoker = true) AS
-WITH counted AS (
-    SELECT n.recommendation_id, n.failing, n.exposed + coalesce(n.points_missing, 0) AS exposed,
-           n.assessed + coalesce(n.points_possible, 0) AS assessed
-    FROM posture.state('infinity') n
-    WHERE n.recommendation_id IS NOT NULL
-), member AS (
+WITH member AS (
     SELECT mr.recommendation_id, mr.metric_id
     FROM posture.metric_recommendation mr
     JOIN posture.metric m USING (metric_id)
@@ -213,15 +211,12 @@ WITH counted AS (
 SELECT s.key::text AS source,
        CASE WHEN r.key IN (SELECT h.key FROM shared h) THEN s.key || ':' || r.key ELSE r.key END AS recommendation,
        r.title,
-       CASE WHEN coalesce(n.assessed, 0) = 0 THEN 'not_available'
-            WHEN n.exposed > 0 THEN 'non_compliant'
-            WHEN n.failing THEN 'mitigated'
-            ELSE 'compliant' END AS state,
+       n.state,
        r.severity::text AS severity,
        r.workload,
        r.domain,
-       coalesce(n.exposed, 0) AS exposed_assets,
-       coalesce(n.assessed, 0) AS assessed_assets,
+       n.exposed AS exposed_assets,
+       n.assessed AS assessed_assets,
        (SELECT count(*) FROM member b WHERE b.recommendation_id = r.recommendation_id) AS metrics,
        (SELECT count(*)
         FROM (SELECT im.initiative_id
@@ -238,12 +233,12 @@ SELECT s.key::text AS source,
        r.due_on,
        r.remediation,
        r.manage_url,
-       r.markup
-FROM posture.recommendation r
+       r.markup,
+       CASE WHEN n.progress IS NOT NULL AND r.assigned_to IS NULL THEN 'unassigned' ELSE n.progress END AS assignment
+FROM posture.recommendation_status() n
+JOIN posture.recommendation r USING (recommendation_id)
 JOIN posture.source s USING (source_id)
-LEFT JOIN counted n USING (recommendation_id)
-LEFT JOIN posture.last_change() c USING (recommendation_id)
-WHERE s.is_active AND r.is_active;
+LEFT JOIN posture.last_change() c USING (recommendation_id);
 COMMENT ON VIEW posture.recommendation_report IS 'an active recommendation of an active source a row, as it stands now';
 COMMENT ON COLUMN posture.recommendation_report.source IS 'key of its source';
 COMMENT ON COLUMN posture.recommendation_report.recommendation IS 'its key, as source:key where two sources share it';
@@ -262,6 +257,7 @@ COMMENT ON COLUMN posture.recommendation_report.due_on IS 'the day by which it s
 COMMENT ON COLUMN posture.recommendation_report.remediation IS 'what to do, as its source says it';
 COMMENT ON COLUMN posture.recommendation_report.manage_url IS 'where it is dealt with';
 COMMENT ON COLUMN posture.recommendation_report.markup IS 'how remediation is written, as published: plain, html or markdown';
+COMMENT ON COLUMN posture.recommendation_report.assignment IS 'unassigned; completed: nothing is exposed, or all of its risk was accepted; overdue: due_on is past; else on_time. NULL: applies to nothing';
 
 CREATE VIEW posture.score_history WITH (security_invoker = true) AS
 SELECT s.day, 'initiative' AS object_kind, coalesce(i.key::text, s.key, s.initiative_id::text) AS object, s.score::numeric AS score

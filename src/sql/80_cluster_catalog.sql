@@ -558,7 +558,7 @@ BEGIN
     FROM posture.cluster_metric() c
     JOIN posture.metric m ON m.key = c.key
     JOIN posture.recommendation r ON r.source_id = source_of AND r.key = ANY (c.recommendations)
-    WHERE m.metric_id = ANY (new_metrics) OR r.recommendation_id = ANY (new_recommendations)
+    WHERE m.rule IS NULL AND (m.metric_id = ANY (new_metrics) OR r.recommendation_id = ANY (new_recommendations))
     ON CONFLICT DO NOTHING;
 
     WITH added AS (

@@ -77,7 +77,7 @@ VALUES
     ('metric', 'drop_threshold', 'posture.threshold', false, 'least fall that is an event'),
     ('metric', 'quiet_days', 'posture.day_count', false, 'days after a notified drop without another notification'),
     ('metric', 'is_active', 'boolean', false, 'whether it counts'),
-    ('metric', 'recommendations', 'array', false, 'all that it measures: objects of source and recommendation'),
+    ('metric', 'recommendations', 'array', false, 'all that it measures: objects of source and recommendation; a rule overrules it'),
     ('metric', 'details', 'object', false, 'anything else'),
     ('initiative', 'key', 'posture.object_key', true, 'key'),
     ('initiative', 'name', 'text', false, 'name'),
@@ -100,6 +100,10 @@ VALUES
     ('benchmark', 'day', 'date', true, 'day'),
     ('benchmark', 'score', 'posture.score', true, 'score of the others'),
     ('benchmark', 'details', 'object', false, 'anything else'),
+    ('score_band', 'initiative', 'posture.object_key', false, 'the initiative whose scores are called so; without it: all that have no bands of their own'),
+    ('score_band', 'scheme', 'posture.band_scheme', true, 'zone or maturity'),
+    ('score_band', 'from_score', 'posture.score', true, 'the least score that is called so'),
+    ('score_band', 'name', 'text', true, 'what it is called'),
     ('importance_weight', 'importance', 'posture.importance', true, 'critical, high, medium, low or risk_accepted'),
     ('importance_weight', 'weight', 'posture.weight', true, 'its weight');
 END;
@@ -149,6 +153,7 @@ CREATE FUNCTION posture.field_fault(type text, field text, value jsonb, holds te
             CASE WHEN NOT posture.is_input(translate(value::text, '[]', '{}'), 'posture.criticality_weights')
                  THEN format('%s: expected four whole numbers from 0 to 1000, not all 0, found %s', field, left(value::text, 100)) END
         WHEN holds = 'array' THEN posture.member_fault(field, value)
+        WHEN type = 'metric' AND field = 'rule' THEN 'rule: ' || posture.rule_fault(value)
         WHEN holds = 'object' THEN NULL
         WHEN jsonb_typeof(value) NOT IN ('string', 'number', 'boolean') THEN
             format('%s: expected a value, found %s', field, posture.what_is(value))
@@ -187,6 +192,8 @@ BEGIN ATOMIC
                  THEN 'expires_at before created_at'
              WHEN of_type = 'exemption' AND object ->> 'kind' <> '' AND coalesce(object ->> 'reason', '') !~ '\S'
                  THEN 'missing reason'
+             WHEN of_type = 'score_band' AND object ->> 'name' !~ '\S'
+                 THEN 'missing name'
         END);
 END;
 COMMENT ON FUNCTION posture.object_fault(text, jsonb) IS 'why an object of format posture can''t be loaded; NULL: it can';

@@ -228,6 +228,10 @@ DECLARE
     touched integer[];
     members integer[];
 BEGIN
+    -- a statement that could write a rule waits for others that do, and they for it
+    IF NOT EXISTS (SELECT FROM pg_temp.posture_item i WHERE i.type IN ('metric', 'initiative')) THEN
+        RETURN 0;
+    END IF;
     WITH stub AS (
         INSERT INTO posture.metric (key, name)
         SELECT DISTINCT k.key, k.key
@@ -262,17 +266,19 @@ BEGIN
     )
     SELECT array_agg(c.metric_id) INTO touched FROM changed c;
 
+    -- a metric with a rule measures what that picks, whatever is named
     WITH named AS MATERIALIZED (
         SELECT m.metric_id, r.recommendation_id
         FROM posture.load_member() b
         JOIN posture.metric m ON m.key = b.key
         JOIN posture.source s ON s.key = b.source
         JOIN posture.recommendation r ON r.source_id = s.source_id AND r.key = b.recommendation
-        WHERE b.type = 'metric'
+        WHERE b.type = 'metric' AND m.rule IS NULL
     ), removed AS (
         DELETE FROM posture.metric_recommendation x
         USING posture.metric m, pg_temp.posture_item i
         WHERE i.type = 'metric' AND i.object ? 'recommendations' AND m.key = i.object ->> 'key' AND x.metric_id = m.metric_id
+          AND m.rule IS NULL
           AND NOT EXISTS (SELECT FROM named n WHERE n.metric_id = x.metric_id AND n.recommendation_id = x.recommendation_id)
         RETURNING x.metric_id
     ), added AS (
@@ -300,7 +306,8 @@ BEGIN
         INSERT INTO posture.initiative (key, name)
         SELECT DISTINCT k.key, k.key
         FROM (SELECT i.object ->> CASE i.type WHEN 'initiative' THEN 'key' ELSE 'initiative' END AS key
-              FROM pg_temp.posture_item i WHERE i.type IN ('initiative', 'benchmark', 'report')) k
+              FROM pg_temp.posture_item i WHERE i.type IN ('initiative', 'benchmark', 'score_band', 'report')) k
+        WHERE k.key IS NOT NULL
         ON CONFLICT (key) DO NOTHING
         RETURNING initiative_id, key
     )
@@ -415,8 +422,9 @@ BEGIN
     WHERE i.type = 'exemption' AND posture.asset_of(i.object ->> 'asset', NULL::text) IS NULL AND i.object ->> 'asset' IS NOT NULL;
     CREATE TEMP TABLE posture_exempt ON COMMIT DROP AS
     SELECT DISTINCT r.recommendation_id, posture.asset_of(i.object ->> 'asset', NULL::text) AS asset_id, g.asset_group_id, n.kind,
-           n.reason, coalesce(n.approved_by, s.name) AS approved_by, least(n.created_at, n.expires_at, now()) AS created_at, n.expires_at,
-           n.created_at IS NOT NULL AS is_dated, coalesce(n.is_reported, true) AS is_reported
+           n.reason, CASE WHEN n.approved_by ~ '\S' THEN n.approved_by WHEN s.name ~ '\S' THEN s.name ELSE s.key END AS approved_by,
+           coalesce(n.created_at, least(n.expires_at, now())) AS created_at, n.expires_at, n.created_at IS NOT NULL AS is_dated,
+           coalesce(n.is_reported, true) AS is_reported
     FROM pg_temp.posture_item i
     JOIN posture.source s ON s.key = i.source
     JOIN posture.recommendation r ON r.source_id = s.source_id AND r.key = i.object ->> 'recommendation'
@@ -476,6 +484,27 @@ BEGIN
     RETURN changed;
 END $$;
 COMMENT ON FUNCTION posture.load_benchmark() IS 'step of load(): what others score';
+
+CREATE FUNCTION posture.load_band() RETURNS bigint
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    changed bigint;
+BEGIN
+    INSERT INTO posture.score_band AS b (initiative_id, scheme, from_score, name)
+    SELECT DISTINCT ON (o.initiative_id, n.scheme, n.from_score::numeric) o.initiative_id, n.scheme, n.from_score, n.name
+    FROM pg_temp.posture_item i
+    LEFT JOIN posture.initiative o ON o.key = i.object ->> 'initiative'
+    CROSS JOIN LATERAL jsonb_populate_record(NULL::posture.score_band, i.object) n
+    WHERE i.type = 'score_band'
+    ORDER BY o.initiative_id, n.scheme, n.from_score::numeric, i.ctid DESC
+    ON CONFLICT (initiative_id, scheme, from_score) DO UPDATE
+    SET name = EXCLUDED.name
+    WHERE b.name <> EXCLUDED.name;
+    GET DIAGNOSTICS changed = ROW_COUNT;
+    RETURN changed;
+END $$;
+COMMENT ON FUNCTION posture.load_band() IS 'step of load(): what scores are called';
 
 CREATE FUNCTION posture.load_weight() RETURNS bigint
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp

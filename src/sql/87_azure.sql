@@ -413,7 +413,7 @@ BEGIN ATOMIC
                                      WHERE f.recommendation_id = r.recommendation_id AND f.state <> 'not_applicable')) AS is_assessed
         FROM posture.source s
         JOIN posture.recommendation c ON c.source_id = s.source_id AND c.key LIKE 'control:%'
-        JOIN posture.metric m ON m.key = s.key || substr(c.key, 8)
+        JOIN posture.metric m ON m.key = s.key || substr(c.key, 8) AND m.rule IS NULL
         WHERE s.key = coalesce(of_source, 'defender-for-cloud')
     ), taken AS (
         DELETE FROM posture.metric_recommendation o USING control c

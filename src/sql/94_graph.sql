@@ -80,8 +80,9 @@ BEGIN ATOMIC
                jsonb_strip_nulls(jsonb_build_object(
                    'reason', coalesce(posture.text_at(s.change, 'comment'), format('set to %s', posture.text_at(s.change, 'state'))),
                    'approved_by', posture.text_at(s.change, 'updatedBy'),
-                   'created_at', posture.moment(posture.text_at(s.change, 'updatedDateTime')))) END
+                   'created_at', CASE WHEN m.at <= now() THEN m.at END)) END
     FROM state s
+    CROSS JOIN LATERAL posture.moment(posture.text_at(s.change, 'updatedDateTime')) m(at)
     UNION ALL
     SELECT '$', NULL, 'source', s.source, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
            jsonb_build_object('key', s.source, 'name', 'Microsoft Secure Score', 'product', 'Microsoft Secure Score')
@@ -325,8 +326,8 @@ BEGIN
     DELETE FROM posture.recommendation_snapshot s
     USING pg_temp.posture_day d, posture.recommendation r JOIN posture.source o USING (source_id)
     WHERE s.day = d.day AND s.recommendation_id = r.recommendation_id AND o.key = of_source AND s.is_reported;
-    INSERT INTO posture.recommendation_snapshot (day, recommendation_id, exposed, assessed, achieved, possible, is_reported)
-    SELECT d.day, p.recommendation_id, 0, 0, p.achieved, p.possible, true
+    INSERT INTO posture.recommendation_snapshot (day, recommendation_id, exposed, assessed, achieved, possible, is_reported, is_measured)
+    SELECT d.day, p.recommendation_id, 0, 0, p.achieved, p.possible, true, true
     FROM pg_temp.posture_day d CROSS JOIN LATERAL posture.graph_report(d.object, of_source) p
     ON CONFLICT (day, recommendation_id) DO NOTHING;
     INSERT INTO posture.initiative_snapshot AS s (day, initiative_id, score, method, key, name, recommendations, is_reported)

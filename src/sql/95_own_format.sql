@@ -77,7 +77,12 @@ BEGIN ATOMIC
     FROM posture.initiative i
     UNION ALL
     SELECT 'benchmark', b.key, to_jsonb(b) - 'initiative_id' || jsonb_build_object('initiative', i.key)
-    FROM posture.benchmark b JOIN posture.initiative i USING (initiative_id);
+    FROM posture.benchmark b JOIN posture.initiative i USING (initiative_id)
+    UNION ALL
+    -- in the order of their scores
+    SELECT 'score_band', concat_ws(' ', i.key, b.scheme, to_char(b.from_score::numeric, '000.000000')),
+           to_jsonb(b) - 'initiative_id' || jsonb_build_object('initiative', i.key)
+    FROM posture.score_band b LEFT JOIN posture.initiative i USING (initiative_id);
 END;
 COMMENT ON FUNCTION posture.export_catalog() IS 'step of export(): the objects of the catalog';
 
@@ -113,7 +118,7 @@ CREATE FUNCTION posture.export(types text[] DEFAULT NULL) RETURNS SETOF jsonb
 AS $$
 DECLARE
     known text[] := ARRAY['importance_weight', 'source', 'asset', 'asset_group', 'recommendation', 'metric', 'initiative',
-                          'benchmark', 'finding', 'measure', 'exemption'];
+                          'benchmark', 'score_band', 'finding', 'measure', 'exemption'];
     odd text := (SELECT min(t.type) FROM unnest(types) t(type) WHERE t.type <> ALL (known));
 BEGIN
     IF odd IS NOT NULL THEN

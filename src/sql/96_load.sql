@@ -162,7 +162,8 @@ BEGIN
         || jsonb_build_object('initiative', posture.load_initiative())
         || jsonb_build_object('measure', posture.load_measure())
         || jsonb_build_object('exemption', posture.load_exemption())
-        || jsonb_build_object('benchmark', posture.load_benchmark());
+        || jsonb_build_object('benchmark', posture.load_benchmark())
+        || jsonb_build_object('score_band', posture.load_band());
     FOR of_source IN SELECT DISTINCT i.source FROM pg_temp.posture_item i WHERE i.source IS NOT NULL ORDER BY i.source LOOP
         IF of_format LIKE 'graph-%' THEN
             PERFORM posture.graph_settle(of_source);

@@ -167,3 +167,30 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION posture.own_last_change_of(oid) IS 'own_last_change() for a caller: of a recommendation that they see through a group alone it would tell of others'' assets';
 REVOKE EXECUTE ON FUNCTION posture.own_last_change_of(oid) FROM PUBLIC;
+
+CREATE FUNCTION posture.own_change_found_of(caller oid, previous_day date, on_day date, chosen integer[])
+    RETURNS TABLE (recommendation_id integer,
+                   was_assessed posture.assetset, was_exposed posture.assetset, was_waived posture.assetset, was_mitigated posture.assetset,
+                   is_assessed posture.assetset, is_exposed posture.assetset, is_waived posture.assetset, is_mitigated posture.assetset,
+                   was_missing numeric, was_possible numeric, is_missing numeric, is_possible numeric, points_step integer, has_ended boolean, has_given boolean)
+    LANGUAGE sql STABLE PARALLEL SAFE ROWS 100
+BEGIN ATOMIC
+    SELECT *
+    FROM posture.change_found(previous_day, on_day,
+        ((posture.own_set(caller, 'initiative_recommendation') OPERATOR(posture.&) chosen::posture.assetset)::integer[]));
+END;
+COMMENT ON FUNCTION posture.own_change_found_of(oid, date, date, integer[]) IS 'own_change_found() for a caller';
+REVOKE EXECUTE ON FUNCTION posture.own_change_found_of(oid, date, date, integer[]) FROM PUBLIC;
+
+CREATE FUNCTION posture.own_change_step_of(caller oid, previous_day date, on_day date, metrics integer[], alone integer[])
+    RETURNS TABLE (object_kind text, object_id integer, step integer, assessed bigint, exposed bigint,
+                   points_missing numeric, points_possible numeric, fresh posture.assetset, assets posture.assetset, recommendations integer[])
+    LANGUAGE sql STABLE PARALLEL SAFE ROWS 100
+BEGIN ATOMIC
+    SELECT *
+    FROM posture.change_step(previous_day, on_day,
+        ((posture.own_set(caller, 'metric') OPERATOR(posture.&) metrics::posture.assetset)::integer[]),
+        ((posture.own_set(caller, 'initiative_recommendation') OPERATOR(posture.&) alone::posture.assetset)::integer[]));
+END;
+COMMENT ON FUNCTION posture.own_change_step_of(oid, date, date, integer[], integer[]) IS 'own_change_step() for a caller';
+REVOKE EXECUTE ON FUNCTION posture.own_change_step_of(oid, date, date, integer[], integer[]) FROM PUBLIC;

@@ -35,6 +35,8 @@ VALUES
         $$(SELECT posture.own(text 'initiative')) OPERATOR(posture.@>) initiative_id$$, 'INSERT, UPDATE, DELETE', NULL),
     ('initiative_recommendation', 'SELECT', 'SELECT',
         $$(SELECT posture.own(text 'initiative')) OPERATOR(posture.@>) initiative_id$$, 'INSERT, DELETE', NULL),
+    ('score_band', 'SELECT', 'SELECT',
+        $$initiative_id IS NULL OR (SELECT posture.own(text 'initiative')) OPERATOR(posture.@>) initiative_id$$, 'INSERT, UPDATE', NULL),
     ('benchmark', 'SELECT', 'SELECT',
         $$(SELECT posture.own(text 'initiative')) OPERATOR(posture.@>) initiative_id$$, 'INSERT, UPDATE', NULL),
     ('finding', 'SELECT', 'SELECT',
@@ -63,7 +65,7 @@ VALUES
         $$(SELECT posture.own(text 'initiative')) OPERATOR(posture.@>) initiative_id$$, 'INSERT, UPDATE', 'INSERT, UPDATE, DELETE'),
     ('initiative_metric_snapshot', 'SELECT', 'SELECT',
         $$(SELECT posture.own(text 'initiative')) OPERATOR(posture.@>) initiative_id$$, NULL, 'INSERT, DELETE'),
-    ('event', 'SELECT', 'SELECT, UPDATE (status, acknowledged_by, acknowledged_at, note)',
+    ('event', 'SELECT', 'SELECT, UPDATE (status, acknowledged_by, acknowledged_at, note, reopened_by, reopened_at)',
         $$(SELECT posture.own(text 'initiative')) OPERATOR(posture.@>) initiative_id
           OR (SELECT posture.own(text 'metric')) OPERATOR(posture.@>) metric_id
           OR EXISTS (SELECT FROM posture.initiative_metric_snapshot x WHERE x.day = event.day AND x.metric_id = event.metric_id)$$,
@@ -78,6 +80,8 @@ VALUES
     ('inbox', NULL, NULL, NULL, 'SELECT, INSERT, DELETE', NULL),
     ('rejected', NULL, NULL, NULL, 'SELECT, INSERT', 'SELECT, DELETE'),
     -- derived: the assets of all
+    ('exemption_snapshot', 'SELECT', NULL, NULL, NULL, 'INSERT, DELETE'),
+    ('asset_group_snapshot', 'SELECT', NULL, NULL, NULL, 'INSERT, DELETE'),
     ('finding_set', 'SELECT', NULL, NULL, NULL, 'INSERT, UPDATE, DELETE'),
     ('asset_set', 'SELECT', NULL, NULL, NULL, 'INSERT, UPDATE, DELETE'),
     ('tally', 'SELECT', NULL, NULL, NULL, 'INSERT, UPDATE, DELETE'),
@@ -151,10 +155,11 @@ BEGIN
         EXECUTE format('ALTER TABLE posture.%I %s ROW LEVEL SECURITY', rule.relation, CASE WHEN has_owners THEN 'ENABLE' ELSE 'DISABLE' END);
         CONTINUE WHEN NOT has_owners;
         EXECUTE format('CREATE POLICY own ON posture.%I USING ((SELECT posture.sees_all()) OR %s) %s', rule.relation, rule.own_rows,
-                       -- they acknowledge, in their own name
+                       -- they acknowledge and open again, in their own name
                        CASE rule.relation WHEN 'event' THEN
-                           'WITH CHECK ((SELECT posture.sees_all()) OR acknowledged_by = session_user AND acknowledged_at = now()
-                                        AND (status = ''recovered'') = (recovered_on IS NOT NULL))' END);
+                           'WITH CHECK ((SELECT posture.sees_all())
+                                        OR (acknowledged_by = session_user AND acknowledged_at >= now() OR reopened_by = session_user AND reopened_at >= now())
+                                           AND (status <> ''recovered'' OR recovered_on IS NOT NULL))' END);
         EXECUTE format('COMMENT ON POLICY own ON posture.%I IS %L', rule.relation, 'who answers for a part sees that part');
         CONTINUE WHEN readers IS NULL;
         -- a constant, so that it leaves no trace in the plans of those who see all

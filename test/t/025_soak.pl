@@ -173,6 +173,7 @@ VALUES (%d, %s, '%s', 'r', now(), %s)}, pick(1 .. 9), pick('NULL, NULL', 'NULL, 
 	sub { sprintf 'INSERT INTO posture.metric_recommendation (metric_id, recommendation_id) VALUES (%d, %d) ON CONFLICT DO NOTHING',
 		pick(1 .. 3), pick(1 .. 9) },
 	sub { sprintf 'DELETE FROM posture.metric_recommendation WHERE metric_id = %d AND recommendation_id = %d', pick(1 .. 3), pick(1 .. 9) },
+	sub { sprintf 'UPDATE posture.metric SET criticality_weights = %s WHERE metric_id = %d', pick('NULL', q{'{1,1,2,5}'}, q{'{0,0,0,1}'}), pick(1 .. 3) },
 	sub { sprintf 'UPDATE posture.metric SET asset_kinds = %s WHERE metric_id = %d', pick('NULL', q{'{host}'}, q{'{user,role}'}), pick(1 .. 3) },
 	sub { sprintf 'UPDATE posture.metric SET is_active = %s WHERE metric_id = %d', pick('true', 'true', 'false'), pick(1 .. 3) },
 	# not the third: what is seen again while a shorter stale_after comes is missed until the next fold

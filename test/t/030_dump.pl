@@ -28,6 +28,10 @@ my %scores = (
 	recommendation_report => 'SELECT * FROM posture.recommendation_report',
 	event_report => 'SELECT * FROM posture.event_report',
 	score_history => 'SELECT * FROM posture.score_history',
+	secure_score => 'SELECT * FROM posture.secure_score',
+	target_report => 'SELECT * FROM posture.target_report',
+	exemption_report => 'SELECT * FROM posture.exemption_report',
+	assignment_report => 'SELECT * FROM posture.assignment_report',
 	metric_state => q{SELECT metric_id, exposed, assessed, score FROM posture.metric_state('infinity')},
 	metric_assets => q{SELECT m.key, d.day, posture.metric_assets(m.key, d.day)
 		FROM posture.metric m, (SELECT day FROM posture.finding_history UNION SELECT day - 1 FROM posture.finding_history UNION SELECT NULL) d(day)});

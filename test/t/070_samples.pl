@@ -46,6 +46,9 @@ for my $order ('as listed', 'backwards')
 	my $db = $order eq 'backwards' ? 'backwards' : 'listed';
 	$node->safe_psql('postgres', "CREATE DATABASE $db");
 	$node->safe_psql($db, 'CREATE EXTENSION posture');
+	# packs before the documents, or after them
+	my $packs = q{SELECT i.* FROM posture.pack() p, posture.install_pack(p.pack) i WHERE p.pack <> 'postgresql'};
+	$node->safe_psql($db, $packs) if $order eq 'backwards';
 	my @files = $order eq 'backwards' ? reverse @documents : @documents;
 	my %first = map { $_->[1] => load($db, @$_) } @files;
 	is(value($db, q{SELECT count(*) FROM posture.rejected}), '1', "$order: one element is rejected") or diag explain \%first;
@@ -78,6 +81,10 @@ for my $order ('as listed', 'backwards')
 	}
 	is(value($db, q{SELECT i.key, count(*), count(DISTINCT im.weight) > 1 FROM posture.initiative i JOIN posture.initiative_metric im USING (initiative_id)
 		WHERE i.key ~ 'azure' GROUP BY 1 ORDER BY 1}), "hipaa-azure|34|f\nprowlerthreatscore-1.0-azure|76|t", "$order: requirements as metrics");
+	$node->safe_psql($db, $packs);
+	is(value($db, q{SELECT string_agg(key, ' ' ORDER BY key) FROM posture.metric m
+		WHERE rule IS NOT NULL AND NOT EXISTS (SELECT FROM posture.metric_recommendation x WHERE x.metric_id = m.metric_id)}),
+		'secure-score-device secure-score-infrastructure', "$order: the metrics of packs pick something, but where no document has anything");
 	is(value($db, q{SELECT count(*) FROM posture.verify()}), '0', "$order: kept as recomputed");
 }
 

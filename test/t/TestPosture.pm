@@ -54,12 +54,13 @@ INSERT INTO posture.inbox VALUES ('nobody', 'r1', 'a1', 'compliant'), ('scan', '
 SELECT FROM posture.ingest();
 
 UPDATE posture.asset SET criticality = 'critical' WHERE asset_id % 7 = 0;
-INSERT INTO posture.metric (key, name, importance, asset_kinds) VALUES
-    ('m1', 'Patches', 'high', NULL), ('m2', 'Disks', 'low', '{host}'), ('m3', 'Keys', 'critical', NULL), ('m4', 'Nothing', 'medium', NULL);
+INSERT INTO posture.metric (key, name, importance, asset_kinds, criticality_weights) VALUES
+    ('m1', 'Patches', 'high', NULL, NULL), ('m2', 'Disks', 'low', '{host}', '{1,1,2,5}'), ('m3', 'Keys', 'critical', NULL, NULL), ('m4', 'Nothing', 'medium', NULL, NULL);
 INSERT INTO posture.metric_recommendation
 SELECT m.metric_id, r.recommendation_id
 FROM (VALUES ('m1', 'r1'), ('m1', 'r2'), ('m2', 'r3'), ('m3', 'r4'), ('m3', 'r5')) v(metric, recommendation)
 JOIN posture.metric m ON m.key = v.metric JOIN posture.recommendation r ON r.key = v.recommendation;
+INSERT INTO posture.metric (key, name, rule) VALUES ('m5', 'Cloud', '{"source": "cloud", "key": "r%"}');
 INSERT INTO posture.initiative (key, name, method, is_pinned) VALUES
     ('i1', 'All', 'weighted', true), ('i2', 'Counts', 'population', false), ('i3', 'Points', 'points', false);
 INSERT INTO posture.initiative_metric
@@ -79,6 +80,7 @@ INSERT INTO posture.exemption (recommendation_id, asset_id, kind, reason, approv
 SELECT r.recommendation_id, a.asset_id, 'waived', 'test host', 'ciso', posture.day_end(posture.today() - 4)
 FROM posture.recommendation r, posture.asset a WHERE r.key = 'r4' AND a.key IN ('a4', 'a8');
 INSERT INTO posture.benchmark SELECT 'all', 'All tenants', posture.today() - 1, initiative_id, 44.5 FROM posture.initiative;
+INSERT INTO posture.score_band (initiative_id, scheme, from_score, name) SELECT initiative_id, 'zone', 70, 'fine' FROM posture.initiative WHERE key = 'i3';
 
 INSERT INTO posture.asset_alias (alias, asset_id) SELECT 'inventory 1', asset_id FROM posture.asset WHERE key = 'a1';
 
