@@ -300,15 +300,15 @@ DELETE FROM initiative;
 SELECT setseed(0.17);
 DO $$
 BEGIN
-    FOR round IN 1 .. 12 LOOP
+    FOR round IN 1 .. 10 LOOP
         COMMIT;
         CALL pg_temp.make_world();
         CALL pg_temp.compare_all();
         IF round % 2 = 0 THEN
             PERFORM fold();
         END IF;
-        FOR step IN 1 .. 6 LOOP
-            CASE pg_temp.n(8)
+        FOR step IN 1 .. 10 LOOP
+            CASE pg_temp.n(13)
                 WHEN 0 THEN CALL pg_temp.exempt(2);
                 WHEN 1 THEN UPDATE exemption SET kind = pg_temp.one('mitigated', 'waived', 'risk_accepted')::exemption_kind WHERE random() < 0.3;
                 WHEN 2 THEN UPDATE exemption SET expires_at = greatest(now(), created_at) WHERE random() < 0.3;
@@ -316,6 +316,18 @@ BEGIN
                 WHEN 4 THEN UPDATE asset_group SET kinds = CASE WHEN random() < 0.7 THEN ARRAY[pg_temp.one('host', 'user', 'bucket')] END WHERE random() < 0.5;
                 WHEN 5 THEN UPDATE asset SET retired_at = CASE WHEN retired_at IS NULL THEN now() END, kind = pg_temp.one('host', 'user', 'bucket') WHERE random() < 0.2;
                 WHEN 6 THEN UPDATE finding SET state = pg_temp.one('compliant', 'non_compliant', 'not_applicable')::finding_state WHERE random() < 0.3;
+                WHEN 7 THEN UPDATE asset SET tags = CASE WHEN random() < 0.5 THEN '{"env": "prod"}' ELSE '{}' END::jsonb, criticality = pg_temp.one('low', 'critical') WHERE random() < 0.4;
+                WHEN 8 THEN UPDATE asset_group SET tags = CASE WHEN random() < 0.5 THEN '{"env": "prod"}'::jsonb END, min_criticality = CASE WHEN random() < 0.5 THEN 'critical' END WHERE random() < 0.5;
+                WHEN 9 THEN
+                    DELETE FROM asset_group WHERE asset_group_id = 1 + pg_temp.n(4);
+                    INSERT INTO asset_group (asset_group_id, key, name, kinds) SELECT g, 'g' || g, 'g', '{user}' FROM generate_series(1, 4) g ON CONFLICT DO NOTHING;
+                WHEN 10 THEN
+                    INSERT INTO asset (key, name, kind) SELECT 'new' || round || '/' || step, 'n', 'host';
+                    INSERT INTO finding SELECT n, max(asset_id), 'non_compliant' FROM asset, generate_series(1, 8) n GROUP BY n;
+                    DELETE FROM finding WHERE random() < 0.1;
+                WHEN 11 THEN
+                    UPDATE source SET is_active = random() < 0.8, stale_after = CASE WHEN random() < 0.5 THEN interval '9 days' END WHERE source_id = 2;
+                    UPDATE recommendation SET is_active = random() < 0.9, assigned_to = CASE WHEN random() < 0.7 THEN 'x' END WHERE random() < 0.3;
                 ELSE PERFORM fold();
             END CASE;
             CALL pg_temp.compare_all();
@@ -323,7 +335,7 @@ BEGIN
         INSERT INTO outcome SELECT 'verify', 1, (SELECT count(*) FROM verify());
     END LOOP;
 END $$;
-SELECT what, sum(cases) >= 12 AS enough, sum(differences) AS differences FROM outcome GROUP BY what ORDER BY what;
+SELECT what, sum(cases) >= 10 AS enough, sum(differences) AS differences FROM outcome GROUP BY what ORDER BY what;
 
 -- the columns that reports rely on
 SELECT c.relname, string_agg(a.attname || ' ' || format_type(a.atttypid, a.atttypmod), ', ' ORDER BY a.attnum)

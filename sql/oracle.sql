@@ -447,6 +447,11 @@ BEGIN
     RETURN QUERY SELECT o::text FROM overview o;
     RETURN QUERY SELECT r::text FROM metric_report r;
     RETURN QUERY SELECT r::text FROM recommendation_report r;
+    RETURN QUERY SELECT s::text FROM secure_score s;
+    RETURN QUERY SELECT s::text FROM secure_score_part s;
+    RETURN QUERY SELECT t::text FROM target_report t;
+    RETURN QUERY SELECT e::text FROM exemption_report e;
+    RETURN QUERY SELECT a::text FROM assignment_report a;
     RETURN QUERY SELECT assetset_agg(f.asset_id)::text FROM finding f;
     RETURN QUERY SELECT union_agg(ARRAY[f.asset_id, f.recommendation_id]::assetset)::text FROM finding f;
     RETURN QUERY SELECT weighted_score((f.asset_id % 101)::score, f.recommendation_id * 0.3)::text FROM finding f;

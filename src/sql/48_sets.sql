@@ -231,14 +231,14 @@ CREATE FUNCTION posture.findings_needed(chosen integer[]) RETURNS integer[]
     RETURN CASE WHEN NOT EXISTS (SELECT FROM posture.stale_limit('infinity')) THEN chosen END;
 COMMENT ON FUNCTION posture.findings_needed(integer[]) IS 'the recommendations whose findings exposure() needs to tell the assets of those chosen: all of them, NULL, where whether an asset is stale depends on what else assesses it';
 
-CREATE FUNCTION posture.group_set(kept boolean, of_slice integer) RETURNS TABLE (asset_group_id integer, assets posture.assetset)
+CREATE FUNCTION posture.asset_group_set(kept boolean, of_slice integer) RETURNS TABLE (asset_group_id integer, assets posture.assetset)
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
     -- a group that was changed since is not kept as it is
     SELECT v.value::integer, v.assets
     FROM posture.asset_value_set('group', kept AND NOT EXISTS (SELECT FROM posture.catalog_delta d WHERE d.changed = 'asset_group'), of_slice) v;
 END;
-COMMENT ON FUNCTION posture.group_set(boolean, integer) IS 'the assets of each group that has any, kept where they are current, or recomputed';
+COMMENT ON FUNCTION posture.asset_group_set(boolean, integer) IS 'the assets of each group that has any, kept where they are current, or recomputed';
 
 CREATE FUNCTION posture.exemption_in_force(as_of timestamptz) RETURNS SETOF posture.exemption
     LANGUAGE sql STABLE PARALLEL SAFE
@@ -259,7 +259,7 @@ BEGIN ATOMIC
         SELECT e.* FROM posture.exemption_in_force(as_of) e
     ), member AS MATERIALIZED (
         SELECT g.asset_group_id, g.assets
-        FROM posture.group_set(kept, of_slice) g
+        FROM posture.asset_group_set(kept, of_slice) g
         WHERE EXISTS (SELECT FROM exempt e WHERE e.asset_group_id IS NOT NULL)
     )
     SELECT x.recommendation_id, x.kind, bool_or(x.for_all), coalesce(posture.union_agg(x.assets), '{}')

@@ -155,5 +155,5 @@ COMMENT ON FUNCTION posture.score_of(text, text) IS 'the score of an initiative 
 
 CREATE FUNCTION posture.group_assets(of_group integer) RETURNS posture.assetset
     LANGUAGE sql STABLE PARALLEL SAFE
-    RETURN coalesce((SELECT g.assets FROM posture.group_set(true, NULL) g WHERE g.asset_group_id = of_group), '{}');
+    RETURN coalesce((SELECT g.assets FROM posture.asset_group_set(true, NULL) g WHERE g.asset_group_id = of_group), '{}');
 COMMENT ON FUNCTION posture.group_assets(integer) IS 'the assets of a group, from what is kept where it is current';

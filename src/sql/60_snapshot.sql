@@ -75,7 +75,7 @@ BEGIN
     ), exempt_group AS (
         INSERT INTO posture.asset_group_snapshot (day, asset_group_id, assets)
         SELECT of_day, g.asset_group_id, g.assets
-        FROM posture.group_set(true, NULL::integer) g
+        FROM posture.asset_group_set(true, NULL::integer) g
         WHERE g.asset_group_id IN (SELECT e.asset_group_id FROM exempt e)
     ), recommendation AS (
         INSERT INTO posture.recommendation_snapshot (day, recommendation_id, exposed, assessed, achieved, possible, is_measured)

@@ -16,7 +16,7 @@ BEGIN
         SELECT x.recommendation_id, x.kind, x.for_all, x.assets FROM posture.exempt_set(timestamptz 'infinity', true, NULL::integer) x
     ), member AS MATERIALIZED (
         SELECT g.asset_group_id, g.assets
-        FROM posture.group_set(true, NULL::integer) g
+        FROM posture.asset_group_set(true, NULL::integer) g
         WHERE EXISTS (SELECT FROM posture.exemption e WHERE e.asset_group_id IS NOT NULL)
     ), failing AS MATERIALIZED (
         SELECT f.recommendation_id, f.failing
