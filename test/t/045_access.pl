@@ -468,7 +468,11 @@ SQL
 # who writes what
 my $mine = answer('alice', q{SELECT min(event_id) FROM posture.event WHERE initiative_id IS NOT NULL});
 is(answer('alice', "SELECT posture.acknowledge($mine, 'seen'); SELECT status, acknowledged_by, note FROM posture.event_report WHERE event_id = $mine"), "\nacknowledged|alice|seen", 'an owner acknowledges');
+is(answer('alice', "SELECT posture.reopen($mine, 'again'); SELECT status, acknowledged_by, reopened_by, note FROM posture.event WHERE event_id = $mine"), "\nopen|alice|alice|again", 'and opens again');
+is(answer('alice', "SELECT posture.acknowledge($mine); SELECT status FROM posture.event WHERE event_id = $mine"), "\nacknowledged", 'and acknowledges again');
 for my $sql (
+	"UPDATE posture.event SET status = 'open', reopened_by = 'bob', reopened_at = now() WHERE event_id = $mine",
+	"UPDATE posture.event SET acknowledged_by = 'alice', acknowledged_at = 'infinity' WHERE event_id = $mine",
 	"UPDATE posture.event SET status = 'recovered', acknowledged_by = 'alice', acknowledged_at = now() WHERE event_id = $mine",
 	"UPDATE posture.event SET acknowledged_by = 'bob', acknowledged_at = now() WHERE event_id = $mine",
 	"UPDATE posture.event SET acknowledged_by = 'alice', acknowledged_at = '2020-01-01' WHERE event_id = $mine")
