@@ -18,10 +18,10 @@ CREATE FUNCTION posture.own(what text) RETURNS SETOF posture.assetset
     AS 'MODULE_PATHNAME', 'posture_own' LANGUAGE C STABLE PARALLEL SAFE ROWS 1;
 COMMENT ON FUNCTION posture.own(text) IS 'ids of what the caller owns or may see through it: initiative, asset_group; metric, initiative_recommendation: of those initiatives; group_asset: in those groups; recommendation, asset: all whose rows they may see';
 
-CREATE FUNCTION posture.own_exposure(as_of timestamptz, kept boolean, of_slice integer, chosen integer[])
-    RETURNS TABLE (object_kind text, object_id integer, assessed posture.assetset, exposed posture.assetset, failing posture.assetset)
+CREATE FUNCTION posture.own_recommendation_exposure(as_of timestamptz, kept boolean, of_slice integer, chosen integer[], within posture.assetset)
+    RETURNS TABLE (recommendation_id integer, assessed posture.assetset, exposed posture.assetset, failing posture.assetset, accepted posture.assetset)
     AS 'MODULE_PATHNAME', 'posture_own' LANGUAGE C STABLE PARALLEL SAFE ROWS 100;
-COMMENT ON FUNCTION posture.own_exposure(timestamptz, boolean, integer, integer[]) IS 'exposure() as far as the caller may see it';
+COMMENT ON FUNCTION posture.own_recommendation_exposure(timestamptz, boolean, integer, integer[], posture.assetset) IS 'recommendation_exposure() as far as the caller may see it';
 
 CREATE FUNCTION posture.own_asset_value(of_attribute text, kept boolean, of_slice integer)
     RETURNS TABLE (value text, assets posture.assetset)

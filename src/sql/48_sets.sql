@@ -83,12 +83,18 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION posture.finding_toggle(date, integer[]) IS 'what makes the folded sets those of the end of a day: what is not folded yet up to it, and what was folded after it';
 
-CREATE FUNCTION posture.kept_set(as_of timestamptz, of_slice integer, chosen integer[])
+CREATE FUNCTION posture.among(assets posture.assetset, others posture.assetset) RETURNS posture.assetset
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN CASE WHEN others IS NULL THEN assets ELSE assets OPERATOR(posture.&) others END;
+COMMENT ON FUNCTION posture.among(posture.assetset, posture.assetset) IS 'the assets that are also among the others, which may be all: NULL';
+
+CREATE FUNCTION posture.kept_set(as_of timestamptz, of_slice integer, chosen integer[], within posture.assetset DEFAULT NULL)
     RETURNS TABLE (recommendation_id integer, assessed posture.assetset, exposed posture.assetset)
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
     WITH folded AS (
-        SELECT s.recommendation_id, posture.union_agg(s.assessed) AS assessed, posture.union_agg(s.exposed) AS exposed
+        SELECT s.recommendation_id, posture.union_agg(posture.among(s.assessed, within)) AS assessed,
+               posture.union_agg(posture.among(s.exposed, within)) AS exposed
         FROM (SELECT f.*
               FROM posture.finding_set f
               WHERE of_slice IS NULL AND (chosen IS NULL OR f.recommendation_id = ANY (chosen))
@@ -104,24 +110,21 @@ BEGIN ATOMIC
                CASE WHEN t.assessed IS NULL THEN f.assessed ELSE coalesce(f.assessed, '{}') OPERATOR(posture.#) t.assessed END AS assessed,
                CASE WHEN t.exposed IS NULL THEN f.exposed ELSE coalesce(f.exposed, '{}') OPERATOR(posture.#) t.exposed END AS exposed
         FROM folded f
-        FULL JOIN (SELECT * FROM posture.finding_toggle(posture.day_of(as_of) - 1, chosen) WHERE of_slice IS NULL) t USING (recommendation_id)
+        FULL JOIN (SELECT g.recommendation_id, posture.among(g.assessed, within) AS assessed, posture.among(g.exposed, within) AS exposed
+                   FROM posture.finding_toggle(posture.day_of(as_of) - 1, chosen) g
+                   WHERE of_slice IS NULL) t USING (recommendation_id)
     )
     SELECT t.recommendation_id, t.assessed,
            -- what was deleted and came back with an earlier time may not add up on the days between
            CASE WHEN as_of < 'infinity' THEN t.exposed OPERATOR(posture.&) t.assessed ELSE t.exposed END
     FROM toggled t;
 END;
-COMMENT ON FUNCTION posture.kept_set(timestamptz, integer, integer[]) IS 'the same from what is kept, of all recommendations or of some; of a slice: as it is folded';
+COMMENT ON FUNCTION posture.kept_set(timestamptz, integer, integer[], posture.assetset) IS 'the same from what is kept, of all recommendations or of some, of all assets or within a set of them; of a slice: as it is folded';
 
 CREATE FUNCTION posture.without(assets posture.assetset, others posture.assetset) RETURNS posture.assetset
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN CASE WHEN others IS NULL THEN assets ELSE assets OPERATOR(posture.-) others END;
 COMMENT ON FUNCTION posture.without(posture.assetset, posture.assetset) IS 'the assets but the others, of which there may be none: NULL';
-
-CREATE FUNCTION posture.within(assets posture.assetset, others posture.assetset) RETURNS posture.assetset
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN CASE WHEN others IS NULL THEN assets ELSE assets OPERATOR(posture.&) others END;
-COMMENT ON FUNCTION posture.within(posture.assetset, posture.assetset) IS 'the assets that are among the others, or all of them if those are not limited: NULL';
 
 CREATE FUNCTION posture.criticality_rank(criticality text) RETURNS integer
     LANGUAGE sql IMMUTABLE PARALLEL SAFE

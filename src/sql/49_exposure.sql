@@ -129,20 +129,19 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION posture.metric_filter(boolean, integer) IS 'for each metric that does not count all assets, those that it may: of its kinds, and not weighing 0; kept or recomputed; of a slice: as they are folded';
 
-CREATE FUNCTION posture.every_exposure(as_of timestamptz, kept boolean, of_slice integer, chosen integer[])
-    RETURNS TABLE (object_kind text, object_id integer, assessed posture.assetset, exposed posture.assetset, failing posture.assetset)
-    LANGUAGE sql STABLE PARALLEL SAFE ROWS 600
-    -- a plan of its own, and not a part of each report's: compiling all of it
-    -- would cost more than running it
+CREATE FUNCTION posture.every_recommendation_exposure(as_of timestamptz, kept boolean, of_slice integer, chosen integer[], within posture.assetset)
+    RETURNS TABLE (recommendation_id integer, assessed posture.assetset, exposed posture.assetset, failing posture.assetset, accepted posture.assetset)
+    LANGUAGE sql STABLE PARALLEL SAFE ROWS 500
+    -- never a part of the query that calls it, whose reader may not read these tables
     SET jit = off
 BEGIN ATOMIC
     WITH found AS MATERIALIZED (
         SELECT f.recommendation_id, coalesce(f.assessed, '{}') AS assessed, coalesce(f.exposed, '{}') AS exposed, s.stale_after
         FROM (SELECT k.recommendation_id, k.assessed, k.exposed
-              FROM posture.kept_set(as_of, of_slice, chosen) k
+              FROM posture.kept_set(as_of, of_slice, chosen, within) k
               WHERE kept
               UNION ALL
-              SELECT n.recommendation_id, n.assessed, n.exposed
+              SELECT n.recommendation_id, posture.among(n.assessed, within), posture.among(n.exposed, within)
               FROM posture.recommendation_set(as_of) n
               WHERE NOT kept) f
         JOIN posture.recommendation r USING (recommendation_id)
@@ -174,14 +173,45 @@ BEGIN ATOMIC
     ), failing AS (
         SELECT f.recommendation_id, posture.without(f.assessed, g.assets) AS assessed, posture.without(f.exposed, g.assets) AS failing
         FROM found f CROSS JOIN gone g
-    ), recommendation AS MATERIALIZED (
-        SELECT f.recommendation_id, f.failing,
-               CASE WHEN waived.for_all THEN '{}' ELSE posture.without(f.assessed, waived.assets) END AS assessed,
-               CASE WHEN waived.for_all OR mitigated.for_all THEN '{}'
-                    ELSE posture.without(posture.without(f.failing, waived.assets), mitigated.assets) END AS exposed
-        FROM failing f
-        LEFT JOIN exempt waived ON waived.recommendation_id = f.recommendation_id AND waived.kind = 'waived'
-        LEFT JOIN exempt mitigated ON mitigated.recommendation_id = f.recommendation_id AND mitigated.kind = 'mitigated'
+    )
+    SELECT f.recommendation_id,
+           CASE WHEN waived.for_all THEN '{}' ELSE posture.without(f.assessed, waived.assets) END,
+           x.exposed, f.failing,
+           CASE WHEN accepted.for_all THEN x.exposed ELSE x.exposed OPERATOR(posture.&) accepted.assets END
+    FROM failing f
+    LEFT JOIN exempt waived ON waived.recommendation_id = f.recommendation_id AND waived.kind = 'waived'
+    LEFT JOIN exempt mitigated ON mitigated.recommendation_id = f.recommendation_id AND mitigated.kind = 'mitigated'
+    LEFT JOIN exempt accepted ON accepted.recommendation_id = f.recommendation_id AND accepted.kind = 'risk_accepted'
+    CROSS JOIN LATERAL (SELECT CASE WHEN waived.for_all OR mitigated.for_all THEN '{}'
+                                    ELSE posture.without(posture.without(f.failing, waived.assets), mitigated.assets) END AS exposed) x
+    UNION ALL
+    SELECT NULL, NULL, g.assets, NULL, NULL
+    FROM gone g
+    WHERE g.assets IS NOT NULL;
+END;
+COMMENT ON FUNCTION posture.every_recommendation_exposure(timestamptz, boolean, integer, integer[], posture.assetset) IS 'the assets of each recommendation that count, of all or within a set, from what is kept or recomputed: without retired, stale and exempt ones; failing: exempt or not; accepted: those of the exposed ones whose risk is accepted, NULL: none. Under no recommendation those that are gone, retired or stale';
+
+CREATE FUNCTION posture.recommendation_exposure(as_of timestamptz, kept boolean, of_slice integer, chosen integer[], within posture.assetset)
+    RETURNS TABLE (recommendation_id integer, assessed posture.assetset, exposed posture.assetset, failing posture.assetset, accepted posture.assetset)
+    LANGUAGE sql STABLE PARALLEL SAFE ROWS 500
+BEGIN ATOMIC
+    SELECT * FROM posture.every_recommendation_exposure(as_of, kept, of_slice, chosen, within) WHERE posture.sees_all()
+    UNION ALL
+    SELECT * FROM posture.own_recommendation_exposure(as_of, kept, of_slice, chosen, within) WHERE NOT posture.sees_all();
+END;
+COMMENT ON FUNCTION posture.recommendation_exposure(timestamptz, boolean, integer, integer[], posture.assetset) IS 'every_recommendation_exposure(), as far as the caller may see it';
+
+CREATE FUNCTION posture.exposure(as_of timestamptz, kept boolean, of_slice integer, chosen integer[])
+    RETURNS TABLE (object_kind text, object_id integer, assessed posture.assetset, exposed posture.assetset, failing posture.assetset)
+    LANGUAGE sql STABLE PARALLEL SAFE ROWS 600
+    -- a plan of its own, and not a part of each report's: compiling all of it
+    -- would cost more than running it
+    SET jit = off
+BEGIN ATOMIC
+    WITH recommendation AS MATERIALIZED (
+        SELECT r.* FROM posture.recommendation_exposure(as_of, kept, of_slice, chosen, NULL) r
+    ), filter AS MATERIALIZED (
+        SELECT f.* FROM posture.metric_filter(kept, of_slice) f
     ), joined AS (
         SELECT mr.metric_id, posture.union_agg(r.assessed) AS assessed, posture.union_agg(r.exposed) AS exposed
         FROM posture.metric_recommendation mr
@@ -191,13 +221,14 @@ BEGIN ATOMIC
         GROUP BY mr.metric_id
     ), metric AS MATERIALIZED (
         SELECT j.metric_id,
-               CASE WHEN f.assets IS NULL THEN j.assessed ELSE j.assessed OPERATOR(posture.&) f.assets END AS assessed,
-               CASE WHEN f.assets IS NULL THEN j.exposed ELSE j.exposed OPERATOR(posture.&) f.assets END AS exposed
+               posture.among(j.assessed, f.assets) AS assessed,
+               posture.among(j.exposed, f.assets) AS exposed
         FROM joined j
-        LEFT JOIN posture.metric_filter(kept, of_slice) f USING (metric_id)
+        LEFT JOIN filter f USING (metric_id)
     )
     SELECT 'recommendation', r.recommendation_id, r.assessed, r.exposed, r.failing
     FROM recommendation r
+    WHERE r.recommendation_id IS NOT NULL
     UNION ALL
     SELECT 'metric', m.metric_id, m.assessed, m.exposed, NULL
     FROM metric m
@@ -214,21 +245,11 @@ BEGIN ATOMIC
     WHERE chosen IS NULL
     GROUP BY x.initiative_id
     UNION ALL
-    SELECT 'gone', NULL, NULL, g.assets, NULL
-    FROM gone g
-    WHERE g.assets IS NOT NULL;
+    SELECT 'gone', NULL, NULL, r.exposed, NULL
+    FROM recommendation r
+    WHERE of_slice IS NOT NULL AND r.recommendation_id IS NULL;
 END;
-COMMENT ON FUNCTION posture.every_exposure(timestamptz, boolean, integer, integer[]) IS 'the assets behind each count, from what is kept or recomputed: those that count, without retired, stale and exempt ones; failing: exempt or not. And those that are gone: retired or stale';
-
-CREATE FUNCTION posture.exposure(as_of timestamptz, kept boolean, of_slice integer, chosen integer[])
-    RETURNS TABLE (object_kind text, object_id integer, assessed posture.assetset, exposed posture.assetset, failing posture.assetset)
-    LANGUAGE sql STABLE PARALLEL SAFE ROWS 600
-BEGIN ATOMIC
-    SELECT * FROM posture.every_exposure(as_of, kept, of_slice, chosen) WHERE posture.sees_all()
-    UNION ALL
-    SELECT * FROM posture.own_exposure(as_of, kept, of_slice, chosen) WHERE NOT posture.sees_all();
-END;
-COMMENT ON FUNCTION posture.exposure(timestamptz, boolean, integer, integer[]) IS 'every_exposure(), as far as the caller may see it';
+COMMENT ON FUNCTION posture.exposure(timestamptz, boolean, integer, integer[]) IS 'the assets behind each count, from what is kept or recomputed: those that count, without retired, stale and exempt ones; failing: exempt or not. Of a slice also those that are gone';
 
 CREATE FUNCTION posture.asset_count(as_of timestamptz, kept boolean)
     RETURNS TABLE (object_kind text, object_id integer, assessed bigint, exposed bigint, failing bigint, critical bigint)
@@ -244,7 +265,6 @@ BEGIN ATOMIC
                 THEN coalesce(posture.cardinality(e.exposed OPERATOR(posture.&) c.sets[4]), 0) ELSE 0 END
     FROM posture.exposure(as_of, kept, NULL, NULL) e
     CROSS JOIN class c
-    LEFT JOIN posture.metric m ON e.object_kind = 'metric' AND m.metric_id = e.object_id
-    WHERE e.object_kind <> 'gone';
+    LEFT JOIN posture.metric m ON e.object_kind = 'metric' AND m.metric_id = e.object_id;
 END;
 COMMENT ON FUNCTION posture.asset_count(timestamptz, boolean) IS 'distinct assets of each recommendation, metric and initiative, of a metric as many times as it weighs them, counted from the sets that are kept, or recomputed';

@@ -4,6 +4,16 @@
  * drop.
  */
 
+CREATE FUNCTION posture.metric_term(of_score posture.score, exposed numeric, assessed numeric)
+    RETURNS TABLE (method posture.initiative_method, mass numeric, healthy numeric)
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE ROWS 2
+BEGIN ATOMIC
+    SELECT 'weighted'::posture.initiative_method, CASE WHEN of_score IS NOT NULL THEN 1::numeric END, of_score::numeric * 0.01
+    UNION ALL
+    SELECT 'population', CASE WHEN of_score IS NOT NULL THEN assessed END, CASE WHEN of_score IS NOT NULL THEN assessed - exposed END;
+END;
+COMMENT ON FUNCTION posture.metric_term(posture.score, numeric, numeric) IS 'what a metric adds to an initiative by each method of metrics; mass is NULL where it is unavailable';
+
 -- In PL/pgSQL, as state() is, because that keeps its plan: planning it would
 -- take longer than running it.
 CREATE FUNCTION posture.initiative_term(on_day date)
@@ -37,13 +47,9 @@ BEGIN
         FROM posture.initiative_definition(on_day) i
         WHERE on_day IS NOT NULL OR i.method = 'points'
     )
-    SELECT b.initiative_id, 'weighted'::posture.initiative_method, b.metric_id, NULL::integer,
-           b.weight, CASE WHEN b.score IS NOT NULL THEN 1::numeric END, b.score * 0.01, b.critical
+    SELECT b.initiative_id, t.method, b.metric_id, NULL::integer, b.weight, t.mass, t.healthy, b.critical
     FROM member b
-    UNION ALL
-    SELECT b.initiative_id, 'population', b.metric_id, NULL,
-           b.weight, CASE WHEN b.score IS NOT NULL THEN b.assessed END, CASE WHEN b.score IS NOT NULL THEN b.assessed - b.exposed END, b.critical
-    FROM member b
+    CROSS JOIN LATERAL posture.metric_term(b.score, b.exposed, b.assessed) t
     UNION ALL
     SELECT o.initiative_id, 'points', NULL, o.recommendation_id, 1,
            posture.possible_points(r.max_points, p.assessed, p.points_possible),

@@ -1,94 +1,8 @@
 /*
- * What an initiative would score if something were otherwise: recommendations
- * remediated, or nothing but the assets of a group. From the sets of assets,
- * because metrics and recommendations overlap: a score of parts can't be had
- * from scores of wholes.
+ * What an initiative would score if recommendations were remediated. From the
+ * sets of assets, because metrics and recommendations overlap: a score of
+ * parts can't be had from scores of wholes.
  */
-
-CREATE FUNCTION posture.scenario(of_initiative integer, remediated integer[], within posture.assetset) RETURNS posture.score
-    LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
-    SET jit = off
-    SET plan_cache_mode = force_generic_plan
-AS $$
-DECLARE
-    chosen integer[];
-BEGIN
-    -- whether an asset is stale depends on what else assesses it
-    IF NOT EXISTS (SELECT FROM posture.stale_limit(timestamptz 'infinity')) THEN
-        chosen := ARRAY(SELECT b.recommendation_id
-                        FROM posture.initiative_member(NULL::date) i JOIN posture.metric_member(NULL::date) b USING (metric_id)
-                        WHERE i.initiative_id = of_initiative
-                        UNION
-                        SELECT unnest(d.recommendations) FROM posture.initiative_definition(NULL::date) d
-                        WHERE d.initiative_id = of_initiative);
-    END IF;
-    RETURN (
-        WITH recommendation AS MATERIALIZED (
-            SELECT e.object_id AS recommendation_id,
-                   CASE WHEN within IS NULL THEN e.assessed ELSE e.assessed OPERATOR(posture.&) within END AS assessed,
-                   CASE WHEN e.object_id = ANY (remediated) THEN '{}'
-                        WHEN within IS NULL THEN e.exposed
-                        ELSE e.exposed OPERATOR(posture.&) within END AS exposed
-            FROM posture.exposure(timestamptz 'infinity', true, NULL::integer, chosen) e
-            WHERE e.object_kind = 'recommendation'
-        ), measured AS MATERIALIZED (
-            -- points of the whole organisation are of no group
-            SELECT m.recommendation_id, m.possible,
-                   CASE WHEN m.recommendation_id = ANY (remediated) THEN m.possible ELSE m.achieved END AS achieved
-            FROM posture.measured(timestamptz 'infinity') m
-            WHERE within IS NULL
-        ), class AS MATERIALIZED (
-            SELECT posture.criticality_sets(true, NULL::integer) AS sets
-        ), member AS MATERIALIZED (
-            SELECT b.metric_id, b.weight, m.criticality_weights
-            FROM posture.initiative_member(NULL::date) b JOIN posture.metric m USING (metric_id)
-            WHERE b.initiative_id = of_initiative
-        ), joined AS (
-            SELECT b.metric_id, posture.union_agg(r.assessed) AS assessed, posture.union_agg(r.exposed) AS exposed
-            FROM member b
-            JOIN posture.metric_member(NULL::date) mr USING (metric_id)
-            JOIN recommendation r USING (recommendation_id)
-            GROUP BY b.metric_id
-        ), metric AS MATERIALIZED (
-            SELECT b.metric_id, b.weight,
-                   posture.weighed_count(CASE WHEN f.assets IS NULL THEN j.assessed ELSE j.assessed OPERATOR(posture.&) f.assets END,
-                                         b.criticality_weights, c.sets) + coalesce(o.possible, 0) AS assessed,
-                   posture.weighed_count(CASE WHEN f.assets IS NULL THEN j.exposed ELSE j.exposed OPERATOR(posture.&) f.assets END,
-                                         b.criticality_weights, c.sets) + coalesce(o.missing, 0) AS exposed
-            FROM member b
-            CROSS JOIN class c
-            LEFT JOIN joined j USING (metric_id)
-            LEFT JOIN posture.metric_filter(true, NULL::integer) f USING (metric_id)
-            LEFT JOIN (SELECT mr.metric_id, sum(x.possible - x.achieved) AS missing, sum(x.possible) AS possible
-                       FROM measured x JOIN posture.metric_member(NULL::date) mr USING (recommendation_id)
-                       GROUP BY mr.metric_id) o USING (metric_id)
-        ), term AS (
-            SELECT 'weighted'::posture.initiative_method AS method, m.weight, 1::numeric AS mass,
-                   posture.score(m.exposed, m.assessed)::numeric * 0.01 AS healthy
-            FROM metric m WHERE m.assessed > 0
-            UNION ALL
-            SELECT 'population', m.weight, m.assessed, m.assessed - m.exposed
-            FROM metric m WHERE m.assessed > 0
-            UNION ALL
-            SELECT 'points', 1,
-                   posture.possible_points(r.max_points::numeric, p.assessed, x.possible),
-                   posture.achieved_points(r.max_points::numeric, p.exposed, p.assessed, x.possible - x.achieved, x.possible)
-            FROM (SELECT mr.recommendation_id
-                  FROM metric m JOIN posture.metric_member(NULL::date) mr USING (metric_id)
-                  WHERE m.weight > 0 AND m.assessed > 0
-                  UNION
-                  SELECT unnest(d.recommendations) FROM posture.initiative_definition(NULL::date) d WHERE d.initiative_id = of_initiative) o
-            JOIN posture.recommendation r USING (recommendation_id)
-            LEFT JOIN (SELECT n.recommendation_id, posture.cardinality(n.exposed)::numeric AS exposed, posture.cardinality(n.assessed)::numeric AS assessed
-                       FROM recommendation n) p USING (recommendation_id)
-            LEFT JOIN measured x USING (recommendation_id)
-        )
-        SELECT posture.score(round(sum(t.weight * (t.mass - t.healthy)), 30), sum(t.weight * t.mass))
-        FROM posture.initiative_definition(NULL::date) d
-        JOIN term t USING (method)
-        WHERE d.initiative_id = of_initiative);
-END $$;
-COMMENT ON FUNCTION posture.scenario(integer, integer[], posture.assetset) IS 'the score that an initiative would have now if recommendations were remediated, and by some assets alone if within is not NULL; by all methods as initiative_result() has it';
 
 CREATE FUNCTION posture.initiative_of(initiative text) RETURNS integer
     LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
@@ -132,28 +46,151 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION posture.recommendations_of(text[]) IS 'the ids of recommendations, named as recommendation_report names them; an error if there is none of a name, or several';
 
+CREATE FUNCTION posture.scored_recommendations(of_initiative integer) RETURNS integer[]
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN CASE WHEN of_initiative IS NOT NULL THEN posture.findings_needed(ARRAY(SELECT b.recommendation_id
+              FROM posture.initiative_member(NULL) i JOIN posture.metric_member(NULL) b USING (metric_id)
+              WHERE i.initiative_id = of_initiative
+              UNION
+              SELECT unnest(d.recommendations) FROM posture.initiative_definition(NULL) d
+              WHERE d.initiative_id = of_initiative)) END;
+COMMENT ON FUNCTION posture.scored_recommendations(integer) IS 'the recommendations whose sets an initiative''s score needs; NULL: all, as for the initiative NULL';
+
+CREATE FUNCTION posture.remediable(chosen integer[])
+    RETURNS TABLE (recommendation_id integer, exposed posture.assetset, accepted posture.assetset, missing numeric, is_accepted boolean)
+    LANGUAGE sql STABLE PARALLEL SAFE ROWS 500
+BEGIN ATOMIC
+    SELECT r.recommendation_id, coalesce(e.exposed, '{}'), coalesce(e.accepted, '{}'), m.possible - m.achieved,
+           EXISTS (SELECT FROM posture.exemption_in_force('infinity') x
+                   WHERE x.recommendation_id = r.recommendation_id AND x.kind = 'risk_accepted' AND num_nonnulls(x.asset_id, x.asset_group_id) = 0)
+    FROM (SELECT x.recommendation_id, x.exposed, x.accepted
+          FROM posture.recommendation_exposure('infinity', true, NULL, chosen, NULL) x
+          WHERE x.recommendation_id IS NOT NULL) e
+    FULL JOIN posture.measured('infinity') m ON m.recommendation_id = e.recommendation_id
+    JOIN posture.recommendation r ON r.recommendation_id = coalesce(e.recommendation_id, m.recommendation_id);
+END;
+COMMENT ON FUNCTION posture.remediable(integer[]) IS 'the assets that fail each of some recommendations, or of all for NULL, and maybe further ones, those of them whose risk is accepted, and the points missing of its measure; is_accepted: the risk is accepted for all';
+
+-- In PL/pgSQL, as what follows, because that keeps its plan.
+CREATE FUNCTION posture.remediation(of_initiative integer, remediated integer[], keep_accepted boolean)
+    RETURNS TABLE (metric_id integer, recommendation_id integer, mended numeric)
+    LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+    SET jit = off
+    SET plan_cache_mode = force_generic_plan
+AS $$
+#variable_conflict use_column
+DECLARE
+    chosen integer[] := posture.scored_recommendations(of_initiative);
+BEGIN
+    RETURN QUERY
+    WITH remediable AS MATERIALIZED (
+        SELECT r.recommendation_id, r.exposed, r.missing IS NOT NULL AS is_measured, c.is_chosen,
+               CASE WHEN NOT c.is_chosen THEN r.exposed WHEN keep_accepted THEN r.accepted ELSE '{}' END AS remaining,
+               CASE WHEN c.is_chosen AND NOT (keep_accepted AND r.is_accepted) THEN coalesce(r.missing, 0) ELSE 0 END AS made_up
+        FROM posture.remediable(chosen) r
+        CROSS JOIN LATERAL (SELECT r.recommendation_id = ANY (remediated) AS is_chosen) c
+    ), filter AS MATERIALIZED (
+        SELECT f.* FROM posture.metric_filter(true, NULL::integer) f
+    ), class AS MATERIALIZED (
+        SELECT posture.criticality_sets(true, NULL::integer) AS sets
+    ), joined AS (
+        SELECT b.metric_id, posture.union_agg(r.exposed) AS exposed, posture.union_agg(r.remaining) AS remaining, sum(r.made_up) AS made_up
+        FROM posture.initiative_member(NULL::date) i
+        JOIN posture.metric_member(NULL::date) b USING (metric_id)
+        JOIN remediable r USING (recommendation_id)
+        WHERE i.initiative_id = of_initiative
+          AND EXISTS (SELECT FROM posture.metric_recommendation x WHERE x.metric_id = b.metric_id AND x.recommendation_id = ANY (remediated))
+        GROUP BY b.metric_id
+    )
+    SELECT metric_id, NULL::integer,
+           j.made_up + posture.weighed_count(posture.among(j.exposed, f.assets), m.criticality_weights, c.sets)
+           - posture.weighed_count(posture.among(j.remaining, f.assets), m.criticality_weights, c.sets)
+    FROM joined j
+    JOIN posture.metric m USING (metric_id)
+    CROSS JOIN class c
+    LEFT JOIN filter f USING (metric_id)
+    UNION ALL
+    SELECT NULL, r.recommendation_id,
+           CASE WHEN r.is_measured THEN r.made_up ELSE posture.cardinality(r.exposed) - posture.cardinality(r.remaining) END
+    FROM remediable r
+    WHERE r.is_chosen;
+END $$;
+COMMENT ON FUNCTION posture.remediation(integer, integer[], boolean) IS 'what remediating recommendations mends in the metrics of an initiative and of the recommendations: assets, as much as they weigh in the metric, and points of measures; keep_accepted: but those whose risk is accepted';
+
+CREATE FUNCTION posture.score_after(of_initiative integer, places integer[], metrics integer[], recommendations integer[], mended numeric[])
+    RETURNS TABLE (place integer, score posture.score)
+    LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 100 SET search_path = pg_catalog, pg_temp
+    SET jit = off
+    SET plan_cache_mode = force_generic_plan
+AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+    WITH every_term AS MATERIALIZED (
+        SELECT t.* FROM posture.initiative_term(NULL::date) t WHERE t.initiative_id = of_initiative AND t.mass IS NOT NULL
+    ), own AS MATERIALIZED (
+        SELECT t.* FROM every_term t JOIN posture.initiative_definition(NULL::date) d USING (initiative_id, method)
+    ), total AS (
+        SELECT sum(o.weight * (o.mass - o.healthy)) AS missing, sum(o.weight * o.mass) AS mass FROM own o
+    ), change AS MATERIALIZED (
+        SELECT c.place, c.metric_id, c.recommendation_id,
+               sum(sum(c.mended)) OVER (PARTITION BY c.metric_id, c.recommendation_id ORDER BY c.place) AS mended
+        FROM unnest(places, metrics, recommendations, mended) c(place, metric_id, recommendation_id, mended)
+        GROUP BY c.place, c.metric_id, c.recommendation_id
+    ), changed AS (
+        -- the terms by population are counts
+        SELECT c.place, o.metric_id, NULL::integer AS recommendation_id, o.weight, o.healthy AS was_healthy, t.healthy
+        FROM own o
+        JOIN every_term n ON n.metric_id = o.metric_id AND n.method = 'population'
+        JOIN change c ON c.metric_id = o.metric_id
+        CROSS JOIN LATERAL posture.metric_term(posture.score(n.mass - n.healthy - c.mended, n.mass), n.mass - n.healthy - c.mended, n.mass) t
+        WHERE t.method = o.method
+        UNION ALL
+        SELECT c.place, NULL, o.recommendation_id, o.weight, o.healthy,
+               posture.achieved_points(r.max_points::numeric, s.exposed - c.mended, s.assessed, s.points_missing - c.mended, s.points_possible)
+        FROM own o
+        JOIN change c ON c.recommendation_id = o.recommendation_id
+        JOIN posture.recommendation r ON r.recommendation_id = o.recommendation_id
+        JOIN (SELECT x.*
+              FROM posture.recommendation_state(timestamptz 'infinity') x
+              WHERE EXISTS (SELECT FROM own WHERE own.recommendation_id IS NOT NULL)) s ON s.recommendation_id = o.recommendation_id
+    ), gain AS (
+        SELECT x.place, x.weight * (x.healthy - lag(x.healthy, 1, x.was_healthy) OVER (PARTITION BY x.metric_id, x.recommendation_id ORDER BY x.place)) AS gained
+        FROM changed x
+        UNION ALL
+        SELECT p.place, 0 FROM unnest(0 || places) p(place)
+    )
+    SELECT g.place, posture.score(round(t.missing - sum(sum(g.gained)) OVER (ORDER BY g.place), 30), t.mass)
+    FROM gain g CROSS JOIN total t
+    GROUP BY g.place, t.missing, t.mass
+    ORDER BY g.place;
+END $$;
+COMMENT ON FUNCTION posture.score_after(integer, integer[], integer[], integer[], numeric[]) IS 'the score of an initiative now, at place 0, and at each place when what is mended up to it, in a metric or of a recommendation, no longer fails; by all methods as initiative_result() has it';
+
+CREATE FUNCTION posture.remediated_score(of_initiative integer, remediated integer[], keep_accepted boolean) RETURNS posture.score
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT s.score
+    FROM (SELECT array_agg(1) AS places, array_agg(m.metric_id) AS metrics, array_agg(m.recommendation_id) AS recommendations, array_agg(m.mended) AS mended
+          FROM posture.remediation(of_initiative, remediated, keep_accepted) m) m
+    CROSS JOIN LATERAL posture.score_after(of_initiative, m.places, m.metrics, m.recommendations, m.mended) s
+    ORDER BY s.place DESC
+    LIMIT 1;
+END;
+COMMENT ON FUNCTION posture.remediated_score(integer, integer[], boolean) IS 'the score that an initiative would have now if recommendations were remediated; keep_accepted: but on assets whose risk is accepted';
+
 CREATE FUNCTION posture.what_if(initiative text, recommendations text[]) RETURNS posture.score
     LANGUAGE sql STABLE PARALLEL SAFE
-    RETURN posture.scenario(posture.initiative_of(initiative), posture.recommendations_of(recommendations), NULL);
+    RETURN posture.remediated_score(posture.initiative_of(initiative), posture.recommendations_of(recommendations), false);
 COMMENT ON FUNCTION posture.what_if(text, text[]) IS 'the score that an initiative would have now if these recommendations were remediated on all assets';
 
-CREATE FUNCTION posture.score_of(initiative text, asset_group text) RETURNS posture.score
-    LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    wanted integer := (SELECT g.asset_group_id FROM posture.asset_group g WHERE g.key = asset_group);
-BEGIN
-    IF wanted IS NULL AND asset_group IS NOT NULL THEN
-        RAISE EXCEPTION 'unknown asset group "%"', asset_group
-            USING ERRCODE = 'undefined_object', HINT = 'The table posture.asset_group lists the groups.';
-    ELSIF wanted IS NULL THEN
-        RETURN NULL;
-    END IF;
-    RETURN posture.scenario(posture.initiative_of(initiative), NULL::integer[], posture.group_assets(wanted));
-END $$;
-COMMENT ON FUNCTION posture.score_of(text, text) IS 'the score of an initiative by the assets of a group alone, without the points of the whole organisation; NULL: unavailable';
-
-CREATE FUNCTION posture.group_assets(of_group integer) RETURNS posture.assetset
+CREATE FUNCTION posture.planned_score(initiative text) RETURNS posture.score
     LANGUAGE sql STABLE PARALLEL SAFE
-    RETURN coalesce((SELECT g.assets FROM posture.asset_group_set(true, NULL) g WHERE g.asset_group_id = of_group), '{}');
-COMMENT ON FUNCTION posture.group_assets(integer) IS 'the assets of a group, from what is kept where it is current';
+    RETURN posture.remediated_score(posture.initiative_of(initiative),
+                                    ARRAY(SELECT r.recommendation_id FROM posture.recommendation r WHERE r.assigned_to IS NOT NULL), true);
+COMMENT ON FUNCTION posture.planned_score(text) IS 'the score that an initiative would have now if all recommendations that somebody has to do were remediated, but where the risk is accepted';
+
+CREATE FUNCTION posture.achievable_score(initiative text) RETURNS posture.score
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN posture.remediated_score(posture.initiative_of(initiative), ARRAY(SELECT r.recommendation_id FROM posture.recommendation r), true);
+COMMENT ON FUNCTION posture.achievable_score(text) IS 'the score that an initiative would have now if all were remediated, but where the risk is accepted';

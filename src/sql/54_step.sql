@@ -186,7 +186,7 @@ BEGIN
         GROUP BY n.object_kind, n.object_id, n.step
     ), whole AS MATERIALIZED (
         SELECT object_kind, object_id, n.step, n.recommendations,
-               posture.within(coalesce(j.assessed, '{}'), f.assets) AS assessed, posture.within(coalesce(j.exposed, '{}'), f.assets) AS exposed
+               posture.among(coalesce(j.assessed, '{}'), f.assets) AS assessed, posture.among(coalesce(j.exposed, '{}'), f.assets) AS exposed
         FROM needed n
         LEFT JOIN joined j USING (object_kind, object_id, step)
         LEFT JOIN posture.metric_filter(true, NULL::integer) f ON n.object_kind = 'metric' AND f.metric_id = n.object_id

@@ -60,8 +60,9 @@ BEGIN
         SELECT * FROM posture.state(as_of)
     ), gone AS (
         UPDATE posture.snapshot s
-        SET gone = coalesce((SELECT e.exposed FROM posture.exposure(as_of, true, NULL::integer, posture.findings_needed('{}'::integer[])) e
-                             WHERE e.object_kind = 'gone'), '{}')
+        SET gone = coalesce((SELECT e.exposed
+                              FROM posture.recommendation_exposure(as_of, true, NULL::integer, posture.findings_needed('{}'::integer[]), NULL::posture.assetset) e
+                              WHERE e.recommendation_id IS NULL), '{}')
         WHERE s.day = of_day
     ), exempt AS MATERIALIZED (
         SELECT * FROM posture.exemption_in_force(as_of)

@@ -89,34 +89,26 @@ COMMENT ON FUNCTION posture.own_of(oid, text) IS 'own() for a caller';
 REVOKE EXECUTE ON FUNCTION posture.own_of(oid, text) FROM PUBLIC;
 
 -- in full through an initiative; through a group, a recommendation on its assets
-CREATE FUNCTION posture.own_exposure_of(caller oid, as_of timestamptz, kept boolean, of_slice integer, chosen integer[])
-    RETURNS TABLE (object_kind text, object_id integer, assessed posture.assetset, exposed posture.assetset, failing posture.assetset)
+CREATE FUNCTION posture.own_recommendation_exposure_of(
+    caller oid, as_of timestamptz, kept boolean, of_slice integer, chosen integer[], within posture.assetset)
+    RETURNS TABLE (recommendation_id integer, assessed posture.assetset, exposed posture.assetset, failing posture.assetset, accepted posture.assetset)
     LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 100 SET search_path = pg_catalog, pg_temp
     SET jit = off
 AS $$
 DECLARE
-    initiatives posture.assetset := posture.own_set(caller, text 'initiative');
-    metrics posture.assetset := posture.own_set(caller, text 'metric');
     recommendations posture.assetset := posture.own_set(caller, text 'initiative_recommendation');
     group_asset posture.assetset := posture.own_set(caller, text 'group_asset');
 BEGIN
     RETURN QUERY
-    SELECT e.object_kind, e.object_id, e.assessed, e.exposed, e.failing
-    FROM posture.exposure(as_of, kept, of_slice, chosen) e
-    WHERE CASE e.object_kind WHEN 'initiative' THEN initiatives OPERATOR(posture.@>) e.object_id
-                             WHEN 'metric' THEN metrics OPERATOR(posture.@>) e.object_id
-                             WHEN 'recommendation' THEN recommendations OPERATOR(posture.@>) e.object_id
-                             ELSE false END
-    UNION ALL
-    SELECT e.object_kind, e.object_id, e.assessed OPERATOR(posture.&) group_asset, e.exposed OPERATOR(posture.&) group_asset,
-           e.failing OPERATOR(posture.&) group_asset
-    FROM posture.exposure(as_of, kept, of_slice, chosen) e
-    WHERE group_asset OPERATOR(posture.<>) '{}' AND e.object_kind = 'recommendation'
-      AND NOT recommendations OPERATOR(posture.@>) e.object_id
-      AND e.failing OPERATOR(posture.|) e.assessed OPERATOR(posture.&&) group_asset;
+    SELECT e.recommendation_id, posture.among(e.assessed, o.assets), posture.among(e.exposed, o.assets), posture.among(e.failing, o.assets),
+           posture.among(e.accepted, o.assets)
+    FROM posture.recommendation_exposure(as_of, kept, of_slice, chosen, within) e
+    CROSS JOIN LATERAL (SELECT CASE WHEN NOT recommendations OPERATOR(posture.@>) e.recommendation_id THEN group_asset END AS assets) o
+    WHERE e.recommendation_id IS NOT NULL
+      AND (o.assets IS NULL OR e.failing OPERATOR(posture.|) e.assessed OPERATOR(posture.&&) o.assets);
 END $$;
-COMMENT ON FUNCTION posture.own_exposure_of(oid, timestamptz, boolean, integer, integer[]) IS 'own_exposure() for a caller';
-REVOKE EXECUTE ON FUNCTION posture.own_exposure_of(oid, timestamptz, boolean, integer, integer[]) FROM PUBLIC;
+COMMENT ON FUNCTION posture.own_recommendation_exposure_of(oid, timestamptz, boolean, integer, integer[], posture.assetset) IS 'own_recommendation_exposure() for a caller';
+REVOKE EXECUTE ON FUNCTION posture.own_recommendation_exposure_of(oid, timestamptz, boolean, integer, integer[], posture.assetset) FROM PUBLIC;
 
 CREATE FUNCTION posture.own_asset_value_of(caller oid, of_attribute text, kept boolean, of_slice integer)
     RETURNS TABLE (value text, assets posture.assetset)
@@ -159,10 +151,10 @@ BEGIN
                              ELSE recommendations OPERATOR(posture.@>) t.object_id END;
     IF EXISTS (SELECT FROM posture.own_id(caller, text 'asset_group')) THEN
         RETURN QUERY
-        SELECT e.object_kind, e.object_id, posture.cardinality(e.assessed), posture.cardinality(e.exposed),
+        SELECT text 'recommendation', e.recommendation_id, posture.cardinality(e.assessed), posture.cardinality(e.exposed),
                posture.cardinality(e.failing), 0::bigint
-        FROM posture.own_exposure_of(caller, timestamptz 'infinity', true, NULL::integer, NULL::integer[]) e
-        WHERE e.object_kind = 'recommendation' AND NOT recommendations OPERATOR(posture.@>) e.object_id;
+        FROM posture.own_recommendation_exposure_of(caller, timestamptz 'infinity', true, NULL::integer, NULL::integer[], NULL::posture.assetset) e
+        WHERE NOT recommendations OPERATOR(posture.@>) e.recommendation_id;
     END IF;
 END $$;
 COMMENT ON FUNCTION posture.own_tally_of(oid) IS 'own_tally() for a caller';

@@ -27,11 +27,13 @@ my %scores = (
 	metric_report => 'SELECT * FROM posture.metric_report',
 	recommendation_report => 'SELECT * FROM posture.recommendation_report',
 	event_report => 'SELECT * FROM posture.event_report',
+	group_report => 'SELECT * FROM posture.group_report',
 	score_history => 'SELECT * FROM posture.score_history',
 	secure_score => 'SELECT * FROM posture.secure_score',
 	target_report => 'SELECT * FROM posture.target_report',
 	exemption_report => 'SELECT * FROM posture.exemption_report',
 	assignment_report => 'SELECT * FROM posture.assignment_report',
+	plan => 'SELECT i.key, p.* FROM posture.initiative i CROSS JOIN LATERAL posture.plan(i.key) p',
 	metric_state => q{SELECT metric_id, exposed, assessed, score FROM posture.metric_state('infinity')},
 	metric_assets => q{SELECT m.key, d.day, posture.metric_assets(m.key, d.day)
 		FROM posture.metric m, (SELECT day FROM posture.finding_history UNION SELECT day - 1 FROM posture.finding_history UNION SELECT NULL) d(day)});

@@ -153,7 +153,7 @@ for my $relation (@views, tables($node, 'warehouse'))
 for my $call (
 	'SELECT * FROM posture.ingest()', 'SELECT * FROM posture.take_snapshot()',
 	'CALL posture.run_daily()', 'SELECT posture.acknowledge(1)',
-	q{SELECT posture.metric_assets('m1')}, 'SELECT * FROM posture.metric_state(now())')
+	q{SELECT posture.metric_assets('m1')}, q{SELECT * FROM posture.plan('i1')}, 'SELECT * FROM posture.metric_state(now())')
 {
 	($rc, $out, $err) = query_as($node, 'warehouse', 'nobody', $call);
 	like($err, qr/permission denied for table/, "nor: $call");
@@ -259,6 +259,9 @@ SELECT * FROM posture.ingest('cloud');
 SELECT * FROM posture.take_snapshot();
 SELECT posture.acknowledge(2, 'taken');
 SELECT posture.metric_assets('m1');
+SELECT * FROM posture.plan('i1');
+SELECT * FROM posture.plan('i3', '99', 'gain_per_asset');
+SELECT posture.what_if('i2', '{r1}'), posture.planned_score('i2'), posture.achievable_score('i2'), posture.score_of('i2', 'g1');
 SELECT * FROM posture.metric_state('infinity');
 SELECT posture.is_drop('80', '78');
 SELECT * FROM posture.schedule();

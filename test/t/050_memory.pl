@@ -84,6 +84,8 @@ flat('reading what is not folded', 300, q{UPDATE posture.finding SET state = CAS
     SELECT count(*) FROM posture.overview});
 flat('take_snapshot()', 100, 'SELECT FROM posture.take_snapshot() /* %d */');
 flat('overview', 300, 'SELECT count(*) FROM posture.overview /* %d */');
+flat('plan()', 200, q{SELECT count(*) FROM posture.initiative i CROSS JOIN LATERAL posture.plan(i.key, '100') p /* %d */});
+flat('group_report', 200, 'SELECT count(*) FROM posture.group_report /* %d */');
 flat('assetset', 1500, q{SELECT posture.cardinality(posture.assetset_agg(g %% 70000)) FROM generate_series(%d, %1$d + 3000) g});
 
 $node->stop;
