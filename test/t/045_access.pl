@@ -333,8 +333,10 @@ for my $call (map { my $d = $_; map { "$_, $d)" } q{change_report('ia'}, q{chang
 }
 my $day = q{posture.today() - 2};
 is(answer('alice', "SELECT posture.metric_assets('ma2', $day)"), $node->safe_psql('warehouse', "SELECT posture.metric_assets('ma2', $day)"), 'and of a past day');
+is(answer('alice', "SELECT x FROM posture.$_ x"), $node->safe_psql('warehouse', "SELECT x FROM posture.$_ x") =~ s/\bscan:a1\b/a1/gr, "alice: $_")
+	for q{plan('ia', '100')}, q{plan('ia', '70', 'gain_per_asset')}, q{plan('ia points', '100')}, q{planned_score('ia')}, q{achievable_score('ia')}, q{achievable_score('ia points')};
 # what is another's is unknown, in the same words as what is not there
-for my $call (q{change_report('%s', posture.today() - 3, posture.today() - 2)}, q{points_change('%s', posture.today() - 3, posture.today() - 2)}, q{band_of('%s', 'zone', 5)}, q{metric_assets('%s')}, q{what_if('%s', '{}')}, q{what_if('ia', '{%s}')}, q{score_of('%s', 'trucks')}, q{score_of('ia', '%s')}, q{merge_asset('%s', 'alice-1')})
+for my $call (q{plan('%s')}, q{planned_score('%s')}, q{achievable_score('%s')}, q{change_report('%s', posture.today() - 3, posture.today() - 2)}, q{points_change('%s', posture.today() - 3, posture.today() - 2)}, q{band_of('%s', 'zone', 5)}, q{metric_assets('%s')}, q{what_if('%s', '{}')}, q{what_if('ia', '{%s}')}, q{score_of('%s', 'trucks')}, q{score_of('ia', '%s')}, q{merge_asset('%s', 'alice-1')})
 {
 	my ($theirs) = $call =~ /merge/ ? 'secret-1' : $call =~ /metric/ ? 'hidden m' : $call =~ /\{%s/ ? 'hidden 1' : $call =~ /ia', '%s/ ? 'hidden group' : 'hidden i';
 	my $known = answer('alice', 'SELECT posture.' . sprintf($call, $theirs));
