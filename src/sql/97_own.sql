@@ -71,6 +71,15 @@ END $$;
 COMMENT ON FUNCTION posture.own_set(oid, text) IS 'own() for a caller';
 REVOKE EXECUTE ON FUNCTION posture.own_set(oid, text) FROM PUBLIC;
 
+CREATE FUNCTION posture.own_among(caller oid, what text, ids integer[]) RETURNS integer[]
+    LANGUAGE sql STABLE PARALLEL SAFE
+    -- to who asks for all, all of theirs
+    RETURN ARRAY(SELECT m.id
+                 FROM posture.members(posture.own_set(caller, what)) m(id)
+                 WHERE ids IS NULL OR m.id = ANY (ids));
+COMMENT ON FUNCTION posture.own_among(oid, text, integer[]) IS 'those of some ids, or of all for NULL, that a caller owns';
+REVOKE EXECUTE ON FUNCTION posture.own_among(oid, text, integer[]) FROM PUBLIC;
+
 CREATE FUNCTION posture.own_of(caller oid, what text) RETURNS SETOF posture.assetset
     LANGUAGE sql STABLE PARALLEL SAFE ROWS 1
 BEGIN ATOMIC
@@ -112,8 +121,14 @@ BEGIN
     RETURN QUERY
     SELECT v.value, v.assets OPERATOR(posture.&) own_asset
     FROM posture.asset_value_set(of_attribute, kept, of_slice) v
-    WHERE of_attribute <> 'group'
-       OR v.value IN (SELECT g.id::text FROM posture.own_id(caller, text 'asset_group') g(id));
+    WHERE v.assets OPERATOR(posture.&&) own_asset
+      -- of a group of others, what is exempt from recommendations of theirs
+      AND (of_attribute <> 'group'
+           OR v.value IN (SELECT g.id::text FROM posture.own_id(caller, text 'asset_group') g(id)
+                          UNION ALL
+                          SELECT e.asset_group_id::text
+                          FROM posture.exemption e
+                          WHERE e.recommendation_id IN (SELECT posture.own_id(caller, text 'initiative_recommendation'))));
 END $$;
 COMMENT ON FUNCTION posture.own_asset_value_of(oid, text, boolean, integer) IS 'own_asset_value() for a caller';
 REVOKE EXECUTE ON FUNCTION posture.own_asset_value_of(oid, text, boolean, integer) FROM PUBLIC;
@@ -169,7 +184,7 @@ CREATE FUNCTION posture.own_change_found_of(caller oid, previous_day date, on_da
 BEGIN ATOMIC
     SELECT *
     FROM posture.change_found(previous_day, on_day,
-        ((posture.own_set(caller, 'initiative_recommendation') OPERATOR(posture.&) array_remove(chosen, NULL)::posture.assetset)::integer[]));
+        posture.own_among(caller, 'initiative_recommendation', chosen));
 END;
 COMMENT ON FUNCTION posture.own_change_found_of(oid, date, date, integer[]) IS 'own_change_found() for a caller';
 REVOKE EXECUTE ON FUNCTION posture.own_change_found_of(oid, date, date, integer[]) FROM PUBLIC;
@@ -181,8 +196,7 @@ CREATE FUNCTION posture.own_change_step_of(caller oid, previous_day date, on_day
 BEGIN ATOMIC
     SELECT *
     FROM posture.change_step(previous_day, on_day,
-        ((posture.own_set(caller, 'metric') OPERATOR(posture.&) array_remove(metrics, NULL)::posture.assetset)::integer[]),
-        ((posture.own_set(caller, 'initiative_recommendation') OPERATOR(posture.&) array_remove(alone, NULL)::posture.assetset)::integer[]));
+        posture.own_among(caller, 'metric', metrics), posture.own_among(caller, 'initiative_recommendation', alone));
 END;
 COMMENT ON FUNCTION posture.own_change_step_of(oid, date, date, integer[], integer[]) IS 'own_change_step() for a caller';
 REVOKE EXECUTE ON FUNCTION posture.own_change_step_of(oid, date, date, integer[], integer[]) FROM PUBLIC;

@@ -149,6 +149,8 @@ DECLARE
     has_owners boolean := EXISTS (SELECT FROM posture.granted_role() g WHERE NOT g.sees_all);
     rule record;
 BEGIN
+    -- who loads, folds or takes a snapshot is waited for here, where that keeps nobody from reading
+    LOCK TABLE posture.inbox, posture.finding_set IN SHARE UPDATE EXCLUSIVE MODE;
     FOR rule IN SELECT a.relation, a.own_rows FROM posture.access_rule() a WHERE a.own_rows IS NOT NULL LOOP
         EXECUTE format('DROP POLICY IF EXISTS everything ON posture.%I', rule.relation);
         EXECUTE format('DROP POLICY IF EXISTS own ON posture.%I', rule.relation);
@@ -158,7 +160,8 @@ BEGIN
                        -- they acknowledge and open again, in their own name
                        CASE rule.relation WHEN 'event' THEN
                            'WITH CHECK ((SELECT posture.sees_all())
-                                        OR (acknowledged_by = session_user AND acknowledged_at >= now() OR reopened_by = session_user AND reopened_at >= now())
+                                        OR CASE status WHEN ''open'' THEN reopened_by = session_user AND reopened_at BETWEEN now() AND clock_timestamp()
+                                                       ELSE acknowledged_by = session_user AND acknowledged_at BETWEEN now() AND clock_timestamp() END
                                            AND (status <> ''recovered'' OR recovered_on IS NOT NULL))' END);
         EXECUTE format('COMMENT ON POLICY own ON posture.%I IS %L', rule.relation, 'who answers for a part sees that part');
         CONTINUE WHEN readers IS NULL;
