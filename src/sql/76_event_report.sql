@@ -61,8 +61,9 @@ COMMENT ON FUNCTION posture.effect_phrase(posture.event) IS 'what a metric''s dr
 CREATE FUNCTION posture.exposed_phrase(of_event posture.event) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE
     RETURN (
-        SELECT posture.counted(t.assets, 'asset') || ' newly exposed'
-               || CASE WHEN t.new = t.assets THEN ', new ones,' WHEN t.new > 0 THEN format(', %s of them new,', t.new) ELSE '' END
+        SELECT CASE WHEN t.new = t.assets THEN posture.counted(t.assets, 'new asset') || ' exposed'
+                    ELSE posture.counted(t.assets, 'asset') || ' newly exposed' END
+               || CASE WHEN t.new > 0 AND t.new < t.assets THEN format(' (%s of them new)', t.new) ELSE '' END
                || coalesce((SELECT CASE WHEN c.newly_exposed < t.assets THEN format(', %s of them', c.newly_exposed) ELSE '' END
                                    || format(' by ''%s''', coalesce(r.title, c.recommendation_id::text))
                             FROM posture.event_cause c

@@ -85,11 +85,21 @@ WHERE kind = 'metric_score_drop'
 \gx
 SQL
 
-step "The parts of a drop sum exactly to it"
+step "Row by row: parts that sum exactly to the drop, with the assets behind them"
 run_sql <<'SQL'
-SELECT r.name, r.drop, sum(c.points) AS parts, count(*) AS causes
-FROM posture.event_report r JOIN posture.event_cause c USING (event_id)
+SELECT r.name, r.drop, sum(x.points) AS parts, count(*) AS causes
+FROM posture.event_report r CROSS JOIN LATERAL posture.explain(r.event_id) x
 WHERE r.kind = 'initiative_score_drop' GROUP BY r.name, r.drop ORDER BY r.drop DESC;
+SELECT x.metric, x.recommendation, x.newly_exposed, x.only_this, x.assets, x.says
+FROM posture.event_report r CROSS JOIN LATERAL posture.explain(r.event_id) x
+WHERE r.kind = 'metric_score_drop' AND x.recommendation IS NOT NULL ORDER BY x.newly_exposed DESC, x.metric LIMIT 5;
+SQL
+
+step "What mends it: the shortest way back to yesterday's score, best gain first"
+run_sql <<'SQL'
+SELECT p.place, p.title, round(p.gain, 2) AS gain, p.assets, round(p.score, 2) AS "score then"
+FROM posture.event_report r CROSS JOIN LATERAL posture.plan(r.object, r.previous_score::posture.score) p
+WHERE r.kind = 'initiative_score_drop' AND r.object = 'postgresql' ORDER BY p.place;
 SQL
 
 step "What to do about it, with the command to run"
