@@ -168,8 +168,8 @@ BEGIN
     LEFT JOIN LATERAL (SELECT min(y.asset_id) AS asset_id
                        FROM (SELECT x.asset_id
                              FROM posture.asset x
-                             WHERE x.key <> posture.canonical_key(x.key, x.kind)
-                               AND posture.canonical_key(x.key, x.kind) = w.canonical
+                             WHERE x.key <> posture.canonical_key(x.key::text, x.kind)
+                               AND posture.canonical_key(x.key::text, x.kind) = w.canonical
                                -- nothing else is written in several ways
                                AND (w.canonical LIKE '/%' OR w.canonical LIKE 'arn:aws:iam::%' OR coalesce(w.kind, 'host') = 'host')
                              OFFSET 0) y) o ON true

@@ -122,7 +122,7 @@ BEGIN
           GROUP BY m.metric_id
           UNION ALL
           SELECT m.metric_id, coalesce(posture.union_agg(c.assets), '{}')
-          FROM posture.metric m LEFT JOIN criticalities c ON posture.asset_weight(c.rank, m.criticality_weights) > 0
+          FROM posture.metric m LEFT JOIN criticalities c ON posture.asset_weight(c.rank, m.criticality_weights::integer[]) > 0
           WHERE 0 = ANY (m.criticality_weights)
           GROUP BY m.metric_id) f
     GROUP BY f.metric_id;
@@ -259,8 +259,8 @@ BEGIN ATOMIC
     WITH class AS MATERIALIZED (
         SELECT posture.criticality_sets(kept, NULL) AS sets
     )
-    SELECT e.object_kind, e.object_id, posture.weighed_count(e.assessed, m.criticality_weights, c.sets),
-           posture.weighed_count(e.exposed, m.criticality_weights, c.sets), coalesce(posture.cardinality(e.failing), 0),
+    SELECT e.object_kind, e.object_id, posture.weighed_count(e.assessed, m.criticality_weights::integer[], c.sets),
+           posture.weighed_count(e.exposed, m.criticality_weights::integer[], c.sets), coalesce(posture.cardinality(e.failing), 0),
            CASE WHEN e.object_kind <> 'recommendation'
                 THEN coalesce(posture.cardinality(e.exposed OPERATOR(posture.&) c.sets[4]), 0) ELSE 0 END
     FROM posture.exposure(as_of, kept, NULL, NULL) e

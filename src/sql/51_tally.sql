@@ -98,9 +98,9 @@ BEGIN
         JOIN posture.metric_recommendation mr ON mr.recommendation_id = e.recommendation_id
         JOIN posture.metric m ON m.metric_id = mr.metric_id
         CROSS JOIN LATERAL (SELECT CASE WHEN m.asset_kinds IS NULL OR e.kind = ANY (m.asset_kinds)
-                                        THEN posture.asset_weight(e.rank, m.criticality_weights) ELSE 0 END AS weight,
+                                        THEN posture.asset_weight(e.rank, m.criticality_weights::integer[]) ELSE 0 END AS weight,
                                    CASE WHEN m.asset_kinds IS NULL OR e.was_kind = ANY (m.asset_kinds)
-                                        THEN posture.asset_weight(e.was_rank, m.criticality_weights) ELSE 0 END AS was_weight) i
+                                        THEN posture.asset_weight(e.was_rank, m.criticality_weights::integer[]) ELSE 0 END AS was_weight) i
         WHERE m.is_active
         GROUP BY mr.metric_id, e.asset_id, e.rank, e.was_rank, i.weight, i.was_weight
     ), initiative AS (
@@ -334,8 +334,8 @@ CREATE FUNCTION posture.recommendation_state(as_of timestamptz, kept boolean DEF
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
     SELECT recommendation_id, s.exposed, s.assessed, s.failing,
-           posture.achieved_points(r.max_points, s.exposed, s.assessed, s.points_missing, s.points_possible),
-           posture.possible_points(r.max_points, s.assessed, s.points_possible), s.points_missing, s.points_possible
+           posture.achieved_points(r.max_points::numeric, s.exposed, s.assessed, s.points_missing, s.points_possible),
+           posture.possible_points(r.max_points::numeric, s.assessed, s.points_possible), s.points_missing, s.points_possible
     FROM posture.state(as_of, kept) s
     JOIN posture.recommendation r USING (recommendation_id);
 END;

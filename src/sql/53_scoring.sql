@@ -52,8 +52,8 @@ BEGIN
     CROSS JOIN LATERAL posture.metric_term(b.score, b.exposed, b.assessed) t
     UNION ALL
     SELECT o.initiative_id, 'points', NULL, o.recommendation_id, 1,
-           posture.possible_points(r.max_points, p.assessed, p.points_possible),
-           posture.achieved_points(r.max_points, p.exposed, p.assessed, p.points_missing, p.points_possible), NULL
+           posture.possible_points(r.max_points::numeric, p.assessed, p.points_possible),
+           posture.achieved_points(r.max_points::numeric, p.exposed, p.assessed, p.points_missing, p.points_possible), NULL
     FROM (SELECT b.initiative_id, mr.recommendation_id
           FROM definition d
           JOIN member b USING (initiative_id)

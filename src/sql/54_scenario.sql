@@ -103,8 +103,8 @@ BEGIN
         GROUP BY b.metric_id
     )
     SELECT metric_id, NULL::integer,
-           j.made_up + posture.weighed_count(posture.among(j.exposed, f.assets), m.criticality_weights, c.sets)
-           - posture.weighed_count(posture.among(j.remaining, f.assets), m.criticality_weights, c.sets)
+           j.made_up + posture.weighed_count(posture.among(j.exposed, f.assets), m.criticality_weights::integer[], c.sets)
+           - posture.weighed_count(posture.among(j.remaining, f.assets), m.criticality_weights::integer[], c.sets)
     FROM joined j
     JOIN posture.metric m USING (metric_id)
     CROSS JOIN class c

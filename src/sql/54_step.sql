@@ -232,8 +232,8 @@ BEGIN
         CROSS JOIN LATERAL (SELECT m.from_step > 0 OR e.step >= m.points_step AS is_now) x
         GROUP BY e.object_kind, e.object_id, e.step
     )
-    SELECT object_kind, object_id, e.step, posture.weighed_count(e.assessed, m.criticality_weights, c.sets),
-           posture.weighed_count(e.exposed, m.criticality_weights, c.sets), p.missing, p.possible,
+    SELECT object_kind, object_id, e.step, posture.weighed_count(e.assessed, m.criticality_weights::integer[], c.sets),
+           posture.weighed_count(e.exposed, m.criticality_weights::integer[], c.sets), p.missing, p.possible,
            e.exposed OPERATOR(posture.-) lag(e.exposed) OVER o,
            (e.assessed OPERATOR(posture.#) lag(e.assessed) OVER o) OPERATOR(posture.|) (e.exposed OPERATOR(posture.#) lag(e.exposed) OVER o),
            e.recommendations

@@ -29,7 +29,7 @@ BEGIN
     ), step AS MATERIALIZED (
         SELECT s.object_id AS metric_id, s.step, s.fresh, s.assets, s.recommendations,
                posture.score(s.exposed + coalesce(s.points_missing, 0), s.assessed + coalesce(s.points_possible, 0)) AS score
-        FROM posture.change_step(previous_day, on_day, metrics, '{}') s
+        FROM posture.change_step(previous_day, on_day, metrics, '{}'::integer[]) s
     ), value AS (
         -- a step that leaves nothing to assess has no score of its own
         SELECT s.metric_id, s.step, s.score FROM step s WHERE s.score IS NOT NULL

@@ -115,8 +115,8 @@ BEGIN
         UNION
         SELECT t.object_kind, t.object_id FROM posture.tally t WHERE t.slice = of_slice AND t.object_kind = 'recommendation'
     ), counted AS MATERIALIZED (
-        SELECT object_kind, object_id, posture.weighed_count(f.assessed, m.criticality_weights, c.sets) AS assessed,
-               posture.weighed_count(f.exposed, m.criticality_weights, c.sets) AS exposed,
+        SELECT object_kind, object_id, posture.weighed_count(f.assessed, m.criticality_weights::integer[], c.sets) AS assessed,
+               posture.weighed_count(f.exposed, m.criticality_weights::integer[], c.sets) AS exposed,
                coalesce(posture.cardinality(f.failing), 0) AS failing,
                CASE WHEN object_kind <> 'recommendation'
                     THEN coalesce(posture.cardinality(f.exposed OPERATOR(posture.&) c.sets[4]), 0) ELSE 0 END AS critical,

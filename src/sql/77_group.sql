@@ -59,8 +59,8 @@ BEGIN
     ), assets AS MATERIALIZED (
         SELECT s.* FROM posture.group_set(of_initiative, chosen, within) s
     ), counted AS MATERIALIZED (
-        SELECT s.metric_id, s.recommendation_id, posture.weighed_count(s.exposed, m.criticality_weights, c.sets)::numeric AS exposed,
-               posture.weighed_count(s.assessed, m.criticality_weights, c.sets)::numeric AS assessed,
+        SELECT s.metric_id, s.recommendation_id, posture.weighed_count(s.exposed, m.criticality_weights::integer[], c.sets)::numeric AS exposed,
+               posture.weighed_count(s.assessed, m.criticality_weights::integer[], c.sets)::numeric AS assessed,
                CASE WHEN s.metric_id IS NOT NULL THEN posture.cardinality(s.exposed OPERATOR(posture.&) c.critical) END AS critical
         FROM assets s
         CROSS JOIN class c

@@ -163,13 +163,13 @@ DECLARE
     added bigint;
 BEGIN
     INSERT INTO posture.asset (key, kind, name, criticality, owner, tags, first_seen, last_seen, retired_at)
-    SELECT DISTINCT ON (posture.canonical_key(n.key, n.kind))
+    SELECT DISTINCT ON (posture.canonical_key(n.key::text, n.kind))
            n.key, coalesce(n.kind, 'unknown'), coalesce(n.name, n.key), coalesce(n.criticality, 'medium'), n.owner,
            coalesce(n.tags, '{}'), coalesce(n.first_seen, n.last_seen, now()), coalesce(n.last_seen, n.first_seen, now()), n.retired_at
     FROM pg_temp.posture_item i
     CROSS JOIN LATERAL jsonb_populate_record(NULL::posture.asset, i.object) n
-    WHERE i.type = 'asset' AND posture.asset_of(n.key, n.kind) IS NULL
-    ORDER BY posture.canonical_key(n.key, n.kind), i.ctid DESC
+    WHERE i.type = 'asset' AND posture.asset_of(n.key::text, n.kind) IS NULL
+    ORDER BY posture.canonical_key(n.key::text, n.kind), i.ctid DESC
     ON CONFLICT (key) DO NOTHING;
     GET DIAGNOSTICS added = ROW_COUNT;
 

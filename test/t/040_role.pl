@@ -300,6 +300,85 @@ $_ = join "\n", sort split /\n/ for ($hostile, $plain);
 is($hostile, $plain, 'and changes no answer');
 unlike($plain, qr/evil/, 'nor is the answer from there');
 
+# The owner of the schema may put functions beside the extension's: for each
+# argument one that takes a domain over its type, which would be the better match
+# where a column of that domain is passed as it is. Whoever else calls posture
+# must not call those.
+my $overload = <<'SQL';
+DO $$
+DECLARE
+    o record;
+BEGIN
+    FOR o IN
+        WITH substitute AS (
+            SELECT d.oid AS domain, d.typbasetype AS base FROM pg_type d WHERE d.typnamespace = 'posture'::regnamespace AND d.typtype = 'd'
+        )
+        SELECT p.proname, string_agg(CASE WHEN a.n = x.n OR x.n = 0 THEN coalesce(b.domain, a.type) ELSE a.type END::regtype::text, ', ' ORDER BY a.n) AS args,
+               p.proretset
+        FROM pg_proc p
+        CROSS JOIN LATERAL generate_series(0, p.pronargs) x(n)
+        CROSS JOIN substitute s
+        CROSS JOIN LATERAL unnest(p.proargtypes::oid[]) WITH ORDINALITY a(type, n)
+        LEFT JOIN LATERAL (SELECT s.domain WHERE s.base = a.type) b ON true
+        WHERE p.pronamespace = 'posture'::regnamespace AND p.prokind = 'f' AND s.base = ANY (p.proargtypes::oid[])
+        GROUP BY p.oid, p.proname, x.n, s.domain
+    LOOP
+        BEGIN
+            EXECUTE format('CREATE FUNCTION posture.%I(%s) RETURNS void LANGUAGE plpgsql AS %L', o.proname, o.args,
+                           format('BEGIN RAISE EXCEPTION ''evil %s was called''; END', o.proname));
+        EXCEPTION WHEN duplicate_function THEN NULL;
+        END;
+    END LOOP;
+END $$;
+SQL
+$node->safe_psql('warehouse', q{UPDATE posture.metric SET criticality_weights = '{1,2,3,4}' WHERE key = 'm1'; UPDATE posture.initiative SET target_score = 99});
+$node->safe_psql('postgres', "CREATE DATABASE $_ TEMPLATE warehouse") for qw(overloaded alike);
+my $functions = $node->safe_psql('overloaded', q{SELECT count(*) FROM pg_proc WHERE pronamespace = 'posture'::regnamespace});
+($rc, $out, $err) = query_as($node, 'overloaded', 'risk_owner', $overload);
+is("$rc$err", '0', 'the owner of the schema puts functions beside');
+cmp_ok($node->safe_psql('overloaded', q{SELECT count(*) FROM pg_proc WHERE pronamespace = 'posture'::regnamespace}) - $functions, '>', 300, 'many of them');
+$work .= <<'SQL';
+SELECT * FROM posture.fold();
+SELECT * FROM posture.rebuild();
+SELECT * FROM posture.verify();
+SELECT * FROM posture.install_pack('critical-assets');
+SELECT * FROM posture.change_report('i1', posture.today() - 3, posture.today());
+SELECT x.* FROM posture.event e, posture.explain(e.event_id) x;
+SELECT * FROM posture.load('posture', '{"type": "metric", "key": "weighs", "criticality_weights": [1, 2, 3, 4], "quiet_days": 3}'::jsonb);
+SELECT export FROM posture.export('{metric,initiative,recommendation}');
+SELECT * FROM posture.points_change('i3', posture.today() - 3, posture.today());
+SELECT * FROM posture.merge_asset('a1','a2');
+SELECT posture.grant_access('reader','reader');
+SELECT posture.grant_access('reader','owner');
+SELECT mended > 0 FROM posture.rebuild();
+SELECT posture.revoke_access('reader');
+SELECT * FROM posture.apply_rules();
+UPDATE posture.metric SET rule = '{"source": "scan"}' WHERE key = 'm5';
+INSERT INTO posture.metric_recommendation VALUES (1, 5);
+SELECT * FROM posture.install_pack('secure-score');
+SELECT initiatives, metrics FROM posture.install_pack('postgresql');
+SELECT posture.reopen(2);
+SELECT * FROM posture.plan('i2', '99', 'gain_per_asset');
+SELECT * FROM posture.load('graph-secure-score-profiles', '{"value": [{"id": "c", "title": "A control", "maxScore": 10}]}');
+SELECT * FROM posture.load('graph-secure-scores', '{"value": [{"createdDateTime": "2026-01-01T00:00:00Z", "currentScore": 8, "maxScore": 10, "controlScores": [{"controlName": "c", "score": 8, "scoreInPercentage": 80}]}]}');
+SELECT * FROM posture.load('azure-assessments', '{"value": [{"id": "/subscriptions/s/providers/Microsoft.Security/assessments/a", "name": "a", "type": "Microsoft.Security/assessments", "properties": {"resourceDetails": {"source": "Azure", "id": "/subscriptions/s"}, "displayName": "An assessment", "status": {"code": "Healthy"}}}]}');
+SELECT * FROM posture.load('azure-secure-score-controls', '{"value": [{"id": "/subscriptions/s/providers/Microsoft.Security/secureScores/ascScore/secureScoreControls/c", "name": "c", "type": "Microsoft.Security/secureScores/secureScoreControls", "properties": {"displayName": "A control", "healthyResourceCount": 1, "unhealthyResourceCount": 1, "notApplicableResourceCount": 0, "score": {"max": 4, "current": 2, "percentage": 0.5}, "weight": 2}}]}');
+SELECT * FROM posture.load('ocsf', '[{"class_uid": 2004, "metadata": {"event_code": "check", "product": {"name": "Prowler"}}, "status_code": "FAIL", "finding_info": {"title": "A check"}, "resources": [{"uid": "r1"}]}]');
+SELECT * FROM posture.load('xccdf', '<TestResult xmlns="http://checklists.nist.gov/xccdf/1.2" id="t" end-time="2026-01-01T00:00:00Z"><target>web1</target><rule-result idref="r"><result>pass</result></rule-result></TestResult>'::xml);
+SELECT * FROM posture.load('prowler-checks', '[{"Provider": "aws", "CheckID": "check", "CheckTitle": "A check", "Severity": "high"}]');
+SELECT * FROM posture.load('compliance-framework', '{"Framework": "F", "Name": "A framework", "Version": "1", "Provider": "AWS", "Requirements": [{"Id": "1", "Description": "A requirement", "Checks": ["check"], "Attributes": [{"Section": "S"}]}]}');
+SELECT count(*) FROM posture.export();
+UPDATE posture.finding SET state='compliant' WHERE asset_id < 5;
+TRUNCATE posture.finding;
+SQL
+$node->psql('alike', $work, stdout => \$plain, stderr => \$plain_err, on_error_stop => 0);
+$node->psql('overloaded', $work, stdout => \my $overloaded, stderr => \my $overloaded_err, on_error_stop => 0);
+unlike($overloaded_err, qr/evil/, 'a superuser calls none of them');
+# each in its own database, at its own moment; psql's errors alone, since contexts show whole queries
+is(join("\n", $overloaded_err =~ /ERROR: .*/g), join("\n", $plain_err =~ /ERROR: .*/g), 'no other error');
+$_ = join "\n", sort map { s/\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+\+00/now/gr } split /\n/ for ($overloaded, $plain);
+is($overloaded, $plain, 'and no other answer');
+
 # text is data
 my @texts = (
 	q{'; DROP TABLE posture.finding; --}, q{"; DELETE FROM posture.asset; --}, q{$$; SELECT 1/0; $$},
