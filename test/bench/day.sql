@@ -9,6 +9,8 @@ SELECT clock_timestamp() AS started \gset
 CALL posture.run_daily();
 INSERT INTO bench.result (what, compared_with, measured, unit, reach)
 VALUES ('run_daily() for one day, 1 % of findings changed: folds, snapshot, drops, causes', '', extract(epoch FROM clock_timestamp() - :'started'::timestamptz), 's', 'below 1 s');
+CALL bench.pair('change_report() of an initiative of 10 metrics between these days', $$SELECT count(*) FROM posture.change_report('i1', posture.today() - 2, posture.today() - 1)$$,
+    NULL, NULL, '', 5);
 
 \echo 'what is kept'
 VACUUM FULL posture.finding_set;

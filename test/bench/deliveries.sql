@@ -1,4 +1,4 @@
-/* Deliveries through the inbox: a first, the same again, and new rows. */
+/* Deliveries through the inbox: a first, and the same again. */
 \echo 'deliveries'
 SELECT bench.deliver(:findings, :assets, 0, now() - interval '2 days') \g /dev/null
 SELECT bench.seconds_of('SELECT * FROM posture.ingest()') AS first \gset
@@ -8,29 +8,3 @@ SELECT bench.seconds_of('SELECT * FROM posture.ingest()') AS second \gset
 VACUUM ANALYZE;
 INSERT INTO bench.result (what, compared_with, measured, compared, unit, reach)
 VALUES ('a second, identical delivery of ' || :findings || ' findings', 'the first', :second, :first, 's', 'at most 0.5');
-
-\echo 'new rows'
--- a table like finding, with the same rows, indexes and foreign keys, and no triggers of ours
-CREATE TABLE bench.finding (LIKE posture.finding INCLUDING DEFAULTS INCLUDING CONSTRAINTS);
-INSERT INTO bench.finding SELECT * FROM posture.finding;
-ALTER TABLE bench.finding ADD PRIMARY KEY (recommendation_id, asset_id),
-    ADD FOREIGN KEY (recommendation_id) REFERENCES posture.recommendation,
-    ADD FOREIGN KEY (asset_id) REFERENCES posture.asset;
-CREATE INDEX ON bench.finding (asset_id);
-VACUUM ANALYZE;
-CHECKPOINT;
-SELECT bench.deliver(:new, :new / 10, :assets, now() - interval '1 hour') \g /dev/null
-SELECT bench.seconds_of('SELECT * FROM posture.ingest()') AS ours \gset
-CREATE TABLE bench.rows AS
-SELECT f.* FROM posture.finding f WHERE f.asset_id > :assets ORDER BY f.asset_id, hashint4(f.recommendation_id);
-VACUUM ANALYZE bench.rows;
-CHECKPOINT;
-SELECT bench.seconds_of($$
-    INSERT INTO bench.finding AS f SELECT * FROM bench.rows
-    ON CONFLICT (recommendation_id, asset_id) DO UPDATE
-    SET state = EXCLUDED.state, changed_at = EXCLUDED.changed_at, details = EXCLUDED.details
-    WHERE f.state <> EXCLUDED.state$$) AS theirs \gset
-INSERT INTO bench.result (what, compared_with, measured, compared, unit, reach)
-VALUES ('ingest() of ' || :new || ' new rows', 'INSERT ... SELECT ... ON CONFLICT of the same rows into a like table', :ours, :theirs, 's', 'at most 1.5');
-DROP TABLE bench.rows, bench.finding;
-VACUUM ANALYZE;
