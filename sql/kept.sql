@@ -355,5 +355,34 @@ SELECT changes, sets FROM fold();
 TABLE fault;
 TABLE quick;
 
+-- What changes nothing that is counted is not noted, also by statements that
+-- change no row; what does is, once a statement.
+UPDATE recommendation SET title = 'other', is_active = is_active;
+UPDATE source SET name = 'other';
+UPDATE metric SET name = 'other', asset_kinds = asset_kinds;
+UPDATE initiative SET name = 'other', is_pinned = true;
+UPDATE initiative_metric SET weight = 3;
+UPDATE asset_group SET owner = 'other';
+UPDATE exemption SET reason = 'other';
+UPDATE metric SET is_active = false WHERE false;
+DELETE FROM metric_recommendation WHERE false;
+DELETE FROM exemption WHERE false;
+INSERT INTO metric_recommendation SELECT * FROM metric_recommendation ON CONFLICT DO NOTHING;
+INSERT INTO initiative_metric SELECT * FROM initiative_metric ON CONFLICT DO NOTHING;
+SELECT changed FROM catalog_delta;
+TABLE quick;
+INSERT INTO metric (key, name) VALUES ('noted', 'N');
+INSERT INTO metric_recommendation SELECT metric_id, r FROM metric, generate_series(1, 2) r WHERE key = 'noted';
+UPDATE metric SET asset_kinds = '{host}' WHERE key = 'noted';
+UPDATE metric SET criticality_weights = '{0,0,0,1}' WHERE key = 'noted';
+UPDATE source SET stale_after = '400 days' WHERE source_id = 1;
+DELETE FROM metric WHERE key = 'noted';
+SELECT changed, count(*) FROM catalog_delta GROUP BY changed ORDER BY 1;
+TABLE quick;
+TABLE fault;
+SELECT fold() IS NOT NULL AS folded;
+TABLE quick;
+TABLE fault;
+
 DISCARD TEMP;
 DROP EXTENSION posture;

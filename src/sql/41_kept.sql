@@ -150,11 +150,25 @@ COMMENT ON TRIGGER capture_insert ON posture.asset IS 'keeps the sets current';
 COMMENT ON TRIGGER capture_update ON posture.asset IS 'keeps the sets current';
 COMMENT ON TRIGGER capture_delete ON posture.asset IS 'keeps the sets current';
 
+-- Its arguments are the columns that matter. A statement that changed none of
+-- them, in no row, is not noted: after a document that says what is known
+-- already, readers go on with what was tallied.
 CREATE FUNCTION posture.capture_catalog() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    is_changed boolean := true;
 BEGIN
-    INSERT INTO posture.catalog_delta (changed) VALUES (TG_TABLE_NAME);
+    IF TG_OP = 'INSERT' THEN
+        is_changed := EXISTS (SELECT FROM added);
+    ELSIF TG_OP = 'DELETE' THEN
+        is_changed := EXISTS (SELECT FROM removed);
+    ELSIF TG_OP = 'UPDATE' THEN
+        EXECUTE format('SELECT EXISTS (SELECT %1$s FROM added EXCEPT SELECT %1$s FROM removed)', array_to_string(TG_ARGV, ', ')) INTO is_changed;
+    END IF;
+    IF is_changed THEN
+        INSERT INTO posture.catalog_delta (changed) VALUES (TG_TABLE_NAME);
+    END IF;
     RETURN NULL;
 END $$;
 COMMENT ON FUNCTION posture.capture_catalog() IS 'notes in catalog_delta that a statement changed what is counted';
@@ -162,35 +176,38 @@ REVOKE EXECUTE ON FUNCTION posture.capture_catalog() FROM PUBLIC;
 
 -- What is new is counted nowhere yet: that takes members, findings, or an
 -- exemption. Names, weights and the like are read where they are.
-CREATE TRIGGER capture AFTER UPDATE OF source_id, is_active, stale_after OR DELETE OR TRUNCATE ON posture.source
-    FOR EACH STATEMENT EXECUTE FUNCTION posture.capture_catalog();
-CREATE TRIGGER capture AFTER UPDATE OF recommendation_id, source_id, is_active OR DELETE OR TRUNCATE ON posture.recommendation
-    FOR EACH STATEMENT EXECUTE FUNCTION posture.capture_catalog();
-CREATE TRIGGER capture AFTER UPDATE OF metric_id, asset_kinds, criticality_weights, is_active OR DELETE OR TRUNCATE ON posture.metric
-    FOR EACH STATEMENT EXECUTE FUNCTION posture.capture_catalog();
-CREATE TRIGGER capture AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON posture.metric_recommendation
-    FOR EACH STATEMENT EXECUTE FUNCTION posture.capture_catalog();
-CREATE TRIGGER capture AFTER UPDATE OF initiative_id, method, is_active OR DELETE OR TRUNCATE ON posture.initiative
-    FOR EACH STATEMENT EXECUTE FUNCTION posture.capture_catalog();
-CREATE TRIGGER capture AFTER INSERT OR UPDATE OF initiative_id, metric_id OR DELETE OR TRUNCATE ON posture.initiative_metric
-    FOR EACH STATEMENT EXECUTE FUNCTION posture.capture_catalog();
-CREATE TRIGGER capture AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON posture.initiative_recommendation
-    FOR EACH STATEMENT EXECUTE FUNCTION posture.capture_catalog();
-CREATE TRIGGER capture AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON posture.exemption
-    FOR EACH STATEMENT EXECUTE FUNCTION posture.capture_catalog();
-CREATE TRIGGER capture AFTER INSERT OR UPDATE OF asset_group_id, kinds, min_criticality, tags OR DELETE OR TRUNCATE ON posture.asset_group
-    FOR EACH STATEMENT EXECUTE FUNCTION posture.capture_catalog();
+DO $$
+DECLARE
+    counted record;
+    made record;
+BEGIN
+    FOR counted IN
+        SELECT *
+        FROM (VALUES
+            ('source', false, 'source_id, is_active, stale_after'),
+            ('recommendation', false, 'recommendation_id, source_id, is_active'),
+            ('metric', false, 'metric_id, asset_kinds, criticality_weights, is_active'),
+            ('metric_recommendation', true, 'metric_id, recommendation_id'),
+            ('initiative', false, 'initiative_id, method, is_active'),
+            ('initiative_metric', true, 'initiative_id, metric_id'),
+            ('initiative_recommendation', true, 'initiative_id, recommendation_id'),
+            ('exemption', true, 'exemption_id, recommendation_id, asset_id, asset_group_id, kind, created_at, expires_at'),
+            ('asset_group', true, 'asset_group_id, kinds, min_criticality, tags')) v(relation, also_new, columns)
+    LOOP
+        FOR made IN
+            SELECT *
+            FROM (VALUES ('insert', 'REFERENCING NEW TABLE AS added'), ('update', 'REFERENCING OLD TABLE AS removed NEW TABLE AS added'),
+                         ('delete', 'REFERENCING OLD TABLE AS removed'), ('truncate', '')) v(event, tables)
+            WHERE event <> 'insert' OR counted.also_new
+        LOOP
+            EXECUTE format('CREATE TRIGGER capture_%s AFTER %s ON posture.%I %s FOR EACH STATEMENT EXECUTE FUNCTION posture.capture_catalog(%L)',
+                           made.event, made.event, counted.relation, made.tables, counted.columns);
+            EXECUTE format('COMMENT ON TRIGGER capture_%s ON posture.%I IS %L', made.event, counted.relation, 'notes that what is counted has changed');
+        END LOOP;
+    END LOOP;
+END $$;
 CREATE TRIGGER capture_truncate AFTER TRUNCATE ON posture.asset
     FOR EACH STATEMENT EXECUTE FUNCTION posture.capture_catalog();
-COMMENT ON TRIGGER capture ON posture.source IS 'notes that what is counted has changed';
-COMMENT ON TRIGGER capture ON posture.recommendation IS 'notes that what is counted has changed';
-COMMENT ON TRIGGER capture ON posture.metric IS 'notes that what is counted has changed';
-COMMENT ON TRIGGER capture ON posture.metric_recommendation IS 'notes that what is counted has changed';
-COMMENT ON TRIGGER capture ON posture.initiative IS 'notes that what is counted has changed';
-COMMENT ON TRIGGER capture ON posture.initiative_metric IS 'notes that what is counted has changed';
-COMMENT ON TRIGGER capture ON posture.initiative_recommendation IS 'notes that what is counted has changed';
-COMMENT ON TRIGGER capture ON posture.exemption IS 'notes that what is counted has changed';
-COMMENT ON TRIGGER capture ON posture.asset_group IS 'notes that what is counted has changed';
 COMMENT ON TRIGGER capture_truncate ON posture.asset IS 'notes that what is counted has changed';
 
 -- A statement that empties finding has no transition table: all that was is toggled.
