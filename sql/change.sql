@@ -171,6 +171,14 @@ SELECT pg_temp.fail(1, 2);
 SELECT count(*) FROM take_snapshot('2024-03-02');
 SELECT recommendation, reason, points, newly_exposed, assets FROM change_report('m', '2024-02-01', '2024-03-02');
 ROLLBACK;
+-- the history of later days that have a snapshot stays
+BEGIN;
+SELECT pg_temp.fail(1, 2);
+SELECT count(*) FROM take_snapshot('2024-03-02');
+SELECT count(*) FROM take_snapshot('2024-02-01');
+SELECT metric_assets('m', '2024-03-01') AS before, metric_assets('m', '2024-03-02') AS after;
+SELECT recommendation, reason, points, assets FROM change_report('m', '2024-03-01', '2024-03-02');
+ROLLBACK;
 
 -- what can't be asked
 \set VERBOSITY default

@@ -136,7 +136,9 @@ BEGIN
         ON CONFLICT (day) DO UPDATE SET taken_at = EXCLUDED.taken_at;
         IF of_day < posture.today() AND as_of < 'infinity' THEN
             PERFORM posture.settle(of_day);
-        ELSIF of_day < posture.today() THEN
+        ELSIF of_day < posture.today()
+              -- what a later day's snapshot and events tell is not dated back from under them
+              AND NOT EXISTS (SELECT FROM posture.snapshot s WHERE s.day > of_day AND s.day < posture.today()) THEN
             PERFORM posture.date_back(of_day);
         END IF;
         PERFORM posture.write_snapshot(of_day, as_of);
