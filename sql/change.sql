@@ -137,6 +137,17 @@ INSERT INTO exemption (recommendation_id, kind, reason, created_at) VALUES (1, '
 SELECT count(*) FROM take_snapshot('2024-03-04');
 SELECT recommendation, reason, points, assets, says FROM change_report('m', '2024-03-03', '2024-03-04');
 ROLLBACK;
+-- an exemption from what comes or goes is a part of that
+BEGIN;
+INSERT INTO exemption (recommendation_id, asset_id, kind, reason, created_at, expires_at) VALUES
+    (1, 1, 'waived', 'x', '2024-03-02 08:00', '2024-03-03 12:00'), (2, 1, 'waived', 'x', '2024-03-02 08:00', '2024-03-03 12:00'),
+    (4, 1, 'waived', 'x', '2024-03-03 08:00', NULL);
+SELECT count(*) FROM take_snapshot('2024-03-02');
+DELETE FROM metric_recommendation WHERE recommendation_id = 2;
+INSERT INTO metric_recommendation VALUES (1, 4);
+SELECT count(*) FROM take_snapshot('2024-03-03');
+SELECT recommendation, reason, points, newly_exposed, assets, says FROM change_report('m', '2024-03-02', '2024-03-03');
+ROLLBACK;
 -- the metric measures other assets; a recommendation is worth other points
 BEGIN;
 SELECT pg_temp.fail(1, 9);

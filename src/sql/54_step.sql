@@ -168,7 +168,9 @@ BEGIN
         SELECT m.object_kind, m.object_id, s.step,
                coalesce(array_agg(m.recommendation_id) FILTER (WHERE s.step BETWEEN 1 AND 10), '{}') AS recommendations
         FROM member m
-        CROSS JOIN LATERAL (VALUES (0), (m.from_step), (m.until_step), (CASE WHEN m.has_ended THEN 9 END), (CASE WHEN m.has_given THEN 10 END), (11)) s(step)
+        -- exemptions from what came or went are a part of that
+        CROSS JOIN LATERAL (SELECT m.from_step = 0 AND m.until_step = 99 AS stays) k
+        CROSS JOIN LATERAL (VALUES (0), (m.from_step), (m.until_step), (CASE WHEN k.stays AND m.has_ended THEN 9 END), (CASE WHEN k.stays AND m.has_given THEN 10 END), (11)) s(step)
         WHERE s.step < 99
         GROUP BY m.object_kind, m.object_id, s.step
     ), joined AS (
