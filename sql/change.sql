@@ -172,6 +172,22 @@ SELECT count(*) FROM take_snapshot('2024-03-02');
 SELECT metric, reason, is_posture, points, newly_exposed, says FROM change_report('w', '2024-03-01', '2024-03-02');
 SELECT sum(points) = min(previous_score) - min(score) AS exact FROM change_report('w', '2024-03-01', '2024-03-02');
 ROLLBACK;
+-- a measure is waived, and no more
+BEGIN;
+INSERT INTO recommendation (source_id, key, title) VALUES (1, 'share', 'Share less'), (1, 'guest', 'Invite less');
+INSERT INTO measure SELECT recommendation_id, CASE key WHEN 'share' THEN 4 ELSE 1 END, 5, '2024-03-01 10:00' FROM recommendation WHERE key IN ('share', 'guest');
+INSERT INTO metric (key, name) VALUES ('tenant', 'Tenant');
+INSERT INTO metric_recommendation SELECT m.metric_id, r.recommendation_id FROM metric m, recommendation r WHERE m.key = 'tenant' AND r.key IN ('share', 'guest');
+INSERT INTO exemption (recommendation_id, kind, reason, created_at, expires_at)
+SELECT r.recommendation_id, v.kind::exemption_kind, 'x', v.from_when::timestamptz, v.to_when::timestamptz
+FROM (VALUES ('share', 'waived', '2024-03-03 08:00', '2024-03-04 12:00'), ('guest', 'waived', '2024-03-04 08:00', '2024-03-05 12:00'),
+             ('guest', 'mitigated', '2024-03-05 08:00', NULL)) v(key, kind, from_when, to_when) JOIN recommendation r USING (key);
+SELECT count(take_snapshot('2024-03-01'::date + n)) FROM generate_series(1, 4) n;
+SELECT day, exposed, assessed, score FROM metric_snapshot WHERE key = 'tenant' ORDER BY day;
+SELECT recommendation, reason, points, says FROM change_report('tenant', '2024-03-02', '2024-03-03');
+SELECT recommendation, reason, points, says FROM change_report('tenant', '2024-03-03', '2024-03-04');
+SELECT recommendation, reason, points, says FROM change_report('tenant', '2024-03-04', '2024-03-05');
+ROLLBACK;
 
 -- a baseline of now, before anything was known: the next day is compared with it
 BEGIN;
