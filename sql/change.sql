@@ -188,6 +188,18 @@ SELECT recommendation, reason, points, says FROM change_report('tenant', '2024-0
 SELECT recommendation, reason, points, says FROM change_report('tenant', '2024-03-03', '2024-03-04');
 SELECT recommendation, reason, points, says FROM change_report('tenant', '2024-03-04', '2024-03-05');
 ROLLBACK;
+-- recommendations that are deleted, and those of past days: one is one
+BEGIN;
+SELECT pg_temp.fail(2, 3, 4);
+SELECT count(*) FROM take_snapshot('2024-03-02');
+DELETE FROM finding WHERE recommendation_id = 2;
+DELETE FROM recommendation WHERE recommendation_id = 2;
+SELECT recommendation, reason, points, newly_exposed, says FROM change_report('m', '2024-03-01', '2024-03-02');
+SELECT cause FROM event_report WHERE kind <> 'new_initiative' ORDER BY object;
+SELECT count(*) FROM take_snapshot('2024-03-03');
+SELECT recommendation, reason, points, says FROM change_report('m', '2024-03-02', '2024-03-03');
+SELECT metric, recommendation, reason, points, says FROM change_report('q', '2024-03-02', '2024-03-03');
+ROLLBACK;
 
 -- a baseline of now, before anything was known: the next day is compared with it
 BEGIN;

@@ -12,6 +12,13 @@ CREATE FUNCTION posture.counted(n bigint, noun text) RETURNS text
     RETURN n || ' ' || noun || CASE WHEN n <> 1 THEN 's' ELSE '' END;
 COMMENT ON FUNCTION posture.counted(bigint, text) IS 'a number of things, in words; NULL: it is not known';
 
+CREATE FUNCTION posture.recommendation_phrase(recommendation_id integer) RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN CASE WHEN recommendation_id IS NULL THEN 'several recommendations'
+                ELSE coalesce((SELECT format('''%s''', r.title) FROM posture.recommendation r WHERE r.recommendation_id = recommendation_phrase.recommendation_id),
+                              'a recommendation') END;
+COMMENT ON FUNCTION posture.recommendation_phrase(integer) IS 'the title of a recommendation in quotes, as a part of a sentence, or that it is one, where it was deleted; NULL: several';
+
 CREATE FUNCTION posture.change_phrase(cause posture.event_cause) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE
     RETURN (
@@ -33,10 +40,9 @@ CREATE FUNCTION posture.change_phrase(cause posture.event_cause) RETURNS text
                 THEN format('%s %s %s', n.recommendation, n.verb, replace(replace(cause.reason, 'recommendation_', ''), '_', ' '))
         END || CASE WHEN cause.newly_exposed > 0 AND cause.reason NOT IN ('newly_exposed', 'value_change', 'assets_added')
                     THEN format(' (%s newly exposed)', c.newly_exposed) ELSE '' END
-        FROM (SELECT coalesce('''' || r.title || '''', 'several recommendations') AS recommendation,
-                     CASE WHEN r.title IS NULL THEN 'were' ELSE 'was' END AS verb,
-                     CASE WHEN r.title IS NULL THEN 'exemptions' ELSE 'an exemption' END AS exemption
-              FROM (VALUES (cause.recommendation_id)) v(recommendation_id) LEFT JOIN posture.recommendation r USING (recommendation_id)) n
+        FROM (SELECT posture.recommendation_phrase(cause.recommendation_id) AS recommendation,
+                     CASE WHEN cause.recommendation_id IS NULL THEN 'were' ELSE 'was' END AS verb,
+                     CASE WHEN cause.recommendation_id IS NULL THEN 'exemptions' ELSE 'an exemption' END AS exemption) n
         CROSS JOIN (SELECT posture.counted(posture.cardinality(cause.assets), 'asset') AS assets,
                            posture.counted(cause.newly_exposed, 'asset') AS newly_exposed) c);
 COMMENT ON FUNCTION posture.change_phrase(posture.event_cause) IS 'what a cause says, as a part of a sentence; NULL: no more than its reason';
@@ -65,9 +71,8 @@ CREATE FUNCTION posture.exposed_phrase(of_event posture.event) RETURNS text
                     ELSE posture.counted(t.assets, 'asset') || ' newly exposed' END
                || CASE WHEN t.new > 0 AND t.new < t.assets THEN format(' (%s of them new)', t.new) ELSE '' END
                || coalesce((SELECT CASE WHEN c.newly_exposed < t.assets THEN format(', %s of them', c.newly_exposed) ELSE '' END
-                                   || format(' by ''%s''', coalesce(r.title, c.recommendation_id::text))
+                                   || ' by ' || posture.recommendation_phrase(c.recommendation_id)
                             FROM posture.event_cause c
-                            LEFT JOIN posture.recommendation r USING (recommendation_id)
                             WHERE c.event_id = of_event.event_id AND c.reason = 'newly_exposed' AND c.points IS NULL
                             ORDER BY c.newly_exposed DESC, c.recommendation_id
                             LIMIT 1), '')
@@ -114,12 +119,10 @@ CREATE FUNCTION posture.cause_phrase(of_event posture.event, cause posture.event
     LANGUAGE sql STABLE PARALLEL SAFE
     RETURN posture.figure(cause.points) || ' by ' || CASE
         WHEN cause.reason = 'method_change' THEN 'another method'
-        ELSE format('''%s''', coalesce(
-                 (SELECT m.name FROM posture.metric_snapshot m
-                  WHERE m.metric_id = cause.metric_id AND m.day IN (of_event.day, of_event.previous_day)
-                  ORDER BY m.day DESC LIMIT 1),
-                 (SELECT r.title FROM posture.recommendation r WHERE r.recommendation_id = cause.recommendation_id),
-                 coalesce(cause.metric_id, cause.recommendation_id)::text))
+        ELSE CASE WHEN cause.metric_id IS NULL THEN posture.recommendation_phrase(cause.recommendation_id)
+                  ELSE coalesce((SELECT format('''%s''', m.name) FROM posture.metric_snapshot m
+                                 WHERE m.metric_id = cause.metric_id AND m.day IN (of_event.day, of_event.previous_day)
+                                 ORDER BY m.day DESC LIMIT 1), 'a metric') END
              || CASE WHEN cause.reason = 'value_change' AND cause.newly_exposed > 0
                          THEN format(' (%s newly exposed)', posture.counted(cause.newly_exposed, 'asset'))
                      WHEN cause.reason = 'value_change' THEN ''
