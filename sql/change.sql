@@ -200,6 +200,23 @@ SELECT count(*) FROM take_snapshot('2024-03-03');
 SELECT recommendation, reason, points, says FROM change_report('m', '2024-03-02', '2024-03-03');
 SELECT metric, recommendation, reason, points, says FROM change_report('q', '2024-03-02', '2024-03-03');
 ROLLBACK;
+-- an event of a past day keeps its causes when the day is run again, whatever the
+-- metric measures since; it is compared anew if a day before it was missing
+BEGIN;
+SELECT pg_temp.fail(1, 2, 3, 9);
+SELECT count(*) FROM take_snapshot('2024-03-05');
+CREATE TEMP TABLE told AS TABLE event_cause;
+UPDATE metric SET asset_kinds = '{user}', criticality_weights = '{1,1,2,5}' WHERE key = 'm';
+DELETE FROM metric WHERE key = 'd';
+SELECT count(*) FROM take_snapshot('2024-03-05');
+SELECT count(*) FROM (TABLE told EXCEPT ALL TABLE event_cause) x;
+SELECT count(*) FROM (TABLE event_cause EXCEPT ALL TABLE told) x;
+UPDATE metric SET asset_kinds = NULL, criticality_weights = NULL;
+SELECT count(*) FROM take_snapshot('2024-03-01'), take_snapshot('2024-03-02') AS missed;
+SELECT count(*) FROM take_snapshot('2024-03-05');
+SELECT e.day, e.previous_day, e.drop, (SELECT sum(c.points) FROM explain(e.event_id) c WHERE c.reason <> 'effect') AS parts
+FROM event e WHERE e.metric_id = 1 ORDER BY e.day;
+ROLLBACK;
 
 -- a baseline of now, before anything was known: the next day is compared with it
 BEGIN;

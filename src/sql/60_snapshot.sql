@@ -143,7 +143,7 @@ BEGIN
         END IF;
         PERFORM posture.write_snapshot(of_day, as_of);
     END IF;
-    SELECT f.events, f.recovered INTO events, recovered FROM posture.find_events(of_day) f;
+    SELECT f.events, f.recovered INTO events, recovered FROM posture.find_events(of_day, ends OR of_day = posture.today()) f;
     IF ends THEN
         PERFORM pg_notify('posture_event', posture.day_message(of_day));
     END IF;
