@@ -217,6 +217,24 @@ SELECT count(*) FROM take_snapshot('2024-03-05');
 SELECT e.day, e.previous_day, e.drop, (SELECT sum(c.points) FROM explain(e.event_id) c WHERE c.reason <> 'effect') AS parts
 FROM event e WHERE e.metric_id = 1 ORDER BY e.day;
 ROLLBACK;
+-- one point, and points of measures
+BEGIN;
+SET LOCAL posture.drop_threshold = 0.5;
+INSERT INTO recommendation (source_id, key, title) VALUES (1, 'share', 'Share less');
+INSERT INTO measure SELECT recommendation_id, 50, 100, '2024-03-01 10:00' FROM recommendation WHERE key = 'share';
+INSERT INTO metric (key, name) VALUES ('tenant', 'Tenant');
+INSERT INTO metric_recommendation SELECT m.metric_id, r.recommendation_id FROM metric m, recommendation r WHERE m.key = 'tenant' AND r.key = 'share';
+INSERT INTO initiative (key, name) VALUES ('o', 'One');
+INSERT INTO initiative_metric SELECT i.initiative_id, m.metric_id, 1 FROM metric m, initiative i WHERE m.key = 'tenant' AND i.key = 'o';
+SELECT count(*) FROM take_snapshot('2024-03-02');
+UPDATE measure SET achieved = 49, observed_at = '2024-03-03 10:00';
+SELECT count(*) FROM take_snapshot('2024-03-03');
+SELECT cause FROM event_report WHERE day = '2024-03-03' ORDER BY object;
+SELECT summary FROM day_report WHERE day = '2024-03-03';
+UPDATE measure SET achieved = 60, observed_at = '2024-03-04 10:00';
+SELECT count(*) FROM take_snapshot('2024-03-04');
+SELECT reason, points, says FROM change_report('tenant', '2024-03-03', '2024-03-04');
+ROLLBACK;
 
 -- a baseline of now, before anything was known: the next day is compared with it
 BEGIN;

@@ -12,6 +12,11 @@ CREATE FUNCTION posture.counted(n bigint, noun text) RETURNS text
     RETURN n || ' ' || noun || CASE WHEN n <> 1 THEN 's' ELSE '' END;
 COMMENT ON FUNCTION posture.counted(bigint, text) IS 'a number of things, in words; NULL: it is not known';
 
+CREATE FUNCTION posture.counted_points(number numeric) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN posture.figure(number) || ' point' || CASE WHEN posture.figure(number) <> '1' THEN 's' ELSE '' END;
+COMMENT ON FUNCTION posture.counted_points(numeric) IS 'a number of points, in words; NULL: it is not known';
+
 CREATE FUNCTION posture.recommendation_phrase(recommendation_id integer) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE
     RETURN CASE WHEN recommendation_id IS NULL THEN 'several recommendations'
@@ -32,6 +37,8 @@ CREATE FUNCTION posture.change_phrase(cause posture.event_cause) RETURNS text
             WHEN cause.reason = 'assets_left' THEN c.assets || ' not assessed any more'
             WHEN cause.reason = 'assets_retired' THEN c.assets || ' retired or stale'
             WHEN cause.reason = 'assets_returned' THEN c.assets || ' back'
+            WHEN cause.reason = 'points_change' AND cause.points > 0 THEN 'points of measures lost'
+            WHEN cause.reason = 'points_change' AND cause.points < 0 THEN 'points of measures gained'
             WHEN cause.reason = 'exemption_ended' THEN format('%s from %s ended', n.exemption, n.recommendation)
             WHEN cause.reason = 'exemption_given' THEN format('%s from %s %s given', n.exemption, n.recommendation, n.verb)
             WHEN cause.reason LIKE 'recommendation\_%able' THEN format('%s %s', n.recommendation, CASE cause.reason
@@ -51,9 +58,9 @@ CREATE FUNCTION posture.effect_phrase(of_event posture.event) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE
     RETURN (
         SELECT format('; this took %s', CASE
-                   WHEN c.points = t.lost THEN format('all of the %s points that %s lost', posture.figure(t.lost), t.name)
-                   WHEN t.lost > c.points THEN format('%s of the %s points that %s lost', posture.figure(c.points), posture.figure(t.lost), t.name)
-                   ELSE format('%s points of %s', posture.figure(c.points), t.name) END)
+                   WHEN c.points = t.lost THEN format('all of the %s that %s lost', posture.counted_points(t.lost), t.name)
+                   WHEN t.lost > c.points THEN format('%s of the %s that %s lost', posture.figure(c.points), posture.counted_points(t.lost), t.name)
+                   ELSE format('%s of %s', posture.counted_points(c.points), t.name) END)
         FROM posture.event_cause c
         CROSS JOIN LATERAL (SELECT coalesce(n.name, n.key) AS name, p.score OPERATOR(posture.-) n.score AS lost
                             FROM posture.initiative_snapshot n
@@ -134,7 +141,7 @@ COMMENT ON FUNCTION posture.cause_phrase(posture.event, posture.event_cause) IS 
 CREATE FUNCTION posture.initiative_cause(of_event posture.event) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE
     RETURN (
-        SELECT format('%s points lost: ', posture.figure(of_event.drop))
+        SELECT format('%s lost: ', posture.counted_points(of_event.drop))
                || string_agg(x.phrase, ', ' ORDER BY x.place) FILTER (WHERE x.place <= 3)
                || CASE WHEN count(*) > 3 THEN format(', and %s more', count(*) - 3) ELSE '' END
         FROM (SELECT posture.cause_phrase(of_event, c) AS phrase,
