@@ -216,7 +216,17 @@ SELECT count(*) FROM take_snapshot('2024-03-01'), take_snapshot('2024-03-02') AS
 SELECT count(*) FROM take_snapshot('2024-03-05');
 SELECT e.day, e.previous_day, e.drop, (SELECT sum(c.points) FROM explain(e.event_id) c WHERE c.reason <> 'effect') AS parts
 FROM event e WHERE e.metric_id = 1 ORDER BY e.day;
+ROLLBACK;-- the day before a drop is past retention
+BEGIN;
+SELECT pg_temp.fail(1, 2, 3);
+SELECT count(*) FROM take_snapshot('2024-03-02');
+SELECT set_config('posture.retention_days', (today() - '2024-03-02')::text, true) IS NOT NULL AS set, purge() > 0 AS purged;
+SELECT min(day) FROM metric_snapshot;
+SELECT cause FROM event_report WHERE kind <> 'new_initiative' ORDER BY object;
+SELECT count(*) FROM take_snapshot('2024-03-02');
+SELECT reason, points, newly_exposed FROM event e CROSS JOIN explain(e.event_id) WHERE e.metric_id = 1;
 ROLLBACK;
+
 -- one point, and points of measures
 BEGIN;
 SET LOCAL posture.drop_threshold = 0.5;

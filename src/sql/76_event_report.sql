@@ -104,9 +104,10 @@ COMMENT ON FUNCTION posture.short_reason(text) IS 'a reason as it stands in brac
 CREATE FUNCTION posture.metric_cause(of_event posture.event) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE
     RETURN (
-        SELECT format('%s: exposed rose from %s %% to %s %%, %s of %s where it was %s of %s',
-                      n.name, posture.figure(100 - of_event.previous_score), posture.figure(100 - of_event.score),
-                      trim_scale(n.exposed), trim_scale(n.assessed), trim_scale(p.exposed), trim_scale(p.assessed))
+        SELECT format('%s: exposed rose from %s %% to %s %%, %s of %s',
+                      n.name, posture.figure(100 - of_event.previous_score), posture.figure(100 - of_event.score), trim_scale(n.exposed), trim_scale(n.assessed))
+               -- unless that day is past retention
+               || coalesce(' where it was ' || trim_scale(p.exposed) || ' of ' || trim_scale(p.assessed), '')
                || coalesce(': ' || nullif(concat_ws(', ',
                       posture.exposed_phrase(of_event),
                       (SELECT string_agg(x.phrase, ', ' ORDER BY x.place)
@@ -117,9 +118,9 @@ CREATE FUNCTION posture.metric_cause(of_event posture.event) RETURNS text
                                AND NOT (c.reason = 'assets_added' AND c.newly_exposed > 0)) x
                        WHERE x.place <= 2)), ''), '')
                || coalesce(posture.effect_phrase(of_event), '')
-        FROM posture.metric_snapshot n, posture.metric_snapshot p
-        WHERE n.metric_id = of_event.metric_id AND n.day = of_event.day
-          AND p.metric_id = of_event.metric_id AND p.day = of_event.previous_day);
+        FROM posture.metric_snapshot n
+        LEFT JOIN posture.metric_snapshot p ON p.metric_id = n.metric_id AND p.day = of_event.previous_day
+        WHERE n.metric_id = of_event.metric_id AND n.day = of_event.day);
 COMMENT ON FUNCTION posture.metric_cause(posture.event) IS 'why a metric''s score dropped, in one sentence';
 
 CREATE FUNCTION posture.cause_phrase(of_event posture.event, cause posture.event_cause) RETURNS text
