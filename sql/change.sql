@@ -63,6 +63,15 @@ UPDATE asset SET retired_at = '2024-03-03 10:00' WHERE asset_id = 9;
 SELECT count(*) FROM take_snapshot('2024-03-03');
 SELECT reason, points, assets, says FROM change_report('m', '2024-03-02', '2024-03-03');
 ROLLBACK;
+-- all retire and others come: what left nothing to assess has no points, and is told
+BEGIN;
+UPDATE asset SET retired_at = '2024-03-02 09:00';
+INSERT INTO asset (key, name) SELECT 'n' || n, 'New ' || n FROM generate_series(1, 4) n;
+INSERT INTO finding SELECT 1, asset_id, CASE WHEN key = 'n3' THEN 'non_compliant' ELSE 'compliant' END::finding_state, '2024-03-02 10:00' FROM asset WHERE key LIKE 'n%';
+SELECT count(*) FROM take_snapshot('2024-03-02');
+SELECT * FROM pg_temp.why('m');
+SELECT cause FROM event_report WHERE object = 'm';
+ROLLBACK;
 -- stale assets
 BEGIN;
 UPDATE asset SET last_seen = '2024-03-01 00:00';
