@@ -63,6 +63,15 @@ UPDATE asset SET retired_at = '2024-03-03 10:00' WHERE asset_id = 9;
 SELECT count(*) FROM take_snapshot('2024-03-03');
 SELECT reason, points, assets, says FROM change_report('m', '2024-03-02', '2024-03-03');
 ROLLBACK;
+-- all retire and others come: what left nothing to assess has no points, and is told
+BEGIN;
+UPDATE asset SET retired_at = '2024-03-02 09:00';
+INSERT INTO asset (key, name) SELECT 'n' || n, 'New ' || n FROM generate_series(1, 4) n;
+INSERT INTO finding SELECT 1, asset_id, CASE WHEN key = 'n3' THEN 'non_compliant' ELSE 'compliant' END::finding_state, '2024-03-02 10:00' FROM asset WHERE key LIKE 'n%';
+SELECT count(*) FROM take_snapshot('2024-03-02');
+SELECT * FROM pg_temp.why('m');
+SELECT cause FROM event_report WHERE object = 'm';
+ROLLBACK;
 -- stale assets
 BEGIN;
 UPDATE asset SET last_seen = '2024-03-01 00:00';
@@ -137,6 +146,17 @@ INSERT INTO exemption (recommendation_id, kind, reason, created_at) VALUES (1, '
 SELECT count(*) FROM take_snapshot('2024-03-04');
 SELECT recommendation, reason, points, assets, says FROM change_report('m', '2024-03-03', '2024-03-04');
 ROLLBACK;
+-- an exemption from what comes or goes is a part of that
+BEGIN;
+INSERT INTO exemption (recommendation_id, asset_id, kind, reason, created_at, expires_at) VALUES
+    (1, 1, 'waived', 'x', '2024-03-02 08:00', '2024-03-03 12:00'), (2, 1, 'waived', 'x', '2024-03-02 08:00', '2024-03-03 12:00'),
+    (4, 1, 'waived', 'x', '2024-03-03 08:00', NULL);
+SELECT count(*) FROM take_snapshot('2024-03-02');
+DELETE FROM metric_recommendation WHERE recommendation_id = 2;
+INSERT INTO metric_recommendation VALUES (1, 4);
+SELECT count(*) FROM take_snapshot('2024-03-03');
+SELECT recommendation, reason, points, newly_exposed, assets, says FROM change_report('m', '2024-03-02', '2024-03-03');
+ROLLBACK;
 -- the metric measures other assets; a recommendation is worth other points
 BEGIN;
 SELECT pg_temp.fail(1, 9);
@@ -161,6 +181,79 @@ SELECT count(*) FROM take_snapshot('2024-03-02');
 SELECT metric, reason, is_posture, points, newly_exposed, says FROM change_report('w', '2024-03-01', '2024-03-02');
 SELECT sum(points) = min(previous_score) - min(score) AS exact FROM change_report('w', '2024-03-01', '2024-03-02');
 ROLLBACK;
+-- a measure is waived, and no more
+BEGIN;
+INSERT INTO recommendation (source_id, key, title) VALUES (1, 'share', 'Share less'), (1, 'guest', 'Invite less');
+INSERT INTO measure SELECT recommendation_id, CASE key WHEN 'share' THEN 4 ELSE 1 END, 5, '2024-03-01 10:00' FROM recommendation WHERE key IN ('share', 'guest');
+INSERT INTO metric (key, name) VALUES ('tenant', 'Tenant');
+INSERT INTO metric_recommendation SELECT m.metric_id, r.recommendation_id FROM metric m, recommendation r WHERE m.key = 'tenant' AND r.key IN ('share', 'guest');
+INSERT INTO exemption (recommendation_id, kind, reason, created_at, expires_at)
+SELECT r.recommendation_id, v.kind::exemption_kind, 'x', v.from_when::timestamptz, v.to_when::timestamptz
+FROM (VALUES ('share', 'waived', '2024-03-03 08:00', '2024-03-04 12:00'), ('guest', 'waived', '2024-03-04 08:00', '2024-03-05 12:00'),
+             ('guest', 'mitigated', '2024-03-05 08:00', NULL)) v(key, kind, from_when, to_when) JOIN recommendation r USING (key);
+SELECT count(take_snapshot('2024-03-01'::date + n)) FROM generate_series(1, 4) n;
+SELECT day, exposed, assessed, score FROM metric_snapshot WHERE key = 'tenant' ORDER BY day;
+SELECT recommendation, reason, points, says FROM change_report('tenant', '2024-03-02', '2024-03-03');
+SELECT recommendation, reason, points, says FROM change_report('tenant', '2024-03-03', '2024-03-04');
+SELECT recommendation, reason, points, says FROM change_report('tenant', '2024-03-04', '2024-03-05');
+ROLLBACK;
+-- recommendations that are deleted, and those of past days: one is one
+BEGIN;
+SELECT pg_temp.fail(2, 3, 4);
+SELECT count(*) FROM take_snapshot('2024-03-02');
+DELETE FROM finding WHERE recommendation_id = 2;
+DELETE FROM recommendation WHERE recommendation_id = 2;
+SELECT recommendation, reason, points, newly_exposed, says FROM change_report('m', '2024-03-01', '2024-03-02');
+SELECT cause FROM event_report WHERE kind <> 'new_initiative' ORDER BY object;
+SELECT count(*) FROM take_snapshot('2024-03-03');
+SELECT recommendation, reason, points, says FROM change_report('m', '2024-03-02', '2024-03-03');
+SELECT metric, recommendation, reason, points, says FROM change_report('q', '2024-03-02', '2024-03-03');
+ROLLBACK;
+-- an event of a past day keeps its causes when the day is run again, whatever the
+-- metric measures since; it is compared anew if a day before it was missing
+BEGIN;
+SELECT pg_temp.fail(1, 2, 3, 9);
+SELECT count(*) FROM take_snapshot('2024-03-05');
+CREATE TEMP TABLE told AS TABLE event_cause;
+UPDATE metric SET asset_kinds = '{user}', criticality_weights = '{1,1,2,5}' WHERE key = 'm';
+DELETE FROM metric WHERE key = 'd';
+SELECT count(*) FROM take_snapshot('2024-03-05');
+SELECT count(*) FROM (TABLE told EXCEPT ALL TABLE event_cause) x;
+SELECT count(*) FROM (TABLE event_cause EXCEPT ALL TABLE told) x;
+UPDATE metric SET asset_kinds = NULL, criticality_weights = NULL;
+SELECT count(*) FROM take_snapshot('2024-03-01'), take_snapshot('2024-03-02') AS missed;
+SELECT count(*) FROM take_snapshot('2024-03-05');
+SELECT e.day, e.previous_day, e.drop, (SELECT sum(c.points) FROM explain(e.event_id) c WHERE c.reason <> 'effect') AS parts
+FROM event e WHERE e.metric_id = 1 ORDER BY e.day;
+ROLLBACK;-- the day before a drop is past retention
+BEGIN;
+SELECT pg_temp.fail(1, 2, 3);
+SELECT count(*) FROM take_snapshot('2024-03-02');
+SELECT set_config('posture.retention_days', (today() - '2024-03-02')::text, true) IS NOT NULL AS set, purge() > 0 AS purged;
+SELECT min(day) FROM metric_snapshot;
+SELECT cause FROM event_report WHERE kind <> 'new_initiative' ORDER BY object;
+SELECT count(*) FROM take_snapshot('2024-03-02');
+SELECT reason, points, newly_exposed FROM event e CROSS JOIN explain(e.event_id) WHERE e.metric_id = 1;
+ROLLBACK;
+
+-- one point, and points of measures
+BEGIN;
+SET LOCAL posture.drop_threshold = 0.5;
+INSERT INTO recommendation (source_id, key, title) VALUES (1, 'share', 'Share less');
+INSERT INTO measure SELECT recommendation_id, 50, 100, '2024-03-01 10:00' FROM recommendation WHERE key = 'share';
+INSERT INTO metric (key, name) VALUES ('tenant', 'Tenant');
+INSERT INTO metric_recommendation SELECT m.metric_id, r.recommendation_id FROM metric m, recommendation r WHERE m.key = 'tenant' AND r.key = 'share';
+INSERT INTO initiative (key, name) VALUES ('o', 'One');
+INSERT INTO initiative_metric SELECT i.initiative_id, m.metric_id, 1 FROM metric m, initiative i WHERE m.key = 'tenant' AND i.key = 'o';
+SELECT count(*) FROM take_snapshot('2024-03-02');
+UPDATE measure SET achieved = 49, observed_at = '2024-03-03 10:00';
+SELECT count(*) FROM take_snapshot('2024-03-03');
+SELECT cause FROM event_report WHERE day = '2024-03-03' ORDER BY object;
+SELECT summary FROM day_report WHERE day = '2024-03-03';
+UPDATE measure SET achieved = 60, observed_at = '2024-03-04 10:00';
+SELECT count(*) FROM take_snapshot('2024-03-04');
+SELECT reason, points, says FROM change_report('tenant', '2024-03-03', '2024-03-04');
+ROLLBACK;
 
 -- a baseline of now, before anything was known: the next day is compared with it
 BEGIN;
@@ -170,6 +263,14 @@ SELECT members(metric_assets('m', '2024-02-01'));
 SELECT pg_temp.fail(1, 2);
 SELECT count(*) FROM take_snapshot('2024-03-02');
 SELECT recommendation, reason, points, newly_exposed, assets FROM change_report('m', '2024-02-01', '2024-03-02');
+ROLLBACK;
+-- the history of later days that have a snapshot stays
+BEGIN;
+SELECT pg_temp.fail(1, 2);
+SELECT count(*) FROM take_snapshot('2024-03-02');
+SELECT count(*) FROM take_snapshot('2024-02-01');
+SELECT metric_assets('m', '2024-03-01') AS before, metric_assets('m', '2024-03-02') AS after;
+SELECT recommendation, reason, points, assets FROM change_report('m', '2024-03-01', '2024-03-02');
 ROLLBACK;
 
 -- what can't be asked

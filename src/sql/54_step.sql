@@ -161,14 +161,19 @@ BEGIN
                     WHEN m.was AND d.had AND NOT d.has THEN 5 ELSE 99 END AS until_step
         FROM posture.change_member(previous_day, on_day, metrics, alone) m
         JOIN posture.change_found(previous_day, on_day, chosen) f USING (recommendation_id)
-        CROSS JOIN LATERAL (SELECT coalesce(posture.cardinality(f.was_assessed) > 0, false) OR f.was_possible IS NOT NULL AS had,
-                                   coalesce(posture.cardinality(f.is_assessed) > 0, false) OR f.is_possible IS NOT NULL AS has) d
+        -- a measure that is waived has no points, and is there
+        CROSS JOIN LATERAL (SELECT coalesce(posture.cardinality(f.was_assessed) > 0, false) OR f.was_possible IS NOT NULL
+                                       OR f.points_step < 15 AND f.was_waived IS NOT NULL AND f.is_possible IS NOT NULL AS had,
+                                   coalesce(posture.cardinality(f.is_assessed) > 0, false) OR f.is_possible IS NOT NULL
+                                       OR f.points_step < 15 AND f.is_waived IS NOT NULL AND f.was_possible IS NOT NULL AS has) d
     ), needed AS MATERIALIZED (
         -- steps that change something; 11 is how the recommendations stand on the day
         SELECT m.object_kind, m.object_id, s.step,
                coalesce(array_agg(m.recommendation_id) FILTER (WHERE s.step BETWEEN 1 AND 10), '{}') AS recommendations
         FROM member m
-        CROSS JOIN LATERAL (VALUES (0), (m.from_step), (m.until_step), (CASE WHEN m.has_ended THEN 9 END), (CASE WHEN m.has_given THEN 10 END), (11)) s(step)
+        -- exemptions from what came or went are a part of that
+        CROSS JOIN LATERAL (SELECT m.from_step = 0 AND m.until_step = 99 AS stays) k
+        CROSS JOIN LATERAL (VALUES (0), (m.from_step), (m.until_step), (CASE WHEN k.stays AND m.has_ended THEN 9 END), (CASE WHEN k.stays AND m.has_given THEN 10 END), (11)) s(step)
         WHERE s.step < 99
         GROUP BY m.object_kind, m.object_id, s.step
     ), joined AS (

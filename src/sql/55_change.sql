@@ -66,6 +66,12 @@ BEGIN
     LEFT JOIN step s USING (metric_id, step)
     WHERE t.points <> 0 OR posture.cardinality(s.assets) > 0 OR cardinality(s.recommendations) > 0
     UNION ALL
+    -- what left nothing to assess, and came before what did
+    SELECT s.metric_id, CASE WHEN cardinality(s.recommendations) = 1 THEN s.recommendations[1] END, r.reason, NULL, NULL, NULL, s.assets
+    FROM step s
+    JOIN posture.change_reason() r ON r.step = s.step
+    WHERE s.score IS NULL AND posture.cardinality(s.assets) > 0 AND s.metric_id IN (SELECT c.metric_id FROM compared c)
+    UNION ALL
     SELECT t.metric_id, u.recommendation_id, t.reason, NULL, NULL, NULL, NULL
     FROM total t
     JOIN step s USING (metric_id, step)
@@ -76,7 +82,7 @@ BEGIN
     FROM failing f
     GROUP BY f.metric_id, f.recommendation_id;
 END $$;
-COMMENT ON FUNCTION posture.metric_change(date, date, integer[]) IS 'the signed parts of each metric''s change between two days, which sum exactly to previous score - score; without points: newly exposed assets by recommendation, and the recommendations of a part that several have';
+COMMENT ON FUNCTION posture.metric_change(date, date, integer[]) IS 'the signed parts of each metric''s change between two days, which sum exactly to previous score - score; without points: newly exposed assets by recommendation, the recommendations of a part that several have, and steps that left nothing to assess';
 
 CREATE FUNCTION posture.initiative_pair(previous_day date, on_day date)
     RETURNS TABLE (initiative_id integer, method posture.initiative_method, previous_method posture.initiative_method, previous_score posture.score,

@@ -50,11 +50,12 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION posture.day_event(date) IS 'the events that a day''s snapshot shows: drops by the threshold, and less than that where the drop was found before and has not recovered';
 
-CREATE FUNCTION posture.write_causes(of_day date) RETURNS void
+CREATE FUNCTION posture.write_causes(of_day date, is_written boolean) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    -- an event that has recovered keeps what it had
+    -- an event that has recovered keeps what it had, and so does one of a snapshot
+    -- that was kept: metrics that measure others since would explain it otherwise
     WITH shown AS MATERIALIZED (
         SELECT e.event_id, e.kind, e.metric_id, e.initiative_id
         FROM posture.event e
@@ -62,6 +63,7 @@ BEGIN
           ON d.kind = e.kind AND d.metric_id IS NOT DISTINCT FROM e.metric_id
          AND d.initiative_id IS NOT DISTINCT FROM e.initiative_id
         WHERE e.day = of_day AND e.kind <> 'new_initiative'
+          AND (is_written OR NOT EXISTS (SELECT FROM posture.event_cause c WHERE c.event_id = e.event_id))
     ), earlier AS (
         DELETE FROM posture.event_cause c USING shown e WHERE e.event_id = c.event_id
     ), part AS MATERIALIZED (
@@ -91,7 +93,7 @@ BEGIN
                AND (p.metric_id = e.metric_id OR p.recommendation_id = ANY (s.recommendations))
     GROUP BY e.event_id, p.initiative_id, e.metric_id;
 END $$;
-COMMENT ON FUNCTION posture.write_causes(date) IS 'writes the causes of a day''s drops in the place of earlier ones';
+COMMENT ON FUNCTION posture.write_causes(date, boolean) IS 'writes the causes of a day''s drops, in the place of earlier ones if its snapshot was written now';
 
 -- A drop within the quiet period is recorded and not notified, even if it is
 -- worse than the one before: the period is for whoever works on that one.
@@ -106,7 +108,7 @@ CREATE FUNCTION posture.is_quiet(of_day date, of_kind posture.event_kind, of_met
           AND NOT e.is_quiet AND e.day < of_day AND e.day >= of_day - coalesce(m.quiet_days, i.quiet_days)::integer);
 COMMENT ON FUNCTION posture.is_quiet(date, posture.event_kind, integer, integer) IS 'whether an earlier drop of a metric or initiative was notified no more than its quiet_days before a day';
 
-CREATE FUNCTION posture.find_events(of_day date, OUT events bigint, OUT recovered bigint)
+CREATE FUNCTION posture.find_events(of_day date, is_written boolean, OUT events bigint, OUT recovered bigint)
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -131,20 +133,24 @@ BEGIN
 
     -- a drop that was found before: what the snapshot says now; open again only
     -- if it had recovered on this very day, and then as a person left it
-    UPDATE posture.event e
-    SET previous_day = d.previous_day, previous_score = d.previous_score, score = d.score,
-        drop = d.previous_score OPERATOR(posture.-) d.score, weight = d.weight,
-        status = CASE WHEN e.status <> 'recovered' OR e.recovered_on > of_day THEN e.status
-                      WHEN e.acknowledged_at IS NULL OR e.reopened_at > e.acknowledged_at THEN 'open'
-                      ELSE 'acknowledged' END,
-        recovered_on = CASE WHEN e.status = 'recovered' AND e.recovered_on <= of_day THEN NULL ELSE e.recovered_on END
-    FROM posture.day_event(of_day) d
-    WHERE e.day = of_day AND e.kind = d.kind
-      AND e.metric_id IS NOT DISTINCT FROM d.metric_id AND e.initiative_id IS NOT DISTINCT FROM d.initiative_id
-      AND (e.previous_day, e.previous_score, e.score, e.weight, e.status = 'recovered' AND e.recovered_on <= of_day)
-          IS DISTINCT FROM (d.previous_day, d.previous_score, d.score, d.weight, false);
+    WITH mended AS (
+        UPDATE posture.event e
+        SET previous_day = d.previous_day, previous_score = d.previous_score, score = d.score,
+            drop = d.previous_score OPERATOR(posture.-) d.score, weight = d.weight,
+            status = CASE WHEN e.status <> 'recovered' OR e.recovered_on > of_day THEN e.status
+                          WHEN e.acknowledged_at IS NULL OR e.reopened_at > e.acknowledged_at THEN 'open'
+                          ELSE 'acknowledged' END,
+            recovered_on = CASE WHEN e.status = 'recovered' AND e.recovered_on <= of_day THEN NULL ELSE e.recovered_on END
+        FROM posture.day_event(of_day) d
+        WHERE e.day = of_day AND e.kind = d.kind
+          AND e.metric_id IS NOT DISTINCT FROM d.metric_id AND e.initiative_id IS NOT DISTINCT FROM d.initiative_id
+          AND (e.previous_day, e.previous_score, e.score, e.weight, e.status = 'recovered' AND e.recovered_on <= of_day)
+              IS DISTINCT FROM (d.previous_day, d.previous_score, d.score, d.weight, false)
+        RETURNING e.event_id
+    )
+    DELETE FROM posture.event_cause c USING mended m WHERE c.event_id = m.event_id;
 
-    PERFORM posture.write_causes(of_day);
+    PERFORM posture.write_causes(of_day, is_written);
 
     UPDATE posture.event e
     SET status = 'recovered', recovered_on = of_day
@@ -157,7 +163,7 @@ BEGIN
                       WHERE s.day = of_day AND s.initiative_id = e.initiative_id AND s.score OPERATOR(posture.>=) e.previous_score));
     GET DIAGNOSTICS recovered = ROW_COUNT;
 END $$;
-COMMENT ON FUNCTION posture.find_events(date) IS 'finds the events of a day''s snapshot with their causes, and the earlier ones that recovered';
+COMMENT ON FUNCTION posture.find_events(date, boolean) IS 'finds the events of a day''s snapshot, which was written now or before, with their causes, and the earlier ones that recovered';
 
 CREATE FUNCTION posture.event_message(of_event posture.event) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE

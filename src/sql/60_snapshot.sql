@@ -136,12 +136,14 @@ BEGIN
         ON CONFLICT (day) DO UPDATE SET taken_at = EXCLUDED.taken_at;
         IF of_day < posture.today() AND as_of < 'infinity' THEN
             PERFORM posture.settle(of_day);
-        ELSIF of_day < posture.today() THEN
+        ELSIF of_day < posture.today()
+              -- what a later day's snapshot and events tell is not dated back from under them
+              AND NOT EXISTS (SELECT FROM posture.snapshot s WHERE s.day > of_day AND s.day < posture.today()) THEN
             PERFORM posture.date_back(of_day);
         END IF;
         PERFORM posture.write_snapshot(of_day, as_of);
     END IF;
-    SELECT f.events, f.recovered INTO events, recovered FROM posture.find_events(of_day) f;
+    SELECT f.events, f.recovered INTO events, recovered FROM posture.find_events(of_day, ends OR of_day = posture.today()) f;
     IF ends THEN
         PERFORM pg_notify('posture_event', posture.day_message(of_day));
     END IF;

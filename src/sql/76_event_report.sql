@@ -12,6 +12,18 @@ CREATE FUNCTION posture.counted(n bigint, noun text) RETURNS text
     RETURN n || ' ' || noun || CASE WHEN n <> 1 THEN 's' ELSE '' END;
 COMMENT ON FUNCTION posture.counted(bigint, text) IS 'a number of things, in words; NULL: it is not known';
 
+CREATE FUNCTION posture.counted_points(number numeric) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN posture.figure(number) || ' point' || CASE WHEN posture.figure(number) <> '1' THEN 's' ELSE '' END;
+COMMENT ON FUNCTION posture.counted_points(numeric) IS 'a number of points, in words; NULL: it is not known';
+
+CREATE FUNCTION posture.recommendation_phrase(recommendation_id integer) RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN CASE WHEN recommendation_id IS NULL THEN 'several recommendations'
+                ELSE coalesce((SELECT format('''%s''', r.title) FROM posture.recommendation r WHERE r.recommendation_id = recommendation_phrase.recommendation_id),
+                              'a recommendation') END;
+COMMENT ON FUNCTION posture.recommendation_phrase(integer) IS 'the title of a recommendation in quotes, as a part of a sentence, or that it is one, where it was deleted; NULL: several';
+
 CREATE FUNCTION posture.change_phrase(cause posture.event_cause) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE
     RETURN (
@@ -25,6 +37,8 @@ CREATE FUNCTION posture.change_phrase(cause posture.event_cause) RETURNS text
             WHEN cause.reason = 'assets_left' THEN c.assets || ' not assessed any more'
             WHEN cause.reason = 'assets_retired' THEN c.assets || ' retired or stale'
             WHEN cause.reason = 'assets_returned' THEN c.assets || ' back'
+            WHEN cause.reason = 'points_change' AND cause.points > 0 THEN 'points of measures lost'
+            WHEN cause.reason = 'points_change' AND cause.points < 0 THEN 'points of measures gained'
             WHEN cause.reason = 'exemption_ended' THEN format('%s from %s ended', n.exemption, n.recommendation)
             WHEN cause.reason = 'exemption_given' THEN format('%s from %s %s given', n.exemption, n.recommendation, n.verb)
             WHEN cause.reason LIKE 'recommendation\_%able' THEN format('%s %s', n.recommendation, CASE cause.reason
@@ -33,10 +47,9 @@ CREATE FUNCTION posture.change_phrase(cause posture.event_cause) RETURNS text
                 THEN format('%s %s %s', n.recommendation, n.verb, replace(replace(cause.reason, 'recommendation_', ''), '_', ' '))
         END || CASE WHEN cause.newly_exposed > 0 AND cause.reason NOT IN ('newly_exposed', 'value_change', 'assets_added')
                     THEN format(' (%s newly exposed)', c.newly_exposed) ELSE '' END
-        FROM (SELECT coalesce('''' || r.title || '''', 'several recommendations') AS recommendation,
-                     CASE WHEN r.title IS NULL THEN 'were' ELSE 'was' END AS verb,
-                     CASE WHEN r.title IS NULL THEN 'exemptions' ELSE 'an exemption' END AS exemption
-              FROM (VALUES (cause.recommendation_id)) v(recommendation_id) LEFT JOIN posture.recommendation r USING (recommendation_id)) n
+        FROM (SELECT posture.recommendation_phrase(cause.recommendation_id) AS recommendation,
+                     CASE WHEN cause.recommendation_id IS NULL THEN 'were' ELSE 'was' END AS verb,
+                     CASE WHEN cause.recommendation_id IS NULL THEN 'exemptions' ELSE 'an exemption' END AS exemption) n
         CROSS JOIN (SELECT posture.counted(posture.cardinality(cause.assets), 'asset') AS assets,
                            posture.counted(cause.newly_exposed, 'asset') AS newly_exposed) c);
 COMMENT ON FUNCTION posture.change_phrase(posture.event_cause) IS 'what a cause says, as a part of a sentence; NULL: no more than its reason';
@@ -45,9 +58,9 @@ CREATE FUNCTION posture.effect_phrase(of_event posture.event) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE
     RETURN (
         SELECT format('; this took %s', CASE
-                   WHEN c.points = t.lost THEN format('all of the %s points that %s lost', posture.figure(t.lost), t.name)
-                   WHEN t.lost > c.points THEN format('%s of the %s points that %s lost', posture.figure(c.points), posture.figure(t.lost), t.name)
-                   ELSE format('%s points of %s', posture.figure(c.points), t.name) END)
+                   WHEN c.points = t.lost THEN format('all of the %s that %s lost', posture.counted_points(t.lost), t.name)
+                   WHEN t.lost > c.points THEN format('%s of the %s that %s lost', posture.figure(c.points), posture.counted_points(t.lost), t.name)
+                   ELSE format('%s of %s', posture.counted_points(c.points), t.name) END)
         FROM posture.event_cause c
         CROSS JOIN LATERAL (SELECT coalesce(n.name, n.key) AS name, p.score OPERATOR(posture.-) n.score AS lost
                             FROM posture.initiative_snapshot n
@@ -65,9 +78,8 @@ CREATE FUNCTION posture.exposed_phrase(of_event posture.event) RETURNS text
                     ELSE posture.counted(t.assets, 'asset') || ' newly exposed' END
                || CASE WHEN t.new > 0 AND t.new < t.assets THEN format(' (%s of them new)', t.new) ELSE '' END
                || coalesce((SELECT CASE WHEN c.newly_exposed < t.assets THEN format(', %s of them', c.newly_exposed) ELSE '' END
-                                   || format(' by ''%s''', coalesce(r.title, c.recommendation_id::text))
+                                   || ' by ' || posture.recommendation_phrase(c.recommendation_id)
                             FROM posture.event_cause c
-                            LEFT JOIN posture.recommendation r USING (recommendation_id)
                             WHERE c.event_id = of_event.event_id AND c.reason = 'newly_exposed' AND c.points IS NULL
                             ORDER BY c.newly_exposed DESC, c.recommendation_id
                             LIMIT 1), '')
@@ -92,9 +104,10 @@ COMMENT ON FUNCTION posture.short_reason(text) IS 'a reason as it stands in brac
 CREATE FUNCTION posture.metric_cause(of_event posture.event) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE
     RETURN (
-        SELECT format('%s: exposed rose from %s %% to %s %%, %s of %s where it was %s of %s',
-                      n.name, posture.figure(100 - of_event.previous_score), posture.figure(100 - of_event.score),
-                      trim_scale(n.exposed), trim_scale(n.assessed), trim_scale(p.exposed), trim_scale(p.assessed))
+        SELECT format('%s: exposed rose from %s %% to %s %%, %s of %s',
+                      n.name, posture.figure(100 - of_event.previous_score), posture.figure(100 - of_event.score), trim_scale(n.exposed), trim_scale(n.assessed))
+               -- unless that day is past retention
+               || coalesce(' where it was ' || trim_scale(p.exposed) || ' of ' || trim_scale(p.assessed), '')
                || coalesce(': ' || nullif(concat_ws(', ',
                       posture.exposed_phrase(of_event),
                       (SELECT string_agg(x.phrase, ', ' ORDER BY x.place)
@@ -105,21 +118,19 @@ CREATE FUNCTION posture.metric_cause(of_event posture.event) RETURNS text
                                AND NOT (c.reason = 'assets_added' AND c.newly_exposed > 0)) x
                        WHERE x.place <= 2)), ''), '')
                || coalesce(posture.effect_phrase(of_event), '')
-        FROM posture.metric_snapshot n, posture.metric_snapshot p
-        WHERE n.metric_id = of_event.metric_id AND n.day = of_event.day
-          AND p.metric_id = of_event.metric_id AND p.day = of_event.previous_day);
+        FROM posture.metric_snapshot n
+        LEFT JOIN posture.metric_snapshot p ON p.metric_id = n.metric_id AND p.day = of_event.previous_day
+        WHERE n.metric_id = of_event.metric_id AND n.day = of_event.day);
 COMMENT ON FUNCTION posture.metric_cause(posture.event) IS 'why a metric''s score dropped, in one sentence';
 
 CREATE FUNCTION posture.cause_phrase(of_event posture.event, cause posture.event_cause) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE
     RETURN posture.figure(cause.points) || ' by ' || CASE
         WHEN cause.reason = 'method_change' THEN 'another method'
-        ELSE format('''%s''', coalesce(
-                 (SELECT m.name FROM posture.metric_snapshot m
-                  WHERE m.metric_id = cause.metric_id AND m.day IN (of_event.day, of_event.previous_day)
-                  ORDER BY m.day DESC LIMIT 1),
-                 (SELECT r.title FROM posture.recommendation r WHERE r.recommendation_id = cause.recommendation_id),
-                 coalesce(cause.metric_id, cause.recommendation_id)::text))
+        ELSE CASE WHEN cause.metric_id IS NULL THEN posture.recommendation_phrase(cause.recommendation_id)
+                  ELSE coalesce((SELECT format('''%s''', m.name) FROM posture.metric_snapshot m
+                                 WHERE m.metric_id = cause.metric_id AND m.day IN (of_event.day, of_event.previous_day)
+                                 ORDER BY m.day DESC LIMIT 1), 'a metric') END
              || CASE WHEN cause.reason = 'value_change' AND cause.newly_exposed > 0
                          THEN format(' (%s newly exposed)', posture.counted(cause.newly_exposed, 'asset'))
                      WHEN cause.reason = 'value_change' THEN ''
@@ -131,7 +142,7 @@ COMMENT ON FUNCTION posture.cause_phrase(posture.event, posture.event_cause) IS 
 CREATE FUNCTION posture.initiative_cause(of_event posture.event) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE
     RETURN (
-        SELECT format('%s points lost: ', posture.figure(of_event.drop))
+        SELECT format('%s lost: ', posture.counted_points(of_event.drop))
                || string_agg(x.phrase, ', ' ORDER BY x.place) FILTER (WHERE x.place <= 3)
                || CASE WHEN count(*) > 3 THEN format(', and %s more', count(*) - 3) ELSE '' END
         FROM (SELECT posture.cause_phrase(of_event, c) AS phrase,

@@ -17,7 +17,7 @@ SELECT d.day,
            CASE WHEN d.initiative_drops + d.metric_drops = 0 THEN 'Nothing dropped'
                 ELSE concat_ws(' and ', posture.counted(nullif(d.initiative_drops, 0), 'initiative'), posture.counted(nullif(d.metric_drops, 0), 'metric')) || ' dropped'
                      || CASE WHEN d.initiative_drops > 0
-                             THEN format(', most of all %s, by %s points to %s', w.name, posture.figure(w.drop), posture.figure(w.score)) ELSE '' END END,
+                             THEN format(', most of all %s, by %s to %s', w.name, posture.counted_points(w.drop), posture.figure(w.score)) ELSE '' END END,
            posture.counted(nullif(d.quiet, 0), 'drop') || ' not notified',
            posture.counted(nullif(d.recovered, 0), 'score') || ' back at the level of before',
            posture.counted(nullif(d.new_initiatives, 0), 'new initiative')) || '.' AS summary
