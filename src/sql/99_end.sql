@@ -5,6 +5,9 @@
  * somebody who may be none. They get every right on the tables, to keep and to
  * pass on, but own no table and no function: a superuser who assesses the
  * cluster must not meet a trigger of theirs, or a function that they replaced.
+ * Nor must whoever deletes meet a trigger on a table of theirs that refers to
+ * ours: after a cascade it runs with the rights of the one who deletes, so that
+ * REFERENCES is not theirs either.
  * They do own the schema, so PL/pgSQL bodies call posture's functions with
  * arguments of exactly their types: no other function can be a better match.
  */
@@ -22,7 +25,7 @@ BEGIN
     LOOP
         EXECUTE pg_catalog.format(
             'GRANT %s ON %s TO @extowner@ WITH GRANT OPTION',
-            CASE relation.relkind WHEN 'r' THEN 'SELECT, INSERT, UPDATE, DELETE, TRUNCATE, REFERENCES'
+            CASE relation.relkind WHEN 'r' THEN 'SELECT, INSERT, UPDATE, DELETE, TRUNCATE'
                                   WHEN 'S' THEN 'USAGE, SELECT, UPDATE' ELSE 'SELECT' END,
             relation.name);
         -- every table is filled by a person or a job, and a sequence gives its

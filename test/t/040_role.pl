@@ -82,7 +82,7 @@ is( $node->safe_psql('warehouse', <<'SQL'),
 SELECT string_agg(DISTINCT privilege_type || CASE is_grantable WHEN true THEN '' ELSE ' not theirs to grant' END, ',')
 FROM pg_class, aclexplode(relacl) WHERE relnamespace = 'posture'::regnamespace AND relkind = 'r' AND grantee = 'risk_owner'::regrole
 SQL
-	'DELETE,INSERT,REFERENCES,SELECT,TRUNCATE,UPDATE', 'they have every right on the tables but to put triggers on them');
+	'DELETE,INSERT,SELECT,TRUNCATE,UPDATE', 'they have every right on the tables but to put triggers on them, and to refer to them');
 is( $node->safe_psql('warehouse', <<'SQL'),
 SELECT count(*) FROM pg_class WHERE relnamespace = 'posture'::regnamespace AND relowner = 'risk_owner'::regrole
 SQL
@@ -93,6 +93,9 @@ CREATE FUNCTION public.sprung() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAI
 CREATE TRIGGER sprung BEFORE INSERT ON posture.inbox EXECUTE FUNCTION public.sprung();
 SQL
 like($err, qr/permission denied for table inbox/, 'no trigger of theirs');
+# a superuser's DELETE that cascades to it would run its triggers
+($rc, $out, $err) = query_as($node, 'warehouse', 'risk_owner', 'CREATE TABLE public.referring (day date REFERENCES posture.snapshot ON DELETE CASCADE)');
+like($err, qr/permission denied for table snapshot/, 'no foreign key either');
 $node->safe_psql('warehouse', <<'SQL', extra_params => [ '-U', 'risk_owner' ]);
 CREATE FUNCTION posture.cluster_may_read(regclass, text) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN RAISE 'sprung'; END $$;
 CREATE FUNCTION posture.is_known(text) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN RAISE 'sprung'; END $$;
