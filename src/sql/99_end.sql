@@ -39,3 +39,37 @@ BEGIN
         END IF;
     END LOOP;
 END $$;
+
+-- What bodies in BEGIN ATOMIC and views call is found when they are created, in
+-- a schema that may have been there before, with functions in it for arguments
+-- that are no exact match here. Looked at last: who puts one there in between,
+-- and takes it away, breaks what calls it and no more.
+DO $$
+DECLARE
+    foreign_object text := (
+        WITH member AS (
+            SELECT d.classid, d.objid
+            FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid
+            WHERE d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass AND d.deptype = 'e' AND e.extname = 'posture'
+        ), part AS (
+            SELECT m.classid, m.objid FROM member m
+            UNION
+            -- rules of views, constraints, defaults
+            SELECT d.classid, d.objid
+            FROM member m JOIN pg_catalog.pg_depend d ON d.refclassid = m.classid AND d.refobjid = m.objid
+            WHERE d.deptype IN ('a', 'i')
+        )
+        SELECT pg_catalog.min(pg_catalog.pg_describe_object(d.refclassid, d.refobjid, 0))
+        FROM part p
+        JOIN pg_catalog.pg_depend d ON d.classid = p.classid AND d.objid = p.objid
+        LEFT JOIN pg_catalog.pg_proc f ON d.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND f.oid = d.refobjid
+        LEFT JOIN pg_catalog.pg_operator o ON d.refclassid = 'pg_catalog.pg_operator'::pg_catalog.regclass AND o.oid = d.refobjid
+        JOIN pg_catalog.pg_roles r ON r.oid IN (f.proowner, o.oprowner)
+        WHERE NOT r.rolsuper);
+BEGIN
+    IF foreign_object IS NOT NULL THEN
+        RAISE EXCEPTION 'posture would call %, which is somebody else''s', foreign_object
+            USING ERRCODE = 'object_not_in_prerequisite_state',
+                  HINT = 'Drop it, or move it out of schema posture.';
+    END IF;
+END $$;

@@ -75,6 +75,22 @@ SQL
 ($rc, $out, $err) = query_as($node, 'shared', 'attacker', 'SELECT * FROM posture.secret_table');
 like($err, qr/permission denied/, 'and out of reach');
 
+# Functions that wait there are bound into bodies and views where they match
+# better than those of posture: nothing is installed that would call them.
+for my $function ('is_known(text) RETURNS boolean', 'text_at(jsonb, text) RETURNS text', 'cluster_is_ours(oid, regclass, oid) RETURNS boolean',
+	'initiative_member(text) RETURNS TABLE (initiative_id integer, metric_id integer, weight numeric)')
+{
+	my ($signature) = $function =~ /^(.*?\))/;
+	$node->safe_psql('postgres', 'CREATE DATABASE bound OWNER attacker');
+	($rc, $out, $err) = query_as($node, 'bound', 'attacker', <<"SQL");
+CREATE SCHEMA posture;
+CREATE FUNCTION posture.$function LANGUAGE plpgsql AS \$\$ BEGIN RAISE 'sprung'; END \$\$;
+CREATE EXTENSION posture;
+SQL
+	like($err, qr/posture would call function posture\.\Q@{[ $signature =~ s{, }{,}gr ]}\E, which is somebody else's/, "no extension is created beside $signature");
+	$node->safe_psql('postgres', 'DROP DATABASE bound');
+}
+
 # an owner who is no superuser
 ($rc, $out, $err) = query_as($node, 'warehouse', 'risk_owner', 'CREATE EXTENSION posture');
 is($rc, 0, 'a database owner who is no superuser creates the extension') or diag $err;
