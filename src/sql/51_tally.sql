@@ -29,7 +29,7 @@ BEGIN
     ), changed AS MATERIALIZED (
         SELECT coalesce(posture.union_agg(d.assets), '{}') AS assets FROM posture.asset_delta d
     ), stale AS MATERIALIZED (
-        SELECT max(l.seen_before) AS seen_before FROM posture.stale_limit('infinity') l
+        SELECT max(l.seen_before) AS seen_before FROM posture.stale_limit(timestamptz 'infinity') l
     ), asset AS MATERIALIZED (
         SELECT t.asset_id,
                a.kind AS kind, posture.criticality_rank(a.criticality) AS rank,
@@ -68,7 +68,7 @@ BEGIN
         FROM toggle g JOIN asset a ON a.asset_id = g.asset_id
         WHERE NOT EXISTS (SELECT FROM found f WHERE f.recommendation_id = g.recommendation_id AND f.asset_id = g.asset_id)
     ), exempt AS MATERIALIZED (
-        SELECT x.* FROM posture.exempt_set('infinity', true, NULL) x
+        SELECT x.* FROM posture.exempt_set(timestamptz 'infinity', true, NULL::integer) x
     ), state AS (
         SELECT p.*,
                p.assessed <> coalesce(g.assessed, false) AS was_assessed, p.exposed <> coalesce(g.exposed, false) AS was_exposed,
@@ -113,7 +113,7 @@ BEGIN
               WHERE i.is_active
               UNION ALL
               SELECT d.initiative_id, e.asset_id, e.rank, e.was_rank, e.exposed, e.was_exposed
-              FROM posture.initiative_definition(NULL) d
+              FROM posture.initiative_definition(NULL::date) d
               JOIN effect e ON e.recommendation_id = ANY (d.recommendations)
               WHERE d.method = 'points') x
         GROUP BY x.initiative_id, x.asset_id, x.rank, x.was_rank

@@ -51,7 +51,7 @@ BEGIN
         WHERE s.attribute <> 'gone'
     ), fresh AS (
         SELECT c.attribute, c.value, c.chunk, posture.without(c.assets, t.assets) AS assets
-        FROM posture.asset_class(NULL) c CROSS JOIN touched t
+        FROM posture.asset_class(NULL::posture.assetset) c CROSS JOIN touched t
     )
     SELECT 'asset_set', NULL::text, chunk,
            format('%s assets are wrong in %s "%s"',
@@ -155,7 +155,7 @@ BEGIN
     RETURN QUERY
     SELECT ARRAY(SELECT d.delta_id FROM posture.asset_delta d),
            coalesce(array_agg((c.attribute, c.value, c.chunk, c.assets)::posture.asset_set), '{}')
-    FROM posture.asset_class(NULL) c;
+    FROM posture.asset_class(NULL::posture.assetset) c;
 END $$;
 COMMENT ON FUNCTION posture.classified() IS 'step of rebuild(): all sets as asset has them, and the deltas that they contain';
 

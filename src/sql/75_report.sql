@@ -47,9 +47,9 @@ AS $$
 BEGIN
     RETURN QUERY
     WITH result AS MATERIALIZED (
-        SELECT r.initiative_id, r.score FROM posture.initiative_result(NULL) r
+        SELECT r.initiative_id, r.score FROM posture.initiative_result(NULL::date) r
     ), member AS MATERIALIZED (
-        SELECT b.initiative_id, count(*) AS metrics FROM posture.initiative_member(NULL) b GROUP BY b.initiative_id
+        SELECT b.initiative_id, count(*) AS metrics FROM posture.initiative_member(NULL::date) b GROUP BY b.initiative_id
     ), dropped AS (
         SELECT x.initiative_id, count(DISTINCT x.event_id) AS events
         FROM (SELECT v.event_id, v.initiative_id
@@ -115,8 +115,8 @@ BEGIN
     RETURN QUERY
     WITH every_term AS MATERIALIZED (
         SELECT t.*, t.weight * (t.mass - t.healthy) AS missing, d.initiative_id IS NOT NULL AS is_own
-        FROM posture.initiative_term(NULL) t
-        LEFT JOIN posture.initiative_definition(NULL) d USING (initiative_id, method)
+        FROM posture.initiative_term(NULL::date) t
+        LEFT JOIN posture.initiative_definition(NULL::date) d USING (initiative_id, method)
     ), total AS MATERIALIZED (
         SELECT t.initiative_id, sum(t.missing) AS missing, sum(t.weight * t.mass) AS mass
         FROM every_term t
@@ -124,7 +124,7 @@ BEGIN
         GROUP BY t.initiative_id
     ), member AS MATERIALIZED (
         SELECT im.initiative_id, im.metric_id, mr.recommendation_id
-        FROM posture.initiative_definition(NULL) d
+        FROM posture.initiative_definition(NULL::date) d
         JOIN posture.initiative_metric im USING (initiative_id)
         JOIN posture.metric m USING (metric_id)
         JOIN posture.metric_recommendation mr USING (metric_id)

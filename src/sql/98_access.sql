@@ -174,6 +174,27 @@ COMMENT ON FUNCTION posture.set_row_security() IS 'step of grant_access(), revok
 REVOKE EXECUTE ON FUNCTION posture.set_row_security() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION posture.set_row_security() TO @extowner@ WITH GRANT OPTION;
 
+-- A policy doesn't know what was there before: who opens an event again could
+-- write that somebody else had acknowledged it.
+CREATE FUNCTION posture.check_event() RETURNS trigger
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF NOT posture.sees_all()
+       AND ((NEW.acknowledged_by, NEW.acknowledged_at) IS DISTINCT FROM (OLD.acknowledged_by, OLD.acknowledged_at)
+            AND (NEW.acknowledged_by = session_user AND NEW.acknowledged_at BETWEEN now() AND clock_timestamp()) IS NOT TRUE
+            OR (NEW.reopened_by, NEW.reopened_at) IS DISTINCT FROM (OLD.reopened_by, OLD.reopened_at)
+               AND (NEW.reopened_by = session_user AND NEW.reopened_at BETWEEN now() AND clock_timestamp()) IS NOT TRUE) THEN
+        RAISE EXCEPTION 'event % can be acknowledged or opened again only in one''s own name, at the time it is', NEW.event_id
+            USING ERRCODE = 'insufficient_privilege', HINT = 'Use posture.acknowledge() and posture.reopen().';
+    END IF;
+    RETURN NULL;
+END $$;
+COMMENT ON FUNCTION posture.check_event() IS 'has owners write no other name than theirs, and no other time than now';
+CREATE TRIGGER check_event AFTER UPDATE OF acknowledged_by, acknowledged_at, reopened_by, reopened_at ON posture.event
+    FOR EACH ROW EXECUTE FUNCTION posture.check_event();
+COMMENT ON TRIGGER check_event ON posture.event IS 'has owners write no other name than theirs, and no other time than now';
+
 CREATE FUNCTION posture.check_role(role name) RETURNS void
     LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$

@@ -481,6 +481,18 @@ for my $sql (
 {
 	like(answer('alice', $sql), qr/new row violates row-level security policy/, "but not: $sql");
 }
+for my $sql (
+	"UPDATE posture.event SET status = 'open', reopened_by = 'alice', reopened_at = now(), acknowledged_by = 'bob', acknowledged_at = now() WHERE event_id = $mine",
+	"UPDATE posture.event SET acknowledged_at = now(), acknowledged_by = 'alice', reopened_by = 'bob' WHERE event_id = $mine",
+	"UPDATE posture.event SET acknowledged_at = now(), acknowledged_by = 'alice', reopened_at = '2020-01-01' WHERE event_id = $mine",
+	# the name that counts is right already, from a moment ago
+	"BEGIN; UPDATE posture.event SET status = 'open', reopened_by = 'alice', reopened_at = now() WHERE event_id = $mine; UPDATE posture.event SET acknowledged_by = 'bob' WHERE event_id = $mine",
+	"BEGIN; UPDATE posture.event SET status = 'open', reopened_by = 'alice', reopened_at = now() WHERE event_id = $mine; UPDATE posture.event SET acknowledged_by = NULL WHERE event_id = $mine")
+{
+	like(answer('alice', $sql), qr/event $mine can be acknowledged or opened again only in one's own name/, "nor, of another's name: $sql");
+}
+is(answer('warden', "BEGIN; UPDATE posture.event SET status = 'open', reopened_by = 'carol', acknowledged_by = 'bob' WHERE event_id = $mine RETURNING acknowledged_by; ROLLBACK"), 'bob',
+	'who sees all mends what is wrong');
 is(answer('alice', 'UPDATE posture.event SET note = \'mine\', acknowledged_by = session_user, acknowledged_at = now() WHERE event_id NOT IN (SELECT event_id FROM posture.event)'), '', 'nothing of others');
 for my $role ('plain_reader', 'alice', 'fleet')
 {
