@@ -320,4 +320,4 @@ BEGIN
     CROSS JOIN LATERAL posture.describe_change(p.cause, to_day) d
     ORDER BY d.points IS NULL, d.points DESC, d.newly_exposed DESC NULLS LAST, d.metric, d.recommendation, d.reason;
 END $$;
-COMMENT ON FUNCTION posture.change_report(text, date, date) IS 'why the score of a metric or initiative changed between two days, as explain() tells it of an event: points lost, negative: gained, which sum exactly to the change';
+COMMENT ON FUNCTION posture.change_report(text, date, date) IS 'why the score of a metric or initiative changed between two days that have a snapshot, as explain() tells it of an event: points lost, negative: gained, which sum exactly to the change';
