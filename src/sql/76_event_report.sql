@@ -19,6 +19,7 @@ CREATE FUNCTION posture.change_phrase(cause posture.event_cause) RETURNS text
             WHEN cause.reason = 'newly_exposed' AND cause.points IS NULL
                 THEN format('%s newly exposed by %s, %s by it alone', c.assets, n.recommendation, cause.only_this)
             WHEN cause.reason IN ('newly_exposed', 'value_change') AND cause.newly_exposed > 0 THEN c.newly_exposed || ' newly exposed'
+            WHEN cause.reason = 'value_change' THEN CASE sign(cause.points) WHEN 1 THEN 'it stands worse' WHEN -1 THEN 'it stands better' ELSE 'it stands otherwise' END
             WHEN cause.reason = 'no_longer_exposed' THEN c.assets || ' not exposed any more'
             WHEN cause.reason = 'assets_added' AND cause.newly_exposed > 0 THEN format('%s new, %s of them exposed', c.assets, cause.newly_exposed)
             WHEN cause.reason = 'assets_added' THEN c.assets || ' new'
