@@ -1,6 +1,7 @@
 -- One asset, many keys: spellings, names that sources report, merges.
 CREATE EXTENSION posture;
 SET search_path = posture, public;
+SET timezone = 'UTC';
 SET posture.timezone = 'UTC';
 SET client_min_messages = warning;
 INSERT INTO source (key, name) VALUES ('azure', 'Azure'), ('scanner', 'Scanner'), ('hub', 'Hub');

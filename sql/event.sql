@@ -107,6 +107,7 @@ SELECT * FROM pg_temp.day('2024-03-04', 70, 10, 60, 5);
 TABLE pg_temp.e;
 TABLE pg_temp.c;
 TABLE pg_temp.effect;
+SELECT metric, points, newly_exposed, says FROM event e JOIN initiative i USING (initiative_id) CROSS JOIN explain(e.event_id) WHERE i.key = 'w';
 ROLLBACK TO s;
 -- weight
 UPDATE metric SET importance = 'critical' WHERE key = 'm2';

@@ -210,6 +210,8 @@ DECLARE
     planned jsonb;
     achievable jsonb;
 BEGIN
+    INSERT INTO outcome
+    SELECT 'target_report has the same', given = (SELECT jsonb_object_agg(t.initiative, jsonb_build_array(t.planned_score::score, t.achievable_score::score)) FROM target_report t);
     BEGIN
         PERFORM pg_temp.remediate(ARRAY(SELECT r.recommendation_id FROM recommendation r WHERE r.assigned_to IS NOT NULL));
         planned := (SELECT jsonb_object_agg(i.key, r.score) FROM initiative_result(NULL) r JOIN initiative i USING (initiative_id));
@@ -240,6 +242,6 @@ BEGIN
         END LOOP;
     END LOOP;
 END $$;
-SELECT what, count(*) > 15 AS enough, count(*) FILTER (WHERE is_right IS NOT TRUE) AS wrong FROM outcome GROUP BY what ORDER BY what;
+SELECT what, count(*) > CASE WHEN what LIKE 'target_report%' THEN 2 ELSE 15 END AS enough, count(*) FILTER (WHERE is_right IS NOT TRUE) AS wrong FROM outcome GROUP BY what ORDER BY what;
 
 DROP EXTENSION posture;

@@ -95,10 +95,10 @@ BEGIN
         SELECT posture.criticality_sets(true, NULL::integer) AS sets
     ), joined AS (
         SELECT b.metric_id, posture.union_agg(r.exposed) AS exposed, posture.union_agg(r.remaining) AS remaining, sum(r.made_up) AS made_up
-        FROM posture.initiative_member(NULL::date) i
-        JOIN posture.metric_member(NULL::date) b USING (metric_id)
+        FROM posture.metric_member(NULL::date) b
         JOIN remediable r USING (recommendation_id)
-        WHERE i.initiative_id = of_initiative
+        WHERE b.metric_id IN (SELECT i.metric_id FROM posture.initiative_member(NULL::date) i
+                              WHERE of_initiative IS NULL OR i.initiative_id = of_initiative)
           AND EXISTS (SELECT FROM posture.metric_recommendation x WHERE x.metric_id = b.metric_id AND x.recommendation_id = ANY (remediated))
         GROUP BY b.metric_id
     )
@@ -115,10 +115,10 @@ BEGIN
     FROM remediable r
     WHERE r.is_chosen;
 END $$;
-COMMENT ON FUNCTION posture.remediation(integer, integer[], boolean) IS 'what remediating recommendations mends in the metrics of an initiative and of the recommendations: assets, as much as they weigh in the metric, and points of measures; keep_accepted: but those whose risk is accepted';
+COMMENT ON FUNCTION posture.remediation(integer, integer[], boolean) IS 'what remediating recommendations mends in the metrics of an initiative, or of all for NULL, and of the recommendations: assets, as much as they weigh in the metric, and points of measures; keep_accepted: but those whose risk is accepted';
 
 CREATE FUNCTION posture.score_after(of_initiative integer, places integer[], metrics integer[], recommendations integer[], mended numeric[])
-    RETURNS TABLE (place integer, score posture.score)
+    RETURNS TABLE (initiative_id integer, place integer, score posture.score)
     LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 100 SET search_path = pg_catalog, pg_temp
     SET jit = off
     SET plan_cache_mode = force_generic_plan
@@ -127,11 +127,15 @@ AS $$
 BEGIN
     RETURN QUERY
     WITH every_term AS MATERIALIZED (
-        SELECT t.* FROM posture.initiative_term(NULL::date) t WHERE t.initiative_id = of_initiative AND t.mass IS NOT NULL
+        SELECT t.* FROM posture.initiative_term(NULL::date) t
+        WHERE (of_initiative IS NULL OR t.initiative_id = of_initiative) AND t.mass IS NOT NULL
     ), own AS MATERIALIZED (
         SELECT t.* FROM every_term t JOIN posture.initiative_definition(NULL::date) d USING (initiative_id, method)
-    ), total AS (
-        SELECT sum(o.weight * (o.mass - o.healthy)) AS missing, sum(o.weight * o.mass) AS mass FROM own o
+    ), total AS MATERIALIZED (
+        SELECT d.initiative_id, sum(o.weight * (o.mass - o.healthy)) AS missing, sum(o.weight * o.mass) AS mass
+        FROM posture.initiative_definition(NULL::date) d LEFT JOIN own o USING (initiative_id)
+        WHERE of_initiative IS NULL OR d.initiative_id = of_initiative
+        GROUP BY d.initiative_id
     ), change AS MATERIALIZED (
         SELECT c.place, c.metric_id, c.recommendation_id,
                sum(sum(c.mended)) OVER (PARTITION BY c.metric_id, c.recommendation_id ORDER BY c.place) AS mended
@@ -139,14 +143,14 @@ BEGIN
         GROUP BY c.place, c.metric_id, c.recommendation_id
     ), changed AS (
         -- the terms by population are counts
-        SELECT c.place, o.metric_id, NULL::integer AS recommendation_id, o.weight, o.healthy AS was_healthy, t.healthy
+        SELECT o.initiative_id, c.place, o.metric_id, NULL::integer AS recommendation_id, o.weight, o.healthy AS was_healthy, t.healthy
         FROM own o
-        JOIN every_term n ON n.metric_id = o.metric_id AND n.method = 'population'
+        JOIN every_term n ON n.initiative_id = o.initiative_id AND n.metric_id = o.metric_id AND n.method = 'population'
         JOIN change c ON c.metric_id = o.metric_id
         CROSS JOIN LATERAL posture.metric_term(posture.score(n.mass - n.healthy - c.mended, n.mass), n.mass - n.healthy - c.mended, n.mass) t
         WHERE t.method = o.method
         UNION ALL
-        SELECT c.place, NULL, o.recommendation_id, o.weight, o.healthy,
+        SELECT o.initiative_id, c.place, NULL, o.recommendation_id, o.weight, o.healthy,
                posture.achieved_points(r.max_points::numeric, s.exposed - c.mended, s.assessed, s.points_missing - c.mended, s.points_possible)
         FROM own o
         JOIN change c ON c.recommendation_id = o.recommendation_id
@@ -155,28 +159,36 @@ BEGIN
               FROM posture.recommendation_state(timestamptz 'infinity') x
               WHERE EXISTS (SELECT FROM own WHERE own.recommendation_id IS NOT NULL)) s ON s.recommendation_id = o.recommendation_id
     ), gain AS (
-        SELECT x.place, x.weight * (x.healthy - lag(x.healthy, 1, x.was_healthy) OVER (PARTITION BY x.metric_id, x.recommendation_id ORDER BY x.place)) AS gained
+        SELECT x.initiative_id, x.place,
+               x.weight * (x.healthy - lag(x.healthy, 1, x.was_healthy)
+                                       OVER (PARTITION BY x.initiative_id, x.metric_id, x.recommendation_id ORDER BY x.place)) AS gained
         FROM changed x
         UNION ALL
-        SELECT p.place, 0 FROM unnest(0 || places) p(place)
+        SELECT t.initiative_id, p.place, 0 FROM total t CROSS JOIN (SELECT DISTINCT unnest(0 || places)) p(place)
     )
-    SELECT g.place, posture.score(round(t.missing - sum(sum(g.gained)) OVER (ORDER BY g.place), 30), t.mass)
-    FROM gain g CROSS JOIN total t
-    GROUP BY g.place, t.missing, t.mass
-    ORDER BY g.place;
+    SELECT initiative_id, g.place,
+           posture.score(round(t.missing - sum(sum(g.gained)) OVER (PARTITION BY initiative_id ORDER BY g.place), 30), t.mass)
+    FROM gain g JOIN total t USING (initiative_id)
+    GROUP BY initiative_id, g.place, t.missing, t.mass
+    ORDER BY initiative_id, g.place;
 END $$;
-COMMENT ON FUNCTION posture.score_after(integer, integer[], integer[], integer[], numeric[]) IS 'the score of an initiative now, at place 0, and at each place when what is mended up to it, in a metric or of a recommendation, no longer fails; by all methods as initiative_result() has it';
+COMMENT ON FUNCTION posture.score_after(integer, integer[], integer[], integer[], numeric[]) IS 'the score of an initiative, or of each for NULL, now, at place 0, and at each place when what is mended up to it, in a metric or of a recommendation, no longer fails; by all methods as initiative_result() has it';
 
-CREATE FUNCTION posture.remediated_score(of_initiative integer, remediated integer[], keep_accepted boolean) RETURNS posture.score
+CREATE FUNCTION posture.remediation_result(of_initiative integer, remediated integer[], keep_accepted boolean)
+    RETURNS TABLE (initiative_id integer, score posture.score)
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-    SELECT s.score
+    SELECT DISTINCT ON (s.initiative_id) s.initiative_id, s.score
     FROM (SELECT array_agg(1) AS places, array_agg(m.metric_id) AS metrics, array_agg(m.recommendation_id) AS recommendations, array_agg(m.mended) AS mended
           FROM posture.remediation(of_initiative, remediated, keep_accepted) m) m
     CROSS JOIN LATERAL posture.score_after(of_initiative, m.places, m.metrics, m.recommendations, m.mended) s
-    ORDER BY s.place DESC
-    LIMIT 1;
+    ORDER BY s.initiative_id, s.place DESC;
 END;
+COMMENT ON FUNCTION posture.remediation_result(integer, integer[], boolean) IS 'the score that an active initiative, or each for NULL, would have now if recommendations were remediated; keep_accepted: but on assets whose risk is accepted';
+
+CREATE FUNCTION posture.remediated_score(of_initiative integer, remediated integer[], keep_accepted boolean) RETURNS posture.score
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN (SELECT r.score FROM posture.remediation_result(of_initiative, remediated, keep_accepted) r WHERE r.initiative_id = of_initiative);
 COMMENT ON FUNCTION posture.remediated_score(integer, integer[], boolean) IS 'the score that an initiative would have now if recommendations were remediated; keep_accepted: but on assets whose risk is accepted';
 
 CREATE FUNCTION posture.what_if(initiative text, recommendations text[]) RETURNS posture.score

@@ -31,6 +31,7 @@ CREATE FUNCTION posture.change_phrase(cause posture.event_cause) RETURNS text
             WHEN cause.reason = 'newly_exposed' AND cause.points IS NULL
                 THEN format('%s newly exposed by %s, %s by it alone', c.assets, n.recommendation, cause.only_this)
             WHEN cause.reason IN ('newly_exposed', 'value_change') AND cause.newly_exposed > 0 THEN c.newly_exposed || ' newly exposed'
+            WHEN cause.reason = 'value_change' THEN CASE sign(cause.points) WHEN 1 THEN 'it stands worse' WHEN -1 THEN 'it stands better' ELSE 'it stands otherwise' END
             WHEN cause.reason = 'no_longer_exposed' THEN c.assets || ' not exposed any more'
             WHEN cause.reason = 'assets_added' AND cause.newly_exposed > 0 THEN format('%s new, %s of them exposed', c.assets, cause.newly_exposed)
             WHEN cause.reason = 'assets_added' THEN c.assets || ' new'
@@ -331,4 +332,4 @@ BEGIN
     CROSS JOIN LATERAL posture.describe_change(p.cause, to_day) d
     ORDER BY d.points IS NULL, d.points DESC, d.newly_exposed DESC NULLS LAST, d.metric, d.recommendation, d.reason;
 END $$;
-COMMENT ON FUNCTION posture.change_report(text, date, date) IS 'why the score of a metric or initiative changed between two days, as explain() tells it of an event: points lost, negative: gained, which sum exactly to the change';
+COMMENT ON FUNCTION posture.change_report(text, date, date) IS 'why the score of a metric or initiative changed between two days that have a snapshot, as explain() tells it of an event: points lost, negative: gained, which sum exactly to the change';

@@ -53,6 +53,12 @@ WITH own AS MATERIALIZED (
     SELECT b.* FROM posture.initiative_band('zone') b
 ), maturity AS MATERIALIZED (
     SELECT b.* FROM posture.initiative_band('maturity') b
+), planned AS MATERIALIZED (
+    -- as planned_score() and achievable_score() have it, of all initiatives at once
+    SELECT p.*
+    FROM posture.remediation_result(NULL, ARRAY(SELECT r.recommendation_id FROM posture.recommendation r WHERE r.assigned_to IS NOT NULL), true) p
+), achievable AS MATERIALIZED (
+    SELECT p.* FROM posture.remediation_result(NULL, ARRAY(SELECT r.recommendation_id FROM posture.recommendation r), true) p
 )
 SELECT o.key::text AS initiative,
        o.name,
@@ -70,8 +76,8 @@ SELECT o.key::text AS initiative,
        b.on_track AS on_track_90d,
        a.days_to_target AS days_to_target_14d,
        b.days_to_target AS days_to_target_90d,
-       posture.planned_score(o.key::text)::numeric AS planned_score,
-       posture.achievable_score(o.key::text)::numeric AS achievable_score
+       (SELECT p.score::numeric FROM planned p WHERE p.initiative_id = o.initiative_id) AS planned_score,
+       (SELECT p.score::numeric FROM achievable p WHERE p.initiative_id = o.initiative_id) AS achievable_score
 FROM own o
 JOIN trend a ON a.initiative_id = o.initiative_id AND a.days = 14
 JOIN trend b ON b.initiative_id = o.initiative_id AND b.days = 90
