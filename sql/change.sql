@@ -225,7 +225,19 @@ SELECT count(*) FROM take_snapshot('2024-03-01'), take_snapshot('2024-03-02') AS
 SELECT count(*) FROM take_snapshot('2024-03-05');
 SELECT e.day, e.previous_day, e.drop, (SELECT sum(c.points) FROM explain(e.event_id) c WHERE c.reason <> 'effect') AS parts
 FROM event e WHERE e.metric_id = 1 ORDER BY e.day;
-ROLLBACK;-- the day before a drop is past retention
+ROLLBACK;
+-- a day that a source reported lies between two snapshots: all are compared with the earlier one
+BEGIN;
+SELECT pg_temp.fail(1, 2, 3);
+INSERT INTO initiative (key, name) VALUES ('reported', 'Reported');
+INSERT INTO initiative_snapshot (day, initiative_id, score, method, is_reported)
+SELECT d, i.initiative_id, 60, 'points', true FROM initiative i, unnest('{2024-02-28,2024-02-29,2024-03-04}'::date[]) d WHERE i.key = 'reported';
+SELECT previous_day('2024-03-05') AS of_the_day, previous_day('2024-03-01') AS of_the_first, previous_day('2024-02-28') AS of_none;
+SELECT count(*) FROM take_snapshot('2024-03-05');
+SELECT kind, object, drop, previous_day FROM event_report WHERE day = '2024-03-05' AND kind <> 'new_initiative' ORDER BY 1, 2;
+ROLLBACK;
+
+-- the day before a drop is past retention
 BEGIN;
 SELECT pg_temp.fail(1, 2, 3);
 SELECT count(*) FROM take_snapshot('2024-03-02');

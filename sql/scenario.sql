@@ -102,6 +102,12 @@ SELECT what, count(*) > 100 AS enough, count(*) FILTER (WHERE is_scored) > 100 A
 INSERT INTO recommendation (source_id, key, title) VALUES (1, 'shared', 'S'), (2, 'shared', 'S');
 SELECT what_if('i1', '{shared}');
 SELECT what_if('i1', '{s1:shared}') IS NOT DISTINCT FROM what_if('i1', '{}') AS same;
+-- the key of one is how another is named
+BEGIN;
+INSERT INTO recommendation (source_id, key, title) VALUES (2, 's1:shared', 'S');
+SELECT what_if('i1', '{s2:s1:shared}') IS NOT DISTINCT FROM what_if('i1', '{}') AS same;
+SELECT what_if('i1', '{s1:shared}');
+ROLLBACK;
 SELECT what_if('i1', '{nothing}');
 SELECT what_if('nothing', '{}');
 SELECT what_if(NULL, '{}'), what_if('i1', NULL) IS NOT DISTINCT FROM what_if('i1', '{}') AS same;

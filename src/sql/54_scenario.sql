@@ -22,24 +22,21 @@ CREATE FUNCTION posture.recommendations_of(recommendations text[]) RETURNS integ
     LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    odd text;
+    missing text;
+    shared text;
     found integer[];
 BEGIN
-    SELECT min(n.name) FILTER (WHERE r.recommendation_id IS NULL), array_agg(r.recommendation_id) INTO odd, found
-    FROM unnest(recommendations) n(name)
-    LEFT JOIN LATERAL (SELECT r.recommendation_id
-                       FROM posture.recommendation r JOIN posture.source s USING (source_id)
-                       WHERE r.key = n.name OR s.key || ':' || r.key = n.name) r ON true
-    WHERE n.name IS NOT NULL;
-    IF odd IS NOT NULL THEN
-        RAISE EXCEPTION 'unknown recommendation "%"', odd
+    SELECT min(m.name) FILTER (WHERE m.ids = '{}'), min(m.name) FILTER (WHERE cardinality(m.ids) > 1), array_agg(m.ids[1]) INTO missing, shared, found
+    FROM (SELECT n.name, ARRAY(SELECT r.recommendation_id
+                               FROM posture.recommendation r JOIN posture.source s USING (source_id)
+                               WHERE r.key = n.name OR s.key || ':' || r.key = n.name) AS ids
+          FROM unnest(recommendations) n(name)
+          WHERE n.name IS NOT NULL) m;
+    IF missing IS NOT NULL THEN
+        RAISE EXCEPTION 'unknown recommendation "%"', missing
             USING ERRCODE = 'undefined_object', HINT = 'The view posture.recommendation_report lists the recommendations.';
-    ELSIF EXISTS (SELECT FROM unnest(recommendations) n(name) JOIN posture.recommendation r ON r.key = n.name
-                  GROUP BY n.name HAVING count(DISTINCT r.source_id) > 1) THEN
-        SELECT min(n.name) INTO odd
-        FROM unnest(recommendations) n(name)
-        WHERE (SELECT count(*) FROM posture.recommendation r WHERE r.key = n.name) > 1;
-        RAISE EXCEPTION 'recommendation "%" is of several sources', odd
+    ELSIF shared IS NOT NULL THEN
+        RAISE EXCEPTION 'recommendation "%" is of several sources', shared
             USING ERRCODE = 'ambiguous_parameter', HINT = 'Write source:recommendation, as recommendation_report does.';
     END IF;
     RETURN coalesce(found, '{}');

@@ -4,11 +4,14 @@
  * leaves what a person entered.
  */
 
+-- a day that only a source reported has no snapshot of anything else
 CREATE FUNCTION posture.previous_day(of_day date) RETURNS date
     LANGUAGE sql STABLE PARALLEL SAFE
-    RETURN greatest((SELECT max(s.day) FROM posture.metric_snapshot s WHERE s.day < of_day),
+    RETURN coalesce(greatest((SELECT max(s.day) FROM posture.snapshot s WHERE s.day < of_day),
+                             (SELECT max(s.day) FROM posture.metric_snapshot s WHERE s.day < of_day),
+                             (SELECT max(s.day) FROM posture.initiative_snapshot s WHERE s.day < of_day AND NOT s.is_reported)),
                     (SELECT max(s.day) FROM posture.initiative_snapshot s WHERE s.day < of_day));
-COMMENT ON FUNCTION posture.previous_day(date) IS 'the latest earlier day with a snapshot: yesterday, unless that is missing';
+COMMENT ON FUNCTION posture.previous_day(date) IS 'the latest earlier day with a snapshot: yesterday, unless that is missing; where none has one, the latest that a source reported';
 
 CREATE FUNCTION posture.day_event(of_day date)
     RETURNS TABLE (kind posture.event_kind, previous_day date, metric_id integer, initiative_id integer,
