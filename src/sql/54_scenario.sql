@@ -123,9 +123,13 @@ AS $$
 #variable_conflict use_column
 BEGIN
     RETURN QUERY
-    WITH every_term AS MATERIALIZED (
-        SELECT t.* FROM posture.initiative_term(NULL::date) t
+    WITH every_term AS (
+        -- the terms by population are counts
+        SELECT t.*, max(t.mass) FILTER (WHERE t.method = 'population') OVER w AS assessed,
+               max(t.mass - t.healthy) FILTER (WHERE t.method = 'population') OVER w AS exposed
+        FROM posture.initiative_term(NULL::date) t
         WHERE (of_initiative IS NULL OR t.initiative_id = of_initiative) AND t.mass IS NOT NULL
+        WINDOW w AS (PARTITION BY t.initiative_id, t.metric_id)
     ), own AS MATERIALIZED (
         SELECT t.* FROM every_term t JOIN posture.initiative_definition(NULL::date) d USING (initiative_id, method)
     ), total AS MATERIALIZED (
@@ -139,12 +143,10 @@ BEGIN
         FROM unnest(places, metrics, recommendations, mended) c(place, metric_id, recommendation_id, mended)
         GROUP BY c.place, c.metric_id, c.recommendation_id
     ), changed AS (
-        -- the terms by population are counts
         SELECT o.initiative_id, c.place, o.metric_id, NULL::integer AS recommendation_id, o.weight, o.healthy AS was_healthy, t.healthy
         FROM own o
-        JOIN every_term n ON n.initiative_id = o.initiative_id AND n.metric_id = o.metric_id AND n.method = 'population'
         JOIN change c ON c.metric_id = o.metric_id
-        CROSS JOIN LATERAL posture.metric_term(posture.score(n.mass - n.healthy - c.mended, n.mass), n.mass - n.healthy - c.mended, n.mass) t
+        CROSS JOIN LATERAL posture.metric_term(posture.score(o.exposed - c.mended, o.assessed), o.exposed - c.mended, o.assessed) t
         WHERE t.method = o.method
         UNION ALL
         SELECT o.initiative_id, c.place, NULL, o.recommendation_id, o.weight, o.healthy,

@@ -13,7 +13,7 @@ VALUES
     ('secure-score', 'Microsoft Secure Score by area', 'The points of Microsoft Secure Score for identity, devices, apps, data and infrastructure, each an initiative.'),
     ('ransomware', 'Ransomware readiness', 'How well intruders who encrypt and extort are kept out, contained, noticed and recovered from.'),
     ('zero-trust', 'Zero trust', 'Each pillar of an organisation that trusts nobody for where they are: identity, devices, applications, data, infrastructure, networks, visibility.'),
-    ('critical-assets', 'Critical assets', 'How critical assets stand, all others left out: by how severe it is what they fail.');
+    ('critical-assets', 'Critical assets', 'How critical assets stand, other assets left out, by how severe it is what they fail. Points that a source reports for the whole organisation count too.');
 END;
 COMMENT ON FUNCTION posture.pack() IS 'the packs that install_pack() takes';
 
@@ -77,7 +77,7 @@ FROM (VALUES
 ) v(initiative, metric, name, importance, criticality_weights, rule, description)
 UNION ALL
 SELECT 'critical-assets', 'critical-assets-' || s.severity, format('Critical assets that fail what is of %s severity', s.severity),
-       s.severity::posture.importance, '{0,0,0,1}', jsonb_build_object('severity', s.severity), 'Of all sources; other assets are not counted.'
+       s.severity::posture.importance, '{0,0,0,1}', jsonb_build_object('severity', s.severity), 'Of all sources; other assets are not counted, points that a source reports for the whole organisation are.'
 FROM (VALUES ('critical'), ('high'), ('medium'), ('low')) s(severity)
 UNION ALL
 SELECT 'secure-score-' || a.area, 'secure-score-' || a.area, format('Secure Score: points missing for %s', a.words),
