@@ -293,6 +293,15 @@ SELECT * FROM change_report('m', '2024-03-02', '2024-03-01');
 SELECT * FROM change_report('m', '2024-03-01', '2024-03-01');
 SELECT * FROM change_report('m', '2024-03-01', '2024-03-05');
 SELECT * FROM change_report('m', '2024-02-01', '2024-03-01');
+DO $$
+DECLARE
+    hint text;
+BEGIN
+    PERFORM change_report('m', '2024-03-01', today());
+EXCEPTION WHEN no_data_found THEN
+    GET STACKED DIAGNOSTICS hint = PG_EXCEPTION_HINT;
+    RAISE WARNING 'of today: %', hint;
+END $$;
 INSERT INTO initiative (key, name) VALUES ('m', 'The same key');
 SELECT * FROM change_report('m', '2024-03-01', '2024-03-02');
 SELECT count(*) FROM change_report('metric:m', '2024-02-01', '2024-03-01');

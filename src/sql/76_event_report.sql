@@ -275,7 +275,8 @@ BEGIN
         nearest := concat_ws(' and ', (SELECT max(d) FROM unnest(days) d WHERE d < on_day), (SELECT min(d) FROM unnest(days) d WHERE d > on_day));
         RAISE EXCEPTION 'there is no snapshot of "%" on %', object, on_day
             USING ERRCODE = 'no_data_found',
-                  HINT = CASE WHEN nearest = '' THEN 'take_snapshot() or run_daily() takes one.'
+                  HINT = CASE WHEN on_day = posture.today() THEN 'take_snapshot() takes that of today so far.'
+                              WHEN nearest = '' THEN 'take_snapshot() or run_daily() takes one.'
                               ELSE format('The nearest days that have one: %s.', nearest) END;
     END IF;
 END $$;
