@@ -12,3 +12,16 @@
 SET LOCAL search_path TO pg_catalog, pg_temp;
 
 COMMENT ON SCHEMA posture IS 'security posture: catalog, findings, scores, snapshots, events and the views that report them';
+
+-- Bodies in PL/pgSQL find what they call by the name of the schema, also where
+-- they run with the rights of their owner: who owned the schema could rename it
+-- and put another in its place. From here on, so that nobody does meanwhile.
+DO $$
+BEGIN
+    IF NOT (SELECT r.rolsuper
+            FROM pg_catalog.pg_namespace n JOIN pg_catalog.pg_roles r ON r.oid = n.nspowner
+            WHERE n.nspname = 'posture') THEN
+        EXECUTE pg_catalog.format('ALTER SCHEMA posture OWNER TO %I', current_user);
+        GRANT USAGE ON SCHEMA posture TO @extowner@ WITH GRANT OPTION;
+    END IF;
+END $$;

@@ -216,8 +216,7 @@ BEGIN
         RAISE EXCEPTION 'unknown level "%"', coalesce(level, 'NULL')
             USING ERRCODE = 'invalid_parameter_value', HINT = 'Levels are reader, owner, loader, operator.';
     END IF;
-    IF EXISTS (SELECT FROM pg_extension e JOIN pg_namespace n ON n.nspowner = e.extowner
-               WHERE e.extname = 'posture' AND n.nspname = 'posture') THEN
+    IF (SELECT has_schema_privilege(e.extowner, 'posture', 'USAGE WITH GRANT OPTION') FROM pg_extension e WHERE e.extname = 'posture') THEN
         EXECUTE format('GRANT USAGE ON SCHEMA posture TO %I', role);
     ELSIF NOT has_schema_privilege(role, 'posture', 'USAGE') THEN
         -- it was there before the extension, somebody else's

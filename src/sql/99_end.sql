@@ -8,8 +8,9 @@
  * Nor must whoever deletes meet a trigger on a table of theirs that refers to
  * ours: after a cascade it runs with the rights of the one who deletes, so that
  * REFERENCES is not theirs either.
- * They do own the schema, so PL/pgSQL bodies call posture's functions with
- * arguments of exactly their types: no other function can be a better match.
+ * Nor is the schema theirs (src/sql/00_start.sql). Others may still be let
+ * create in it, so PL/pgSQL bodies call posture's functions with arguments of
+ * exactly their types: no other function can be a better match.
  */
 DO $$
 DECLARE

@@ -108,27 +108,31 @@ sub fresh
 	return;
 }
 my @as = ('-U', 'risk_owner');
+# the schema belongs to the superuser, whom they can't give it to; whoever restores gets it so again
+my @dump = (@as, '--no-owner');
 
 fresh();
-$node->command_ok([ 'pg_dump', @as, '-f', "$dir/plain.sql", 'origin' ], 'pg_dump, plain');
+$node->command_ok([ 'pg_dump', @dump, '-f', "$dir/plain.sql", 'origin' ], 'pg_dump, plain');
 $node->command_ok([ 'psql', '-XAtq', '-v', 'ON_ERROR_STOP=1', @as, '-d', 'restored', '-f', "$dir/plain.sql" ], 'restored by psql');
 compare('restored', 'plain');
 unlike(slurp_file("$dir/plain.sql"), qr/(finding_set|asset_set|tally|_delta)/, 'what is derived is not in a dump');
 
 # over what is there already, with other rows in it
 $node->safe_psql('restored', q{INSERT INTO posture.source (key, name) VALUES ('stray', 'Stray')});
-$node->command_ok([ 'pg_dump', @as, '--clean', '--if-exists', '-f', "$dir/clean.sql", 'origin' ], 'pg_dump --clean');
-$node->command_ok([ 'psql', '-XAtq', '-v', 'ON_ERROR_STOP=1', @as, '-d', 'restored', '-f', "$dir/clean.sql" ], 'restored over what was there');
+$node->command_ok([ 'pg_dump', @dump, '--clean', '--if-exists', '-f', "$dir/clean.sql", 'origin' ], 'pg_dump --clean');
+# nor can they drop it, but all that is in it
+$node->command_checks_all([ 'psql', '-XAtq', @as, '-d', 'restored', '-f', "$dir/clean.sql" ], 0, [qr/^/],
+	[ qr/\A[^\n]*ERROR:  must be owner of schema posture\n[^\n]*ERROR:  schema "posture" already exists\n[^\n]*ERROR:  must be owner of schema posture\n\z/ ], 'restored over what was there');
 compare('restored', 'clean');
 
 fresh();
-$node->command_ok([ 'pg_dump', @as, '-Fc', '-f', "$dir/custom", 'origin' ], 'pg_dump -Fc');
-$node->command_ok([ 'pg_restore', @as, '--exit-on-error', '-d', 'restored', "$dir/custom" ], 'pg_restore');
+$node->command_ok([ 'pg_dump', @dump, '-Fc', '-f', "$dir/custom", 'origin' ], 'pg_dump -Fc');
+$node->command_ok([ 'pg_restore', @dump, '--exit-on-error', '-d', 'restored', "$dir/custom" ], 'pg_restore');
 compare('restored', 'custom');
 
 fresh();
-$node->command_ok([ 'pg_dump', @as, '-Fd', '-j2', '-f', "$dir/directory", 'origin' ], 'pg_dump -Fd -j2');
-$node->command_ok([ 'pg_restore', @as, '--exit-on-error', '-d', 'restored', "$dir/directory" ], 'pg_restore of it');
+$node->command_ok([ 'pg_dump', @dump, '-Fd', '-j2', '-f', "$dir/directory", 'origin' ], 'pg_dump -Fd -j2');
+$node->command_ok([ 'pg_restore', @dump, '--exit-on-error', '-d', 'restored', "$dir/directory" ], 'pg_restore of it');
 compare('restored', 'directory');
 
 # A parallel restore loads tables in any order: pg_dump notes no dependencies
@@ -138,13 +142,13 @@ fresh();
 $node->safe_psql('postgres', 'GRANT SET ON PARAMETER session_replication_role TO risk_owner');
 {
 	local $ENV{PGOPTIONS} = '-c session_replication_role=replica';
-	$node->command_ok([ 'pg_restore', @as, '--exit-on-error', '-j2', '-d', 'restored', "$dir/directory" ], 'pg_restore -j2');
+	$node->command_ok([ 'pg_restore', @dump, '--exit-on-error', '-j2', '-d', 'restored', "$dir/directory" ], 'pg_restore -j2');
 }
 compare('restored', 'parallel');
 
 fresh();
-$node->command_ok([ 'pg_dump', @as, '--schema-only', '-f', "$dir/schema.sql", 'origin' ], 'pg_dump --schema-only');
-$node->command_ok([ 'pg_dump', @as, '--data-only', '-f', "$dir/data.sql", 'origin' ], 'pg_dump --data-only');
+$node->command_ok([ 'pg_dump', @dump, '--schema-only', '-f', "$dir/schema.sql", 'origin' ], 'pg_dump --schema-only');
+$node->command_ok([ 'pg_dump', @dump, '--data-only', '-f', "$dir/data.sql", 'origin' ], 'pg_dump --data-only');
 $node->command_ok([ 'psql', '-XAtq', '-v', 'ON_ERROR_STOP=1', @as, '-d', 'restored', '-f', "$dir/schema.sql" ], 'schema first');
 is($node->safe_psql('restored', 'SELECT count(*) FROM posture.finding'), '0', 'brings no finding');
 $node->command_ok([ 'psql', '-XAtq', '-v', 'ON_ERROR_STOP=1', @as, '-d', 'restored', '-f', "$dir/data.sql" ], 'then data');

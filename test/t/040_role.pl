@@ -103,6 +103,17 @@ is( $node->safe_psql('warehouse', <<'SQL'),
 SELECT count(*) FROM pg_class WHERE relnamespace = 'posture'::regnamespace AND relowner = 'risk_owner'::regrole
 SQL
 	'0', 'and own none');
+# Bodies in PL/pgSQL that run with more rights would find what they call in
+# another schema of that name.
+for my $sql ('ALTER SCHEMA posture RENAME TO moved', 'ALTER SCHEMA posture OWNER TO risk_owner', 'CREATE FUNCTION posture.check_role(text) RETURNS void LANGUAGE sql RETURN NULL')
+{
+	($rc, $out, $err) = query_as($node, 'warehouse', 'risk_owner', $sql);
+	like($err, qr/must be owner of schema posture|permission denied for schema posture/, "not theirs: $sql");
+}
+is($node->safe_psql('trap', q{SELECT nspowner = 10, has_schema_privilege('attacker', oid, 'USAGE WITH GRANT OPTION') FROM pg_namespace WHERE nspname = 'posture'}), 't|t',
+	'a schema that was theirs before is not theirs any more');
+# who is let create in it still can't lay anything
+$node->safe_psql('warehouse', 'GRANT CREATE ON SCHEMA posture TO risk_owner');
 # what they could lay for a superuser who assesses the cluster
 ($rc, $out, $err) = query_as($node, 'warehouse', 'risk_owner', <<'SQL');
 CREATE FUNCTION public.sprung() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'sprung'; END $$;
@@ -319,7 +330,7 @@ $_ = join "\n", sort split /\n/ for ($hostile, $plain);
 is($hostile, $plain, 'and changes no answer');
 unlike($plain, qr/evil/, 'nor is the answer from there');
 
-# The owner of the schema may put functions beside the extension's: for each
+# Who may create in the schema may put functions beside the extension's: for each
 # argument one that takes a domain over its type, which would be the better match
 # where a column of that domain is passed as it is. Whoever else calls posture
 # must not call those.
@@ -378,7 +389,7 @@ $node->safe_psql('warehouse', q{UPDATE posture.metric SET criticality_weights = 
 $node->safe_psql('postgres', "CREATE DATABASE $_ TEMPLATE warehouse") for qw(overloaded alike);
 my $functions = $node->safe_psql('overloaded', q{SELECT count(*) FROM pg_proc WHERE pronamespace = 'posture'::regnamespace});
 ($rc, $out, $err) = query_as($node, 'overloaded', 'risk_owner', $overload);
-is("$rc$err", '0', 'the owner of the schema puts functions beside');
+is("$rc$err", '0', 'who may create in the schema puts functions beside');
 cmp_ok($node->safe_psql('overloaded', q{SELECT count(*) FROM pg_proc WHERE pronamespace = 'posture'::regnamespace}) - $functions, '>', 300, 'many of them');
 $work .= <<'SQL';
 SELECT * FROM posture.fold();

@@ -598,11 +598,11 @@ $node->command_fails_like([ 'pg_dump', '-U', 'warden', '-f', "$dir/warden.sql", 
 	'who is subject to row security has to say so to dump');
 $node->command_ok([ 'pg_dump', '-U', 'warden', '--enable-row-security', '-Fc', '-f', "$dir/custom", 'warehouse' ], 'and then dumps all');
 $node->safe_psql('postgres', 'CREATE DATABASE restored OWNER warden');
-$node->command_ok([ 'pg_restore', '-U', 'warden', '--exit-on-error', '-d', 'restored', "$dir/custom" ], 'and restores');
+$node->command_ok([ 'pg_restore', '-U', 'warden', '--exit-on-error', '--no-owner', '-d', 'restored', "$dir/custom" ], 'and restores');
 like_before('restored', 'by the installer', qw(alice bob carol fleet dana plain_reader operator warden));
 $node->command_ok([ 'pg_dump', '-Fc', '-f', "$dir/super", 'warehouse' ], 'a superuser dumps');
 $node->safe_psql('postgres', 'CREATE DATABASE restored OWNER warden');
-$node->command_ok([ 'pg_restore', '-U', 'warden', '--exit-on-error', '-d', 'restored', "$dir/super" ], 'which the installer restores');
+$node->command_ok([ 'pg_restore', '-U', 'warden', '--exit-on-error', '--no-owner', '-d', 'restored', "$dir/super" ], 'which the installer restores');
 like_before('restored', 'by a superuser', qw(alice plain_reader warden));
 
 # and taken back
