@@ -107,7 +107,7 @@ BEGIN ATOMIC
     JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid
     JOIN pg_catalog.pg_class c ON c.oid = d.objid
     WHERE d.refclassid = 'pg_catalog.pg_extension'::regclass AND d.classid = 'pg_catalog.pg_class'::regclass AND d.deptype = 'e'
-      AND e.extname = 'posture' AND c.relkind = 'v';
+      AND e.extname = 'posture' AND c.relnamespace = 'posture'::regnamespace AND c.relkind = 'v';
 END;
 COMMENT ON FUNCTION posture.access_privilege(text) IS 'the privileges on tables and views that a level has';
 

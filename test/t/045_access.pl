@@ -620,6 +620,12 @@ is($node->safe_psql('warehouse', $protected), '0', 'without an owner there is no
 is($node->safe_psql('warehouse', 'SELECT count(*) FROM pg_policy'), '0', 'and no policy');
 $node->safe_psql('postgres', 'DROP ROLE plain_reader; DROP ROLE loader; DROP ROLE operator');
 pass('roles that have nothing left can be dropped');
+# a view that the owner of the extension adds to it passes on no table of that name
+$node->safe_psql('warehouse', 'CREATE TABLE posture.secret (word text)');
+$node->safe_psql('warehouse', 'CREATE SCHEMA theirs AUTHORIZATION warden');
+is(answer('warden', 'CREATE VIEW theirs.secret AS SELECT 1; ALTER EXTENSION posture ADD VIEW theirs.secret'), '', 'a view is added');
+answer('warden', q{SELECT posture.grant_access('outsider', 'reader')});
+like(answer('outsider', 'SELECT * FROM posture.secret'), qr/permission denied for table secret/, "another's table of its name is not granted");
 answer('warden', q{SELECT posture.grant_access('fleet', 'owner')});
 is(answer('warden', 'DROP EXTENSION posture'), '', 'the extension can be dropped with its policies');
 
