@@ -3,7 +3,7 @@
  * rebuild() makes it anew.
  */
 
-CREATE FUNCTION posture.verify()
+CREATE FUNCTION posture.find_differences()
     RETURNS TABLE (part text, recommendation text, chunk integer, difference text)
     LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
     SET jit = off
@@ -86,6 +86,27 @@ BEGIN
     RETURN QUERY
     SELECT 'row security', NULL::text, NULL::integer, posture.row_security_fault()
     WHERE posture.row_security_fault() IS NOT NULL;
+END $$;
+COMMENT ON FUNCTION posture.find_differences() IS 'step of verify(): compares, all of it in one snapshot';
+
+CREATE FUNCTION posture.verify()
+    RETURNS TABLE (part text, recommendation text, chunk integer, difference text)
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    differences bigint := 0;
+    first text;
+BEGIN
+    FOR part, recommendation, chunk, difference IN SELECT d.* FROM posture.find_differences() d LOOP
+        differences := differences + 1;
+        first := coalesce(first, difference);
+        RETURN NEXT;
+    END LOOP;
+    -- a standby, and who may only read, verify as well
+    IF NOT current_setting('transaction_read_only')::boolean
+       AND has_table_privilege('posture.verification'::regclass, 'INSERT') THEN
+        INSERT INTO posture.verification (verified_at, differences, message) VALUES (clock_timestamp(), differences, first);
+    END IF;
 END $$;
 COMMENT ON FUNCTION posture.verify() IS 'compares what is kept with finding and asset, and members with rules: a row for each difference, none when all is well; rebuild() mends them, and apply_rules() those of rules';
 

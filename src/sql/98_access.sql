@@ -76,6 +76,7 @@ VALUES
           AND (initiative_id IS NULL OR (SELECT posture.own(text 'initiative')) OPERATOR(posture.@>) initiative_id)$$,
         NULL, 'INSERT, DELETE'),
     ('run', 'SELECT', 'SELECT (run_id, day, started_at, finished_at, outcome)', NULL, NULL, 'INSERT, DELETE'),
+    ('verification', 'SELECT', NULL, NULL, NULL, 'INSERT, DELETE'),
     -- what others delivered, as they wrote it
     ('inbox', NULL, NULL, NULL, 'SELECT, INSERT, DELETE', NULL),
     ('rejected', NULL, NULL, NULL, 'SELECT, INSERT', 'SELECT, DELETE'),
