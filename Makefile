@@ -35,8 +35,9 @@ OBJS = $(patsubst %.c,%.o,$(sort $(wildcard src/*.c)))
 SHLIB_LINK = -lroaring
 PG_CFLAGS = -Wextra
 
-DATA = $(sort $(wildcard src/sql/posture--*--*.sql))
-DATA_built = posture--$(EXTVERSION).sql
+PARTS = $(sort $(wildcard src/sql/[0-9]*.sql))
+UPGRADES = $(sort $(wildcard src/sql/posture--*--*.sql))
+DATA_built = posture--$(EXTVERSION).sql $(notdir $(UPGRADES))
 
 # a test is added by adding its files; each creates the extension and drops it
 # (:= because PGXS asks with ifdef, for which an empty list is to be none)
@@ -58,8 +59,14 @@ all install installcheck clean: ; @echo "$(PG_CONFIG) is not there: name your Po
 endif
 
 # the install script is its parts, joined in the order of their numbers
-posture--$(EXTVERSION).sql: $(sort $(wildcard src/sql/[0-9]*.sql))
+posture--$(EXTVERSION).sql: $(PARTS)
 	cat $^ > $@
+
+# an upgrade to this version brings its code, and ends as the install script
+# does; one to an earlier version leaves both to that
+posture--%--$(EXTVERSION).sql: src/sql/posture--%--$(EXTVERSION).sql $(PARTS) src/sql/upgrade.awk
+	awk -f src/sql/upgrade.awk $(PARTS) $< > $@
+	cat src/sql/99_end.sql >> $@
 
 $(OBJS) $(OBJS:.o=.bc): $(sort $(wildcard src/*.h))
 
