@@ -309,12 +309,15 @@ BEGIN
     arrived := clock_timestamp();
     SELECT t.loaded, t.rejected INTO loaded, rejected FROM posture.ingest_take(only_source, arrived) t;
     changed := 0;
+    PERFORM posture.progress(format('ingest: %s rows taken, %s rejected', loaded, rejected));
     IF loaded > 0 THEN
         PERFORM posture.ingest_catalog();
+        PERFORM posture.progress(format('ingest: writing findings of %s rows', loaded));
         changed := posture.ingest_findings();
     END IF;
     unchanged := loaded - changed;
     closed := 0;
+    PERFORM posture.progress(format('ingest: %s findings written', changed));
     IF complete_source IS NOT NULL THEN
         closed := posture.ingest_close(complete_source, arrived);
     END IF;

@@ -42,6 +42,7 @@ BEGIN
     WHERE c.assessed > 0 OR c.exposed > 0
     ORDER BY 2, 3;
 
+    PERFORM posture.progress(text 'verify: sets of findings are compared');
     RETURN QUERY
     WITH touched AS MATERIALIZED (
         SELECT coalesce(posture.union_agg(d.assets), '{}') AS assets FROM posture.asset_delta d
@@ -62,6 +63,7 @@ BEGIN
       AND NOT EXISTS (SELECT FROM posture.catalog_delta d WHERE d.changed = 'asset' OR d.changed = 'asset_group' AND attribute = 'group')
     ORDER BY 3, 4;
 
+    PERFORM posture.progress(text 'verify: sets of assets are compared');
     RETURN QUERY
     SELECT 'tally', CASE WHEN object_kind = 'recommendation' THEN posture.recommendation_label(object_id) END, NULL::integer,
            format('%s %s has %s assets assessed, %s exposed, %s failing and %s critical, not %s, %s, %s and %s', object_kind,
@@ -204,6 +206,7 @@ BEGIN
     IF NOT posture.is_restored() THEN
         PERFORM posture.fold_history(fresh.delta_ids);
     END IF;
+    PERFORM posture.progress(format('rebuild: the findings of %s recommendations are read', cardinality(fresh.recommendations)));
     SELECT r.* INTO sets, mended FROM posture.rebuild_findings(fresh.recommendations) r;
 
     SELECT c.* INTO classes FROM posture.classified() c;
@@ -220,6 +223,7 @@ BEGIN
     LOOP
         PERFORM posture.fold_tally(due, '{}'::bigint[]);
         slices := slices + 1;
+        PERFORM posture.progress(format('rebuild: %s sets made, %s slices counted', sets, slices));
     END LOOP;
     INSERT INTO posture.tally AS t (slice, object_kind, object_id, assessed, exposed, failing, critical, last_changed)
     SELECT s.slice, 'recommendation', f.recommendation_id, 0, 0, 0, 0, f.last_changed

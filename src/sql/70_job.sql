@@ -77,6 +77,7 @@ BEGIN
     END IF;
     BEGIN
         message := posture.lateness(day);
+        PERFORM posture.progress(format('run_daily: the snapshot of %s, days to go after it: %s', day, posture.today() - 1 - day));
         SELECT k.*, posture.purge() AS purged INTO done FROM posture.keep_snapshot(day, posture.day_end(day)) k;
     EXCEPTION WHEN OTHERS THEN
         failed := true;
