@@ -17,10 +17,10 @@ COMMENT ON COLUMN posture.status_item.value IS 'the number behind it: rows, days
 COMMENT ON COLUMN posture.status_item.says IS 'how it stands, in words';
 COMMENT ON COLUMN posture.status_item.to_do IS 'what to run or to look at; NULL: nothing';
 
-CREATE FUNCTION posture.moment(at timestamptz) RETURNS text
+CREATE FUNCTION posture.minute_of(at timestamptz) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE
     RETURN to_char(at AT TIME ZONE posture.setting(text 'timezone'), 'YYYY-MM-DD HH24:MI');
-COMMENT ON FUNCTION posture.moment(timestamptz) IS 'a moment as people read it, in posture.timezone';
+COMMENT ON FUNCTION posture.minute_of(timestamptz) IS 'the minute of a moment as people read it, in posture.timezone';
 
 CREATE FUNCTION posture.fold_status() RETURNS SETOF posture.status_item
     LANGUAGE sql STABLE PARALLEL SAFE
@@ -44,7 +44,7 @@ BEGIN ATOMIC
            CASE WHEN p.deltas > 0 AND f.at < now() - interval '1 day' THEN 'SELECT * FROM posture.fold();' END
     FROM pending p CROSS JOIN folded f
     UNION ALL
-    SELECT 'last fold', 'ok', round(extract(epoch FROM now() - f.at)), coalesce(posture.moment(f.at), 'never'), NULL
+    SELECT 'last fold', 'ok', round(extract(epoch FROM now() - f.at)), coalesce(posture.minute_of(f.at), 'never'), NULL
     FROM folded f;
 END;
 COMMENT ON FUNCTION posture.fold_status() IS 'step of status(): what is kept, and what is not folded into it yet';
@@ -62,7 +62,7 @@ BEGIN ATOMIC
         SELECT r.day, r.finished_at, r.outcome, r.message FROM posture.run r ORDER BY r.run_id DESC LIMIT 1
     )
     SELECT 'last snapshot', 'ok', round(extract(epoch FROM now() - s.taken_at)),
-           CASE WHEN s.day IS NULL THEN 'none' ELSE format('of %s, taken at %s', to_char(s.day::timestamp, 'YYYY-MM-DD'), posture.moment(s.taken_at)) END, NULL::text
+           CASE WHEN s.day IS NULL THEN 'none' ELSE format('of %s, taken at %s', to_char(s.day::timestamp, 'YYYY-MM-DD'), posture.minute_of(s.taken_at)) END, NULL::text
     FROM (SELECT) one LEFT JOIN (SELECT x.day, x.taken_at FROM posture.snapshot x ORDER BY x.day DESC LIMIT 1) s ON true
     UNION ALL
     SELECT 'days missing', CASE WHEN m.is_late THEN 'warning' ELSE 'ok' END, m.days,
@@ -72,7 +72,7 @@ BEGIN ATOMIC
     UNION ALL
     SELECT 'last run', CASE WHEN l.outcome = 'failed' THEN 'warning' ELSE 'ok' END, round(extract(epoch FROM now() - l.finished_at)),
            CASE WHEN l.day IS NULL THEN 'no day was due yet'
-                ELSE format('%s for %s at %s', l.outcome, to_char(l.day::timestamp, 'YYYY-MM-DD'), posture.moment(l.finished_at))
+                ELSE format('%s for %s at %s', l.outcome, to_char(l.day::timestamp, 'YYYY-MM-DD'), posture.minute_of(l.finished_at))
                      || CASE WHEN l.outcome = 'failed' THEN ': ' || l.message ELSE '' END END,
            CASE WHEN l.outcome = 'failed' THEN 'SELECT * FROM posture.run ORDER BY run_id DESC;' END
     FROM (SELECT) one LEFT JOIN last l ON true;
@@ -113,7 +113,7 @@ BEGIN
     RETURN QUERY
     SELECT 'job outcome', CASE WHEN job.status = 'failed' THEN 'warning' ELSE 'ok' END, round(extract(epoch FROM now() - job.end_time)),
            CASE WHEN job.status IS NULL THEN 'has not run yet'
-                ELSE format('%s at %s', job.status, posture.moment(job.end_time::timestamptz))
+                ELSE format('%s at %s', job.status, posture.minute_of(job.end_time::timestamptz))
                      || CASE WHEN job.status = 'failed' THEN ': ' || btrim(job.return_message, E' \n') ELSE '' END END,
            CASE WHEN job.status = 'failed' THEN format('SELECT * FROM cron.job_run_details WHERE jobid = %s ORDER BY runid DESC;', job.jobid) END;
 END $$;
@@ -123,7 +123,7 @@ CREATE FUNCTION posture.source_status() RETURNS SETOF posture.status_item
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
     SELECT 'silent sources', CASE WHEN count(*) FILTER (WHERE s.is_silent) > 0 THEN 'warning' ELSE 'ok' END, count(*) FILTER (WHERE s.is_silent),
-           coalesce(string_agg(format('%s, last seen %s', s.key, coalesce(posture.moment(s.last_seen), 'never')), '; ' ORDER BY s.key) FILTER (WHERE s.is_silent),
+           coalesce(string_agg(format('%s, last seen %s', s.key, coalesce(posture.minute_of(s.last_seen), 'never')), '; ' ORDER BY s.key) FILTER (WHERE s.is_silent),
                     format('none of %s', count(*))),
            CASE WHEN count(*) FILTER (WHERE s.is_silent) > 0 THEN 'have them deliver, or set is_active of those that are gone to false' END
     FROM (SELECT o.key, o.last_seen, o.stale_after IS NOT NULL AND (o.last_seen < now() - o.stale_after) IS NOT FALSE AS is_silent
@@ -160,7 +160,7 @@ CREATE FUNCTION posture.verify_status() RETURNS SETOF posture.status_item
 BEGIN ATOMIC
     SELECT 'verify', CASE WHEN v.differences > 0 THEN 'warning' ELSE 'ok' END, v.differences,
            CASE WHEN v.differences IS NULL THEN 'never called'
-                ELSE format('%s differences at %s', v.differences, posture.moment(v.verified_at)) || coalesce(', the first: ' || v.message, '') END,
+                ELSE format('%s differences at %s', v.differences, posture.minute_of(v.verified_at)) || coalesce(', the first: ' || v.message, '') END,
            CASE WHEN v.differences > 0 THEN 'SELECT * FROM posture.rebuild(); SELECT * FROM posture.verify();'
                 WHEN v.differences IS NULL THEN 'SELECT * FROM posture.verify();' END
     FROM (SELECT) one
