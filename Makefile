@@ -1,7 +1,7 @@
 # posture: make && make install && make installcheck, as with every extension.
 # From a bare Debian or Ubuntu: make demo, make check.
 
-HOUSE = check torture demo demo-stop $(if $(wildcard test/bench/run),bench)
+HOUSE = check torture matrix demo demo-stop $(if $(wildcard test/bench/run),bench)
 
 # The house goals install PostgreSQL themselves, so they are read without it;
 # and PGXS has a goal "check" of its own, which says only that it can't.
@@ -12,6 +12,8 @@ ifneq ($(filter $(HOUSE),$(MAKECMDGOALS)),)
 
 check:
 	@test/house/check
+matrix:
+	@test/house/matrix
 torture:
 	@test/house/torture
 demo:
