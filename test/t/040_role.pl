@@ -301,6 +301,8 @@ SELECT event_id, kind, object, name, previous_score, score, drop, weight, status
 SELECT source, recommendation, asset, state, reason FROM posture.rejected;
 SELECT recommendation_id, asset_id, state, details FROM posture.finding;
 SELECT day, outcome, counts FROM posture.run;
+SELECT * FROM posture.verify();
+SELECT item, state, to_do FROM posture.status();
 SQL
 $work .= "SELECT * FROM posture.$_;\n" for grep { $_ ne 'event_report' } @views;
 $node->safe_psql('warehouse', <<'SQL', extra_params => [ '-U', 'risk_owner' ]);
