@@ -20,6 +20,12 @@ FROM unnest(ARRAY['{}', ' { } ', '{0}', '{1,5-9,70000}', '{1,2}', '{3,1,2}', '{2
                   E'{ 1 ,\t2 - 4\n,9 } ', '{7-7}', '{007}', '{2147483647}', '{0,2147483647}',
                   '{2147483646-2147483647}', '{65535-65536}', '{65535,65536,131071}', '{0-2147483647}',
                   '{65536-131071,0-65535}', '{9,8,7,6,5,4,3,2,1,0}']) WITH ORDINALITY u(text, n) ORDER BY n;
+-- more ranges than room was made for at first, each in turn before its place
+SELECT count(*), count(*) FILTER (WHERE text::assetset = ids::assetset AND text::assetset::text = canonical)
+FROM generate_series(1, 150) early,
+     LATERAL (SELECT '{' || string_agg((3 * i)::text, ',' ORDER BY i <> early, i) || '}',
+                     '{' || string_agg((3 * i)::text, ',' ORDER BY i) || '}', array_agg(3 * i)
+              FROM generate_series(1, 150) i) t(text, canonical, ids);
 
 -- malformed text
 SELECT text, error_of(format('SELECT %L::posture.assetset', text))

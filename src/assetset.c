@@ -365,6 +365,17 @@ normalize_ranges(IdRanges *list)
 static void
 append_range(IdRanges *list, uint32 first, uint32 last)
 {
+	/* first, because it may change which range is the last one */
+	if (list->count >= list->space)
+	{
+		/* a text that repeats itself must not take more memory than its set */
+		normalize_ranges(list);
+		if (list->count > list->space / 2)
+		{
+			list->space *= 2;
+			list->ranges = repalloc_huge(list->ranges, list->space * sizeof(IdRange));
+		}
+	}
 	if (list->count > 0)
 	{
 		IdRange    *previous = &list->ranges[list->count - 1];
@@ -375,16 +386,6 @@ append_range(IdRanges *list, uint32 first, uint32 last)
 			return;
 		}
 		list->ascending &= first > previous->last;
-	}
-	if (list->count >= list->space)
-	{
-		/* a text that repeats itself must not take more memory than its set */
-		normalize_ranges(list);
-		if (list->count > list->space / 2)
-		{
-			list->space *= 2;
-			list->ranges = repalloc_huge(list->ranges, list->space * sizeof(IdRange));
-		}
 	}
 	list->ranges[list->count].first = first;
 	list->ranges[list->count++].last = last;

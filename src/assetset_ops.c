@@ -439,8 +439,17 @@ assetset_to_array(PG_FUNCTION_ARGS)
 	out = (int32 *) ((char *) array + ARR_OVERHEAD_NONULLS(1));
 	ranges_open(&ranges, flat->bytes, FLAT_BYTES_SIZE(flat));
 	while (ranges_next(&ranges, &first, &last))
+	{
+		if ((count -= (int64) last - first + 1) < 0)
+			break;
 		while (first <= last)
 			*out++ = (int32) first++;
+	}
+	if (count != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("assetset is corrupted"),
+				 errdetail("It has not as many ids as its descriptions say.")));
 	PG_RELEASE_FLAT_ASSETSET(flat, 0);
 	PG_RETURN_ARRAYTYPE_P(array);
 }

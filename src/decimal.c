@@ -59,7 +59,7 @@ decimal_parse(const char *text, Decimal *result, bool *overflow)
 	}
 	while (isspace((unsigned char) *p))
 		p++;
-	if (negative)
+	if (negative && !*overflow)
 		result->value = -result->value;
 	return digits > 0 && *p == '\0';
 }

@@ -123,6 +123,9 @@ read_container(PortableReader *reader, Container *container)
 	container->cardinality = cardinality_at(reader, index);
 	container->start = reader->position;
 	container->data = reader->bytes + reader->position;
+	if (container->key >= CONTAINERS_MAX)
+		return psprintf("Key %u of container %d is for ids above %d.",
+						container->key, index, ASSET_ID_MAX);
 	if (reader->run_flags != NULL && (reader->run_flags[index / 8] >> (index % 8)) & 1)
 	{
 		container->kind = CONTAINER_RUN;
@@ -207,9 +210,6 @@ check_container(const PortableReader *reader, const Container *container, int64 
 
 	if ((int64) container->key <= previous)
 		return psprintf("Key %u of container %d does not ascend.", container->key, index);
-	if (container->key >= CONTAINERS_MAX)
-		return psprintf("Key %u of container %d is for ids above %d.",
-						container->key, index, ASSET_ID_MAX);
 	if (reader->offsets != NULL && uint32_at(reader->offsets, index) != container->start)
 		return psprintf("Container %d starts at byte %zu, its offset says %u.",
 						index, container->start, uint32_at(reader->offsets, index));

@@ -34,7 +34,7 @@ int128_from_halves(int64 high, int64 low)
 	return (int128) (((uint128) (uint64) high << 64) | (uint64) low);
 }
 
-static void
+pg_noreturn static void
 invalid_state(void)
 {
 	ereport(ERROR,
