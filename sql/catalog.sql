@@ -183,19 +183,6 @@ WHERE c.relnamespace = 'posture'::regnamespace AND c.relkind = 'v' AND a.attnum 
       NOT IN ('text', 'numeric', 'bigint', 'integer', 'boolean', 'date', 'timestamp with time zone');
 SELECT count(*) >= 5 AS views FROM pg_class c WHERE c.relnamespace = 'posture'::regnamespace AND c.relkind = 'v';
 
--- No function depends on the caller's search_path: it is pinned, or the body
--- was bound when the function was created. Only a procedure that commits can't.
-SELECT p.oid::regprocedure
-FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang
-WHERE p.pronamespace = 'posture'::regnamespace
-  AND (l.lanname = 'plpgsql' OR (l.lanname = 'sql' AND p.prosqlbody IS NULL))
-  AND NOT EXISTS (SELECT FROM unnest(p.proconfig) s WHERE s LIKE 'search\_path=%pg\_temp')
-ORDER BY 1;
--- With the rights of its owner runs only what appends deltas for whoever
--- writes, and what grants access, because tables and policies are the owner's;
--- nobody can call it but whom the installer lets
-SELECT p.oid::regprocedure, p.prorettype::regtype, has_function_privilege('public', p.oid, 'EXECUTE') AS public
-FROM pg_proc p WHERE p.pronamespace = 'posture'::regnamespace AND p.prosecdef ORDER BY 1;
 -- access_rule() says who may do what with each table, and names no other
 SELECT c.relname, r.relation
 FROM (SELECT relname FROM pg_class WHERE relnamespace = 'posture'::regnamespace AND relkind IN ('r', 'p', 'm', 'f')) c

@@ -17,10 +17,23 @@ COMMENT ON SCHEMA posture IS 'security posture: catalog, findings, scores, snaps
 -- they run with the rights of their owner: who owned the schema could rename it
 -- and put another in its place. From here on, so that nobody does meanwhile.
 DO $$
+DECLARE
+    owner record;
 BEGIN
-    IF NOT (SELECT r.rolsuper
-            FROM pg_catalog.pg_namespace n JOIN pg_catalog.pg_roles r ON r.oid = n.nspowner
-            WHERE n.nspname = 'posture') THEN
+    -- the installer's session reads the literals of this script
+    IF pg_catalog.current_setting('standard_conforming_strings') <> 'on' THEN
+        RAISE EXCEPTION 'posture can be created only with standard_conforming_strings on'
+            USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'SET standard_conforming_strings = on;';
+    END IF;
+    SELECT r.oid, r.rolname, r.rolsuper INTO owner
+    FROM pg_catalog.pg_namespace n JOIN pg_catalog.pg_roles r ON r.oid = n.nspowner
+    WHERE n.nspname = 'posture';
+    IF NOT owner.rolsuper THEN
+        -- nobody takes a schema from somebody else by this
+        IF NOT pg_catalog.pg_has_role('@extowner@'::pg_catalog.regrole, owner.oid, 'USAGE') THEN
+            RAISE EXCEPTION 'schema posture belongs to role "%"', owner.rolname
+                USING ERRCODE = 'insufficient_privilege', HINT = 'Its owner can rename it, drop it, or create the extension.';
+        END IF;
         EXECUTE pg_catalog.format('ALTER SCHEMA posture OWNER TO %I', current_user);
         GRANT USAGE ON SCHEMA posture TO @extowner@ WITH GRANT OPTION;
     END IF;

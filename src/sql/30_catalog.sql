@@ -67,6 +67,7 @@ BEGIN
     RETURN NEW;
 END $$;
 COMMENT ON FUNCTION posture.importance_weight_restore() IS 'lets a row of a dump replace the one that CREATE EXTENSION made';
+REVOKE EXECUTE ON FUNCTION posture.importance_weight_restore() FROM PUBLIC;
 CREATE TRIGGER importance_weight_restore BEFORE INSERT ON posture.importance_weight
     FOR EACH ROW EXECUTE FUNCTION posture.importance_weight_restore();
 -- also with session_replication_role = replica, by which a parallel restore puts foreign keys aside

@@ -55,6 +55,7 @@ BEGIN
     RETURN NEW;
 END $$;
 COMMENT ON FUNCTION posture.check_rule() IS 'refuses a rule that is none';
+REVOKE EXECUTE ON FUNCTION posture.check_rule() FROM PUBLIC;
 CREATE TRIGGER check_rule BEFORE INSERT OR UPDATE OF rule ON posture.metric
     FOR EACH ROW WHEN (NEW.rule IS NOT NULL) EXECUTE FUNCTION posture.check_rule();
 COMMENT ON TRIGGER check_rule ON posture.metric IS 'refuses a rule that is none';

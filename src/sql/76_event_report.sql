@@ -8,7 +8,7 @@ CREATE FUNCTION posture.figure(number numeric) RETURNS text
 COMMENT ON FUNCTION posture.figure(numeric) IS 'a number as a sentence shows it: one decimal, more only below 0.1';
 
 CREATE FUNCTION posture.counted(n bigint, noun text) RETURNS text
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    LANGUAGE sql STABLE PARALLEL SAFE
     RETURN n || ' ' || noun || CASE WHEN n <> 1 THEN 's' ELSE '' END;
 COMMENT ON FUNCTION posture.counted(bigint, text) IS 'a number of things, in words; NULL: it is not known';
 

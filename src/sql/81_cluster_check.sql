@@ -141,7 +141,7 @@ COMMENT ON FUNCTION posture.cluster_configuration_error(text[]) IS 'lines with a
 
 CREATE FUNCTION posture.cluster_server_finding(cluster text, server jsonb, errors jsonb)
     RETURNS TABLE (recommendation text, asset text, asset_kind text, asset_name text, state text, details jsonb)
-    LANGUAGE sql STABLE PARALLEL SAFE
+    LANGUAGE sql STABLE PARALLEL RESTRICTED
 BEGIN ATOMIC
 WITH known AS MATERIALIZED (
     -- what follows from other settings: nobody connects over the network, or

@@ -38,7 +38,7 @@ COMMENT ON COLUMN posture.item.object IS 'of anything else: the object of format
 -- itself. A location is a path that jsonb_path_query() takes.
 CREATE FUNCTION posture.document_element(document jsonb, envelopes text[])
     RETURNS TABLE (location text, element jsonb)
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
     SELECT p.location || CASE WHEN e.name IS NULL THEN '' ELSE format('.%s[%s]', e.name, i.n - 1) END,
            CASE WHEN e.name IS NULL THEN p.page ELSE i.element END
@@ -77,14 +77,17 @@ CREATE FUNCTION posture.object_at(element jsonb, VARIADIC path text[]) RETURNS j
     RETURN CASE jsonb_typeof(element #> path) WHEN 'object' THEN element #> path ELSE '{}' END;
 COMMENT ON FUNCTION posture.object_at(jsonb, text[]) IS 'the object at a path of a document; an empty one where there is none';
 
--- a time without a zone is of the zone that is given, whatever the session's is
+-- A time without a zone is of the zone that is given, whatever the session's is.
+-- E'', because a body in PL/pgSQL is read as the session has
+-- standard_conforming_strings; and not PARALLEL SAFE, because before PostgreSQL
+-- 17 no error can be caught in a parallel query.
 CREATE FUNCTION posture.moment(value text, zone text DEFAULT 'UTC') RETURNS timestamptz
-    LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET datestyle = 'ISO, YMD'
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET datestyle = 'ISO, YMD'
 AS $$
 BEGIN
-    IF value !~ '^\d{4}-\d\d-\d\d([Tt ]\d\d:\d\d(:\d\d(\.\d+)?)?\s*([Zz]|[+-]\d\d(:?\d\d)?)?)?$' THEN
+    IF value !~ E'^\\d{4}-\\d\\d-\\d\\d([Tt ]\\d\\d:\\d\\d(:\\d\\d(\\.\\d+)?)?\\s*([Zz]|[+-]\\d\\d(:?\\d\\d)?)?)?$' THEN
         RETURN NULL;
-    ELSIF value ~ '([Zz]|[T ].*[+-]\d\d(:?\d\d)?)$' THEN
+    ELSIF value ~ E'([Zz]|[T ].*[+-]\\d\\d(:?\\d\\d)?)$' THEN
         RETURN value::timestamptz;
     END IF;
     RETURN value::timestamp AT TIME ZONE zone;
@@ -106,7 +109,7 @@ CREATE FUNCTION posture.source_key(name text) RETURNS text
 COMMENT ON FUNCTION posture.source_key(text) IS 'a key for a product of which a document says the name: Security Hub is security-hub';
 
 CREATE FUNCTION posture.severity(name text) RETURNS posture.importance
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    LANGUAGE sql STABLE PARALLEL SAFE
     RETURN CASE lower(name)
         WHEN 'critical' THEN 'critical' WHEN 'fatal' THEN 'critical'
         WHEN 'high' THEN 'high'

@@ -110,7 +110,7 @@ END;
 COMMENT ON FUNCTION posture.object_field() IS 'the objects of format posture: each field with what it holds';
 
 CREATE FUNCTION posture.is_input(value text, type_name text) RETURNS boolean
-    LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     EXECUTE format('SELECT $1::%s', type_name::regtype) USING value;
@@ -144,7 +144,7 @@ END;
 COMMENT ON FUNCTION posture.member_fault(text, jsonb) IS 'why an array of an object of format posture can''t be loaded; NULL: it can';
 
 CREATE FUNCTION posture.field_fault(type text, field text, value jsonb, holds text) RETURNS text
-    LANGUAGE sql STABLE PARALLEL SAFE
+    LANGUAGE sql STABLE
     RETURN CASE
         WHEN holds IS NULL THEN format('unknown field "%s"', left(field, 100))
         WHEN holds IN ('object', 'array') AND jsonb_typeof(value) <> holds THEN
@@ -169,7 +169,7 @@ CREATE FUNCTION posture.field_fault(type text, field text, value jsonb, holds te
 COMMENT ON FUNCTION posture.field_fault(text, text, jsonb, text) IS 'why a field of an object of format posture can''t be loaded; NULL: it can';
 
 CREATE FUNCTION posture.object_fault(of_type text, object jsonb) RETURNS text
-    LANGUAGE sql STABLE PARALLEL SAFE
+    LANGUAGE sql STABLE
 BEGIN ATOMIC
     SELECT coalesce(
         (SELECT format('missing %s', CASE f.field WHEN 'key' THEN 'key' ELSE f.field END)

@@ -428,7 +428,7 @@ BEGIN
     WHERE i.type = 'exemption' AND posture.asset_of(i.object ->> 'asset', NULL::text) IS NULL AND i.object ->> 'asset' IS NOT NULL;
     CREATE TEMP TABLE posture_exempt ON COMMIT DROP AS
     SELECT DISTINCT r.recommendation_id, posture.asset_of(i.object ->> 'asset', NULL::text) AS asset_id, g.asset_group_id, n.kind,
-           n.reason, CASE WHEN n.approved_by ~ '\S' THEN n.approved_by WHEN s.name ~ '\S' THEN s.name ELSE s.key END AS approved_by,
+           n.reason, CASE WHEN n.approved_by ~ E'\\S' THEN n.approved_by WHEN s.name ~ E'\\S' THEN s.name ELSE s.key END AS approved_by,
            coalesce(n.created_at, least(n.expires_at, now())) AS created_at, n.expires_at, n.created_at IS NOT NULL AS is_dated,
            coalesce(n.is_reported, true) AS is_reported
     FROM pg_temp.posture_item i

@@ -50,7 +50,7 @@ COMMENT ON FUNCTION posture.azure_text(text) IS 'a value of a document where a n
 -- database, or a machine on premises, has no id of its own but that of the
 -- machine or workspace, which many share.
 CREATE FUNCTION posture.azure_asset(id text, details jsonb) RETURNS TABLE (asset text, name text, platform text)
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
     SELECT CASE WHEN r.source IN ('aws', 'gcp') AND r.connector IS NULL THEN coalesce(r.azure_id, r.own, r.scope)
                 WHEN r.source = 'onpremisesql' AND r.database IS NOT NULL
@@ -81,7 +81,7 @@ COMMENT ON FUNCTION posture.azure_asset(text, jsonb) IS 'the id of the resource 
 
 CREATE FUNCTION posture.azure_assessment(element jsonb)
     RETURNS TABLE (type text, fault text, name text, asset text, state text, is_exempt boolean, resource_name text, platform text, link text, has_metadata boolean)
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
     SELECT t.type,
            CASE t.type
@@ -129,7 +129,7 @@ COMMENT ON FUNCTION posture.azure_assessment(jsonb) IS 'what an element of a doc
 -- another way) or Waiver (that it is not met is accepted, for a time).
 CREATE FUNCTION posture.azure_exemption(properties jsonb)
     RETURNS TABLE (kind text, reason text, approved_by text, created_at timestamptz, expires_at timestamptz)
-    LANGUAGE sql STABLE PARALLEL SAFE
+    LANGUAGE sql STABLE
 BEGIN ATOMIC
     SELECT CASE WHEN c.category ~* '^mitigated' THEN 'mitigated'
                 WHEN c.category ~* '^(waiver|risk.?accepted)' THEN 'risk_accepted'
@@ -148,7 +148,7 @@ END;
 COMMENT ON FUNCTION posture.azure_exemption(jsonb) IS 'the exemption that the properties of an exempt assessment tell of';
 
 CREATE FUNCTION posture.azure_tags(element jsonb, details jsonb, platform text, subscription text, resource_group text, resource_type text) RETURNS jsonb
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    LANGUAGE sql STABLE PARALLEL SAFE
     RETURN jsonb_strip_nulls(jsonb_build_object(
         'subscription', coalesce(subscription, lower(posture.text_at(element, 'subscriptionId'))),
         'resource_group', coalesce(resource_group, lower(posture.text_at(element, 'resourceGroup'))),
@@ -183,7 +183,7 @@ CREATE FUNCTION posture.azure_details(element jsonb) RETURNS jsonb
 COMMENT ON FUNCTION posture.azure_details(jsonb) IS 'what else an assessment says of its finding';
 
 CREATE FUNCTION posture.azure_recommendation(key text, properties jsonb, manage_url text) RETURNS jsonb
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
     SELECT jsonb_strip_nulls(jsonb_build_object(
         'key', key,
@@ -212,7 +212,7 @@ COMMENT ON FUNCTION posture.azure_recommendation(text, jsonb, text) IS 'the reco
  * which leaves the score as it leaves Azure's.
  */
 CREATE FUNCTION posture.azure_assessment_item(document jsonb, of_source text) RETURNS SETOF posture.item
-    LANGUAGE sql STABLE PARALLEL SAFE
+    LANGUAGE sql STABLE
 BEGIN ATOMIC
     WITH element AS MATERIALIZED (
         SELECT e.n, e.location, e.element, coalesce(of_source, 'defender-for-cloud') AS source, a.*,
@@ -283,7 +283,7 @@ COMMENT ON FUNCTION posture.azure_assessment_item(jsonb, text) IS 'takes assessm
 
 CREATE FUNCTION posture.azure_control(element jsonb)
     RETURNS TABLE (fault text, type text, name text, properties jsonb, healthy numeric, unhealthy numeric, max_score numeric)
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
     SELECT CASE WHEN t.type = 'left_out' THEN NULL
                 WHEN t.type IS NULL THEN CASE

@@ -58,7 +58,7 @@ CREATE FUNCTION posture.finding_list(page jsonb) RETURNS text
 COMMENT ON FUNCTION posture.finding_list(jsonb) IS 'where a page of a document has its list of findings; NULL: it is a finding itself';
 
 CREATE FUNCTION posture.finding_element(document jsonb) RETURNS TABLE (location text, element jsonb)
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
     SELECT p.location || i.path, i.element
     -- as #> hands it on, it is in memory, and not read from its row at each use
@@ -99,14 +99,14 @@ COMMENT ON FUNCTION posture.filled(jsonb) IS 'a value of a document; NULL: none,
 -- all days but those that only some months have: the few that are left, and
 -- what is no time at all, cost more to read
 CREATE FUNCTION posture.finding_time(value text) RETURNS timestamptz
-    LANGUAGE sql STABLE PARALLEL SAFE
+    LANGUAGE sql STABLE
     RETURN CASE WHEN value ~ '^(19|20)\d\d-(0[1-9]|1[0-2])-(0[1-9]|1\d|2[0-8])T([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,9})?(Z|[+-](0\d|1[0-4]):[0-5]\d)$'
                 THEN value::timestamptz ELSE posture.moment(value) END;
 COMMENT ON FUNCTION posture.finding_time(text) IS 'a time as ISO 8601 writes it, of UTC where it names no zone; NULL: it is no time';
 
 -- One check may be told for several standards, each time with those of one.
 CREATE FUNCTION posture.merged_compliance(told jsonb[]) RETURNS jsonb
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    LANGUAGE sql STABLE PARALLEL SAFE
     RETURN (SELECT jsonb_object_agg(k.key, CASE WHEN jsonb_typeof(k.least) = 'array' THEN (
                        SELECT jsonb_agg(DISTINCT v.value)
                        FROM unnest(told) o(object),

@@ -33,7 +33,7 @@ COMMENT ON FUNCTION posture.ocsf_state(text, text, text, text) IS 'the state by 
 
 -- A host may be told as the device, an account by the cloud alone.
 CREATE FUNCTION posture.ocsf_resource(element jsonb, resources jsonb) RETURNS TABLE (path text, resource jsonb)
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
     SELECT '.resources[0]', resources -> 0
     WHERE jsonb_typeof(resources) = 'array' AND resources -> 0 IS NOT NULL
@@ -70,7 +70,7 @@ CREATE FUNCTION posture.ocsf_more_details(element jsonb) RETURNS jsonb
 COMMENT ON FUNCTION posture.ocsf_more_details(jsonb) IS 'details of a finding of OCSF from where it tells more of its recommendation than of itself';
 
 CREATE FUNCTION posture.ocsf_compliance(compliance jsonb) RETURNS jsonb
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    LANGUAGE sql STABLE PARALLEL SAFE
     RETURN nullif(jsonb_strip_nulls(jsonb_build_object(
         'control', compliance -> 'control', 'requirements', compliance -> 'requirements',
         'standards', compliance -> 'standards', 'category', compliance -> 'category',
@@ -92,7 +92,7 @@ CREATE FUNCTION posture.ocsf_details(element jsonb, data jsonb, is_prowler boole
 COMMENT ON FUNCTION posture.ocsf_details(jsonb, jsonb, boolean, text, jsonb) IS 'details of a finding of OCSF: what is not of its recommendation or asset, without times and ids of one scan';
 
 CREATE FUNCTION posture.ocsf_result_of(document jsonb, of_source text) RETURNS SETOF posture.check_result
-    LANGUAGE sql STABLE PARALLEL SAFE
+    LANGUAGE sql STABLE
 BEGIN ATOMIC
     SELECT e.location || CASE WHEN f.fault IS NULL THEN coalesce(r.path, '') ELSE '' END,
            coalesce(f.fault, a.fault),
@@ -214,7 +214,7 @@ END;
 COMMENT ON FUNCTION posture.ocsf_result_of(jsonb, text) IS 'what a document of OCSF says of each resource of each of its findings';
 
 CREATE FUNCTION posture.ocsf_severity(severity_id text, severity text) RETURNS posture.importance
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    LANGUAGE sql STABLE PARALLEL SAFE
     RETURN CASE severity_id WHEN '1' THEN 'low' WHEN '2' THEN 'low' WHEN '3' THEN 'medium' WHEN '4' THEN 'high' WHEN '5' THEN 'critical'
                WHEN '6' THEN 'critical' ELSE posture.severity(severity) END;
 COMMENT ON FUNCTION posture.ocsf_severity(text, text) IS 'a severity of OCSF, by its id, else by its name; NULL: not known';
@@ -255,7 +255,7 @@ CREATE FUNCTION posture.ocsf_recommendation(
 COMMENT ON FUNCTION posture.ocsf_recommendation(text, jsonb, jsonb, jsonb, jsonb, boolean, posture.importance, jsonb, jsonb) IS 'the recommendation that a finding of OCSF tells, as an object of format posture';
 
 CREATE FUNCTION posture.ocsf_tags(element jsonb, cloud jsonb, account jsonb, resource jsonb, region text) RETURNS jsonb
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    LANGUAGE sql STABLE PARALLEL SAFE
     RETURN jsonb_strip_nulls(jsonb_build_object(
             'account', posture.text_of(account, 'uid'),
             'account_name', posture.text_of(account, 'name'),

@@ -62,7 +62,7 @@ CREATE FUNCTION posture.asff_details(element jsonb, resource jsonb, message text
 COMMENT ON FUNCTION posture.asff_details(jsonb, jsonb, text, text, text) IS 'details of a finding of ASFF: what is not of its recommendation or asset, without times and ids of one scan';
 
 CREATE FUNCTION posture.asff_result_of(document jsonb, of_source text) RETURNS SETOF posture.check_result
-    LANGUAGE sql STABLE PARALLEL SAFE
+    LANGUAGE sql STABLE
 BEGIN ATOMIC
     SELECT e.location || CASE WHEN f.fault IS NULL THEN '.Resources[' || r.n || ']' ELSE '' END,
            coalesce(f.fault, a.fault),
@@ -140,7 +140,7 @@ COMMENT ON FUNCTION posture.asff_result_of(jsonb, text) IS 'what a document of A
 
 -- by the ranges that AWS documents for Normalized; Product is of the same scale where Security Hub sets it
 CREATE FUNCTION posture.asff_severity(severity jsonb, told_label text) RETURNS posture.importance
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    LANGUAGE sql STABLE PARALLEL SAFE
     RETURN coalesce(
         posture.severity(severity ->> 'Label'),
         CASE width_bucket(coalesce(posture.number_at(severity, 'Normalized'), posture.number_at(severity, 'Product')), '{0,40,70,90,101}'::numeric[])
@@ -170,7 +170,7 @@ CREATE FUNCTION posture.asff_recommendation(
 COMMENT ON FUNCTION posture.asff_recommendation(text, jsonb, jsonb, boolean, posture.importance, jsonb) IS 'the recommendation that a finding of ASFF tells, as an object of format posture';
 
 CREATE FUNCTION posture.asff_tags(element jsonb, resource jsonb, region text) RETURNS jsonb
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    LANGUAGE sql STABLE PARALLEL SAFE
     RETURN jsonb_strip_nulls(jsonb_build_object(
             'account', posture.text_of(element, 'AwsAccountId'),
             'account_name', posture.text_of(element, 'AwsAccountName'),

@@ -7,7 +7,7 @@
  */
 
 CREATE FUNCTION posture.check_item(format text, document jsonb, of_source text) RETURNS SETOF posture.item
-    LANGUAGE sql STABLE PARALLEL SAFE
+    LANGUAGE sql STABLE
 BEGIN ATOMIC
     WITH told AS MATERIALIZED (
         SELECT o.* FROM posture.ocsf_result_of(document, of_source) o WHERE format = 'ocsf'
@@ -105,14 +105,14 @@ COMMENT ON FUNCTION posture.check_item(text, jsonb, text) IS 'items of a documen
 -- keys to remember a result by, and a document that is in memory already may
 -- stay there while it is taken apart.
 CREATE FUNCTION posture.ocsf_item(document jsonb, of_source text) RETURNS SETOF posture.item
-    LANGUAGE sql STABLE PARALLEL SAFE SET jit = off SET enable_memoize = off SET work_mem = '256MB'
+    LANGUAGE sql STABLE SET jit = off SET enable_memoize = off SET work_mem = '256MB'
 BEGIN ATOMIC
     SELECT i.* FROM posture.check_item('ocsf', document, of_source) i;
 END;
 COMMENT ON FUNCTION posture.ocsf_item(jsonb, text) IS 'items of a document of OCSF: compliance findings and detection findings that are results of checks';
 
 CREATE FUNCTION posture.asff_item(document jsonb, of_source text) RETURNS SETOF posture.item
-    LANGUAGE sql STABLE PARALLEL SAFE SET jit = off SET enable_memoize = off SET work_mem = '256MB'
+    LANGUAGE sql STABLE SET jit = off SET enable_memoize = off SET work_mem = '256MB'
 BEGIN ATOMIC
     SELECT i.* FROM posture.check_item('asff', document, of_source) i;
 END;

@@ -13,7 +13,7 @@
 -- be fetched and decompressed anew for each function that goes over it.
 CREATE FUNCTION posture.xccdf_document(document xml) RETURNS xml
     LANGUAGE sql STABLE PARALLEL SAFE
-    RETURN CASE WHEN convert_to(left(document::text, 1), 'UTF8') = '\xefbbbf'
+    RETURN CASE WHEN convert_to(left(document::text, 1), 'UTF8') = decode('efbbbf', 'hex')
            THEN xmlparse(CONTENT substr(document::text, 2)) ELSE xmlconcat(document) END;
 COMMENT ON FUNCTION posture.xccdf_document(xml) IS 'a document without the byte order mark that it may begin with';
 
@@ -384,7 +384,7 @@ COMMENT ON FUNCTION posture.xccdf_source_name(text) IS 'what people call a produ
 -- last TestResult. Severity and weight of a result are those of its rule as the
 -- profile refined them.
 CREATE FUNCTION posture.xccdf_part_item(document xml, namespace text, of_source text) RETURNS SETOF posture.item
-    LANGUAGE sql STABLE PARALLEL SAFE
+    LANGUAGE sql STABLE
 BEGIN ATOMIC
     WITH run AS MATERIALIZED (SELECT * FROM posture.xccdf_run(document, namespace, of_source)),
     target AS MATERIALIZED (SELECT * FROM posture.xccdf_target(document, namespace)),
@@ -527,7 +527,7 @@ END;
 COMMENT ON FUNCTION posture.xccdf_part_item(xml, text, text) IS 'takes what a document has in one namespace of XCCDF apart into items';
 
 CREATE FUNCTION posture.xccdf_item(document xml, of_source text) RETURNS SETOF posture.item
-    LANGUAGE sql STABLE PARALLEL SAFE
+    LANGUAGE sql STABLE
     -- The planner can't know how much a document holds. It may guess one row
     -- where there are 100,000, which a nested loop would pay for, and compile
     -- for what is over in a moment.

@@ -60,13 +60,13 @@ CREATE FUNCTION posture.number_of(element jsonb, VARIADIC path text[]) RETURNS n
 COMMENT ON FUNCTION posture.number_of(jsonb, text[]) IS 'the number at a path of a document, also where it is written as text; NULL: none';
 
 CREATE FUNCTION posture.framework_key(framework text, version text, provider text) RETURNS text
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    LANGUAGE sql STABLE PARALLEL SAFE
     RETURN nullif(btrim(regexp_replace(lower(left(concat_ws('-', framework, version, provider), 1000)), '[^a-z0-9.]+', '-', 'g'), '-'), '');
 COMMENT ON FUNCTION posture.framework_key(text, text, text) IS 'the key of the initiative of a compliance framework: prowlerthreatscore-1.0-azure';
 
 CREATE FUNCTION posture.framework(element jsonb)
     RETURNS TABLE (type text, fault text, key text, name text, description text, requirements text, risk_field text, weight_field text, group_field text)
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
     SELECT t.type,
            CASE WHEN jsonb_typeof(element) <> 'object' THEN 'expected an object, found ' || posture.what_is(element)
@@ -97,7 +97,7 @@ COMMENT ON FUNCTION posture.framework(jsonb) IS 'what an element of a document o
 
 CREATE FUNCTION posture.framework_requirement(requirement jsonb, risk_field text, weight_field text, group_field text)
     RETURNS TABLE (fault text, id text, name text, description text, checks jsonb, weight numeric)
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
     SELECT posture.item_fault(
                CASE WHEN jsonb_typeof(requirement) <> 'object' THEN 'expected an object, found ' || posture.what_is(requirement) END,

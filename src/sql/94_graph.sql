@@ -8,7 +8,7 @@
 -- by another mitigation it earns its points; ignored it doesn't, and is off the
 -- list. "reviewed" is what the API calls the alternate mitigation.
 CREATE FUNCTION posture.graph_exemption(state text) RETURNS posture.exemption_kind
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    LANGUAGE sql STABLE PARALLEL SAFE
     RETURN CASE regexp_replace(lower(state), '[^a-z]', '', 'g')
         WHEN 'ignored' THEN 'risk_accepted' WHEN 'ignore' THEN 'risk_accepted' WHEN 'riskaccepted' THEN 'risk_accepted'
         WHEN 'thirdparty' THEN 'mitigated' WHEN 'resolvedthroughthirdparty' THEN 'mitigated'
@@ -19,7 +19,7 @@ CREATE FUNCTION posture.graph_exemption(state text) RETURNS posture.exemption_ki
 COMMENT ON FUNCTION posture.graph_exemption(text) IS 'the exemption that a state of a control is; NULL: none, as of Default';
 
 CREATE FUNCTION posture.graph_profile_fault(element jsonb) RETURNS text
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    LANGUAGE sql STABLE PARALLEL SAFE
     RETURN posture.item_fault(
         posture.key_fault('id', posture.text_at(element, 'id')),
         CASE WHEN coalesce(jsonb_typeof(element -> 'maxScore'), 'null') NOT IN ('number', 'null')
@@ -32,7 +32,7 @@ CREATE FUNCTION posture.graph_profile_fault(element jsonb) RETURNS text
 COMMENT ON FUNCTION posture.graph_profile_fault(jsonb) IS 'why a secureScoreControlProfile can''t be loaded; NULL: it can';
 
 CREATE FUNCTION posture.graph_profile_item(document jsonb, of_source text) RETURNS SETOF posture.item
-    LANGUAGE sql STABLE PARALLEL SAFE
+    LANGUAGE sql STABLE
 BEGIN ATOMIC
     WITH element AS MATERIALIZED (
         SELECT e.location, e.element,
@@ -91,12 +91,12 @@ END;
 COMMENT ON FUNCTION posture.graph_profile_item(jsonb, text) IS 'the items of secureScoreControlProfiles: recommendations, and exemptions by the state that a person gave';
 
 CREATE FUNCTION posture.graph_score_fault(element jsonb) RETURNS text
-    LANGUAGE sql STABLE PARALLEL SAFE
+    LANGUAGE sql STABLE
     RETURN posture.item_fault(
         CASE WHEN posture.text_at(element, 'createdDateTime') IS NULL THEN 'missing createdDateTime'
              WHEN posture.moment(posture.text_at(element, 'createdDateTime')) IS NULL
                  THEN format('createdDateTime is no time: "%s"', left(posture.text_at(element, 'createdDateTime'), 100))
-             WHEN posture.moment(posture.text_at(element, 'createdDateTime')) > clock_timestamp()
+             WHEN posture.moment(posture.text_at(element, 'createdDateTime')) > statement_timestamp()
                  THEN format('createdDateTime is in the future: %s', left(posture.text_at(element, 'createdDateTime'), 100)) END,
         CASE WHEN posture.number_at(element, 'currentScore') IS NULL THEN 'missing currentScore'
              WHEN posture.number_at(element, 'maxScore') IS NULL THEN 'missing maxScore'
@@ -105,7 +105,7 @@ CREATE FUNCTION posture.graph_score_fault(element jsonb) RETURNS text
 COMMENT ON FUNCTION posture.graph_score_fault(jsonb) IS 'why a secureScore can''t be loaded; NULL: it can';
 
 CREATE FUNCTION posture.graph_control_fault(control jsonb) RETURNS text
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    LANGUAGE sql STABLE PARALLEL SAFE
     RETURN posture.item_fault(
         posture.not_object(control),
         posture.key_fault('controlName', posture.text_at(control, 'controlName')),
@@ -129,7 +129,7 @@ CREATE FUNCTION posture.graph_benchmark_score(average jsonb, tenant_max numeric)
 COMMENT ON FUNCTION posture.graph_benchmark_score(jsonb, numeric) IS 'what others score, from an averageComparativeScore; NULL: it says none';
 
 CREATE FUNCTION posture.graph_benchmark_name(average jsonb) RETURNS text
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    LANGUAGE sql STABLE PARALLEL SAFE
     RETURN CASE posture.text_at(average, 'basis')
         WHEN 'AllTenants' THEN 'All tenants'
         WHEN 'TotalSeats' THEN coalesce(format('Tenants of %s to %s seats',
@@ -140,7 +140,7 @@ CREATE FUNCTION posture.graph_benchmark_name(average jsonb) RETURNS text
 COMMENT ON FUNCTION posture.graph_benchmark_name(jsonb) IS 'what people call the basis of an averageComparativeScore';
 
 CREATE FUNCTION posture.graph_score_item(document jsonb, of_source text) RETURNS SETOF posture.item
-    LANGUAGE sql STABLE PARALLEL SAFE
+    LANGUAGE sql STABLE
 BEGIN ATOMIC
     WITH element AS MATERIALIZED (
         SELECT e.location, e.element, coalesce(of_source, 'microsoft-secure-score') AS source,

@@ -4,7 +4,7 @@
  */
 
 CREATE FUNCTION posture.own_item(document jsonb, of_source text) RETURNS SETOF posture.item
-    LANGUAGE sql STABLE PARALLEL SAFE
+    LANGUAGE sql STABLE
 BEGIN ATOMIC
     WITH element AS MATERIALIZED (
         SELECT e.location, e.element, t.type,

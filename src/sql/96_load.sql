@@ -22,7 +22,7 @@ END;
 COMMENT ON FUNCTION posture.load_format() IS 'the formats that load() takes: json or xml, the function that takes a document apart, what is counted, what a document is';
 
 CREATE FUNCTION posture.item_reason(of_format text, fault text, type text, source text, details jsonb, object jsonb) RETURNS text
-    LANGUAGE sql STABLE PARALLEL SAFE
+    LANGUAGE sql STABLE
     RETURN CASE
         WHEN fault IS NOT NULL THEN fault
         WHEN type IS NULL THEN 'nothing of the format'
@@ -284,7 +284,7 @@ END $$;
 COMMENT ON FUNCTION posture.load(text, xml, text, boolean) IS 'loads a document in XML; see load(text, jsonb, text, boolean)';
 
 CREATE FUNCTION posture.json_line(line text) RETURNS jsonb
-    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     RETURN line::jsonb;
@@ -294,7 +294,7 @@ END $$;
 COMMENT ON FUNCTION posture.json_line(text) IS 'a line of NDJSON; one that is no JSON as a string, which is nothing of any format';
 
 CREATE FUNCTION posture.json_document(document text) RETURNS jsonb
-    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     lines jsonb;
@@ -303,7 +303,7 @@ BEGIN
 EXCEPTION WHEN invalid_text_representation THEN
     lines := (SELECT jsonb_agg(posture.json_line(l.line) ORDER BY l.n)
               FROM string_to_table(document, E'\n') WITH ORDINALITY l(line, n)
-              WHERE l.line ~ '\S');
+              WHERE l.line ~ E'\\S');
     IF jsonb_array_length(lines) > 1 AND jsonb_path_exists(lines, '$[*] ? (@.type() == "object")') THEN
         RETURN lines;
     END IF;

@@ -191,6 +191,7 @@ BEGIN
     RETURN NULL;
 END $$;
 COMMENT ON FUNCTION posture.check_event() IS 'has owners write no other name than theirs, and no other time than now';
+REVOKE EXECUTE ON FUNCTION posture.check_event() FROM PUBLIC;
 CREATE TRIGGER check_event AFTER UPDATE OF acknowledged_by, acknowledged_at, reopened_by, reopened_at ON posture.event
     FOR EACH ROW EXECUTE FUNCTION posture.check_event();
 COMMENT ON TRIGGER check_event ON posture.event IS 'has owners write no other name than theirs, and no other time than now';

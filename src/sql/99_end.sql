@@ -23,7 +23,7 @@ BEGIN
         'GRANT EXECUTE ON FUNCTION posture.grant_access(name, text), posture.revoke_access(name), posture.set_row_security() TO %I WITH GRANT OPTION',
         installer);
     FOR relation IN
-        SELECT c.oid, c.relkind, c.oid::pg_catalog.regclass AS name
+        SELECT c.oid, c.relkind, c.relname, c.oid::pg_catalog.regclass AS name
         FROM pg_catalog.pg_class c
         JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = c.oid AND d.deptype = 'e'
         JOIN pg_catalog.pg_extension e ON d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass AND e.oid = d.refobjid
@@ -38,7 +38,7 @@ BEGIN
         -- every table is filled by a person or a job, and a sequence gives its
         -- ids; what is derived from others (src/sql/41_kept.sql) is not dumped
         IF relation.relkind IN ('r', 'S')
-           AND relation.name::pg_catalog.text !~ '^posture\.(finding_set|asset_set|tally|tally_slice|(finding|asset|catalog)_delta(_delta_id_seq)?)$' THEN
+           AND relation.relname !~ '^(finding_set|asset_set|tally|tally_slice|(finding|asset|catalog)_delta(_delta_id_seq)?)$' THEN
             PERFORM pg_catalog.pg_extension_config_dump(relation.oid, '');
         END IF;
         IF relation.relkind = 'S' THEN
