@@ -51,7 +51,7 @@ VALUES
           OR (SELECT posture.own(text 'asset_group')) OPERATOR(posture.@>) asset_group_id
           OR num_nonnulls(asset_id, asset_group_id) = 0 AND (SELECT posture.own(text 'recommendation')) OPERATOR(posture.@>) recommendation_id$$,
         'INSERT, UPDATE', NULL),
-    ('snapshot', 'SELECT', 'SELECT (day, taken_at)', NULL, NULL, 'INSERT, UPDATE, DELETE'),
+    ('snapshot', 'SELECT', 'SELECT (day, taken_at, ends_at)', NULL, NULL, 'INSERT, UPDATE, DELETE'),
     ('finding_history', 'SELECT', 'SELECT',
         $$(SELECT posture.own(text 'initiative_recommendation')) OPERATOR(posture.@>) recommendation_id$$, NULL, 'INSERT, UPDATE, DELETE'),
     ('recommendation_snapshot', 'SELECT', 'SELECT',
