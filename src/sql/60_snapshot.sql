@@ -6,6 +6,7 @@
 CREATE FUNCTION posture.is_known(as_of timestamptz) RETURNS boolean
     LANGUAGE sql STABLE PARALLEL SAFE
     RETURN EXISTS (SELECT FROM posture.finding_history h WHERE h.day < posture.day_of(as_of))
+        OR EXISTS (SELECT FROM posture.finding_delta d WHERE d.day < posture.day_of(as_of))
         OR EXISTS (SELECT FROM posture.finding f WHERE f.changed_at < as_of)
         OR EXISTS (SELECT FROM posture.measure m WHERE m.observed_at < as_of);
 COMMENT ON FUNCTION posture.is_known(timestamptz) IS 'whether any finding or measure is older than a moment';
