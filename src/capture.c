@@ -77,9 +77,6 @@ typedef struct Capture
 	pg_tz	   *zone;
 	DateADT		today;
 	TimestampTz today_ends;
-	DateADT		day;			/* a day, and when it starts and ends: */
-	TimestampTz day_starts;
-	TimestampTz day_ends;
 	Change	   *changes;
 	int			n_changes;
 	int			space;
@@ -294,16 +291,7 @@ day_of_change(Capture *capture, TimestampTz changed_at)
 {
 	if (TIMESTAMP_NOT_FINITE(changed_at) || changed_at >= capture->today_ends)
 		return capture->today;
-	/* the first days that there are may have no start that is a timestamp */
-	if (changed_at < MIN_TIMESTAMP + 2 * USECS_PER_DAY)
-		return day_of(changed_at, capture->zone);
-	if (changed_at < capture->day_starts || changed_at >= capture->day_ends)
-	{
-		capture->day = day_of(changed_at, capture->zone);
-		capture->day_starts = day_end(capture->day - 1, capture->zone);
-		capture->day_ends = day_end(capture->day, capture->zone);
-	}
-	return capture->day;
+	return day_of(changed_at, capture->zone);
 }
 
 static void

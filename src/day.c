@@ -36,40 +36,86 @@ out_of_range(void)
 			 errmsg("day is out of range")));
 }
 
-/* The day on which a finite moment falls. Error: 22008. */
-DateADT
-day_of(TimestampTz at, pg_tz *zone)
+/*
+ * The first moment at which the clock of a zone shows a day later than this one,
+ * in microseconds, whether that is a timestamp or not. Clocks may leave
+ * midnight out, or go back over it, so that it comes twice: so it is looked
+ * for between one change of the clock and the next.
+ */
+static int64
+first_after(DateADT day, pg_tz *zone)
 {
-	struct pg_tm local;
-	fsec_t		fraction;
-	int			offset;
+	/* midnight, were there no offset; none is as much as 16 hours */
+	pg_time_t	midnight = ((pg_time_t) day + 1 + POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * SECS_PER_DAY;
+	pg_time_t	from = midnight - 16 * SECS_PER_HOUR;
+	pg_time_t	until;
+	pg_time_t	found;
+	long		offset;
+	long		offset_then;
+	int			is_dst;
+	int			changes;
 
-	if (timestamp2tm(at, &offset, &local, &fraction, NULL, zone) != 0)
-		out_of_range();
-	return date2j(local.tm_year, local.tm_mon, local.tm_mday) - POSTGRES_EPOCH_JDATE;
+	for (;;)
+	{
+		changes = pg_next_dst_boundary(&from, &offset, &is_dst, &until, &offset_then, &is_dst, zone);
+		if (changes < 0)
+			out_of_range();
+		found = Max(midnight - offset, from);
+		if (changes == 0 || found < until)
+			break;
+		from = until;
+	}
+	return (found - (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * SECS_PER_DAY) * USECS_PER_SEC;
 }
 
 /*
- * The moment at which a finite day ends and the next begins. Where clocks go
- * back over midnight it comes twice, and the first one ends the day, as
- * day_of() has it. Error: 22008.
+ * The day on which a finite moment falls: the date on the clock, but a day that
+ * has begun goes on where the clock goes back to the day before. Error: 22008.
+ */
+DateADT
+day_of(TimestampTz at, pg_tz *zone)
+{
+	/* what is asked is mostly about the same day */
+	static pg_tz *known_zone = NULL;
+	static DateADT known_day;
+	static TimestampTz known_from;
+	static TimestampTz known_until;
+	struct pg_tm local;
+	fsec_t		fraction;
+	int			offset;
+	DateADT		day;
+	int64		until;
+
+	if (zone == known_zone && at >= known_from && at < known_until)
+		return known_day;
+	if (timestamp2tm(at, &offset, &local, &fraction, NULL, zone) != 0)
+		out_of_range();
+	day = date2j(local.tm_year, local.tm_mon, local.tm_mday) - POSTGRES_EPOCH_JDATE;
+	/* west of Greenwich there are moments before the first date that there is */
+	day = Max(day, DATETIME_MIN_JULIAN - POSTGRES_EPOCH_JDATE);
+	while ((until = first_after(day, zone)) <= at)
+		day++;
+	known_from = zone == known_zone && until == known_until ? Min(at, known_from) : at;
+	known_zone = zone;
+	known_day = day;
+	known_until = until;
+	return day;
+}
+
+/*
+ * The moment at which a finite day ends and the next begins; a day that was
+ * left out ends as it begins. Error: 22008.
  */
 TimestampTz
 day_end(DateADT day, pg_tz *zone)
 {
-	struct pg_tm midnight = {0};
-	int			offset;
 	TimestampTz end;
 
-	if (!IS_VALID_DATE(day + 1))
+	if (!IS_VALID_DATE(day) || day >= TIMESTAMP_END_JULIAN - POSTGRES_EPOCH_JDATE)
 		out_of_range();
-	j2date(day + 1 + POSTGRES_EPOCH_JDATE,
-		   &midnight.tm_year, &midnight.tm_mon, &midnight.tm_mday);
-	offset = DetermineTimeZoneOffset(&midnight, zone);
-	if (tm2timestamp(&midnight, 0, &offset, &end) != 0)
+	end = first_after(day, zone);
+	if (!IS_VALID_TIMESTAMP(end))
 		out_of_range();
-	if (day_of(end - USECS_PER_HOUR, zone) > day)
-		end -= USECS_PER_HOUR;
 	return end;
 }
 

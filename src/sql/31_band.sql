@@ -58,7 +58,8 @@ BEGIN ATOMIC
         CROSS JOIN general g
         WHERE NOT EXISTS (SELECT FROM posture.score_band b WHERE b.initiative_id = i.initiative_id AND b.scheme = of_scheme)
     )
-    SELECT b.initiative_id, b.name, b.from_score, lead(b.from_score) OVER (PARTITION BY b.initiative_id ORDER BY b.from_score)
+    -- as numeric: pg_upgrade makes functions before the operator class that sorting by a score takes
+    SELECT b.initiative_id, b.name, b.from_score, lead(b.from_score) OVER (PARTITION BY b.initiative_id ORDER BY b.from_score::numeric)
     FROM band b;
 END;
 COMMENT ON FUNCTION posture.initiative_band(text) IS 'the bands of a scheme that are in force for each initiative, and with NULL for one that is there no more; below: where the next begins';

@@ -7,12 +7,14 @@
 CREATE TABLE posture.snapshot (
     day date PRIMARY KEY,
     taken_at timestamptz NOT NULL DEFAULT now(),
-    gone posture.assetset NOT NULL DEFAULT '{}'
+    gone posture.assetset NOT NULL DEFAULT '{}',
+    ends_at timestamptz
 );
 ALTER TABLE posture.snapshot ALTER gone SET STORAGE EXTERNAL;
 COMMENT ON TABLE posture.snapshot IS 'the days that have a snapshot; one taken before the day''s end is taken again';
 COMMENT ON COLUMN posture.snapshot.day IS 'a local day of posture.timezone';
 COMMENT ON COLUMN posture.snapshot.taken_at IS 'when it was taken';
+COMMENT ON COLUMN posture.snapshot.ends_at IS 'when the day ended, by the posture.timezone it was taken under; NULL: as by the one in force';
 COMMENT ON COLUMN posture.snapshot.gone IS 'the assets that did not count at its end: retired or stale';
 
 -- Exemptions of single assets are kept as a set, those of a group by

@@ -22,7 +22,9 @@ COMMENT ON FUNCTION posture.recommendation_set(timestamptz) IS 'recomputed from 
 
 CREATE FUNCTION posture.closed_day() RETURNS date
     LANGUAGE sql STABLE PARALLEL SAFE
-    RETURN coalesce((SELECT max(s.day) FROM posture.snapshot s WHERE s.taken_at >= posture.day_end(s.day)), '-infinity');
+    -- in another time zone it may end later than it did when it was taken; days that were left out after it are over, too
+    RETURN coalesce((SELECT posture.day_of(posture.day_end(max(s.day))) - 1
+                     FROM posture.snapshot s WHERE s.taken_at >= coalesce(s.ends_at, posture.day_end(s.day))), '-infinity');
 COMMENT ON FUNCTION posture.closed_day() IS 'the last day that has its snapshot: what becomes known later belongs to a later day';
 
 -- A finding says since when it has its state. Where it was toggled on a later
@@ -116,7 +118,10 @@ BEGIN ATOMIC
                CASE WHEN t.exposed IS NULL THEN f.exposed ELSE coalesce(f.exposed, '{}') OPERATOR(posture.#) t.exposed END AS exposed
         FROM folded f
         FULL JOIN (SELECT g.recommendation_id, posture.among(g.assessed, within) AS assessed, posture.among(g.exposed, within) AS exposed
-                   FROM posture.finding_toggle(posture.day_of(as_of) - 1, chosen) g
+                   -- by the end of today all is known that is known, also what another time zone, or a clock
+                   -- that was ahead, put on a later day
+                   FROM posture.finding_toggle(CASE WHEN as_of < posture.day_end(posture.today()) THEN posture.day_of(as_of) - 1
+                                                    ELSE 'infinity' END, chosen) g
                    WHERE of_slice IS NULL) t USING (recommendation_id)
     )
     SELECT t.recommendation_id, t.assessed,

@@ -91,7 +91,8 @@ CREATE FUNCTION posture.initiative_pair(previous_day date, on_day date)
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
     WITH compared AS (
-        SELECT n.initiative_id, n.method, p.method AS previous_method, p.score AS previous_score
+        -- as numeric: pg_upgrade makes functions before the operator class that grouping by a score takes
+        SELECT n.initiative_id, n.method, p.method AS previous_method, p.score::numeric AS previous_score
         FROM posture.initiative_snapshot n
         JOIN posture.initiative_snapshot p USING (initiative_id)
         WHERE n.day = on_day AND p.day = previous_day AND n.score IS NOT NULL AND p.score IS NOT NULL
@@ -109,7 +110,7 @@ BEGIN ATOMIC
         FROM compared c JOIN term t USING (initiative_id, method)
         GROUP BY c.initiative_id, c.method, c.previous_method, c.previous_score, t.metric_id, t.recommendation_id
     )
-    SELECT x.initiative_id, x.method, x.previous_method, x.previous_score, x.metric_id, x.recommendation_id,
+    SELECT x.initiative_id, x.method, x.previous_method, x.previous_score::posture.score, x.metric_id, x.recommendation_id,
            CASE WHEN NOT x.was THEN 'added' WHEN NOT x."is" THEN 'removed'
                 WHEN x.pm IS NOT NULL AND x.nm IS NULL THEN 'unavailable'
                 WHEN x.pm IS NULL AND x.nm IS NOT NULL THEN 'available' END,

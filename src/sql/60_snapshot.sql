@@ -6,6 +6,7 @@
 CREATE FUNCTION posture.is_known(as_of timestamptz) RETURNS boolean
     LANGUAGE sql STABLE PARALLEL SAFE
     RETURN EXISTS (SELECT FROM posture.finding_history h WHERE h.day < posture.day_of(as_of))
+        OR EXISTS (SELECT FROM posture.finding_delta d WHERE d.day < posture.day_of(as_of))
         OR EXISTS (SELECT FROM posture.finding f WHERE f.changed_at < as_of)
         OR EXISTS (SELECT FROM posture.measure m WHERE m.observed_at < as_of);
 COMMENT ON FUNCTION posture.is_known(timestamptz) IS 'whether any finding or measure is older than a moment';
@@ -13,7 +14,7 @@ COMMENT ON FUNCTION posture.is_known(timestamptz) IS 'whether any finding or mea
 CREATE FUNCTION posture.has_snapshot(of_day date) RETURNS boolean
     LANGUAGE sql STABLE PARALLEL SAFE
     RETURN coalesce(
-        (SELECT s.taken_at >= posture.day_end(s.day) FROM posture.snapshot s WHERE s.day = of_day),
+        (SELECT s.taken_at >= coalesce(s.ends_at, posture.day_end(s.day)) FROM posture.snapshot s WHERE s.day = of_day),
         EXISTS (SELECT FROM posture.initiative_snapshot i WHERE i.day = of_day AND NOT i.is_reported)
         OR EXISTS (SELECT FROM posture.metric_snapshot m WHERE m.day = of_day));
 COMMENT ON FUNCTION posture.has_snapshot(date) IS 'whether a day has a snapshot that was taken after its end';
@@ -132,8 +133,8 @@ BEGIN
             -- what is known of the day is folded into it, before it is closed
             PERFORM posture.fold();
         END IF;
-        INSERT INTO posture.snapshot (day, taken_at) VALUES (of_day, clock_timestamp())
-        ON CONFLICT (day) DO UPDATE SET taken_at = EXCLUDED.taken_at;
+        INSERT INTO posture.snapshot (day, taken_at, ends_at) VALUES (of_day, clock_timestamp(), posture.day_end(of_day))
+        ON CONFLICT (day) DO UPDATE SET taken_at = EXCLUDED.taken_at, ends_at = EXCLUDED.ends_at;
         IF of_day < posture.today() AND as_of < 'infinity' THEN
             PERFORM posture.settle(of_day);
         ELSIF of_day < posture.today()

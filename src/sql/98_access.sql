@@ -51,7 +51,7 @@ VALUES
           OR (SELECT posture.own(text 'asset_group')) OPERATOR(posture.@>) asset_group_id
           OR num_nonnulls(asset_id, asset_group_id) = 0 AND (SELECT posture.own(text 'recommendation')) OPERATOR(posture.@>) recommendation_id$$,
         'INSERT, UPDATE', NULL),
-    ('snapshot', 'SELECT', 'SELECT (day, taken_at)', NULL, NULL, 'INSERT, UPDATE, DELETE'),
+    ('snapshot', 'SELECT', 'SELECT (day, taken_at, ends_at)', NULL, NULL, 'INSERT, UPDATE, DELETE'),
     ('finding_history', 'SELECT', 'SELECT',
         $$(SELECT posture.own(text 'initiative_recommendation')) OPERATOR(posture.@>) recommendation_id$$, NULL, 'INSERT, UPDATE, DELETE'),
     ('recommendation_snapshot', 'SELECT', 'SELECT',
@@ -241,6 +241,8 @@ REVOKE EXECUTE ON FUNCTION posture.grant_access(name, text) FROM PUBLIC;
 CREATE FUNCTION posture.revoke_access(role name) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    granted_by text;
 BEGIN
     PERFORM posture.check_role(role);
     EXECUTE (SELECT string_agg(format('REVOKE ALL ON posture.%I FROM %I', p.relation, role), '; ')
@@ -251,6 +253,26 @@ BEGIN
     EXECUTE format('REVOKE USAGE ON SCHEMA posture FROM %I', role);
     IF EXISTS (SELECT FROM pg_class c WHERE c.oid = 'posture.finding'::regclass AND c.relrowsecurity) THEN
         PERFORM posture.set_row_security();
+    END IF;
+    -- only who granted it can take it back: by hand, or by restoring a dump
+    SELECT string_agg(DISTINCT quote_ident(r.rolname), ', ') INTO granted_by
+    FROM (SELECT c.relowner AS owner, c.relacl AS acl FROM pg_class c WHERE c.relnamespace = 'posture'::regnamespace
+          UNION ALL
+          SELECT c.relowner, a.attacl
+          FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
+          WHERE c.relnamespace = 'posture'::regnamespace
+          UNION ALL
+          SELECT f.proowner, f.proacl FROM pg_proc f WHERE f.pronamespace = 'posture'::regnamespace
+          UNION ALL
+          SELECT n.nspowner, n.nspacl FROM pg_namespace n WHERE n.nspname = 'posture') g
+    CROSS JOIN LATERAL aclexplode(g.acl) x
+    JOIN pg_roles r ON r.oid = x.grantor
+    WHERE x.grantee = (SELECT o.oid FROM pg_roles o WHERE o.rolname = role) AND x.grantor <> g.owner;
+    IF granted_by IS NOT NULL THEN
+        RAISE WARNING 'role "%" keeps what % granted to it, by hand or by restoring a dump', role, granted_by
+            USING HINT = replace('To take that back too, run as ' || granted_by || ': REVOKE ALL ON ALL TABLES IN SCHEMA posture FROM $; '
+                                 'REVOKE ALL ON FUNCTION posture.set_row_security() FROM $; REVOKE USAGE ON SCHEMA posture FROM $; and call revoke_access() again.',
+                                 '$', quote_ident(role));
     END IF;
 END $$;
 COMMENT ON FUNCTION posture.revoke_access(name) IS 'takes back from a role all that grant_access() gave it; what was granted to it by hand it keeps. Without owners there is no row security';
