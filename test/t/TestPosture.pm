@@ -10,14 +10,14 @@ use Test::More;
 
 our @EXPORT = qw(new_node sample_sql tables same_rows query_as);
 
-# A started server. It is about noon in posture.timezone, so that no day ends
-# while a test runs.
+# A started server, made by init() with these options. It is about noon in
+# posture.timezone, so that no day ends while a test runs.
 sub new_node
 {
-	my ($name, $conf) = @_;
+	my ($name, $conf, %init) = @_;
 	my $ahead = 12 - (gmtime)[2];
 	my $node = PostgreSQL::Test::Cluster->new($name);
-	$node->init;
+	$node->init(%init);
 	$node->append_conf('postgresql.conf',
 		sprintf("posture.timezone = 'Etc/GMT%+d'\n", -$ahead) . ($conf // ''));
 	$node->start;
