@@ -1,5 +1,5 @@
 /*
- * capture.c: the statement triggers on finding and asset.
+ * capture.c: the triggers on finding and asset.
  *
  * A statement that changes states of findings appends one row to finding_delta
  * for the day that the changes belong to and the slice of assets that they are
@@ -10,7 +10,7 @@
  * whatever order. No shared row is touched: writers don't wait for each other.
  *
  * A statement on asset appends the assets that may count otherwise now to
- * asset_delta.
+ * asset_delta. A row that logical replication applies counts as a statement.
  *
  * Rows are inserted here directly, by whoever writes findings, with no right
  * of their own on the tables of deltas.
@@ -29,6 +29,7 @@
 #include "executor/executor.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
+#include "replication/logicalworker.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
@@ -41,6 +42,7 @@
 
 PG_FUNCTION_INFO_V1(posture_capture_finding);
 PG_FUNCTION_INFO_V1(posture_capture_asset);
+PG_FUNCTION_INFO_V1(posture_is_applied);
 
 /* A slice is 16 chunks: what one step of fold() takes. */
 #define SLICE_BITS 20
@@ -84,18 +86,21 @@ typedef struct Capture
 
 /* ---- rows of the transition tables ---- */
 
-/* Goes through a transition table; NULL gives no row. */
+/* Goes through a transition table, or is at the one row; NULL for both gives no row. */
 typedef struct TransitionReader
 {
 	Tuplestorestate *rows;
 	int			pointer;
+	bool		has_row;
 	TupleTableSlot *slot;
 } TransitionReader;
 
 static void
-transition_open(TransitionReader *reader, Tuplestorestate *rows, Relation relation)
+transition_open(TransitionReader *reader, Tuplestorestate *rows, TupleTableSlot *row, Relation relation)
 {
 	reader->rows = rows;
+	reader->has_row = row != NULL;
+	reader->slot = row;
 	if (rows == NULL)
 		return;
 	reader->pointer = tuplestore_alloc_read_pointer(rows, EXEC_FLAG_REWIND);
@@ -107,8 +112,11 @@ transition_open(TransitionReader *reader, Tuplestorestate *rows, Relation relati
 static bool
 transition_next(TransitionReader *reader)
 {
+	bool		has_row = reader->has_row;
+
+	reader->has_row = false;
 	if (reader->rows == NULL)
-		return false;
+		return has_row;
 	CHECK_FOR_INTERRUPTS();
 	tuplestore_select_read_pointer(reader->rows, reader->pointer);
 	return tuplestore_gettupleslot(reader->rows, true, false, reader->slot);
@@ -381,33 +389,50 @@ enum_value(Oid type, const char *label)
 	return oid;
 }
 
-/* The trigger's data; error 39P01 where the function is not called as such. */
+/*
+ * The trigger's data, and what it is to go through: the transition tables of a
+ * statement, or a row that was written by no statement. That is how logical
+ * replication applies changes. A row trigger that has transition tables leaves
+ * its row to the trigger of the statement. Error 39P01 where the function is
+ * not called as such a trigger.
+ */
 static TriggerData *
-trigger_data(FunctionCallInfo fcinfo)
+trigger_data(FunctionCallInfo fcinfo, TransitionReader *old, TransitionReader *new)
 {
 	TriggerData *data = (TriggerData *) fcinfo->context;
+	TupleTableSlot *old_row = NULL;
+	TupleTableSlot *new_row = NULL;
+	bool		is_for_row;
 
 	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_AFTER(data->tg_event) ||
-		!TRIGGER_FIRED_FOR_STATEMENT(data->tg_event) ||
-		(data->tg_newtable == NULL && data->tg_oldtable == NULL))
+		(data->tg_trigger->tgnewtable == NULL && data->tg_trigger->tgoldtable == NULL))
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("function must be called by a statement trigger with transition tables")));
+				 errmsg("function must be called by a trigger with transition tables")));
+	is_for_row = TRIGGER_FIRED_FOR_ROW(data->tg_event);
+	if (is_for_row && data->tg_newtable == NULL && data->tg_oldtable == NULL)
+	{
+		bool		is_insert = TRIGGER_FIRED_BY_INSERT(data->tg_event);
+
+		old_row = is_insert ? NULL : data->tg_trigslot;
+		new_row = is_insert ? data->tg_trigslot : data->tg_newslot;
+	}
+	transition_open(old, is_for_row ? NULL : data->tg_oldtable, old_row, data->tg_relation);
+	transition_open(new, is_for_row ? NULL : data->tg_newtable, new_row, data->tg_relation);
 	return data;
 }
 
 /*
- * The trigger after INSERT, UPDATE or DELETE on finding, for each statement,
- * with its transition tables. Appends to finding_delta; nothing where no state
- * changed.
+ * The trigger after INSERT, UPDATE or DELETE on finding, with transition
+ * tables. Appends to finding_delta; nothing where no state changed.
  */
 Datum
 posture_capture_finding(PG_FUNCTION_ARGS)
 {
-	TriggerData *data = trigger_data(fcinfo);
-	Capture		capture = {0};
 	TransitionReader old;
 	TransitionReader new;
+	TriggerData *data = trigger_data(fcinfo, &old, &new);
+	Capture		capture = {0};
 	bool		has_old;
 	bool		has_new;
 	Oid			state_type = TupleDescAttr(RelationGetDescr(data->tg_relation), FINDING_STATE - 1)->atttypid;
@@ -418,8 +443,6 @@ posture_capture_finding(PG_FUNCTION_ARGS)
 	capture.zone = day_zone();
 	capture.today = day_of(GetCurrentTimestamp(), capture.zone);
 	capture.today_ends = day_end(capture.today, capture.zone);
-	transition_open(&old, data->tg_oldtable, data->tg_relation);
-	transition_open(&new, data->tg_newtable, data->tg_relation);
 	for (;;)
 	{
 		/* of an updated row, both tables have their version at the same place */
@@ -534,26 +557,23 @@ append_assets(Relation asset, Assetset *assets)
 }
 
 /*
- * The trigger after INSERT, UPDATE or DELETE on asset, for each statement,
- * with its transition tables. Appends to asset_delta the assets that are new,
- * gone, or may count otherwise: by kind, criticality, tags, retirement, or
+ * The trigger after INSERT, UPDATE or DELETE on asset, with transition tables.
+ * Appends to asset_delta the assets that are new, gone, or may count otherwise: by kind, criticality, tags, retirement, or
  * because they were seen again after they may have been stale.
  */
 Datum
 posture_capture_asset(PG_FUNCTION_ARGS)
 {
-	TriggerData *data = trigger_data(fcinfo);
-	Assetset   *touched = assetset_make(CurrentMemoryContext);
 	TransitionReader old;
 	TransitionReader new;
+	TriggerData *data = trigger_data(fcinfo, &old, &new);
+	Assetset   *touched = assetset_make(CurrentMemoryContext);
 	TimestampTz stale_moment = DT_NOEND;
 	bool		any = false;
 	bool		has_old;
 	bool		has_new;
 
 	assetset_own(touched, roaring_bitmap_create());
-	transition_open(&old, data->tg_oldtable, data->tg_relation);
-	transition_open(&new, data->tg_newtable, data->tg_relation);
 	for (;;)
 	{
 		has_old = transition_next(&old);
@@ -573,4 +593,12 @@ posture_capture_asset(PG_FUNCTION_ARGS)
 	if (any)
 		append_assets(data->tg_relation, touched);
 	return PointerGetDatum(NULL);
+}
+
+/* is_applied() returns boolean: whether a worker of logical replication is at work. */
+Datum
+posture_is_applied(PG_FUNCTION_ARGS)
+{
+	(void) fcinfo;
+	PG_RETURN_BOOL(IsLogicalWorker());
 }

@@ -150,16 +150,21 @@ COMMENT ON TRIGGER capture_insert ON posture.asset IS 'keeps the sets current';
 COMMENT ON TRIGGER capture_update ON posture.asset IS 'keeps the sets current';
 COMMENT ON TRIGGER capture_delete ON posture.asset IS 'keeps the sets current';
 
--- Its arguments are the columns that matter. A statement that changed none of
+-- Its argument are the columns that matter. A statement that changed none of
 -- them, in no row, is not noted: after a document that says what is known
--- already, readers go on with what was tallied.
+-- already, readers go on with what was tallied. A row that logical replication
+-- applies has no statement (src/sql/47_replica.sql).
 CREATE FUNCTION posture.capture_catalog() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     is_changed boolean := true;
 BEGIN
-    IF TG_OP = 'INSERT' THEN
+    IF TG_LEVEL = 'ROW' THEN
+        is_changed := TG_OP <> 'UPDATE'
+            OR EXISTS (SELECT FROM string_to_table(TG_ARGV[0], ', ') c(name)
+                       WHERE (to_jsonb(OLD) -> c.name) IS DISTINCT FROM (to_jsonb(NEW) -> c.name));
+    ELSIF TG_OP = 'INSERT' THEN
         is_changed := EXISTS (SELECT FROM added);
     ELSIF TG_OP = 'DELETE' THEN
         is_changed := EXISTS (SELECT FROM removed);
@@ -171,7 +176,7 @@ BEGIN
     END IF;
     RETURN NULL;
 END $$;
-COMMENT ON FUNCTION posture.capture_catalog() IS 'notes in catalog_delta that a statement changed what is counted';
+COMMENT ON FUNCTION posture.capture_catalog() IS 'notes in catalog_delta that a statement, or a row of logical replication, changed what is counted';
 REVOKE EXECUTE ON FUNCTION posture.capture_catalog() FROM PUBLIC;
 
 -- What is new is counted nowhere yet: that takes members, findings, or an

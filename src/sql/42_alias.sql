@@ -53,21 +53,25 @@ CREATE FUNCTION posture.merge_asset(asset text, into_asset text, OUT moved bigin
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    old_id integer := posture.asset_of(asset, NULL::text);
-    new_id integer := posture.asset_of(into_asset, NULL::text);
-    missing text := CASE WHEN old_id IS NULL THEN asset WHEN new_id IS NULL THEN into_asset END;
+    old_id integer;
+    new_id integer;
+    missing text;
 BEGIN
+    -- above it, what others committed meanwhile would stay with an asset that no longer counts
+    IF current_setting('transaction_isolation') <> 'read committed' THEN
+        RAISE EXCEPTION 'merge_asset() needs isolation level READ COMMITTED' USING ERRCODE = 'feature_not_supported';
+    END IF;
+    -- not beside ingest(), which may be writing findings of either; before any
+    -- other table, because who grants access locks the inbox first as well
+    LOCK TABLE posture.inbox IN SHARE UPDATE EXCLUSIVE MODE;
+    old_id := posture.asset_of(asset, NULL::text);
+    new_id := posture.asset_of(into_asset, NULL::text);
+    missing := CASE WHEN old_id IS NULL THEN asset WHEN new_id IS NULL THEN into_asset END;
     IF old_id IS NULL OR new_id IS NULL THEN
         RAISE EXCEPTION 'unknown asset "%"', missing USING ERRCODE = 'undefined_object';
     ELSIF old_id = new_id THEN
         RAISE EXCEPTION '"%" and "%" are the same asset already', asset, into_asset USING ERRCODE = 'invalid_parameter_value';
     END IF;
-    -- above it, what others committed meanwhile would stay with an asset that no longer counts
-    IF current_setting('transaction_isolation') <> 'read committed' THEN
-        RAISE EXCEPTION 'merge_asset() needs isolation level READ COMMITTED' USING ERRCODE = 'feature_not_supported';
-    END IF;
-    -- not beside ingest(), which may be writing findings of either
-    LOCK TABLE posture.inbox IN SHARE UPDATE EXCLUSIVE MODE;
     PERFORM FROM posture.asset a WHERE a.asset_id IN (old_id, new_id) ORDER BY a.asset_id FOR UPDATE;
 
     -- of two findings the one that changed last is how things stand

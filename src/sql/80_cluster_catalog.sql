@@ -510,6 +510,8 @@ DECLARE
     new_metrics integer[];
     new_initiatives integer[];
 BEGIN
+    -- one load at a time; before any other table, as load() and who grants access do
+    LOCK TABLE posture.inbox IN SHARE UPDATE EXCLUSIVE MODE;
     SELECT s.source_id INTO source_of FROM posture.source s WHERE s.key = 'postgresql';
     IF NOT FOUND THEN
         INSERT INTO posture.source (key, name, product)

@@ -146,12 +146,15 @@ CREATE FUNCTION posture.set_row_security() RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET client_min_messages = warning
 AS $$
 DECLARE
-    readers text := (SELECT string_agg(quote_ident(g.role), ', ') FROM posture.granted_role() g WHERE g.sees_all);
-    has_owners boolean := EXISTS (SELECT FROM posture.granted_role() g WHERE NOT g.sees_all);
+    readers text;
+    has_owners boolean;
     rule record;
 BEGIN
     -- who loads, folds or takes a snapshot is waited for here, where that keeps nobody from reading
-    LOCK TABLE posture.inbox, posture.finding_set IN SHARE UPDATE EXCLUSIVE MODE;
+    LOCK TABLE posture.run, posture.inbox, posture.finding_set IN SHARE UPDATE EXCLUSIVE MODE;
+    -- as it is once nobody else grants
+    readers := (SELECT string_agg(quote_ident(g.role), ', ') FROM posture.granted_role() g WHERE g.sees_all);
+    has_owners := EXISTS (SELECT FROM posture.granted_role() g WHERE NOT g.sees_all);
     FOR rule IN SELECT a.relation, a.own_rows FROM posture.access_rule() a WHERE a.own_rows IS NOT NULL LOOP
         EXECUTE format('DROP POLICY IF EXISTS everything ON posture.%I', rule.relation);
         EXECUTE format('DROP POLICY IF EXISTS own ON posture.%I', rule.relation);
@@ -213,6 +216,8 @@ CREATE FUNCTION posture.grant_access(role name, level text) RETURNS void
 AS $$
 BEGIN
     PERFORM posture.check_role(role);
+    -- one at a time: two can't write the privileges of one table at once
+    LOCK TABLE posture.run IN SHARE UPDATE EXCLUSIVE MODE;
     IF level IS NULL OR level NOT IN ('reader', 'owner', 'loader', 'operator') THEN
         RAISE EXCEPTION 'unknown level "%"', coalesce(level, 'NULL')
             USING ERRCODE = 'invalid_parameter_value', HINT = 'Levels are reader, owner, loader, operator.';
@@ -245,6 +250,7 @@ DECLARE
     granted_by text;
 BEGIN
     PERFORM posture.check_role(role);
+    LOCK TABLE posture.run IN SHARE UPDATE EXCLUSIVE MODE;
     EXECUTE (SELECT string_agg(format('REVOKE ALL ON posture.%I FROM %I', p.relation, role), '; ')
              FROM (SELECT r.relation FROM posture.access_rule() r
                    UNION

@@ -1,8 +1,10 @@
-# Kills at random moments: backends that load, snapshot and do the job are
-# terminated, killed, or lose the whole server. After each kill, what is kept
-# must be what the committed deliveries amount to, and nothing half done.
+# Kills at random moments: backends that load, fold, rebuild, snapshot, dump and
+# do the job are terminated, killed, or lose the whole server. After each kill,
+# what is kept must be what the committed deliveries amount to, and nothing half
+# done. A dump that was finished in between restores to the same.
 #
-# POSTURE_KILLS: how many (100). POSTURE_SEED: repeats the choices of a run.
+# POSTURE_KILLS: how many (80), under POSTURE_WRITERS (4). POSTURE_SEED: repeats
+# the choices of a run.
 
 use strict;
 use warnings;
@@ -16,17 +18,21 @@ use Test::More;
 use Time::HiRes qw(sleep time);
 use TestPosture;
 
-my $kills = $ENV{POSTURE_KILLS} // 100;
+my $kills = $ENV{POSTURE_KILLS} // 80;
 my $seed = $ENV{POSTURE_SEED} // (CORE::time ^ $$);
 srand($seed);
-diag("POSTURE_KILLS=$kills POSTURE_SEED=$seed");
+my $writers = $ENV{POSTURE_WRITERS} // 4;
+diag("POSTURE_KILLS=$kills POSTURE_WRITERS=$writers POSTURE_SEED=$seed");
 
 my $node = new_node('crash', "fsync = on\nrestart_after_crash = on\njit = off\nshared_buffers = 32MB\n");
 $node->safe_psql('postgres', <<'SQL');
 CREATE EXTENSION posture;
 INSERT INTO posture.source (key, name) VALUES ('live', 'Live'), ('frozen', 'Frozen');
 
--- findings of past days that nobody touches any more: their days are known
+-- findings of past days that nobody touches any more: their days are known. Of
+-- assets in three slices, which the job folds one by one
+INSERT INTO posture.asset (asset_id, key, name, kind) SELECT a + a % 3 * 1048576, 'frozen' || a, 'F', 'host' FROM generate_series(1, 30) a;
+ALTER TABLE posture.asset ALTER asset_id RESTART WITH 31;
 INSERT INTO posture.inbox
 SELECT 'frozen', 'f' || r, 'frozen' || a, CASE WHEN a % 7 < r THEN 'non_compliant' ELSE 'compliant' END,
        posture.day_end(posture.today() - 7) + (a * r % 6) * interval '1 day' + interval '12 hours', 'host'
@@ -51,6 +57,15 @@ CREATE TABLE crash.loaded (loaded bigint, rejected bigint);
 CREATE TABLE crash.noted (event_id integer, note text);
 CREATE PROCEDURE crash.load() LANGUAGE sql AS
     'INSERT INTO crash.loaded SELECT loaded, rejected FROM posture.ingest()';
+-- the same by a document
+CREATE PROCEDURE crash.load(of_writer integer, of_seq integer) LANGUAGE sql AS $$
+    INSERT INTO crash.loaded
+    SELECT l.loaded, l.rejected
+    FROM (SELECT jsonb_agg(jsonb_build_object('type', 'finding', 'source', 'live', 'recommendation', recommendation, 'asset', asset, 'state', state,
+                                              'observed_at', observed_at, 'details', details)) AS document
+          FROM crash.delivered WHERE writer = of_writer AND seq = of_seq) d
+    CROSS JOIN LATERAL posture.load('posture', d.document) l;
+$$;
 -- a past day, but the first, is taken again by run_daily()
 CREATE PROCEDURE crash.forget(ago integer) LANGUAGE sql AS $$
     LOCK TABLE posture.snapshot IN SHARE ROW EXCLUSIVE MODE;
@@ -96,6 +111,11 @@ CREATE VIEW crash.newest AS
           SELECT recommendation, asset, state, observed_at, details FROM posture.inbox) d
     WHERE state <> 'bad'
     ORDER BY recommendation, asset, observed_at DESC;
+CREATE VIEW crash.live AS
+    SELECT metric_id, count(DISTINCT asset_id) FILTER (WHERE state = 'non_compliant') AS exposed,
+           count(DISTINCT asset_id) FILTER (WHERE state <> 'not_applicable') AS assessed
+    FROM posture.metric LEFT JOIN posture.metric_recommendation USING (metric_id) LEFT JOIN posture.finding USING (recommendation_id)
+    GROUP BY metric_id;
 CREATE VIEW crash.frozen AS
     SELECT s.day, m.metric_id, count(DISTINCT f.asset_id) FILTER (WHERE f.state = 'non_compliant') AS exposed,
            count(DISTINCT f.asset_id) AS assessed
@@ -119,6 +139,12 @@ CREATE VIEW crash.fault AS
     SELECT 'kept finding' AS fault, x::text AS item FROM (TABLE crash.finding EXCEPT ALL TABLE crash.newest) x
     UNION ALL
     SELECT 'missing finding', x::text FROM (TABLE crash.newest EXCEPT ALL TABLE crash.finding) x
+    UNION ALL
+    SELECT 'kept score', x::text FROM (SELECT metric_id, exposed, assessed FROM posture.metric_state('infinity') EXCEPT ALL TABLE crash.live) x
+    UNION ALL
+    SELECT 'score of the findings', x::text FROM (TABLE crash.live EXCEPT ALL SELECT metric_id, exposed, assessed FROM posture.metric_state('infinity')) x
+    UNION ALL
+    SELECT 'verify', x::text FROM posture.verify() x
     UNION ALL
     SELECT 'rows not loaded just once', n::text
     FROM (SELECT (SELECT count(*) FROM crash.delivered) - (SELECT count(*) FROM posture.inbox)
@@ -179,11 +205,12 @@ $node->safe_psql('postgres', 'CALL posture.run_daily()');
 cmp_ok($node->safe_psql('postgres', 'SELECT count(*) FROM posture.snapshot'), '>=', 5, 'days to begin with');
 cmp_ok($node->safe_psql('postgres', q{SELECT count(*) FROM posture.event WHERE kind <> 'new_initiative'}), '>=', 3, 'and drops in them');
 
-# Two writers that deliver and load, one that keeps days. A psql reads a script
-# of many transactions and says which of them were committed.
-my (%seq, %acked, %running, @errors);
+# Writers that deliver and load, one that keeps days and sets, and one that
+# dumps. A psql reads a script of many transactions and says which of them were
+# committed.
+my (%seq, %acked, %running, %done, @errors);
 my $dir = PostgreSQL::Test::Utils::tempdir();
-my @roles = ('writer 1', 'writer 2', 'keeper');
+my @roles = ((map { "writer $_" } 1 .. $writers), 'keeper');
 
 sub delivery
 {
@@ -211,6 +238,7 @@ sub delivery
 	  . join("\n", @rows) . "\n\\.\nCOPY crash.delivered FROM STDIN (FORMAT csv);\n" . join("\n", @log) . "\n\\.\n";
 	# a breath, so that the machine has time for more than these
 	$copy = "SELECT FROM pg_sleep(0.01);\nBEGIN;\n$copy";
+	return "${copy}CALL crash.load($writer, $seq);\nCOMMIT;\n\\echo ack $seq\n" =~ s/^COPY posture.inbox.*?^\\\.\n//smr if rand() < 0.2;
 	return rand() < 0.5
 	  ? "${copy}CALL crash.load();\nCOMMIT;\n\\echo ack $seq\n"
 	  : "${copy}COMMIT;\n\\echo ack $seq\nCALL crash.load();\n";
@@ -230,6 +258,10 @@ sub keeping
 	my $seq = ++$seq{keeper};
 	return join '', map { "$_;\n" } (
 		(rand() < 0.7 ? sprintf('CALL crash.forget(%d)', 1 + int rand 4) : ()),
+		# all slices are to be counted anew
+		(rand() < 0.3 ? q{UPDATE posture.metric SET criticality_weights = CASE WHEN criticality_weights IS NULL THEN '{1,1,1,1}'::integer[] END WHERE key = 'live'} : ()),
+		(rand() < 0.3 ? 'SELECT FROM posture.fold()' : ()),
+		(rand() < 0.3 ? 'SELECT FROM posture.rebuild()' : ()),
 		'CALL posture.run_daily()', 'SELECT FROM posture.take_snapshot()',
 		(rand() < 0.3 ? "CALL crash.note('note $seq')" : ()));
 }
@@ -238,7 +270,7 @@ sub begin
 {
 	my ($role) = @_;
 	my $script = '';
-	$script .= $role =~ /(\d)/ ? delivery($1) : keeping() for 1 .. 150;
+	$script .= $role =~ /(\d+)/ ? delivery($1) : keeping() for 1 .. 150;
 	my $file = "$dir/" . ($role =~ s/ /_/r);
 	open my $sql, '>', "$file.sql" or die "$file.sql: $!";
 	print $sql $script;
@@ -262,7 +294,7 @@ sub settle
 	my ($role, $again) = @_;
 	my $run = $running{$role} or return;
 	waitpid $run->{pid}, 0 unless $run->{ended};
-	my ($writer) = $role =~ /(\d)/;
+	my ($writer) = $role =~ /(\d+)/;
 	push @{ $acked{$writer} }, slurp_file("$run->{file}.out") =~ /^ack (\d+)$/mg if $writer;
 	push @errors, "$role: $_" for grep { /ERROR:/ } split /\n/, slurp_file("$run->{file}.err");
 	delete $running{$role};
@@ -288,24 +320,86 @@ sub let_them_work
 	return;
 }
 
-# the whole server, a kill -9, or (most of them) one backend's end
-my @plan = shuffle(('server') x int($kills / 25), ('kill') x int($kills / 12));
+# A dump is begun, and pg_dump, its backend or the server killed before it ends;
+# or it ends, and what it holds is as sound as what it was taken of.
+sub dump_and_kill
+{
+	my ($what) = @_;
+	my $pid = fork // die "fork: $!";
+	if (!$pid)
+	{
+		@SIG{qw(INT TERM HUP)} = ('DEFAULT') x 3;
+		open STDERR, '>', "$dir/dump.err" or die;
+		exec 'pg_dump', '-Fc', '-f', "$dir/dump", $node->connstr('postgres') or POSIX::_exit(127);
+	}
+	if ($what eq 'nothing')
+	{
+		waitpid $pid, 0;
+		is($?, 0, 'a dump beside writers is finished') or diag(slurp_file("$dir/dump.err"));
+		$node->safe_psql('template1', 'CREATE DATABASE restored');
+		$node->command_ok([ 'pg_restore', '--exit-on-error', '-d', $node->connstr('restored'), "$dir/dump" ], 'and restored');
+		$node->safe_psql('restored', 'SELECT FROM posture.rebuild()');
+		is($node->safe_psql('restored', 'TABLE crash.fault'), '', 'nothing is lost, doubled or half done in it');
+		is($node->safe_psql('restored', 'SELECT count(*) > 0 FROM crash.finding'), 't', 'and something is there');
+		$node->safe_psql('template1', 'DROP DATABASE restored');
+		return;
+	}
+	sleep 0.05 + rand 0.4;
+	$node->safe_psql('postgres', q{SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'pg_dump'}) if $what eq 'backend';
+	kill 'KILL', $pid if $what eq 'client';
+	kill_server($node) if $what eq 'server';
+	waitpid $pid, 0;
+	$done{ $? ? "pg_dump by its $what" : 'pg_dump too late' }++;
+	return;
+}
+
+# the process that a crash of any backend has replaced; '': the server is not up
+sub checkpointer
+{
+	my ($out) = run_command([ 'psql', '-XAtq', '-d', $node->connstr('postgres'),
+		'-c', q{SELECT pid FROM pg_stat_activity WHERE backend_type = 'checkpointer' AND NOT pg_is_in_recovery()} ]);
+	return $out;
+}
+
+# the whole server, a dump, a kill -9, or (most of them) one backend's end
+my @plan = shuffle(('server') x int($kills / 25), ('dump') x int($kills / 20), ('kill') x int($kills / 12));
 @plan = shuffle(@plan, ('terminate') x ($kills - @plan));
-my %done;
+my $next_dump = 0;
+my $rounds = 0;
+# nothing is left behind, also by a test that is ended: END stops the server
+@SIG{qw(INT TERM HUP)} = (sub { exit 1 }) x 3;
+END { kill 'TERM', map { $_->{pid} } values %running if %running }
 begin($_) for @roles;
 my $started = time;
 for my $how (@plan)
 {
 	let_them_work($how eq 'server' ? 0.05 + rand 0.5 : 0);
 	my $role = $roles[ rand @roles ];
+	my $was_up = checkpointer();
 	if ($how eq 'server')
 	{
-		$node->stop('immediate');
-		$node->start;
+		if (rand() < 0.5)
+		{
+			kill_server($node);
+			$how = 'kill -9 of the postmaster';
+		}
+		else
+		{
+			$node->stop('immediate');
+			$node->start;
+			$how = 'immediate stop';
+		}
+	}
+	elsif ($how eq 'dump')
+	{
+		$role = 'a dump';
+		dump_and_kill((qw(nothing client backend server))[ $next_dump++ % 4 ]);
 	}
 	else
 	{
 		my $pid = '';
+		# what is dear to kill is killed as often as what there is most of
+		$role = 'keeper' if rand() < 0.2;
 		# a script may have come to its end: then it begins anew
 		for (1 .. 20)
 		{
@@ -315,21 +409,32 @@ for my $how (@plan)
 			let_them_work(0);
 		}
 		next if $pid eq '';
-		if ($how eq 'kill')
-		{
-			kill 'KILL', $pid;
-			sleep 0.1;
-		}
+		kill 'KILL', $pid if $how eq 'kill';
+		$how = $how eq 'kill' ? 'kill -9 of a backend' : 'end of a backend';
 	}
-	$done{$how}++;
-	if ($how eq 'terminate')
+	$rounds++;
+	$done{$how}++ unless $how eq 'dump';
+	if ($how eq 'end of a backend')
 	{
 		settle($role, 1) if $running{$role};
 	}
 	else
 	{
-		$node->poll_query_until('postgres', 'SELECT NOT pg_is_in_recovery()') or die 'the server did not come back';
-		settle($_, 1) for @roles;
+		if ($how eq 'kill -9 of a backend')
+		{
+			for (1 .. 600)
+			{
+				last if checkpointer() !~ /^(|\Q$was_up\E)$/;
+				sleep 0.1;
+			}
+		}
+		my $is_up = checkpointer();
+		BAIL_OUT('the server did not come back') if $is_up eq '';
+		# after a dump alone they are still at work
+		if ($is_up ne $was_up)
+		{
+			settle($_, 1) for @roles;
+		}
 	}
 	my $fault = $node->safe_psql('postgres', 'SELECT * FROM crash.fault LIMIT 20');
 	is($fault, '', "nothing lost, doubled or half done after $how of $role") or last;
@@ -340,23 +445,18 @@ my $took = time - $started;
 $node->safe_psql('postgres', q{SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name ~ 'writer|keeper'});
 settle($_, 0) for @roles;
 is(join("\n", @errors), '', 'no statement failed of itself');
-is(sum0(values %done), $kills, 'all kills were done');
+is($rounds, $kills, 'all kills were done');
 my %committed = map { $_ => 1 } split /\n/, $node->safe_psql('postgres', 'SELECT DISTINCT writer, seq FROM crash.delivered');
-my @lost = grep { !$committed{$_} } map { my $w = $_; map { "$w|$_" } @{ $acked{$w} } } (1, 2);
+my @lost = grep { !$committed{$_} } map { my $w = $_; map { "$w|$_" } @{ $acked{$w} } } keys %acked;
 is("@lost", '', 'every delivery that was acknowledged is there');
-my $acked = @{ $acked{1} // [] } + @{ $acked{2} // [] };
+my $acked = sum0(map { scalar @$_ } values %acked);
 cmp_ok($acked, '>', 0, 'and there were some');
 
 $node->safe_psql('postgres', 'CALL crash.load(); CALL posture.run_daily(); SELECT FROM posture.take_snapshot()');
 is($node->safe_psql('postgres', 'SELECT count(*) FROM posture.inbox'), '0', 'the inbox is empty in the end');
 is($node->safe_psql('postgres', 'TABLE crash.fault'), '', 'all that was delivered is loaded');
-same_rows($node, 'postgres',
-	q{SELECT metric_id, exposed, assessed FROM posture.metric_state('infinity')},
-	q{SELECT metric_id, count(DISTINCT asset_id) FILTER (WHERE state = 'non_compliant'), count(DISTINCT asset_id) FILTER (WHERE state <> 'not_applicable')
-	  FROM posture.metric_recommendation JOIN posture.finding USING (recommendation_id) GROUP BY metric_id},
-	'the scores are those of the findings');
-diag(sprintf '%d kills (%s) in %.0f s, %d deliveries acknowledged, %s rows loaded, %s days kept in %s runs',
-	sum0(values %done), join(', ', map { "$done{$_} $_" } sort keys %done), $took, $acked,
+diag(sprintf '%d rounds (%s) in %.0f s, %d deliveries acknowledged, %s rows loaded, %s days kept in %s runs',
+	$rounds, join(', ', map { "$done{$_} $_" } sort keys %done), $took, $acked,
 	split(/\|/, $node->safe_psql('postgres', 'SELECT sum(loaded), (SELECT count(*) FROM posture.snapshot), (SELECT count(*) FROM posture.run) FROM crash.loaded')));
 
 $node->restart;

@@ -339,22 +339,8 @@ diag(sprintf '%s transactions committed, %s rolled back, %s',
 for my $kill (1 .. 2)
 {
 	let_them_work(time + 1.5 + rand 1, 0);
-	my ($pid) = slurp_file($node->data_dir . '/postmaster.pid') =~ /^(\d+)/;
-	$node->kill9;
+	kill_server($node);
 	stop_them();
-	# the server does not start until the last of the killed one has noticed
-	for (1 .. 300)
-	{
-		last unless kill 0, $pid;
-		sleep 0.1;
-	}
-	my $started;
-	for (1 .. 30)
-	{
-		last if $started = $node->start(fail_ok => 1);
-		sleep 1;
-	}
-	$started or BAIL_OUT('the server did not come back');
 	sound("after kill -9 number $kill");
 }
 

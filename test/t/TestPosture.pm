@@ -7,17 +7,18 @@ use Exporter 'import';
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
+use Time::HiRes qw(usleep);
 
-our @EXPORT = qw(new_node sample_sql tables same_rows query_as);
+our @EXPORT = qw(new_node sample_sql tables same_rows query_as kill_server);
 
-# A started server. It is about noon in posture.timezone, so that no day ends
-# while a test runs.
+# A started server, made by init() with these options. It is about noon in
+# posture.timezone, so that no day ends while a test runs.
 sub new_node
 {
-	my ($name, $conf) = @_;
+	my ($name, $conf, %init) = @_;
 	my $ahead = 12 - (gmtime)[2];
 	my $node = PostgreSQL::Test::Cluster->new($name);
-	$node->init;
+	$node->init(%init);
 	$node->append_conf('postgresql.conf',
 		sprintf("posture.timezone = 'Etc/GMT%+d'\n", -$ahead) . ($conf // ''));
 	$node->start;
@@ -110,6 +111,27 @@ sub tables
 	my ($node, $db) = @_;
 	return split /\n/, $node->safe_psql($db,
 		q{SELECT relname FROM pg_class WHERE relnamespace = 'posture'::regnamespace AND relkind = 'r' ORDER BY 1});
+}
+
+# kill -9 of the postmaster, and a start.
+sub kill_server
+{
+	my ($node) = @_;
+	my ($pid) = slurp_file($node->data_dir . '/postmaster.pid') =~ /^(\d+)/;
+	$node->kill9;
+	# the server does not start until the last of the killed one has noticed
+	for (1 .. 300)
+	{
+		last unless kill 0, $pid;
+		usleep(100_000);
+	}
+	for (1 .. 30)
+	{
+		return if $node->start(fail_ok => 1);
+		sleep 1;
+	}
+	BAIL_OUT('the server did not come back');
+	return;
 }
 
 # A query that gives two sets of rows the same name: equal in both directions?
