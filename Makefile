@@ -1,7 +1,7 @@
 # posture: make && make install && make installcheck, as with every extension.
 # From a bare Debian or Ubuntu: make demo, make check.
 
-HOUSE = check demo demo-stop $(if $(wildcard test/bench/run),bench)
+HOUSE = check torture matrix demo demo-stop $(if $(wildcard test/bench/run),bench)
 
 # The house goals install PostgreSQL themselves, so they are read without it;
 # and PGXS has a goal "check" of its own, which says only that it can't.
@@ -12,6 +12,10 @@ ifneq ($(filter $(HOUSE),$(MAKECMDGOALS)),)
 
 check:
 	@test/house/check
+matrix:
+	@test/house/matrix
+torture:
+	@test/house/torture
 demo:
 	@test/house/demo
 demo-stop:
@@ -35,8 +39,9 @@ OBJS = $(patsubst %.c,%.o,$(sort $(wildcard src/*.c)))
 SHLIB_LINK = -lroaring
 PG_CFLAGS = -Wextra
 
-DATA = $(sort $(wildcard src/sql/posture--*--*.sql))
-DATA_built = posture--$(EXTVERSION).sql
+PARTS = $(sort $(wildcard src/sql/[0-9]*.sql))
+UPGRADES = $(sort $(wildcard src/sql/posture--*--*.sql))
+DATA_built = posture--$(EXTVERSION).sql $(notdir $(UPGRADES))
 
 # a test is added by adding its files; each creates the extension and drops it
 # (:= because PGXS asks with ifdef, for which an empty list is to be none)
@@ -58,8 +63,14 @@ all install installcheck clean: ; @echo "$(PG_CONFIG) is not there: name your Po
 endif
 
 # the install script is its parts, joined in the order of their numbers
-posture--$(EXTVERSION).sql: $(sort $(wildcard src/sql/[0-9]*.sql))
+posture--$(EXTVERSION).sql: $(PARTS)
 	cat $^ > $@
+
+# an upgrade to this version brings its code, and ends as the install script
+# does; one to an earlier version leaves both to that
+posture--%--$(EXTVERSION).sql: src/sql/posture--%--$(EXTVERSION).sql $(PARTS) src/sql/upgrade.awk
+	awk -f src/sql/upgrade.awk $(PARTS) $< > $@
+	cat src/sql/99_end.sql >> $@
 
 $(OBJS) $(OBJS:.o=.bc): $(sort $(wildcard src/*.h))
 

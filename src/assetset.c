@@ -48,6 +48,13 @@ flat_of(Assetset *set)
 	Assert(set->magic == ASSETSET_MAGIC);
 	if (set->flat != NULL)
 		return set->flat;
+
+	/*
+	 * In the set's own context, also what is needed on the way: a sort has its
+	 * tuples formed in a context in which, from PostgreSQL 17 on, nothing can
+	 * be freed.
+	 */
+	caller = MemoryContextSwitchTo(set->header.eoh_context);
 	assetset_settle(set);
 	size = roaring_bitmap_portable_size_in_bytes(set->bitmap);
 	bytes = palloc_extended(size, MCXT_ALLOC_HUGE);
@@ -55,8 +62,6 @@ flat_of(Assetset *set)
 	writer_open(&writer, size);
 	writer_add_all(&writer, bytes, size);
 	pfree(bytes);
-
-	caller = MemoryContextSwitchTo(set->header.eoh_context);
 	set->flat = assetset_flat_from_writer(&writer);
 	MemoryContextSwitchTo(caller);
 	return set->flat;

@@ -6,9 +6,11 @@
  */
 #include "posture.h"
 
+#include "access/xact.h"
 #include "pgtime.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
+#include "utils/timestamp.h"
 
 PG_MODULE_MAGIC;
 
@@ -18,6 +20,9 @@ int			posture_drop_basis = DROP_POINTS;
 
 /* read by SQL alone, through setting() */
 static int	posture_retention_days = 400;
+
+/* milliseconds, see progress() */
+static int	posture_progress_interval = 10000;
 
 static const struct config_enum_entry drop_basis_options[] = {
 	{"points", DROP_POINTS, false},
@@ -73,6 +78,11 @@ _PG_init(void)
 							NULL,
 							&posture_retention_days, 400, 1, 36500,
 							PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("posture.progress_interval",
+							"How often long work says how far it is.",
+							"In a NOTICE; -1 turns it off.",
+							&posture_progress_interval, 10000, -1, 86400000,
+							PGC_USERSET, GUC_UNIT_MS, NULL, NULL, NULL);
 	MarkGUCPrefixReserved("posture");
 }
 
@@ -96,4 +106,29 @@ posture_setting(PG_FUNCTION_ARGS)
 	if (strcmp(name, "timezone") == 0 && *value == '\0')
 		value = pg_get_timezone_name(log_timezone);
 	PG_RETURN_TEXT_P(cstring_to_text(value));
+}
+
+PG_FUNCTION_INFO_V1(posture_progress);
+
+/*
+ * progress(says text) returns void: a NOTICE of how far long work is, if
+ * posture.progress_interval has passed since the statement that the client
+ * sent began, and since the last such NOTICE. What takes less says nothing.
+ * NULL says nothing.
+ */
+Datum
+posture_progress(PG_FUNCTION_ARGS)
+{
+	static TimestampTz last = 0;
+	TimestampTz now = GetCurrentTimestamp();
+	TimestampTz since = Max(last, GetCurrentStatementStartTimestamp());
+
+	/* a clock that was set back must not silence it for long */
+	if (last > now)
+		since = last = now;
+	if (posture_progress_interval < 0 || !TimestampDifferenceExceeds(since, now, posture_progress_interval))
+		PG_RETURN_VOID();
+	last = now;
+	ereport(NOTICE, (errmsg("%s", text_to_cstring(PG_GETARG_TEXT_PP(0)))));
+	PG_RETURN_VOID();
 }

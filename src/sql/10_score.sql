@@ -188,4 +188,7 @@ COMMENT ON AGGREGATE posture.weighted_score(posture.score, numeric) IS 'sum(weig
 
 CREATE FUNCTION posture.setting(name text) RETURNS text
     AS 'MODULE_PATHNAME', 'posture_setting' LANGUAGE C STABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION posture.progress(says text) RETURNS void
+    AS 'MODULE_PATHNAME', 'posture_progress' LANGUAGE C STABLE STRICT;
+COMMENT ON FUNCTION posture.progress(text) IS 'tells in a NOTICE how far long work is, at most every posture.progress_interval';
 COMMENT ON FUNCTION posture.setting(text) IS 'the value in force of the setting posture.NAME';

@@ -135,10 +135,25 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION posture.ingest_take(text, timestamptz) IS 'step of ingest(): moves the inbox to rejected and to the batch';
 
+-- an unchanged delivery writes this once a day, and no more
+CREATE FUNCTION posture.see_sources(source_ids integer[], seen_at timestamptz[]) RETURNS void
+    LANGUAGE sql VOLATILE
+BEGIN ATOMIC
+    UPDATE posture.source s
+    SET last_seen = n.seen_at
+    FROM unnest(source_ids, seen_at) n(source_id, seen_at)
+    WHERE s.source_id = n.source_id
+      AND (s.last_seen IS NULL OR posture.day_of(s.last_seen) < posture.day_of(n.seen_at));
+END;
+COMMENT ON FUNCTION posture.see_sources(integer[], timestamptz[]) IS 'step of ingest() and load(): notes when sources last observed something';
+
 CREATE FUNCTION posture.ingest_catalog() RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+    PERFORM posture.see_sources(array_agg(s.source_id), array_agg(s.seen_at))
+    FROM (SELECT b.source_id, max(b.observed_at) AS seen_at FROM pg_temp.posture_batch b GROUP BY b.source_id) s;
+
     INSERT INTO posture.recommendation (source_id, key, title)
     SELECT DISTINCT b.source_id, b.recommendation, b.recommendation
     FROM pg_temp.posture_batch b
@@ -294,12 +309,15 @@ BEGIN
     arrived := clock_timestamp();
     SELECT t.loaded, t.rejected INTO loaded, rejected FROM posture.ingest_take(only_source, arrived) t;
     changed := 0;
+    PERFORM posture.progress(format('ingest: %s rows taken, %s rejected', loaded, rejected));
     IF loaded > 0 THEN
         PERFORM posture.ingest_catalog();
+        PERFORM posture.progress(format('ingest: writing findings of %s rows', loaded));
         changed := posture.ingest_findings();
     END IF;
     unchanged := loaded - changed;
     closed := 0;
+    PERFORM posture.progress(format('ingest: %s findings written', changed));
     IF complete_source IS NOT NULL THEN
         closed := posture.ingest_close(complete_source, arrived);
     END IF;

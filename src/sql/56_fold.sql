@@ -234,6 +234,7 @@ AS $$
 DECLARE
     catalog_ids bigint[];
     catalog_changes text[];
+    all_due integer[];
     due integer;
     step record;
 BEGIN
@@ -247,7 +248,9 @@ BEGIN
     deltas := 0;
     changes := 0;
     sets := 0;
-    FOREACH due IN ARRAY ARRAY(SELECT posture.due_slice(timestamptz 'infinity')) LOOP
+    all_due := ARRAY(SELECT posture.due_slice(timestamptz 'infinity'));
+    FOREACH due IN ARRAY all_due LOOP
+        PERFORM posture.progress(format('fold: slice %s of %s', slices + 1, cardinality(all_due)));
         SELECT f.* INTO step FROM posture.fold_slice(due, catalog_changes) f;
         slices := slices + 1;
         deltas := deltas + step.deltas;
@@ -270,6 +273,7 @@ BEGIN
     END IF;
     due := (SELECT min(d.slice) FROM posture.due_slice(since) d(slice));
     IF due IS NOT NULL THEN
+        PERFORM posture.progress(format('fold: %s slices to go', (SELECT count(*) FROM posture.due_slice(since))));
         -- as it is by now: another, which began later, won't fold this slice again
         PERFORM posture.fold_slice(due, (SELECT c.changes FROM posture.catalog_changes() c));
     END IF;

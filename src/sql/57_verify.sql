@@ -3,7 +3,7 @@
  * rebuild() makes it anew.
  */
 
-CREATE FUNCTION posture.verify()
+CREATE FUNCTION posture.find_differences()
     RETURNS TABLE (part text, recommendation text, chunk integer, difference text)
     LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
     SET jit = off
@@ -42,6 +42,7 @@ BEGIN
     WHERE c.assessed > 0 OR c.exposed > 0
     ORDER BY 2, 3;
 
+    PERFORM posture.progress(text 'verify: sets of findings are compared');
     RETURN QUERY
     WITH touched AS MATERIALIZED (
         SELECT coalesce(posture.union_agg(d.assets), '{}') AS assets FROM posture.asset_delta d
@@ -62,6 +63,7 @@ BEGIN
       AND NOT EXISTS (SELECT FROM posture.catalog_delta d WHERE d.changed = 'asset' OR d.changed = 'asset_group' AND attribute = 'group')
     ORDER BY 3, 4;
 
+    PERFORM posture.progress(text 'verify: sets of assets are compared');
     RETURN QUERY
     SELECT 'tally', CASE WHEN object_kind = 'recommendation' THEN posture.recommendation_label(object_id) END, NULL::integer,
            format('%s %s has %s assets assessed, %s exposed, %s failing and %s critical, not %s, %s, %s and %s', object_kind,
@@ -86,6 +88,27 @@ BEGIN
     RETURN QUERY
     SELECT 'row security', NULL::text, NULL::integer, posture.row_security_fault()
     WHERE posture.row_security_fault() IS NOT NULL;
+END $$;
+COMMENT ON FUNCTION posture.find_differences() IS 'step of verify(): compares, all of it in one snapshot';
+
+CREATE FUNCTION posture.verify()
+    RETURNS TABLE (part text, recommendation text, chunk integer, difference text)
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    differences bigint := 0;
+    first text;
+BEGIN
+    FOR part, recommendation, chunk, difference IN SELECT d.* FROM posture.find_differences() d LOOP
+        differences := differences + 1;
+        first := coalesce(first, difference);
+        RETURN NEXT;
+    END LOOP;
+    -- a standby, and who may only read, verify as well
+    IF NOT current_setting('transaction_read_only')::boolean
+       AND has_table_privilege('posture.verification'::regclass, 'INSERT') THEN
+        INSERT INTO posture.verification (verified_at, differences, message) VALUES (clock_timestamp(), differences, first);
+    END IF;
 END $$;
 COMMENT ON FUNCTION posture.verify() IS 'compares what is kept with finding and asset, and members with rules: a row for each difference, none when all is well; rebuild() mends them, and apply_rules() those of rules';
 
@@ -183,6 +206,7 @@ BEGIN
     IF NOT posture.is_restored() THEN
         PERFORM posture.fold_history(fresh.delta_ids);
     END IF;
+    PERFORM posture.progress(format('rebuild: the findings of %s recommendations are read', cardinality(fresh.recommendations)));
     SELECT r.* INTO sets, mended FROM posture.rebuild_findings(fresh.recommendations) r;
 
     SELECT c.* INTO classes FROM posture.classified() c;
@@ -199,6 +223,7 @@ BEGIN
     LOOP
         PERFORM posture.fold_tally(due, '{}'::bigint[]);
         slices := slices + 1;
+        PERFORM posture.progress(format('rebuild: %s sets made, %s slices counted', sets, slices));
     END LOOP;
     INSERT INTO posture.tally AS t (slice, object_kind, object_id, assessed, exposed, failing, critical, last_changed)
     SELECT s.slice, 'recommendation', f.recommendation_id, 0, 0, 0, 0, f.last_changed

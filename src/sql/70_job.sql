@@ -53,9 +53,11 @@ BEGIN ATOMIC
     ), g AS (DELETE FROM posture.asset_group_snapshot x USING cut WHERE x.day < cut.day RETURNING 1
     ), e AS (DELETE FROM posture.event x USING cut WHERE x.day < cut.day RETURNING 1
     ), u AS (DELETE FROM posture.run x USING cut WHERE x.day < cut.day RETURNING 1
+    ), v AS (DELETE FROM posture.verification x USING cut WHERE x.verified_at < posture.day_end(cut.day - 1) RETURNING 1
     ), j AS (DELETE FROM posture.rejected x USING cut WHERE x.rejected_at < posture.day_end(cut.day - 1) RETURNING 1)
     SELECT (SELECT count(*) FROM s) + (SELECT count(*) FROM h) + (SELECT count(*) FROM r) + (SELECT count(*) FROM m) + (SELECT count(*) FROM i)
-         + (SELECT count(*) FROM b) + (SELECT count(*) FROM p) + (SELECT count(*) FROM g) + (SELECT count(*) FROM e) + (SELECT count(*) FROM u) + (SELECT count(*) FROM j);
+         + (SELECT count(*) FROM b) + (SELECT count(*) FROM p) + (SELECT count(*) FROM g) + (SELECT count(*) FROM e) + (SELECT count(*) FROM u) + (SELECT count(*) FROM v)
+         + (SELECT count(*) FROM j);
 END;
 COMMENT ON FUNCTION posture.purge() IS 'deletes history, events, runs and rejected rows older than posture.retention_days; returns how many rows';
 
@@ -75,6 +77,7 @@ BEGIN
     END IF;
     BEGIN
         message := posture.lateness(day);
+        PERFORM posture.progress(format('run_daily: the snapshot of %s, days to go after it: %s', day, posture.today() - 1 - day));
         SELECT k.*, posture.purge() AS purged INTO done FROM posture.keep_snapshot(day, posture.day_end(day)) k;
     EXCEPTION WHEN OTHERS THEN
         failed := true;

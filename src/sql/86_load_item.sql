@@ -388,6 +388,12 @@ AS $$
 DECLARE
     changed bigint;
 BEGIN
+    PERFORM posture.see_sources(array_agg(m.source_id), array_agg(m.seen_at))
+    FROM (SELECT s.source_id, max(coalesce((i.object ->> 'observed_at')::timestamptz, now())) AS seen_at
+          FROM pg_temp.posture_item i JOIN posture.source s ON s.key = i.source
+          WHERE i.type = 'measure'
+          GROUP BY s.source_id) m;
+
     -- the same points again are not told: since when they are is what a late
     -- snapshot asks
     INSERT INTO posture.measure AS m (recommendation_id, achieved, possible, observed_at)

@@ -219,6 +219,7 @@ BEGIN
         RETURN;
     END IF;
     ANALYZE pg_temp.posture_item;
+    PERFORM posture.progress(format('load: %s elements taken, %s rejected', (SELECT count(*) FROM pg_temp.posture_item), rejected));
     SELECT count(*) FILTER (WHERE i.type <> 'left_out' AND (form.counted IS NULL OR i.type = form.counted)),
            count(*) FILTER (WHERE i.type = 'left_out')
     INTO others, left_out
@@ -228,6 +229,7 @@ BEGIN
     sources := posture.load_source(of_format = 'posture');
     recommendations := posture.load_recommendation();
     PERFORM posture.load_alias(true);
+    PERFORM posture.progress(format('load: %s recommendations are new or changed', recommendations));
     SELECT f.* INTO step FROM posture.load_finding(complete) f;
     changed := step.changed + posture.load_catalog(of_format, form.counted)
         + CASE WHEN form.counted = 'recommendation' THEN recommendations

@@ -76,6 +76,7 @@ VALUES
           AND (initiative_id IS NULL OR (SELECT posture.own(text 'initiative')) OPERATOR(posture.@>) initiative_id)$$,
         NULL, 'INSERT, DELETE'),
     ('run', 'SELECT', 'SELECT (run_id, day, started_at, finished_at, outcome)', NULL, NULL, 'INSERT, DELETE'),
+    ('verification', 'SELECT', NULL, NULL, NULL, 'INSERT, DELETE'),
     -- what others delivered, as they wrote it
     ('inbox', NULL, NULL, NULL, 'SELECT, INSERT, DELETE', NULL),
     ('rejected', NULL, NULL, NULL, 'SELECT, INSERT', 'SELECT, DELETE'),
@@ -172,7 +173,6 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION posture.set_row_security() IS 'step of grant_access(), revoke_access() and rebuild(): policies for those whom the tables are granted now; none where there is no owner';
 REVOKE EXECUTE ON FUNCTION posture.set_row_security() FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION posture.set_row_security() TO @extowner@ WITH GRANT OPTION;
 
 -- A policy doesn't know what was there before: who opens an event again could
 -- write that somebody else had acknowledged it.
@@ -236,7 +236,6 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION posture.grant_access(name, text) IS 'lets a role do what its level needs: reader reads all; owner reads the initiatives and asset groups that name it, or a role it is a member of, as owner, and acknowledges their events; loader reads all and loads; operator reads all and runs the job. Levels add up; the first owner turns row security on';
 REVOKE EXECUTE ON FUNCTION posture.grant_access(name, text) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION posture.grant_access(name, text) TO @extowner@ WITH GRANT OPTION;
 
 CREATE FUNCTION posture.revoke_access(role name) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -255,4 +254,3 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION posture.revoke_access(name) IS 'takes back from a role all that grant_access() gave it; what was granted to it by hand it keeps. Without owners there is no row security';
 REVOKE EXECUTE ON FUNCTION posture.revoke_access(name) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION posture.revoke_access(name) TO @extowner@ WITH GRANT OPTION;

@@ -15,7 +15,13 @@
 DO $$
 DECLARE
     relation record;
+    -- whoever runs an upgrade need not be who installed
+    installer name := (SELECT r.rolname FROM pg_catalog.pg_extension e JOIN pg_catalog.pg_roles r ON r.oid = e.extowner
+                       WHERE e.extname = 'posture');
 BEGIN
+    EXECUTE pg_catalog.format(
+        'GRANT EXECUTE ON FUNCTION posture.grant_access(name, text), posture.revoke_access(name), posture.set_row_security() TO %I WITH GRANT OPTION',
+        installer);
     FOR relation IN
         SELECT c.oid, c.relkind, c.oid::pg_catalog.regclass AS name
         FROM pg_catalog.pg_class c
@@ -25,10 +31,10 @@ BEGIN
         ORDER BY c.oid
     LOOP
         EXECUTE pg_catalog.format(
-            'GRANT %s ON %s TO @extowner@ WITH GRANT OPTION',
+            'GRANT %s ON %s TO %I WITH GRANT OPTION',
             CASE relation.relkind WHEN 'r' THEN 'SELECT, INSERT, UPDATE, DELETE, TRUNCATE'
                                   WHEN 'S' THEN 'USAGE, SELECT, UPDATE' ELSE 'SELECT' END,
-            relation.name);
+            relation.name, installer);
         -- every table is filled by a person or a job, and a sequence gives its
         -- ids; what is derived from others (src/sql/41_kept.sql) is not dumped
         IF relation.relkind IN ('r', 'S')

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2034 # what is set here is used there
-# lib.sh: what check, demo and demo-stop share. Sourced, after set -euo pipefail.
+# lib.sh: what check, torture, demo and demo-stop share. Sourced, after set -euo pipefail.
 #
 # PG_CONFIG=/path/to/pg_config takes a PostgreSQL of one's own; otherwise
 # PG_MAJOR chooses the version among Debian's packages.
@@ -118,4 +118,29 @@ start_cluster() {
     } >>"$work/data/postgresql.conf"
     run_as_server "$bindir/pg_ctl" start -s -w -D "$work/data" -l "$work/data/server.log" ||
         { tail -n 20 "$work/data/server.log" >&2; die "the server did not start"; }
+}
+
+child=
+
+# Runs a command as the servers' user in a process group of its own: bash
+# handles a signal only while it waits, and then ends the whole group.
+run_tests() {
+    local status=0
+    set -m
+    (cd "$work/posture" && exec_as_server "$@") &
+    child=$!
+    set +m
+    wait "$child" || status=$?
+    child=
+    return "$status"
+}
+
+# Tests stop their servers themselves when asked to; they get ten seconds.
+stop_tests() {
+    kill -TERM -- "-$child" 2>/dev/null || return 0
+    for _ in {1..100}; do
+        kill -0 -- "-$child" 2>/dev/null || return 0
+        sleep 0.1
+    done
+    kill -KILL -- "-$child" 2>/dev/null || true
 }

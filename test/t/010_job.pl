@@ -37,8 +37,9 @@ like($err, qr/ERROR:  pg_cron is not loaded in this server/, 'schedule() without
 like($err, qr/HINT:  Add pg_cron to shared_preload_libraries.*CREATE EXTENSION pg_cron.*CALL posture\.run_daily\(\)/, 'says what to do');
 $bare->psql('postgres', 'SELECT posture.unschedule()', stderr => \$err);
 like($err, qr/ERROR:  extension pg_cron is not installed in this database\nHINT: /, 'so does unschedule()');
-$bare->safe_psql('postgres', 'CALL posture.run_daily()');
-is($bare->safe_psql('postgres', $done), '-1|ok|1|1', 'run_daily() needs no pg_cron');
+$bare->psql('postgres', 'SELECT posture.score(0, 1); SET posture.progress_interval = 0; CALL posture.run_daily()', stderr => \$err);
+like($err, qr/NOTICE:  fold: 1 slices to go.*NOTICE:  run_daily: the snapshot of [-0-9]+, days to go after it: 0$/s, 'run_daily() says how far it is');
+is($bare->safe_psql('postgres', $done), '-1|ok|1|1', 'it needs no pg_cron');
 is($bare->safe_psql('postgres', $kept), '-1|75', 'and keeps the day');
 $bare->safe_psql('postgres', 'CALL posture.run_daily()');
 is($bare->safe_psql('postgres', $done), '-1|ok|1|1', 'another run has nothing to do');
@@ -111,6 +112,11 @@ SKIP:
 		ok( $node->poll_query_until('home', q{SELECT count(DISTINCT jobid) = 2 FROM cron.job_run_details WHERE status = 'succeeded'}),
 			"$how: pg_cron says that both succeeded");
 		is($node->safe_psql('home', q{SELECT count(*) FROM cron.job_run_details WHERE status = 'failed'}), '0', "$how: and none failed");
+		my $job = q{SELECT item, state, regexp_replace(regexp_replace(says, 'job [0-9]+ of .* runs', 'the job runs'), ' at 2.*', ''), to_do FROM posture.status() WHERE item LIKE 'job%'};
+		is($node->safe_psql('home', $job), qq{job|ok|the job runs at "* * * * *" GMT|\njob outcome|ok|succeeded|}, "$how: status() sees the job");
+		is($node->safe_psql($other, $job), 'job|ok|no job of pg_cron is seen here, but something runs it|', "$how: and that something runs it elsewhere");
+		$node->safe_psql('home', q{SELECT cron.alter_job(jobid, active := false) FROM cron.job WHERE jobname = 'posture'});
+		like($node->safe_psql('home', $job), qr/^job\|warning\|the job runs at .*, but is switched off\|SELECT cron.alter_job\(\d+, active := true\);/, "$how: and one that is switched off");
 		is($node->safe_psql('home', q{SELECT cron.unschedule('posture o''ther "db"')}), 't', "$how: the statement of unschedule()'s hint");
 		is($node->safe_psql('home', 'SELECT posture.unschedule()'), 't', "$how: unschedule() while it runs");
 		is($node->safe_psql('home', 'SELECT count(*) FROM cron.job'), '0', "$how: no job is left");

@@ -1,0 +1,25 @@
+-- long work says how far it is, at intervals, and short work says nothing
+CREATE EXTENSION posture;
+INSERT INTO posture.source (key, name) VALUES ('scan', 'S');
+INSERT INTO posture.inbox VALUES ('scan', 'r1', 'a1', 'compliant', now()), ('scan', 'r1', 'a2', 'bad', now());
+SELECT * FROM posture.ingest();
+SHOW posture.progress_interval;
+
+SET posture.progress_interval = 0;
+INSERT INTO posture.inbox VALUES ('scan', 'r1', 'a1', 'non_compliant', now()), ('scan', 'r1', 'a2', 'bad', now());
+SELECT * FROM posture.ingest('scan');
+SELECT changed FROM posture.load('posture', '{"type": "finding", "source": "scan", "recommendation": "r1", "asset": "a3", "state": "compliant"}');
+SELECT slices FROM posture.fold();
+SELECT sets, mended FROM posture.rebuild();
+SELECT * FROM posture.verify();
+SELECT posture.progress(NULL);
+
+SET posture.progress_interval = '1h';
+SELECT posture.progress('not yet');
+SET posture.progress_interval = -1;
+SELECT posture.progress('never'), pg_sleep(0.01);
+SET posture.progress_interval = -2;
+-- since the statement began, and since the last one
+SET posture.progress_interval = '2s';
+SELECT pg_sleep(2.1), posture.progress('said'), posture.progress('said already');
+DROP EXTENSION posture;

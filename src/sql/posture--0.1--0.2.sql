@@ -1,0 +1,32 @@
+/*
+ * From 0.1 to 0.2. Made complete by src/sql/upgrade.awk: definitions stand in
+ * the parts alone. It runs as whoever may install, with the rights of the
+ * bootstrap superuser, as the install script does.
+ */
+-- complain if the script is sourced in psql rather than by ALTER EXTENSION
+\echo Use "ALTER EXTENSION posture UPDATE" to load this file. \quit
+SET LOCAL search_path TO pg_catalog, pg_temp;
+
+ALTER TABLE posture.source ADD COLUMN last_seen timestamptz;
+--@ CREATE TABLE posture.verification
+--@ CREATE TYPE posture.status_item
+
+--@ code
+
+-- whoever may read or write what the job did, the same for what verify() found
+DO $$
+DECLARE
+    granted record;
+BEGIN
+    FOR granted IN
+        SELECT r.rolname, pg_catalog.string_agg(x.privilege_type, ', ') AS privileges
+        FROM pg_catalog.pg_class c
+        CROSS JOIN LATERAL pg_catalog.aclexplode(c.relacl) x
+        JOIN pg_catalog.pg_roles r ON r.oid = x.grantee
+        WHERE c.oid = 'posture.run'::pg_catalog.regclass
+          AND x.grantee NOT IN (c.relowner, (SELECT e.extowner FROM pg_catalog.pg_extension e WHERE e.extname = 'posture'))
+        GROUP BY r.rolname
+    LOOP
+        EXECUTE pg_catalog.format('GRANT %s ON posture.verification TO %I', granted.privileges, granted.rolname);
+    END LOOP;
+END $$;

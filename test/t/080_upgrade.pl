@@ -1,0 +1,173 @@
+# ALTER EXTENSION UPDATE from the version before gives what CREATE EXTENSION of
+# this one gives, object by object, and loses nothing: run by a superuser, by
+# the one who installed, and by a superuser for the one who installed.
+
+use strict;
+use warnings;
+use Cwd qw(abs_path);
+use FindBin;
+use lib $FindBin::RealBin;
+use File::Basename qw(dirname);
+use File::Path qw(make_path);
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use TestPosture;
+
+my $before = '0.1';
+my $old_script = "$FindBin::RealBin/../upgrade/posture--$before.sql.gz";
+
+# A server of its own, moved as a whole, because the script of the version
+# before is not to be left among those of the one that is installed.
+my %dir = map { chomp(my $path = `pg_config --$_`); $_ => abs_path($path) } qw(bindir pkglibdir sharedir);
+my $root = PostgreSQL::Test::Utils::tempdir_short();
+foreach my $path (values %dir)
+{
+	make_path("$root$path");
+	# bitcode is most of it, and not needed without JIT
+	system_or_bail('sh', '-c', 'tar -C "$1" -cf - --exclude=bitcode --exclude=pgxs . | tar -C "$2" -xf -', 'sh', $path, "$root$path");
+}
+system_or_bail('sh', '-c', 'gunzip -c "$1" >"$2"', 'sh', $old_script, "$root$dir{sharedir}/extension/posture--$before.sql");
+my $install = $root . dirname($dir{bindir});
+my $node = PostgreSQL::Test::Cluster->new('upgrade', install_path => $install);
+$node->init;
+$node->append_conf('postgresql.conf', "jit = off\nposture.timezone = 'UTC'\n");
+$node->start;
+$node->safe_psql('postgres', 'CREATE ROLE installer LOGIN; CREATE ROLE reader; CREATE ROLE owner; CREATE ROLE loader; CREATE ROLE operator');
+
+my $this = $node->safe_psql('postgres', "SELECT default_version FROM pg_available_extensions WHERE name = 'posture'");
+is( $node->safe_psql('postgres', "SELECT path FROM pg_extension_update_paths('posture') WHERE source = '$before' AND target = '$this'"),
+	"$before--$this", 'there is a way from the version before to this one');
+
+# all that makes up the extension, a line for each thing
+my $catalog = <<'SQL';
+WITH member AS (
+    SELECT d.classid, d.objid, pg_describe_object(d.classid, d.objid, 0) AS name
+    FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid
+    WHERE d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e' AND e.extname = 'posture'
+), relation AS (
+    SELECT c.*, m.name FROM member m JOIN pg_class c ON m.classid = 'pg_class'::regclass AND c.oid = m.objid
+), part AS (
+    SELECT classid, objid, name FROM member
+    UNION ALL
+    SELECT 'pg_trigger'::regclass, t.oid, 'trigger ' || t.tgname || ' on ' || r.name FROM pg_trigger t JOIN relation r ON r.oid = t.tgrelid WHERE NOT t.tgisinternal
+    UNION ALL
+    SELECT 'pg_policy'::regclass, p.oid, 'policy ' || p.polname || ' on ' || r.name FROM pg_policy p JOIN relation r ON r.oid = p.polrelid
+), acl AS (
+    SELECT name, relacl AS acl, relowner AS owner FROM relation
+    UNION ALL SELECT m.name, p.proacl, p.proowner FROM member m JOIN pg_proc p ON m.classid = 'pg_proc'::regclass AND p.oid = m.objid
+    UNION ALL SELECT m.name, t.typacl, t.typowner FROM member m JOIN pg_type t ON m.classid = 'pg_type'::regclass AND t.oid = m.objid
+    UNION ALL SELECT r.name || '.' || a.attname, a.attacl, r.relowner FROM relation r JOIN pg_attribute a ON a.attrelid = r.oid
+    UNION ALL SELECT 'schema', n.nspacl, n.nspowner FROM pg_namespace n WHERE n.nspname = 'posture'
+)
+SELECT 'member', name, '' FROM member
+UNION ALL
+SELECT 'comment', p.name || coalesce('.' || a.attname, ''), d.description
+FROM part p JOIN pg_description d ON d.classoid = p.classid AND d.objoid = p.objid
+LEFT JOIN pg_attribute a ON p.classid = 'pg_class'::regclass AND a.attrelid = d.objoid AND a.attnum = d.objsubid AND a.attnum > 0
+UNION ALL
+SELECT 'function', m.name, concat_ws(' ', p.prokind, p.provolatile, p.proparallel, p.prosecdef, p.procost, p.prorows, p.proconfig, p.prosrc, p.probin,
+       pg_get_function_arguments(p.oid), pg_get_function_result(p.oid), CASE WHEN p.prokind IN ('f', 'p') THEN pg_get_functiondef(p.oid) END)
+FROM member m JOIN pg_proc p ON m.classid = 'pg_proc'::regclass AND p.oid = m.objid
+UNION ALL
+SELECT 'relation', r.name, concat_ws(' ', r.relkind, r.relreplident, r.relrowsecurity, r.relforcerowsecurity, r.reloptions, r.relpersistence,
+       r.relowner::regrole, CASE WHEN r.relkind = 'v' THEN pg_get_viewdef(r.oid) END)
+FROM relation r
+UNION ALL
+SELECT 'column', r.name || '.' || a.attname, concat_ws(' ', a.attnum, format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attidentity, a.attgenerated,
+       a.attstorage, a.attcompression, a.attcollation::regcollation, pg_get_expr(d.adbin, d.adrelid))
+FROM relation r JOIN pg_attribute a ON a.attrelid = r.oid AND NOT a.attisdropped LEFT JOIN pg_attrdef d ON d.adrelid = r.oid AND d.adnum = a.attnum
+UNION ALL
+SELECT 'constraint', coalesce(r.name, m.name) || ' ' || c.conname, pg_get_constraintdef(c.oid)
+FROM pg_constraint c LEFT JOIN relation r ON r.oid = c.conrelid LEFT JOIN member m ON m.classid = 'pg_type'::regclass AND m.objid = c.contypid
+WHERE coalesce(r.name, m.name) IS NOT NULL
+UNION ALL
+SELECT 'index', r.name, pg_get_indexdef(i.indexrelid) FROM pg_index i JOIN relation r ON r.oid = i.indrelid
+UNION ALL
+SELECT 'trigger', r.name || ' ' || t.tgname, pg_get_triggerdef(t.oid) || ' ' || t.tgenabled::text FROM pg_trigger t JOIN relation r ON r.oid = t.tgrelid WHERE NOT t.tgisinternal
+UNION ALL
+SELECT 'policy', r.name || ' ' || p.polname, concat_ws(' ', p.polcmd, p.polpermissive, p.polroles::regrole[], pg_get_expr(p.polqual, p.polrelid), pg_get_expr(p.polwithcheck, p.polrelid))
+FROM pg_policy p JOIN relation r ON r.oid = p.polrelid
+UNION ALL
+SELECT 'type', m.name, concat_ws(' ', t.typtype, t.typlen, t.typbyval, t.typalign, t.typstorage, t.typcategory, format_type(t.typbasetype, t.typtypmod), t.typnotnull, t.typdefault,
+       (SELECT string_agg(e.enumlabel, ' ' ORDER BY e.enumsortorder) FROM pg_enum e WHERE e.enumtypid = t.oid),
+       (SELECT string_agg(a.attname || ' ' || format_type(a.atttypid, a.atttypmod), ', ' ORDER BY a.attnum) FROM pg_attribute a WHERE t.typtype = 'c' AND a.attrelid = t.typrelid))
+FROM member m JOIN pg_type t ON m.classid = 'pg_type'::regclass AND t.oid = m.objid
+UNION ALL
+SELECT 'operator', m.name, concat_ws(' ', o.oprcode, o.oprrest, o.oprjoin, o.oprcom::regoperator, o.oprnegate::regoperator, o.oprcanhash, o.oprcanmerge)
+FROM member m JOIN pg_operator o ON m.classid = 'pg_operator'::regclass AND o.oid = m.objid
+UNION ALL
+SELECT 'privilege', acl.name, concat_ws(' ', x.grantor::regrole, CASE WHEN x.grantee = 0 THEN 'PUBLIC' ELSE x.grantee::regrole::text END, x.privilege_type, x.is_grantable)
+FROM acl CROSS JOIN LATERAL aclexplode(acl.acl) x WHERE x.grantee <> acl.owner
+UNION ALL
+SELECT 'dumped', c::regclass::text, k FROM pg_extension e CROSS JOIN LATERAL unnest(e.extconfig, e.extcondition) u(c, k) WHERE e.extname = 'posture'
+UNION ALL
+SELECT 'version', extversion, extowner::regrole::text FROM pg_extension WHERE extname = 'posture'
+ORDER BY 1, 2, 3
+SQL
+
+my $grants = join '; ', map { "SELECT posture.grant_access('$_', '$_')" } qw(reader owner loader operator);
+
+sub lines { return { map { $_ => 1 } split /\x1e/, shift } }
+
+# in both directions, and short where they differ
+sub same_catalog
+{
+	my ($upgraded, $fresh, $name) = @_;
+	my %got = %{ lines($upgraded) };
+	my %want = %{ lines($fresh) };
+	my @diff = ((map { "lacks $_" } grep { !$got{$_} } sort keys %want), (map { "has $_" } grep { !$want{$_} } sort keys %got));
+	ok(!@diff, $name) or diag(join "\n", map { substr($_, 0, 300) } @diff[ 0 .. ($#diff > 20 ? 20 : $#diff) ]);
+	cmp_ok(scalar keys %want, '>', 1500, "$name: and there is much of it");
+}
+
+foreach my $case ([ 'superuser', undef, undef ], [ 'installer', 'installer', 'installer' ], [ 'for_installer', 'installer', undef ])
+{
+	my ($db, $installs, $updates) = @$case;
+	my @installs = defined $installs ? (extra_params => [ '-U', $installs ]) : ();
+	my @updates = defined $updates ? (extra_params => [ '-U', $updates ]) : ();
+	my @record = (extra_params => [ '-R', "\x1e", @installs ? @{ $installs[1] } : () ]);
+	my $fresh = "${db}_fresh";
+
+	foreach my $name ($db, $fresh)
+	{
+		$node->safe_psql('postgres', "CREATE DATABASE $name");
+		$node->safe_psql('postgres', "GRANT CREATE ON DATABASE $name TO installer");
+	}
+	$node->safe_psql($fresh, "CREATE EXTENSION posture; $grants", @installs);
+	$node->safe_psql($db, "CREATE EXTENSION posture VERSION '$before'; $grants", @installs);
+
+	# once with all that there may be in it
+	my $has_data = $db eq 'installer';
+	$node->safe_psql($db, sample_sql(), @installs) if $has_data;
+
+	# as it was, kept aside: views and tables with the columns that they had
+	my @kept = $has_data ? (qw(overview metric_report recommendation_report event_report score_history secure_score day_report), tables($node, $db)) : ();
+	$node->safe_psql($db, 'CREATE SCHEMA kept; ' . join('; ', map {
+				"CREATE TABLE kept.$_ AS TABLE posture.$_" } @kept), @installs);
+	my $last_id = $node->safe_psql($db, 'SELECT max(event_id) FROM posture.event', @installs);
+
+	$node->safe_psql($db, 'ALTER EXTENSION posture UPDATE', @updates);
+	is($node->safe_psql($db, "SELECT extversion FROM pg_extension WHERE extname = 'posture'"), $this, "$db: is of this version");
+	same_catalog($node->safe_psql($db, $catalog, @record), $node->safe_psql($fresh, $catalog, @record),
+		"$db: the same objects, definitions, comments and privileges as a fresh install");
+	foreach my $relation (@kept)
+	{
+		my $columns = $node->safe_psql($db,
+			"SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum) FROM pg_attribute WHERE attrelid = 'kept.$relation'::regclass AND attnum > 0");
+		same_rows($node, $db, "SELECT $columns FROM posture.$relation", "TABLE kept.$relation", "$db: $relation is as it was");
+	}
+	is($node->safe_psql($db, 'SELECT * FROM posture.verify()', @installs), '', "$db: verify() finds nothing");
+	next unless $has_data;
+	$node->safe_psql($db, q{
+	    INSERT INTO posture.inbox VALUES ('scan', 'r1', 'newcomer', 'non_compliant');
+	    SELECT FROM posture.ingest();
+	    CALL posture.run_daily();
+	    SELECT FROM posture.take_snapshot()}, @installs);
+	is($node->safe_psql($db, 'SELECT * FROM posture.verify()', @installs), '', "$db: nor after a delivery and the job");
+	cmp_ok($node->safe_psql($db, "INSERT INTO posture.event (kind, day, metric_id, status) SELECT 'metric_score_drop', '2000-01-01', metric_id, 'open' FROM posture.metric LIMIT 1 RETURNING event_id"),
+		'>', $last_id, "$db: ids go on");
+}
+
+$node->stop;
+done_testing();
