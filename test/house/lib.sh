@@ -9,7 +9,7 @@ top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 
 # the caller's connection settings and make flags are not meant for our servers
 for name in "${!PG@}"; do
-    [[ $name == PG_CONFIG || $name == PG_MAJOR ]] || unset "$name"
+    [[ $name == PG_CONFIG || $name == PG_MAJOR || $name == PG_TEST_* ]] || unset "$name"
 done
 unset name MAKEFLAGS MFLAGS MAKELEVEL CDPATH
 
