@@ -8,10 +8,12 @@
 SET LOCAL search_path TO pg_catalog, pg_temp;
 
 ALTER TABLE posture.source ADD COLUMN last_seen timestamptz;
+ALTER TABLE posture.snapshot ADD COLUMN ends_at timestamptz;
 --@ CREATE TABLE posture.verification
 --@ CREATE TYPE posture.status_item
 
 --@ code
+--@ DO 47_replica.sql
 
 -- whoever may read or write what the job did, the same for what verify() found
 DO $$
@@ -29,4 +31,6 @@ BEGIN
     LOOP
         EXECUTE pg_catalog.format('GRANT %s ON posture.verification TO %I', granted.privileges, granted.rolname);
     END LOOP;
+    -- columns that are new, and policies
+    PERFORM posture.grant_access(g.role, text 'owner') FROM posture.granted_role() g WHERE NOT g.sees_all;
 END $$;
