@@ -13,6 +13,7 @@ VALUES
     ('source', 'product', 'text', false, 'the product behind it'),
     ('source', 'is_active', 'boolean', false, 'whether its recommendations count'),
     ('source', 'stale_after', 'interval', false, 'how long an asset counts that it has not seen'),
+    ('source', 'last_seen', 'timestamptz', false, 'latest observation'),
     ('asset', 'key', 'posture.object_key', true, 'key'),
     ('asset', 'kind', 'text', false, 'kind'),
     ('asset', 'name', 'text', false, 'name'),
