@@ -79,7 +79,8 @@ COMMENT ON FUNCTION posture.inbox_fault(posture.inbox, text[], timestamptz) IS '
  */
 
 CREATE FUNCTION posture.ingest_take(only_source text, arrived timestamptz, OUT loaded bigint, OUT rejected bigint)
-    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+    -- reasons are kept, and read by others
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET datestyle = 'ISO, YMD' SET timezone = 'UTC'
 AS $$
 DECLARE
     sources text[] := array(SELECT s.key FROM posture.source s);

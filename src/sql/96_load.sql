@@ -78,7 +78,7 @@ END $$;
 COMMENT ON FUNCTION posture.load_recognize(text, text) IS 'step of load(): an error if nothing in the document is of its format';
 
 CREATE FUNCTION posture.load_reject() RETURNS bigint
-    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET datestyle = 'ISO, YMD' SET timezone = 'UTC'
 AS $$
 DECLARE
     rejected bigint;

@@ -1,0 +1,171 @@
+# Text is data: hostile text in every text argument of every function, in every
+# string of a document of each format, in names of the cluster that is assessed,
+# and of roles. Nothing of it is run, and it comes back as it went in, or is
+# refused with a clear error.
+
+use strict;
+use warnings;
+use utf8;
+use FindBin;
+use lib $FindBin::RealBin;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use TestPosture;
+use TestDocument;
+
+my $seed = $ENV{POSTURE_SEED} // time;
+# how many of the texts go into each place
+my $texts_each = $ENV{POSTURE_TEXTS} // 2;
+diag "POSTURE_SEED=$seed POSTURE_TEXTS=$texts_each";
+srand $seed;
+
+# In lower case and without white space around it, which some fields do away
+# with. sprung() is what is run if anything is: no rollback undoes it.
+my @texts = (
+	q{'||public.sprung()||'}, q{'); select public.sprung(); --}, q{"; select public.sprung(); --}, q{") ; select public.sprung(); /*}, q{$$||public.sprung()||$$},
+	q{\\'||public.sprung()||\\'}, q{e'\\''||public.sprung()--}, q{(select public.sprung())}, q{'::text||public.sprung()::text||'}, q{%s %i %l %1$s %% %n}, q{$1 $2 :x :'x' ${x} `id`},
+	q{\\}, q{\\\\}, q{'}, q{''}, q{"}, q{""}, q{x\\u0041\\x41\\n\\.}, q{[[:<:]]((((.*)*)*)*(}, q{%_\\%}, q{$.** ? (@ == 1)}, q{//*[1]|/}, q{{"a":"b"}}, q{{1-4}}, q{null}, q{&amp;&lt;}, q{]]>},
+	q{<b onload="x">}, q{<!--}, "two\nlines\r\nand\ta tab", "\x{430}dmin\x{200b}\x{202e}\x{feff}x", "e\x{301} \x{1F512}", 'long ' . 'x' x 90, "a,b;c|d", q{--}, q{/*}, "\x{7f}\x{1b}[31m", q{now}, q{public.sprung()});
+sub literal
+{
+	my ($text) = @_;
+	utf8::encode($text);
+	return sprintf q{convert_from('\\x%s', 'UTF8')}, unpack('H*', $text);
+}
+my $array = 'ARRAY[' . join(', ', map { literal($_) } @texts) . ']';
+
+my $node = new_node('injection', "fsync = off\n");
+my $superuser = $ENV{PGUSER} || getpwuid($<);
+$node->safe_psql('postgres', 'CREATE DATABASE warehouse');
+$node->safe_psql('warehouse', 'CREATE EXTENSION posture');
+$node->safe_psql('warehouse', sample_sql());
+my $canary = <<SQL;
+CREATE SEQUENCE public.canary;
+CREATE FUNCTION public.sprung() RETURNS text LANGUAGE sql AS \$\$ SELECT nextval('public.canary')::text \$\$;
+CREATE TABLE public.hostile AS SELECT text FROM unnest($array) text;
+CREATE TABLE public.answer (what text, text text, state text, message text);
+SQL
+$node->safe_psql('warehouse', $canary);
+my $sprung = 'SELECT is_called FROM public.canary';
+# what an error may be: of data, of a constraint, of what is not there or not in a state for it, of a right or a limit
+my $legal = q{'^(22|23|02|55|0A|54)|^(42704|42501|P0002)$'};
+
+# Every text, name and array of texts of every function, each in turn, the
+# other arguments NULL, or what is most likely to get further.
+my $calls = $node->safe_psql('warehouse', <<SQL);
+SELECT setseed(@{[ ($seed % 1000) / 1000 ]});
+DO \$body\$
+DECLARE
+    f record;
+    calls bigint := 0;
+BEGIN
+    FOR f IN
+        SELECT p.oid::regprocedure AS routine, a.n, a.type, h.text, p.prokind,
+               (SELECT string_agg(CASE WHEN b.n = a.n THEN format(CASE b.type WHEN 'text[]' THEN 'ARRAY[\$1]' ELSE '\$1::%s' END, b.type)
+                                       WHEN b.n <= p.pronargs - p.pronargdefaults AND b.type IN ('text', 'name') THEN format('%L::%s', CASE WHEN p.proname = 'load' THEN 'posture' WHEN b.name = 'asset' THEN 'a1' ELSE 'i1' END, b.type)
+                                       WHEN b.type = 'jsonb' THEN '''{}''::jsonb' WHEN b.type = 'date' THEN 'posture.today()'
+                                       ELSE 'NULL::' || b.type END, ', ' ORDER BY b.n)
+                FROM (SELECT x.n, format_type(x.type, NULL) AS type, p.proargnames[x.n] AS name FROM unnest(p.proargtypes) WITH ORDINALITY x(type, n)) b) AS arguments
+        FROM pg_proc p
+        CROSS JOIN LATERAL (SELECT x.n, format_type(x.type, NULL) AS type FROM unnest(p.proargtypes) WITH ORDINALITY x(type, n)) a
+        CROSS JOIN LATERAL (SELECT h.text FROM public.hostile h WHERE a.n IS NOT NULL ORDER BY random() LIMIT 4 * $texts_each) h
+        WHERE p.pronamespace = 'posture'::regnamespace AND p.prokind = 'f' AND a.type IN ('text', 'name', 'text[]', 'jsonb')
+          AND 'internal'::regtype <> ALL (p.proargtypes)
+    LOOP
+        calls := calls + 1;
+        BEGIN
+            EXECUTE format('SELECT count(*) FROM posture.%s(%s)', split_part(split_part(f.routine::text, '.', 2), '(', 1),
+                           CASE WHEN f.type = 'jsonb' THEN replace(f.arguments, '\$1::jsonb', 'jsonb_build_object(\$1, \$1, ''type'', \$1)') ELSE f.arguments END) USING f.text;
+            RAISE EXCEPTION 'undo' USING ERRCODE = 'ZZ001';
+        EXCEPTION WHEN OTHERS THEN
+            INSERT INTO public.answer VALUES (f.routine::text || ' ' || f.n, f.text, SQLSTATE, SQLERRM);
+        END;
+    END LOOP;
+END \$body\$;
+SELECT count(*) FROM public.answer;
+SQL
+cmp_ok(($calls =~ /(\d+)\s*\z/)[0], '>', 1000, 'functions were called');
+is($node->safe_psql('warehouse', $sprung), 'f', 'no function runs what its arguments say');
+# 42P01: steps of load() and ingest() look for its temporary table; 21000: a bare step that is given half a key
+is($node->safe_psql('warehouse', "SELECT DISTINCT what, state, message FROM public.answer
+	WHERE state !~ $legal AND state <> 'ZZ001' AND NOT (state = '42P01' AND message LIKE 'relation \"pg_temp.posture\\_%')"), '', 'and each error is a clear one');
+cmp_ok($node->safe_psql('warehouse', q{SELECT count(*) FROM public.answer WHERE state = 'ZZ001'}), '>', 500, 'most are no error');
+
+# A document with a mark in each of its strings, in turn, and then with hostile
+# text there: where the mark is kept, the text is, to the letter.
+# In a database with little in it, because all that is kept is read each time.
+$node->safe_psql('postgres', 'CREATE DATABASE documents');
+$node->safe_psql('documents', "CREATE EXTENSION posture;\n$canary" . <<'SQL');
+CREATE FUNCTION public.leaf(node jsonb, at text[] DEFAULT '{}') RETURNS SETOF text[] LANGUAGE plpgsql AS $$
+BEGIN
+    IF jsonb_typeof(node) = 'object' THEN
+        RETURN QUERY SELECT l FROM jsonb_each(node) e, public.leaf(e.value, at || e.key) l;
+        -- a field more, whose name is the text
+        RETURN NEXT at || '?'::text;
+    ELSIF jsonb_typeof(node) = 'array' THEN
+        RETURN QUERY SELECT l FROM jsonb_array_elements(node) WITH ORDINALITY e(value, n), public.leaf(e.value, at || (e.n - 1)::text) l;
+    ELSIF jsonb_typeof(node) = 'string' THEN
+        RETURN NEXT at;
+    END IF;
+END $$;
+-- all that there is, in JSON
+CREATE FUNCTION public.kept() RETURNS text LANGUAGE sql AS $$
+    SELECT string_agg(x::text, E'\n') FROM (SELECT to_jsonb(r) - 'reason' FROM posture.rejected r UNION ALL SELECT e FROM posture.export() e) x(x) $$;
+CREATE FUNCTION public.try(what text, format text, document text, text text) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    found boolean;
+BEGIN
+    BEGIN
+        PERFORM FROM posture.load(format, document);
+        PERFORM FROM posture.overview, posture.metric_report, posture.recommendation_report LIMIT 1;
+        found := position(trim('"' FROM to_jsonb(text)::text) IN public.kept()) > 0;
+        RAISE EXCEPTION '%', found USING ERRCODE = 'ZZ001';
+    EXCEPTION WHEN OTHERS THEN
+        INSERT INTO public.answer VALUES (what, text, SQLSTATE, SQLERRM);
+    END;
+END $$;
+SQL
+my $load = "SELECT setseed(@{[ ($seed % 1000) / 1000 ]});\n";
+for my $document (documents())
+{
+	my ($format, $body) = @$document;
+	if ($format ne 'xccdf')
+	{
+		my $json = literal($body);
+		$load .= <<SQL;
+SELECT count(public.try('$format ' || l.path::text, '$format', CASE WHEN l.path[cardinality(l.path)] = '?' THEN jsonb_set(d.body, l.path[:cardinality(l.path) - 1] || t.text, '"x"')
+                                                                ELSE jsonb_set(d.body, l.path, to_jsonb(t.text)) END::text, t.text))
+FROM (SELECT $json\::jsonb) d(body) CROSS JOIN LATERAL public.leaf(d.body) l(path)
+CROSS JOIN LATERAL ((SELECT 'zzmark' WHERE l.path IS NOT NULL) UNION ALL (SELECT h.text FROM public.hostile h WHERE l.path IS NOT NULL ORDER BY random() LIMIT $texts_each)) t(text);
+SQL
+		next;
+	}
+	# of XML the values of attributes and the texts of elements; control characters have no place there
+	my $n = 0;
+	while ($body =~ /(?<==")[^"]*(?=")|(?<=>)[^<>]+(?=<)/g)
+	{
+		my ($start, $length) = ($-[0], $+[0] - $-[0]);
+		next if substr($body, 0, $start) =~ /xmlns(:\w+)?="\z/;
+		for my $text ('zzmark', map { $texts[ rand @texts ] } 1 .. $texts_each)
+		{
+			next if $text =~ /[\x00-\x1f]/;
+			my $changed = $body;
+			substr($changed, $start, $length) = $text =~ s/&/&amp;/gr =~ s/</&lt;/gr =~ s/>/&gt;/gr =~ s/"/&quot;/gr;
+			$load .= "SELECT public.try('xccdf $start', 'xccdf', " . literal($changed) . ', ' . literal($text) . ");\n";
+		}
+	}
+}
+$node->safe_psql('documents', $load);
+cmp_ok($node->safe_psql('documents', 'SELECT count(DISTINCT what) FROM public.answer'), '>', 300, 'strings of documents were replaced');
+is($node->safe_psql('documents', $sprung), 'f', 'nothing that a document says is run');
+is($node->safe_psql('documents', "SELECT DISTINCT what, text, state, message FROM public.answer WHERE state !~ $legal AND state <> 'ZZ001'"), '', 'nor is there an error that is not clear');
+is($node->safe_psql('documents', <<'SQL'), '', 'what is kept is kept to the letter');
+SELECT DISTINCT a.what, a.text, a.message, m.message
+FROM public.answer a JOIN public.answer m ON m.what = a.what AND m.text = 'zzmark' AND m.state = 'ZZ001' AND m.message = 't'
+WHERE a.state = 'ZZ001' AND a.message <> 't'
+SQL
+cmp_ok($node->safe_psql('documents', q{SELECT count(DISTINCT what) FROM public.answer WHERE text = 'zzmark' AND message = 't'}), '>', 200, 'and most is kept');
+
+$node->stop;
+done_testing();
