@@ -125,5 +125,39 @@ for my $name (sort keys %settings)
 	};
 }
 
+# Temporary objects of the names that steps of load() and ingest() use, with what
+# would be run: there is an error, nothing of them is used, nothing is lost.
+$node->safe_psql('base', q{CREATE ROLE attacker; CREATE FUNCTION public.spring() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'sprung'; END $$;
+	CREATE FUNCTION public.sprung() RETURNS integer LANGUAGE plpgsql AS $$ BEGIN RAISE 'sprung'; END $$});
+my $delivered = $node->safe_psql('base', 'SELECT count(*) FROM posture.inbox');
+my ($own) = map { "posture.load('posture', '" . ($_->[1] =~ s/'/''/gr) . "')" } (documents())[0];
+for my $name (qw(posture_item posture_batch posture_taken posture_name posture_exempt))
+{
+	for my $trap ("CREATE TEMP TABLE $name (source text, n integer DEFAULT public.sprung()); CREATE TRIGGER t BEFORE INSERT OR UPDATE OR DELETE ON pg_temp.$name FOR EACH ROW EXECUTE FUNCTION public.spring()",
+		"CREATE TEMP VIEW $name AS SELECT public.sprung()", "CREATE TEMP SEQUENCE $name", "CREATE TYPE pg_temp.$name AS (x integer)")
+	{
+		my ($out, $err) = ('', '');
+		# by somebody else in the session of a superuser, who goes on as themselves
+		$node->psql('base', "\\set VERBOSITY terse\nSET ROLE attacker; $trap; RESET ROLE; BEGIN; SELECT FROM $own; ROLLBACK; BEGIN; SELECT FROM posture.ingest(); ROLLBACK;", stdout => \$out, stderr => \$err, on_error_stop => 0);
+		unlike($err, qr/sprung/, "nothing is run: $trap");
+		like($err, qr/ERROR:  (relation|type) "$name" already exists\n/, 'it is an error');
+	}
+}
+is($node->safe_psql('base', 'SELECT count(*) FROM posture.inbox'), $delivered, 'nothing is lost');
+# what triggers call by a name without a schema is what the statement changed
+$node->psql('base', <<'SQL', stdout => \my $seen, stderr => \my $error, on_error_stop => 0);
+CREATE TEMP TABLE added AS SELECT public.sprung() WHERE false;
+CREATE TEMP TABLE removed AS SELECT 1 AS metric_id;
+SET search_path = pg_temp;
+BEGIN;
+UPDATE posture.metric SET rule = '{"source": "cloud", "key": "r6"}' WHERE key = 'm5';
+UPDATE posture.source SET product = 'another' WHERE key = 'scan';
+DELETE FROM posture.metric_recommendation WHERE metric_id = (SELECT metric_id FROM posture.metric WHERE key = 'm1');
+SELECT count(*) FROM posture.metric_recommendation JOIN posture.metric USING (metric_id) WHERE key IN ('m1', 'm5');
+SELECT count(*) FROM posture.catalog_delta WHERE changed IN ('metric', 'source', 'metric_recommendation');
+ROLLBACK;
+SQL
+is("$seen$error", "1\n2", 'tables named as the transition tables of triggers are not taken for them');
+
 $node->stop;
 done_testing();

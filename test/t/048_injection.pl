@@ -6,6 +6,7 @@
 use strict;
 use warnings;
 use utf8;
+use Encode;
 use FindBin;
 use lib $FindBin::RealBin;
 use PostgreSQL::Test::Cluster;
@@ -118,7 +119,6 @@ DECLARE
 BEGIN
     BEGIN
         PERFORM FROM posture.load(format, document);
-        PERFORM FROM posture.overview, posture.metric_report, posture.recommendation_report LIMIT 1;
         found := position(trim('"' FROM to_jsonb(text)::text) IN public.kept()) > 0;
         RAISE EXCEPTION '%', found USING ERRCODE = 'ZZ001';
     EXCEPTION WHEN OTHERS THEN
@@ -166,6 +166,88 @@ FROM public.answer a JOIN public.answer m ON m.what = a.what AND m.text = 'zzmar
 WHERE a.state = 'ZZ001' AND a.message <> 't'
 SQL
 cmp_ok($node->safe_psql('documents', q{SELECT count(DISTINCT what) FROM public.answer WHERE text = 'zzmark' AND message = 't'}), '>', 200, 'and most is kept');
+
+# NUL is in no text of PostgreSQL; a megabyte is in no field, or in full
+for my $call (q{posture.load('posture', '{"type": "source", "key": "a\u0000b"}')}, q{posture.load('ocsf', E'[{"a": "\\\\u0000"}]')})
+{
+	like((query_as($node, 'documents', $superuser, "SELECT * FROM $call"))[2], qr/ERROR:  unsupported Unicode escape sequence/, "a NUL: $call");
+}
+is($node->safe_psql('documents', <<'SQL'), "1\n1|has 1048700 bytes, more than 1048576\n1000000\n1000000", 'long texts');
+SELECT rejected FROM posture.load('posture', jsonb_build_object('type', 'source', 'key', 'long', 'name', (SELECT string_agg(md5(n::text), '') FROM generate_series(1, 32768) n), 'product', repeat('x', 77)));
+SELECT count(*), split_part(min(reason), ': ', 2) FROM posture.rejected;
+INSERT INTO posture.source (key, name, product) VALUES ('much', repeat('n', 1000000), repeat('p', 1000000));
+INSERT INTO posture.inbox VALUES ('much', 'r', 'a', 'compliant', now(), repeat('k', 1000000), repeat('n', 1000000), to_jsonb(repeat('d', 1000000)));
+SELECT FROM posture.ingest();
+SELECT length(name) FROM posture.asset WHERE key = 'a';
+SELECT length(details #>> '{}') FROM posture.finding f JOIN posture.recommendation r USING (recommendation_id) WHERE r.key = 'r';
+SQL
+
+# What a superuser assesses has such names, and what it says of itself.
+my @names = map { my $name = $_; chop $name while length(Encode::encode('UTF-8', $name)) > 63; $name } @texts;
+my $name_array = 'ARRAY[' . join(', ', map { literal($_) } @names) . ']';
+$node->safe_psql('warehouse', <<SQL);
+DO \$body\$
+DECLARE
+    n text;
+    i bigint;
+BEGIN
+    FOR n, i IN SELECT * FROM unnest($name_array) WITH ORDINALITY LOOP
+        EXECUTE format('CREATE ROLE %I LOGIN PASSWORD %L VALID UNTIL ''infinity''', n, n);
+        EXECUTE format('ALTER ROLE %I SET posture.hostile = %L', n, n);
+        EXECUTE format('ALTER ROLE %I SET log_min_messages = ''PANIC''', n);
+        EXECUTE format('CREATE SCHEMA %I AUTHORIZATION %1\$I', n);
+        EXECUTE format('CREATE TABLE %I.%1\$I (%1\$I text)', n);
+        EXECUTE format('ALTER TABLE %I.%1\$I OWNER TO %1\$I', n);
+        EXECUTE format('CREATE POLICY %I ON %1\$I.%1\$I', n);
+        EXECUTE format('CREATE VIEW %I.%I AS SELECT %1\$I AS %1\$I FROM %1\$I.%1\$I', n, 'v' || left(n, 20));
+        EXECUTE format('CREATE FUNCTION %I.%1\$I(%1\$I %1\$I.%1\$I, VARIADIC %1\$I.%1\$I[]) RETURNS void LANGUAGE sql SECURITY DEFINER AS %L', n, 'SELECT ' || quote_literal(n));
+        EXECUTE format('GRANT SELECT ON %I.%1\$I TO PUBLIC', n);
+        EXECUTE format('ALTER DEFAULT PRIVILEGES FOR ROLE %I IN SCHEMA %1\$I GRANT SELECT ON TABLES TO PUBLIC', n);
+        EXECUTE format('COMMENT ON TABLE %I.%1\$I IS %L', n, n);
+    END LOOP;
+END \$body\$;
+SQL
+$node->safe_psql('warehouse', 'DELETE FROM posture.rejected');
+my ($rc, $out, $err) = query_as($node, 'warehouse', $superuser, 'SELECT rejected, closed FROM posture.assess_cluster()');
+is("$out$err", '0|0', 'a cluster of such names is assessed');
+is($node->safe_psql('warehouse', $sprung), 'f', 'and runs nothing of them');
+same_rows($node, 'warehouse', q{SELECT name FROM posture.asset WHERE kind = 'role'}, q{SELECT rolname::text FROM pg_roles WHERE rolcanlogin}, 'each role is an asset of its name');
+same_rows($node, 'warehouse', q{SELECT name FROM posture.asset WHERE kind = 'schema'},
+	q{SELECT nspname::text FROM pg_namespace n WHERE nspname !~ '^pg_' AND nspname <> 'information_schema' AND nspname <> 'posture' OR nspname = 'posture' AND NOT EXISTS (SELECT FROM pg_depend WHERE objid = n.oid AND deptype = 'e')}, 'each schema too');
+for my $kind ([ 'table', q{FROM pg_class c JOIN pg_namespace s ON s.oid = relnamespace WHERE relkind IN ('r', 'v')} ], [ 'function', 'FROM pg_proc c JOIN pg_namespace s ON s.oid = pronamespace WHERE true' ])
+{
+	is($node->safe_psql('warehouse', "SELECT count(*) FROM posture.asset WHERE kind = '$kind->[0]'"),
+		$node->safe_psql('warehouse', "SELECT count(*) $kind->[1] AND nspname !~ '^pg_' AND nspname <> 'information_schema' AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e')"), "and each $kind->[0]");
+}
+
+# Roles of such names own initiatives and groups, and are let in and out.
+$node->safe_psql('warehouse', 'CREATE ROLE warden LOGIN');
+$node->safe_psql('warehouse', "INSERT INTO posture.initiative (key, name, owner) SELECT 'of ' || n, n, n FROM unnest($name_array) n; INSERT INTO posture.asset_group (key, name, owner) SELECT 'of ' || n, n, n FROM unnest($name_array) n");
+($rc, $out, $err) = query_as($node, 'warehouse', $superuser, "SELECT count(posture.grant_access(n, l)) FROM unnest($name_array) n, unnest('{owner,reader,loader,operator}'::text[]) l WHERE n NOT LIKE '%a,b%' OR l = 'owner'");
+is($rc, 0, 'access is granted to roles of such names') or diag $err;
+is($node->safe_psql('warehouse', 'SELECT count(*) FROM posture.granted_role() WHERE sees_all'), @names - 1, 'to each');
+is((query_as($node, 'warehouse', 'a,b;c|d', q{SELECT string_agg(initiative, '') FROM posture.overview}))[1], 'of a,b;c|d', 'an owner sees their initiative');
+($rc, $out, $err) = query_as($node, 'warehouse', $superuser, "SELECT count(posture.revoke_access(n)) FROM unnest($name_array) n");
+is($rc . $node->safe_psql('warehouse', 'SELECT count(*) FROM posture.granted_role()'), '00', 'and taken back') or diag $err;
+is($node->safe_psql('warehouse', $sprung), 'f', 'nothing is run by that');
+# cut off to 63 bytes, the name would be that of another role
+is($node->safe_psql('documents', q{SELECT l.rejected, r.reason FROM posture.load('posture', jsonb_build_object('type', 'asset_group', 'key', 'long owner', 'owner', repeat('o', 64))) l, posture.rejected r WHERE r.reason LIKE '%owner%'}),
+	'', 'rejected is told after the load');
+like($node->safe_psql('documents', q{SELECT reason FROM posture.rejected WHERE reason LIKE '%owner%'}), qr/^\$: owner: name of a role has 64 bytes, more than 63: "o{40}\.\.\."$/, 'a name that is too long owns nothing');
+
+# The longest keys, of characters that JSON writes in six bytes, fit a notification.
+is($node->safe_psql('warehouse', <<'SQL'), '2|2', 'events of the longest keys are notified');
+INSERT INTO posture.metric (key, name) VALUES (repeat(E'\x01', 1024), repeat('m', 100000));
+INSERT INTO posture.initiative (key, name) VALUES (repeat(E'\x01', 1024), repeat('i', 100000));
+INSERT INTO posture.metric_recommendation SELECT m.metric_id, r.recommendation_id FROM posture.metric m, posture.recommendation r WHERE m.key = repeat(E'\x01', 1024) AND r.key = 'r3';
+INSERT INTO posture.initiative_metric SELECT i.initiative_id, m.metric_id FROM posture.initiative i JOIN posture.metric m USING (key) WHERE key = repeat(E'\x01', 1024);
+UPDATE posture.finding SET state = 'compliant', changed_at = posture.day_end(posture.today() - 3) WHERE recommendation_id IN (SELECT recommendation_id FROM posture.recommendation WHERE key = 'r3');
+DELETE FROM posture.snapshot; DELETE FROM posture.metric_snapshot; DELETE FROM posture.initiative_snapshot; DELETE FROM posture.event;
+SELECT FROM posture.take_snapshot(posture.today() - 2);
+UPDATE posture.finding SET state = 'non_compliant', changed_at = posture.day_end(posture.today() - 2) WHERE recommendation_id IN (SELECT recommendation_id FROM posture.recommendation WHERE key = 'r3');
+CALL posture.run_daily();
+SELECT count(*), count(*) FILTER (WHERE octet_length(cause) > 100000) FROM posture.event_report WHERE object = repeat(E'\x01', 1024) AND drop > 0;
+SQL
 
 $node->stop;
 done_testing();
