@@ -30,7 +30,7 @@ CREATE FUNCTION posture.item_reason(of_format text, fault text, type text, sourc
         -- those of format posture are checked already
         WHEN of_format = 'posture' OR type IN ('finding', 'left_out', 'report') THEN NULL
         -- made by us, and there may be many
-        WHEN type = 'asset' THEN posture.key_fault('asset', object ->> 'key')
+        WHEN type = 'asset' THEN coalesce(posture.key_fault('asset', object ->> 'key'), posture.kind_fault(object ->> 'kind'))
         WHEN type IN ('recommendation', 'measure', 'exemption') THEN
             posture.object_fault(type, object || jsonb_build_object('source', source))
         ELSE posture.object_fault(type, object)

@@ -67,7 +67,6 @@ $work .= "CREATE TABLE seen.$_ AS SELECT * FROM posture.$_;\n" for @views;
 sub outcome
 {
 	my ($settings, $name) = @_;
-	diag("$name " . time);
 	# of one name always, because the assessment names it
 	$node->safe_psql('postgres', 'CREATE DATABASE warehouse TEMPLATE base');
 	$node->safe_psql('warehouse', 'CREATE SCHEMA seen; CREATE TABLE seen.again (changed bigint)');
@@ -140,7 +139,7 @@ for my $name (qw(posture_item posture_batch posture_taken posture_name posture_e
 		# by somebody else in the session of a superuser, who goes on as themselves
 		$node->psql('base', "\\set VERBOSITY terse\nSET ROLE attacker; $trap; RESET ROLE; BEGIN; SELECT FROM $own; ROLLBACK; BEGIN; SELECT FROM posture.ingest(); ROLLBACK;", stdout => \$out, stderr => \$err, on_error_stop => 0);
 		unlike($err, qr/sprung/, "nothing is run: $trap");
-		like($err, qr/ERROR:  (relation|type) "$name" already exists\n/, 'it is an error');
+		like($err, qr/ERROR:  (relation|type) "$name" already exists/, 'it is an error');
 	}
 }
 is($node->safe_psql('base', 'SELECT count(*) FROM posture.inbox'), $delivered, 'nothing is lost');

@@ -63,7 +63,8 @@ DECLARE
 BEGIN
     FOR f IN
         SELECT p.oid::regprocedure AS routine, a.n, a.type, h.text, p.prokind,
-               (SELECT string_agg(CASE WHEN b.n = a.n THEN format(CASE b.type WHEN 'text[]' THEN 'ARRAY[\$1]' ELSE '\$1::%s' END, b.type)
+               (SELECT string_agg(CASE WHEN b.n = p.pronargs AND p.provariadic <> 0 THEN 'VARIADIC ' ELSE '' END
+                                  || CASE WHEN b.n = a.n THEN format(CASE b.type WHEN 'text[]' THEN 'ARRAY[\$1]' ELSE '\$1::%s' END, b.type)
                                        WHEN b.n <= p.pronargs - p.pronargdefaults AND b.type IN ('text', 'name') THEN format('%L::%s', CASE WHEN p.proname = 'load' THEN 'posture' WHEN b.name = 'asset' THEN 'a1' ELSE 'i1' END, b.type)
                                        WHEN b.type = 'jsonb' THEN '''{}''::jsonb' WHEN b.type = 'date' THEN 'posture.today()'
                                        ELSE 'NULL::' || b.type END, ', ' ORDER BY b.n)
@@ -88,9 +89,10 @@ SELECT count(*) FROM public.answer;
 SQL
 cmp_ok(($calls =~ /(\d+)\s*\z/)[0], '>', 1000, 'functions were called');
 is($node->safe_psql('warehouse', $sprung), 'f', 'no function runs what its arguments say');
-# 42P01: steps of load() and ingest() look for its temporary table; 21000: a bare step that is given half a key
+# steps that are called alone: without the temporary table of load() or ingest(), with no function or type of that name
 is($node->safe_psql('warehouse', "SELECT DISTINCT what, state, message FROM public.answer
-	WHERE state !~ $legal AND state <> 'ZZ001' AND NOT (state = '42P01' AND message LIKE 'relation \"pg_temp.posture\\_%')"), '', 'and each error is a clear one');
+	WHERE state !~ $legal AND state <> 'ZZ001' 
+	AND NOT (state = '42P01' AND message LIKE 'relation \"pg_temp.posture\\_%' OR state = '42883' AND what LIKE '%load_take(%' OR state = '42601' AND what LIKE '%is_input(% 2')"), '', 'and each error is a clear one');
 cmp_ok($node->safe_psql('warehouse', q{SELECT count(*) FROM public.answer WHERE state = 'ZZ001'}), '>', 500, 'most are no error');
 
 # A document with a mark in each of its strings, in turn, and then with hostile
@@ -143,6 +145,7 @@ SQL
 	}
 	# of XML the values of attributes and the texts of elements; control characters have no place there
 	my $n = 0;
+	# where it is: the last of what stands before it
 	while ($body =~ /(?<==")[^"]*(?=")|(?<=>)[^<>]+(?=<)/g)
 	{
 		my ($start, $length) = ($-[0], $+[0] - $-[0]);
@@ -152,7 +155,8 @@ SQL
 			next if $text =~ /[\x00-\x1f]/;
 			my $changed = $body;
 			substr($changed, $start, $length) = $text =~ s/&/&amp;/gr =~ s/</&lt;/gr =~ s/>/&gt;/gr =~ s/"/&quot;/gr;
-			$load .= "SELECT public.try('xccdf $start', 'xccdf', " . literal($changed) . ', ' . literal($text) . ");\n";
+			my ($place) = substr($body, 0, $start) =~ /(<[^<]*)\z/;
+			$load .= "SELECT public.try('xccdf $start $place', 'xccdf', " . literal($changed) . ', ' . literal($text) . ");\n";
 		}
 	}
 }
@@ -164,6 +168,8 @@ is($node->safe_psql('documents', <<'SQL'), '', 'what is kept is kept to the lett
 SELECT DISTINCT a.what, a.text, a.message, m.message
 FROM public.answer a JOIN public.answer m ON m.what = a.what AND m.text = 'zzmark' AND m.state = 'ZZ001' AND m.message = 't'
 WHERE a.state = 'ZZ001' AND a.message <> 't'
+  -- what makes a key of letters and digits, or a tag; and a value that is put into a text in HTML, where it is escaped
+  AND a.what !~ '^(compliance-framework \{Framework\}|azure-assessments \{value,\d,name\}|xccdf \d+ <(fact name="|set-value idref="v1">))$'
 SQL
 cmp_ok($node->safe_psql('documents', q{SELECT count(DISTINCT what) FROM public.answer WHERE text = 'zzmark' AND message = 't'}), '>', 200, 'and most is kept');
 
@@ -172,14 +178,28 @@ for my $call (q{posture.load('posture', '{"type": "source", "key": "a\u0000b"}')
 {
 	like((query_as($node, 'documents', $superuser, "SELECT * FROM $call"))[2], qr/ERROR:  unsupported Unicode escape sequence/, "a NUL: $call");
 }
-is($node->safe_psql('documents', <<'SQL'), "1\n1|has 1048700 bytes, more than 1048576\n1000000\n1000000", 'long texts');
+is($node->safe_psql('documents', <<'SQL'), "1\n1|has 1048703 bytes, more than 1048576\n1000000\n1000000", 'long texts');
 SELECT rejected FROM posture.load('posture', jsonb_build_object('type', 'source', 'key', 'long', 'name', (SELECT string_agg(md5(n::text), '') FROM generate_series(1, 32768) n), 'product', repeat('x', 77)));
 SELECT count(*), split_part(min(reason), ': ', 2) FROM posture.rejected;
 INSERT INTO posture.source (key, name, product) VALUES ('much', repeat('n', 1000000), repeat('p', 1000000));
-INSERT INTO posture.inbox VALUES ('much', 'r', 'a', 'compliant', now(), repeat('k', 1000000), repeat('n', 1000000), to_jsonb(repeat('d', 1000000)));
+INSERT INTO posture.inbox VALUES ('much', 'r', 'a', 'compliant', now(), 'host', repeat('n', 1000000), to_jsonb(repeat('d', 1000000)));
 SELECT FROM posture.ingest();
 SELECT length(name) FROM posture.asset WHERE key = 'a';
-SELECT length(details #>> '{}') FROM posture.finding f JOIN posture.recommendation r USING (recommendation_id) WHERE r.key = 'r';
+SELECT length(f.details #>> '{}') FROM posture.finding f JOIN posture.recommendation r USING (recommendation_id) WHERE r.key = 'r';
+SQL
+
+# A kind is what sets are kept by: one that is too long for that is told, wherever it comes from.
+is($node->safe_psql('documents', <<'SQL'), "0|1\n0|1\n1|1024\nt", 'long kinds');
+CREATE TEMP TABLE kind AS SELECT string_agg(md5(n::text), '') AS long FROM generate_series(1, 33) n;
+INSERT INTO posture.inbox SELECT 'much', 'r', 'b', 'compliant', now(), long FROM kind;
+SELECT loaded, rejected FROM posture.ingest();
+SELECT loaded, rejected FROM kind, posture.load('posture', jsonb_build_object('type', 'asset', 'key', 'c', 'kind', long));
+INSERT INTO posture.inbox SELECT 'much', 'r', 'd' || n, 'compliant', now(), left(long, 1024) FROM kind, generate_series(1, 3) n;
+SELECT FROM posture.ingest();
+SELECT FROM posture.load('ocsf', (SELECT jsonb_build_array(jsonb_build_object('class_uid', 2003, 'compliance', '{"status_id": 1}'::jsonb, 'metadata', '{"product": {"name": "P"}}'::jsonb, 'finding_info', '{"title": "T", "uid": "u"}'::jsonb, 'resources', jsonb_build_array(jsonb_build_object('uid', 'e', 'type', long)))) FROM kind));
+SELECT FROM posture.fold();
+SELECT count(*), max(octet_length(value)) FROM posture.asset_set WHERE attribute = 'kind' AND octet_length(value) > 100;
+SELECT count(*) = 0 FROM posture.verify();
 SQL
 
 # What a superuser assesses has such names, and what it says of itself.
