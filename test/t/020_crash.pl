@@ -344,7 +344,7 @@ sub dump_and_kill
 		$node->safe_psql('template1', 'DROP DATABASE restored');
 		return;
 	}
-	sleep 0.05 + rand 0.4;
+	sleep 0.02 + rand($what eq 'backend' ? 0.1 : 0.4);
 	$node->safe_psql('postgres', q{SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'pg_dump'}) if $what eq 'backend';
 	kill 'KILL', $pid if $what eq 'client';
 	kill_server($node) if $what eq 'server';

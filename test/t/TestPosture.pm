@@ -4,12 +4,13 @@ package TestPosture;
 use strict;
 use warnings;
 use Exporter 'import';
+use IPC::Run;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(usleep);
 
-our @EXPORT = qw(new_node sample_sql tables same_rows query_as kill_server);
+our @EXPORT = qw(new_node sample_sql tables same_rows query_as kill_server new_session);
 
 # A started server, made by init() with these options. It is about noon in
 # posture.timezone, so that no day ends while a test runs; and no progress is told,
@@ -112,6 +113,52 @@ sub tables
 	my ($node, $db) = @_;
 	return split /\n/, $node->safe_psql($db,
 		q{SELECT relname FROM pg_class WHERE relnamespace = 'posture'::regnamespace AND relkind = 'r' ORDER BY 1});
+}
+
+# A psql that stays: ask() returns what a statement says, output and errors;
+# begin() does not wait for it, and finish() does.
+sub new_session
+{
+	my ($node, $db) = @_;
+	my $self = bless { in => '', out => '', err => '', n => 0 }, 'TestPosture::Session';
+	$self->{timer} = IPC::Run::timeout($PostgreSQL::Test::Utils::timeout_default);
+	$self->{psql} = IPC::Run::start([ 'psql', '-XAtq', '-d', $node->connstr($db // 'postgres') ],
+		'<', \$self->{in}, '>', \$self->{out}, '2>', \$self->{err}, $self->{timer});
+	return $self;
+}
+
+sub TestPosture::Session::begin
+{
+	my ($self, $sql) = @_;
+	$self->{n}++;
+	$self->{timer}->start;
+	$self->{in} .= "$sql;\n\\echo == $self->{n}\n\\warn == $self->{n}\n";
+	$self->{psql}->pump_nb;
+	return $self;
+}
+
+sub TestPosture::Session::finish
+{
+	my ($self) = @_;
+	my $end = qr/^== $self->{n}\n/m;
+	$self->{psql}->pump until ($self->{out} =~ $end && $self->{err} =~ $end) || !$self->{psql}->pumpable;
+	my $said = $self->{err} . $self->{out};
+	@$self{qw(out err)} = ('', '');
+	$said =~ s/$end//g;
+	return $said =~ s/\s+\z//r;
+}
+
+sub TestPosture::Session::ask
+{
+	my ($self, $sql) = @_;
+	return $self->begin($sql)->finish;
+}
+
+sub TestPosture::Session::end
+{
+	my ($self) = @_;
+	$self->{in} .= "\\q\n";
+	return $self->{psql}->finish;
 }
 
 # kill -9 of the postmaster, and a start.
