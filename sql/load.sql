@@ -99,6 +99,8 @@ SELECT * FROM load('posture', '[
     {"type": "score_band", "scheme": "zone", "name": "x"}, {"type": "score_band", "scheme": "colour", "from_score": 1, "name": "x"}, {"type": "score_band", "scheme": "zone", "from_score": 101, "name": "x"}, {"type": "score_band", "scheme": "zone", "from_score": 1, "name": " "}, {"type": "score_band", "initiative": "", "scheme": "zone", "from_score": 1, "name": "x"},
     {"type": "finding", "source": "s", "recommendation": "r", "asset": "a"}, {"type": "finding", "source": "s", "recommendation": "r", "asset": "a", "state": "fine"}, {"type": "finding", "source": "s", "recommendation": "r", "asset": "a", "state": "compliant", "observed_at": "2999-01-01"},
     {"type": "finding", "source": "s", "recommendation": "r", "asset": "a", "state": "compliant", "observed_at": "-infinity"}, {"type": "finding", "source": "s", "recommendation": "r", "asset": "a", "state": "compliant", "details": "text"},
+    {"type": "finding", "source": "s", "recommendation": "r", "asset": "a", "state": "compliant", "observed_at": "soon"}, {"type": "initiative", "key": "i", "metrics": [{"metric": "m", "weight": 1e16}]},
+    {"type": "source", "key": "q", "stale_after": "-1 day"}, {"type": "source", "key": "q", "stale_after": "1001 years"},
     {"type": "unknown", "key": "x"}, {"key": "no type"}, {"type": 5}, 5, "text", null, []]'::jsonb);
 SELECT reason FROM rejected ORDER BY substring(reason, '\[(\d+)')::integer;
 SELECT count(*) AS lost FROM rejected WHERE details IS NULL AND asset IS NULL;
@@ -132,9 +134,13 @@ SELECT * FROM load('xccdf', NULL::xml);
 -- text is data, however much: an element of 10 MB is refused, one beside it is loaded
 DELETE FROM rejected;
 SELECT * FROM load('posture', jsonb_build_array(jsonb_build_object('type', 'metric', 'key', 'long', 'name', repeat('x', 10000000)), '{"type": "metric", "key": "short", "name": "'';<script>DROP TABLE posture.metric;--"}'::jsonb,
-    jsonb_build_object('type', 'finding', 'source', 's', 'recommendation', 'r', 'asset', 'a', 'state', 'compliant', 'details', jsonb_build_object('x', repeat('x', 2000000))), jsonb_build_object('type', 'metric', 'key', repeat('k', 5000))));
+    jsonb_build_object('type', 'finding', 'source', 's', 'recommendation', 'r', 'asset', 'a', 'state', 'compliant', 'details', jsonb_build_object('x', repeat('x', 2000000))), jsonb_build_object('type', 'metric', 'key', repeat('k', 5000)),
+    -- a kind that is no key of an index
+    jsonb_build_object('type', 'asset', 'key', 'odd', 'kind', repeat('x', 1025)), jsonb_build_object('type', 'asset', 'key', 'even', 'kind', repeat('x', 1024)),
+    jsonb_build_object('type', 'finding', 'source', 's', 'recommendation', 'r', 'asset', 'odd', 'state', 'compliant', 'asset_kind', repeat('x', 1025))));
 SELECT left(reason, 80), pg_column_size(details) > 0 AS kept FROM rejected ORDER BY reason;
 SELECT name FROM metric WHERE key IN ('short', 'long');
+SELECT key, length(kind) FROM asset WHERE key IN ('odd', 'even');
 SELECT load('posture', repeat('[', 1000000));
 SELECT load('posture', repeat('[', 5000) || repeat(']', 5000));
 

@@ -41,6 +41,10 @@ INSERT INTO initiative_snapshot (day, initiative_id, score, method) SELECT today
 
 SELECT initiative, score, target_score AS target, target_on - today() AS due, missing, zone, maturity, slope_14d, slope_90d, expected_14d, expected_90d FROM target_report;
 SELECT initiative, on_track_14d, on_track_90d, days_to_target_14d, days_to_target_90d FROM target_report;
+-- a day that never comes is on no line
+UPDATE initiative SET target_on = 'infinity' WHERE key = 'up';
+SELECT target_on, slope_14d, expected_14d, on_track_14d, days_to_target_14d FROM target_report WHERE initiative = 'up';
+UPDATE initiative SET target_on = today() + 20 WHERE key = 'up';
 -- assigned to somebody, and all of it; where the risk is accepted it stays
 BEGIN;
 UPDATE recommendation SET assigned_to = 'Ann' WHERE key = 'r1';

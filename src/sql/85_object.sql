@@ -13,7 +13,6 @@ VALUES
     ('source', 'product', 'text', false, 'the product behind it'),
     ('source', 'is_active', 'boolean', false, 'whether its recommendations count'),
     ('source', 'stale_after', 'interval', false, 'how long an asset counts that it has not seen'),
-    ('source', 'last_seen', 'timestamptz', false, 'latest observation'),
     ('asset', 'key', 'posture.object_key', true, 'key'),
     ('asset', 'kind', 'text', false, 'kind'),
     ('asset', 'name', 'text', false, 'name'),
@@ -137,7 +136,7 @@ BEGIN ATOMIC
               WHEN 'metrics' THEN
                   posture.key_fault('metric', posture.text_at(m.member, 'metric')) IS NOT NULL
                   OR coalesce(jsonb_typeof(m.member -> 'weight'), 'null') NOT IN ('null', 'number')
-                  OR posture.number_at(m.member, 'weight') < 0
+                  OR posture.number_at(m.member, 'weight') NOT BETWEEN 0 AND 1e15
               ELSE jsonb_typeof(m.member) <> 'string' END
     ORDER BY m.n
     LIMIT 1;
@@ -159,14 +158,14 @@ CREATE FUNCTION posture.field_fault(type text, field text, value jsonb, holds te
         WHEN jsonb_typeof(value) NOT IN ('string', 'number', 'boolean') THEN
             format('%s: expected a value, found %s', field, posture.what_is(value))
         WHEN holds = 'posture.object_key' THEN posture.key_fault(CASE field WHEN 'key' THEN type ELSE field END, value #>> '{}')
-        WHEN type = 'asset' AND field = 'kind' THEN posture.kind_fault(value #>> '{}')
-        -- what is cut off may be another's
-        WHEN holds = 'name' AND octet_length(value #>> '{}') > 63 THEN
-            format('%s: name of a role has %s bytes, more than 63: "%s..."', field, octet_length(value #>> '{}'), left(value #>> '{}', 40))
         -- not words such as tomorrow
         WHEN holds <> 'text' AND (NOT posture.is_input(value #>> '{}', holds)
                                   OR holds IN ('timestamptz', 'date') AND value #>> '{}' !~ '^\d{4}') THEN
             format('%s is no %s: "%s"', field, replace(regexp_replace(holds, '^posture\.', ''), '_', ' '), left(value #>> '{}', 100))
+        WHEN field = 'stale_after' AND ((value #>> '{}')::interval > interval '0' AND (value #>> '{}')::interval <= interval '1000 years') IS NOT TRUE THEN
+            format('stale_after: expected more than nothing and at most 1000 years, found "%s"', left(value #>> '{}', 100))
+        WHEN type = 'asset' AND field = 'kind' AND octet_length(value #>> '{}') > 1024 THEN
+            format('kind has %s bytes, more than 1024', octet_length(value #>> '{}'))
         WHEN type = 'recommendation' AND field = 'markup' AND value #>> '{}' NOT IN ('plain', 'html', 'markdown')
             OR field IN ('criticality', 'min_criticality') AND value #>> '{}' NOT IN ('low', 'medium', 'high', 'critical') THEN
             format('unknown %s "%s"', field, left(value #>> '{}', 100))

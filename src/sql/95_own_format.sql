@@ -27,7 +27,8 @@ BEGIN ATOMIC
            f.recommendation, f.asset, f.state, f.observed_at, f.asset_kind, f.asset_name, f.details,
            CASE WHEN c.fault IS NOT NULL OR NOT coalesce(c.is_known, false) THEN c.element WHEN c.type <> 'finding' THEN c.object END
     FROM checked c
-    LEFT JOIN LATERAL jsonb_populate_record(NULL::posture.inbox, c.object) f ON c.type = 'finding' AND c.fault IS NULL
+    -- of a finding that is none, not even its fields are taken
+    CROSS JOIN LATERAL jsonb_populate_record(NULL::posture.inbox, CASE WHEN c.type = 'finding' AND c.fault IS NULL THEN c.object END) f
     UNION ALL
     SELECT e.location, posture.not_object(e.element), NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, e.element
     FROM posture.document_element(document, '{}') e
@@ -51,7 +52,8 @@ CREATE FUNCTION posture.export_catalog() RETURNS TABLE (type text, key text, obj
 BEGIN ATOMIC
     SELECT 'importance_weight', w.importance::text, to_jsonb(w) FROM posture.importance_weight w
     UNION ALL
-    SELECT 'source', s.key, to_jsonb(s) - 'source_id' FROM posture.source s
+    -- when a source was last seen is what its findings say
+    SELECT 'source', s.key, to_jsonb(s) - '{source_id,last_seen}'::text[] FROM posture.source s
     UNION ALL
     SELECT 'asset', a.key,
            to_jsonb(a) - 'asset_id'
@@ -114,7 +116,7 @@ END;
 COMMENT ON FUNCTION posture.export_state() IS 'step of export(): findings, measures and exemptions';
 
 CREATE FUNCTION posture.export(types text[] DEFAULT NULL) RETURNS SETOF jsonb
-    LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET datestyle = 'ISO, YMD' SET intervalstyle = 'iso_8601' SET timezone = 'UTC'
+    LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET datestyle = 'ISO, YMD' SET intervalstyle = 'iso_8601'
 AS $$
 DECLARE
     known text[] := ARRAY['importance_weight', 'source', 'asset', 'asset_group', 'recommendation', 'metric', 'initiative',
