@@ -137,6 +137,10 @@ foreach my $case ([ 'superuser', undef, undef ], [ 'installer', 'installer', 'in
 	$node->safe_psql($fresh, "CREATE EXTENSION posture; $grants", @installs);
 	$node->safe_psql($db, "CREATE EXTENSION posture VERSION '$before'; $grants", @installs);
 
+	# what is no longer taken
+	$node->safe_psql($db, q{INSERT INTO posture.source (key, name, stale_after) VALUES ('old', 'Old', '5000 years');
+	    INSERT INTO posture.asset (key, name, kind) VALUES ('odd', 'Odd', repeat('ä', 5000))}, @installs) if $db eq 'superuser';
+
 	# once with all that there may be in it
 	my $has_data = $db eq 'installer';
 	$node->safe_psql($db, sample_sql(), @installs) if $has_data;
@@ -158,6 +162,8 @@ foreach my $case ([ 'superuser', undef, undef ], [ 'installer', 'installer', 'in
 		same_rows($node, $db, "SELECT $columns FROM posture.$relation", "TABLE kept.$relation", "$db: $relation is as it was");
 	}
 	is($node->safe_psql($db, 'SELECT * FROM posture.verify()', @installs), '', "$db: verify() finds nothing");
+	is($node->safe_psql($db, "SELECT stale_after, kind = repeat('ä', 256) FROM posture.source, posture.asset"), '1000 years|t', "$db: what is no longer taken was cut")
+	  if $db eq 'superuser';
 	next unless $has_data;
 	$node->safe_psql($db, q{
 	    INSERT INTO posture.inbox VALUES ('scan', 'r1', 'newcomer', 'non_compliant');
