@@ -3,7 +3,6 @@ CREATE EXTENSION posture;
 INSERT INTO posture.source (key, name) VALUES ('scan', 'S');
 INSERT INTO posture.inbox VALUES ('scan', 'r1', 'a1', 'compliant', now()), ('scan', 'r1', 'a2', 'bad', now());
 SELECT * FROM posture.ingest();
-SHOW posture.progress_interval;
 
 SET posture.progress_interval = 0;
 INSERT INTO posture.inbox VALUES ('scan', 'r1', 'a1', 'non_compliant', now()), ('scan', 'r1', 'a2', 'bad', now());
@@ -18,7 +17,9 @@ SET posture.progress_interval = '1h';
 SELECT posture.progress('not yet');
 SET posture.progress_interval = -1;
 SELECT posture.progress('never'), pg_sleep(0.01);
+\set VERBOSITY sqlstate
 SET posture.progress_interval = -2;
+\set VERBOSITY default
 -- since the statement began, and since the last one
 SET posture.progress_interval = '2s';
 SELECT pg_sleep(2.1), posture.progress('said'), posture.progress('said already');

@@ -25,7 +25,11 @@ BEGIN
         RAISE EXCEPTION 'posture can be created only with standard_conforming_strings on'
             USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'SET standard_conforming_strings = on;';
     END IF;
-    SELECT r.oid, r.rolname, r.rolsuper INTO owner
+    SELECT r.oid, r.rolname, r.rolsuper,
+           NOT EXISTS (SELECT FROM pg_catalog.pg_depend d
+                       WHERE d.refclassid = 'pg_catalog.pg_namespace'::pg_catalog.regclass AND d.refobjid = n.oid
+                         AND d.classid <> 'pg_catalog.pg_extension'::pg_catalog.regclass) AS has_nothing
+    INTO owner
     FROM pg_catalog.pg_namespace n JOIN pg_catalog.pg_roles r ON r.oid = n.nspowner
     WHERE n.nspname = 'posture';
     IF NOT owner.rolsuper THEN
@@ -36,5 +40,13 @@ BEGIN
         END IF;
         EXECUTE pg_catalog.format('ALTER SCHEMA posture OWNER TO %I', current_user);
         GRANT USAGE ON SCHEMA posture TO @extowner@ WITH GRANT OPTION;
+    ELSIF pg_catalog.has_schema_privilege('@extowner@'::pg_catalog.regrole, 'posture', 'USAGE') THEN
+        NULL;
+    ELSIF owner.has_nothing THEN
+        -- as when somebody else dropped the extension
+        GRANT USAGE ON SCHEMA posture TO @extowner@ WITH GRANT OPTION;
+    ELSE
+        RAISE WARNING 'role "%" may not use schema posture', '@extowner@'::pg_catalog.regrole
+            USING HINT = 'It holds what is not posture''s: its owner can run GRANT USAGE ON SCHEMA posture TO @extowner@ WITH GRANT OPTION;';
     END IF;
 END $$;

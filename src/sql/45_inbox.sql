@@ -55,6 +55,11 @@ CREATE FUNCTION posture.key_fault(what text, key text) RETURNS text
     END;
 COMMENT ON FUNCTION posture.key_fault(text, text) IS 'why a key is none; NULL: it is one';
 
+CREATE FUNCTION posture.kind_fault(kind text) RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN CASE WHEN octet_length(kind) > 1024 THEN format('kind of asset has %s bytes, more than 1024: "%s..."', octet_length(kind), left(kind, 40)) END;
+COMMENT ON FUNCTION posture.kind_fault(text) IS 'why a kind of assets is none; NULL: it is one';
+
 CREATE FUNCTION posture.inbox_fault(item posture.inbox, sources text[], arrived timestamptz) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE
     RETURN CASE
@@ -63,7 +68,7 @@ CREATE FUNCTION posture.inbox_fault(item posture.inbox, sources text[], arrived 
         WHEN posture.key_fault('recommendation', item.recommendation) IS NOT NULL
             THEN posture.key_fault('recommendation', item.recommendation)
         WHEN posture.key_fault('asset', item.asset) IS NOT NULL THEN posture.key_fault('asset', item.asset)
-        WHEN octet_length(item.asset_kind) > 1024 THEN format('asset_kind has %s bytes, more than 1024', octet_length(item.asset_kind))
+        WHEN posture.kind_fault(item.asset_kind) IS NOT NULL THEN posture.kind_fault(item.asset_kind)
         WHEN item.state IS NULL THEN 'missing state'
         WHEN item.state NOT IN ('compliant', 'non_compliant', 'not_applicable')
             THEN format('unknown state "%s"', left(item.state, 100))
@@ -80,7 +85,8 @@ COMMENT ON FUNCTION posture.inbox_fault(posture.inbox, text[], timestamptz) IS '
  */
 
 CREATE FUNCTION posture.ingest_take(only_source text, arrived timestamptz, OUT loaded bigint, OUT rejected bigint)
-    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+    -- reasons are kept, and read by others
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET datestyle = 'ISO, YMD' SET timezone = 'UTC'
 AS $$
 DECLARE
     sources text[] := array(SELECT s.key FROM posture.source s);

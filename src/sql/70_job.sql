@@ -62,7 +62,7 @@ END;
 COMMENT ON FUNCTION posture.purge() IS 'deletes history, events, runs and rejected rows older than posture.retention_days; returns how many rows';
 
 CREATE FUNCTION posture.run_next_day(OUT day date, OUT failed boolean, OUT message text)
-    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET datestyle = 'ISO, YMD' SET intervalstyle = 'postgres'
 AS $$
 DECLARE
     started timestamptz := clock_timestamp();
@@ -136,6 +136,10 @@ DECLARE
     job bigint;
 BEGIN
     IF EXISTS (SELECT FROM pg_extension e WHERE e.extname = 'pg_cron') THEN
+        IF NOT has_schema_privilege('cron', 'USAGE') THEN
+            RAISE EXCEPTION 'permission denied for schema cron'
+                USING ERRCODE = 'insufficient_privilege', HINT = format('An administrator can run: GRANT USAGE ON SCHEMA cron TO %I;', current_user);
+        END IF;
         EXECUTE 'SELECT cron.schedule($1, $2, $3)' INTO job USING 'posture', cron, 'CALL posture.run_daily()';
         RETURN job;
     END IF;

@@ -13,6 +13,7 @@ VALUES
     ('source', 'product', 'text', false, 'the product behind it'),
     ('source', 'is_active', 'boolean', false, 'whether its recommendations count'),
     ('source', 'stale_after', 'interval', false, 'how long an asset counts that it has not seen'),
+    ('source', 'last_seen', 'timestamptz', false, 'latest observation'),
     ('asset', 'key', 'posture.object_key', true, 'key'),
     ('asset', 'kind', 'text', false, 'kind'),
     ('asset', 'name', 'text', false, 'name'),
@@ -158,6 +159,10 @@ CREATE FUNCTION posture.field_fault(type text, field text, value jsonb, holds te
         WHEN jsonb_typeof(value) NOT IN ('string', 'number', 'boolean') THEN
             format('%s: expected a value, found %s', field, posture.what_is(value))
         WHEN holds = 'posture.object_key' THEN posture.key_fault(CASE field WHEN 'key' THEN type ELSE field END, value #>> '{}')
+        WHEN type = 'asset' AND field = 'kind' THEN posture.kind_fault(value #>> '{}')
+        -- what is cut off may be another's
+        WHEN holds = 'name' AND octet_length(value #>> '{}') > 63 THEN
+            format('%s: name of a role has %s bytes, more than 63: "%s..."', field, octet_length(value #>> '{}'), left(value #>> '{}', 40))
         -- not words such as tomorrow
         WHEN holds <> 'text' AND (NOT posture.is_input(value #>> '{}', holds)
                                   OR holds IN ('timestamptz', 'date') AND value #>> '{}' !~ '^\d{4}') THEN

@@ -12,8 +12,8 @@ DECLARE
     added bigint;
     changed bigint := 0;
 BEGIN
-    INSERT INTO posture.source (key, name, product, is_active, stale_after)
-    SELECT DISTINCT ON (n.key) n.key, coalesce(n.name, n.key), n.product, coalesce(n.is_active, true), n.stale_after
+    INSERT INTO posture.source (key, name, product, is_active, stale_after, last_seen)
+    SELECT DISTINCT ON (n.key) n.key, coalesce(n.name, n.key), n.product, coalesce(n.is_active, true), n.stale_after, n.last_seen
     FROM pg_temp.posture_item i
     CROSS JOIN LATERAL jsonb_populate_record(NULL::posture.source, i.object) n
     WHERE i.type = 'source'
@@ -25,7 +25,7 @@ BEGIN
     ON CONFLICT (key) DO NOTHING;
     IF renames THEN
         UPDATE posture.source s
-        SET name = n.name, product = n.product, is_active = n.is_active, stale_after = n.stale_after
+        SET name = n.name, product = n.product, is_active = n.is_active, stale_after = n.stale_after, last_seen = n.last_seen
         FROM (SELECT DISTINCT ON (i.object ->> 'key') i.object ->> 'key' AS key, i.object
               FROM pg_temp.posture_item i WHERE i.type = 'source' ORDER BY 1, i.ctid DESC) i
         JOIN posture.source o ON o.key = i.key

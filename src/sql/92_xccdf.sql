@@ -532,6 +532,8 @@ CREATE FUNCTION posture.xccdf_item(document xml, of_source text) RETURNS SETOF p
     -- where there are 100,000, which a nested loop would pay for, and compile
     -- for what is over in a moment.
     SET enable_nestloop = off SET jit = off
+    -- parts of a document are no documents
+    SET xmloption = content
 BEGIN ATOMIC
     WITH checked AS MATERIALIZED (
         SELECT d.document, posture.xml_fault(d.document) AS fault

@@ -116,7 +116,7 @@ END;
 COMMENT ON FUNCTION posture.export_state() IS 'step of export(): findings, measures and exemptions';
 
 CREATE FUNCTION posture.export(types text[] DEFAULT NULL) RETURNS SETOF jsonb
-    LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET datestyle = 'ISO, YMD' SET intervalstyle = 'iso_8601'
+    LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET datestyle = 'ISO, YMD' SET intervalstyle = 'iso_8601' SET timezone = 'UTC'
 AS $$
 DECLARE
     known text[] := ARRAY['importance_weight', 'source', 'asset', 'asset_group', 'recommendation', 'metric', 'initiative',

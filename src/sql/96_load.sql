@@ -30,7 +30,7 @@ CREATE FUNCTION posture.item_reason(of_format text, fault text, type text, sourc
         -- those of format posture are checked already
         WHEN of_format = 'posture' OR type IN ('finding', 'left_out', 'report') THEN NULL
         -- made by us, and there may be many
-        WHEN type = 'asset' THEN coalesce(posture.key_fault('asset', object ->> 'key'), posture.field_fault('asset', 'kind', object -> 'kind', 'text'))
+        WHEN type = 'asset' THEN coalesce(posture.key_fault('asset', object ->> 'key'), posture.kind_fault(object ->> 'kind'))
         WHEN type IN ('recommendation', 'measure', 'exemption') THEN
             posture.object_fault(type, object || jsonb_build_object('source', source))
         ELSE posture.object_fault(type, object)
@@ -78,7 +78,7 @@ END $$;
 COMMENT ON FUNCTION posture.load_recognize(text, text) IS 'step of load(): an error if nothing in the document is of its format';
 
 CREATE FUNCTION posture.load_reject() RETURNS bigint
-    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET datestyle = 'ISO, YMD' SET timezone = 'UTC'
 AS $$
 DECLARE
     rejected bigint;

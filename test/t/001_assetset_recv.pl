@@ -150,6 +150,10 @@ my %set = (
 	run => [ 1 .. 4 ],
 	tie => [ 1, 2, 11, 12 ],
 	'five containers' => [ 7, 65536 .. 65545, 131072 + 65535, 196608 .. 196700, 2147483646, 2147483647 ],
+	# more run flags than a byte has, and containers of all three kinds under them
+	'ten containers' => [ map { my $key = $_; map { $key * 65536 + $_ } $key % 2 ? (1, 9) : (5 .. 9) } 0 .. 9 ],
+	'nine containers' => [ (map { 2 * $_ } 0 .. 4999), map { my $key = $_; map { $key * 65536 + $_ } $key % 3 ? 1 : (5 .. 9) } 1 .. 8 ],
+	'eight runs' => [ map { my $key = $_; map { $key * 65536 + $_ } 5 .. 9 } 0 .. 7 ],
 	'five arrays' => [ map { $_ * 65536 + 65535 } 0 .. 4 ],
 	'full container' => [ 0 .. 65535 ],
 	bitset => [ map { 2 * $_ } 0 .. 9999 ],
@@ -177,7 +181,7 @@ for my $name (sort keys %set)
 	my @lengths = $length <= 400 ? 0 .. $length - 1 : (0 .. 40, map { int rand $length } 1 .. 40);
 	push @candidates, [ "$name, cut to $_", substr($bytes, 0, $_) ] for @lengths;
 	my @bits =
-	  $length <= 100 ? 0 .. 8 * $length - 1 : (0 .. 8 * 40 - 1, map { int rand 8 * $length } 1 .. 100);
+	  $length <= 150 ? 0 .. 8 * $length - 1 : (0 .. 8 * 40 - 1, map { int rand 8 * $length } 1 .. 100);
 	for my $bit (@bits)
 	{
 		my $flipped = $bytes;
@@ -233,7 +237,10 @@ $node->safe_psql('postgres', q(
 		DELETE FROM received
 		RETURNING 'taken ' || encode(posture.assetset_send(s), 'hex') || ' ' ||
 			(s::text::posture.assetset = s AND s::int[]::posture.assetset = s AND (s | '{}') = s AND
-			 (s & '{0-2147483647}') = s AND posture.cardinality(s) = cardinality(s::int[])) INTO STRICT result;
+			 (s & '{0-2147483647}') = s AND posture.cardinality(s) = cardinality(s::int[]) AND
+			 (s - s) = '{}' AND (s # '{3-70000}' # '{3-70000}') = s AND ((s & '{3-70000}') | (s - '{3-70000}')) = s AND
+			 s @> (s & '{3-70000}') AND ARRAY(SELECT posture.members(s)) = s::int[] AND s >= '{}' AND
+			 s @> ALL ((s::int[])[:100]) AND assetset_hash(s) = assetset_hash(s | s)) INTO STRICT result;
 		RETURN result;
 	EXCEPTION WHEN OTHERS THEN
 		GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL;

@@ -11,6 +11,9 @@ use TestPosture;
 
 # A database whose name has to be quoted as identifier and as literal.
 my $other = q{o'ther "db"};
+# and the role whose job it is
+my $runner = 'Runs "jobs"';
+my $quoted = '"Runs ""jobs"""';
 
 # something known of yesterday, so that a day is due
 my $due = <<'SQL';
@@ -86,6 +89,15 @@ SKIP:
 		$node->safe_psql('home', q{SELECT posture.schedule('* * * * *')});
 		is($node->safe_psql('home', 'SELECT schedule FROM cron.job'), '* * * * *', "$how: another schedule takes the place of the first");
 
+		# a role with the least that the job needs has a job of its own
+		$node->safe_psql('home', qq{CREATE ROLE $quoted LOGIN; SELECT posture.grant_access('$runner', 'operator')});
+		like((query_as($node, 'home', $runner, q{SELECT posture.schedule('* * * * *')}))[2], qr/permission denied for schema cron\nHINT:  An administrator can run: GRANT USAGE ON SCHEMA cron TO \Q$quoted\E;/,
+			"$how: an operator needs pg_cron's leave");
+		$node->safe_psql('home', "GRANT USAGE ON SCHEMA cron TO $quoted");
+		is((query_as($node, 'home', $runner, q{SELECT posture.schedule('* * * * *') > 0, posture.schedule('* * * * *') > 0}))[1], 't|t', "$how: and then schedules");
+		is($node->safe_psql('home', 'SELECT posture.unschedule()'), 't', "$how: each takes away their own");
+		is($node->safe_psql('home', 'SELECT jobname, username FROM cron.job'), "posture|$runner", "$how: so that the operator's is left");
+
 		# in another database: the very statement that the hint gives
 		$node->safe_psql($other, $due);
 		$node->psql($other, q{SELECT posture.schedule('* * * * *')}, stderr => \$err);
@@ -118,7 +130,7 @@ SKIP:
 		$node->safe_psql('home', q{SELECT cron.alter_job(jobid, active := false) FROM cron.job WHERE jobname = 'posture'});
 		like($node->safe_psql('home', $job), qr/^job\|warning\|the job runs at .*, but is switched off\|SELECT cron.alter_job\(\d+, active := true\);/, "$how: and one that is switched off");
 		is($node->safe_psql('home', q{SELECT cron.unschedule('posture o''ther "db"')}), 't', "$how: the statement of unschedule()'s hint");
-		is($node->safe_psql('home', 'SELECT posture.unschedule()'), 't', "$how: unschedule() while it runs");
+		is((query_as($node, 'home', $runner, 'SELECT posture.unschedule()'))[1], 't', "$how: unschedule() while it runs");
 		is($node->safe_psql('home', 'SELECT count(*) FROM cron.job'), '0', "$how: no job is left");
 		$node->stop;
 	}

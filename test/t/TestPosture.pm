@@ -13,7 +13,8 @@ use Time::HiRes qw(usleep);
 our @EXPORT = qw(new_node sample_sql tables same_rows query_as kill_server new_session);
 
 # A started server, made by init() with these options. It is about noon in
-# posture.timezone, so that no day ends while a test runs.
+# posture.timezone, so that no day ends while a test runs; and no progress is told,
+# which goes by the clock.
 sub new_node
 {
 	my ($name, $conf, %init) = @_;
@@ -21,7 +22,7 @@ sub new_node
 	my $node = PostgreSQL::Test::Cluster->new($name);
 	$node->init(%init);
 	$node->append_conf('postgresql.conf',
-		sprintf("posture.timezone = 'Etc/GMT%+d'\n", -$ahead) . ($conf // ''));
+		sprintf("posture.timezone = 'Etc/GMT%+d'\nposture.progress_interval = -1\n", -$ahead) . ($conf // ''));
 	$node->start;
 	return $node;
 }
