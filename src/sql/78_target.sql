@@ -35,7 +35,7 @@ WITH own AS MATERIALIZED (
 ), expected AS (
     -- a quotient has no end of decimals; that must not decide how it is rounded
     SELECT o.*, w.days, l.today_score, l.slope, trim_scale(round(round(l.slope, 30), 6)) AS shown_slope,
-           CASE WHEN o.target_on > posture.today() AND l.slope IS NOT NULL
+           CASE WHEN o.target_on > posture.today() AND isfinite(o.target_on) AND l.slope IS NOT NULL
                 THEN trim_scale(round(round(least(greatest(l.today_score + l.slope * (o.target_on - posture.today()), 0), 100), 30), 6)) END AS expected
     FROM own o
     CROSS JOIN (VALUES (14), (90)) w(days)

@@ -136,7 +136,7 @@ BEGIN ATOMIC
               WHEN 'metrics' THEN
                   posture.key_fault('metric', posture.text_at(m.member, 'metric')) IS NOT NULL
                   OR coalesce(jsonb_typeof(m.member -> 'weight'), 'null') NOT IN ('null', 'number')
-                  OR posture.number_at(m.member, 'weight') < 0
+                  OR posture.number_at(m.member, 'weight') NOT BETWEEN 0 AND 1e15
               ELSE jsonb_typeof(m.member) <> 'string' END
     ORDER BY m.n
     LIMIT 1;
@@ -166,6 +166,9 @@ CREATE FUNCTION posture.field_fault(type text, field text, value jsonb, holds te
         WHEN holds <> 'text' AND (NOT posture.is_input(value #>> '{}', holds)
                                   OR holds IN ('timestamptz', 'date') AND value #>> '{}' !~ '^\d{4}') THEN
             format('%s is no %s: "%s"', field, replace(regexp_replace(holds, '^posture\.', ''), '_', ' '), left(value #>> '{}', 100))
+        WHEN type = 'source' AND field = 'stale_after'
+             AND NOT ((value #>> '{}')::interval > interval '0' AND (value #>> '{}')::interval <= interval '36500 days') THEN
+            format('stale_after: expected more than 0 and at most 36500 days, found "%s"', left(value #>> '{}', 100))
         WHEN type = 'recommendation' AND field = 'markup' AND value #>> '{}' NOT IN ('plain', 'html', 'markdown')
             OR field IN ('criticality', 'min_criticality') AND value #>> '{}' NOT IN ('low', 'medium', 'high', 'critical') THEN
             format('unknown %s "%s"', field, left(value #>> '{}', 100))

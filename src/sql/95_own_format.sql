@@ -27,7 +27,8 @@ BEGIN ATOMIC
            f.recommendation, f.asset, f.state, f.observed_at, f.asset_kind, f.asset_name, f.details,
            CASE WHEN c.fault IS NOT NULL OR NOT coalesce(c.is_known, false) THEN c.element WHEN c.type <> 'finding' THEN c.object END
     FROM checked c
-    LEFT JOIN LATERAL jsonb_populate_record(NULL::posture.inbox, c.object) f ON c.type = 'finding' AND c.fault IS NULL
+    -- what is no finding, or has a fault, may have no time where the inbox has one
+    LEFT JOIN LATERAL jsonb_populate_record(NULL::posture.inbox, CASE WHEN c.type = 'finding' AND c.fault IS NULL THEN c.object END) f ON true
     UNION ALL
     SELECT e.location, posture.not_object(e.element), NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, e.element
     FROM posture.document_element(document, '{}') e
