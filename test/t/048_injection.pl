@@ -199,6 +199,8 @@ WHERE a.state = 'ZZ001' AND a.message <> 't'
   AND a.what !~ '^(compliance-framework \{Framework\}|azure-assessments \{value,\d,name\}|xccdf \d+ <(fact name="|set-value idref="v1">))$'
 SQL
 cmp_ok($node->safe_psql('documents', q{SELECT count(DISTINCT what) FROM public.answer WHERE text = 'zzmark' AND message = 't'}), '>', 200, 'and most is kept');
+note 'tried: ' . join ', ', $node->safe_psql('warehouse', 'SELECT count(*) FROM public.answer') . ' calls of functions',
+	$node->safe_psql('documents', 'SELECT count(*) FROM public.answer') . ' documents';
 
 # NUL is in no text of PostgreSQL; a megabyte is in no field, or in full
 for my $call (q{posture.load('posture', '{"type": "source", "key": "a\u0000b"}')}, q{posture.load('ocsf', E'[{"a": "\\\\u0000"}]')})
