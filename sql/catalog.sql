@@ -52,8 +52,8 @@ INSERT INTO benchmark VALUES ('all', 'All', '2024-03-01', 9, 50);
 -- values
 INSERT INTO source (key, name, stale_after) VALUES ('s', 'S', '0');
 INSERT INTO source (key, name, stale_after) VALUES ('s', 'S', '-1 day');
-INSERT INTO source (key, name, stale_after) VALUES ('s', 'S', '1000 years 1 day');
-INSERT INTO asset (key, kind, name) VALUES ('a', repeat('x', 1025), 'A');
+INSERT INTO source (key, name, stale_after) VALUES ('s', 'S', '36501 days');
+INSERT INTO asset (key, name, kind) VALUES ('a', 'A', repeat('k', 1025));
 INSERT INTO asset (asset_id, key, name) VALUES (-1, 'a', 'A');
 INSERT INTO asset (key, name, criticality) VALUES ('a', 'A', 'huge');
 INSERT INTO asset (key, name, tags) VALUES ('a', 'A', '[]');

@@ -99,9 +99,10 @@ SELECT * FROM load('posture', '[
     {"type": "score_band", "scheme": "zone", "name": "x"}, {"type": "score_band", "scheme": "colour", "from_score": 1, "name": "x"}, {"type": "score_band", "scheme": "zone", "from_score": 101, "name": "x"}, {"type": "score_band", "scheme": "zone", "from_score": 1, "name": " "}, {"type": "score_band", "initiative": "", "scheme": "zone", "from_score": 1, "name": "x"},
     {"type": "finding", "source": "s", "recommendation": "r", "asset": "a"}, {"type": "finding", "source": "s", "recommendation": "r", "asset": "a", "state": "fine"}, {"type": "finding", "source": "s", "recommendation": "r", "asset": "a", "state": "compliant", "observed_at": "2999-01-01"},
     {"type": "finding", "source": "s", "recommendation": "r", "asset": "a", "state": "compliant", "observed_at": "-infinity"}, {"type": "finding", "source": "s", "recommendation": "r", "asset": "a", "state": "compliant", "details": "text"},
-    {"type": "finding", "source": "s", "recommendation": "r", "asset": "a", "state": "compliant", "observed_at": "soon"}, {"type": "initiative", "key": "i", "metrics": [{"metric": "m", "weight": 1e16}]},
-    {"type": "source", "key": "q", "stale_after": "-1 day"}, {"type": "source", "key": "q", "stale_after": "1001 years"},
-    {"type": "unknown", "key": "x"}, {"key": "no type"}, {"type": 5}, 5, "text", null, []]'::jsonb);
+    {"type": "unknown", "key": "x"}, {"key": "no type"}, {"type": 5}, 5, "text", null, [],
+    {"type": "finding", "source": "s", "recommendation": "r", "asset": "a", "state": "compliant", "observed_at": "soon"}, {"type": "measure", "source": "s", "recommendation": "r", "achieved": 1, "possible": 1, "observed_at": "soon"},
+    {"type": "source", "key": "q", "stale_after": "PT0S"}, {"type": "source", "key": "q", "stale_after": "290000 years"}, {"type": "initiative", "key": "i", "metrics": [{"metric": "m", "weight": 1e16}]},
+    {"type": "asset_group", "key": "g", "owner": "o23456789o123456789o123456789o123456789o123456789o123456789o1234"}]'::jsonb);
 SELECT reason FROM rejected ORDER BY substring(reason, '\[(\d+)')::integer;
 SELECT count(*) AS lost FROM rejected WHERE details IS NULL AND asset IS NULL;
 SELECT key FROM metric WHERE key IN ('good', 'm') UNION ALL SELECT key FROM initiative WHERE key = 'i' UNION ALL SELECT key FROM asset WHERE key = 'a' AND kind <> 'unknown';

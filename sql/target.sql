@@ -95,6 +95,12 @@ SELECT count(*) FILTER (WHERE s.slope IS NOT NULL) > 60 AS enough,
            THEN (SELECT min(d) FROM generate_series(1, 100000) d WHERE l.today_score + l.slope * d >= l.target) END) AS days_to_target
 FROM said s JOIN initiative i USING (key) LEFT JOIN line l USING (key, days);
 
+-- a day that never comes
+BEGIN;
+UPDATE initiative SET target_on = 'infinity';
+SELECT count(*) > 0 AS reported, count(expected_14d) AS expected FROM target_report;
+ROLLBACK;
+
 -- the columns that reports rely on
 SELECT c.relname, string_agg(a.attname || ' ' || format_type(a.atttypid, a.atttypmod), ', ' ORDER BY a.attnum)
 FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0

@@ -80,8 +80,8 @@ CREATE TABLE posture.source (
     name text NOT NULL,
     product text,
     is_active boolean NOT NULL DEFAULT true,
-    stale_after interval CHECK (stale_after > interval '0'),
-    last_seen timestamptz
+    -- what is taken from now has to leave a time
+    stale_after interval CHECK (stale_after > interval '0' AND stale_after <= interval '36500 days')
 );
 COMMENT ON TABLE posture.source IS 'a product that assesses';
 COMMENT ON COLUMN posture.source.source_id IS 'internal id';

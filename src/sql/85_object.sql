@@ -167,10 +167,9 @@ CREATE FUNCTION posture.field_fault(type text, field text, value jsonb, holds te
         WHEN holds <> 'text' AND (NOT posture.is_input(value #>> '{}', holds)
                                   OR holds IN ('timestamptz', 'date') AND value #>> '{}' !~ '^\d{4}') THEN
             format('%s is no %s: "%s"', field, replace(regexp_replace(holds, '^posture\.', ''), '_', ' '), left(value #>> '{}', 100))
-        WHEN field = 'stale_after' AND ((value #>> '{}')::interval > interval '0' AND (value #>> '{}')::interval <= interval '1000 years') IS NOT TRUE THEN
-            format('stale_after: expected more than nothing and at most 1000 years, found "%s"', left(value #>> '{}', 100))
-        WHEN type = 'asset' AND field = 'kind' AND octet_length(value #>> '{}') > 1024 THEN
-            format('kind has %s bytes, more than 1024', octet_length(value #>> '{}'))
+        WHEN type = 'source' AND field = 'stale_after'
+             AND NOT ((value #>> '{}')::interval > interval '0' AND (value #>> '{}')::interval <= interval '36500 days') THEN
+            format('stale_after: expected more than 0 and at most 36500 days, found "%s"', left(value #>> '{}', 100))
         WHEN type = 'recommendation' AND field = 'markup' AND value #>> '{}' NOT IN ('plain', 'html', 'markdown')
             OR field IN ('criticality', 'min_criticality') AND value #>> '{}' NOT IN ('low', 'medium', 'high', 'critical') THEN
             format('unknown %s "%s"', field, left(value #>> '{}', 100))

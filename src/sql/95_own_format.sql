@@ -27,8 +27,8 @@ BEGIN ATOMIC
            f.recommendation, f.asset, f.state, f.observed_at, f.asset_kind, f.asset_name, f.details,
            CASE WHEN c.fault IS NOT NULL OR NOT coalesce(c.is_known, false) THEN c.element WHEN c.type <> 'finding' THEN c.object END
     FROM checked c
-    -- of a finding that is none, not even its fields are taken
-    CROSS JOIN LATERAL jsonb_populate_record(NULL::posture.inbox, CASE WHEN c.type = 'finding' AND c.fault IS NULL THEN c.object END) f
+    -- what is no finding, or has a fault, may have no time where the inbox has one
+    LEFT JOIN LATERAL jsonb_populate_record(NULL::posture.inbox, CASE WHEN c.type = 'finding' AND c.fault IS NULL THEN c.object END) f ON true
     UNION ALL
     SELECT e.location, posture.not_object(e.element), NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, e.element
     FROM posture.document_element(document, '{}') e
