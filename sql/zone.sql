@@ -154,6 +154,8 @@ SELECT of, count(*) FROM public.was GROUP BY of ORDER BY of;
 -- names and weights of now are not those of then
 UPDATE metric SET importance = 'low', name = 'Renamed';
 SET posture.timezone = 'Etc/GMT+12';
+-- the last of them is not over here, and will be taken again when it is
+SELECT has_snapshot(day) AS closed, count(*) FROM snapshot GROUP BY 1 ORDER BY 1;
 CALL run_daily();
 SELECT count(*) AS runs, due_day() IS NULL AS none_due FROM run;
 SELECT * FROM pg_temp.all_days EXCEPT TABLE public.was;
@@ -173,6 +175,28 @@ SELECT count(*) AS days, count(DISTINCT day) AS different, max(day) - min(day) +
 SELECT count(*), count(DISTINCT (kind, day, metric_id, initiative_id)) AS different FROM event;
 SELECT count(*) AS changed FROM (TABLE public.was EXCEPT SELECT * FROM pg_temp.all_days) x WHERE day < today() - 2;
 SELECT * FROM verify();
+-- six hours further west, where yesterday is over too: it alone is taken again,
+-- with what happened in these hours
+CREATE FUNCTION pg_temp.zone(west integer) RETURNS text LANGUAGE sql AS $$
+    SELECT 'Etc/GMT' || to_char(west + h - CASE WHEN h < 12 THEN 12 ELSE 18 END, 'FMSG99') FROM extract(hour FROM now() AT TIME ZONE 'UTC') h $$;
+CALL pg_temp.begin_again(pg_temp.zone(0));
+CALL run_daily();
+UPDATE snapshot SET taken_at = day_end(day) + interval '5 minutes';
+INSERT INTO inbox VALUES ('s', 'r', 'b1', 'non_compliant', day_end(today() - 1) + interval '1 hour');
+SELECT changed FROM ingest();
+TRUNCATE public.was;
+INSERT INTO public.was TABLE pg_temp.all_days;
+SELECT set_config('posture.timezone', pg_temp.zone(6), false) <> '' AS west;
+SELECT today() - due_day() AS due;
+CALL run_daily();
+SELECT count(*), count(*) FILTER (WHERE day = today() - 1) AS yesterday FROM run;
+SELECT today() - day AS ago, exposed, cardinality(metric_assets('m', day)) AS assets FROM metric_snapshot ORDER BY day;
+SELECT DISTINCT today() - day AS changed FROM (TABLE public.was EXCEPT SELECT * FROM pg_temp.all_days) x;
+SELECT count(*), count(DISTINCT (kind, day, metric_id, initiative_id)) AS different FROM event;
+CALL run_daily();
+SELECT count(*) FROM run;
+SELECT * FROM verify();
+
 -- eastwards: days end earlier than they did, and each has its snapshot
 CALL pg_temp.begin_again('Etc/GMT+12');
 CALL run_daily();
