@@ -43,7 +43,7 @@ SELECT zone, day, day_end(day), day_end(day) - day_end(day - 1) AS length, day_e
 FROM (VALUES ('Asia/Magadan', date '2014-10-25'), ('Antarctica/Casey', '2020-03-07'), ('Antarctica/Vostok', '2023-12-17'),
              ('America/St_Johns', '1988-10-29'), ('America/St_Johns', '2010-11-06'), ('America/Asuncion', '2023-09-30'),
              ('Asia/Beirut', '2022-03-26'), ('Africa/Cairo', '2026-04-23'), ('Africa/Cairo', '2026-10-29'),
-             ('Australia/Lord_Howe', '2026-04-04'), ('Pacific/Apia', '2011-12-29')) v(zone, day)
+             ('Australia/Lord_Howe', '2026-04-04'), ('Pacific/Apia', '2011-12-29'), ('<far>-99:30', '2026-04-04'), ('<far>99', '2026-04-04')) v(zone, day)
 CROSS JOIN LATERAL (SELECT set_config('posture.timezone', zone, false) OFFSET 0) s;
 
 -- the first and the last moments that there are
