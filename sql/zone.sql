@@ -43,7 +43,7 @@ SELECT zone, day, day_end(day), day_end(day) - day_end(day - 1) AS length, day_e
 FROM (VALUES ('Asia/Magadan', date '2014-10-25'), ('Antarctica/Casey', '2020-03-07'), ('Antarctica/Vostok', '2023-12-17'),
              ('America/St_Johns', '1988-10-29'), ('America/St_Johns', '2010-11-06'), ('America/Asuncion', '2023-09-30'),
              ('Asia/Beirut', '2022-03-26'), ('Africa/Cairo', '2026-04-23'), ('Africa/Cairo', '2026-10-29'),
-             ('Australia/Lord_Howe', '2026-04-04'), ('Pacific/Apia', '2011-12-29')) v(zone, day)
+             ('Australia/Lord_Howe', '2026-04-04'), ('Pacific/Apia', '2011-12-29'), ('<far>-99:30', '2026-04-04'), ('<far>99', '2026-04-04')) v(zone, day)
 CROSS JOIN LATERAL (SELECT set_config('posture.timezone', zone, false) OFFSET 0) s;
 
 -- the first and the last moments that there are
@@ -154,6 +154,8 @@ SELECT of, count(*) FROM public.was GROUP BY of ORDER BY of;
 -- names and weights of now are not those of then
 UPDATE metric SET importance = 'low', name = 'Renamed';
 SET posture.timezone = 'Etc/GMT+12';
+-- the last of them is not over here, and will be taken again when it is
+SELECT has_snapshot(day) AS closed, count(*) FROM snapshot GROUP BY 1 ORDER BY 1;
 CALL run_daily();
 SELECT count(*) AS runs, due_day() IS NULL AS none_due FROM run;
 SELECT * FROM pg_temp.all_days EXCEPT TABLE public.was;
@@ -173,6 +175,28 @@ SELECT count(*) AS days, count(DISTINCT day) AS different, max(day) - min(day) +
 SELECT count(*), count(DISTINCT (kind, day, metric_id, initiative_id)) AS different FROM event;
 SELECT count(*) AS changed FROM (TABLE public.was EXCEPT SELECT * FROM pg_temp.all_days) x WHERE day < today() - 2;
 SELECT * FROM verify();
+-- six hours further west, where yesterday is over too: it alone is taken again,
+-- with what happened in these hours
+CREATE FUNCTION pg_temp.zone(west integer) RETURNS text LANGUAGE sql AS $$
+    SELECT 'Etc/GMT' || to_char(west + h - CASE WHEN h < 12 THEN 12 ELSE 18 END, 'FMSG99') FROM extract(hour FROM now() AT TIME ZONE 'UTC') h $$;
+CALL pg_temp.begin_again(pg_temp.zone(0));
+CALL run_daily();
+UPDATE snapshot SET taken_at = day_end(day) + interval '5 minutes';
+INSERT INTO inbox VALUES ('s', 'r', 'b1', 'non_compliant', day_end(today() - 1) + interval '1 hour');
+SELECT changed FROM ingest();
+TRUNCATE public.was;
+INSERT INTO public.was TABLE pg_temp.all_days;
+SELECT set_config('posture.timezone', pg_temp.zone(6), false) <> '' AS west;
+SELECT today() - due_day() AS due;
+CALL run_daily();
+SELECT count(*), count(*) FILTER (WHERE day = today() - 1) AS yesterday FROM run;
+SELECT today() - day AS ago, exposed, cardinality(metric_assets('m', day)) AS assets FROM metric_snapshot ORDER BY day;
+SELECT DISTINCT today() - day AS changed FROM (TABLE public.was EXCEPT SELECT * FROM pg_temp.all_days) x;
+SELECT count(*), count(DISTINCT (kind, day, metric_id, initiative_id)) AS different FROM event;
+CALL run_daily();
+SELECT count(*) FROM run;
+SELECT * FROM verify();
+
 -- eastwards: days end earlier than they did, and each has its snapshot
 CALL pg_temp.begin_again('Etc/GMT+12');
 CALL run_daily();

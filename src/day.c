@@ -45,9 +45,9 @@ out_of_range(void)
 static int64
 first_after(DateADT day, pg_tz *zone)
 {
-	/* midnight, were there no offset; none is as much as 16 hours */
+	/* midnight, were there no offset; none is as much as a week, also of a zone that a person makes up */
 	pg_time_t	midnight = ((pg_time_t) day + 1 + POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * SECS_PER_DAY;
-	pg_time_t	from = midnight - 16 * SECS_PER_HOUR;
+	pg_time_t	from = midnight - 7 * SECS_PER_DAY;
 	pg_time_t	until;
 	pg_time_t	found;
 	long		offset;

@@ -22,9 +22,12 @@ COMMENT ON FUNCTION posture.recommendation_set(timestamptz) IS 'recomputed from 
 
 CREATE FUNCTION posture.closed_day() RETURNS date
     LANGUAGE sql STABLE PARALLEL SAFE
-    -- in another time zone it may end later than it did when it was taken; days that were left out after it are over, too
+    -- as has_snapshot() has it; days that were left out after it are over, too
     RETURN coalesce((SELECT posture.day_of(posture.day_end(max(s.day))) - 1
-                     FROM posture.snapshot s WHERE s.taken_at >= coalesce(s.ends_at, posture.day_end(s.day))), '-infinity');
+                     FROM posture.snapshot s
+                     WHERE s.taken_at >= CASE WHEN s.day < (SELECT max(l.day) FROM posture.snapshot l)
+                                              THEN coalesce(s.ends_at, posture.day_end(s.day))
+                                              ELSE greatest(s.ends_at, posture.day_end(s.day)) END), '-infinity');
 COMMENT ON FUNCTION posture.closed_day() IS 'the last day that has its snapshot: what becomes known later belongs to a later day';
 
 -- A finding says since when it has its state. Where it was toggled on a later

@@ -11,10 +11,15 @@ CREATE FUNCTION posture.is_known(as_of timestamptz) RETURNS boolean
         OR EXISTS (SELECT FROM posture.measure m WHERE m.observed_at < as_of);
 COMMENT ON FUNCTION posture.is_known(timestamptz) IS 'whether any finding or measure is older than a moment';
 
+-- In another time zone a day may end later than it did when its snapshot was
+-- taken: that has the last one taken again, and leaves those before it.
 CREATE FUNCTION posture.has_snapshot(of_day date) RETURNS boolean
     LANGUAGE sql STABLE PARALLEL SAFE
     RETURN coalesce(
-        (SELECT s.taken_at >= coalesce(s.ends_at, posture.day_end(s.day)) FROM posture.snapshot s WHERE s.day = of_day),
+        (SELECT s.taken_at >= CASE WHEN s.day < (SELECT max(l.day) FROM posture.snapshot l)
+                                   THEN coalesce(s.ends_at, posture.day_end(s.day))
+                                   ELSE greatest(s.ends_at, posture.day_end(s.day)) END
+         FROM posture.snapshot s WHERE s.day = of_day),
         EXISTS (SELECT FROM posture.initiative_snapshot i WHERE i.day = of_day AND NOT i.is_reported)
         OR EXISTS (SELECT FROM posture.metric_snapshot m WHERE m.day = of_day));
 COMMENT ON FUNCTION posture.has_snapshot(date) IS 'whether a day has a snapshot that was taken after its end';

@@ -28,11 +28,11 @@ sub cluster
 		$node->append_conf('postgresql.conf', "shared_preload_libraries = 'pg_cron'\ncron.database_name = 'home'\ncron.use_background_workers = on\n");
 		$node->restart;
 	}
-	$node->safe_psql('postgres', 'CREATE DATABASE home');
 	return $node;
 }
 
 my $node = cluster('origin');
+$node->safe_psql('postgres', 'CREATE DATABASE home');
 my @members = qw(bi loader operator team);
 my %level = (bi => 'reader', loader => 'loader', operator => 'operator', team => 'owner');
 $node->safe_psql('postgres', join ';', 'CREATE ROLE risk_owner LOGIN CREATEDB', map { "CREATE ROLE $_ LOGIN" } @members);
@@ -103,7 +103,6 @@ is("@cannot", '', 'COPY of every view');
 # ---- a cluster into another ----
 
 my $other = cluster('other');
-$other->safe_psql('postgres', 'DROP DATABASE home');
 $node->command_ok([ 'pg_dumpall', '-f', "$dir/all.sql" ], 'pg_dumpall');
 my $me = $node->safe_psql('postgres', 'SELECT current_user');
 $other->command_checks_all([ 'psql', '-XAtq', '-d', 'postgres', '-f', "$dir/all.sql" ], 0, [qr/^/],
