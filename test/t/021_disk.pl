@@ -6,6 +6,8 @@
 # mounted as data and wal, of some ten megabytes each. By itself it makes them in
 # a mount namespace of its own; where the kernel does not allow that, or with
 # POSTURE_TMPFS= empty, files that may not grow take their place.
+#
+# POSTURE_DISK_PAGES: by how many pages more room there is at each try (12).
 
 use strict;
 use warnings;
@@ -37,6 +39,7 @@ use Test::More;
 use TestPosture;
 
 my $disks = $ENV{POSTURE_TMPFS};
+my $pages = $ENV{POSTURE_DISK_PAGES} // 12;
 
 # ---- what is done there, and what has to be so whatever happens ----
 
@@ -193,7 +196,7 @@ for my $work (work())
 		# the job keeps what it had room for
 		push @otherwise, "with $room bytes: $now, was $truth"
 		  if $what eq 'run_daily()' ? $now =~ s/.*\|//sr ne $truth =~ s/.*\|//sr : $now ne $truth;
-		$room = 4 * $room + 12 * 8192;
+		$room = $pages < 12 ? $room + $pages * 8192 : 4 * $room + $pages * 8192;
 		leave('data', undef);
 		# what failed left its pages behind; and PostgreSQL writes a file when the first connects after that
 		$node->safe_psql('small', $_) for 'VACUUM', 'SELECT';

@@ -1,6 +1,9 @@
 # Replication. A standby serves every view and every function that only reads,
 # says that it can't write, and goes on once promoted. A subscriber of logical
 # replication keeps its own sets right.
+#
+# POSTURE_ROUNDS: how many times it is compared after random changes (2).
+# POSTURE_SEED: repeats them.
 
 use strict;
 use warnings;
@@ -10,6 +13,11 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 use TestPosture;
+
+my $rounds = $ENV{POSTURE_ROUNDS} // 2;
+my $seed = $ENV{POSTURE_SEED} // (time ^ $$);
+srand($seed);
+diag("POSTURE_ROUNDS=$rounds POSTURE_SEED=$seed");
 
 my $primary = new_node('primary', "fsync = off\njit = off\nmax_logical_replication_workers = 8\n", allows_streaming => 'logical');
 $primary->safe_psql('postgres', "CREATE EXTENSION posture;\n" . sample_sql());
@@ -157,7 +165,7 @@ sub same
 	my ($name, $query) = @_;
 	arrived();
 	my $expected = { answers($query // \%brief, @$here) };
-	for my $there (@subscriptions)
+	for my $there ($query ? @subscriptions : $subscriptions[0])
 	{
 		is(differing($query // \%brief, $expected, $there), '', "$there->[1]: $name");
 	}
@@ -238,6 +246,32 @@ while (my ($name, $sql) = splice @changes, 0, 2)
 }
 delete $live{recommendation_report};
 same('all reports', \%live);
+
+# changes at random, also such as are undone
+sub pick { return $_[ rand @_ ] }
+sub some_rows { return sprintf 'asset_id %% %d = %d AND recommendation_id %% %d = %d', map { my $n = 2 + int rand 5; ($n, int rand $n) } 1 .. 2 }
+sub some_state { return pick(map { "'$_'" } qw(compliant non_compliant not_applicable)) }
+my @random = (
+	sub { sprintf q{UPDATE posture.finding SET state = %s, changed_at = now() - interval '%d hours' WHERE %s}, some_state(), rand 60, some_rows() },
+	sub { sprintf 'DELETE FROM posture.finding WHERE %s', some_rows() },
+	sub { sprintf 'INSERT INTO posture.finding SELECT r.recommendation_id, a.asset_id, %s FROM posture.recommendation r, posture.asset a WHERE %s
+ON CONFLICT (recommendation_id, asset_id) DO UPDATE SET state = EXCLUDED.state', some_state(), some_rows() =~ s/asset_id/a.asset_id/r =~ s/recommendation_id/r.recommendation_id/r },
+	sub { sprintf 'UPDATE posture.finding f SET asset_id = asset_id + 1 WHERE %s
+AND asset_id + 1 IN (SELECT asset_id FROM posture.asset) AND NOT EXISTS (SELECT FROM posture.finding o WHERE o.asset_id = f.asset_id + 1 AND o.recommendation_id = f.recommendation_id)', some_rows() },
+	sub { sprintf q{UPDATE posture.asset SET kind = '%s', criticality = '%s', retired_at = %s WHERE asset_id %% 7 = %d}, pick(qw(host user role)), pick(qw(low high critical)), pick('NULL', 'now()'), rand 7 },
+	sub { sprintf q{UPDATE posture.asset SET last_seen = now() - interval '%d days' WHERE asset_id %% 7 = %d}, pick(0, 0, 20, 40), rand 7 },
+	sub { sprintf q{INSERT INTO posture.inbox SELECT 'scan', 'r%d', 'y' || a, %s FROM generate_series(1, %d) a; SELECT FROM posture.ingest()}, 1 + rand 4, some_state(), 1 + rand 40 },
+	sub { sprintf 'UPDATE posture.metric SET criticality_weights = %s WHERE metric_id %% 3 = %d', pick('NULL', q{'{1,1,2,5}'}, q{'{0,1,1,1}'}), rand 3 },
+	sub { sprintf 'UPDATE posture.recommendation SET is_active = %s WHERE recommendation_id %% 4 = %d', pick(qw(true true false)), rand 4 });
+for my $round (1 .. $rounds)
+{
+	$primary->safe_psql('postgres', join ";\n", map {
+		rand() < 0.3 ? ('BEGIN', pick(@random)->(), 'SAVEPOINT s', pick(@random)->(), pick('ROLLBACK TO s', 'RELEASE s'), pick(@random)->(), pick('COMMIT', 'COMMIT', 'ROLLBACK')) : pick(@random)->()
+	} 1 .. 1 + int rand 6);
+	$primary->safe_psql('postgres', 'SELECT FROM posture.fold()') if rand() < 0.4;
+	$replica->safe_psql('truth', 'SELECT FROM posture.fold()') if rand() < 0.4;
+	same("random changes, round $round");
+}
 
 # it keeps days of its own
 $replica->safe_psql('truth', 'CALL posture.run_daily(); SELECT FROM posture.take_snapshot()');
