@@ -81,7 +81,8 @@ CREATE TABLE posture.source (
     product text,
     is_active boolean NOT NULL DEFAULT true,
     -- what is taken from now has to leave a time
-    stale_after interval CHECK (stale_after > interval '0' AND stale_after <= interval '36500 days')
+    stale_after interval CHECK (stale_after > interval '0' AND stale_after <= interval '36500 days'),
+    last_seen timestamptz
 );
 COMMENT ON TABLE posture.source IS 'a product that assesses';
 COMMENT ON COLUMN posture.source.source_id IS 'internal id';

@@ -52,8 +52,7 @@ CREATE FUNCTION posture.export_catalog() RETURNS TABLE (type text, key text, obj
 BEGIN ATOMIC
     SELECT 'importance_weight', w.importance::text, to_jsonb(w) FROM posture.importance_weight w
     UNION ALL
-    -- when a source was last seen is what its findings say
-    SELECT 'source', s.key, to_jsonb(s) - '{source_id,last_seen}'::text[] FROM posture.source s
+    SELECT 'source', s.key, to_jsonb(s) - 'source_id' FROM posture.source s
     UNION ALL
     SELECT 'asset', a.key,
            to_jsonb(a) - 'asset_id'

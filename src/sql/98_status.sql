@@ -81,7 +81,7 @@ COMMENT ON FUNCTION posture.day_status() IS 'step of status(): the days that hav
 
 -- in words of its own, because pg_cron need not be there
 CREATE FUNCTION posture.job_status() RETURNS SETOF posture.status_item
-    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     job record;
@@ -169,7 +169,7 @@ END;
 COMMENT ON FUNCTION posture.verify_status() IS 'step of status(): what verify() found when it was last called';
 
 CREATE FUNCTION posture.size_status() RETURNS SETOF posture.status_item
-    LANGUAGE sql STABLE PARALLEL SAFE
+    LANGUAGE sql VOLATILE PARALLEL SAFE
 BEGIN ATOMIC
     SELECT 'size of ' || p.part, 'ok', sum(p.size), pg_size_pretty(sum(p.size)), NULL
     FROM (SELECT pg_total_relation_size(c.oid) AS size,
@@ -190,7 +190,7 @@ END;
 COMMENT ON FUNCTION posture.size_status() IS 'step of status(): what the tables of each part and their indexes take';
 
 CREATE FUNCTION posture.status() RETURNS SETOF posture.status_item
-    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     RETURN QUERY SELECT s.* FROM posture.fold_status() s;

@@ -11,11 +11,11 @@ ALTER TABLE posture.source ADD COLUMN last_seen timestamptz;
 ALTER TABLE posture.snapshot ADD COLUMN ends_at timestamptz;
 
 -- what is no longer taken, where it was
-UPDATE posture.source SET stale_after = '1000 years' WHERE stale_after > '1000 years';
+UPDATE posture.source SET stale_after = '36500 days' WHERE stale_after > '36500 days';
 ALTER TABLE posture.source DROP CONSTRAINT source_stale_after_check;
-ALTER TABLE posture.source ADD CHECK (stale_after > '0' AND stale_after <= '1000 years');
+ALTER TABLE posture.source ADD CHECK (stale_after > '0' AND stale_after <= '36500 days');
 UPDATE posture.asset SET kind = pg_catalog.left(kind, 256) WHERE pg_catalog.octet_length(kind) > 1024;
-ALTER TABLE posture.asset ADD CHECK (pg_catalog.octet_length(kind) <= 1024);
+ALTER TABLE posture.asset ADD CONSTRAINT asset_kind_length CHECK (pg_catalog.octet_length(kind) <= 1024);
 
 --@ CREATE TABLE posture.verification
 --@ CREATE TYPE posture.status_item

@@ -337,7 +337,8 @@ is(answer('warden', "COPY posture.source FROM STDIN;\n\\.\n"), '', 'COPY into a 
 like(answer('warden', "COPY posture.finding FROM STDIN;\n\\.\n"), qr/COPY FROM not supported with row-level security/, 'none into one that has it');
 is(answer('alice', 'SET row_security = off; SELECT count(*) FROM posture.finding') =~ /(query would be affected by row-level security)/ ? $1 : 'rows', 'query would be affected by row-level security', 'row_security = off is an error');
 is(answer('alice', q{SELECT count(*) FROM pg_stats WHERE schemaname = 'posture' AND tablename IN ('finding', 'asset', 'event', 'recommendation')}), '0', 'statistics are hidden');
-is(answer('alice', 'SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0; SET force_parallel_mode = on; SELECT count(*), sum(asset_id) FROM posture.finding; SELECT initiative, score FROM posture.overview'),
+my $parallel = $node->pg_version >= 16 ? 'debug_parallel_query' : 'force_parallel_mode';
+is(answer('alice', "SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0; SET $parallel = on; SELECT count(*), sum(asset_id) FROM posture.finding; SELECT initiative, score FROM posture.overview"),
 	answer('alice', 'SELECT count(*), sum(asset_id) FROM posture.finding; SELECT initiative, score FROM posture.overview'), 'parallel workers see the same');
 
 # exact in the transaction that changed a finding: a change by another, not committed, is not seen; ownership that moves is felt at once

@@ -103,6 +103,7 @@ SELECT FROM posture.ingest();
 CALL posture.run_daily();
 SELECT FROM posture.take_snapshot();
 INSERT INTO posture.inbox VALUES ('scan', 'r1', 'late', 'non_compliant', now() - interval '1 minute');
+SELECT FROM posture.verify();
 DROP TABLE delivery;
 SQL
 }
