@@ -171,6 +171,8 @@ BEGIN
             USING ERRCODE = 'invalid_parameter_value',
                   DETAIL = format('Today is %s in time zone %s.', posture.today(), posture.setting(text 'timezone'));
     END IF;
+    -- before anything is read: who grants access has it when it needs the rest
+    LOCK TABLE posture.finding_set IN SHARE UPDATE EXCLUSIVE MODE;
     as_of := posture.day_end(day);
     IF NOT posture.is_known(as_of) AND posture.is_known(timestamptz 'infinity') AND NOT posture.has_snapshot(day) THEN
         RAISE NOTICE 'nothing was known at the end of %: its snapshot shows how things stand now', day;

@@ -155,6 +155,17 @@ BEGIN
     -- as it is once nobody else grants
     readers := (SELECT string_agg(quote_ident(g.role), ', ') FROM posture.granted_role() g WHERE g.sees_all);
     has_owners := EXISTS (SELECT FROM posture.granted_role() g WHERE NOT g.sees_all);
+    -- all tables at once or none of them: who reads some of them in another order
+    -- would deadlock with who has locked others. After a second or two it waits
+    FOR attempt IN 1 .. 100 LOOP
+        BEGIN
+            EXECUTE (SELECT format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE NOWAIT', string_agg(format('posture.%I', a.relation), ', '))
+                     FROM posture.access_rule() a WHERE a.own_rows IS NOT NULL);
+            EXIT;
+        EXCEPTION WHEN lock_not_available THEN
+            PERFORM pg_sleep(0.01);
+        END;
+    END LOOP;
     FOR rule IN SELECT a.relation, a.own_rows FROM posture.access_rule() a WHERE a.own_rows IS NOT NULL LOOP
         EXECUTE format('DROP POLICY IF EXISTS everything ON posture.%I', rule.relation);
         EXECUTE format('DROP POLICY IF EXISTS own ON posture.%I', rule.relation);
