@@ -302,6 +302,7 @@ assetset_flat_from_writer(PortableWriter *writer)
 	flat = (FlatAssetset *) writer_close(writer, offsetof(FlatAssetset, bytes), &size);
 	SET_VARSIZE(flat, size);
 	flat->version = ASSETSET_VERSION;
+	Assert(portable_check(flat->bytes, FLAT_BYTES_SIZE(flat)) == NULL);
 	return flat;
 }
 

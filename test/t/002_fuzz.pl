@@ -31,7 +31,7 @@ sub works
 my $sanitize = works('address,undefined') ? 'address,undefined' : '';
 diag("POSTURE_FUZZ_RUNS=$runs POSTURE_SEED=$seed" . ($sanitize ? '' : ', no sanitizers here'));
 my $said = `make -s -j2 -f "$fuzz/Makefile" BUILD="$build" SANITIZE=$sanitize 2>&1`;
-is($?, 0, 'the targets are built') or BAIL_OUT($said);
+is($?, 0, 'the targets are built') or die $said;
 
 # these take ten times as long as the others
 my %slow = (assetset_array => 10, assetset_ops => 10);
