@@ -23,6 +23,9 @@ ALTER TABLE posture.asset ADD CONSTRAINT asset_kind_length CHECK (pg_catalog.oct
 --@ code
 --@ DO 47_replica.sql
 
+-- as far as is known now
+UPDATE posture.snapshot SET ends_at = posture.day_end(day);
+
 -- whoever may read or write what the job did, the same for what verify() found
 DO $$
 DECLARE

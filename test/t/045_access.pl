@@ -99,7 +99,7 @@ my %rows = (
 	event => 'event_id IN (SELECT expect.e(O))',
 	event_cause => 'event_id IN (SELECT expect.e(O)) AND (initiative_id IS NULL OR initiative_id IN (SELECT expect.i(O)))');
 my %columns = (snapshot => 'day, taken_at, ends_at', run => 'run_id, day, started_at, finished_at, outcome');
-my @closed = qw(inbox rejected exemption_snapshot asset_group_snapshot finding_set asset_set tally tally_slice finding_delta asset_delta);
+my @closed = qw(inbox rejected verification exemption_snapshot asset_group_snapshot finding_set asset_set tally tally_slice finding_delta asset_delta);
 # a role, and the owners that it is, or is a member of
 my %owners = (alice => q{'{alice}'::name[]}, bob => q{'{team}'::name[]}, carol => q{'{}'::name[]}, fleet => q{'{fleet}'::name[]}, dana => q{'{alice,fleet}'::name[]});
 for my $role (sort keys %owners)
