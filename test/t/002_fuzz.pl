@@ -25,7 +25,8 @@ sub works
 {
 	my ($sanitize) = @_;
 	append_to_file("$build/nothing.c", "int main(void) { return 0; }\n") unless -e "$build/nothing.c";
-	return system("cc -fsanitize=$sanitize -o $build/nothing $build/nothing.c >$build/nothing.log 2>&1 && $build/nothing >$build/nothing.log 2>&1") == 0;
+	my $make = "cc -fsanitize=$sanitize -o $build/nothing $build/nothing.c";
+	return system("($make && $build/nothing) >$build/nothing.log 2>&1") == 0;
 }
 
 my $sanitize = works('address,undefined') ? 'address,undefined' : '';
