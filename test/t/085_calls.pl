@@ -19,7 +19,7 @@ my $seed = $ENV{POSTURE_SEED} // time;
 diag "POSTURE_CALLS=$calls POSTURE_SEED=$seed";
 srand $seed;
 
-my $node = new_node('calls', "statement_timeout = '3s'\nlog_min_messages = fatal\n");
+my $node = new_node('calls', "log_min_messages = fatal\n");
 $node->safe_psql('postgres', 'CREATE EXTENSION posture');
 $node->safe_psql('postgres', sample_sql());
 
@@ -257,7 +257,7 @@ push @statement, map { statement(@$_) } shuffle(@callable, (@load) x 20) while @
 $#statement = $calls - 1;
 
 # a statement's line is its place and what comes before the first one
-my @before = ('\set VERBOSITY verbose', '\o /dev/null', 'SET client_min_messages = error;');
+my @before = ('\set VERBOSITY verbose', '\o /dev/null', 'SET client_min_messages = error;', "SET statement_timeout = '3s';");
 my $file = "$PostgreSQL::Test::Utils::tmp_check/calls.sql";
 open(my $out, '>:raw', $file) or die "$file: $!";
 print $out "$_\n" foreach @before, map { 'BEGIN; ' . s/\n/ /gr . '; ROLLBACK;' } @statement;
@@ -312,7 +312,6 @@ for my $round (1 .. $calls / 100)
 	my $writes = join "\n", map { 'BEGIN ' . s/\n/ /gr . '; EXCEPTION WHEN data_exception OR integrity_constraint_violation OR generated_always OR undefined_object OR object_not_in_prerequisite_state THEN NULL; END;' }
 	  map { statement(@$_) } map { pick(@written) } 0 .. rand 5;
 	my ($rc, $out, $err) = query_as($node, 'postgres', $ENV{PGUSER} || scalar(getpwuid($<)), <<"SQL");
-SET statement_timeout = 0;
 BEGIN;
 DO \$write\$ BEGIN
 $writes
