@@ -156,7 +156,7 @@ SELECT count(public.try('$format ' || l.path::text, '$format', CASE WHEN l.path[
 FROM (SELECT $json\::jsonb) d(body) CROSS JOIN LATERAL public.leaf(d.body) l(path)
 CROSS JOIN LATERAL ((SELECT 'zzmark' WHERE jsonb_typeof(d.body #> l.path) IS DISTINCT FROM 'number') UNION ALL (SELECT h.text FROM public.hostile h WHERE jsonb_typeof(d.body #> l.path) IS DISTINCT FROM 'number' ORDER BY random() LIMIT $texts_each)) t(text);
 -- numbers and times that are beyond everything
-SELECT count(public.extreme('$format ' || l.path::text || ' ' || v.value::text, '$format', jsonb_set(d.body, l.path, v.value)))
+SELECT count(public.extreme('$format ' || l.path::text || ' ' || left(v.value::text, 30), '$format', jsonb_set(d.body, l.path, v.value)))
 FROM (SELECT $json\::jsonb) d(body) CROSS JOIN LATERAL public.leaf(d.body) l(path)
 CROSS JOIN LATERAL (SELECT u.value FROM (
                     SELECT x.value
