@@ -244,6 +244,11 @@ CREATE FUNCTION posture.revoke_access(role name) RETURNS void
 AS $$
 BEGIN
     PERFORM posture.check_role(role);
+    -- they would be locked out, the owner of the tables too
+    IF EXISTS (SELECT FROM pg_extension e JOIN pg_roles r ON r.oid = e.extowner WHERE e.extname = 'posture' AND r.rolname = role) THEN
+        RAISE EXCEPTION 'role "%" owns the extension', role
+            USING ERRCODE = 'object_not_in_prerequisite_state', DETAIL = 'It has its rights by that, and by no level.';
+    END IF;
     EXECUTE (SELECT string_agg(format('REVOKE ALL ON posture.%I FROM %I', p.relation, role), '; ')
              FROM (SELECT r.relation FROM posture.access_rule() r
                    UNION
