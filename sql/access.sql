@@ -88,6 +88,10 @@ SELECT grant_access('regress_reader', NULL);
 SELECT grant_access(NULL, 'reader');
 SELECT revoke_access('public');
 SELECT revoke_access(NULL);
+-- and those of who installed posture, who would be locked out
+\set VERBOSITY sqlstate
+SELECT revoke_access(pg_get_userbyid(extowner)) FROM pg_extension WHERE extname = 'posture';
+\set VERBOSITY default
 
 SELECT revoke_access('regress_reader');
 DROP EXTENSION posture;

@@ -100,7 +100,7 @@ SELECT key, max_points FROM recommendation WHERE key IN ('ok', 'e', 'f') ORDER B
 -- and of scores
 DELETE FROM rejected;
 SELECT * FROM load('graph-secure-scores', jsonb_build_array(
-    pg_temp.day('2026-03-03', 5, '[{"controlName": "Mfa", "score": 5, "scoreInPercentage": 50}, {"score": 5}, {"controlName": "a"}, {"controlName": "b", "score": -1},
+    pg_temp.day('2026-03-03', 5, '[{"controlName": "Mfa", "score": 5, "scoreInPercentage": 50}, {"score": 5}, {"controlName": "a"}, {"controlName": "b", "score": -1}, {"controlName": "b", "score": 1e16}, {"controlName": "b", "score": 1, "scoreInPercentage": 1e-20},
         {"controlName": "c", "scoreInPercentage": 101}, {"controlName": "d", "score": "5"}, {"controlName": "", "score": 1}, 7, null, []]'),
     pg_temp.day('2026-03-04', 50, '[]'), pg_temp.day('2026-03-04', -1, '[]'), pg_temp.day('2026-13-04', 1, '[]'), pg_temp.day('2999-01-01', 1, '[]'),
     pg_temp.day('2026-03-04', NULL, '[]'), pg_temp.day('2026-03-04', 1, '[]', '{"maxScore": "40"}'), pg_temp.day('2026-03-04', 1, '[]', '{"createdDateTime": null}'),

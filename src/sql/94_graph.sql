@@ -101,6 +101,7 @@ CREATE FUNCTION posture.graph_score_fault(element jsonb) RETURNS text
         CASE WHEN posture.number_at(element, 'currentScore') IS NULL THEN 'missing currentScore'
              WHEN posture.number_at(element, 'maxScore') IS NULL THEN 'missing maxScore'
              WHEN posture.number_at(element, 'currentScore') < 0 OR posture.number_at(element, 'currentScore') > posture.number_at(element, 'maxScore')
+                  OR posture.number_at(element, 'maxScore') > 1e15
                  THEN format('currentScore %s of maxScore %s', element -> 'currentScore', element -> 'maxScore') END);
 COMMENT ON FUNCTION posture.graph_score_fault(jsonb) IS 'why a secureScore can''t be loaded; NULL: it can';
 
@@ -111,7 +112,8 @@ CREATE FUNCTION posture.graph_control_fault(control jsonb) RETURNS text
         posture.key_fault('controlName', posture.text_at(control, 'controlName')),
         CASE WHEN posture.number_at(control, 'score') IS NULL AND posture.number_at(control, 'scoreInPercentage') IS NULL
                  THEN 'neither score nor scoreInPercentage'
-             WHEN posture.number_at(control, 'score') < 0 THEN format('score is %s', control -> 'score')
+             -- as domain points has it
+             WHEN posture.number_at(control, 'score') NOT BETWEEN 0 AND 1e15 THEN format('score is %s', control -> 'score')
              WHEN posture.number_at(control, 'scoreInPercentage') NOT BETWEEN 0 AND 100
                  THEN format('scoreInPercentage is %s', control -> 'scoreInPercentage') END);
 COMMENT ON FUNCTION posture.graph_control_fault(jsonb) IS 'why a controlScore can''t be loaded; NULL: it can';
@@ -226,7 +228,7 @@ BEGIN ATOMIC
           FROM (SELECT g.score, g.percentage,
                        coalesce(max_points, CASE WHEN g.percentage > 0 THEN round(100 * g.score / g.percentage, 6) END) AS worth
                 FROM (SELECT posture.number_at(control, 'score') AS score, posture.number_at(control, 'percentage') AS percentage) g) c
-          WHERE c.worth IS NOT NULL) p;
+          WHERE c.worth <= 1e15) p;
 END;
 COMMENT ON FUNCTION posture.graph_points(jsonb, numeric) IS 'points achieved and possible of a control; NULL: what it is worth is not known';
 

@@ -261,6 +261,11 @@ DECLARE
     granted_by text;
 BEGIN
     PERFORM posture.check_role(role);
+    -- they would be locked out, the owner of the tables too
+    IF EXISTS (SELECT FROM pg_extension e JOIN pg_roles r ON r.oid = e.extowner WHERE e.extname = 'posture' AND r.rolname = role) THEN
+        RAISE EXCEPTION 'role "%" owns the extension', role
+            USING ERRCODE = 'object_not_in_prerequisite_state', DETAIL = 'It has its rights by that, and by no level.';
+    END IF;
     LOCK TABLE posture.run IN SHARE UPDATE EXCLUSIVE MODE;
     EXECUTE (SELECT string_agg(format('REVOKE ALL ON posture.%I FROM %I', p.relation, role), '; ')
              FROM (SELECT r.relation FROM posture.access_rule() r

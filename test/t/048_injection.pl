@@ -15,7 +15,7 @@ use Test::More;
 use TestPosture;
 use TestDocument;
 
-my $seed = $ENV{POSTURE_SEED} // time;
+my $seed = $ENV{POSTURE_SEED} // 4711;
 # how many of the texts go into each place
 my $texts_each = $ENV{POSTURE_TEXTS} // 1;
 diag "POSTURE_SEED=$seed POSTURE_TEXTS=$texts_each";
@@ -156,7 +156,7 @@ SELECT count(public.try('$format ' || l.path::text, '$format', CASE WHEN l.path[
 FROM (SELECT $json\::jsonb) d(body) CROSS JOIN LATERAL public.leaf(d.body) l(path)
 CROSS JOIN LATERAL ((SELECT 'zzmark' WHERE jsonb_typeof(d.body #> l.path) IS DISTINCT FROM 'number') UNION ALL (SELECT h.text FROM public.hostile h WHERE jsonb_typeof(d.body #> l.path) IS DISTINCT FROM 'number' ORDER BY random() LIMIT $texts_each)) t(text);
 -- numbers and times that are beyond everything
-SELECT count(public.extreme('$format ' || l.path::text || ' ' || v.value::text, '$format', jsonb_set(d.body, l.path, v.value)))
+SELECT count(public.extreme('$format ' || l.path::text || ' ' || left(v.value::text, 30), '$format', jsonb_set(d.body, l.path, v.value)))
 FROM (SELECT $json\::jsonb) d(body) CROSS JOIN LATERAL public.leaf(d.body) l(path)
 CROSS JOIN LATERAL (SELECT u.value FROM (
                     SELECT x.value
@@ -196,8 +196,8 @@ is($node->safe_psql('documents', <<'SQL'), '', 'what is kept is kept to the lett
 SELECT DISTINCT a.what, a.text, a.message, m.message
 FROM public.answer a JOIN public.answer m ON m.what = a.what AND m.text = 'zzmark' AND m.state = 'ZZ001' AND m.message = 't'
 WHERE a.state = 'ZZ001' AND a.message <> 't'
-  -- what makes a key of letters and digits, or a tag; and a value that is put into a text in HTML, where it is escaped
-  AND a.what !~ '^(compliance-framework \{Framework\}|azure-assessments \{value,\d,name\}|xccdf \d+ <(fact name="|set-value idref="v1">))$'
+  -- what makes a key of letters and digits, or a tag, or is none and another field has it; and what is put into a text in HTML, where it is escaped
+  AND a.what !~ '^(compliance-framework \{Framework\}|azure-assessments \{value,\d,(name|properties,resourceDetails,id)\}|xccdf \d+ <(fact name="|set-value idref="v1">|sub idref="|description>|/?h:code>))$'
 SQL
 cmp_ok($node->safe_psql('documents', q{SELECT count(DISTINCT what) FROM public.answer WHERE text = 'zzmark' AND message = 't'}), '>', 200, 'and most is kept');
 note 'tried: ' . join ', ', $node->safe_psql('warehouse', 'SELECT count(*) FROM public.answer') . ' calls of functions',
