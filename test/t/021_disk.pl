@@ -7,7 +7,8 @@
 # a mount namespace of its own; where the kernel does not allow that, or with
 # POSTURE_TMPFS= empty, files that may not grow take their place.
 #
-# POSTURE_DISK_PAGES: by how many pages more room there is at each try (12).
+# POSTURE_DISK_PAGES: how many pages of room there are at the second try (12); with
+# less than 12, more comes in small steps.
 
 use strict;
 use warnings;
@@ -196,7 +197,7 @@ for my $work (work())
 		# the job keeps what it had room for
 		push @otherwise, "with $room bytes: $now, was $truth"
 		  if $what eq 'run_daily()' ? $now =~ s/.*\|//sr ne $truth =~ s/.*\|//sr : $now ne $truth;
-		$room = $pages < 12 ? $room + $pages * 8192 : 4 * $room + $pages * 8192;
+		$room = int(($pages < 12 ? 1.2 : 4) * $room / 8192 + $pages) * 8192;
 		leave('data', undef);
 		# what failed left its pages behind; and PostgreSQL writes a file when the first connects after that
 		$node->safe_psql('small', $_) for 'VACUUM', 'SELECT';
