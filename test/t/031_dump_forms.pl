@@ -178,16 +178,27 @@ my %script = (
 		'UPDATE posture.asset SET criticality = (ARRAY[\'low\', \'critical\'])[1 + asset_id % 2] WHERE asset_id % 9 = 0;',
 		'UPDATE posture.exemption SET kind = (enum_range(NULL::posture.exemption_kind))[1 + exemption_id % 3];') });
 my %psql;
+sub begin
+{
+	my ($name) = @_;
+	$psql{$name} = IPC::Run::start([ 'psql', '-XAtq', '-v', 'ON_ERROR_STOP=1', '-d', $node->connstr('busy'), '-f', "$dir/$name.sql" ],
+		'>', '/dev/null', '2>>', "$dir/$name.err");
+	return;
+}
 for my $name (sort keys %script)
 {
 	open my $file, '>', "$dir/$name.sql" or die $!;
 	print $file map { $script{$name}->() . "\n" } 1 .. 20000;
 	close $file;
-	$psql{$name} = IPC::Run::start([ 'psql', '-XAtq', '-v', 'ON_ERROR_STOP=1', '-d', $node->connstr('busy'), '-f', "$dir/$name.sql" ],
-		'>', '/dev/null', '2>', "$dir/$name.err");
+	begin($name);
 }
 for my $n (1 .. $dumps)
 {
+	for my $name (grep { !$psql{$_}->pumpable } sort keys %psql)
+	{
+		$psql{$name}->finish;
+		begin($name);
+	}
 	# until all of them are at it, and some was written since the last dump
 	$node->poll_query_until('busy', qq{SELECT last_value > 20 * $n AND (SELECT count(*) FROM pg_stat_activity WHERE datname = 'busy') > 4
 		FROM posture.finding_delta_delta_id_seq});
@@ -209,7 +220,6 @@ for my $n (1 .. $dumps)
 }
 for my $name (sort keys %psql)
 {
-	ok($psql{$name}->pumpable, "$name was at it to the end");
 	$psql{$name}->kill_kill;
 	is(slurp_file("$dir/$name.err"), '', "$name met no error");
 }
