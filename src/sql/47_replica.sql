@@ -69,7 +69,7 @@ DO $$
 DECLARE
     relation text;
 BEGIN
-    FOREACH relation IN ARRAY ARRAY['finding_set', 'finding_delta', 'asset_set', 'asset_delta', 'catalog_delta', 'tally', 'tally_slice'] LOOP
+    FOREACH relation IN ARRAY ARRAY['finding_set', 'finding_delta', 'asset_set', 'asset_delta', 'catalog_delta', 'tally', 'tally_slice', 'verification'] LOOP
         -- not what a trigger here adds
         EXECUTE format('CREATE TRIGGER leave_out BEFORE INSERT OR UPDATE OR DELETE ON posture.%I FOR EACH ROW
                         WHEN (pg_trigger_depth() = 0 AND posture.is_applied()) EXECUTE FUNCTION posture.leave_out()', relation);

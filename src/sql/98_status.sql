@@ -174,8 +174,8 @@ BEGIN ATOMIC
     SELECT 'size of ' || p.part, 'ok', sum(p.size), pg_size_pretty(sum(p.size)), NULL
     FROM (SELECT pg_total_relation_size(c.oid) AS size,
                  CASE WHEN c.relname ~ '^(finding|measure)$' THEN 'findings'
-                      WHEN c.relname ~ '^(finding_set|asset_set|tally|tally_slice|(finding|asset|catalog)_delta)$' THEN 'sets'
-                      WHEN c.relname ~ '(^|_)(snapshot|history)$|^(event|event_cause|run|verification)$' THEN 'history'
+                      WHEN c.relname ~ '^(finding_set|asset_set|tally|tally_slice|verification|(finding|asset|catalog)_delta)$' THEN 'sets'
+                      WHEN c.relname ~ '(^|_)(snapshot|history)$|^(event|event_cause|run)$' THEN 'history'
                       WHEN c.relname ~ '^(inbox|rejected)$' THEN 'deliveries'
                       ELSE 'catalog' END AS part
           FROM pg_catalog.pg_class c

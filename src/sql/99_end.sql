@@ -38,7 +38,7 @@ BEGIN
         -- every table is filled by a person or a job, and a sequence gives its
         -- ids; what is derived from others (src/sql/41_kept.sql) is not dumped
         IF relation.relkind IN ('r', 'S')
-           AND relation.relname !~ '^(finding_set|asset_set|tally|tally_slice|(finding|asset|catalog)_delta(_delta_id_seq)?)$' THEN
+           AND relation.relname !~ '^(finding_set|asset_set|tally|tally_slice|verification(_verification_id_seq)?|(finding|asset|catalog)_delta(_delta_id_seq)?)$' THEN
             PERFORM pg_catalog.pg_extension_config_dump(relation.oid, '');
         END IF;
         IF relation.relkind = 'S' THEN

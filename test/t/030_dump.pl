@@ -19,7 +19,7 @@ $node->safe_psql('origin', sample_sql(), extra_params => [ '-U', 'risk_owner' ])
 # the history of what is not folded yet would stay behind
 $node->safe_psql('origin', 'SELECT posture.fold()', extra_params => [ '-U', 'risk_owner' ]);
 
-my $derived = qr/^(finding_set|asset_set|tally|tally_slice|(finding|asset|catalog)_delta)$/;
+my $derived = qr/^(finding_set|asset_set|tally|tally_slice|verification|(finding|asset|catalog)_delta)$/;
 my @tables = grep { $_ !~ $derived } tables($node, 'origin');
 # what an answer depends on besides tables
 my %scores = (

@@ -45,7 +45,7 @@ $node->safe_psql('origin', join(';', q{UPDATE posture.initiative SET owner = 'te
 $node->safe_psql('postgres', q{ALTER DATABASE origin SET posture.drop_threshold = 3});
 
 # all that a dump carries, a line for each table, and what is told of it
-my @tables = grep { !/^(finding_set|asset_set|tally|tally_slice|(finding|asset|catalog)_delta)$/ } tables($node, 'origin');
+my @tables = grep { !/^(finding_set|asset_set|tally|tally_slice|verification|(finding|asset|catalog)_delta)$/ } tables($node, 'origin');
 my @views = split /\n/, $node->safe_psql('origin', q{SELECT viewname FROM pg_views WHERE schemaname = 'posture' ORDER BY 1});
 sub digest { my ($what) = @_; return qq{SELECT '$what', count(*), md5(string_agg(x::text, '|' ORDER BY x::text COLLATE "C")) FROM posture.$what x} }
 my $rows = join ' UNION ALL ', map { digest($_) } @tables;
