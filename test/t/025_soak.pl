@@ -276,10 +276,10 @@ sub settle
 	my $before = '';
 	for (grep { /ERROR:/ } split /\n/, slurp_file("$run->{file}.err"))
 	{
-		# where COPY follows an error, its lines are taken for statements
-		my $is_data = $before =~ /25P02/ && /ERROR:  42601/;
+		# the rows of a COPY that an aborted transaction refused are taken for a statement
+		my $is_rows = /ERROR:  42601/ && $before =~ /ERROR:  25P02/;
 		$before = $_;
-		next if $is_data;
+		next if $is_rows;
 		# conflicts, a deadlock, a key that is there or that something refers to, an asset
 		# that another deleted while it was loaded, what follows an error, the end
 		/ERROR:  (40001|40P01|23505|23503|23502|25P02|3B001|57P01)/ ? $failed{$1}++ : push @errors, "$role, round $round{$role}: $_";
