@@ -117,3 +117,16 @@ SELECT today() - day AS ago, exposed, assessed, score FROM metric_snapshot WHERE
 
 DISCARD TEMP;
 DROP EXTENSION posture;
+
+-- the first day that is due is that of the first observation, also where all
+-- that was seen then has changed since, folded or not
+CREATE EXTENSION posture;
+INSERT INTO posture.source (key, name) VALUES ('s', 'S');
+INSERT INTO posture.inbox VALUES ('s', 'r', 'a', 'non_compliant', posture.day_end(posture.today() - 4) - interval '1 hour');
+SELECT loaded FROM posture.ingest();
+INSERT INTO posture.inbox VALUES ('s', 'r', 'a', 'compliant');
+SELECT changed FROM posture.ingest();
+SELECT posture.today() - posture.due_day() AS days;
+SELECT deltas FROM posture.fold();
+SELECT posture.today() - posture.due_day() AS days;
+DROP EXTENSION posture;

@@ -12,6 +12,9 @@ BEGIN ATOMIC
         SELECT coalesce((SELECT min(s.day) FROM posture.snapshot s),
                         least(posture.day_of(least((SELECT min(f.changed_at) FROM posture.finding f),
                                                    (SELECT min(m.observed_at) FROM posture.measure m))),
+                              -- what a finding was before it changed
+                              (SELECT min(h.day) FROM posture.finding_history h),
+                              (SELECT min(d.day) FROM posture.finding_delta d),
                               posture.today() - 1)) AS day
         WHERE EXISTS (SELECT FROM posture.snapshot) OR posture.is_known('infinity')
     )
