@@ -22,7 +22,8 @@ my $dir = PostgreSQL::Test::Utils::tempdir();
 sub cluster
 {
 	my ($name) = @_;
-	my $node = new_node($name, "fsync = off\njit = off\nmax_worker_processes = 20\n");
+	# a session whose first call of posture is within a parallel plan can't take its settings
+	my $node = new_node($name, "fsync = off\njit = off\nmax_worker_processes = 20\nmax_parallel_workers_per_gather = 0\n");
 	if ($node->safe_psql('postgres', q{SELECT count(*) FROM pg_available_extensions WHERE name = 'pg_cron'}))
 	{
 		$node->append_conf('postgresql.conf', "shared_preload_libraries = 'pg_cron'\ncron.database_name = 'home'\ncron.use_background_workers = on\n");
