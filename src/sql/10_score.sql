@@ -19,7 +19,7 @@ CREATE TYPE posture.score (
     LIKE = pg_catalog.int4,
     CATEGORY = 'N'
 );
-COMMENT ON TYPE posture.score IS '0 to 100, fixed point with six decimals, rounded half away from zero';
+COMMENT ON TYPE posture.score IS 'a score: 0 to 100, fixed point with six decimals, rounded half away from zero';
 COMMENT ON FUNCTION posture.score_in(cstring) IS 'reads a score';
 COMMENT ON FUNCTION posture.score_out(posture.score) IS 'writes a score, with decimals as needed';
 COMMENT ON FUNCTION posture.score_recv(internal) IS 'reads a binary score: millionths in four bytes';
@@ -141,7 +141,7 @@ COMMENT ON OPERATOR posture.- (posture.score, posture.score) IS 'points between 
 
 CREATE FUNCTION posture.score(exposed numeric, assessed numeric) RETURNS posture.score
     AS 'MODULE_PATHNAME', 'score_of_exposed' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION posture.score(numeric, numeric) IS '100 x (assessed - exposed) / assessed; NULL where nothing is assessed';
+COMMENT ON FUNCTION posture.score(numeric, numeric) IS 'the score by counts, 100 x (assessed - exposed) / assessed; NULL where nothing is assessed';
 
 CREATE FUNCTION posture.score_drop(previous posture.score, current posture.score, basis text DEFAULT 'points')
     RETURNS numeric
@@ -182,7 +182,7 @@ CREATE AGGREGATE posture.weighted_score(score posture.score, weight numeric) (
     MFINALFUNC = posture.weighted_score_final,
     PARALLEL = SAFE
 );
-COMMENT ON AGGREGATE posture.weighted_score(posture.score, numeric) IS 'sum(weight x score) / sum(weight), exact; rows with a NULL don''t count; NULL where the weights add up to 0';
+COMMENT ON AGGREGATE posture.weighted_score(posture.score, numeric) IS 'the weighted mean of scores, sum(weight x score) / sum(weight), exact; rows with a NULL don''t count; NULL where the weights add up to 0';
 
 -- settings
 

@@ -21,7 +21,7 @@ CREATE TYPE posture.assetset (
     ALIGNMENT = int4,
     STORAGE = external
 );
-COMMENT ON TYPE posture.assetset IS 'compressed set of asset ids, 0 to 2147483647';
+COMMENT ON TYPE posture.assetset IS 'a compressed set of asset ids, 0 to 2147483647';
 COMMENT ON FUNCTION posture.assetset_in(cstring) IS 'reads an assetset: {1,5-9,70000} in any order';
 COMMENT ON FUNCTION posture.assetset_out(posture.assetset) IS 'writes an assetset: ascending, two or more consecutive ids as a range';
 COMMENT ON FUNCTION posture.assetset_recv(internal) IS 'reads a binary assetset: the portable Roaring format';

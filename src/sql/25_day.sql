@@ -14,4 +14,4 @@ COMMENT ON FUNCTION posture.day_end(date) IS 'the moment at which a day ends and
 CREATE FUNCTION posture.today() RETURNS date
     LANGUAGE sql STABLE PARALLEL SAFE
     RETURN posture.day_of(now());
-COMMENT ON FUNCTION posture.today() IS 'the day it is';
+COMMENT ON FUNCTION posture.today() IS 'the day that it is now in posture.timezone';

@@ -14,7 +14,7 @@ CREATE TYPE posture.importance AS ENUM ('risk_accepted', 'low', 'medium', 'high'
 COMMENT ON TYPE posture.importance IS 'importance of a metric and severity of a recommendation, least first; weights are in importance_weight';
 
 CREATE TYPE posture.exemption_kind AS ENUM ('mitigated', 'waived', 'risk_accepted');
-COMMENT ON TYPE posture.exemption_kind IS 'mitigated counts as compliant; waived leaves the score; risk_accepted stays exposed, off the to-do lists';
+COMMENT ON TYPE posture.exemption_kind IS 'what an exemption does: mitigated counts as compliant; waived leaves the score; risk_accepted stays exposed, off the to-do lists';
 
 CREATE TYPE posture.initiative_method AS ENUM ('weighted', 'population', 'points');
 COMMENT ON TYPE posture.initiative_method IS 'how an initiative adds up: from the scores of its metrics, from their counts of assets, or from points';
@@ -43,7 +43,7 @@ COMMENT ON DOMAIN posture.weight IS 'a weight: 0 to 10^15';
 
 CREATE DOMAIN posture.points AS numeric
     CONSTRAINT points_range CHECK (VALUE >= 0 AND VALUE <= 1e15);
-COMMENT ON DOMAIN posture.points IS 'points: 0 to 10^15';
+COMMENT ON DOMAIN posture.points IS 'a number of points: 0 to 10^15';
 
 CREATE TABLE posture.importance_weight (
     importance posture.importance PRIMARY KEY,

@@ -33,7 +33,7 @@ BEGIN ATOMIC
                  ('maturity', 0, 'beginning'), ('maturity', 30, 'basic'), ('maturity', 55, 'solid'),
                  ('maturity', 75, 'strong'), ('maturity', 90, 'leading')) v(scheme, from_score, name);
 END;
-COMMENT ON FUNCTION posture.default_band() IS 'what scores are called where score_band has no bands of a scheme: posture''s own choice of words and limits, after no standard';
+COMMENT ON FUNCTION posture.default_band() IS 'what scores are called where score_band has no bands of a scheme: posture''s own choice of words and limits, by no standard';
 
 CREATE FUNCTION posture.initiative_band(of_scheme text)
     RETURNS TABLE (initiative_id integer, name text, from_score posture.score, below posture.score)

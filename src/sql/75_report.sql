@@ -87,7 +87,7 @@ COMMENT ON FUNCTION posture.read_overview() IS 'the view overview';
 
 CREATE VIEW posture.overview WITH (security_invoker = true) AS
 SELECT * FROM posture.read_overview();
-COMMENT ON VIEW posture.overview IS 'an initiative a row, as it stands now, pinned ones first';
+COMMENT ON VIEW posture.overview IS 'each initiative as it stands now, pinned ones first';
 COMMENT ON COLUMN posture.overview.initiative IS 'key of the initiative';
 COMMENT ON COLUMN posture.overview.name IS 'its name';
 COMMENT ON COLUMN posture.overview.kind IS 'workload, standard, threat, ...';
@@ -182,7 +182,7 @@ COMMENT ON FUNCTION posture.read_metric_report() IS 'the view metric_report';
 
 CREATE VIEW posture.metric_report WITH (security_invoker = true) AS
 SELECT * FROM posture.read_metric_report();
-COMMENT ON VIEW posture.metric_report IS 'a metric in an initiative a row, as it stands now';
+COMMENT ON VIEW posture.metric_report IS 'each metric of each initiative, as it stands now';
 COMMENT ON COLUMN posture.metric_report.initiative IS 'key of the initiative';
 COMMENT ON COLUMN posture.metric_report.metric IS 'key of the metric';
 COMMENT ON COLUMN posture.metric_report.name IS 'its name';
@@ -239,7 +239,7 @@ FROM posture.recommendation_status() n
 JOIN posture.recommendation r USING (recommendation_id)
 JOIN posture.source s USING (source_id)
 LEFT JOIN posture.last_change() c USING (recommendation_id);
-COMMENT ON VIEW posture.recommendation_report IS 'an active recommendation of an active source a row, as it stands now';
+COMMENT ON VIEW posture.recommendation_report IS 'each active recommendation of an active source, as it stands now';
 COMMENT ON COLUMN posture.recommendation_report.source IS 'key of its source';
 COMMENT ON COLUMN posture.recommendation_report.recommendation IS 'its key, as source:key where two sources share it';
 COMMENT ON COLUMN posture.recommendation_report.title IS 'what people call it';
@@ -267,7 +267,7 @@ UNION ALL
 SELECT s.day, 'metric', coalesce(m.key::text, s.key, s.metric_id::text), s.score::numeric
 FROM posture.metric_snapshot s
 LEFT JOIN posture.metric m USING (metric_id);
-COMMENT ON VIEW posture.score_history IS 'the score of an initiative or metric on a day a row, of deleted ones too';
+COMMENT ON VIEW posture.score_history IS 'the score of each initiative and metric on each day that has a snapshot, of deleted ones too';
 COMMENT ON COLUMN posture.score_history.day IS 'the day at whose end it was so';
 COMMENT ON COLUMN posture.score_history.object_kind IS 'initiative or metric';
 COMMENT ON COLUMN posture.score_history.object IS 'key of the initiative or metric';

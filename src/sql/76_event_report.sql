@@ -180,7 +180,7 @@ FROM posture.event e
 LEFT JOIN posture.metric m USING (metric_id)
 LEFT JOIN posture.initiative i USING (initiative_id)
 ORDER BY e.day DESC, e.drop DESC NULLS LAST, e.event_id;
-COMMENT ON VIEW posture.event_report IS 'an event a row, newest first';
+COMMENT ON VIEW posture.event_report IS 'each event, newest first';
 COMMENT ON COLUMN posture.event_report.event_id IS 'id, for acknowledge() and reopen()';
 COMMENT ON COLUMN posture.event_report.kind IS 'metric_score_drop, initiative_score_drop or new_initiative';
 COMMENT ON COLUMN posture.event_report.day IS 'the day on which it was found';
@@ -243,7 +243,7 @@ BEGIN
     WHERE c.event_id = explain.event_id
     ORDER BY c.reason = 'effect', c.points IS NULL, c.points DESC, c.newly_exposed DESC NULLS LAST, d.metric, d.recommendation, c.reason;
 END $$;
-COMMENT ON FUNCTION posture.explain(integer) IS 'why the score of an event dropped: the signed parts, which sum exactly to the drop; without points: details; reason effect: what each initiative lost through a metric';
+COMMENT ON FUNCTION posture.explain(integer) IS 'why the score of an event dropped: the signed parts, which sum exactly to the drop; rows without points are details of them; reason effect: what each initiative lost through a metric';
 
 CREATE FUNCTION posture.object_of(object text, OUT metric_id integer, OUT initiative_id integer)
     LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp

@@ -41,7 +41,7 @@ LEFT JOIN LATERAL (SELECT coalesce(i.key::text, s.key) AS key, coalesce(i.name, 
                    ORDER BY e.drop DESC, e.event_id
                    LIMIT 1) w ON true
 ORDER BY d.day DESC;
-COMMENT ON VIEW posture.day_report IS 'a day with a snapshot a row, newest first';
+COMMENT ON VIEW posture.day_report IS 'each day that has a snapshot, newest first';
 COMMENT ON COLUMN posture.day_report.day IS 'the day';
 COMMENT ON COLUMN posture.day_report.initiatives IS 'initiatives in its snapshot';
 COMMENT ON COLUMN posture.day_report.metrics IS 'metrics in its snapshot';

@@ -158,7 +158,7 @@ FROM posture.asset_group g
 CROSS JOIN LATERAL posture.group_score(NULL, posture.group_assets(g.asset_group_id)) s
 JOIN posture.initiative i ON i.initiative_id = s.initiative_id
 LEFT JOIN posture.metric m ON m.metric_id = s.metric_id;
-COMMENT ON VIEW posture.group_report IS 'an initiative, or a metric in it, by the assets of a group alone a row, as it stands now, without the points of the whole organisation';
+COMMENT ON VIEW posture.group_report IS 'each initiative, and each metric of it, by the assets of a group alone, as it stands now, without the points of the whole organisation';
 COMMENT ON COLUMN posture.group_report.asset_group IS 'key of the group';
 COMMENT ON COLUMN posture.group_report.group_name IS 'its name';
 COMMENT ON COLUMN posture.group_report.owner IS 'the role that answers for the group';

@@ -77,7 +77,7 @@ LEFT JOIN LATERAL (SELECT x.score
                    WHERE x.initiative_id = o.initiative_id AND x.key = f.key AND x.day <= o.day
                    ORDER BY x.day DESC
                    LIMIT 1) b ON true;
-COMMENT ON VIEW posture.secure_score IS 'an initiative that was scored by points on a day a row, of deleted ones too; today as it stands now';
+COMMENT ON VIEW posture.secure_score IS 'each initiative on each day on which it was scored by points, of deleted ones too; today as it stands now';
 COMMENT ON COLUMN posture.secure_score.initiative IS 'key of the initiative';
 COMMENT ON COLUMN posture.secure_score.day IS 'the day at whose end it was so; today: so far';
 COMMENT ON COLUMN posture.secure_score.achieved IS 'points achieved';
@@ -105,7 +105,7 @@ FROM (SELECT t.day, t.initiative_id, CASE grouping(r.domain) WHEN 0 THEN 'domain
       LEFT JOIN posture.recommendation r USING (recommendation_id)
       GROUP BY GROUPING SETS ((t.day, t.initiative_id, r.domain), (t.day, t.initiative_id, r.workload))) p
 LEFT JOIN posture.initiative i USING (initiative_id);
-COMMENT ON VIEW posture.secure_score_part IS 'the points of an initiative on a day within one domain or one workload a row; the parts of either kind sum to secure_score';
+COMMENT ON VIEW posture.secure_score_part IS 'the points of an initiative on a day, by domain and again by workload; the parts of either kind sum to secure_score';
 COMMENT ON COLUMN posture.secure_score_part.initiative IS 'key of the initiative';
 COMMENT ON COLUMN posture.secure_score_part.day IS 'the day at whose end it was so; today: so far';
 COMMENT ON COLUMN posture.secure_score_part.part IS 'domain or workload';
@@ -131,7 +131,7 @@ LEFT JOIN (SELECT s.day, s.initiative_id, s.score
            UNION ALL
            SELECT posture.today(), r.initiative_id, r.score
            FROM posture.initiative_result(NULL) r) o USING (day, initiative_id);
-COMMENT ON VIEW posture.benchmark_report IS 'what others scored on an initiative, by one benchmark on a day, a row, beside its own score of that day';
+COMMENT ON VIEW posture.benchmark_report IS 'what others scored on each initiative, by each benchmark on each of its days, beside its own score of that day';
 COMMENT ON COLUMN posture.benchmark_report.initiative IS 'key of the initiative';
 COMMENT ON COLUMN posture.benchmark_report.day IS 'the day that the benchmark is about';
 COMMENT ON COLUMN posture.benchmark_report.benchmark IS 'key of the benchmark';

@@ -86,7 +86,7 @@ LEFT JOIN zone z ON z.initiative_id = o.initiative_id AND z.from_score OPERATOR(
 LEFT JOIN maturity m ON m.initiative_id = o.initiative_id AND m.from_score OPERATOR(posture.<=) o.score
                     AND (m.below IS NULL OR o.score OPERATOR(posture.<) m.below)
 ORDER BY o.is_pinned DESC, o.name, o.key;
-COMMENT ON VIEW posture.target_report IS 'an active initiative a row, pinned ones first: its score now beside its target, and where a straight line through past days would lead, which is no forecast';
+COMMENT ON VIEW posture.target_report IS 'each active initiative, pinned ones first: its score now beside its target, and where a straight line through past days would lead, which is no forecast';
 COMMENT ON COLUMN posture.target_report.initiative IS 'key of the initiative';
 COMMENT ON COLUMN posture.target_report.name IS 'its name';
 COMMENT ON COLUMN posture.target_report.score IS '0 to 100, now; NULL: unavailable';

@@ -64,7 +64,7 @@ COMMENT ON FUNCTION posture.read_exemption_report() IS 'the view exemption_repor
 
 CREATE VIEW posture.exemption_report WITH (security_invoker = true) AS
 SELECT * FROM posture.read_exemption_report();
-COMMENT ON VIEW posture.exemption_report IS 'an exemption a row, also one that is over or to come';
+COMMENT ON VIEW posture.exemption_report IS 'each exemption, also one that is over or to come';
 COMMENT ON COLUMN posture.exemption_report.exemption_id IS 'id, as in exemption';
 COMMENT ON COLUMN posture.exemption_report.source IS 'key of the source of the recommendation';
 COMMENT ON COLUMN posture.exemption_report.recommendation IS 'key of the recommendation that it exempts from, as source:key where two sources share it';
@@ -105,7 +105,7 @@ JOIN posture.recommendation r USING (recommendation_id)
 LEFT JOIN posture.to_do_assets() e USING (recommendation_id)
 WHERE n.progress IS NOT NULL
 GROUP BY r.assigned_to;
-COMMENT ON VIEW posture.assignment_report IS 'who has recommendations to do, a row, with those that apply to something; and one for those that nobody has';
+COMMENT ON VIEW posture.assignment_report IS 'who has how many recommendations to do, of those that apply to something; with a row for those that nobody has';
 COMMENT ON COLUMN posture.assignment_report.assigned_to IS 'who has them to do; NULL: nobody';
 COMMENT ON COLUMN posture.assignment_report.recommendations IS 'how many apply to something: completed + on_time + overdue';
 COMMENT ON COLUMN posture.assignment_report.completed IS 'those with nothing exposed, or with all of the risk accepted';
