@@ -1,0 +1,130 @@
+# What README.md and doc/ show is what a reader gets. The rule, by what a fence says:
+#   sql            psql runs it, in order, in one database for each document
+#   sh             bash runs it, likewise; of make it is only looked whether there
+#                  is such a goal, and sudo is left out
+#   (nothing)      directly behind one of these: what the last of it puts out
+#   ANY example    an example: nobody runs it
+#   text           a picture, or a screen; no commands
+# Anything else fails here. A document says which database it is about:
+#   <!-- database: empty -->    posture is not installed yet
+#   <!-- database: example -->  the demo's organisation, test/house/example.sql
+# and without one it is a database that has posture and nothing in it.
+use strict;
+use warnings;
+use FindBin;
+use lib $FindBin::RealBin;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use TestDocs;
+use TestPosture;
+
+my $top = top();
+my $has_cron = -e PostgreSQL::Test::Utils::run_command([ 'pg_config', '--pkglibdir' ]) . '/pg_cron.so';
+
+my $node = new_node('docs', $has_cron ? <<'CONF' : '');
+shared_preload_libraries = 'pg_cron'
+cron.use_background_workers = on
+max_worker_processes = 16
+CONF
+$node->safe_psql('postgres', 'CREATE DATABASE made');
+$node->safe_psql('made', 'CREATE EXTENSION posture');
+$node->safe_psql('postgres', 'CREATE DATABASE example TEMPLATE made');
+$node->psql('example', slurp_file("$top/test/house/example.sql"), on_error_die => 1);
+
+# documents of the names that the guides give them, in the folder of each session
+my $finding = '{"class_uid": 2004, "metadata": {"event_code": "check", "product": {"name": "Prowler"}}, "status_code": "FAIL", "finding_info": {"title": "A check"}, "resources": [{"uid": "r1"}]}';
+my %document = (
+	'secure_scores.json' => '{"value": [{"createdDateTime": "2026-01-01T00:00:00Z", "currentScore": 8, "maxScore": 10, "controlScores": [{"controlName": "c", "score": 8, "scoreInPercentage": 80}]}]}',
+	'profiles.json' => '{"value": [{"id": "c", "title": "A control", "maxScore": 10}]}',
+	'assessments.json' => '{"value": [{"id": "/subscriptions/s/providers/Microsoft.Security/assessments/a", "name": "a", "type": "Microsoft.Security/assessments", "properties": {"resourceDetails": {"source": "Azure", "id": "/subscriptions/s"}, "displayName": "An assessment", "status": {"code": "Healthy"}}}]}',
+	'controls.json' => '{"value": [{"id": "/subscriptions/s/providers/Microsoft.Security/secureScores/ascScore/secureScoreControls/c", "name": "c", "type": "Microsoft.Security/secureScores/secureScoreControls", "properties": {"displayName": "A control", "healthyResourceCount": 1, "unhealthyResourceCount": 1, "notApplicableResourceCount": 0, "score": {"max": 4, "current": 2, "percentage": 0.5}, "weight": 2}}]}',
+	'findings.ocsf.json' => "[$finding]",
+	'findings.ndjson' => "$finding\n",
+	'findings.asff.json' => '{"Findings": [{"SchemaVersion": "2018-10-08", "Id": "f", "ProductArn": "arn:aws:securityhub:eu-west-1::product/aws/securityhub", "GeneratorId": "security-control/S3.1", "AwsAccountId": "111122223333", "Types": [], "CreatedAt": "2026-01-01T00:00:00Z", "UpdatedAt": "2026-01-01T00:00:00Z", "Severity": {"Label": "HIGH"}, "Title": "A control", "Description": "d", "Resources": [{"Type": "AwsS3Bucket", "Id": "arn:aws:s3:::bucket"}], "Compliance": {"Status": "FAILED", "SecurityControlId": "S3.1"}}]}',
+	'results.xml' => '<TestResult xmlns="http://checklists.nist.gov/xccdf/1.2" id="t" end-time="2026-01-01T00:00:00Z"><target>web1</target><rule-result idref="r"><result>pass</result></rule-result></TestResult>',
+	'checks.ndjson' => qq({"Provider": "aws", "CheckID": "check", "CheckTitle": "A check", "Severity": "high"}\n{"Provider": "aws", "CheckID": "check2", "CheckTitle": "Another", "Severity": "low"}\n),
+	'framework.json' => '{"Framework": "F", "Name": "A framework", "Version": "1", "Provider": "AWS", "Requirements": [{"Id": "1", "Description": "A requirement", "Checks": ["check"], "Attributes": [{"Section": "S"}]}]}');
+
+# what stands in for commands that are not for a test
+my $commands = PostgreSQL::Test::Utils::tempdir();
+append_to_file("$commands/make", qq(#!/bin/sh\nunset MAKEFLAGS MFLAGS MAKELEVEL\nPATH=\${PATH#*:}\nexec make -n -C '$top' "\$@" >/dev/null\n));
+append_to_file("$commands/sudo", qq(#!/bin/sh\nif [ "\$1" = -u ]; then shift 2; fi\nexec "\$@"\n));
+chmod 0755, "$commands/make", "$commands/sudo";
+
+# The database of a document, and a folder.
+sub prepare
+{
+	my ($file, $text) = @_;
+	my ($kind) = $text =~ /^<!-- database: (\w+) -->$/m;
+	my %template = (empty => 'template1', example => 'example', made => 'made');
+	my $template = $template{ $kind // 'made' };
+	ok($template, "$file: its database is one of those there are") or $template = 'made';
+	my $db = lc($file =~ s/\.md$//r =~ s/\W/_/gr);
+	$node->safe_psql('postgres', "CREATE DATABASE $db TEMPLATE $template");
+	# where days are told by their dates, they are those of UTC
+	$node->safe_psql('postgres', "ALTER DATABASE $db SET posture.timezone = 'UTC'") if $template ne 'example';
+	if ($has_cron && $text =~ /posture\.schedule\(|pg_cron/)
+	{
+		$node->append_conf('postgresql.conf', "cron.database_name = '$db'");
+		$node->restart;
+	}
+	my $dir = PostgreSQL::Test::Utils::tempdir();
+	append_to_file("$dir/$_", $document{$_}) for keys %document;
+	return ($db, $dir);
+}
+
+# Runs a block in a folder; what it puts out.
+sub run_block
+{
+	my ($db, $dir, $block) = @_;
+	my ($out, $err) = ('', '');
+	local $ENV{PGHOST} = $node->host;
+	local $ENV{PGPORT} = $node->port;
+	local $ENV{PGDATABASE} = $db;
+	local $ENV{PATH} = "$commands:$ENV{PATH}";
+	my @command = $block->{says} eq 'sh' ? ('bash', '-e') : ('psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-P', 'footer=off');
+	my $text = $block->{text};
+	chdir $dir or die "could not go to $dir: $!";
+	my $result = run_log(\@command, '<', \$text, '>', \$out, '2>', \$err);
+	chdir $top;
+	return ($result, $out, $err);
+}
+
+foreach my $file (documents())
+{
+	my $text = slurp_file("$top/$file");
+	my @blocks = blocks($text);
+	my ($db, $dir);
+	my $before = '';
+	foreach my $block (@blocks)
+	{
+		my ($says, $line) = @$block{qw(says line)};
+		my $name = "$file, line $line";
+		if ($says eq '')
+		{
+			ok($block->{follows} && defined $before, "$name: what a block that is run puts out") or next;
+			next if $before eq 'skipped';
+			my $expected = $block->{text};
+			s/\s+$//mg foreach $before, $expected;
+			is(substr($before, -length $expected), $expected, "$name: shown as it is");
+			next;
+		}
+		$before = undef;
+		next if $says eq 'text' || $says =~ /^\w+ example$/;
+		ok($says eq 'sql' || $says eq 'sh', "$name: a fence says sql, sh, text, or that it is an example") or next;
+		if (!$has_cron && $block->{text} =~ /posture\.schedule\(|pg_cron/)
+		{
+			$before = 'skipped';
+			next;
+		}
+		($db, $dir) = prepare($file, $text) unless $db;
+		my ($result, $out, $err) = run_block($db, $dir, $block);
+		my ($title) = $block->{text} =~ /^(.*)/;
+		ok($result, "$name runs: $title") or diag $err;
+		$before = $out;
+	}
+}
+
+$node->stop;
+done_testing();
