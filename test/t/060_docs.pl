@@ -1,14 +1,14 @@
 # What README.md and doc/ show is what a reader gets. The rule, by what a fence says:
-#   sql            psql runs it, in order, in one database for each document
+#   sql            psql runs it, in order, in a database of the document's own
 #   sh             bash runs it, likewise; of make it is only looked whether there
 #                  is such a goal, and sudo is left out
 #   (nothing)      directly behind one of these: what the last of it puts out
 #   ANY example    an example: nobody runs it
 #   text           a picture, or a screen; no commands
-# Anything else fails here. A document says which database it is about:
+# Anything else fails here. A comment begins a session in another database:
+#   <!-- database: made -->     posture and nothing in it; what a document begins with
 #   <!-- database: empty -->    posture is not installed yet
 #   <!-- database: example -->  the demo's organisation, test/house/example.sql
-# and without one it is a database that has posture and nothing in it.
 use strict;
 use warnings;
 use FindBin;
@@ -46,25 +46,25 @@ my %document = (
 	'checks.ndjson' => qq({"Provider": "aws", "CheckID": "check", "CheckTitle": "A check", "Severity": "high"}\n{"Provider": "aws", "CheckID": "check2", "CheckTitle": "Another", "Severity": "low"}\n),
 	'framework.json' => '{"Framework": "F", "Name": "A framework", "Version": "1", "Provider": "AWS", "Requirements": [{"Id": "1", "Description": "A requirement", "Checks": ["check"], "Attributes": [{"Section": "S"}]}]}');
 
+my $needs_cron = qr/posture\.schedule\(|pg_cron|cron\./;
+
 # what stands in for commands that are not for a test
 my $commands = PostgreSQL::Test::Utils::tempdir();
 append_to_file("$commands/make", qq(#!/bin/sh\nunset MAKEFLAGS MFLAGS MAKELEVEL\nPATH=\${PATH#*:}\nexec make -n -C '$top' "\$@" >/dev/null\n));
 append_to_file("$commands/sudo", qq(#!/bin/sh\nif [ "\$1" = -u ]; then shift 2; fi\nexec "\$@"\n));
 chmod 0755, "$commands/make", "$commands/sudo";
 
-# The database of a document, and a folder.
+# The database of a session, and a folder.
 sub prepare
 {
-	my ($file, $text) = @_;
-	my ($kind) = $text =~ /^<!-- database: (\w+) -->$/m;
+	my ($file, $kind, $session, $text) = @_;
 	my %template = (empty => 'template1', example => 'example', made => 'made');
-	my $template = $template{ $kind // 'made' };
-	ok($template, "$file: its database is one of those there are") or $template = 'made';
-	my $db = lc($file =~ s/\.md$//r =~ s/\W/_/gr);
-	$node->safe_psql('postgres', "CREATE DATABASE $db TEMPLATE $template");
+	ok($template{$kind}, "$file: $kind is one of the databases that there are") or $kind = 'made';
+	my $db = lc("$file $session" =~ s/\.md\b//r =~ s/\W/_/gr);
+	$node->safe_psql('postgres', "CREATE DATABASE $db TEMPLATE $template{$kind}");
 	# where days are told by their dates, they are those of UTC
-	$node->safe_psql('postgres', "ALTER DATABASE $db SET posture.timezone = 'UTC'") if $template ne 'example';
-	if ($has_cron && $text =~ /posture\.schedule\(|pg_cron/)
+	$node->safe_psql('postgres', "ALTER DATABASE $db SET posture.timezone = 'UTC'") if $kind ne 'example';
+	if ($has_cron && $text =~ /$needs_cron/)
 	{
 		$node->append_conf('postgresql.conf', "cron.database_name = '$db'");
 		$node->restart;
@@ -93,19 +93,19 @@ sub run_block
 
 foreach my $file (documents())
 {
-	my $text = slurp_file("$top/$file");
-	my @blocks = blocks($text);
+	my @blocks = blocks(slurp_file("$top/$file"));
 	my ($db, $dir);
-	my $before = '';
+	my $session = -1;
+	my $before;
 	foreach my $block (@blocks)
 	{
-		my ($says, $line) = @$block{qw(says line)};
+		my ($says, $text, $line) = @$block{qw(says text line)};
 		my $name = "$file, line $line";
 		if ($says eq '')
 		{
 			ok($block->{follows} && defined $before, "$name: what a block that is run puts out") or next;
 			next if $before eq 'skipped';
-			my $expected = $block->{text};
+			my $expected = $text;
 			s/\s+$//mg foreach $before, $expected;
 			is(substr($before, -length $expected), $expected, "$name: shown as it is");
 			next;
@@ -113,14 +113,18 @@ foreach my $file (documents())
 		$before = undef;
 		next if $says eq 'text' || $says =~ /^\w+ example$/;
 		ok($says eq 'sql' || $says eq 'sh', "$name: a fence says sql, sh, text, or that it is an example") or next;
-		if (!$has_cron && $block->{text} =~ /posture\.schedule\(|pg_cron/)
+		if (!$has_cron && $text =~ /$needs_cron/)
 		{
 			$before = 'skipped';
 			next;
 		}
-		($db, $dir) = prepare($file, $text) unless $db;
+		if ($session != $block->{session})
+		{
+			$session = $block->{session};
+			($db, $dir) = prepare($file, $block->{database}, $session, join '', map { $_->{text} } grep { $_->{session} == $session } @blocks);
+		}
 		my ($result, $out, $err) = run_block($db, $dir, $block);
-		my ($title) = $block->{text} =~ /^(.*)/;
+		my ($title) = $text =~ /^(.*)/;
 		ok($result, "$name runs: $title") or diag $err;
 		$before = $out;
 	}

@@ -24,16 +24,24 @@ sub documents
 }
 
 # The blocks of a document in order: what its fence says, its text, the line it
-# begins at, and whether it comes directly behind another.
+# begins at, whether it comes directly behind another, and the database that the
+# last comment before it names.
 sub blocks
 {
 	my ($text) = @_;
+	my ($database, $named, $end) = ('made', 0, -1);
 	my @blocks;
-	while ($text =~ /^(```+)([^\n`]*)\n(.*?)^\1\n?/msg)
+	while ($text =~ /^(?:<!-- database: (\w+) -->|(```+)([^\n`]*)\n(.*?)^\2)(?:\n|\z)/msg)
 	{
-		my ($says, $body, $from) = ($2, $3, $-[0]);
-		my $line = 1 + (substr($text, 0, $from) =~ tr/\n//);
-		push @blocks, { says => $says, text => $body, line => $line, follows => @blocks > 0 && $blocks[-1]{end} == $from, end => $+[0] };
+		if (defined $1)
+		{
+			$database = $1;
+			$named++;
+			next;
+		}
+		my $line = 1 + (substr($text, 0, $-[0]) =~ tr/\n//);
+		push @blocks, { says => $3, text => $4, line => $line, follows => $end == $-[0], database => $database, session => $named };
+		$end = $+[0];
 	}
 	return @blocks;
 }
