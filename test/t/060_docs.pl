@@ -5,7 +5,8 @@
 #   (nothing)      directly behind one of these: what the last of it puts out
 #   ANY example    an example: nobody runs it
 #   text           a picture, or a screen; no commands
-# Anything else fails here. A comment begins a session in another database:
+# Anything else fails here. With POSTURE_WRITE_DOCS=1 what is put out is written into
+# the documents instead. A comment begins a session in another database:
 #   <!-- database: made -->     posture and nothing in it; what a document begins with
 #   <!-- database: empty -->    posture is not installed yet
 #   <!-- database: example -->  the demo's organisation, test/house/example.sql
@@ -93,8 +94,9 @@ sub run_block
 
 foreach my $file (documents())
 {
-	my @blocks = blocks(slurp_file("$top/$file"));
-	my ($db, $dir);
+	my $document = slurp_file("$top/$file");
+	my @blocks = blocks($document);
+	my ($db, $dir, %shown);
 	my $session = -1;
 	my $before;
 	foreach my $block (@blocks)
@@ -106,8 +108,21 @@ foreach my $file (documents())
 			ok($block->{follows} && defined $before, "$name: what a block that is run puts out") or next;
 			next if $before eq 'skipped';
 			my $expected = $text;
-			s/\s+$//mg foreach $before, $expected;
-			is(substr($before, -length $expected), $expected, "$name: shown as it is");
+			s/[^\S\n]+$//mg, s/\s+\z// foreach $before, $expected;
+			# of several statements the last one's
+			my $from = length($before) - length $expected;
+			if ($ENV{POSTURE_WRITE_DOCS})
+			{
+				$shown{ $block->{from} } = ($before =~ s/.*\n\n//sr) . "\n";
+			}
+			elsif ($from == 0 || substr($before, $from - 2, 2) eq "\n\n")
+			{
+				is(substr($before, $from), $expected, "$name: shown as it is");
+			}
+			else
+			{
+				is($before, $expected, "$name: shown as it is");
+			}
 			next;
 		}
 		$before = undef;
@@ -128,6 +143,13 @@ foreach my $file (documents())
 		ok($result, "$name runs: $title") or diag $err;
 		$before = $out;
 	}
+	foreach my $block (reverse grep { defined $shown{ $_->{from} } } @blocks)
+	{
+		substr($document, $block->{from}, length $block->{text}) = $shown{ $block->{from} };
+	}
+	next unless %shown;
+	unlink "$top/$file";
+	append_to_file("$top/$file", $document);
 }
 
 $node->stop;

@@ -24,8 +24,8 @@ sub documents
 }
 
 # The blocks of a document in order: what its fence says, its text, the line it
-# begins at, whether it comes directly behind another, and the database that the
-# last comment before it names.
+# begins at, where its text begins, whether it comes directly behind another, and the
+# database that the last comment before it names.
 sub blocks
 {
 	my ($text) = @_;
@@ -40,7 +40,7 @@ sub blocks
 			next;
 		}
 		my $line = 1 + (substr($text, 0, $-[0]) =~ tr/\n//);
-		push @blocks, { says => $3, text => $4, line => $line, follows => $end == $-[0], database => $database, session => $named };
+		push @blocks, { says => $3, text => $4, from => $-[4], line => $line, follows => $end == $-[0], database => $database, session => $named };
 		$end = $+[0];
 	}
 	return @blocks;
