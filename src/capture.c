@@ -558,8 +558,9 @@ append_assets(Relation asset, Assetset *assets)
 
 /*
  * The trigger after INSERT, UPDATE or DELETE on asset, with transition tables.
- * Appends to asset_delta the assets that are new, gone, or may count otherwise: by kind, criticality, tags, retirement, or
- * because they were seen again after they may have been stale.
+ * Appends to asset_delta the assets that are new, gone, or may count
+ * otherwise: by kind, criticality, tags, retirement, or because they were seen
+ * again after they may have been stale.
  */
 Datum
 posture_capture_asset(PG_FUNCTION_ARGS)
