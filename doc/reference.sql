@@ -10,7 +10,7 @@ CREATE TEMP TABLE section (place int GENERATED ALWAYS AS IDENTITY, title text, a
 INSERT INTO section (title, about, relations, functions, types) VALUES
 ('Reports', 'Views, for BI tools and for people. Their columns are of plain types only. Each reads as its caller: who may see less, gets less.',
  'overview metric_report recommendation_report event_report day_report score_history group_report target_report secure_score secure_score_part benchmark_report exemption_report assignment_report',
- '', ''),
+ 'show', ''),
 ('Findings in', 'How findings come in. [The guide for loaders](loader.md) has it in order.',
  'source inbox rejected',
  'ingest load load_format object_field export assess_cluster', ''),

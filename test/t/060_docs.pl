@@ -23,7 +23,7 @@ use TestPosture;
 my $top = top();
 my $has_cron = -e PostgreSQL::Test::Utils::run_command([ 'pg_config', '--pkglibdir' ]) . '/pg_cron.so';
 
-my $node = new_node('docs', $has_cron ? <<'CONF' : '');
+my $node = new_node('docs', $has_cron ? <<'CONF' : '', extra => [ '--locale=C.UTF-8', '--encoding=UTF8' ]);
 shared_preload_libraries = 'pg_cron'
 cron.use_background_workers = on
 max_worker_processes = 16
