@@ -1,5 +1,5 @@
 # The documents can't drift from what they are about: the reference is made anew
-# and compared, links lead somewhere, and names that are set as code exist.
+# and compared, links lead somewhere, and names and files that are set as code exist.
 use strict;
 use warnings;
 use FindBin;
@@ -92,6 +92,10 @@ foreach my $file (documents())
 		elsif ($name =~ /^([a-z]\w*)\.(\w+)$/ && $relation{$1})
 		{
 			$unknown{$span} = 1 unless $column{$name};
+		}
+		elsif ($name =~ m{^(?:src|sql|test|doc|expected)(?:/[\w.-]+)*$})
+		{
+			$unknown{$span} = 1 unless -e "$top/$name" || $name eq 'sql';
 		}
 		elsif ($name =~ /^[a-z]+(?:_[a-z0-9]+)+$/)
 		{
