@@ -125,7 +125,7 @@ WHERE pronamespace = 'posture'::regnamespace AND proname = name
 $$;
 
 -- the operators, casts and classes of operators of a type
-CREATE FUNCTION pg_temp.type_table(type oid) RETURNS text LANGUAGE sql AS
+CREATE FUNCTION pg_temp.type_table(type oid) RETURNS SETOF text LANGUAGE sql AS
 $$
 SELECT E'| operator | gives | |\n|---|---|---|\n' || string_agg(
            format('| %s | `%s` | %s |', pg_temp.code(format('%s %s %s', format_type(oprleft, NULL), oprname, format_type(oprright, NULL))),
