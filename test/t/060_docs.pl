@@ -6,10 +6,12 @@
 #   ANY example    an example: nobody runs it
 #   text           a picture, or a screen; no commands
 # Anything else fails here. With POSTURE_WRITE_DOCS=1 what is put out is written into
-# the documents instead. A comment begins a session in another database:
+# the documents instead. A comment begins a session in another database posture:
 #   <!-- database: made -->     posture and nothing in it; what a document begins with
-#   <!-- database: empty -->    posture is not installed yet
+#   <!-- database: none -->     there is none yet
 #   <!-- database: example -->  the demo's organisation, test/house/example.sql
+# or says that another test runs the blocks from there on:
+#   <!-- run by: test/t/095_clients.pl -->
 use strict;
 use warnings;
 use FindBin;
@@ -25,9 +27,11 @@ my $has_cron = -e PostgreSQL::Test::Utils::run_command([ 'pg_config', '--pkglibd
 
 my $node = new_node('docs', $has_cron ? <<'CONF' : '', extra => [ '--locale=C.UTF-8', '--encoding=UTF8' ]);
 shared_preload_libraries = 'pg_cron'
+cron.database_name = 'posture'
 cron.use_background_workers = on
 max_worker_processes = 16
 CONF
+my $superuser = $node->safe_psql('postgres', 'SELECT current_user');
 $node->safe_psql('postgres', 'CREATE DATABASE made');
 $node->safe_psql('made', 'CREATE EXTENSION posture');
 $node->safe_psql('postgres', 'CREATE DATABASE example TEMPLATE made');
@@ -55,34 +59,42 @@ append_to_file("$commands/make", qq(#!/bin/sh\nunset MAKEFLAGS MFLAGS MAKELEVEL\
 append_to_file("$commands/sudo", qq(#!/bin/sh\nif [ "\$1" = -u ]; then shift 2; fi\nexec "\$@"\n));
 chmod 0755, "$commands/make", "$commands/sudo";
 
+# Takes away what the session before left: its databases and its roles.
+sub clear
+{
+	foreach my $db (split /\n/, $node->safe_psql('postgres', "SELECT datname FROM pg_database WHERE NOT datistemplate AND datname NOT IN ('postgres', 'made', 'example')"))
+	{
+		$node->safe_psql('postgres', qq(DROP DATABASE "$db" WITH (FORCE)));
+	}
+	foreach my $role (split /\n/, $node->safe_psql('postgres', "SELECT rolname FROM pg_roles WHERE rolname !~ '^pg_' AND rolname <> '$superuser'"))
+	{
+		$node->safe_psql('postgres', qq(DROP OWNED BY "$role"; DROP ROLE "$role"));
+	}
+	return;
+}
+
 # The database of a session, and a folder.
 sub prepare
 {
-	my ($file, $kind, $session, $text) = @_;
-	my %template = (empty => 'template1', example => 'example', made => 'made');
-	ok($template{$kind}, "$file: $kind is one of the databases that there are") or $kind = 'made';
-	my $db = lc("$file $session" =~ s/\.md\b//r =~ s/\W/_/gr);
-	$node->safe_psql('postgres', "CREATE DATABASE $db TEMPLATE $template{$kind}");
+	my ($name, $kind) = @_;
+	clear();
+	ok($kind =~ /^(?:none|made|example)$/, "$name: the database is one of those that there are");
+	$node->safe_psql('postgres', "CREATE DATABASE posture TEMPLATE $kind") if $kind ne 'none';
 	# where days are told by their dates, they are those of UTC
-	$node->safe_psql('postgres', "ALTER DATABASE $db SET posture.timezone = 'UTC'") if $kind ne 'example';
-	if ($has_cron && $text =~ /$needs_cron/)
-	{
-		$node->append_conf('postgresql.conf', "cron.database_name = '$db'");
-		$node->restart;
-	}
+	$node->safe_psql('postgres', "ALTER DATABASE posture SET posture.timezone = 'UTC'") if $kind eq 'made';
 	my $dir = PostgreSQL::Test::Utils::tempdir();
 	append_to_file("$dir/$_", $document{$_}) for keys %document;
-	return ($db, $dir);
+	return $dir;
 }
 
 # Runs a block in a folder; what it puts out.
 sub run_block
 {
-	my ($db, $dir, $block) = @_;
+	my ($dir, $block) = @_;
 	my ($out, $err) = ('', '');
 	local $ENV{PGHOST} = $node->host;
 	local $ENV{PGPORT} = $node->port;
-	local $ENV{PGDATABASE} = $db;
+	local $ENV{PGDATABASE} = 'posture';
 	local $ENV{PATH} = "$commands:$ENV{PATH}";
 	my @command = $block->{says} eq 'sh' ? ('bash', '-e') : ('psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-P', 'footer=off');
 	my $text = $block->{text};
@@ -96,13 +108,18 @@ foreach my $file (documents())
 {
 	my $document = slurp_file("$top/$file");
 	my @blocks = blocks($document);
-	my ($db, $dir, %shown);
+	my ($dir, %shown);
 	my $session = -1;
 	my $before;
 	foreach my $block (@blocks)
 	{
 		my ($says, $text, $line) = @$block{qw(says text line)};
 		my $name = "$file, line $line";
+		if ($block->{test})
+		{
+			ok(-e "$top/$block->{test}" && index(slurp_file("$top/$block->{test}"), $file =~ s{.*/}{}r) >= 0, "$name: $block->{test} runs it");
+			next;
+		}
 		if ($says eq '')
 		{
 			ok($block->{follows} && defined $before, "$name: what a block that is run puts out") or next;
@@ -136,9 +153,9 @@ foreach my $file (documents())
 		if ($session != $block->{session})
 		{
 			$session = $block->{session};
-			($db, $dir) = prepare($file, $block->{database}, $session, join '', map { $_->{text} } grep { $_->{session} == $session } @blocks);
+			$dir = prepare($name, $block->{database});
 		}
-		my ($result, $out, $err) = run_block($db, $dir, $block);
+		my ($result, $out, $err) = run_block($dir, $block);
 		my ($title) = $text =~ /^(.*)/;
 		ok($result, "$name runs: $title") or diag $err;
 		$before = $out;

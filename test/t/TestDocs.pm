@@ -24,23 +24,27 @@ sub documents
 }
 
 # The blocks of a document in order: what its fence says, its text, the line it
-# begins at, where its text begins, whether it comes directly behind another, and the
-# database that the last comment before it names.
+# begins at, where its text begins, whether it comes directly behind another; and by
+# the last comment before it the database that it is for, or the test that runs it.
 sub blocks
 {
 	my ($text) = @_;
-	my ($database, $named, $end) = ('made', 0, -1);
+	my ($database, $test, $named, $end) = ('made', undef, 0, -1);
 	my @blocks;
-	while ($text =~ /^(?:<!-- database: (\w+) -->|(```+)([^\n`]*)\n(.*?)^\2)(?:\n|\z)/msg)
+	while ($text =~ /^(?:<!-- (database|run by): (\S+) -->|(```+)([^\n`]*)\n(.*?)^\3)(?:\n|\z)/msg)
 	{
 		if (defined $1)
 		{
-			$database = $1;
+			($database, $test) = $1 eq 'database' ? ($2, undef) : ($database, $2);
 			$named++;
 			next;
 		}
 		my $line = 1 + (substr($text, 0, $-[0]) =~ tr/\n//);
-		push @blocks, { says => $3, text => $4, from => $-[4], line => $line, follows => $end == $-[0], database => $database, session => $named };
+		push @blocks,
+			{
+			says => $4, text => $5, from => $-[5], line => $line, follows => $end == $-[0],
+			database => $database, session => $named, test => $test
+			};
 		$end = $+[0];
 	}
 	return @blocks;
