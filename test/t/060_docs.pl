@@ -23,7 +23,8 @@ use TestDocs;
 use TestPosture;
 
 my $top = top();
-my $has_cron = -e PostgreSQL::Test::Utils::run_command([ 'pg_config', '--pkglibdir' ]) . '/pg_cron.so';
+my ($libdir) = PostgreSQL::Test::Utils::run_command([ 'pg_config', '--pkglibdir' ]);
+my $has_cron = -e "$libdir/pg_cron.so";
 
 my $node = new_node('docs', $has_cron ? <<'CONF' : '', extra => [ '--locale=C.UTF-8', '--encoding=UTF8' ]);
 shared_preload_libraries = 'pg_cron'
