@@ -4,7 +4,7 @@
 SET search_path = posture, pg_catalog;
 SET client_min_messages = warning;
 -- the settings are there once the library is
-LOAD 'posture';
+SELECT posture.score(0, 1) \g /dev/null
 
 CREATE TEMP TABLE section (place int GENERATED ALWAYS AS IDENTITY, title text, about text, relations text, functions text, types text);
 INSERT INTO section (title, about, relations, functions, types) VALUES
@@ -184,7 +184,7 @@ comments of the objects, which psql shows, too: `\d+`, `\df+` and `\dT+`, and
 `\dx+ posture` lists every object. Names are without their schema here. To write
 operators as they stand here, put `posture` on the `search_path`.
 
-What is not here, some hundred functions and the row types between them, is a step
+What is not here, several hundred functions and the row types between them, is a step
 of what is here. A step may change in any release.
 
 $$ || string_agg(format('- [%s](#%s)%s', title, replace(lower(title), ' ', '-'),
