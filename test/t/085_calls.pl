@@ -267,9 +267,9 @@ my $done = run_log([ 'psql', '-X', '-q', '-d', $node->connstr('postgres'), '-f',
 
 # ---- errors ----
 
-open(my $readme, '<', "$FindBin::RealBin/../../README.md") or die "README.md: $!";
-my ($there) = do { local $/; <$readme> } =~ /^## What there is\n(.*?)^## /ms;
-my $for_users = join '|', uniq $there =~ /`(\w+)\(/g;
+# what the reference has is for users
+my $for_users = join '|', uniq slurp_file("$FindBin::RealBin/../../doc/reference.md") =~ /^(?:Function|Procedure) `(\w+)\(/mg;
+die 'doc/reference.md names no function' unless $for_users =~ /\bload\b/;
 
 # Whether an error is one that whoever made the statement can do something
 # about. A step of something larger, called by itself, may miss what the steps
