@@ -158,30 +158,36 @@ for my $query (@queries)
 	is_deeply([ map { "@$_" } grep { !$has_type{ $_->[1] } } @columns ], [], "$name: types that Grafana shows");
 	unlike(ask('empty', emulate($template, initiative => '')), qr/./, "$name: nothing in an empty database, and no error")
 	  unless $name =~ /^(?:To look at|State) /;
+	check_times($name, $sql, @columns) if $template =~ /AS "time"/ || $format eq 'time_series';
 	check_series($name, $sql, @columns) if $format eq 'time_series';
+	is(join(' ', map { $_->[0] } @columns), 'time text tags', "$name: what an annotation has") if $name =~ /^annotation/;
 	check_fields($name, $panel, map { $_->[0] } @columns) if $panel;
 }
 unlike(ask('empty', emulate($_->[2], initiative => '')), qr/^error/, "$_->[0]: no error in an empty database") foreach grep { $_->[0] =~ /^(?:To look at|State) / } @queries;
 
-# A time first, in ascending order and never unknown, then numbers, and texts that
-# tell series apart; a point lies at the noon of a day, so that it has the same
-# date in every time zone less than half a day away.
-sub check_series
+# A time first, in ascending order and never unknown; a point lies at the noon of
+# a day, so that it has the same date in every time zone less than half a day away.
+sub check_times
 {
 	my ($name, $sql, @columns) = @_;
-	my ($time, @others) = @columns;
-	is("@$time", 'time timestamp with time zone', "$name: time comes first");
-	my @values = map { $_->[0] } grep { $_->[1] eq 'numeric' } @others;
-	my @labels = map { $_->[0] } grep { $_->[1] eq 'text' } @others;
-	is(scalar(@values), 1, "$name: one value");
-	ok(scalar(grep { $_ eq 'name' } @labels), "$name: a name for each series");
-	my @times = map { (split /\|/)[0] } split /\n/, ask('example', "SELECT extract(epoch FROM q.time) FROM ($sql) q");
-	is_deeply(\@times, [ sort { $a <=> $b } @times ], "$name: in the order of time");
-	is(ask('example', "SELECT count(*), count(q.time), count(DISTINCT (" . join(', ', 'q.time', map { "q.\"$_\"" } @labels) . ")) FROM ($sql) q"),
-		join('|', (scalar @times) x 3), "$name: a series has one value at a time");
+	is("@{ $columns[0] }", 'time timestamp with time zone', "$name: time comes first");
+	my @times = split /\n/, ask('example', "SELECT extract(epoch FROM q.time) FROM ($sql) q");
+	is_deeply(\@times, [ sort { $a <=> $b } grep { length } @times ], "$name: in the order of time");
 	is(ask('example', "SELECT DISTINCT q.time - (posture.day_end(posture.day_of(q.time)) - interval '12 hours') FROM ($sql) q"), '00:00:00', "$name: at noon");
 	cmp_ok($times[0], '>=', $from, "$name: not before the range");
 	cmp_ok($times[-1], '<=', $to, "$name: nor after it");
+}
+
+# Then one number, and texts that tell series apart.
+sub check_series
+{
+	my ($name, $sql, @columns) = @_;
+	my @values = grep { $_->[1] eq 'numeric' } @columns;
+	my @labels = map { $_->[0] } grep { $_->[1] eq 'text' } @columns;
+	is(scalar(@values), 1, "$name: one value");
+	ok(scalar(grep { $_ eq 'name' } @labels), "$name: a name for each series");
+	is(ask('example', "SELECT count(*) FROM (SELECT 1 FROM ($sql) q GROUP BY " . join(', ', 'q.time', map { "q.\"$_\"" } @labels) . ' HAVING count(*) > 1) x'),
+		'0', "$name: a series has one value at a time");
 }
 
 # what a panel picks by the name of a column is there
