@@ -183,9 +183,12 @@ SQL
 	my $values = "identity\tweighted\t66.5\t{1,5-9}\t3\t66.5\t{1,5,6,7,8,9}";
 	SKIP:
 	{
-		skip $no_psycopg, 1 if $no_psycopg;
+		skip $no_psycopg, 2 if $no_psycopg;
 		is($kinds->(run_client($psycopg, "$programs/read.py", 'public.own')),
 			"key text, method unknown,str, score unknown,str, assets unknown,str, threshold number, number number, ids array, $values", 'psycopg');
+		# which sends a small whole number as smallint
+		is(run_client($psycopg, '-c', 'import psycopg; print(psycopg.connect("").execute("SELECT max(score) >= 90 FROM posture.plan(%s, %s::posture.score)", ["identity", 90]).fetchone()[0])'),
+			"True\n", 'and takes a score');
 	}
 	SKIP:
 	{
