@@ -40,7 +40,9 @@ my $python = sub { my $module = shift; (grep { quiet($_, '-c', "import $module")
 my ($psycopg, $pandas, $pyodbc) = map { $python->($_) } 'psycopg', 'psycopg, pandas', 'pyodbc';
 my ($odbc) = glob '/usr/lib/*/odbc/psqlodbcw.so';
 my ($jdbc) = grep { -e } '/usr/share/java/postgresql.jar';
-my ($compiler) = grep { quiet($_->[0], '-version') } [qw(ecj -17 -proc:none -nowarn)], ['javac'];
+# Debian's ecj, not by its command: that of Debian 13 looks into the first of these alone
+my $ecj = join ':', map { "/usr/share/java/eclipse-jdt-core$_.jar" } '', '-compiler-batch';
+my ($compiler) = grep { quiet(@$_, '-version') } [ 'java', '-cp', $ecj, qw(org.eclipse.jdt.internal.compiler.batch.Main -17 -proc:none -nowarn) ], ['javac'];
 my $java = $jdbc && $compiler && quiet('java', '-version');
 my $r = quiet('Rscript', '-e', 'library(RPostgreSQL)');
 my $odbc_string = "Driver=" . ($odbc // '') . ";Server=127.0.0.1;Port=$environment{PGPORT};Database=posture;UID=bi;PWD=$password;BoolsAsChar=0;ConnSettings=SET TimeZone='UTC'";
@@ -50,6 +52,9 @@ my $no_pandas = $pandas ? '' : 'python3-psycopg or python3-pandas is not install
 my $no_odbc = $pyodbc && $odbc ? '' : 'python3-pyodbc or odbc-postgresql is not installed';
 my $no_jdbc = $java ? '' : 'Java, a compiler or libpostgresql-jdbc-java is not installed';
 my $no_r = $r ? '' : 'r-cran-rpostgresql is not installed';
+# make check must not leave out what it installed
+my %missing = (psycopg => $no_psycopg, pandas => $no_pandas, odbc => $no_odbc, jdbc => $no_jdbc, r => $no_r);
+is($missing{$_}, '', "$_ is here") foreach split ' ', $ENV{POSTURE_CLIENTS} // '';
 
 run_examples();
 subtest 'types of its own' => \&read_own_types;
