@@ -29,9 +29,16 @@ CREATE TEMP TABLE assigned (a score, b score, c float8, d numeric);
 INSERT INTO assigned VALUES (80, 79.9999995, '0.1'::score, '0.1'::score);
 TABLE assigned;
 SELECT 12.3456785::score AS numeric_rounds, 100::score AS from_int;
+-- as clients send whole numbers
+PREPARE small(int2) AS INSERT INTO assigned (a) VALUES ($1) RETURNING a, $1::score;
+EXECUTE small(80);
+PREPARE big(int8) AS INSERT INTO assigned (a) VALUES ($1) RETURNING a, $1::score;
+EXECUTE big(80);
 \set VERBOSITY sqlstate
 SELECT 101::score;
 SELECT (-1)::score;
+SELECT 101::int2::score;
+SELECT 4294967296::score;
 SELECT 100.0000001::score;
 SELECT (-0.0000001)::score;
 SELECT 'NaN'::numeric::score;

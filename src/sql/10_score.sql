@@ -39,6 +39,15 @@ COMMENT ON FUNCTION posture.score_from_numeric(numeric) IS 'a number from 0 to 1
 CREATE FUNCTION posture.score_from_int4(integer) RETURNS posture.score
     AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION posture.score_from_int4(integer) IS 'a whole number from 0 to 100 as score';
+-- clients send a whole number in the type that fits it or that their language has
+CREATE FUNCTION posture.score_from_int2(smallint) RETURNS posture.score
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    RETURN posture.score_from_int4($1::integer);
+COMMENT ON FUNCTION posture.score_from_int2(smallint) IS 'a whole number from 0 to 100 as score';
+CREATE FUNCTION posture.score_from_int8(bigint) RETURNS posture.score
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    RETURN posture.score_from_numeric($1::numeric);
+COMMENT ON FUNCTION posture.score_from_int8(bigint) IS 'a whole number from 0 to 100 as score';
 
 CREATE CAST (posture.score AS numeric) WITH FUNCTION posture.score_to_numeric(posture.score) AS IMPLICIT;
 COMMENT ON CAST (posture.score AS numeric) IS 'exact';
@@ -48,6 +57,10 @@ CREATE CAST (numeric AS posture.score) WITH FUNCTION posture.score_from_numeric(
 COMMENT ON CAST (numeric AS posture.score) IS 'rounds half away from zero to six decimals';
 CREATE CAST (integer AS posture.score) WITH FUNCTION posture.score_from_int4(integer) AS ASSIGNMENT;
 COMMENT ON CAST (integer AS posture.score) IS 'so that a column of scores takes 80';
+CREATE CAST (smallint AS posture.score) WITH FUNCTION posture.score_from_int2(smallint) AS ASSIGNMENT;
+COMMENT ON CAST (smallint AS posture.score) IS 'so that it takes the same of a client that sends it as smallint';
+CREATE CAST (bigint AS posture.score) WITH FUNCTION posture.score_from_int8(bigint) AS ASSIGNMENT;
+COMMENT ON CAST (bigint AS posture.score) IS 'or as bigint';
 
 -- comparison: a score is stored as a whole number, so integer's functions serve
 

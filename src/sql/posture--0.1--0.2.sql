@@ -19,6 +19,10 @@ ALTER TABLE posture.asset ADD CONSTRAINT asset_kind_length CHECK (pg_catalog.oct
 
 --@ CREATE TABLE posture.verification
 --@ CREATE TYPE posture.status_item
+--@ CREATE FUNCTION posture.score_from_int2
+--@ CREATE FUNCTION posture.score_from_int8
+--@ CREATE CAST (smallint AS posture.score)
+--@ CREATE CAST (bigint AS posture.score)
 
 --@ code
 --@ DO 47_replica.sql
