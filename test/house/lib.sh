@@ -80,6 +80,7 @@ find_postgres() {
 copy_checkout() {
     mkdir -p "$1"
     tar -C "$top" -cf - --exclude=./.git --exclude=./.demo --exclude=./dist --exclude=./results --exclude=./tmp_check \
+        --exclude=./dashboard/node_modules --exclude='./dashboard/dist*' --exclude=./dashboard/src/.observablehq --exclude=./dashboard/shots \
         --exclude='*.o' --exclude='*.bc' --exclude='*.so' --exclude='./posture--*.sql' . |
         tar -C "$1" -xf - --no-same-owner --no-same-permissions
 }
