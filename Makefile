@@ -1,7 +1,7 @@
 # posture: make && make install && make installcheck, as with every extension.
 # From a bare Debian or Ubuntu: make demo, make check.
 
-HOUSE = check torture matrix demo demo-stop $(if $(wildcard test/bench/run),bench)
+HOUSE = check torture matrix package dist demo demo-stop $(if $(wildcard test/bench/run),bench)
 
 # The house goals install PostgreSQL themselves, so they are read without it;
 # and PGXS has a goal "check" of its own, which says only that it can't.
@@ -14,12 +14,19 @@ check:
 	@test/house/check
 matrix:
 	@test/house/matrix
+package:
+	@test/house/package
 torture:
 	@test/house/torture
 demo:
 	@test/house/demo
 demo-stop:
 	@test/house/demo-stop
+# what the last commit holds, as PGXN takes it
+DISTRIBUTION = posture-$(shell sed -n 's/^    "version": "\(.*\)",/\1/p' META.json)
+dist:
+	@mkdir -p dist
+	git archive --format=zip --prefix=$(DISTRIBUTION)/ --output=dist/$(DISTRIBUTION).zip HEAD
 ifneq ($(filter bench,$(HOUSE)),)
 bench:
 	@test/bench/run

@@ -76,15 +76,21 @@ find_postgres() {
     pgxs=$(dirname "$("$pg_config" --pgxs)")/../..
 }
 
+# copy_checkout DIRECTORY: the checkout, without what was built in it.
+copy_checkout() {
+    mkdir -p "$1"
+    tar -C "$top" -cf - --exclude=./.git --exclude=./.demo --exclude=./dist --exclude=./results --exclude=./tmp_check \
+        --exclude=./dashboard/node_modules --exclude='./dashboard/dist*' --exclude=./dashboard/src/.observablehq --exclude=./dashboard/shots \
+        --exclude='*.o' --exclude='*.bc' --exclude='*.so' --exclude='./posture--*.sql' . |
+        tar -C "$1" -xf - --no-same-owner --no-same-permissions
+}
+
 # Builds a copy of the checkout, so that nothing of another user's or of
 # another PostgreSQL's stays in it, and installs.
 build() {
     local sudo=(as_root)
     say "building with $("$pg_config" --version)"
-    mkdir "$work/posture"
-    tar -C "$top" -cf - --exclude=./.git --exclude=./.demo --exclude=./results --exclude=./tmp_check \
-        --exclude='*.o' --exclude='*.bc' --exclude='*.so' --exclude='./posture--*.sql' . |
-        tar -C "$work/posture" -xf - --no-same-owner --no-same-permissions
+    copy_checkout "$work/posture"
     if [[ $EUID == 0 ]]; then chown -R "$server_user": "$work/posture"; fi
     # bitcode for the JIT only costs time here
     set -- -s -C "$work/posture" PG_CONFIG="$pg_config" COPT=-Werror with_llvm=no

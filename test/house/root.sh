@@ -1,0 +1,75 @@
+# shellcheck shell=bash
+# root.sh: root directories of Debian's releases, for what has to start from
+# nothing. Sourced, after lib.sh; one at a time, and removed on exit.
+
+root=
+
+need_root_directories() {
+    [[ $EUID == 0 ]] || die "making root directories needs root"
+    command -v debootstrap >/dev/null || die "debootstrap is not installed"
+    trap remove_root EXIT
+    trap 'exit 129' HUP
+    trap 'exit 130' INT
+    trap 'exit 143' TERM
+}
+
+# make_root RELEASE [PACKAGES]: sets root, a directory with Debian's smallest
+# system and these packages, where no service is started.
+make_root() {
+    local script
+    root=$(mktemp -d "$(realpath "${TMPDIR:-/var/tmp}")/posture-$1.XXXXXX")
+    say "$1: making its root directory"
+    # an older debootstrap does not know the newest releases by name
+    script=/usr/share/debootstrap/scripts/$1
+    [[ -e $script ]] || script=/usr/share/debootstrap/scripts/sid
+    debootstrap --variant=minbase --include="ca-certificates${2:+,$2}" "$1" "$root" "" "$script" >"$root/debootstrap.log" 2>&1 ||
+        { cat "$root/debootstrap.log" >&2; die "debootstrap $1 failed"; }
+    chmod 755 "$root"
+    # how this machine reaches its packages
+    cp /etc/resolv.conf "$root/etc/"
+    cp -a /etc/apt/apt.conf.d/. "$root/etc/apt/apt.conf.d/"
+    # some of these are of packages, whose versions there ask which one to keep
+    echo 'DPkg::Options { "--force-confold"; };' >"$root/etc/apt/apt.conf.d/99posture"
+    printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d"
+    chmod 755 "$root/usr/sbin/policy-rc.d"
+    mount -t proc proc "$root/proc"
+    mount --bind /dev "$root/dev"
+    mount -t tmpfs shm "$root/dev/shm"
+}
+
+# in_root COMMAND: as root there. In the background, because bash handles a
+# signal only while it waits.
+in_root() {
+    chroot "$root" env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 HOME=/root \
+        DEBIAN_FRONTEND=noninteractive CI="${CI:-}" DEB_BUILD_OPTIONS="${DEB_BUILD_OPTIONS:-}" "$@" <&0 &
+    wait $!
+}
+
+# in_root_as USER COMMAND
+in_root_as() {
+    local user=$1
+    shift
+    in_root setpriv --reuid="$user" --regid="$user" --init-groups -- "$@"
+}
+
+# Ends what still runs there, then removes it.
+remove_root() {
+    local process
+    [[ -n $root ]] || return 0
+    for process in /proc/[0-9]*; do
+        [[ $(readlink "$process/root") != "$root" ]] || kill -KILL "${process#/proc/}" 2>/dev/null || true
+    done
+    # a process that was killed holds the mounts for a moment
+    for _ in {1..50}; do
+        umount "$root/proc" "$root/sys" "$root/dev/shm" "$root/dev" 2>/dev/null || true
+        grep -qF " $root/" /proc/mounts || break
+        sleep 0.1
+    done
+    # what is mounted still is not to be removed
+    if grep -F " $root/" /proc/mounts >&2; then
+        say "$root is in use and stays" >&2
+    else
+        rm -rf --one-file-system "$root"
+    fi
+    root=
+}
