@@ -34,6 +34,8 @@ document.documentElement.lang = "en";
 document.querySelector("meta[name=viewport]").content = "width=device-width, initial-scale=1";
 </script>
 <link rel="icon" href="data:,">`,
-  header: `<span>Database <b>${escape(about.database)}</b></span> <span>Data read ${escape(about.read_at)}</span>`,
+  // narrow screens have the sidebar folded away
+  header: `<nav><a href="/index">Overview</a> <a href="/fix">Fix</a> <a href="/events">Events</a> <a href="/secure-score">Secure Score</a></nav>
+<span>Database <b>${escape(about.database)}</b></span> <span>Data read ${escape(about.read_at)}</span>`,
   footer: `posture ${escape(about.version)}. Scores run from 0 to 100; higher is better. Read as role ${escape(about.role)}.`
 };

@@ -29,7 +29,11 @@ export function pages(t) {
   const byMetric = groups(metrics, (m) => m.metric);
   const metricsOf = groups(metrics, (m) => m.initiative);
   const history = groups(t.score_history, (h) => `${h.object_kind} ${h.object}`);
-  const historyOf = (kind, key) => history.of(`${kind} ${key}`).map(({day, score}) => ({day, score}));
+  // the days that are kept, and today as it stands
+  const historyOf = (kind, key, now) => {
+    const days = history.of(`${kind} ${key}`).filter((h) => h.day !== about.today).map(({day, score}) => ({day, score}));
+    return days.length ? [...days, {day: about.today, score: now, so_far: true}] : days;
+  };
   const benchmarks = groups(t.benchmark, (b) => b.initiative);
   const plans = groups(t.plan, (p) => p.initiative);
   const counts = groups(t.exposed_count, (c) => c.metric);
@@ -78,7 +82,7 @@ export function pages(t) {
       about,
       initiative: i,
       metrics: own,
-      history: historyOf("initiative", i.initiative),
+      history: historyOf("initiative", i.initiative, i.score),
       benchmarks: benchmarks.of(i.initiative),
       events: [...eventsOf.of(`initiative ${i.initiative}`), ...own.flatMap((m) => eventsOf.of(`metric ${m.metric}`))]
         .sort((a, b) => (a.day < b.day ? 1 : a.day > b.day ? -1 : 0)),
@@ -94,7 +98,7 @@ export function pages(t) {
       recommendations: measured.of(key).map((b) => named.get(b.recommendation)).filter(Boolean),
       counts: counts.of(key),
       exposed: exposed.of(key),
-      history: historyOf("metric", key),
+      history: historyOf("metric", key, places[0].score),
       events: eventsOf.of(`metric ${key}`)
     });
   }

@@ -2,8 +2,8 @@
 // writes what the pages show to src/data/*.json. It only arranges: what is
 // counted, scored or explained, posture has said.
 //
-// Connects by the argument (postgresql://...) or, as libpq does, by PGHOST,
-// PGPORT, PGDATABASE, PGUSER, PGPASSWORD and ~/.pgpass.
+// Connects by DASHBOARD_DATABASE (postgresql://...) or, as libpq does, by
+// PGHOST, PGPORT, PGDATABASE, PGUSER, PGPASSWORD and ~/.pgpass.
 import {mkdir, readFile, readdir, rm, writeFile} from "node:fs/promises";
 import {fileURLToPath} from "node:url";
 import pg from "pg";
@@ -61,9 +61,9 @@ function advice(error, client) {
   }
 }
 
-const connection = process.argv[2];
+const connection = process.env.DASHBOARD_DATABASE;
 if (connection && !/^postgres(ql)?:\/\//.test(connection)) {
-  console.error("posture: a connection string looks like postgresql://user@host:port/database");
+  console.error("posture: DASHBOARD_DATABASE looks like postgresql://role@host:port/database");
   process.exit(1);
 }
 const client = new pg.Client({connectionString: connection, application_name: "posture dashboard", connectionTimeoutMillis: 15000});

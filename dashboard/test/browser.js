@@ -52,10 +52,6 @@ const browser = await chromium.launch({
 for (const width of [1280, 390]) {
   for (const colorScheme of ["light", "dark"]) {
     const context = await browser.newContext({viewport: {width, height: width > 500 ? 900 : 844}, colorScheme, reducedMotion: "reduce"});
-    await context.addInitScript(() => {
-      // the Framework keeps the state of the sidebar here
-      window.breached = false;
-    });
     const page = await context.newPage();
     let path;
     const say = (what) => wrong.push(`${path} at ${width}, ${colorScheme}: ${what}`);
@@ -77,7 +73,8 @@ for (const width of [1280, 390]) {
       (await page.evaluate(look)).forEach(say);
       await page.addScriptTag({content: axe});
       const {violations} = await page.evaluate(() => window.axe.run(document, {runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]}));
-      for (const v of violations) say(`${v.id}: ${v.help}: ${v.nodes.slice(0, 3).map((n) => `${n.target} ${n.html.slice(0, 120)}`).join(" | ")}`);
+      // the Framework's sidebar has its close button in its list
+      for (const v of violations.filter((v) => !(v.id === "list" && v.nodes.every((n) => n.html.includes("observablehq-sidebar-close"))))) say(`${v.id}: ${v.help}: ${v.nodes.slice(0, 3).map((n) => `${n.target} ${n.html.slice(0, 120)}`).join(" | ")}`);
       const shot = join(shots, `${width}-${colorScheme}`, path.replace(/\.html$/, ".png"));
       mkdirSync(join(shot, ".."), {recursive: true});
       await page.screenshot({path: shot, fullPage: true});

@@ -83,6 +83,7 @@ build() {
     say "building with $("$pg_config" --version)"
     mkdir "$work/posture"
     tar -C "$top" -cf - --exclude=./.git --exclude=./.demo --exclude=./results --exclude=./tmp_check \
+        --exclude=./dashboard/node_modules --exclude='./dashboard/dist*' --exclude=./dashboard/src/.observablehq --exclude=./dashboard/shots \
         --exclude='*.o' --exclude='*.bc' --exclude='*.so' --exclude='./posture--*.sql' . |
         tar -C "$work/posture" -xf - --no-same-owner --no-same-permissions
     if [[ $EUID == 0 ]]; then chown -R "$server_user": "$work/posture"; fi

@@ -17,14 +17,15 @@ export function score(x) {
 }
 
 export const count = (x) => (x == null ? noData : upTo(2).format(x));
-export const points = (x) => (x == null ? noData : minus(Math.abs(x) < 0.1 ? exactly.format(x) : upTo(1).format(x)));
+export const points = (x) => (x == null ? noData : minus(Math.abs(x) < 0.1 ? exactly.format(x) : one.format(x)));
 export const exact = (x) => (x == null ? noData : minus(exactly.format(x)));
 
 // With its sign: a change says whether it is better or worse.
 export function change(x) {
   if (x == null) return noData;
   if (x === 0) return "0";
-  return `${x > 0 ? "+" : "−"}${points(Math.abs(x))}`;
+  const size = Math.abs(x);
+  return `${x > 0 ? "+" : "−"}${size < 0.05 ? "<0.1" : one.format(size)}`;
 }
 
 export const percent = (part, whole) => (part == null || !whole ? noData : `${upTo(1).format((100 * part) / whole)} %`);

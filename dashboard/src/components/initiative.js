@@ -38,13 +38,13 @@ export function initiative({initiative: i, metrics, history, benchmarks, events,
         {label: "Metric", value: (m) => m.name, cell: (m) => p.link("metric", m.slug, m.name), wide: true},
         {label: "State", value: (m) => m.state, cell: (m) => p.chip(m.state, m.state === "needs_attention" ? "alert" : "")},
         {label: "Score", title: "0 to 100", right: true, value: (m) => m.score, cell: (m) => f.score(m.score)},
-        {label: "Exposed", title: "distinct assets exposed, of those assessed", right: true, value: (m) => m.exposed_pct,
-          cell: (m) => (m.score == null ? f.noData : html`<span class="nowrap">${f.count(m.exposed_assets)} of ${f.count(m.assessed_assets)}</span>`)},
-        {label: "Critical", title: "exposed assets that are critical", right: true, value: (m) => m.critical_assets, cell: (m) => (m.score == null ? f.noData : f.count(m.critical_assets ?? 0))},
+        {label: "Exposed", title: "distinct assets exposed, of those assessed, and how many of the exposed are critical", right: true, value: (m) => m.exposed_pct,
+          cell: (m) => (m.score == null ? f.noData : html`<span class="nowrap">${f.count(m.exposed_assets)} of ${f.count(m.assessed_assets)}${
+            m.critical_assets ? html`,<br><b>${f.count(m.critical_assets)} critical</b>` : ""}</span>`)},
         {label: "Weight", right: true, value: (m) => m.weight, cell: (m) => f.count(m.weight)},
         {label: "Score impact", title: "points", right: true, value: (m) => m.score_impact, cell: (m) => p.bar(m.score_impact, most)},
         {label: "1 day", title: "points since yesterday", right: true, value: (m) => m.change_1d, cell: (m) => p.change(m.change_1d)},
-        {label: "Trend of 14 days", cell: (m) => p.sparkline(m.trend_14d, null, 100, 30)}
+        {label: "14-day trend", title: "on a scale of 0 to 100", cell: (m) => p.sparkline(m.trend_14d, null, 100, 30)}
       ], metrics)) : p.card("Metrics", html`<p class="muted">It has no metrics: it is scored by the points of its recommendations.</p>`),
     p.card("What to fix first", steps.length ? html`<ol class="steps">${steps.slice(0, 5).map((s) => html`<li>${s.title ?? s.recommendation}
       <span class="muted">gains ${f.points(s.gain)} points, to ${f.score(s.score)}</span></li>`)}</ol>

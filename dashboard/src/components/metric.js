@@ -27,7 +27,7 @@ export function metric({metric: m, initiatives, recommendations, counts, exposed
         {label: "Asset", value: (a) => a.name ?? a.asset, cell: (a) => a.name ?? a.asset, wide: true},
         {label: "Criticality", value: (a) => ["low", "medium", "high", "critical"].indexOf(a.criticality), cell: (a) => a.criticality},
         {label: "Kind", value: (a) => a.kind},
-        {label: "Owner", value: (a) => a.owner, cell: (a) => a.owner ?? ""}
+        ...(exposed.some((a) => a.owner) ? [{label: "Owner", value: (a) => a.owner, cell: (a) => a.owner ?? ""}] : [])
       ], exposed)}${total > exposed.length ? p.note(`The ${exposed.length} most critical of ${f.count(total)}.`) : ""}</div></div>`
       : html`<p class="muted">${m.score == null ? "Nothing of it is assessed." : "No asset is exposed."}</p>`),
     p.card("Initiatives that it counts in", p.table(`Initiatives with ${m.name}`, [

@@ -5,12 +5,14 @@ import * as p from "./parts.js";
 const gap = (i) => (i.target_score == null ? "no target" : i.missing === 0 ? `target ${f.score(i.target_score)} reached`
   : i.missing == null ? `target ${f.score(i.target_score)}` : `${f.points(i.missing)} points below the target of ${f.score(i.target_score)}`);
 
+const exposed = (i) => (!i.metrics ? html`<span class="muted">by points</span>` : html`<span class="nowrap">${f.count(i.exposed_assets)}${i.critical_assets ? html`, <b>${f.count(i.critical_assets)} critical</b>` : ""}</span>`);
+
 const pinned = (i) => html`<section class="card pinned"><h2>${p.link("initiative", i.slug, i.name)}</h2>
   ${p.bigScore(i.score, i.zone)}${p.scoreBar(i.score, i.target_score)}
   <p class="muted">${i.score == null ? "nothing of it is assessed" : gap(i)}</p>
   <div class="trend">${p.sparkline(i.trend_14d, i.target_score)}<div>${p.change(i.change_14d)}<br><span class="muted">points in 14 days</span></div></div>
-  <p>${i.open_events ? html`<a href=${p.href("events.html")}>${f.counted(i.open_events, "open event")}</a>` : "No open events"}, ${
-    f.counted(i.exposed_assets, "exposed asset")}${i.critical_assets ? html`, <b>${f.count(i.critical_assets)} critical</b>` : ""}</p></section>`;
+  <p>${i.open_events ? html`<a href=${p.href("events.html")}>${f.counted(i.open_events, "open event")}</a>` : "No open events"}<br>${
+    i.metrics ? html`${f.counted(i.exposed_assets, "exposed asset")}${i.critical_assets ? html`, <b>${f.count(i.critical_assets)} critical</b>` : ""}` : "Scored by points"}</p></section>`;
 
 export function overview({about, initiatives, status, days}) {
   if (!initiatives.length) return p.page("Overview", null, p.emptyDatabase(), health(status));
@@ -19,15 +21,13 @@ export function overview({about, initiatives, status, days}) {
     first.length ? html`<div class="cards">${first.map(pinned)}</div>` : null,
     p.card(first.length ? "All initiatives" : "Initiatives", p.table("Initiatives, as they stand now", [
       {label: "Initiative", value: (i) => i.name, cell: (i) => p.link("initiative", i.slug, i.name), wide: true},
-      {label: "Score", title: "0 to 100", right: true, value: (i) => i.score, cell: (i) => f.score(i.score)},
-      {label: "0 to 100", cell: (i) => p.scoreBar(i.score, i.target_score)},
+      {label: "Score", title: "0 to 100, with the target as a tick", right: true, value: (i) => i.score, cell: (i) => html`<div>${f.score(i.score)}${p.scoreBar(i.score, i.target_score)}</div>`},
       {label: "Zone", value: (i) => i.zone, cell: (i) => p.chip(i.zone)},
       {label: "Target", right: true, value: (i) => i.target_score, cell: (i) => (i.target_score == null ? html`<span class="muted">none</span>` : f.score(i.target_score))},
       {label: "1 day", title: "points since yesterday", right: true, value: (i) => i.change_1d, cell: (i) => p.change(i.change_1d)},
       {label: "14 days", title: "points in 14 days", right: true, value: (i) => i.change_14d, cell: (i) => p.change(i.change_14d)},
-      {label: "Trend of 14 days", cell: (i) => p.sparkline(i.trend_14d, i.target_score, 100, 30)},
-      {label: "Exposed", title: "exposed assets", right: true, value: (i) => i.exposed_assets, cell: (i) => f.count(i.exposed_assets)},
-      {label: "Critical", title: "exposed assets that are critical", right: true, value: (i) => i.critical_assets, cell: (i) => f.count(i.critical_assets)},
+      {label: "14-day trend", title: "on a scale of 0 to 100", cell: (i) => p.sparkline(i.trend_14d, i.target_score, 100, 30)},
+      {label: "Exposed", title: "exposed assets, and how many of them are critical", right: true, value: (i) => i.exposed_assets, cell: exposed},
       {label: "Open events", right: true, value: (i) => i.open_events, cell: (i) => f.count(i.open_events)}
     ], initiatives)),
     p.card("The last days", days.length ? p.table("What happened, by day", [

@@ -11,10 +11,10 @@ export const link = (kind, slug, text) => (slug ? html`<a href=${href(`${kind}/$
 
 export function page(title, subtitle, ...content) {
   document.title = `${title} | Security posture`;
-  return html`<div class="page"><h1>${title}</h1>${subtitle ? html`<p class="lead">${subtitle}</p>` : null}${content}</div>`;
+  return html`<div class="page"><h1>${title}</h1>${subtitle ? html`<p class="lead">${subtitle}</p>` : null}${content.flat()}</div>`;
 }
 
-export const card = (title, ...content) => html`<section class="card">${title ? html`<h2>${title}</h2>` : null}${content}</section>`;
+export const card = (title, ...content) => html`<section class="card">${title ? html`<h2>${title}</h2>` : null}${content.flat()}</section>`;
 
 export const note = (...content) => html`<p class="note-line">${content}</p>`;
 
@@ -38,7 +38,7 @@ export const bigScore = (x, zone) => html`<div class="score"><span class="figure
 
 // The change of a score: sign, arrow and colour say the same.
 export function change(x) {
-  if (x == null) return html`<span class="muted">${f.noData}</span>`;
+  if (x == null) return html`<span class="muted nowrap">${f.noData}</span>`;
   const kind = x > 0 ? "better" : x < 0 ? "worse" : "muted";
   return html`<span class=${kind}>${x > 0 ? "▲ " : x < 0 ? "▼ " : ""}${f.change(x)}</span>`;
 }
@@ -53,7 +53,7 @@ export function scoreBar(x, target) {
 
 // A number beside its bar; negative ones go to the left in another colour.
 export function bar(x, max, text = f.points(x)) {
-  if (x == null) return html`<span class="muted">${f.noData}</span>`;
+  if (x == null) return html`<span class="muted nowrap">${f.noData}</span>`;
   return html`<div class="bar"><span>${text}</span><div aria-hidden="true"><div class=${x < 0 ? "gain" : ""} style=${{
     width: `${max > 0 ? Math.max((100 * Math.abs(x)) / max, x ? 1 : 0) : 0}%`}}></div></div></div>`;
 }
@@ -63,7 +63,7 @@ export function sparkline(trend, target, width = 132, height = 40) {
   const x = (i) => 3 + (i * (width - 6)) / Math.max((trend?.length ?? 0) - 1, 1);
   const y = (s) => 2 + ((100 - s) * (height - 4)) / 100;
   const known = (trend ?? []).flatMap((s, i) => (s == null ? [] : [[i, s]]));
-  if (!known.length) return html`<span class="muted">${f.noData}</span>`;
+  if (!known.length) return html`<span class="muted nowrap">${f.noData}</span>`;
   let path = "";
   known.forEach(([i, s], k) => (path += `${k && known[k - 1][0] === i - 1 ? "L" : "M"}${x(i).toFixed(1)},${y(s).toFixed(1)}h0`));
   const [, first] = known[0], [last, now] = known[known.length - 1];

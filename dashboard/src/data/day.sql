@@ -2,4 +2,4 @@
 SELECT d.day, d.summary, d.initiative_drops, d.metric_drops, d.recovered
 FROM posture.day_report d
 ORDER BY d.day DESC
-LIMIT 14;
+LIMIT 7;
