@@ -15,18 +15,18 @@ need_node() {
     ((version >= 18)) || die "the dashboard needs Node.js 18 or later, and $(command -v node) is $version"
 }
 
-# need_packages [dev]: the packages of package-lock.json, exactly as it has
-# them, those of the tests too. What is there already is left, and none of
+# need_packages run|dev: the packages of package-lock.json, exactly as it has
+# them, with dev those of the tests too. What is there already is left, and none of
 # their scripts is run.
 need_packages() {
     local kept=$dashboard/node_modules/.posture lock omit=(--omit=dev)
     lock=$(<"$dashboard/package-lock.json")
-    if [[ -e $kept ]] && { [[ $(<"$kept") == "dev $lock" ]] || [[ -z ${1:-} && $(<"$kept") == " $lock" ]]; }; then return; fi
-    if [[ -n ${1:-} ]]; then omit=(); fi
+    if [[ -e $kept ]] && { [[ $(<"$kept") == "dev $lock" ]] || [[ $1 == run && $(<"$kept") == "run $lock" ]]; }; then return; fi
+    if [[ $1 == dev ]]; then omit=(); fi
     say "installing the packages of the dashboard"
     (cd "$dashboard" && npm ci --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error "${omit[@]}") ||
         die "npm could not install them"
-    printf '%s\n' "${1:-} $lock" >"$kept"
+    printf '%s\n' "$1 $lock" >"$kept"
 }
 
 # build_pages DIRECTORY OUTPUT: what read.js read, as pages.

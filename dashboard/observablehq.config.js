@@ -25,7 +25,7 @@ export default {
     {name: "What to fix first", path: "/fix"},
     {name: "Events", path: "/events"},
     {name: "Secure Score", path: "/secure-score"},
-    {name: "Initiatives", collapsible: false, pages: initiatives.map(({name, slug}) => ({name, path: `/initiative/${slug}`}))}
+    ...(initiatives.length ? [{name: "Initiatives", collapsible: false, pages: initiatives.map(({name, slug}) => ({name, path: `/initiative/${slug}`}))}] : [])
   ],
   dynamicPaths: [...initiatives.map(({slug}) => `/initiative/${slug}`), ...metrics.map((slug) => `/metric/${slug}`)],
   // the Framework's page says no language, which screen readers need, and forbids to zoom

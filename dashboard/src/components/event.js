@@ -8,18 +8,22 @@ const about = (c) => html`<span>${c.metric_name || c.metric ? p.link("metric", c
 
 function parts(e) {
   const most = Math.max(...e.parts.map((c) => Math.abs(c.points)));
-  return p.table(`Parts of the drop of ${e.name}`, [
+  const columns = [
     {label: "Points", right: true, value: (c) => c.points, cell: (c) => p.bar(c.points, most, f.exact(c.points)), title: "points lost; below 0: gained"},
-    {label: "What", value: (c) => c.metric_name ?? c.title ?? "", cell: about, wide: true},
     {label: "Reason", value: (c) => c.says, wide: true},
     {label: "A change of", value: (c) => (c.is_posture ? "posture" : "what is measured"), title: "posture itself, or of what is measured"}
-  ], e.parts, {foot: html`<tfoot><tr><td class="right">${f.exact(e.drop)}</td><td colspan="3">points lost: the parts sum exactly to the drop</td></tr></tfoot>`});
+  ];
+  // of a metric's drop all parts may be its own
+  if (e.parts.some((c) => c.recommendation || c.metric !== e.object))
+    columns.splice(1, 0, {label: "What", value: (c) => c.metric_name ?? c.title ?? "", cell: about, wide: true});
+  return p.table(`Parts of the drop of ${e.name}`, columns, e.parts, {foot: html`<tfoot><tr><td class="right">${f.exact(e.drop)}</td>
+    <td colspan=${columns.length - 1}>points lost: the parts sum exactly to the drop</td></tr></tfoot>`});
 }
 
 export function event(e, open = false) {
   const kind = e.object_kind;
   return html`<article class="event">
-    <header><h3>${p.link(kind, e.slug, e.name ?? e.object)}</h3>${p.chip(e.status, e.status === "open" ? "alert" : "")}<span class="muted">${kind}, ${f.day(e.day)}</span></header>
+    <header><h3>${p.link(kind, e.slug, e.name ?? e.object)}</h3>${p.chip(e.status, e.status === "open" ? "alert" : "")}<span class="muted">event ${e.event_id}, ${kind}, ${f.day(e.day)}</span></header>
     <p class="drop"><span class="worse">▼ ${f.points(e.drop)} points</span> from ${f.score(e.previous_score)} to ${f.score(e.score)}${
       e.previous_day ? html` <span class="muted">compared with ${f.day(e.previous_day)}</span>` : ""}</p>
     <p>${e.cause}.</p>

@@ -31,7 +31,7 @@ export function initiative({initiative: i, metrics, history, benchmarks, events,
   const drops = events.filter((e) => e.object_kind === "initiative");
   return p.page(i.name, i.description,
     html`<div class="split">${p.card("Now", p.bigScore(i.score, i.zone), p.scoreBar(i.score, i.target_score),
-      html`<p>${p.change(i.change_1d)} <span class="muted">points since yesterday</span><br>${p.change(i.change_14d)} <span class="muted">points in 14 days</span></p>`, facts(i))}
+      html`<p>${p.changed(i.change_1d, "since yesterday")}<br>${p.changed(i.change_14d, "in 14 days")}</p>`, facts(i))}
     ${p.card("Score by day", history.length ? scoreChart(`Score of ${i.name} by day`, [{name: i.name, rows: history}, ...others], {target: i.target_score, events: drops}) : p.noSnapshot())}</div>`,
     metrics.length ? p.card("Metrics", p.note(methods[i.method], " Score impact: what the initiative would gain were that metric at 100."),
       p.table(`Metrics of ${i.name}`, [

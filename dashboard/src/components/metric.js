@@ -11,7 +11,7 @@ export function metric({metric: m, initiatives, recommendations, counts, exposed
     html`<div class="split">${p.card("Now", p.bigScore(m.score), p.scoreBar(m.score),
       html`<p>${p.chip(m.state, m.state === "needs_attention" ? "alert" : "")} ${p.chip(`importance ${m.importance}`)}</p>`,
       html`<p>${m.score == null ? "Nothing of it is assessed." : html`<b>${f.count(m.exposed_assets)}</b> of ${f.count(m.assessed_assets)} exposed, ${f.percent(m.exposed_assets, m.assessed_assets)}`}</p>`,
-      html`<p>${p.change(m.change_1d)} <span class="muted">points since yesterday</span></p>`)}
+      html`<p>${p.changed(m.change_1d, "since yesterday")}</p>`)}
     ${p.card("Score by day", history.length ? scoreChart(`Score of ${m.name} by day`, [{name: m.name, rows: history}], {events}) : p.noSnapshot())}</div>`,
     p.card("Recommendations", p.note("An asset that fails several of them counts once in the metric."), p.table(`Recommendations of ${m.name}`, [
       {label: "Recommendation", value: (r) => r.title, cell: (r) => r.title ?? r.recommendation, wide: true},

@@ -3,14 +3,15 @@ import * as f from "./format.js";
 import * as p from "./parts.js";
 
 const gap = (i) => (i.target_score == null ? "no target" : i.missing === 0 ? `target ${f.score(i.target_score)} reached`
-  : i.missing == null ? `target ${f.score(i.target_score)}` : `${f.points(i.missing)} points below the target of ${f.score(i.target_score)}`);
+  : i.missing == null ? `target ${f.score(i.target_score)}` : `${f.points(i.missing)} below the target of ${f.score(i.target_score)}`);
 
 const exposed = (i) => (!i.metrics ? html`<span class="muted">by points</span>` : html`<span class="nowrap">${f.count(i.exposed_assets)}${i.critical_assets ? html`, <b>${f.count(i.critical_assets)} critical</b>` : ""}</span>`);
 
 const pinned = (i) => html`<section class="card pinned"><h2>${p.link("initiative", i.slug, i.name)}</h2>
-  ${p.bigScore(i.score, i.zone)}${p.scoreBar(i.score, i.target_score)}
-  <p class="muted">${i.score == null ? "nothing of it is assessed" : gap(i)}</p>
-  <div class="trend">${p.sparkline(i.trend_14d, i.target_score)}<div>${p.change(i.change_14d)}<br><span class="muted">points in 14 days</span></div></div>
+  ${p.bigScore(i.score)}${p.scoreBar(i.score, i.target_score)}
+  <p>${p.chip(i.zone)} <span class="muted">${i.score == null ? "nothing of it is assessed" : gap(i)}</span></p>
+  ${p.sparkline(i.trend_14d, i.target_score, 180, 48)}
+  <p>${p.changed(i.change_14d, "in 14 days")}</p>
   <p>${i.open_events ? html`<a href=${p.href("events.html")}>${f.counted(i.open_events, "open event")}</a>` : "No open events"}<br>${
     i.metrics ? html`${f.counted(i.exposed_assets, "exposed asset")}${i.critical_assets ? html`, <b>${f.count(i.critical_assets)} critical</b>` : ""}` : "Scored by points"}</p></section>`;
 

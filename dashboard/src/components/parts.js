@@ -43,6 +43,8 @@ export function change(x) {
   return html`<span class=${kind}>${x > 0 ? "▲ " : x < 0 ? "▼ " : ""}${f.change(x)}</span>`;
 }
 
+export const changed = (x, since) => html`<span>${change(x)} <span class="muted">${x == null ? since : `points ${since}`}</span></span>`;
+
 // A score on the scale of 0 to 100, with a tick at its target.
 export function scoreBar(x, target) {
   const says = x == null ? "no score" : `score ${f.score(x)} of 100${target == null ? "" : `, target ${f.score(target)}`}`;
