@@ -9,7 +9,7 @@ const about = (c) => html`<span>${c.metric_name || c.metric ? p.link("metric", c
 function parts(e) {
   const most = Math.max(...e.parts.map((c) => Math.abs(c.points)));
   const columns = [
-    {label: "Points", right: true, value: (c) => c.points, cell: (c) => p.bar(c.points, most, f.exact(c.points)), title: "points lost; below 0: gained"},
+    {label: "Points", right: true, value: (c) => c.points, cell: (c) => p.bar(c.points, most, f.exact(c.points), c.points > 0), title: "points lost; below 0: gained"},
     {label: "Reason", value: (c) => c.says, wide: true},
     {label: "A change of", value: (c) => (c.is_posture ? "posture" : "what is measured"), title: "posture itself, or of what is measured"}
   ];

@@ -53,10 +53,10 @@ export function scoreBar(x, target) {
     target == null ? null : html`<div class="tick" style=${{left: `${target}%`}}></div>`}</div>`;
 }
 
-// A number beside its bar; negative ones go to the left in another colour.
-export function bar(x, max, text = f.points(x)) {
+// A number beside its bar, in the colour of drops where it is lost.
+export function bar(x, max, text = f.points(x), lost = false) {
   if (x == null) return html`<span class="muted nowrap">${f.noData}</span>`;
-  return html`<div class="bar"><span>${text}</span><div aria-hidden="true"><div class=${x < 0 ? "gain" : ""} style=${{
+  return html`<div class="bar"><span>${text}</span><div aria-hidden="true"><div class=${lost ? "lost" : ""} style=${{
     width: `${max > 0 ? Math.max((100 * Math.abs(x)) / max, x ? 1 : 0) : 0}%`}}></div></div></div>`;
 }
 
