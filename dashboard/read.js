@@ -48,7 +48,6 @@ async function write(tables) {
 
 // What somebody can do about it, where the driver's word alone does not say.
 function advice(error, client) {
-  const role = client.escapeIdentifier(client.user ?? "").slice(1, -1);
   switch (error.code) {
     case "ENOENT":
     case "ECONNREFUSED":
@@ -57,7 +56,7 @@ function advice(error, client) {
     case "42P01":
       return `posture is not installed in database "${client.database}": CREATE EXTENSION posture;`;
     case "42501":
-      return `role "${role}" may not read it; who installed posture can run: SELECT posture.grant_access('${role.replaceAll("'", "''")}', 'reader');`;
+      return `role "${client.user}" may not read it; who installed posture can run: SELECT posture.grant_access(${client.escapeLiteral(client.user)}, 'reader');`;
   }
 }
 

@@ -1,7 +1,8 @@
 -- What are the causes of each of these events? Parts with points sum exactly to the drop.
 WITH event AS (
+    -- as event.sql has them, without the sentence that it makes of each
     SELECT e.event_id
-    FROM posture.event_report e
+    FROM posture.event e
     WHERE e.kind <> 'new_initiative' AND (e.status = 'open' OR e.day > posture.today() - 90)
     ORDER BY e.day DESC, e.drop DESC, e.event_id
     LIMIT 500
