@@ -43,6 +43,34 @@ function look() {
   return found;
 }
 
+// As a reader uses it: what is chosen is shown, a column sorts.
+async function use(page, say) {
+  for (const label of await page.locator("main form[class^=inputs] input[type=radio] ~ *, main form[class^=inputs] label:has(input[type=radio])").allInnerTexts()) {
+    const [, text, n] = label.match(/^\s*(.*) \((\d+)\)\s*$/) ?? [];
+    if (!text) continue;
+    await page.getByLabel(`${text} (${n})`, {exact: true}).check();
+    await page.waitForFunction((n) => document.querySelectorAll("main .event").length === n, Number(n), {timeout: 5000}).catch(() => say(`"${text}" does not show ${n}`));
+  }
+  const select = page.locator("main select");
+  if (await select.count()) {
+    for (const [i, name] of (await select.locator("option").allInnerTexts()).slice(0, 5).entries()) {
+      await select.selectOption({index: i});
+      await page.waitForFunction((name) => [...document.querySelectorAll("main .card a")].some((a) => a.textContent.trim() === name.trim()), name, {timeout: 5000})
+        .catch(() => say(`"${name}" is chosen and not shown`));
+    }
+  }
+  const head = page.locator("main th button").first();
+  if (await head.count()) {
+    const column = () => page.evaluate(() => [...document.querySelector("main th button").closest("table").querySelectorAll("tbody tr")].map((r) => r.cells[0].textContent));
+    await head.click();
+    const up = await column();
+    await head.click();
+    const down = await column();
+    if (new Set(up).size > 1 && up.join() === down.join()) say("a column does not sort");
+  }
+}
+
+const texts = new Map();
 const wrong = [];
 let looks = 0;
 const browser = await chromium.launch({
@@ -52,7 +80,9 @@ const browser = await chromium.launch({
 });
 for (const width of [1280, 390]) {
   for (const colorScheme of ["light", "dark"]) {
-    const context = await browser.newContext({viewport: {width, height: width > 500 ? 900 : 844}, colorScheme, reducedMotion: "reduce"});
+    const context = await browser.newContext({viewport: {width, height: width > 500 ? 900 : 844}, colorScheme, reducedMotion: "reduce",
+      // a day is the same day everywhere
+      timezoneId: colorScheme === "light" ? "America/Los_Angeles" : "Pacific/Auckland"});
     const page = await context.newPage();
     let path;
     const say = (what) => wrong.push(`${path} at ${width}, ${colorScheme}: ${what}`);
@@ -72,6 +102,9 @@ for (const width of [1280, 390]) {
       await page.waitForFunction(() => document.querySelector("main h1") && [...document.querySelectorAll("figure.chart")].every((c) => c.querySelector("svg[class^=plot]")), null, {timeout: 10000})
         .catch(() => say("is not drawn after 10 seconds"));
       (await page.evaluate(look)).forEach(say);
+      const text = await page.evaluate(() => document.querySelector("main").innerText);
+      if (texts.has(`${path} ${width}`) && texts.get(`${path} ${width}`) !== text) say("says something else in another time zone");
+      texts.set(`${path} ${width}`, text);
       // metrics are many, and of one make
       if (!only.length && path.startsWith("metric/") && metrics.indexOf(path) >= 5) continue;
       await page.addScriptTag({content: axe});
@@ -81,6 +114,7 @@ for (const width of [1280, 390]) {
       const shot = join(shots, `${width}-${colorScheme}`, path.replace(/\.html$/, ".png"));
       mkdirSync(join(shot, ".."), {recursive: true});
       await page.screenshot({path: shot, fullPage: true});
+      if (width > 500) await use(page, say);
     }
     await context.close();
   }
