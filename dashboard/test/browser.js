@@ -59,9 +59,9 @@ async function use(page, say) {
         .catch(() => say(`"${name}" is chosen and not shown`));
     }
   }
-  const head = page.locator("main th button").first();
+  const head = page.locator("main th button:visible").first();
   if (await head.count()) {
-    const column = () => page.evaluate(() => [...document.querySelector("main th button").closest("table").querySelectorAll("tbody tr")].map((r) => r.cells[0].textContent));
+    const column = () => head.evaluate((button) => [...button.closest("table").querySelectorAll("tbody tr")].map((r) => r.cells[0].textContent));
     await head.click();
     const up = await column();
     await head.click();
