@@ -69,6 +69,7 @@ DO $$
 DECLARE
     relation text;
 BEGIN
+    -- this list is what says that a table is derived: src/sql/99_end.sql asks for the trigger
     FOREACH relation IN ARRAY ARRAY['finding_set', 'finding_delta', 'asset_set', 'asset_delta', 'catalog_delta', 'tally', 'tally_slice', 'verification'] LOOP
         -- not what a trigger here adds
         EXECUTE format('CREATE TRIGGER leave_out BEFORE INSERT OR UPDATE OR DELETE ON posture.%I FOR EACH ROW

@@ -174,16 +174,14 @@ BEGIN ATOMIC
     SELECT 'size of ' || p.part, 'ok', sum(p.size), pg_size_pretty(sum(p.size)), NULL
     FROM (SELECT pg_total_relation_size(c.oid) AS size,
                  CASE WHEN c.relname ~ '^(finding|measure)$' THEN 'findings'
-                      WHEN c.relname ~ '^(finding_set|asset_set|tally|tally_slice|verification|(finding|asset|catalog)_delta)$' THEN 'sets'
+                      WHEN c.oid <> ALL (e.extconfig) THEN 'sets'
                       WHEN c.relname ~ '(^|_)(snapshot|history)$|^(event|event_cause|run)$' THEN 'history'
                       WHEN c.relname ~ '^(inbox|rejected)$' THEN 'deliveries'
                       ELSE 'catalog' END AS part
-          FROM pg_catalog.pg_class c
-          WHERE c.relnamespace = 'posture'::regnamespace AND c.relkind = 'r'
-            AND EXISTS (SELECT
-                        FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid
-                        WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e'
-                          AND d.refclassid = 'pg_catalog.pg_extension'::regclass AND e.extname = 'posture')) p
+          FROM pg_catalog.pg_extension e
+          JOIN pg_catalog.pg_depend d ON d.refclassid = 'pg_catalog.pg_extension'::regclass AND d.refobjid = e.oid AND d.deptype = 'e'
+          JOIN pg_catalog.pg_class c ON d.classid = 'pg_catalog.pg_class'::regclass AND c.oid = d.objid
+          WHERE e.extname = 'posture' AND c.relkind = 'r') p
     GROUP BY p.part
     ORDER BY sum(p.size) DESC;
 END;

@@ -36,9 +36,16 @@ BEGIN
                                   WHEN 'S' THEN 'USAGE, SELECT, UPDATE' ELSE 'SELECT' END,
             relation.name, installer);
         -- every table is filled by a person or a job, and a sequence gives its
-        -- ids; what is derived from others (src/sql/41_kept.sql) is not dumped
+        -- ids; what is derived is dumped as little as it is replicated
         IF relation.relkind IN ('r', 'S')
-           AND relation.relname !~ '^(finding_set|asset_set|tally|tally_slice|verification(_verification_id_seq)?|(finding|asset|catalog)_delta(_delta_id_seq)?)$' THEN
+           AND NOT EXISTS (SELECT
+                           FROM pg_catalog.pg_trigger t
+                           WHERE t.tgfoid = 'posture.leave_out()'::pg_catalog.regprocedure
+                             AND t.tgrelid IN (SELECT relation.oid
+                                               UNION ALL
+                                               SELECT s.refobjid
+                                               FROM pg_catalog.pg_depend s
+                                               WHERE s.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND s.objid = relation.oid AND s.deptype = 'i')) THEN
             PERFORM pg_catalog.pg_extension_config_dump(relation.oid, '');
         END IF;
         IF relation.relkind = 'S' THEN

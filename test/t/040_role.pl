@@ -290,6 +290,7 @@ SELECT * FROM posture.take_snapshot();
 SELECT posture.acknowledge(2, 'taken');
 SELECT posture.metric_assets('m1');
 SELECT * FROM posture.plan('i1');
+SELECT posture.show('i1'), posture.show('i3', true);
 SELECT * FROM posture.plan('i3', '99', 'gain_per_asset');
 SELECT posture.what_if('i2', '{r1}'), posture.planned_score('i2'), posture.achievable_score('i2'), posture.score_of('i2', 'g1');
 SELECT * FROM posture.metric_state('infinity');

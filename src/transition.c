@@ -1,0 +1,114 @@
+/*
+ * transition.c: the rows that a trigger which captures changes goes through,
+ * and how it appends to a table of deltas.
+ */
+#include "transition.h"
+
+#include "access/tableam.h"
+#include "commands/sequence.h"
+#include "executor/executor.h"
+#include "miscadmin.h"
+#include "utils/lsyscache.h"
+
+/* ---- rows of the transition tables ---- */
+
+static void
+transition_open(TransitionReader *reader, Tuplestorestate *rows, TupleTableSlot *row, Relation relation)
+{
+	reader->rows = rows;
+	reader->has_row = row != NULL;
+	reader->slot = row;
+	if (rows == NULL)
+		return;
+	reader->pointer = tuplestore_alloc_read_pointer(rows, EXEC_FLAG_REWIND);
+	tuplestore_select_read_pointer(rows, reader->pointer);
+	tuplestore_rescan(rows);
+	reader->slot = MakeSingleTupleTableSlot(RelationGetDescr(relation), &TTSOpsMinimalTuple);
+}
+
+bool
+transition_next(TransitionReader *reader)
+{
+	bool		has_row = reader->has_row;
+
+	reader->has_row = false;
+	if (reader->rows == NULL)
+		return has_row;
+	CHECK_FOR_INTERRUPTS();
+	tuplestore_select_read_pointer(reader->rows, reader->pointer);
+	return tuplestore_gettupleslot(reader->rows, true, false, reader->slot);
+}
+
+void
+transition_close(TransitionReader *reader)
+{
+	if (reader->rows != NULL)
+		ExecDropSingleTupleTableSlot(reader->slot);
+}
+
+/*
+ * The trigger's data, and what it is to go through: the transition tables of a
+ * statement, or a row that was written by no statement. That is how logical
+ * replication applies changes. A row trigger that has transition tables leaves
+ * its row to the trigger of the statement. Error 39P01 where the function is
+ * not called as such a trigger.
+ */
+TriggerData *
+trigger_data(FunctionCallInfo fcinfo, TransitionReader *old, TransitionReader *new)
+{
+	TriggerData *data = (TriggerData *) fcinfo->context;
+	TupleTableSlot *old_row = NULL;
+	TupleTableSlot *new_row = NULL;
+	bool		is_for_row;
+
+	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_AFTER(data->tg_event) ||
+		(data->tg_trigger->tgnewtable == NULL && data->tg_trigger->tgoldtable == NULL))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("function must be called by a trigger with transition tables")));
+	is_for_row = TRIGGER_FIRED_FOR_ROW(data->tg_event);
+	if (is_for_row && data->tg_newtable == NULL && data->tg_oldtable == NULL)
+	{
+		bool		is_insert = TRIGGER_FIRED_BY_INSERT(data->tg_event);
+
+		old_row = is_insert ? NULL : data->tg_trigslot;
+		new_row = is_insert ? data->tg_trigslot : data->tg_newslot;
+	}
+	transition_open(old, is_for_row ? NULL : data->tg_oldtable, old_row, data->tg_relation);
+	transition_open(new, is_for_row ? NULL : data->tg_newtable, new_row, data->tg_relation);
+	return data;
+}
+
+/* ---- the tables of deltas ---- */
+
+/* A relation of the schema that the other one is in. */
+Oid
+sibling(Relation relation, const char *name)
+{
+	Oid			oid = get_relname_relid(name, RelationGetNamespace(relation));
+
+	if (!OidIsValid(oid))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("relation \"%s\" does not exist beside \"%s\"",
+						name, RelationGetRelationName(relation))));
+	return oid;
+}
+
+/* Appends a row whose first column is the next value of the sequence. */
+void
+append_delta(Relation delta, const char *sequence, Datum *values)
+{
+	TupleTableSlot *slot = MakeSingleTupleTableSlot(RelationGetDescr(delta), &TTSOpsVirtual);
+
+	values[0] = Int64GetDatum(nextval_internal(sibling(delta, sequence), false));
+	ExecClearTuple(slot);
+	for (int i = 0; i < RelationGetDescr(delta)->natts; i++)
+	{
+		slot->tts_values[i] = values[i];
+		slot->tts_isnull[i] = false;
+	}
+	ExecStoreVirtualTuple(slot);
+	simple_table_tuple_insert(delta, slot);
+	ExecDropSingleTupleTableSlot(slot);
+}
