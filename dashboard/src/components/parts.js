@@ -25,7 +25,7 @@ export const nothing = (says, ...commands) => html`<div class="nothing"><p>${say
 export const emptyDatabase = () => card("Nothing is assessed yet", nothing(
   "posture is installed in this database and has no initiative. Each of these makes one; then build these pages again.",
   ["Assess this PostgreSQL server itself:", "SELECT * FROM posture.assess_cluster();"],
-  ["Load what a product reports, here Microsoft Secure Score:", "SELECT * FROM posture.load('graph-secure-scores', :'document');"],
+  ["In psql, load what a product reports, here Microsoft Secure Score:", "\\set document `cat secure_scores.json`\nSELECT * FROM posture.load('graph-secure-scores', :'document');"],
   ["Start with a predefined initiative, and load findings for it:", "SELECT pack, title FROM posture.pack();\nSELECT * FROM posture.install_pack('ransomware');"]));
 
 export const noSnapshot = () => nothing("No day has been kept yet, so there is no history.",

@@ -7,7 +7,7 @@ export function secureScore({about, initiatives}) {
   const lead = "Initiatives that are scored by points, beside what others score.";
   if (about.initiatives === 0) return p.page("Secure Score", lead, p.emptyDatabase());
   if (!initiatives.length) return p.page("Secure Score", lead, p.card(null, p.nothing("No initiative is scored by points.",
-    ["Load Microsoft Secure Score, which also brings what others score:", "SELECT * FROM posture.load('graph-secure-score-profiles', :'document');\nSELECT * FROM posture.load('graph-secure-scores', :'document');"])));
+    ["In psql, load Microsoft Secure Score, which also brings what others score:", "\\set document `cat profiles.json`\nSELECT * FROM posture.load('graph-secure-score-profiles', :'document');\n\\set document `cat secure_scores.json`\nSELECT * FROM posture.load('graph-secure-scores', :'document');"])));
   return p.page("Secure Score", lead, initiatives.map(one));
 }
 
