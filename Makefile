@@ -1,7 +1,7 @@
 # posture: make && make install && make installcheck, as with every extension.
 # From a bare Debian or Ubuntu: make demo, make check.
 
-HOUSE = check torture matrix package dist demo demo-stop $(if $(wildcard test/bench/run),bench)
+HOUSE = check torture matrix package dist demo demo-stop dashboard dashboard-build dashboard-check $(if $(wildcard test/bench/run),bench)
 
 # The house goals install PostgreSQL themselves, so they are read without it;
 # and PGXS has a goal "check" of its own, which says only that it can't.
@@ -27,6 +27,12 @@ DISTRIBUTION = posture-$(shell sed -n 's/^    "version": "\(.*\)",/\1/p' META.js
 dist:
 	@mkdir -p dist
 	git archive --format=zip --prefix=$(DISTRIBUTION)/ --output=dist/$(DISTRIBUTION).zip HEAD
+dashboard:
+	@dashboard/run
+dashboard-build:
+	@dashboard/run build
+dashboard-check:
+	@dashboard/test/check
 ifneq ($(filter bench,$(HOUSE)),)
 bench:
 	@test/bench/run

@@ -1,0 +1,57 @@
+// format.js: how numbers, days and texts are written.
+export const noData = "no data";
+
+const figures = (digits) => new Intl.NumberFormat("en", {maximumFractionDigits: digits, minimumFractionDigits: digits});
+const one = figures(1);
+const upTo = (digits) => new Intl.NumberFormat("en", {maximumFractionDigits: digits});
+const exactly = upTo(6);
+
+const minus = (text) => text.replace("-", "−");
+
+// A score below 100 must not read as 100, nor one above 0 as 0.
+export function score(x) {
+  if (x == null) return noData;
+  if (x > 99.9 && x < 100) return ">99.9";
+  if (x > 0 && x < 0.1) return "<0.1";
+  return one.format(x);
+}
+
+export const count = (x) => (x == null ? noData : upTo(2).format(x));
+export const points = (x) => (x == null ? noData : minus(Math.abs(x) < 0.1 ? exactly.format(x) : one.format(x)));
+export const exact = (x) => (x == null ? noData : minus(exactly.format(x)));
+
+// With its sign: a change says whether it is better or worse.
+export function change(x) {
+  if (x == null) return noData;
+  if (x === 0) return "0";
+  const size = Math.abs(x);
+  return `${x > 0 ? "+" : "−"}${size < 0.05 ? "<0.1" : one.format(size)}`;
+}
+
+export const percent = (part, whole) => (part == null || !whole ? noData : `${upTo(1).format((100 * part) / whole)} %`);
+
+// A day is text, YYYY-MM-DD; as a moment it is that day's midnight in UTC, and
+// is shown in UTC, so that no time zone moves it.
+export const moment = (day) => new Date(`${day}T00:00:00Z`);
+const long = new Intl.DateTimeFormat("en-GB", {timeZone: "UTC", day: "numeric", month: "short", year: "numeric"});
+const short = new Intl.DateTimeFormat("en-GB", {timeZone: "UTC", day: "numeric", month: "short"});
+export function day(text) {
+  if (text == null) return "";
+  return isNaN(moment(text)) ? text : long.format(moment(text));
+}
+export const dayShort = (date) => short.format(date);
+
+// 2 assets, 1 asset
+export const counted = (n, noun) => `${count(n)} ${noun}${n === 1 ? "" : "s"}`;
+
+export const words = (text) => (text ?? "").replaceAll("_", " ");
+
+// Remediation as plain text, whatever a source wrote it in. The parser makes a
+// document that is never shown: nothing in it runs or loads.
+export function plain(text, markup) {
+  if (!text || markup !== "html") return text ?? "";
+  const {body} = new DOMParser().parseFromString(text, "text/html");
+  for (const br of body.querySelectorAll("br, p, li, div")) br.append("\n");
+  for (const script of body.querySelectorAll("script, style")) script.remove();
+  return body.textContent.replace(/\n\s*\n+/g, "\n").trim();
+}

@@ -1,0 +1,9 @@
+-- What was read, when and as whom.
+SELECT posture.today() AS today,
+       to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI "UTC"') AS read_at,
+       current_database()::text AS database,
+       current_user::text AS role,
+       (SELECT e.extversion FROM pg_catalog.pg_extension e WHERE e.extname = 'posture') AS version,
+       (SELECT count(*) FROM posture.initiative i WHERE i.is_active) AS initiatives,
+       (SELECT count(*) FROM posture.snapshot) AS days,
+       (SELECT count(*) FROM posture.asset a WHERE a.retired_at IS NULL) AS assets;

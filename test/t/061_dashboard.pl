@@ -1,0 +1,102 @@
+# What the dashboard asks: its queries run for a role that may only read, of
+# types that it takes, also where there is nothing yet; and that role can't write.
+
+use strict;
+use warnings;
+use FindBin;
+use lib $FindBin::RealBin;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use TestPosture;
+
+my $dashboard = "$FindBin::RealBin/../../dashboard/src/data";
+my %query = map { m{([^/]+)\.sql$} ? ($1 => slurp_file($_)) : () } glob "$dashboard/*.sql";
+ok(%query > 10, 'there are queries');
+s/;\s*\z// foreach values %query;
+# what the driver makes numbers, text, days and lists of, or hands over as text
+my %taken = map { ($_ => 1) } 'text', 'numeric', 'numeric[]', 'bigint', 'integer', 'date', 'boolean', 'timestamp with time zone';
+# as read.js has it
+my $start = 'SET search_path = pg_catalog, pg_temp; SET client_min_messages = error; BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY;';
+
+my $node = new_node('dashboard', "fsync = off\n");
+my %filled = (
+	empty => '',
+	sample => sample_sql(),
+	example => slurp_file("$FindBin::RealBin/../house/example.sql"));
+$node->safe_psql('postgres', 'CREATE ROLE viewer LOGIN');
+foreach my $db (sort keys %filled)
+{
+	$node->safe_psql('postgres', "CREATE DATABASE $db");
+	$node->safe_psql($db, "CREATE EXTENSION posture; SELECT posture.grant_access('viewer', 'reader')");
+	$node->safe_psql($db, $filled{$db}) if $filled{$db};
+}
+
+foreach my $db (sort keys %filled)
+{
+	foreach my $name (sort keys %query)
+	{
+		my ($rc, $out, $err) = query_as($node, $db, 'viewer', "$start\n$query{$name};");
+		is("$rc $err", '0 ', "$db: $name runs for a reader");
+		my $rows = () = $out =~ /^.*$/mg;
+		$rows = 0 if $out eq '';
+		is($rows, $name eq 'about' ? 1 : 0, "$db: $name has nothing to show") if $db eq 'empty' && $name ne 'status';
+		cmp_ok($rows, '>', 0, "$db: $name has something to show") if $db eq 'example';
+		next unless $db eq 'empty';
+		(undef, $out, $err) = query_as($node, $db, 'viewer', "$query{$name} \\gdesc");
+		my @strange = grep { !$taken{ (split /\|/)[-1] } } split /\n/, $out;
+		is("@strange$err", '', "$name has types that the driver takes");
+	}
+	is($node->safe_psql($db, <<SQL), '', "$db: the parts of each drop sum exactly to it");
+WITH event AS ($query{event}), part AS ($query{event_cause})
+SELECT e.event_id, e.drop, sum(p.points)
+FROM event e LEFT JOIN part p ON p.event_id = e.event_id AND p.points IS NOT NULL AND p.reason <> 'effect'
+GROUP BY e.event_id, e.drop
+HAVING sum(p.points) IS DISTINCT FROM e.drop
+SQL
+	# where each asset counts once
+	is($node->safe_psql($db, <<SQL), '', "$db: the exposed assets of a metric are those of each criticality");
+WITH counted AS ($query{exposed_count}), listed AS ($query{exposed_asset}), total AS (
+    SELECT DISTINCT r.metric, r.exposed_assets, r.critical_assets
+    FROM posture.metric_report r JOIN posture.metric m ON m.key = r.metric WHERE m.criticality_weights IS NULL
+)
+SELECT t.*
+FROM total t
+WHERE (SELECT coalesce(sum(c.assets), 0) FROM counted c WHERE c.metric = t.metric) <> t.exposed_assets
+   OR (SELECT coalesce(sum(c.assets), 0) FROM counted c WHERE c.metric = t.metric AND c.criticality = 'critical') <> t.critical_assets
+   OR (SELECT count(*) FROM listed l WHERE l.metric = t.metric) <> least(t.exposed_assets, 50)
+SQL
+}
+
+# an event that has no cause is no test of causes
+cmp_ok($node->safe_psql('example', "SELECT count(*) FROM ($query{event_cause}) c WHERE points IS NOT NULL"), '>', 3, 'there are causes with points');
+
+# an owner has a dashboard of what is theirs
+$node->safe_psql('example', q{CREATE ROLE team LOGIN; SELECT posture.grant_access('team', 'owner'); UPDATE posture.initiative SET owner = 'team' WHERE key = 'identity'});
+foreach my $name (sort keys %query)
+{
+	my ($rc, undef, $err) = query_as($node, 'example', 'team', "$start\n$query{$name};");
+	is("$rc $err", '0 ', "$name runs for an owner");
+}
+my (undef, $theirs) = query_as($node, 'example', 'team', "SELECT string_agg(DISTINCT initiative, ',') FROM ($query{initiative}) i");
+is($theirs, 'identity', 'an owner sees their initiatives alone');
+$node->safe_psql('example', q{SELECT posture.revoke_access('team')});
+
+foreach my $table (tables($node, 'example'))
+{
+	foreach my $write ("DELETE FROM posture.$table", "INSERT INTO posture.$table DEFAULT VALUES", "TRUNCATE posture.$table")
+	{
+		my (undef, undef, $err) = query_as($node, 'example', 'viewer', $write);
+		like($err, qr/permission denied for table $table/, "a reader can't: $write");
+	}
+}
+foreach my $call ('SELECT posture.fold()', 'SELECT posture.take_snapshot()', 'SELECT posture.rebuild()', 'SELECT posture.ingest()',
+	'SELECT posture.acknowledge(min(event_id), NULL) FROM posture.event', "SELECT posture.grant_access('viewer', 'operator')",
+	'CREATE TABLE posture.mine ()')
+{
+	my (undef, undef, $err) = query_as($node, 'example', 'viewer', $call);
+	like($err, qr/permission denied/, "a reader can't: $call");
+}
+
+$node->stop;
+done_testing();
