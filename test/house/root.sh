@@ -29,7 +29,7 @@ make_root() {
     cp /etc/resolv.conf "$root/etc/"
     cp -a /etc/apt/apt.conf.d/. "$root/etc/apt/apt.conf.d/"
     # some of these are of packages, whose versions there ask which one to keep
-    echo 'DPkg::Options { "--force-confold"; };' >"$root/etc/apt/apt.conf.d/99posture"
+    echo 'DPkg::Options { "--force-confold"; };' >"$root/etc/apt/apt.conf.d/99house"
     printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d"
     chmod 755 "$root/usr/sbin/policy-rc.d"
     mount -t proc proc "$root/proc"
