@@ -190,9 +190,14 @@ COMMENT ON FUNCTION posture.size_status() IS 'step of status(): what the tables 
 CREATE FUNCTION posture.status() RETURNS SETOF posture.status_item
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    -- an owner sees a part, and what is kept of all can't be divided
+    sees_all boolean := has_table_privilege('posture.finding_set'::regclass, 'SELECT');
 BEGIN
-    RETURN QUERY SELECT s.* FROM posture.fold_status() s;
-    RETURN QUERY SELECT s.* FROM posture.day_status() s;
+    IF sees_all THEN
+        RETURN QUERY SELECT s.* FROM posture.fold_status() s;
+        RETURN QUERY SELECT s.* FROM posture.day_status() s;
+    END IF;
     RETURN QUERY SELECT s.* FROM posture.job_status() s;
     RETURN QUERY SELECT s.* FROM posture.source_status() s;
     -- readers don't see deliveries
@@ -202,7 +207,9 @@ BEGIN
     IF has_table_privilege('posture.rejected'::regclass, 'SELECT') THEN
         RETURN QUERY SELECT s.* FROM posture.rejected_status() s;
     END IF;
-    RETURN QUERY SELECT s.* FROM posture.verify_status() s;
+    IF sees_all THEN
+        RETURN QUERY SELECT s.* FROM posture.verify_status() s;
+    END IF;
     RETURN QUERY SELECT s.* FROM posture.size_status() s;
 END $$;
 COMMENT ON FUNCTION posture.status() IS 'how posture itself is doing, a row for each thing that is looked at: ok, or a warning and what to do';

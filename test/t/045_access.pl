@@ -359,6 +359,9 @@ SELECT string_agg(initiative, ',') FROM posture.overview;
 ROLLBACK;
 SQL
 
+is(answer('alice', q{SELECT string_agg(DISTINCT split_part(item, ' of ', 1), ', ' ORDER BY split_part(item, ' of ', 1)) FROM posture.status()}), 'job, silent sources, size',
+	'an owner is told how posture is doing, but for what is kept of all');
+
 # who writes what
 my $mine = answer('alice', q{SELECT min(event_id) FROM posture.event WHERE initiative_id IS NOT NULL});
 is(answer('alice', "SELECT posture.acknowledge($mine, 'seen'); SELECT status, acknowledged_by, note FROM posture.event_report WHERE event_id = $mine"), "\nacknowledged|alice|seen", 'an owner acknowledges');
