@@ -79,8 +79,8 @@ endif
 posture--$(EXTVERSION).sql: $(PARTS)
 	cat $^ > $@
 
-# an upgrade to this version brings its code, and ends as the install script
-# does; one to an earlier version leaves both to that
+# an upgrade brings the code of this version, and ends as the install script
+# does: so each is to this version, whichever it is from
 posture--%--$(EXTVERSION).sql: src/sql/posture--%--$(EXTVERSION).sql $(PARTS) src/sql/upgrade.awk
 	awk -f src/sql/upgrade.awk $(PARTS) $< > $@
 	cat src/sql/99_end.sql >> $@
