@@ -121,7 +121,9 @@ DECLARE
 BEGIN
     BEGIN
         PERFORM FROM posture.load(format, document);
-        found := position(trim('"' FROM to_jsonb(text)::text) IN public.kept()) > 0;
+        -- XML and HTML are kept as such: what is a text in them stays escaped
+        found := EXISTS (SELECT FROM unnest(ARRAY[text, replace(replace(replace(text, '&', '&amp;'), '<', '&lt;'), '>', '&gt;')]) t(kept)
+                         WHERE position(trim('"' FROM to_jsonb(t.kept)::text) IN public.kept()) > 0);
         RAISE EXCEPTION '%', found USING ERRCODE = 'ZZ001';
     EXCEPTION WHEN OTHERS THEN
         INSERT INTO public.answer VALUES (what, text, SQLSTATE, SQLERRM);
@@ -197,7 +199,7 @@ SELECT DISTINCT a.what, a.text, a.message, m.message
 FROM public.answer a JOIN public.answer m ON m.what = a.what AND m.text = 'zzmark' AND m.state = 'ZZ001' AND m.message = 't'
 WHERE a.state = 'ZZ001' AND a.message <> 't'
   -- what makes a key of letters and digits, or a tag, or is none and another field has it; and what is put into a text in HTML, where it is escaped
-  AND a.what !~ '^(compliance-framework \{Framework\}|azure-assessments \{value,\d,(name|properties,resourceDetails,id)\}|xccdf \d+ <(fact name="|set-value idref="v1">|sub idref="|description>|/?h:code>))$'
+  AND a.what !~ '^(compliance-framework \{Framework\}|azure-assessments \{value,\d,(name|type|properties,resourceDetails,id)\}|xccdf \d+ <(fact name="|set-value idref="v1">|sub idref="|description>|/?h:code>))$'
 SQL
 cmp_ok($node->safe_psql('documents', q{SELECT count(DISTINCT what) FROM public.answer WHERE text = 'zzmark' AND message = 't'}), '>', 200, 'and most is kept');
 note 'tried: ' . join ', ', $node->safe_psql('warehouse', 'SELECT count(*) FROM public.answer') . ' calls of functions',
