@@ -141,6 +141,31 @@ CREATE FUNCTION posture.row_security_fault() RETURNS text
             HAVING count(*) > 0);
 COMMENT ON FUNCTION posture.row_security_fault() IS 'which tables lack row security although there are owners, as in a database that was restored; NULL: none';
 
+-- Before any privilege is written: what analyzes a table waits for who has
+-- written its privileges, and holds a lock that its policies have to wait for.
+CREATE FUNCTION posture.lock_access() RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    command text := (SELECT format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', string_agg(format('posture.%I', a.relation), ', '))
+                     FROM posture.access_rule() a WHERE a.own_rows IS NOT NULL);
+BEGIN
+    -- who loads, folds or takes a snapshot is waited for here, where that keeps nobody from reading
+    LOCK TABLE posture.run, posture.inbox, posture.finding_set IN SHARE UPDATE EXCLUSIVE MODE;
+    -- all tables at once or none of them: who reads some of them in another order
+    -- would deadlock with who has locked others. After a second or two it waits
+    FOR attempt IN 1 .. 100 LOOP
+        BEGIN
+            EXECUTE command || ' NOWAIT';
+            RETURN;
+        EXCEPTION WHEN lock_not_available THEN
+            PERFORM pg_sleep(0.01);
+        END;
+    END LOOP;
+    EXECUTE command;
+END $$;
+COMMENT ON FUNCTION posture.lock_access() IS 'step of grant_access(), revoke_access() and set_row_security(): nobody else is at the tables that have policies';
+
 -- With the rights of its owner, because tables and their policies are theirs.
 CREATE FUNCTION posture.set_row_security() RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET client_min_messages = warning
@@ -150,22 +175,10 @@ DECLARE
     has_owners boolean;
     rule record;
 BEGIN
-    -- who loads, folds or takes a snapshot is waited for here, where that keeps nobody from reading
-    LOCK TABLE posture.run, posture.inbox, posture.finding_set IN SHARE UPDATE EXCLUSIVE MODE;
+    PERFORM posture.lock_access();
     -- as it is once nobody else grants
     readers := (SELECT string_agg(quote_ident(g.role), ', ') FROM posture.granted_role() g WHERE g.sees_all);
     has_owners := EXISTS (SELECT FROM posture.granted_role() g WHERE NOT g.sees_all);
-    -- all tables at once or none of them: who reads some of them in another order
-    -- would deadlock with who has locked others. After a second or two it waits
-    FOR attempt IN 1 .. 100 LOOP
-        BEGIN
-            EXECUTE (SELECT format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE NOWAIT', string_agg(format('posture.%I', a.relation), ', '))
-                     FROM posture.access_rule() a WHERE a.own_rows IS NOT NULL);
-            EXIT;
-        EXCEPTION WHEN lock_not_available THEN
-            PERFORM pg_sleep(0.01);
-        END;
-    END LOOP;
     FOR rule IN SELECT a.relation, a.own_rows FROM posture.access_rule() a WHERE a.own_rows IS NOT NULL LOOP
         EXECUTE format('DROP POLICY IF EXISTS everything ON posture.%I', rule.relation);
         EXECUTE format('DROP POLICY IF EXISTS own ON posture.%I', rule.relation);
@@ -241,6 +254,9 @@ BEGIN
             USING ERRCODE = 'insufficient_privilege',
                   HINT = format('The owner of the schema can run: GRANT USAGE ON SCHEMA posture TO %I;', role);
     END IF;
+    IF level = 'owner' OR EXISTS (SELECT FROM posture.granted_role() g WHERE NOT g.sees_all) THEN
+        PERFORM posture.lock_access();
+    END IF;
     EXECUTE (SELECT string_agg(format('GRANT %s ON posture.%I TO %I', p.privileges, p.relation, role), '; ')
              FROM posture.access_privilege(level) p);
     IF level = 'operator' THEN
@@ -267,6 +283,9 @@ BEGIN
             USING ERRCODE = 'object_not_in_prerequisite_state', DETAIL = 'It has its rights by that, and by no level.';
     END IF;
     LOCK TABLE posture.run IN SHARE UPDATE EXCLUSIVE MODE;
+    IF EXISTS (SELECT FROM pg_class c WHERE c.oid = 'posture.finding'::regclass AND c.relrowsecurity) THEN
+        PERFORM posture.lock_access();
+    END IF;
     EXECUTE (SELECT string_agg(format('REVOKE ALL ON posture.%I FROM %I', p.relation, role), '; ')
              FROM (SELECT r.relation FROM posture.access_rule() r
                    UNION
