@@ -39,8 +39,11 @@ SQL
 # calls, which fill its caches, it has all that it needs
 sub flat
 {
-	my ($what, $calls, $statement, $pieces) = @_;
+	my ($what, $calls, $statement, $pieces, $kept) = @_;
 	$calls *= $rounds;
+	# of each temporary table that was, PostgreSQL keeps some 240 bytes in the
+	# caches of the session: that many kB for each call, here
+	$kept = ($kept // 0) * $calls;
 	my $script = '';
 	for my $n (1 .. $calls)
 	{
@@ -58,23 +61,23 @@ SELECT a.kb, b.kb, a.context_kb, b.context_kb FROM memory.seen a JOIN memory.see
 WHERE what = '$what' AND a.calls = $calls / 5 AND b.calls = $calls LIMIT 1
 SQL
 	diag("$what: $first kB after " . int($calls / 5) . " calls, $last kB after $calls; of it in contexts $first_context and $last_context kB");
-	cmp_ok($last_context - $first_context, '<', $context_tolerance, "memory contexts stay: $what");
+	cmp_ok($last_context - $first_context, '<', $context_tolerance + $kept, "memory contexts stay: $what");
 	# a sanitizer holds on to what was freed, to find who still uses it
 	return if $sanitized;
 	# what is freed and in pieces grows for a while, where a call makes many plans
-	cmp_ok($last - $first, '<', $pieces // $tolerance, "memory stays: $what");
+	cmp_ok($last - $first, '<', ($pieces // $tolerance) + $kept, "memory stays: $what");
 	return;
 }
 
 # it folds by itself now and then: with a fold each time, the peak comes early
-flat('ingest()', 1000, "CALL memory.deliver(%d);\nSELECT FROM posture.ingest();\nSELECT FROM posture.fold()", 8 * 1024);
-flat('ingest() of nothing', 2500, 'SELECT FROM posture.ingest() /* %d */');
-flat('ingest(), rolled back', 500, "BEGIN;\nCALL memory.deliver(%d);\nSELECT FROM posture.ingest();\nROLLBACK");
+flat('ingest()', 1000, "CALL memory.deliver(%d);\nSELECT FROM posture.ingest();\nSELECT FROM posture.fold()", 8 * 1024, 0.8);
+flat('ingest() of nothing', 2500, 'SELECT FROM posture.ingest() /* %d */', undef, 0.8);
+flat('ingest(), rolled back', 500, "BEGIN;\nCALL memory.deliver(%d);\nSELECT FROM posture.ingest();\nROLLBACK", undef, 1.2);
 flat('ingest() that fails', 1000, q{DO $$ BEGIN PERFORM posture.ingest('nobody %d'); EXCEPTION WHEN undefined_object THEN NULL; END $$});
 flat('load() of JSON', 300, q{SELECT FROM posture.load('ocsf', jsonb_build_array(jsonb_build_object('class_uid', 2004, 'status_code', CASE WHEN %d %% 2 = 0 THEN 'FAIL' ELSE 'PASS' END,
-    'metadata', '{"event_code": "c", "product": {"name": "Prowler"}}'::jsonb, 'resources', '[{"uid": "arn:aws:s3:::bucket", "data": {"a": [1, 2, 3]}}]'::jsonb), 5))}, 4 * 1024);
+    'metadata', '{"event_code": "c", "product": {"name": "Prowler"}}'::jsonb, 'resources', '[{"uid": "arn:aws:s3:::bucket", "data": {"a": [1, 2, 3]}}]'::jsonb), 5))}, 4 * 1024, 2.4);
 flat('load() of XML', 300, q{SELECT FROM posture.load('xccdf', format('<TestResult xmlns="http://checklists.nist.gov/xccdf/1.2" end-time="2026-01-01T00:00:00Z"><target>h</target><rule-result idref="r"><result>%%s</result></rule-result></TestResult>',
-    CASE WHEN %d %% 2 = 0 THEN 'fail' ELSE 'pass' END))}, 4 * 1024);
+    CASE WHEN %d %% 2 = 0 THEN 'fail' ELSE 'pass' END))}, 4 * 1024, 3.2);
 flat('load() that fails', 500, q{DO $$ BEGIN PERFORM posture.load('xccdf', '<a>%d</b>'); EXCEPTION WHEN OTHERS THEN NULL; END $$});
 flat('export()', 200, 'SELECT count(*) FROM posture.export() /* %d */');
 flat('a statement on finding', 10000, q{UPDATE posture.finding SET state = CASE state WHEN 'compliant' THEN 'non_compliant' ELSE 'compliant' END::posture.finding_state
