@@ -6,29 +6,11 @@ import sys
 
 import psycopg
 
+from copied import copied
+
 # what each type is to come out as
 CLASSES = {"bool": ("boolean", bool), "int4": ("number", int), "int8": ("number", int), "numeric": ("number", decimal.Decimal),
            "text": ("text", str), "date": ("date", datetime.date), "timestamptz": ("timestamp", datetime.datetime), "numeric[]": ("array", list), "int4[]": ("array", list)}
-EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
-
-
-def written(value):
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, datetime.datetime):
-        return str((value - EPOCH) // datetime.timedelta(microseconds=1))
-    if isinstance(value, list):
-        return "{" + ",".join("NULL" if v is None else written(v) for v in value) + "}"
-    if isinstance(value, decimal.Decimal):
-        return format(value, "f")
-    return str(value)
-
-
-def copied(value):
-    if value is None:
-        return r"\N"
-    return written(value).replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")
-
 
 with psycopg.connect("") as connection:
     views = sys.argv[1:]
@@ -44,4 +26,4 @@ with psycopg.connect("") as connection:
             others = {type(row[n]).__name__ for row in rows if row[n] is not None and type(row[n]) is not kind_class}
             print("column", column.name, ",".join([kind, *others]), sep="\t")
         for row in rows:
-            print("\t".join(copied(value) for value in row))
+            print(copied(row))

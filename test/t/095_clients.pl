@@ -32,7 +32,7 @@ $node->safe_psql('posture', "SET password_encryption = 'scram-sha-256'; " . exam
 
 # libpq's environment, and a time zone that has a day of its own
 my %environment = (PGHOST => '127.0.0.1', PGPORT => $node->port, PGDATABASE => 'posture', PGUSER => 'bi', PGPASSWORD => $password,
-	TZ => 'Pacific/Kiritimati', LC_ALL => 'C.UTF-8', HOME => $work);
+	TZ => 'Pacific/Kiritimati', LC_ALL => 'C.UTF-8', HOME => $work, PYTHONDONTWRITEBYTECODE => 1);
 my $url = "jdbc:postgresql://127.0.0.1:$environment{PGPORT}/posture";
 
 # what is here
