@@ -275,6 +275,7 @@ CREATE FUNCTION posture.revoke_access(role name) RETURNS void
 AS $$
 DECLARE
     granted_by text;
+    has_row_security boolean;
 BEGIN
     PERFORM posture.check_role(role);
     -- they would be locked out, the owner of the tables too
@@ -283,7 +284,8 @@ BEGIN
             USING ERRCODE = 'object_not_in_prerequisite_state', DETAIL = 'It has its rights by that, and by no level.';
     END IF;
     LOCK TABLE posture.run IN SHARE UPDATE EXCLUSIVE MODE;
-    IF EXISTS (SELECT FROM pg_class c WHERE c.oid = 'posture.finding'::regclass AND c.relrowsecurity) THEN
+    has_row_security := (SELECT c.relrowsecurity FROM pg_class c WHERE c.oid = 'posture.finding'::regclass);
+    IF has_row_security THEN
         PERFORM posture.lock_access();
     END IF;
     EXECUTE (SELECT string_agg(format('REVOKE ALL ON posture.%I FROM %I', p.relation, role), '; ')
@@ -292,7 +294,7 @@ BEGIN
                    SELECT v.relation FROM posture.access_privilege(text 'reader') v) p);
     EXECUTE format('REVOKE EXECUTE ON FUNCTION posture.set_row_security() FROM %I', role);
     EXECUTE format('REVOKE USAGE ON SCHEMA posture FROM %I', role);
-    IF EXISTS (SELECT FROM pg_class c WHERE c.oid = 'posture.finding'::regclass AND c.relrowsecurity) THEN
+    IF has_row_security THEN
         PERFORM posture.set_row_security();
     END IF;
     -- only who granted it can take it back: by hand, or by restoring a dump
