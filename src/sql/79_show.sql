@@ -65,18 +65,19 @@ COMMENT ON FUNCTION posture.show_head(text, boolean) IS 'step of show(): the sco
 CREATE FUNCTION posture.show_part(of_initiative text, ascii boolean) RETURNS SETOF text
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-    WITH part AS MATERIALIZED (
+    WITH metric AS MATERIALIZED (
+        SELECT r.* FROM posture.metric_report r WHERE r.initiative = of_initiative
+    ), part AS MATERIALIZED (
         SELECT row_number() OVER (ORDER BY m.score_impact DESC NULLS LAST, m.metric) AS place, 'metric' AS kind, m.score,
                rpad(coalesce(posture.sparkline(m.trend_14d, ascii), ''), 14) || to_char(round(m.score_impact, 1), 'S9990.0') AS more,
                trim_scale(m.exposed_assets) || ' of ' || trim_scale(m.assessed_assets) AS exposed, posture.one_line(m.name) AS name
-        FROM posture.metric_report m
-        WHERE m.initiative = of_initiative
+        FROM metric m
         UNION ALL
         SELECT row_number() OVER (ORDER BY s.possible - s.achieved DESC, s.value), 'domain', s.percentage, '',
                posture.figure(s.possible - s.achieved) || ' of ' || posture.figure(s.possible), coalesce(posture.one_line(s.value), 'others')
         FROM posture.secure_score_part s
         WHERE s.initiative = of_initiative AND s.day = posture.today() AND s.part = 'domain'
-          AND NOT EXISTS (SELECT FROM posture.metric_report m WHERE m.initiative = of_initiative)
+          AND NOT EXISTS (SELECT FROM metric m)
     ), line AS (
         SELECT p.place, coalesce(to_char(round(p.score, 1), '990.0'), '     -') AS score, posture.bar(p.score, 10, ascii) AS bar,
                p.more, coalesce(p.exposed, '') AS exposed, p.name
