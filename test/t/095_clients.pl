@@ -30,9 +30,10 @@ $node->command_ok([ 'psql', '-X', '-q', '-d', $node->connstr('posture'), '-f', "
 my $guide = decode_utf8(slurp_file("$top/doc/clients.md"));
 $node->safe_psql('posture', "SET password_encryption = 'scram-sha-256'; " . example('Connect as a reader') . "ALTER ROLE bi PASSWORD '$password'");
 
-# libpq's environment, and a time zone that has a day of its own
+# libpq's environment, and a time zone that has a day of its own; Debian's
+# odbcinst.ini has the driver write a log in /tmp
 my %environment = (PGHOST => '127.0.0.1', PGPORT => $node->port, PGDATABASE => 'posture', PGUSER => 'bi', PGPASSWORD => $password,
-	TZ => 'Pacific/Kiritimati', LC_ALL => 'C.UTF-8', HOME => $work, PYTHONDONTWRITEBYTECODE => 1);
+	TZ => 'Pacific/Kiritimati', LC_ALL => 'C.UTF-8', HOME => $work, PYTHONDONTWRITEBYTECODE => 1, ODBCSYSINI => $work);
 my $url = "jdbc:postgresql://127.0.0.1:$environment{PGPORT}/posture";
 
 # what is here
