@@ -34,6 +34,7 @@ SELECT changed FROM posture.load('posture', jsonb_build_array(
     jsonb_build_object('type', 'measure', 'source', 'quiet', 'recommendation', 'p1', 'achieved', 1, 'possible', 2)));
 SELECT state, value, says FROM state WHERE item = 'silent sources';
 DELETE FROM posture.rejected;
+SELECT state, value FROM state WHERE item = 'rejected';
 
 -- days
 SELECT item, state, value,

@@ -109,7 +109,10 @@ BEGIN
     RETURN QUERY
     SELECT 'job', CASE WHEN job.active THEN 'ok' ELSE 'warning' END, NULL::numeric,
            format('job %s of %s runs at "%s" GMT', job.jobid, job.username, job.schedule) || CASE WHEN job.active THEN '' ELSE ', but is switched off' END,
-           CASE WHEN job.active THEN NULL ELSE format('SELECT cron.alter_job(%s, active := true);', job.jobid) END;
+           CASE WHEN job.active THEN NULL
+                -- pg_cron keeps that function from most
+                WHEN has_function_privilege(to_regprocedure('cron.alter_job(bigint,text,text,text,text,boolean)'), 'EXECUTE') THEN format('SELECT cron.alter_job(%s, active := true);', job.jobid)
+                ELSE format('SELECT posture.unschedule(); SELECT posture.schedule(%L);', job.schedule) END;
     RETURN QUERY
     SELECT 'job outcome', CASE WHEN job.status = 'failed' THEN 'warning' ELSE 'ok' END, round(extract(epoch FROM now() - job.end_time)),
            CASE WHEN job.status IS NULL THEN 'has not run yet'
@@ -147,7 +150,7 @@ BEGIN ATOMIC
     WITH lately AS MATERIALIZED (
         SELECT r.reason, count(*) AS times FROM posture.rejected r WHERE r.rejected_at > now() - interval '1 day' GROUP BY r.reason
     )
-    SELECT 'rejected', CASE WHEN l.times > 0 THEN 'warning' ELSE 'ok' END, l.times,
+    SELECT 'rejected', CASE WHEN l.times > 0 THEN 'warning' ELSE 'ok' END, coalesce(l.times, 0),
            format('%s rows since yesterday, %s in all', coalesce(l.times, 0), (SELECT count(*) FROM posture.rejected r))
            || coalesce('; most of all: ' || (SELECT x.reason FROM lately x ORDER BY x.times DESC, x.reason LIMIT 1), ''),
            CASE WHEN l.times > 0 THEN 'SELECT * FROM posture.rejected ORDER BY rejected_at DESC;' END
@@ -161,7 +164,7 @@ BEGIN ATOMIC
     SELECT 'verify', CASE WHEN v.differences > 0 THEN 'warning' ELSE 'ok' END, v.differences,
            CASE WHEN v.differences IS NULL THEN 'never called'
                 ELSE format('%s differences at %s', v.differences, posture.minute_of(v.verified_at)) || coalesce(', the first: ' || v.message, '') END,
-           CASE WHEN v.differences > 0 THEN 'SELECT * FROM posture.rebuild(); SELECT * FROM posture.verify();'
+           CASE WHEN v.differences > 0 THEN 'SELECT * FROM posture.rebuild(); SELECT posture.apply_rules(); SELECT * FROM posture.verify();'
                 WHEN v.differences IS NULL THEN 'SELECT * FROM posture.verify();' END
     FROM (SELECT) one
     LEFT JOIN (SELECT x.differences, x.verified_at, x.message FROM posture.verification x ORDER BY x.verification_id DESC LIMIT 1) v ON true;

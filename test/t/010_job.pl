@@ -129,6 +129,10 @@ SKIP:
 		is($node->safe_psql($other, $job), 'job|ok|no job of pg_cron is seen here, but something runs it|', "$how: and that something runs it elsewhere");
 		$node->safe_psql('home', q{SELECT cron.alter_job(jobid, active := false) FROM cron.job WHERE jobname = 'posture'});
 		like($node->safe_psql('home', $job), qr/^job\|warning\|the job runs at .*, but is switched off\|SELECT cron.alter_job\(\d+, active := true\);/, "$how: and one that is switched off");
+		my $to_do = (query_as($node, 'home', $runner, q{SELECT to_do FROM posture.status() WHERE item = 'job'}))[1];
+		is($to_do, q{SELECT posture.unschedule(); SELECT posture.schedule('* * * * *');}, "$how: whose it is can't alter it, and is told another way");
+		query_as($node, 'home', $runner, $to_do);
+		is($node->safe_psql('home', q{SELECT active, username FROM cron.job WHERE jobname = 'posture'}), "t|$runner", "$how: which works");
 		is($node->safe_psql('home', q{SELECT cron.unschedule('posture o''ther "db"')}), 't', "$how: the statement of unschedule()'s hint");
 		is((query_as($node, 'home', $runner, 'SELECT posture.unschedule()'))[1], 't', "$how: unschedule() while it runs");
 		is($node->safe_psql('home', 'SELECT count(*) FROM cron.job'), '0', "$how: no job is left");
