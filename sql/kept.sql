@@ -295,6 +295,17 @@ TABLE fault;
 SELECT deltas FROM fold();
 TABLE fault;
 SELECT assets FROM asset_set WHERE attribute = 'gone';
+-- a year is less than 361 days, and goes further back
+UPDATE source SET stale_after = CASE key WHEN 's' THEN interval '1 year' ELSE interval '361 days' END;
+DELETE FROM finding WHERE asset_id = 6 AND recommendation_id < 3;
+INSERT INTO finding VALUES (3, 6, 'non_compliant') ON CONFLICT DO NOTHING;
+UPDATE asset SET last_seen = now() - interval '362 days 12 hours' WHERE asset_id = 6;
+:show
+UPDATE asset SET last_seen = now() WHERE asset_id = 6;
+TABLE asset_noted;
+:show
+UPDATE source SET stale_after = '10 days';
+:show
 UPDATE source SET is_active = false WHERE key = 't';
 :show
 UPDATE source SET stale_after = NULL, is_active = true;

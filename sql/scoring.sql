@@ -271,6 +271,17 @@ UPDATE source SET is_active = false WHERE key = 't';
 SELECT * FROM pg_temp.m('x');
 ROLLBACK;
 
+-- Months: a year is equal to 360 days, and goes further back.
+BEGIN;
+DELETE FROM finding;
+UPDATE source SET stale_after = CASE key WHEN 's' THEN interval '1 year' ELSE interval '360 days' END;
+UPDATE asset SET last_seen = now() - interval '362 days' WHERE asset_id IN (1, 2);
+CALL pg_temp.found('s:a', 1, 1, 1);
+CALL pg_temp.found('t:a', 2, 2, 2);
+SELECT * FROM pg_temp.m('once');
+SELECT object_id = pg_temp.rec('s:a') AS is_a, exposed FROM asset_count('infinity', false) WHERE object_kind = 'recommendation' AND assessed > 0;
+ROLLBACK;
+
 -- An inactive source counts nowhere.
 BEGIN;
 CALL pg_temp.initiative('x', 'weighted', 'x');

@@ -21,7 +21,8 @@ enum {ASSET_DELTA_ID, ASSET_DELTA_SLICE, ASSET_DELTA_CHANGES, ASSET_DELTA_ASSETS
 /*
  * The moment before which an asset that was seen last may be stale; -infinity:
  * none is. A day more than now, because others may count it as stale as long
- * as this transaction is not committed.
+ * as this transaction is not committed. The latest moment, and not that of the
+ * least stale_after: by their order, months have 30 days.
  */
 static TimestampTz
 stale_before(void)
@@ -30,7 +31,7 @@ stale_before(void)
 	Datum		moment;
 
 	SPI_connect();
-	if (SPI_execute("SELECT pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) pg_catalog.min(s.stale_after)"
+	if (SPI_execute("SELECT pg_catalog.max(pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) s.stale_after)"
 					" OPERATOR(pg_catalog.+) INTERVAL '1 day' FROM posture.source s WHERE s.is_active", true, 1) != SPI_OK_SELECT)
 		elog(ERROR, "could not read source");
 	moment = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &is_null);

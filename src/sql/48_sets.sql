@@ -231,16 +231,17 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION posture.asset_value_set(text, boolean, integer) IS 'every_asset_value(), as far as the caller may see it';
 
+-- By source, and not by stale_after: a month and 30 days are equal, and end at
+-- different moments.
 CREATE FUNCTION posture.stale_limit(as_of timestamptz)
-    RETURNS TABLE (stale_after interval, seen_before timestamptz)
+    RETURNS TABLE (source_id integer, stale_after interval, seen_before timestamptz)
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-    SELECT s.stale_after, least(as_of, now()) - s.stale_after
+    SELECT s.source_id, s.stale_after, least(as_of, now()) - s.stale_after
     FROM posture.source s
-    WHERE s.is_active AND s.stale_after IS NOT NULL
-    GROUP BY s.stale_after;
+    WHERE s.is_active AND s.stale_after IS NOT NULL;
 END;
-COMMENT ON FUNCTION posture.stale_limit(timestamptz) IS 'for each stale_after in use, the moment before which an asset was seen last if it is stale for those sources';
+COMMENT ON FUNCTION posture.stale_limit(timestamptz) IS 'for each active source with a stale_after, the moment before which an asset was seen last if it is stale for that source';
 
 CREATE FUNCTION posture.findings_needed(chosen integer[]) RETURNS integer[]
     LANGUAGE sql STABLE PARALLEL SAFE

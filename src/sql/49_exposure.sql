@@ -136,7 +136,7 @@ CREATE FUNCTION posture.every_recommendation_exposure(as_of timestamptz, kept bo
     SET jit = off
 BEGIN ATOMIC
     WITH found AS MATERIALIZED (
-        SELECT f.recommendation_id, coalesce(f.assessed, '{}') AS assessed, coalesce(f.exposed, '{}') AS exposed, s.stale_after
+        SELECT f.recommendation_id, coalesce(f.assessed, '{}') AS assessed, coalesce(f.exposed, '{}') AS exposed, l.seen_before
         FROM (SELECT k.recommendation_id, k.assessed, k.exposed
               FROM posture.kept_set(as_of, of_slice, chosen, within) k
               WHERE kept
@@ -146,21 +146,22 @@ BEGIN ATOMIC
               WHERE NOT kept) f
         JOIN posture.recommendation r USING (recommendation_id)
         JOIN posture.source s USING (source_id)
+        LEFT JOIN posture.stale_limit(as_of) l USING (source_id)
         WHERE s.is_active AND r.is_active
     ), old AS MATERIALIZED (
         -- not seen for so long
-        SELECT l.stale_after, (SELECT posture.assetset_agg(a.asset_id) FROM posture.asset a WHERE a.last_seen < l.seen_before) AS assets
-        FROM posture.stale_limit(as_of) l
+        SELECT l.seen_before, (SELECT posture.assetset_agg(a.asset_id) FROM posture.asset a WHERE a.last_seen < l.seen_before) AS assets
+        FROM (SELECT DISTINCT o.seen_before FROM posture.stale_limit(as_of) o) l
     ), oldest AS MATERIALIZED (
         SELECT posture.union_agg(o.assets) AS assets FROM old o
     ), fresh AS (
         -- an asset counts while any source that assesses it has seen it lately
         SELECT posture.union_agg(posture.without(f.assets, o.assets)) AS assets
-        FROM (SELECT a.stale_after, posture.union_agg(a.assessed OPERATOR(posture.&) oldest.assets) AS assets
+        FROM (SELECT a.seen_before, posture.union_agg(a.assessed OPERATOR(posture.&) oldest.assets) AS assets
               FROM found a CROSS JOIN oldest
               WHERE oldest.assets IS NOT NULL
-              GROUP BY a.stale_after) f
-        LEFT JOIN old o USING (stale_after)
+              GROUP BY a.seen_before) f
+        LEFT JOIN old o USING (seen_before)
     ), gone AS MATERIALIZED (
         SELECT posture.union_agg(g.assets) AS assets
         FROM (SELECT posture.without(oldest.assets, fresh.assets) AS assets FROM oldest CROSS JOIN fresh

@@ -167,11 +167,12 @@ BEGIN
         -- not stale when the slices were counted
         touched := touched || ARRAY(
             SELECT l.asset_id
-            FROM (SELECT min(t.made_at) AS made_at FROM posture.tally_slice t) made
-            CROSS JOIN posture.stale_limit('infinity'::timestamptz) s
+            FROM (SELECT DISTINCT made.made_at - s.stale_after AS seen_from, s.seen_before
+                  FROM (SELECT min(t.made_at) AS made_at FROM posture.tally_slice t) made
+                  CROSS JOIN posture.stale_limit('infinity'::timestamptz) s) stale
             CROSS JOIN LATERAL (SELECT a.asset_id
                                 FROM posture.asset a
-                                WHERE a.last_seen >= made.made_at - s.stale_after AND a.last_seen < s.seen_before
+                                WHERE a.last_seen >= stale.seen_from AND a.last_seen < stale.seen_before
                                 LIMIT posture.touched_limit() + 1) l);
     END IF;
     RETURN touched;
