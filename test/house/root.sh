@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# root.sh: root directories of Debian's releases, for what has to start from
-# nothing. Sourced, after lib.sh; one at a time, and removed on exit.
+# root.sh: root directories of Debian's releases, and of Ubuntu's noble, for what
+# has to start from nothing. Sourced, after lib.sh; one at a time, and removed on exit.
 
 root=
 
@@ -13,16 +13,21 @@ need_root_directories() {
     trap 'exit 143' TERM
 }
 
-# make_root RELEASE [PACKAGES]: sets root, a directory with Debian's smallest
-# system and these packages, where no service is started.
+# make_root RELEASE [PACKAGES]: sets root, a directory with that release's
+# smallest system and these packages, where no service is started.
 make_root() {
-    local script
+    local script mirror= components=main
     root=$(mktemp -d "$(realpath "${TMPDIR:-/var/tmp}")/posture-$1.XXXXXX")
     say "$1: making its root directory"
     # an older debootstrap does not know the newest releases by name
     script=/usr/share/debootstrap/scripts/$1
-    [[ -e $script ]] || script=/usr/share/debootstrap/scripts/sid
-    debootstrap --variant=minbase --include="ca-certificates${2:+,$2}" "$1" "$root" "" "$script" >"$root/debootstrap.log" 2>&1 ||
+    if [[ $1 == noble ]]; then
+        # Ubuntu has pg_cron and CRoaring in universe
+        mirror=http://archive.ubuntu.com/ubuntu components=main,universe script=/usr/share/debootstrap/scripts/gutsy
+    elif [[ ! -e $script ]]; then
+        script=/usr/share/debootstrap/scripts/sid
+    fi
+    debootstrap --variant=minbase --components="$components" --include="ca-certificates${2:+,$2}" "$1" "$root" "$mirror" "$script" >"$root/debootstrap.log" 2>&1 ||
         { cat "$root/debootstrap.log" >&2; die "debootstrap $1 failed"; }
     chmod 755 "$root"
     # how this machine reaches its packages
