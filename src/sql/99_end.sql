@@ -56,8 +56,10 @@ END $$;
 
 -- What bodies in BEGIN ATOMIC and views call is found when they are created, in
 -- a schema that may have been there before, with functions in it for arguments
--- that are no exact match here. Looked at last: who puts one there in between,
--- and takes it away, breaks what calls it and no more.
+-- that are no exact match here. And what an update finds in the extension keeps
+-- its owner, who could have put it there, and have it run with other settings.
+-- Looked at last: who puts one there in between, and takes it away, breaks what
+-- calls it and no more.
 DO $$
 DECLARE
     foreign_object text := (
@@ -72,18 +74,24 @@ DECLARE
             SELECT d.classid, d.objid
             FROM member m JOIN pg_catalog.pg_depend d ON d.refclassid = m.classid AND d.refobjid = m.objid
             WHERE d.deptype IN ('a', 'i')
+        ), used AS (
+            SELECT d.refclassid AS classid, d.refobjid AS objid
+            FROM part p JOIN pg_catalog.pg_depend d ON d.classid = p.classid AND d.objid = p.objid
+            WHERE d.refclassid IN ('pg_catalog.pg_proc'::pg_catalog.regclass, 'pg_catalog.pg_operator'::pg_catalog.regclass)
+            UNION
+            SELECT m.classid, m.objid FROM member m
         )
-        SELECT pg_catalog.min(pg_catalog.pg_describe_object(d.refclassid, d.refobjid, 0))
-        FROM part p
-        JOIN pg_catalog.pg_depend d ON d.classid = p.classid AND d.objid = p.objid
-        LEFT JOIN pg_catalog.pg_proc f ON d.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND f.oid = d.refobjid
-        LEFT JOIN pg_catalog.pg_operator o ON d.refclassid = 'pg_catalog.pg_operator'::pg_catalog.regclass AND o.oid = d.refobjid
-        JOIN pg_catalog.pg_roles r ON r.oid IN (f.proowner, o.oprowner)
+        SELECT pg_catalog.min(pg_catalog.pg_describe_object(u.classid, u.objid, 0))
+        FROM used u
+        -- of what belongs to the bootstrap superuser, nothing is said there
+        JOIN pg_catalog.pg_shdepend s ON s.classid = u.classid AND s.objid = u.objid AND s.deptype = 'o' AND s.objsubid = 0
+             AND s.dbid = (SELECT b.oid FROM pg_catalog.pg_database b WHERE b.datname = pg_catalog.current_database())
+        JOIN pg_catalog.pg_roles r ON s.refclassid = 'pg_catalog.pg_authid'::pg_catalog.regclass AND r.oid = s.refobjid
         WHERE NOT r.rolsuper);
 BEGIN
     IF foreign_object IS NOT NULL THEN
-        RAISE EXCEPTION 'posture would call %, which is somebody else''s', foreign_object
+        RAISE EXCEPTION 'posture would use %, which is somebody else''s', foreign_object
             USING ERRCODE = 'object_not_in_prerequisite_state',
-                  HINT = 'Drop it, or move it out of schema posture.';
+                  HINT = 'Drop it, or move it out of the extension and of schema posture, or have a superuser own it.';
     END IF;
 END $$;

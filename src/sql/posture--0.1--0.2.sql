@@ -27,8 +27,27 @@ ALTER TABLE posture.asset ADD CONSTRAINT asset_kind_length CHECK (pg_catalog.oct
 --@ code
 --@ DO 47_replica.sql
 
--- as far as is known now
+-- as far as is known now: who has been heard of is silent only from then on
 UPDATE posture.snapshot SET ends_at = posture.day_end(day);
+UPDATE posture.source s
+SET last_seen = k.seen_at
+FROM (SELECT r.source_id, pg_catalog.max(o.seen_at) AS seen_at
+      FROM (SELECT f.recommendation_id, pg_catalog.max(a.last_seen) AS seen_at
+            FROM posture.finding f JOIN posture.asset a ON a.asset_id = f.asset_id
+            GROUP BY f.recommendation_id
+            UNION ALL
+            SELECT m.recommendation_id, pg_catalog.max(m.observed_at) FROM posture.measure m GROUP BY m.recommendation_id) o
+      JOIN posture.recommendation r ON r.recommendation_id = o.recommendation_id
+      GROUP BY r.source_id) k
+WHERE k.source_id = s.source_id;
+
+-- 0.1 did not, where another role had installed it before
+DO $$
+BEGIN
+    IF NOT pg_catalog.has_schema_privilege('@extowner@'::pg_catalog.regrole, 'posture', 'USAGE') THEN
+        GRANT USAGE ON SCHEMA posture TO @extowner@ WITH GRANT OPTION;
+    END IF;
+END $$;
 
 -- whoever may read or write what the job did, the same for what verify() found
 DO $$

@@ -87,7 +87,7 @@ CREATE SCHEMA posture;
 CREATE FUNCTION posture.$function LANGUAGE plpgsql AS \$\$ BEGIN RAISE 'sprung'; END \$\$;
 CREATE EXTENSION posture;
 SQL
-	like($err, qr/posture would call function posture\.\Q@{[ $signature =~ s{, }{,}gr ]}\E, which is somebody else's/, "no extension is created beside $signature");
+	like($err, qr/posture would use function posture\.\Q@{[ $signature =~ s{, }{,}gr ]}\E, which is somebody else's/, "no extension is created beside $signature");
 	$node->safe_psql('postgres', 'DROP DATABASE bound');
 }
 

@@ -165,6 +165,11 @@ foreach my $case ([ 'superuser', undef, undef ], [ 'installer', 'installer', 'in
 	is($node->safe_psql($db, "SELECT stale_after, kind = repeat('ä', 256) FROM posture.source, posture.asset"), '36500 days|t', "$db: what is no longer taken was cut")
 	  if $db eq 'superuser';
 	next unless $has_data;
+	same_rows($node, $db, 'SELECT key, last_seen FROM posture.source',
+		'SELECT s.key, greatest((SELECT max(a.last_seen) FROM posture.recommendation r JOIN posture.finding f USING (recommendation_id) JOIN posture.asset a USING (asset_id) WHERE r.source_id = s.source_id),
+		                        (SELECT max(m.observed_at) FROM posture.recommendation r JOIN posture.measure m USING (recommendation_id) WHERE r.source_id = s.source_id)) FROM posture.source s',
+		"$db: sources are as silent as what they delivered");
+	cmp_ok($node->safe_psql($db, 'SELECT count(*) FROM posture.source WHERE last_seen IS NOT NULL'), '>', 0, "$db: which some did");
 	$node->safe_psql($db, q{
 	    INSERT INTO posture.inbox VALUES ('scan', 'r1', 'newcomer', 'non_compliant');
 	    SELECT FROM posture.ingest();
@@ -174,6 +179,28 @@ foreach my $case ([ 'superuser', undef, undef ], [ 'installer', 'installer', 'in
 	cmp_ok($node->safe_psql($db, "INSERT INTO posture.event (kind, day, metric_id, status) SELECT 'metric_score_drop', '2000-01-01', metric_id, 'open' FROM posture.metric LIMIT 1 RETURNING event_id"),
 		'>', $last_id, "$db: ids go on");
 }
+
+# What is in the extension keeps its owner: nobody has a function of theirs taken
+# for posture's, whose settings they may change.
+$node->safe_psql('postgres', $_) foreach 'CREATE ROLE attacker LOGIN', 'CREATE DATABASE taken OWNER attacker';
+my $attack = sub { $node->psql('taken', $_[0], extra_params => [ '-U', 'attacker' ], stderr => \my $stderr); return $stderr };
+is($attack->(<<"SQL"), '', 'who may create in a database puts a function of theirs into the version before');
+CREATE SCHEMA posture;
+CREATE FUNCTION posture.lock_access() RETURNS void LANGUAGE plpgsql AS 'BEGIN END';
+CREATE EXTENSION posture VERSION '$before';
+ALTER EXTENSION posture ADD FUNCTION posture.lock_access();
+SQL
+like($attack->('ALTER EXTENSION posture UPDATE'), qr/posture would use function posture\.lock_access\(\), which is somebody else's\n/, 'there is no update with it');
+$attack->('ALTER EXTENSION posture DROP FUNCTION posture.lock_access(); DROP FUNCTION posture.lock_access()');
+is($attack->('ALTER EXTENSION posture UPDATE'), '', 'but without');
+is($node->safe_psql('taken', "SELECT count(*) FROM pg_proc p JOIN pg_roles r ON r.oid = p.proowner WHERE p.pronamespace = 'posture'::regnamespace AND NOT r.rolsuper"), '0', 'nothing in it is theirs');
+
+# the second who installs where another has dropped it
+$node->safe_psql('postgres', $_) foreach 'CREATE DATABASE again OWNER attacker', 'GRANT CREATE ON DATABASE again TO installer';
+$node->safe_psql('again', "CREATE EXTENSION posture VERSION '$before'; DROP EXTENSION posture", extra_params => [ '-U', 'attacker' ]);
+$node->safe_psql('again', "CREATE EXTENSION posture VERSION '$before'", extra_params => [ '-U', 'installer' ]);
+$node->safe_psql('again', 'ALTER EXTENSION posture UPDATE', extra_params => [ '-U', 'installer' ]);
+is($node->safe_psql('again', 'SELECT count(*) FROM posture.overview', extra_params => [ '-U', 'installer' ]), '0', 'the update lets whoever installed use the schema');
 
 $node->stop;
 done_testing();
