@@ -2,6 +2,8 @@
 -- that counts distinct assets and adds up in numeric.
 CREATE EXTENSION posture;
 SET search_path = posture, public;
+-- stale_after has the days of UTC
+SET timezone = 'UTC';
 SET posture.timezone = 'UTC';
 SET client_min_messages = warning;
 SET jit = off;

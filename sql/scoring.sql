@@ -1,6 +1,8 @@
 -- Scores from findings and measures: the worked examples, and what is left out.
 CREATE EXTENSION posture;
 SET search_path = posture, public;
+-- stale_after has the days of UTC
+SET timezone = 'UTC';
 SET posture.timezone = 'UTC';
 
 -- short forms; a recommendation is named SOURCE:KEY

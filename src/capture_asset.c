@@ -31,7 +31,7 @@ stale_before(void)
 	Datum		moment;
 
 	SPI_connect();
-	if (SPI_execute("SELECT pg_catalog.max(pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) s.stale_after)"
+	if (SPI_execute("SELECT pg_catalog.max(posture.stale_before(pg_catalog.clock_timestamp(), s.stale_after))"
 					" OPERATOR(pg_catalog.+) INTERVAL '1 day' FROM posture.source s WHERE s.is_active", true, 1) != SPI_OK_SELECT)
 		elog(ERROR, "could not read source");
 	moment = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &is_null);
@@ -97,7 +97,7 @@ append_assets(Relation asset, Assetset *assets)
 			values[ASSET_DELTA_SLICE] = Int32GetDatum(slice);
 			values[ASSET_DELTA_CHANGES] = Int32GetDatum(changes);
 			values[ASSET_DELTA_ASSETS] = PointerGetDatum(assetset_flat_from_writer(&writer));
-			append_delta(delta, "asset_delta_delta_id_seq", values);
+			append_delta(delta, "asset_delta_delta_id_seq", values, ASSET_DELTA_COLUMNS);
 			slice = -1;
 		}
 		if (more)

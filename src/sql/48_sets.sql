@@ -231,17 +231,21 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION posture.asset_value_set(text, boolean, integer) IS 'every_asset_value(), as far as the caller may see it';
 
--- By source, and not by stale_after: a month and 30 days are equal, and end at
--- different moments.
+CREATE FUNCTION posture.stale_before(as_of timestamptz, stale_after interval) RETURNS timestamptz
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN (as_of AT TIME ZONE 'UTC' - stale_after) AT TIME ZONE 'UTC';
+COMMENT ON FUNCTION posture.stale_before(timestamptz, interval) IS 'the moment before which an asset was seen last if it is stale at another; days and months are those of UTC, whatever the time zone of the session';
+
 CREATE FUNCTION posture.stale_limit(as_of timestamptz)
-    RETURNS TABLE (source_id integer, stale_after interval, seen_before timestamptz)
+    RETURNS TABLE (stale_after interval, seen_before timestamptz)
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-    SELECT s.source_id, s.stale_after, least(as_of, now()) - s.stale_after
+    -- a row for each source, because a month and 30 days are equal, and end apart
+    SELECT s.stale_after, posture.stale_before(least(as_of, now()), s.stale_after)
     FROM posture.source s
     WHERE s.is_active AND s.stale_after IS NOT NULL;
 END;
-COMMENT ON FUNCTION posture.stale_limit(timestamptz) IS 'for each active source with a stale_after, the moment before which an asset was seen last if it is stale for that source';
+COMMENT ON FUNCTION posture.stale_limit(timestamptz) IS 'for each active source that has a stale_after, the moment before which an asset was seen last if it is stale for that source';
 
 CREATE FUNCTION posture.findings_needed(chosen integer[]) RETURNS integer[]
     LANGUAGE sql STABLE PARALLEL SAFE

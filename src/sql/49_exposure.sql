@@ -136,7 +136,8 @@ CREATE FUNCTION posture.every_recommendation_exposure(as_of timestamptz, kept bo
     SET jit = off
 BEGIN ATOMIC
     WITH found AS MATERIALIZED (
-        SELECT f.recommendation_id, coalesce(f.assessed, '{}') AS assessed, coalesce(f.exposed, '{}') AS exposed, l.seen_before
+        SELECT f.recommendation_id, coalesce(f.assessed, '{}') AS assessed, coalesce(f.exposed, '{}') AS exposed,
+               posture.stale_before(least(as_of, now()), s.stale_after) AS seen_before
         FROM (SELECT k.recommendation_id, k.assessed, k.exposed
               FROM posture.kept_set(as_of, of_slice, chosen, within) k
               WHERE kept
@@ -146,7 +147,6 @@ BEGIN ATOMIC
               WHERE NOT kept) f
         JOIN posture.recommendation r USING (recommendation_id)
         JOIN posture.source s USING (source_id)
-        LEFT JOIN posture.stale_limit(as_of) l USING (source_id)
         WHERE s.is_active AND r.is_active
     ), old AS MATERIALIZED (
         -- not seen for so long

@@ -40,7 +40,7 @@ BEGIN
                                JOIN posture.recommendation r ON r.recommendation_id = f.recommendation_id
                                JOIN posture.source o ON o.source_id = r.source_id
                                WHERE f.asset_id = t.asset_id AND f.state <> 'not_applicable' AND o.is_active AND r.is_active
-                                 AND (o.stale_after IS NULL OR a.last_seen >= now() - o.stale_after))) AS counts,
+                                 AND (o.stale_after IS NULL OR a.last_seen >= posture.stale_before(now(), o.stale_after)))) AS counts,
                CASE WHEN c.assets OPERATOR(posture.@>) t.asset_id
                     THEN (SELECT max(w.value) FROM posture.asset_set w
                           WHERE w.attribute = 'kind' AND w.chunk = t.asset_id / 65536 AND w.assets OPERATOR(posture.@>) t.asset_id)
@@ -167,7 +167,7 @@ BEGIN
         -- not stale when the slices were counted
         touched := touched || ARRAY(
             SELECT l.asset_id
-            FROM (SELECT DISTINCT made.made_at - s.stale_after AS seen_from, s.seen_before
+            FROM (SELECT DISTINCT posture.stale_before(made.made_at, s.stale_after) AS seen_from, s.seen_before
                   FROM (SELECT min(t.made_at) AS made_at FROM posture.tally_slice t) made
                   CROSS JOIN posture.stale_limit('infinity'::timestamptz) s) stale
             CROSS JOIN LATERAL (SELECT a.asset_id

@@ -129,7 +129,7 @@ BEGIN ATOMIC
            coalesce(string_agg(format('%s, last seen %s', s.key, coalesce(posture.minute_of(s.last_seen), 'never')), '; ' ORDER BY s.key) FILTER (WHERE s.is_silent),
                     format('none of %s', count(*))),
            CASE WHEN count(*) FILTER (WHERE s.is_silent) > 0 THEN 'have them deliver, or set is_active of those that are gone to false' END
-    FROM (SELECT o.key, o.last_seen, o.stale_after IS NOT NULL AND (o.last_seen < now() - o.stale_after) IS NOT FALSE AS is_silent
+    FROM (SELECT o.key, o.last_seen, o.stale_after IS NOT NULL AND (o.last_seen < posture.stale_before(now(), o.stale_after)) IS NOT FALSE AS is_silent
           FROM posture.source o
           WHERE o.is_active) s;
 END;
