@@ -1,6 +1,8 @@
 -- What statements append, what readers see of it, and what fold() makes of it.
 CREATE EXTENSION posture;
 SET search_path = posture, public;
+-- stale_after has the days of UTC
+SET timezone = 'UTC';
 \set SHOW_CONTEXT never
 -- Any hour may be about to strike midnight, so the day is that of a zone where
 -- it is about noon.
@@ -43,7 +45,7 @@ CROSS JOIN LATERAL (SELECT coalesce(assetset_agg(f.asset_id), '{}') AS assets
                     JOIN finding f USING (recommendation_id) JOIN asset a USING (asset_id)
                     WHERE mr.metric_id = m.metric_id AND f.state = 'non_compliant' AND s.is_active
                       AND (m.asset_kinds IS NULL OR a.kind = ANY (m.asset_kinds))
-                      AND NOT coalesce(a.retired_at <= now(), false) AND NOT coalesce(a.last_seen < now() - s.stale_after, false)
+                      AND NOT coalesce(a.retired_at <= now(), false) AND NOT coalesce(a.last_seen < (now() AT TIME ZONE 'UTC' - s.stale_after) AT TIME ZONE 'UTC', false)
                       AND NOT EXISTS (SELECT FROM exemption e JOIN asset_group g USING (asset_group_id)
                                       WHERE e.recommendation_id = f.recommendation_id AND a.tags @> g.tags)) p
 WHERE metric_assets(m.key) <> p.assets;
@@ -304,6 +306,15 @@ UPDATE asset SET last_seen = now() - interval '362 days 12 hours' WHERE asset_id
 UPDATE asset SET last_seen = now() WHERE asset_id = 6;
 TABLE asset_noted;
 :show
+-- sessions of other time zones agree, with a change of the clock in between
+UPDATE source SET stale_after = '183 days';
+UPDATE asset SET last_seen = now() - interval '183 days' + n * interval '30 minutes' FROM unnest(ARRAY[-1, 1]) WITH ORDINALITY v(n, place) WHERE asset_id = 3 + place;
+SELECT FROM fold();
+SET timezone = 'Pacific/Auckland';
+TABLE fault;
+SET timezone = 'America/Los_Angeles';
+TABLE fault;
+SET timezone = 'UTC';
 UPDATE source SET stale_after = '10 days';
 :show
 UPDATE source SET is_active = false WHERE key = 't';
@@ -393,6 +404,25 @@ TABLE quick;
 TABLE fault;
 SELECT fold() IS NOT NULL AS folded;
 TABLE quick;
+TABLE fault;
+
+-- A table of deltas that somebody changed: a column is left empty, an index is
+-- refused, since it would not know of what is appended. And what is no id.
+ALTER TABLE finding_delta ADD COLUMN note text;
+ALTER TABLE asset_delta ADD COLUMN note text, ADD COLUMN dropped int;
+ALTER TABLE asset_delta DROP COLUMN dropped;
+UPDATE finding SET state = 'non_compliant' WHERE asset_id = 100001;
+UPDATE asset SET criticality = 'critical' WHERE asset_id = 100001;
+SELECT changes, note FROM finding_delta UNION ALL SELECT changes, note FROM asset_delta;
+TABLE fault;
+ALTER TABLE finding_delta DROP COLUMN note, ADD PRIMARY KEY (delta_id);
+UPDATE finding SET state = 'compliant' WHERE asset_id = 100001;
+ALTER TABLE finding_delta DROP CONSTRAINT finding_delta_pkey;
+UPDATE finding SET state = 'compliant' WHERE asset_id = 100001;
+TABLE fault;
+SET session_replication_role = replica;
+INSERT INTO finding VALUES (2, -1, 'non_compliant');
+RESET session_replication_role;
 TABLE fault;
 
 DISCARD TEMP;

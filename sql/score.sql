@@ -93,6 +93,7 @@ SELECT score(-1, 1);
 SELECT score(-2, -1);
 SELECT score(0, -1);
 SELECT score('NaN', 1);
+SELECT score(repeat('9', 45)::numeric, 'NaN');
 SELECT score(1, 'Infinity');
 SELECT score(0, repeat('9', 38)::numeric);
 \set VERBOSITY default

@@ -239,10 +239,21 @@ DatumGetFlatAssetset(Datum datum)
 	return detoast_flat(datum);
 }
 
+/* The library's form of a flat set; NULL without memory. Error: XX001. */
 static roaring_bitmap_t *
 bitmap_from_flat(const FlatAssetset *flat)
 {
-	return roaring_bitmap_portable_deserialize_safe(flat->bytes, FLAT_BYTES_SIZE(flat));
+	roaring_bitmap_t *bitmap = roaring_bitmap_portable_deserialize_safe(flat->bytes, FLAT_BYTES_SIZE(flat));
+
+	/* the library doesn't say why */
+	if (bitmap == NULL)
+	{
+		char	   *problem = portable_check(flat->bytes, FLAT_BYTES_SIZE(flat));
+
+		if (problem != NULL)
+			portable_corrupted(problem);
+	}
+	return bitmap;
 }
 
 /*

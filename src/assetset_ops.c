@@ -446,10 +446,7 @@ assetset_to_array(PG_FUNCTION_ARGS)
 			*out++ = (int32) first++;
 	}
 	if (count != 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATA_CORRUPTED),
-				 errmsg("assetset is corrupted"),
-				 errdetail("It has not as many ids as its descriptions say.")));
+		portable_corrupted("It has not as many ids as its descriptions say.");
 	PG_RELEASE_FLAT_ASSETSET(flat, 0);
 	PG_RETURN_ARRAYTYPE_P(array);
 }

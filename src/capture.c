@@ -151,7 +151,7 @@ append_changes(Relation delta, const Change *changes, int count)
 	values[DELTA_ASSESSED] = PointerGetDatum(construct_array(entries[1], n_entries, set_type, -1, false, TYPALIGN_INT));
 	values[DELTA_EXPOSED] = PointerGetDatum(construct_array(entries[2], n_entries, set_type, -1, false, TYPALIGN_INT));
 	values[DELTA_LAST_CHANGED] = PointerGetDatum(construct_array(entries[3], n_entries, TIMESTAMPTZOID, sizeof(TimestampTz), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
-	append_delta(delta, "finding_delta_delta_id_seq", values);
+	append_delta(delta, "finding_delta_delta_id_seq", values, DELTA_COLUMNS);
 }
 
 /* Appends all changes so far, a row for each day and slice. */
@@ -208,6 +208,9 @@ add_change(Capture *capture, DateADT day, int32 recommendation_id, int32 asset_i
 			palloc(capture->space * sizeof(Change)) :
 			repalloc(capture->changes, capture->space * sizeof(Change));
 	}
+	/* a foreign key says so too, but not to who has triggers off */
+	if (asset_id < 0)
+		assetset_id_out_of_range(asset_id);
 	change = &capture->changes[capture->n_changes++];
 	change->day = day;
 	change->recommendation_id = recommendation_id;

@@ -184,7 +184,8 @@ typedef struct RowReader
 
 /*
  * Takes in what the row has in its container. Where an asset is, is in
- * index_of, if that is not before "start": then the asset is new.
+ * index_of, if that is not before "start": then the asset is new. Error: XX001
+ * where a stored set has more assets than it says.
  */
 static void
 add_container(Planning *plan, RowReader *from, uint32 *index_of, uint32 start, uint32 *n_assets)
@@ -195,6 +196,9 @@ add_container(Planning *plan, RowReader *from, uint32 *index_of, uint32 start, u
 
 	ranges_open_container(&ranges, &from->container);
 	while (ranges_next(&ranges, &first, &last))
+	{
+		if (last - first >= from->row->members + from->row->count - from->next)
+			portable_corrupted("It has more ids than its descriptions say.");
 		for (uint32 id = first; id <= last; id++)
 		{
 			uint32	   *index = &index_of[id % CONTAINER_IDS];
@@ -209,6 +213,7 @@ add_container(Planning *plan, RowReader *from, uint32 *index_of, uint32 start, u
 			plan->assets[*index].which ^= from->row->step;
 			*from->next++ = *index;
 		}
+	}
 }
 
 /* Finds the assets of the pool whose rows these are. */
@@ -246,6 +251,9 @@ make_pool(Planning *plan, PlanRow *rows, int n_rows, uint32 *index_of, uint32 *n
 				readers[i].more = portable_next(&readers[i].reader, &readers[i].container);
 			}
 	} while (key < CONTAINERS_MAX);
+	for (int i = 0; i < n_readers; i++)
+		if (readers[i].next != readers[i].row->members + readers[i].row->count)
+			portable_corrupted("It has not as many ids as its descriptions say.");
 	pfree(readers);
 }
 

@@ -259,8 +259,9 @@ portable_check(const char *bytes, Size size)
 	return NULL;
 }
 
-static void
-corrupted(const char *problem)
+/* Error XX001: what is wrong with stored bytes. */
+void
+portable_corrupted(const char *problem)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_DATA_CORRUPTED),
@@ -275,7 +276,7 @@ portable_open(PortableReader *reader, const char *bytes, Size size)
 	char	   *problem = read_header(reader, bytes, size);
 
 	if (problem != NULL)
-		corrupted(problem);
+		portable_corrupted(problem);
 }
 
 /* The next container; false after the last one. Error: XX001. Interruptible. */
@@ -289,7 +290,7 @@ portable_next(PortableReader *reader, Container *container)
 		return false;
 	problem = read_container(reader, container);
 	if (problem != NULL)
-		corrupted(problem);
+		portable_corrupted(problem);
 	return true;
 }
 

@@ -265,10 +265,7 @@ writer_add_all(PortableWriter *writer, const char *bytes, Size size)
 	while (portable_next(&reader, &container))
 		writer_add_container(writer, &reader, &container);
 	if (reader.position != size)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATA_CORRUPTED),
-				 errmsg("assetset is corrupted"),
-				 errdetail("The set ends at byte %zu of %zu.", reader.position, size)));
+		portable_corrupted(psprintf("The set ends at byte %zu of %zu.", reader.position, size));
 }
 
 /* Writes what comes before the containers; returns where it ends. */

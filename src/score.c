@@ -223,6 +223,8 @@ score_of_exposed(PG_FUNCTION_ARGS)
 	{
 		Datum		zero = DirectFunctionCall1(int4_numeric, Int32GetDatum(0));
 
+		/* exposed may have been too long already */
+		(void) decimal_try_numeric(DatumGetNumeric(arguments[1]), "assessed", &assessed);
 		check_exposed(DatumGetBool(DirectFunctionCall2(numeric_le, zero, arguments[0])) &&
 					  DatumGetBool(DirectFunctionCall2(numeric_le, arguments[0], arguments[1])));
 		PG_RETURN_SCORE(score_of_long_numbers(arguments[0], arguments[1]));

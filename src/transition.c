@@ -95,18 +95,29 @@ sibling(Relation relation, const char *name)
 	return oid;
 }
 
-/* Appends a row whose first column is the next value of the sequence. */
+/*
+ * Appends a row of so many values, the first of which is the next of the
+ * sequence. What the table was given besides, or lost again, is NULL. Error
+ * 55000 where it was given an index, which would not know of the row.
+ */
 void
-append_delta(Relation delta, const char *sequence, Datum *values)
+append_delta(Relation delta, const char *sequence, Datum *values, int n_values)
 {
-	TupleTableSlot *slot = MakeSingleTupleTableSlot(RelationGetDescr(delta), &TTSOpsVirtual);
+	TupleTableSlot *slot;
 
+	if (RelationGetIndexList(delta) != NIL)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("table \"%s\" has an index", RelationGetRelationName(delta)),
+				 errdetail("Changes are appended to it in a way that takes none."),
+				 errhint("Drop the index, or the constraint that made it.")));
+	slot = MakeSingleTupleTableSlot(RelationGetDescr(delta), &TTSOpsVirtual);
 	values[0] = Int64GetDatum(nextval_internal(sibling(delta, sequence), false));
 	ExecClearTuple(slot);
 	for (int i = 0; i < RelationGetDescr(delta)->natts; i++)
 	{
-		slot->tts_values[i] = values[i];
-		slot->tts_isnull[i] = false;
+		slot->tts_isnull[i] = i >= n_values;
+		slot->tts_values[i] = i < n_values ? values[i] : (Datum) 0;
 	}
 	ExecStoreVirtualTuple(slot);
 	simple_table_tuple_insert(delta, slot);
