@@ -31,7 +31,9 @@ stale_before(void)
 	Datum		moment;
 
 	SPI_connect();
-	if (SPI_execute("SELECT pg_catalog.max(posture.stale_before(pg_catalog.clock_timestamp(), s.stale_after))"
+	/* stale_before(), which need not be there before an update */
+	if (SPI_execute("SELECT pg_catalog.max(pg_catalog.timezone('UTC', pg_catalog.timezone('UTC', pg_catalog.clock_timestamp())"
+					" OPERATOR(pg_catalog.-) s.stale_after))"
 					" OPERATOR(pg_catalog.+) INTERVAL '1 day' FROM posture.source s WHERE s.is_active", true, 1) != SPI_OK_SELECT)
 		elog(ERROR, "could not read source");
 	moment = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &is_null);

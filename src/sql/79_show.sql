@@ -4,15 +4,23 @@
  * their lines, because nobody knows how wide a terminal draws them.
  */
 
+-- In PL/pgSQL, so that a character is asked for only where it is drawn: a
+-- database that is not in UTF-8 need not have it.
 CREATE FUNCTION posture.bar(percent numeric, width integer, ascii boolean) RETURNS text
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
-BEGIN ATOMIC
-    SELECT CASE WHEN percent IS NULL THEN repeat(' ', width)
-                WHEN ascii THEN rpad(repeat('#', e.eighths / 8), width, '.')
-                ELSE rpad(repeat('█', e.eighths / 8) || CASE WHEN e.eighths % 8 > 0 THEN substr('▏▎▍▌▋▊▉', e.eighths % 8, 1) ELSE '' END, width, '░') END
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
     -- what is not all does not look like all
-    FROM (SELECT floor(width * 8 * percent / 100)::integer AS eighths) e;
-END;
+    eighths integer := floor(width * 8 * percent / 100);
+BEGIN
+    IF percent IS NULL THEN
+        RETURN repeat(' ', width);
+    ELSIF ascii THEN
+        RETURN rpad(repeat('#', eighths / 8), width, '.');
+    END IF;
+    -- a full block is U+2588, those of seven eighths to one follow it, and U+2591 is shade
+    RETURN rpad(repeat(chr(9608), eighths / 8) || CASE WHEN eighths % 8 > 0 THEN chr(9616 - eighths % 8) ELSE '' END, width, chr(9617));
+END $$;
 COMMENT ON FUNCTION posture.bar(numeric, integer, boolean) IS 'a bar of so many characters, filled by so many percent of them, rounded down; blank for NULL';
 
 CREATE FUNCTION posture.sparkline(scores numeric[], ascii boolean) RETURNS text
@@ -23,9 +31,12 @@ BEGIN ATOMIC
         SELECT min(v.score) AS low, greatest(max(v.score) - min(v.score), 8) AS high FROM unnest(scores) v(score)
     )
     SELECT string_agg(CASE WHEN v.score IS NULL THEN ' '
-                           ELSE substr(CASE WHEN ascii THEN '_.-:=+*#' ELSE '▁▂▃▄▅▆▇█' END,
-                                       least(1 + floor(8 * (v.score - s.low) / s.high)::integer, 8), 1) END, '' ORDER BY v.place)
-    FROM unnest(scores) WITH ORDINALITY v(score, place) CROSS JOIN span s;
+                           WHEN ascii THEN substr('_.-:=+*#', x.height, 1)
+                           -- U+2581 is a block of one eighth, U+2588 a full one
+                           ELSE chr(9600 + x.height) END, '' ORDER BY v.place)
+    FROM unnest(scores) WITH ORDINALITY v(score, place)
+    CROSS JOIN span s
+    CROSS JOIN LATERAL (SELECT least(1 + floor(8 * (v.score - s.low) / s.high)::integer, 8) AS height) x;
 END;
 COMMENT ON FUNCTION posture.sparkline(numeric[], boolean) IS 'scores as a line of characters of eight heights, from the lowest to the highest of them, which are taken to be 8 points apart at least; blank for NULL';
 
@@ -119,10 +130,12 @@ COMMENT ON FUNCTION posture.show_rest(text) IS 'step of show(): assets exposed, 
 CREATE FUNCTION posture.show(initiative text, ascii boolean DEFAULT false) RETURNS SETOF text
     LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 20 SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    plain boolean := coalesce(ascii, false) OR getdatabaseencoding() <> 'UTF8';
 BEGIN
     PERFORM posture.initiative_of(initiative);
-    RETURN QUERY SELECT posture.show_head(initiative, coalesce(ascii, false));
-    RETURN QUERY SELECT posture.show_part(initiative, coalesce(ascii, false));
+    RETURN QUERY SELECT posture.show_head(initiative, plain);
+    RETURN QUERY SELECT posture.show_part(initiative, plain);
     RETURN QUERY SELECT posture.show_rest(initiative);
 END $$;
-COMMENT ON FUNCTION posture.show(text, boolean) IS 'an initiative as lines of text, to paste where people talk: score, trend and target, what it is made of, and the last drop; ascii: bars and lines of plain characters, names stay as they are';
+COMMENT ON FUNCTION posture.show(text, boolean) IS 'an initiative as lines of text, to paste where people talk: score, trend and target, what it is made of, and the last drop; ascii: bars and lines of plain characters, as in a database that is not in UTF-8; names stay as they are';

@@ -318,9 +318,12 @@ CREATE FUNCTION posture.load(
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    -- a file may begin with a byte order mark
-    content text := ltrim(document, E'\ufeff');
+    content text := document;
 BEGIN
+    -- a file may begin with a byte order mark, where the database has one
+    IF getdatabaseencoding() IN ('UTF8', 'SQL_ASCII') THEN
+        content := ltrim(document, convert_from(decode('efbbbf', 'hex'), 'UTF8'));
+    END IF;
     IF EXISTS (SELECT FROM posture.load_format() f WHERE f.format = load.format AND f.document = 'xml') THEN
         SELECT l.* INTO loaded, changed, unchanged, rejected, closed, left_out
         FROM posture.load_document(format, NULL::jsonb, posture.xml_document(content), source, coalesce(complete, false)) l;
