@@ -209,6 +209,14 @@ SELECT count(*), count(DISTINCT (kind, day, metric_id, initiative_id)) AS differ
 SELECT s.day - today() AS day FROM metric_snapshot s WHERE s.exposed <> cardinality(metric_assets('m', s.day));
 SELECT * FROM verify();
 
+-- A transaction that goes on over midnight takes the snapshot of the day that it
+-- began on, and does not close it.
+BEGIN;
+SELECT pg_sleep(0.01);
+SELECT metrics FROM take_snapshot();
+SELECT taken_at = now() AS as_begun FROM snapshot WHERE day = today();
+COMMIT;
+
 DISCARD TEMP;
 DROP TABLE public.change, public.kept, public.was;
 DROP EXTENSION posture;

@@ -225,10 +225,28 @@ COMMENT ON FUNCTION posture.due_slice(timestamptz) IS 'the slices that have some
 -- deltas that are in that history already.
 CREATE FUNCTION posture.is_restored() RETURNS boolean
     LANGUAGE sql STABLE PARALLEL SAFE
-    RETURN NOT EXISTS (SELECT FROM posture.tally_slice) AND EXISTS (SELECT FROM posture.finding_history);
+    RETURN NOT EXISTS (SELECT FROM posture.tally_slice)
+           AND (EXISTS (SELECT FROM posture.finding_history)
+                -- all of it may be past retention: what closes a day folds it
+                OR EXISTS (SELECT FROM posture.snapshot s JOIN posture.recommendation_snapshot r USING (day)
+                           WHERE s.taken_at >= s.ends_at AND r.assessed > 0));
 COMMENT ON FUNCTION posture.is_restored() IS 'whether the sets were never made in this database although there is history: it comes from a dump';
 
-CREATE FUNCTION posture.fold(OUT slices bigint, OUT deltas bigint, OUT changes bigint, OUT sets bigint)
+-- Nothing that has policies is read before: who grants access locks those last.
+CREATE FUNCTION posture.lock_sets() RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM posture.tally_slice) THEN
+        -- in a restored database, rebuild() may bring row security back, and that begins with this lock
+        LOCK TABLE posture.run IN SHARE UPDATE EXCLUSIVE MODE;
+    END IF;
+    -- one at a time; writers and readers go on beside it
+    LOCK TABLE posture.finding_set IN SHARE UPDATE EXCLUSIVE MODE;
+END $$;
+COMMENT ON FUNCTION posture.lock_sets() IS 'step of fold(), take_snapshot() and run_daily(): nobody else folds, rebuilds or takes a snapshot';
+
+CREATE FUNCTION posture.fold_due(OUT slices bigint, OUT deltas bigint, OUT changes bigint, OUT sets bigint)
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -238,8 +256,6 @@ DECLARE
     due integer;
     step record;
 BEGIN
-    -- one at a time; writers and readers go on beside it
-    LOCK TABLE posture.finding_set IN SHARE UPDATE EXCLUSIVE MODE;
     IF posture.is_restored() THEN
         PERFORM posture.rebuild();
     END IF;
@@ -259,6 +275,15 @@ BEGIN
     END LOOP;
     PERFORM posture.forget_catalog_changes(catalog_ids);
 END $$;
+COMMENT ON FUNCTION posture.fold_due() IS 'step of fold(): folds all that is due, where the sets are locked';
+
+CREATE FUNCTION posture.fold(OUT slices bigint, OUT deltas bigint, OUT changes bigint, OUT sets bigint)
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM posture.lock_sets();
+    SELECT f.* INTO slices, deltas, changes, sets FROM posture.fold_due() f;
+END $$;
 COMMENT ON FUNCTION posture.fold() IS 'merges what statements appended since the last time into the sets and the history; returns how many slices, deltas, changed findings and assets, and sets';
 
 CREATE FUNCTION posture.fold_next(since timestamptz) RETURNS boolean
@@ -267,7 +292,7 @@ AS $$
 DECLARE
     due integer;
 BEGIN
-    LOCK TABLE posture.finding_set IN SHARE UPDATE EXCLUSIVE MODE;
+    PERFORM posture.lock_sets();
     IF posture.is_restored() THEN
         PERFORM posture.rebuild();
     END IF;
@@ -289,6 +314,8 @@ BEGIN
     -- another would end the whole load
     IF NOT has_table_privilege('posture.finding_set'::regclass, 'DELETE')
        OR current_setting('transaction_isolation') <> 'read committed'
+       -- with what is locked already, row security can't be brought back
+       OR posture.is_restored()
        OR coalesce((SELECT sum(d.changes) FROM posture.finding_delta d), 0)
           + coalesce((SELECT sum(d.changes) FROM posture.asset_delta d), 0) <= posture.touched_limit() THEN
         RETURN false;
@@ -299,7 +326,7 @@ BEGIN
         -- somebody folds already
         RETURN false;
     END;
-    PERFORM posture.fold();
+    PERFORM posture.fold_due();
     RETURN true;
 END $$;
 COMMENT ON FUNCTION posture.fold_many() IS 'step of ingest(): folds if much was appended since the last time and nobody else is at it';

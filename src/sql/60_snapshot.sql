@@ -136,9 +136,10 @@ BEGIN
     IF ends OR of_day = posture.today() THEN
         IF of_day < posture.today() THEN
             -- what is known of the day is folded into it, before it is closed
-            PERFORM posture.fold();
+            PERFORM posture.fold_due();
         END IF;
-        INSERT INTO posture.snapshot (day, taken_at, ends_at) VALUES (of_day, clock_timestamp(), posture.day_end(of_day))
+        -- today is by now() too: a transaction that goes on over midnight does not close the day
+        INSERT INTO posture.snapshot (day, taken_at, ends_at) VALUES (of_day, now(), posture.day_end(of_day))
         ON CONFLICT (day) DO UPDATE SET taken_at = EXCLUDED.taken_at, ends_at = EXCLUDED.ends_at;
         IF of_day < posture.today() AND as_of < 'infinity' THEN
             PERFORM posture.settle(of_day);
@@ -172,7 +173,7 @@ BEGIN
                   DETAIL = format('Today is %s in time zone %s.', posture.today(), posture.setting(text 'timezone'));
     END IF;
     -- before anything is read: who grants access has it when it needs the rest
-    LOCK TABLE posture.finding_set IN SHARE UPDATE EXCLUSIVE MODE;
+    PERFORM posture.lock_sets();
     as_of := posture.day_end(day);
     IF NOT posture.is_known(as_of) AND posture.is_known(timestamptz 'infinity') AND NOT posture.has_snapshot(day) THEN
         RAISE NOTICE 'nothing was known at the end of %: its snapshot shows how things stand now', day;

@@ -71,7 +71,7 @@ DECLARE
     started timestamptz := clock_timestamp();
     done record;
 BEGIN
-    LOCK TABLE posture.finding_set IN SHARE UPDATE EXCLUSIVE MODE;
+    PERFORM posture.lock_sets();
     LOCK TABLE posture.snapshot IN SHARE ROW EXCLUSIVE MODE;
     day := posture.due_day();
     failed := false;
