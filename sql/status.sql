@@ -46,9 +46,12 @@ RESET client_min_messages;
 SELECT item, state, value IS NOT NULL AS has_value, left(says, 6) AS says, to_do FROM state WHERE item IN ('days missing', 'last snapshot', 'last run', 'job', 'last fold', 'deltas');
 INSERT INTO posture.run (day, started_at, finished_at, outcome, message) VALUES (posture.today() - 1, now(), now(), 'failed', 'out of luck');
 SELECT state, right(says, 13) AS says, to_do FROM state WHERE item = 'last run';
-UPDATE posture.tally_slice SET made_at = now() - interval '25 hours';
+UPDATE posture.tally_slice SET made_at = now() - interval '27 hours';
 SELECT state, to_do FROM state WHERE item = 'deltas';
 UPDATE posture.finding SET state = 'non_compliant' WHERE state = 'compliant';
+-- the job ran lately: it was a quiet day
+SELECT state, to_do FROM state WHERE item = 'deltas';
+UPDATE posture.run SET finished_at = now() - interval '27 hours';
 SELECT state, to_do FROM state WHERE item = 'deltas';
 SELECT FROM posture.fold();
 SELECT state, value, to_do FROM state WHERE item = 'deltas';
@@ -87,5 +90,8 @@ RESET ROLE;
 SELECT count(*) FROM posture.verification;
 SELECT posture.revoke_access('regress_posture_reader');
 DROP ROLE regress_posture_reader;
+-- the clock of the zone that is named, also where there is an abbreviation of that name
+SET posture.timezone = 'CET';
+SELECT posture.minute_of('2026-07-01 00:30+02'), posture.minute_of('2026-01-01 00:30+01'), posture.minute_of('infinity'), posture.minute_of(NULL);
 DROP VIEW state;
 DROP EXTENSION posture;

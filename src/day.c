@@ -9,12 +9,14 @@
 
 #include "datatype/timestamp.h"
 #include "pgtime.h"
+#include "utils/builtins.h"
 #include "utils/date.h"
 #include "utils/datetime.h"
 #include "utils/timestamp.h"
 
 PG_FUNCTION_INFO_V1(posture_day_of);
 PG_FUNCTION_INFO_V1(posture_day_end);
+PG_FUNCTION_INFO_V1(posture_minute_of);
 
 /* The zone in force: the setting's, or the server's where that is empty. */
 pg_tz *
@@ -149,4 +151,24 @@ posture_day_end(PG_FUNCTION_ARGS)
 	if (DATE_IS_NOEND(day))
 		PG_RETURN_TIMESTAMPTZ(DT_NOEND);
 	PG_RETURN_TIMESTAMPTZ(day_end(day, day_zone()));
+}
+
+/*
+ * minute_of(at timestamptz) returns text: the minute that the clock shows at a
+ * moment, as YYYY-MM-DD HH:MI; infinity as such, NULL for NULL. Error: 22008.
+ */
+Datum
+posture_minute_of(PG_FUNCTION_ARGS)
+{
+	TimestampTz at = PG_GETARG_TIMESTAMPTZ(0);
+	struct pg_tm local;
+	fsec_t		fraction;
+	int			offset;
+
+	if (TIMESTAMP_NOT_FINITE(at))
+		PG_RETURN_TEXT_P(cstring_to_text(TIMESTAMP_IS_NOEND(at) ? "infinity" : "-infinity"));
+	if (timestamp2tm(at, &offset, &local, &fraction, NULL, day_zone()) != 0)
+		out_of_range();
+	PG_RETURN_TEXT_P(cstring_to_text(psprintf("%04d-%02d-%02d %02d:%02d", local.tm_year, local.tm_mon, local.tm_mday,
+											  local.tm_hour, local.tm_min)));
 }
