@@ -151,7 +151,7 @@ append_changes(Relation delta, const Change *changes, int count)
 	values[DELTA_ASSESSED] = PointerGetDatum(construct_array(entries[1], n_entries, set_type, -1, false, TYPALIGN_INT));
 	values[DELTA_EXPOSED] = PointerGetDatum(construct_array(entries[2], n_entries, set_type, -1, false, TYPALIGN_INT));
 	values[DELTA_LAST_CHANGED] = PointerGetDatum(construct_array(entries[3], n_entries, TIMESTAMPTZOID, sizeof(TimestampTz), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
-	append_delta(delta, "finding_delta_delta_id_seq", values, DELTA_COLUMNS);
+	append_delta(delta, values, DELTA_COLUMNS);
 }
 
 /* Appends all changes so far, a row for each day and slice. */

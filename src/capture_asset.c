@@ -99,7 +99,7 @@ append_assets(Relation asset, Assetset *assets)
 			values[ASSET_DELTA_SLICE] = Int32GetDatum(slice);
 			values[ASSET_DELTA_CHANGES] = Int32GetDatum(changes);
 			values[ASSET_DELTA_ASSETS] = PointerGetDatum(assetset_flat_from_writer(&writer));
-			append_delta(delta, "asset_delta_delta_id_seq", values, ASSET_DELTA_COLUMNS);
+			append_delta(delta, values, ASSET_DELTA_COLUMNS);
 			slice = -1;
 		}
 		if (more)

@@ -18,4 +18,11 @@
 #define pg_noreturn pg_attribute_noreturn()
 #endif
 
+/* the sequence of an identity column is asked for by the relation from 17 on */
+#if PG_VERSION_NUM >= 170000
+#define identity_sequence(relation, column) getIdentitySequence(relation, column, false)
+#else
+#define identity_sequence(relation, column) getIdentitySequence(RelationGetRelid(relation), column, false)
+#endif
+
 #endif							/* POSTURE_COMPAT_H */

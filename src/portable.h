@@ -86,7 +86,7 @@ typedef struct PortableWriter
 	uint32		key;
 } PortableWriter;
 
-extern void portable_corrupted(const char *problem) pg_attribute_noreturn();
+pg_noreturn extern void portable_corrupted(const char *problem);
 extern char *portable_check(const char *bytes, Size size);
 extern void portable_open(PortableReader *reader, const char *bytes, Size size);
 extern bool portable_next(PortableReader *reader, Container *container);

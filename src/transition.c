@@ -5,6 +5,7 @@
 #include "transition.h"
 
 #include "access/tableam.h"
+#include "catalog/dependency.h"
 #include "commands/sequence.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
@@ -96,12 +97,11 @@ sibling(Relation relation, const char *name)
 }
 
 /*
- * Appends a row of so many values, the first of which is the next of the
- * sequence. What the table was given besides, or lost again, is NULL. Error
+ * Appends a row of so many values, the first of which is the next id. What the table was given besides, or lost again, is NULL. Error
  * 55000 where it was given an index, which would not know of the row.
  */
 void
-append_delta(Relation delta, const char *sequence, Datum *values, int n_values)
+append_delta(Relation delta, Datum *values, int n_values)
 {
 	TupleTableSlot *slot;
 
@@ -112,7 +112,7 @@ append_delta(Relation delta, const char *sequence, Datum *values, int n_values)
 				 errdetail("Changes are appended to it in a way that takes none."),
 				 errhint("Drop the index, or the constraint that made it.")));
 	slot = MakeSingleTupleTableSlot(RelationGetDescr(delta), &TTSOpsVirtual);
-	values[0] = Int64GetDatum(nextval_internal(sibling(delta, sequence), false));
+	values[0] = Int64GetDatum(nextval_internal(identity_sequence(delta, 1), false));
 	ExecClearTuple(slot);
 	for (int i = 0; i < RelationGetDescr(delta)->natts; i++)
 	{

@@ -29,7 +29,7 @@ extern TriggerData *trigger_data(FunctionCallInfo fcinfo, TransitionReader *old,
 extern bool transition_next(TransitionReader *reader);
 extern void transition_close(TransitionReader *reader);
 extern Oid	sibling(Relation relation, const char *name);
-extern void append_delta(Relation delta, const char *sequence, Datum *values, int n_values);
+extern void append_delta(Relation delta, Datum *values, int n_values);
 
 /* A column of the row that the reader is at; here, because it is read for every row. */
 static inline Datum
