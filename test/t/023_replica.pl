@@ -280,12 +280,22 @@ is($replica->safe_psql('truth', q{SELECT count(*) FROM posture.snapshot WHERE da
 # where all was published, days and events came along: it can take over
 $primary->safe_psql('postgres', 'CALL posture.run_daily(); SELECT FROM posture.take_snapshot()');
 arrived();
-$replica->safe_psql('everything', 'DROP SUBSCRIPTION everything; SELECT FROM posture.fold()');
+my ($take_over) = slurp_file("$FindBin::RealBin/../../doc/dba.md") =~ /^```sql\n((?:(?!```).)*?\\gexec\n.*?)^```/ms;
+$replica->safe_psql('everything', 'DROP SUBSCRIPTION everything');
+$replica->safe_psql('everything', $take_over);
 pop @subscriptions;
 my ($taken) = [ $replica, 'everything' ];
 my %all = (%answer, map { $_ => "SELECT * FROM posture.$_" } grep { !/_(set|delta)$|^tally|^verification$/ } tables($primary, 'postgres'));
 is(differing(\%all, $here, $taken), '', 'where all is published, all is there but what is derived, which one fold() makes');
 is($replica->safe_psql('everything', 'SELECT * FROM posture.verify()'), '', 'as it should be');
+is($replica->safe_psql('everything', q{
+	INSERT INTO posture.source (key, name) VALUES ('taken over', 'T');
+	INSERT INTO posture.inbox SELECT 'taken over', 'r' || n % 3, 'newcomer ' || n, 'non_compliant' FROM generate_series(1, 9) n;
+	INSERT INTO posture.inbox VALUES ('taken over', 'r', 'x', 'no state');
+	SELECT loaded, rejected FROM posture.ingest();
+	INSERT INTO posture.initiative (key, name) VALUES ('taken over', 'T');
+	CALL posture.run_daily();
+	SELECT * FROM posture.verify()}), '9|1', 'and goes on with new ids');
 
 # what is derived here is never what was derived there
 is($replica->safe_psql('truth', q{SELECT count(*) FROM pg_class c JOIN pg_subscription_rel ON srrelid = c.oid WHERE relname ~ '_(set|delta)$|^tally'}), '0', 'and is not asked for');
