@@ -82,4 +82,4 @@ BEGIN
     FROM posture.ingest(complete_source => text 'postgresql', only_source => text 'postgresql') i;
     left_out := 0;
 END $$;
-COMMENT ON FUNCTION posture.assess_cluster() IS 'assesses the cluster that it runs in and loads the findings as source postgresql: loaded, changed, unchanged, rejected and closed findings, as load() returns them';
+COMMENT ON FUNCTION posture.assess_cluster() IS 'assesses the cluster that it runs in, of the catalogs of databases that of this one, and loads the findings as source postgresql: loaded, changed, unchanged, rejected and closed findings, as load() returns them';
