@@ -13,7 +13,6 @@ plan skip_all => 'no /proc/PID/status here' unless -r '/proc/self/status';
 
 my $rounds = $ENV{POSTURE_ROUNDS} // 1;
 my $tolerance = 2 * 1024;    # kB
-my $context_tolerance = 2 * 1024;    # a cache takes a block of 1 MB now and then
 my $sanitized = `pg_config --cflags` =~ /-fsanitize/;
 # RssAnon: what it has of its own, without what it touched of shared memory
 my $node = new_node('memory', "fsync = off\nshared_buffers = 8MB\ntemp_buffers = 1MB\njit = off\nautovacuum = off\n");
@@ -25,7 +24,7 @@ CREATE TABLE memory.seen (what text, calls integer, kb integer, context_kb integ
 CREATE PROCEDURE memory.look(what text, calls integer) LANGUAGE sql AS $$
     INSERT INTO memory.seen
     SELECT what, calls, (regexp_match(pg_read_file('/proc/' || pg_backend_pid() || '/status', 0, 8192), 'RssAnon:\s+(\d+) kB'))[1]::integer,
-           (SELECT sum(total_bytes) / 1024 FROM pg_backend_memory_contexts WHERE name <> 'LocalBufferContext')
+           (SELECT sum(used_bytes) / 1024 FROM pg_backend_memory_contexts WHERE name <> 'LocalBufferContext')
 $$;
 CREATE PROCEDURE memory.deliver(n integer) LANGUAGE sql AS $$
     INSERT INTO posture.inbox
@@ -61,7 +60,7 @@ SELECT a.kb, b.kb, a.context_kb, b.context_kb FROM memory.seen a JOIN memory.see
 WHERE what = '$what' AND a.calls = $calls / 5 AND b.calls = $calls LIMIT 1
 SQL
 	diag("$what: $first kB after " . int($calls / 5) . " calls, $last kB after $calls; of it in contexts $first_context and $last_context kB");
-	cmp_ok($last_context - $first_context, '<', $context_tolerance + $kept, "memory contexts stay: $what");
+	cmp_ok($last_context - $first_context, '<', $tolerance + $kept, "memory contexts stay: $what");
 	# a sanitizer holds on to what was freed, to find who still uses it
 	return if $sanitized;
 	# what is freed and in pieces grows for a while, where a call makes many plans
