@@ -80,6 +80,13 @@ SELECT state, says, to_do FROM state WHERE item = 'sets';
 SELECT sets FROM posture.rebuild();
 SELECT state, says, to_do FROM state WHERE item = 'sets';
 
+-- and where all history is past retention
+DELETE FROM posture.tally_slice;
+DELETE FROM posture.finding_history;
+SELECT state, says, to_do FROM state WHERE item = 'sets';
+SELECT sets FROM posture.rebuild();
+SELECT state FROM state WHERE item = 'sets';
+
 -- a reader does not see deliveries, and so not how many there are
 CREATE ROLE regress_posture_reader;
 SELECT posture.grant_access('regress_posture_reader', 'reader');
