@@ -97,8 +97,9 @@ sibling(Relation relation, const char *name)
 }
 
 /*
- * Appends a row of so many values, the first of which is the next id. What the table was given besides, or lost again, is NULL. Error
- * 55000 where it was given an index, which would not know of the row.
+ * Appends a row of so many values, the first of which is the next id. What the
+ * table was given besides, or lost again, is NULL. Error 55000 where it was
+ * given an index, which would not know of the row.
  */
 void
 append_delta(Relation delta, Datum *values, int n_values)
