@@ -52,8 +52,8 @@ OBJS = $(patsubst %.c,%.o,$(sort $(wildcard src/*.c)))
 SHLIB_LINK = -lroaring
 PG_CFLAGS = -Wextra
 
-PARTS = $(sort $(wildcard src/sql/[0-9]*.sql))
-UPGRADES = $(sort $(wildcard src/sql/posture--*--*.sql))
+PARTS = $(patsubst %,src/sql/%.sql,$(shell sed 's/\#.*//' src/sql/load_order))
+UPGRADES = $(sort $(wildcard src/sql/upgrade/posture--*--*.sql))
 DATA_built = posture--$(EXTVERSION).sql $(notdir $(UPGRADES))
 
 # a test is added by adding its files; each creates the extension and drops it
@@ -75,15 +75,15 @@ else
 all install installcheck clean: ; @echo "$(PG_CONFIG) is not there: name your PostgreSQL's with PG_CONFIG=..., or let make check or make demo install one" >&2; exit 1
 endif
 
-# the install script is its parts, joined in the order of their numbers
-posture--$(EXTVERSION).sql: $(PARTS)
-	cat $^ > $@
+# the install script is its parts, joined in the order of src/sql/load_order
+posture--$(EXTVERSION).sql: src/sql/load_order $(PARTS)
+	cat $(PARTS) > $@
 
 # an upgrade brings the code of this version, and ends as the install script
 # does: so each is to this version, whichever it is from
-posture--%--$(EXTVERSION).sql: src/sql/posture--%--$(EXTVERSION).sql $(PARTS) src/sql/upgrade.awk
-	awk -f src/sql/upgrade.awk $(PARTS) $< > $@
-	cat src/sql/99_end.sql >> $@
+posture--%--$(EXTVERSION).sql: src/sql/upgrade/posture--%--$(EXTVERSION).sql src/sql/load_order $(PARTS) src/sql/upgrade/upgrade.awk
+	awk -f src/sql/upgrade/upgrade.awk $(PARTS) $< > $@
+	cat src/sql/admin/install_end.sql >> $@
 
 $(OBJS) $(OBJS:.o=.bc): $(sort $(wildcard src/*.h))
 

@@ -1,7 +1,7 @@
 -- Writes reference.md from the comments of the objects, in a database that has posture:
 --   psql -XAtq -f doc/reference.sql > doc/reference.md
 -- What is listed here is in it, in this order. test/t/061_reference.pl compares.
-SET search_path = posture, pg_catalog;
+SET search_path = posture, posture_internal, pg_catalog;
 SET client_min_messages = warning;
 -- the settings are there once the library is
 SELECT posture.score(0, 1) \g /dev/null
@@ -121,7 +121,7 @@ SELECT format(E'### %s\n\n', name) || string_agg(
            || coalesce(E'\n\n' || pg_temp.column_table(r.oid), ''),
            E'\n\n' ORDER BY pronargs, pg_temp.arguments(p.oid, '{i,b,v}') COLLATE "C")
 FROM pg_proc p JOIN pg_type t ON t.oid = prorettype LEFT JOIN pg_class r ON r.oid = typrelid AND relkind = 'c'
-WHERE pronamespace = 'posture'::regnamespace AND proname = name
+WHERE pronamespace IN ('posture'::regnamespace, 'posture_internal'::regnamespace) AND proname = name
 $$;
 
 -- the operators, casts and classes of operators of a type
@@ -131,7 +131,7 @@ SELECT E'| operator | gives | |\n|---|---|---|\n' || string_agg(
            format('| %s | `%s` | %s |', pg_temp.code(format('%s %s %s', format_type(oprleft, NULL), oprname, format_type(oprright, NULL))),
                   format_type(oprresult, NULL), pg_temp.shown(obj_description(oid, 'pg_operator'))), E'\n'
            ORDER BY oprname COLLATE "C", oprleft = type DESC, oprright = type DESC)
-FROM pg_operator WHERE oprnamespace = 'posture'::regnamespace AND type IN (oprleft, oprright)
+FROM pg_operator WHERE oprnamespace IN ('posture'::regnamespace, 'posture_internal'::regnamespace) AND type IN (oprleft, oprright)
 UNION ALL
 SELECT E'| cast | when | |\n|---|---|---|\n' || string_agg(
            format('| `%s` to `%s` | %s | %s |', format_type(castsource, NULL), format_type(casttarget, NULL),
@@ -151,7 +151,7 @@ SELECT format(E'### %s\n\n%s. %s', typname,
               pg_temp.sentence(obj_description(t.oid, 'pg_type')))
        || coalesce((SELECT ' ' || string_agg(pg_temp.code(enumlabel), ', ' ORDER BY enumsortorder) || '.' FROM pg_enum WHERE enumtypid = t.oid), '')
        || CASE typtype WHEN 'b' THEN (SELECT string_agg(E'\n\n' || part, '') FROM pg_temp.type_table(t.oid) part) ELSE '' END
-FROM pg_type t WHERE typnamespace = 'posture'::regnamespace AND typname = name
+FROM pg_type t WHERE typnamespace IN ('posture'::regnamespace, 'posture_internal'::regnamespace) AND typname = name
 $$;
 
 CREATE FUNCTION pg_temp.setting_text() RETURNS text LANGUAGE sql AS
@@ -167,15 +167,15 @@ $$;
 
 -- what is in no section: a table, view or type that was forgotten, or a name that is not there
 CREATE TEMP VIEW forgotten AS
-SELECT 'r' AS what, relname::text AS name FROM pg_class WHERE relnamespace = 'posture'::regnamespace AND relkind IN ('r', 'v')
+SELECT 'r' AS what, relname::text AS name FROM pg_class WHERE relnamespace IN ('posture'::regnamespace, 'posture_internal'::regnamespace) AND relkind IN ('r', 'v')
 UNION
-SELECT 't', typname FROM pg_type t WHERE typnamespace = 'posture'::regnamespace AND typtype IN ('b', 'd', 'e') AND typelem = 0
+SELECT 't', typname FROM pg_type t WHERE typnamespace IN ('posture'::regnamespace, 'posture_internal'::regnamespace) AND typtype IN ('b', 'd', 'e') AND typelem = 0
 UNION
 SELECT what, name FROM listed
 EXCEPT
 (SELECT what, name FROM listed
  WHERE CASE what WHEN 'r' THEN to_regclass('posture.' || name) IS NOT NULL WHEN 't' THEN to_regtype('posture.' || name) IS NOT NULL
-       ELSE EXISTS (SELECT FROM pg_proc WHERE pronamespace = 'posture'::regnamespace AND proname = name) END);
+       ELSE EXISTS (SELECT FROM pg_proc WHERE pronamespace IN ('posture'::regnamespace, 'posture_internal'::regnamespace) AND proname = name) END);
 
 SELECT $$# Reference
 

@@ -1,7 +1,7 @@
 -- Levels of access: an example worked out by hand, and what is refused. With
 -- real logins, and all that can be asked: test/t/045_access.pl.
 CREATE EXTENSION posture;
-SET search_path = posture, public;
+SET search_path = posture, posture_internal, public;
 SET timezone = 'UTC';
 SET posture.timezone = 'UTC';
 \set SHOW_CONTEXT never
@@ -54,9 +54,9 @@ RESET ROLE;
 SET ROLE regress_other;
 SELECT (SELECT count(*) FROM overview) AS overview, (SELECT count(*) FROM recommendation_report) AS recommendations,
        (SELECT count(*) FROM asset) AS assets, (SELECT count(*) FROM finding) AS findings;
-SELECT what, members(own(what)) FROM unnest(ARRAY['initiative', 'asset_group', 'metric', 'initiative_recommendation', 'group_asset', 'asset', 'recommendation']) what;
-SELECT own('everything');
-SELECT own(NULL);
+SELECT what, members(owner_rows(what)) FROM unnest(ARRAY['initiative', 'asset_group', 'metric', 'initiative_recommendation', 'group_asset', 'asset', 'recommendation']) what;
+SELECT owner_rows('everything');
+SELECT owner_rows(NULL);
 SELECT grant_access('regress_other', 'reader');
 RESET ROLE;
 -- one who owns both: a score by the group
@@ -71,16 +71,16 @@ RESET ROLE;
 
 -- what is granted is what row security follows
 SELECT role, sees_all FROM granted_role() WHERE role LIKE 'regress%' ORDER BY 1;
-SELECT row_security_fault();
+SELECT row_security_error();
 ALTER TABLE finding DISABLE ROW LEVEL SECURITY;
-SELECT row_security_fault();
+SELECT row_security_error();
 SELECT part, difference FROM verify();
-SELECT sets, mended FROM rebuild();
+SELECT sets, repaired FROM rebuild();
 SELECT * FROM verify();
 SELECT revoke_access('regress_identity'), revoke_access('regress_fleet');
-SELECT count(*) > 0 AS protected FROM pg_class WHERE relnamespace = 'posture'::regnamespace AND relrowsecurity;
+SELECT count(*) > 0 AS protected FROM pg_class WHERE relnamespace IN ('posture'::regnamespace, 'posture_internal'::regnamespace) AND relrowsecurity;
 SELECT revoke_access('regress_other');
-SELECT count(*) > 0 AS protected FROM pg_class WHERE relnamespace = 'posture'::regnamespace AND relrowsecurity;
+SELECT count(*) > 0 AS protected FROM pg_class WHERE relnamespace IN ('posture'::regnamespace, 'posture_internal'::regnamespace) AND relrowsecurity;
 -- refused
 SELECT grant_access('regress_nobody', 'reader');
 SELECT grant_access('regress_reader', 'admin');

@@ -1,6 +1,6 @@
 -- One asset, many keys: spellings, names that sources report, merges.
 CREATE EXTENSION posture;
-SET search_path = posture, public;
+SET search_path = posture, posture_internal, public;
 SET timezone = 'UTC';
 SET posture.timezone = 'UTC';
 SET client_min_messages = warning;

@@ -1,6 +1,6 @@
 -- Documents of ASFF: findings of AWS Security Hub, and of products that write its format.
 CREATE EXTENSION posture;
-SET search_path = posture, public;
+SET search_path = posture, posture_internal, public;
 \set SHOW_CONTEXT never
 SET timezone = 'America/New_York';
 
@@ -40,24 +40,24 @@ RETURN '{
     "Remediation": {"Recommendation": {"Text": "Give them one.", "Url": "javascript:x"}}
 }'::jsonb || differs;
 
-CREATE FUNCTION pg_temp.finding(document jsonb) RETURNS TABLE (location text, fault text, source text, recommendation text, asset text, state text)
+CREATE FUNCTION pg_temp.finding(document jsonb) RETURNS TABLE (location text, error text, source text, recommendation text, asset text, state text)
 LANGUAGE sql AS $$
-    SELECT i.location, i.fault, i.source, left(i.recommendation, 50), left(i.asset, 40), i.state
-    FROM posture.asff_item(document, NULL) i
+    SELECT i.location, i.error, i.source, left(i.recommendation, 50), left(i.asset, 40), i.state
+    FROM posture_internal.asff_item(document, NULL) i
     WHERE i.type = 'finding' OR i.type IS NULL
     ORDER BY length(i.location), i.location
 $$;
 
 -- all that one finding says
-SELECT location, type, source, recommendation, asset, state, observed_at AT TIME ZONE 'UTC' AS observed_at, asset_kind, asset_name, jsonb_pretty(coalesce(object, details)) AS says
+SELECT location, type, source, recommendation, asset, state, observed_at AT TIME ZONE 'UTC' AS observed_at, asset_kind, asset_name, jsonb_pretty(coalesce(object, details)) AS message
 FROM asff_item(pg_temp.control(), NULL);
-SELECT type, source, recommendation, asset, state, asset_kind, jsonb_pretty(coalesce(object, details)) AS says
+SELECT type, source, recommendation, asset, state, asset_kind, jsonb_pretty(coalesce(object, details)) AS message
 FROM asff_item(pg_temp.prowler(), NULL);
 -- of another source
 SELECT type, source, object ->> 'name' AS name FROM asff_item(pg_temp.prowler(), 'night scan') WHERE source IS NOT NULL;
 
 -- every result
-SELECT v.status, f.fault, f.state FROM unnest('{PASSED,FAILED,WARNING,NOT_AVAILABLE,passed,WARNINGED,"",NULL}'::text[]) WITH ORDINALITY v(status, n),
+SELECT v.status, f.error, f.state FROM unnest('{PASSED,FAILED,WARNING,NOT_AVAILABLE,passed,WARNINGED,"",NULL}'::text[]) WITH ORDINALITY v(status, n),
     pg_temp.finding(pg_temp.control(jsonb_build_object('Compliance', jsonb_build_object('Status', status)))) f ORDER BY n;
 -- and what became of the finding
 SELECT v.differs, i.state, i.details - '{message,status_reasons,parameters,product_fields,role,details,data_classification,Note,Confidence}'::text[] AS why
@@ -67,7 +67,7 @@ FROM unnest(ARRAY['{}', '{"RecordState": "ARCHIVED"}', '{"Workflow": {"Status": 
     asff_item(pg_temp.control(differs), NULL) i WHERE i.type = 'finding' ORDER BY n;
 
 -- the key of a recommendation
-SELECT v.generator, f.recommendation, f.fault FROM unnest('{security-control/S3.1,aws-foundational-security-best-practices/v/1.0.0/S3.1,pci-dss/v/3.2.1/PCI.S3.1,cis-aws-foundations-benchmark/v/1.4.0/3.1,
+SELECT v.generator, f.recommendation, f.error FROM unnest('{security-control/S3.1,aws-foundational-security-best-practices/v/1.0.0/S3.1,pci-dss/v/3.2.1/PCI.S3.1,cis-aws-foundations-benchmark/v/1.4.0/3.1,
     arn:aws:securityhub:::ruleset/cis-aws-foundations-benchmark/v/1.2.0/rule/1.3,arn:aws:securityhub:eu-west-1:111122223333:ruleset/set/linux-baseline/rule/V-71931,
     prowler-check12,prowler-,acme/rules/17,acme-3,"",NULL}'::text[]) WITH ORDINALITY v(generator, n),
     pg_temp.finding(pg_temp.control(jsonb_build_object('GeneratorId', generator, 'Compliance', '{"Status": "PASSED"}'::jsonb))) f ORDER BY n;
@@ -86,14 +86,14 @@ SELECT v.severity, i.object ->> 'severity' AS severity, i.object #>> '{details,s
     asff_item(pg_temp.control(jsonb_build_object('Severity', severity, 'FindingProviderFields', NULL)), NULL) i WHERE type = 'recommendation' ORDER BY n;
 
 -- times: the later of when it was seen and when it was written
-SELECT v.differs, i.fault, i.observed_at AT TIME ZONE 'UTC' AS observed_at FROM unnest(ARRAY['{}', '{"LastObservedAt": "2024-02-01T00:00:00Z"}', '{"LastObservedAt": null}', '{"UpdatedAt": null}', '{"LastObservedAt": null, "UpdatedAt": null}',
+SELECT v.differs, i.error, i.observed_at AT TIME ZONE 'UTC' AS observed_at FROM unnest(ARRAY['{}', '{"LastObservedAt": "2024-02-01T00:00:00Z"}', '{"LastObservedAt": null}', '{"UpdatedAt": null}', '{"LastObservedAt": null, "UpdatedAt": null}',
     '{"LastObservedAt": null, "UpdatedAt": "2024-02-29T23:00:00.123+01:00"}', '{"LastObservedAt": "soon"}', '{"LastObservedAt": "soon", "UpdatedAt": 7, "CreatedAt": null}', '{"LastObservedAt": null, "UpdatedAt": null, "CreatedAt": null}',
     '{"LastObservedAt": "2024-02-30T00:00:00Z", "UpdatedAt": null, "CreatedAt": null}', '{"LastObservedAt": "2024-03-01", "UpdatedAt": null}', '{"LastObservedAt": null, "UpdatedAt": "2024-03-01T08:00:00"}']::jsonb[]) WITH ORDINALITY v(differs, n),
     asff_item(pg_temp.control(differs), NULL) i WHERE type = 'finding' ORDER BY n;
 
 -- several resources are several findings
 SELECT * FROM pg_temp.finding(jsonb_build_object('Findings', jsonb_build_array(pg_temp.prowler(), pg_temp.control('{"Resources": [{"Id": "a"}, {"Id": "b", "Type": "Other"}, {}, 7, null, {"Id": ["x"]}, {"Id": " "}]}'))));
-SELECT v.resources, f.fault FROM unnest(ARRAY['[]', 'null', '{}', '"x"', '7', '[[]]']::jsonb[]) WITH ORDINALITY v(resources, n), pg_temp.finding(pg_temp.control(jsonb_build_object('Resources', resources))) f ORDER BY n;
+SELECT v.resources, f.error FROM unnest(ARRAY['[]', 'null', '{}', '"x"', '7', '[[]]']::jsonb[]) WITH ORDINALITY v(resources, n), pg_temp.finding(pg_temp.control(jsonb_build_object('Resources', resources))) f ORDER BY n;
 
 -- several results of one check on one asset: the worst wins, whatever the order
 CREATE TABLE pg_temp.told AS SELECT pg_temp.prowler(differs) AS element, n
@@ -112,7 +112,7 @@ SELECT object ->> 'title' AS title, object #> '{details,compliance}' AS complian
     pg_temp.control('{"Id": "2", "Title": "PCI.S3.8 Block", "Compliance": {"Status": "PASSED", "SecurityControlId": "S3.8", "RelatedRequirements": ["CIS 2", "PCI 1"], "AssociatedStandards": [{"StandardsId": "cis"}]}}')), NULL) WHERE type = 'recommendation';
 
 -- where findings are, and what is none
-SELECT v.document, f.location, f.fault FROM unnest(ARRAY['{"Findings": [{"SchemaVersion": "2018-10-08"}, {}]}', '{"version": "0", "detail": {"findings": [{"Compliance": {}}]}}', '{"Findings": []}', '[]',
+SELECT v.document, f.location, f.error FROM unnest(ARRAY['{"Findings": [{"SchemaVersion": "2018-10-08"}, {}]}', '{"version": "0", "detail": {"findings": [{"Compliance": {}}]}}', '{"Findings": []}', '[]',
     '7', '"x"', 'null', 'true', '[7, "GeneratorId", null, ["GeneratorId"], {}]', '{}', '{"Findings": {}}', '{"GeneratorId": "x"}', '{"Compliance": {"Status": "PASSED"}}', '{"Compliance": "PASSED"}',
     '{"Compliance": {"Status": {}}, "GeneratorId": {}}', '{"Compliance": {"Status": "PASSED"}, "GeneratorId": ["x"]}', '{"Compliance": {"Status": "PASSED"}, "GeneratorId": "x"}',
     '{"Compliance": {"Status": "PASSED", "RelatedRequirements": 7, "StatusReasons": 7}, "GeneratorId": "x", "ProductFields": 7, "FindingProviderFields": 7, "Workflow": 7, "RecordState": {}, "Title": [], "Remediation": 7, "Severity": 7, "Types": 7, "Resources": [{"Id": 7, "Type": 7, "Tags": 7, "Details": 7}]}',
@@ -121,12 +121,12 @@ LEFT JOIN pg_temp.finding(v.document) f ON true ORDER BY n, f.location;
 SELECT count(*) FROM asff_item(NULL, NULL);
 -- nothing of it is lost
 SELECT location, type, source, object FROM asff_item('[{"SchemaVersion": "2018-10-08", "x": [1]}, 7, {"x": 1}]', NULL) ORDER BY location;
-SELECT location, fault, object -> 'Title' AS title, object -> 'Resources' AS resources FROM asff_item(pg_temp.prowler('{"Resources": [{"Id": "a"}, {"Type": "b"}, 7]}'), NULL) WHERE fault IS NOT NULL ORDER BY location;
+SELECT location, error, object -> 'Title' AS title, object -> 'Resources' AS resources FROM asff_item(pg_temp.prowler('{"Resources": [{"Id": "a"}, {"Type": "b"}, 7]}'), NULL) WHERE error IS NOT NULL ORDER BY location;
 -- long keys and texts are the loader's to judge
 SELECT type, length(source), length(recommendation), length(asset), length(details ->> 'message') AS message, length(object ->> 'key') AS key, length(object ->> 'title') AS title
 FROM asff_item(pg_temp.prowler(jsonb_build_object('Description', repeat('m', 100000), 'GeneratorId', repeat('g/', 2500), 'ProductFields', jsonb_build_object('ProviderName', repeat('p', 5000)),
     'Title', repeat('t', 100000), 'Resources', jsonb_build_array(jsonb_build_object('Id', repeat('u', 5000))))), NULL) ORDER BY type;
-SELECT length(fault) FROM asff_item(pg_temp.prowler(jsonb_build_object('Compliance', jsonb_build_object('Status', repeat('x', 5000)))), NULL) WHERE fault IS NOT NULL;
+SELECT length(error) FROM asff_item(pg_temp.prowler(jsonb_build_object('Compliance', jsonb_build_object('Status', repeat('x', 5000)))), NULL) WHERE error IS NOT NULL;
 
 -- loaded: twice is once, and the next scan of the same changes no finding
 CREATE TABLE pg_temp.scan AS SELECT jsonb_build_object('Findings', jsonb_agg(element ORDER BY n)) AS document FROM (

@@ -1,6 +1,6 @@
 -- The type assetset: text, bytes, operators, comparison, casts.
 CREATE EXTENSION posture;
-SET search_path = public, posture;
+SET search_path = public, posture, posture_internal;
 
 -- an error with its code and its detail
 CREATE FUNCTION error_of(statement text) RETURNS text LANGUAGE plpgsql AS $$

@@ -1,6 +1,6 @@
 -- assetset_agg, union_agg, intersect_agg.
 CREATE EXTENSION posture;
-SET search_path = public, posture;
+SET search_path = public, posture, posture_internal;
 \set SHOW_CONTEXT never
 
 -- nothing gives NULL, NULLs don't count
@@ -105,13 +105,13 @@ DECLARE
     state posture.assetset := '{1-3}'::posture.assetset | '{9}';
     added posture.assetset;
 BEGIN
-    added := posture.assetset_agg_accum(state, 5);
+    added := posture_internal.assetset_agg_accum(state, 5);
     RAISE NOTICE '% %', state, added;
-    added := posture.union_agg_accum(state, '{20}');
+    added := posture_internal.union_agg_accum(state, '{20}');
     RAISE NOTICE '% %', state, added;
-    added := posture.intersect_agg_accum(state, '{2,9}');
+    added := posture_internal.intersect_agg_accum(state, '{2,9}');
     RAISE NOTICE '% %', state, added;
-    added := posture.union_agg_accum(state, state);
+    added := posture_internal.union_agg_accum(state, state);
     RAISE NOTICE '% %', state, added;
 END $$;
 SELECT assetset_agg_accum(NULL, NULL), assetset_agg_accum(NULL, 1), assetset_agg_accum('{1}', NULL), assetset_agg_accum('{1}', 2);

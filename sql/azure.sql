@@ -1,6 +1,6 @@
 -- Defender for Cloud: assessments and the controls of its secure score.
 CREATE EXTENSION posture;
-SET search_path = posture, public;
+SET search_path = posture, posture_internal, public;
 \set SHOW_CONTEXT never
 \set VERBOSITY terse
 SET timezone = 'UTC';
@@ -41,9 +41,9 @@ FROM (SELECT jsonb_build_object('id', pg_temp.vm(vm) || '/providers/Microsoft.Se
       SELECT jsonb_build_object('id', '/subscriptions/S1/providers/Microsoft.Security/assessments/bbbb-2', 'name', 'bbbb-2', 'properties', '{"displayName": "Owners use MFA", "status": {"code": "unhealthy"}}'::jsonb)
       UNION ALL
       SELECT jsonb_build_object('id', pg_temp.vm('web2') || '/providers/Microsoft.Security/assessments/AAAA-1/subAssessments/1', 'name', '1', 'type', 'Microsoft.Security/assessments/subAssessments', 'properties', '{}'::jsonb)) x(e);
-SELECT location, fault, type, recommendation, asset, state, observed_at, asset_kind, asset_name, details
+SELECT location, error, type, recommendation, asset, state, observed_at, asset_kind, asset_name, details
 FROM azure_assessment_item(pg_temp.doc('rest'), NULL) WHERE type = 'finding';
-SELECT location, fault, type, source, jsonb_pretty(object) FROM azure_assessment_item(pg_temp.doc('rest'), NULL) WHERE type IN ('source', 'recommendation', 'left_out', 'exemption');
+SELECT location, error, type, source, jsonb_pretty(object) FROM azure_assessment_item(pg_temp.doc('rest'), NULL) WHERE type IN ('source', 'recommendation', 'left_out', 'exemption');
 SELECT object FROM azure_assessment_item(pg_temp.doc('rest'), NULL) WHERE type = 'asset';
 -- the caller's source
 SELECT DISTINCT source FROM azure_assessment_item(pg_temp.doc('rest'), 'mdc-2');
@@ -61,12 +61,12 @@ INSERT INTO doc VALUES ('graph', jsonb_build_object('data', jsonb_build_array(
     '{"id": "/subscriptions/s1/resourceGroups/rg3/providers/Microsoft.OperationalInsights/workspaces/w1/providers/Microsoft.Security/assessments/dddd-4", "name": "dddd-4",
       "properties": {"resourceDetails": {"source": "OnPremise", "workspaceId": "/subscriptions/s1/resourcegroups/rg3/providers/microsoft.operationalinsights/workspaces/w1", "machineName": "host1.example.com", "vmuuid": "u1"}, "status": {"code": "Healthy"}}}'::jsonb,
     jsonb_build_object('id', pg_temp.vm('web9') || '/providers/Microsoft.Security/assessments/aaaa-1', 'name', 'aaaa-1', 'status', '{"code": "Healthy"}'::jsonb, 'displayName', 'Disks are encrypted'))));
-SELECT location, fault, recommendation, asset, state, asset_kind, asset_name, details FROM azure_assessment_item(pg_temp.doc('graph'), NULL) WHERE type = 'finding';
+SELECT location, error, recommendation, asset, state, asset_kind, asset_name, details FROM azure_assessment_item(pg_temp.doc('graph'), NULL) WHERE type = 'finding';
 SELECT object ->> 'name' AS name, object -> 'tags' AS tags FROM azure_assessment_item(pg_temp.doc('graph'), NULL) WHERE type = 'asset';
 SELECT object FROM azure_assessment_item(pg_temp.doc('graph'), NULL) WHERE type = 'recommendation';
 
 -- what can't be loaded
-SELECT i.location, i.fault, i.type, left(i.object::text, 60) AS object
+SELECT i.location, i.error, i.type, left(i.object::text, 60) AS object
 FROM (VALUES (1, '5'), (2, '"text"'), (3, 'null'), (4, '[[1]]'), (5, '{}'), (6, '{"value": 1}'), (7, '{"type": "Microsoft.Storage/accounts", "properties": {}}'),
     (8, '{"name": "a", "type": "Microsoft.Security/assessments"}'), (9, '{"name": "a", "type": "Microsoft.Security/assessments", "properties": []}'),
     (10, '{"name": "a", "properties": {"status": {"code": "Healthy"}}}'),
@@ -79,7 +79,7 @@ FROM (VALUES (1, '5'), (2, '"text"'), (3, 'null'), (4, '[[1]]'), (5, '{}'), (6, 
     (17, '{"name": "a", "properties": {"status": {"code": "Healthy"}, "resourceDetails": {"id": ["x"]}}}'),
     (18, '{"name": " ", "properties": {"status": {"code": "Healthy"}, "resourceDetails": []}}'), (19, '[]'), (20, '{"value": []}')) v(n, body)
 CROSS JOIN LATERAL azure_assessment_item(v.body::jsonb, NULL) i ORDER BY v.n;
-SELECT type, fault, length(asset) FROM azure_assessment_item(jsonb_build_object('name', 'a', 'properties', jsonb_build_object(
+SELECT type, error, length(asset) FROM azure_assessment_item(jsonb_build_object('name', 'a', 'properties', jsonb_build_object(
     'status', '{"code": "Healthy", "statusChangeDate": "never"}'::jsonb, 'resourceDetails', jsonb_build_object('id', repeat('k', 5000)))), NULL) WHERE type = 'finding';
 
 -- loaded: findings, exemptions and the recommendation; a second time nothing changes
@@ -108,9 +108,9 @@ INSERT INTO doc VALUES ('control', '{"value": [
     {"id": "/subscriptions/s1/providers/Microsoft.Security/secureScores/ascScore/secureScoreControls/c-2", "name": "c-2", "type": "microsoft.security/securescores/securescorecontrols", "properties": {"displayName": "Nothing applies", "healthyResourceCount": 0, "unhealthyResourceCount": 0, "notApplicableResourceCount": 9, "score": {"max": 0, "current": 0}}},
     {"id": "/subscriptions/s1/providers/Microsoft.Security/secureScores/ascScore/secureScoreControls/c-3", "name": "c-3", "displayName": "Flattened", "healthyResourceCount": 1, "unhealthyResourceCount": 1, "max": 2},
     {"id": "/subscriptions/s1/providers/Microsoft.Security/secureScores/other/secureScoreControls/c-1", "name": "c-1", "properties": {"displayName": "Encrypt", "healthyResourceCount": 1, "unhealthyResourceCount": 0, "score": {"max": 4}}}]}');
-SELECT location, fault, type, source, object FROM azure_control_item(pg_temp.doc('control'), NULL);
+SELECT location, error, type, source, object FROM azure_control_item(pg_temp.doc('control'), NULL);
 SELECT object ->> 'key' AS key FROM azure_control_item(pg_temp.doc('control'), 'mdc-2') WHERE type IN ('metric', 'initiative', 'source');
-SELECT i.location, i.fault, i.type
+SELECT i.location, i.error, i.type
 FROM (VALUES (1, 'true'), (2, '"text"'), (3, '[null]'), (4, '{}'), (5, '{"type": "Microsoft.Security/secureScores", "properties": {}}'),
     (6, '{"name": "c", "type": "Microsoft.Security/secureScores/secureScoreControls"}'), (7, '{"properties": {"healthyResourceCount": 1}}'),
     (8, '{"name": "c", "properties": {"healthyResourceCount": "1"}}'), (9, '{"name": "c", "properties": {"healthyResourceCount": -1}}'),
@@ -129,10 +129,10 @@ SELECT * FROM pg_temp.m;
 SELECT metric, name, score, exposed_assets, assessed_assets, weight FROM metric_report ORDER BY metric COLLATE "C";
 SELECT initiative, name, kind, score FROM overview;
 SELECT * FROM load('azure-secure-score-controls', pg_temp.doc('control'));
-SELECT azure_settle(NULL);
+SELECT azure_finish(NULL);
 -- no finding applies any more: the counts are back
 UPDATE finding SET state = 'not_applicable', changed_at = now();
-SELECT azure_settle('defender-for-cloud'), azure_settle('defender-for-cloud'), azure_settle('unheard of');
+SELECT azure_finish('defender-for-cloud'), azure_finish('defender-for-cloud'), azure_finish('unheard of');
 SELECT * FROM pg_temp.m;
 SELECT metric, score, exposed_assets, assessed_assets, weight FROM metric_report ORDER BY metric COLLATE "C";
 

@@ -1,6 +1,6 @@
 -- What scores are called: posture's own bands, those for all, those of an initiative.
 CREATE EXTENSION posture;
-SET search_path = posture, public;
+SET search_path = posture, posture_internal, public;
 SET client_min_messages = warning;
 \set SHOW_CONTEXT never
 

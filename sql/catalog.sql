@@ -1,7 +1,7 @@
 -- The catalog: keys, references and checks, what deleting takes along, and
 -- what every object of the extension must have.
 CREATE EXTENSION posture;
-SET search_path = posture, public;
+SET search_path = posture, posture_internal, public;
 SET timezone = 'UTC';
 SET posture.timezone = 'UTC';
 \set SHOW_CONTEXT never
@@ -167,36 +167,36 @@ WHERE refclassid = 'pg_extension'::regclass AND refobjid = (SELECT oid FROM pg_e
 -- of every column of a table or view
 SELECT c.relname, a.attname
 FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
-WHERE c.relnamespace = 'posture'::regnamespace AND c.relkind IN ('r', 'v', 'm', 'p', 'c') AND a.attnum > 0 AND NOT a.attisdropped
+WHERE c.relnamespace IN ('posture'::regnamespace, 'posture_internal'::regnamespace) AND c.relkind IN ('r', 'v', 'm', 'p', 'c') AND a.attnum > 0 AND NOT a.attisdropped
   AND coalesce(col_description(c.oid, a.attnum), '') = '';
 -- of every operator, function, type and trigger of the schema, member or not
-SELECT o.oid::regoperator FROM pg_operator o WHERE o.oprnamespace = 'posture'::regnamespace AND obj_description(o.oid, 'pg_operator') IS NULL;
-SELECT p.oid::regprocedure FROM pg_proc p WHERE p.pronamespace = 'posture'::regnamespace AND obj_description(p.oid, 'pg_proc') IS NULL;
+SELECT o.oid::regoperator FROM pg_operator o WHERE o.oprnamespace IN ('posture'::regnamespace, 'posture_internal'::regnamespace) AND obj_description(o.oid, 'pg_operator') IS NULL;
+SELECT p.oid::regprocedure FROM pg_proc p WHERE p.pronamespace IN ('posture'::regnamespace, 'posture_internal'::regnamespace) AND obj_description(p.oid, 'pg_proc') IS NULL;
 SELECT t.typname FROM pg_type t
-WHERE t.typnamespace = 'posture'::regnamespace AND t.typrelid = 0 AND t.typelem = 0 AND obj_description(t.oid, 'pg_type') IS NULL;
+WHERE t.typnamespace IN ('posture'::regnamespace, 'posture_internal'::regnamespace) AND t.typrelid = 0 AND t.typelem = 0 AND obj_description(t.oid, 'pg_type') IS NULL;
 SELECT t.tgname FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
-WHERE c.relnamespace = 'posture'::regnamespace AND NOT t.tgisinternal AND obj_description(t.oid, 'pg_trigger') IS NULL;
+WHERE c.relnamespace IN ('posture'::regnamespace, 'posture_internal'::regnamespace) AND NOT t.tgisinternal AND obj_description(t.oid, 'pg_trigger') IS NULL;
 SELECT obj_description('posture'::regnamespace, 'pg_namespace') IS NOT NULL AS schema;
 
 -- Every view is read with the rights of its reader, and has plain columns only.
 SELECT c.relname FROM pg_class c
-WHERE c.relnamespace = 'posture'::regnamespace AND c.relkind = 'v' AND NOT coalesce(c.reloptions, '{}') @> '{security_invoker=true}';
+WHERE c.relnamespace IN ('posture'::regnamespace, 'posture_internal'::regnamespace) AND c.relkind = 'v' AND NOT coalesce(c.reloptions, '{}') @> '{security_invoker=true}';
 SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod)
 FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
-WHERE c.relnamespace = 'posture'::regnamespace AND c.relkind = 'v' AND a.attnum > 0
+WHERE c.relnamespace IN ('posture'::regnamespace, 'posture_internal'::regnamespace) AND c.relkind = 'v' AND a.attnum > 0
   AND regexp_replace(format_type(a.atttypid, a.atttypmod), '\[\]$', '')
       NOT IN ('text', 'numeric', 'bigint', 'integer', 'boolean', 'date', 'timestamp with time zone');
-SELECT count(*) >= 5 AS views FROM pg_class c WHERE c.relnamespace = 'posture'::regnamespace AND c.relkind = 'v';
+SELECT count(*) >= 5 AS views FROM pg_class c WHERE c.relnamespace IN ('posture'::regnamespace, 'posture_internal'::regnamespace) AND c.relkind = 'v';
 
 -- access_rule() says who may do what with each table, and names no other
 SELECT c.relname, r.relation
-FROM (SELECT relname FROM pg_class WHERE relnamespace = 'posture'::regnamespace AND relkind IN ('r', 'p', 'm', 'f')) c
-FULL JOIN access_rule() r ON r.relation = c.relname
+FROM (SELECT relname, oid FROM pg_class WHERE relnamespace IN ('posture'::regnamespace, 'posture_internal'::regnamespace) AND relkind IN ('r', 'p', 'm', 'f')) c
+FULL JOIN access_rule() r ON r.relation = c.oid
 WHERE c.relname IS NULL OR r.relation IS NULL;
 -- of all that is in the schema nothing was left behind
 SELECT c.relname FROM pg_class c
-WHERE c.relnamespace = 'posture'::regnamespace AND c.relkind IN ('r', 'v')
+WHERE c.relnamespace IN ('posture'::regnamespace, 'posture_internal'::regnamespace) AND c.relkind IN ('r', 'v')
   AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e');
 
 DROP EXTENSION posture;
-SELECT count(*) FROM pg_class WHERE relnamespace = 'posture'::regnamespace;
+SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname ~ '^posture';

@@ -1,7 +1,7 @@
 -- Why a score changed: the parts of any change, each kind of change alone by
 -- hand, then all of them at once on random catalogs against plain SQL.
 CREATE EXTENSION posture;
-SET search_path = posture, public;
+SET search_path = posture, posture_internal, public;
 SET timezone = 'UTC';
 SET posture.timezone = 'UTC';
 SET datestyle = 'ISO, YMD';
@@ -24,23 +24,23 @@ UPDATE finding SET state = 'non_compliant', changed_at = '2024-03-01 11:00' WHER
 SELECT count(*) FROM take_snapshot('2024-03-01');
 CREATE FUNCTION pg_temp.fail(rec integer, VARIADIC assets integer[]) RETURNS void LANGUAGE sql AS $$
     UPDATE finding SET state = 'non_compliant', changed_at = '2024-03-02 10:00' WHERE recommendation_id = rec AND asset_id = ANY (assets) $$;
-CREATE FUNCTION pg_temp.why(of text) RETURNS TABLE (of_metric text, rec text, reason text, posture boolean, points numeric, newly bigint, only_this bigint, assets assetset, says text)
-    LANGUAGE sql AS $$ SELECT c.metric, c.recommendation, c.reason, c.is_posture, c.points, c.newly_exposed, c.only_this, c.assets, c.says FROM change_report(of, '2024-03-01', '2024-03-02') c $$;
+CREATE FUNCTION pg_temp.why(of text) RETURNS TABLE (of_metric text, rec text, reason text, posture boolean, points numeric, newly bigint, only_this bigint, assets assetset, message text)
+    LANGUAGE sql AS $$ SELECT c.metric, c.recommendation, c.reason, c.is_posture, c.points, c.newly_exposed, c.only_this, c.assets, c.message FROM change_report(of, '2024-03-01', '2024-03-02') c $$;
 
 -- findings: h2 and h3 fail one each, h4 both; h1 is mended for one only
 BEGIN;
 SELECT pg_temp.fail(1, 2, 4), pg_temp.fail(2, 3, 4);
 UPDATE finding SET state = 'compliant', changed_at = '2024-03-02 10:00' WHERE recommendation_id = 1 AND asset_id = 1;
 SELECT events FROM take_snapshot('2024-03-02');
-SELECT metric, recommendation, reason, is_posture, points, newly_exposed, only_this, assets, says FROM event e CROSS JOIN explain(e.event_id) WHERE e.metric_id = 1;
-SELECT initiative, metric, recommendation, reason, points, newly_exposed, says FROM event e CROSS JOIN explain(e.event_id) WHERE e.initiative_id = 1 AND e.kind = 'initiative_score_drop';
-SELECT initiative, metric, recommendation, reason, points, newly_exposed, says FROM event e CROSS JOIN explain(e.event_id) WHERE e.initiative_id = 3 AND e.kind = 'initiative_score_drop';
+SELECT metric, recommendation, reason, is_posture, points, newly_exposed, only_this, assets, message FROM event e CROSS JOIN explain(e.event_id) WHERE e.metric_id = 1;
+SELECT initiative, metric, recommendation, reason, points, newly_exposed, message FROM event e CROSS JOIN explain(e.event_id) WHERE e.initiative_id = 1 AND e.kind = 'initiative_score_drop';
+SELECT initiative, metric, recommendation, reason, points, newly_exposed, message FROM event e CROSS JOIN explain(e.event_id) WHERE e.initiative_id = 3 AND e.kind = 'initiative_score_drop';
 SELECT kind, object, cause FROM event_report WHERE kind <> 'new_initiative' ORDER BY 1, 2;
 -- the same of any two days, and a change that is none
 SELECT metric, reason, points, previous_score, score FROM change_report('m', '2024-03-01', '2024-03-02') WHERE points IS NOT NULL;
 SELECT * FROM change_report('d', '2024-03-01', '2024-03-02');
 ROLLBACK;
--- new assets, of which one fails; one is mended; a healthy one is not assessed any more
+-- new assets, of which one fails; one is mended; a healthy one is no longer assessed
 BEGIN;
 INSERT INTO asset (key, name) SELECT 'n' || n, 'New ' || n FROM generate_series(1, 3) n;
 INSERT INTO finding SELECT 1, asset_id, CASE WHEN key = 'n3' THEN 'non_compliant' ELSE 'compliant' END::finding_state, '2024-03-02 09:00' FROM asset WHERE key LIKE 'n%';
@@ -61,7 +61,7 @@ SELECT cause FROM event_report WHERE object = 'm';
 UPDATE asset SET retired_at = NULL WHERE asset_id = 5;
 UPDATE asset SET retired_at = '2024-03-03 10:00' WHERE asset_id = 9;
 SELECT count(*) FROM take_snapshot('2024-03-03');
-SELECT reason, points, assets, says FROM change_report('m', '2024-03-02', '2024-03-03');
+SELECT reason, points, assets, message FROM change_report('m', '2024-03-02', '2024-03-03');
 ROLLBACK;
 -- all retire and others come: what left nothing to assess has no points, and is told
 BEGIN;
@@ -78,7 +78,7 @@ UPDATE asset SET last_seen = '2024-03-01 00:00';
 UPDATE asset SET last_seen = '2024-02-20 12:00' WHERE asset_id = 7;
 UPDATE source SET stale_after = '11 days';
 SELECT count(*) FROM take_snapshot('2024-03-02');
-SELECT reason, points, assets, says FROM change_report('m', '2024-03-01', '2024-03-02');
+SELECT reason, points, assets, message FROM change_report('m', '2024-03-01', '2024-03-02');
 ROLLBACK;
 -- a recommendation comes, another goes; with the findings that it has
 BEGIN;
@@ -95,7 +95,7 @@ BEGIN;
 INSERT INTO metric_recommendation VALUES (1, 3), (1, 4);
 INSERT INTO finding SELECT 4, a, 'non_compliant', '2024-03-02 10:00' FROM generate_series(3, 6) a;
 SELECT count(*) FROM take_snapshot('2024-03-02');
-SELECT of_metric, rec, reason, points, newly, says FROM pg_temp.why('m');
+SELECT of_metric, rec, reason, points, newly, message FROM pg_temp.why('m');
 ROLLBACK;
 -- a source is switched off, and on; a metric that is left without data
 BEGIN;
@@ -105,13 +105,13 @@ UPDATE finding SET changed_at = '2024-03-01 10:00' WHERE recommendation_id = 3;
 SELECT count(*) FROM take_snapshot('2024-03-02');
 UPDATE source SET is_active = false WHERE key = 't';
 SELECT count(*) FROM take_snapshot('2024-03-03');
-SELECT metric, recommendation, reason, points, newly_exposed, assets, says FROM change_report('m', '2024-03-02', '2024-03-03');
-SELECT metric, reason, points, says, previous_score, score FROM change_report('d', '2024-03-02', '2024-03-03');
-SELECT metric, reason, points, says FROM change_report('w', '2024-03-02', '2024-03-03');
+SELECT metric, recommendation, reason, points, newly_exposed, assets, message FROM change_report('m', '2024-03-02', '2024-03-03');
+SELECT metric, reason, points, message, previous_score, score FROM change_report('d', '2024-03-02', '2024-03-03');
+SELECT metric, reason, points, message FROM change_report('w', '2024-03-02', '2024-03-03');
 UPDATE source SET is_active = true;
 SELECT count(*) FROM take_snapshot('2024-03-04');
-SELECT metric, recommendation, reason, points, newly_exposed, assets, says FROM change_report('m', '2024-03-03', '2024-03-04');
-SELECT metric, reason, points, says, previous_score, score FROM change_report('d', '2024-03-03', '2024-03-04');
+SELECT metric, recommendation, reason, points, newly_exposed, assets, message FROM change_report('m', '2024-03-03', '2024-03-04');
+SELECT metric, reason, points, message, previous_score, score FROM change_report('d', '2024-03-03', '2024-03-04');
 -- over both: nothing changed
 SELECT count(*) FROM change_report('w', '2024-03-02', '2024-03-04');
 ROLLBACK;
@@ -122,10 +122,10 @@ INSERT INTO metric_recommendation SELECT 1, recommendation_id FROM recommendatio
 SELECT count(*) FROM take_snapshot('2024-03-02');
 INSERT INTO finding SELECT recommendation_id, a, 'non_compliant', '2024-03-03 10:00' FROM recommendation, generate_series(1, 3) a WHERE key = 'new';
 SELECT count(*) FROM take_snapshot('2024-03-03');
-SELECT recommendation, reason, points, newly_exposed, says FROM change_report('m', '2024-03-02', '2024-03-03');
+SELECT recommendation, reason, points, newly_exposed, message FROM change_report('m', '2024-03-02', '2024-03-03');
 UPDATE finding SET state = 'not_applicable', changed_at = '2024-03-04 10:00' WHERE recommendation_id > 4;
 SELECT count(*) FROM take_snapshot('2024-03-04');
-SELECT recommendation, reason, points, says FROM change_report('m', '2024-03-03', '2024-03-04');
+SELECT recommendation, reason, points, message FROM change_report('m', '2024-03-03', '2024-03-04');
 ROLLBACK;
 -- exemptions: of an asset, a group and all; given, expired at the day's end, of two kinds at once
 BEGIN;
@@ -138,13 +138,13 @@ SELECT count(*) FROM take_snapshot('2024-03-02');
 SELECT kind, for_all, assets, asset_groups FROM exemption_snapshot ORDER BY recommendation_id, kind;
 SELECT * FROM asset_group_snapshot;
 SELECT count(*) FROM take_snapshot('2024-03-03');
-SELECT recommendation, reason, is_posture, points, newly_exposed, assets, says FROM change_report('m', '2024-03-02', '2024-03-03');
-SELECT metric, recommendation, reason, points, newly_exposed, says FROM change_report('w', '2024-03-02', '2024-03-03');
-SELECT metric, recommendation, reason, points, newly_exposed, says FROM change_report('q', '2024-03-02', '2024-03-03');
+SELECT recommendation, reason, is_posture, points, newly_exposed, assets, message FROM change_report('m', '2024-03-02', '2024-03-03');
+SELECT metric, recommendation, reason, points, newly_exposed, message FROM change_report('w', '2024-03-02', '2024-03-03');
+SELECT metric, recommendation, reason, points, newly_exposed, message FROM change_report('q', '2024-03-02', '2024-03-03');
 SELECT cause FROM event_report WHERE object IN ('m', 'w') AND kind <> 'new_initiative' AND day = '2024-03-03';
 INSERT INTO exemption (recommendation_id, kind, reason, created_at) VALUES (1, 'waived', 'x', '2024-03-04 08:00'), (2, 'risk_accepted', 'x', '2024-03-04 08:00');
 SELECT count(*) FROM take_snapshot('2024-03-04');
-SELECT recommendation, reason, points, assets, says FROM change_report('m', '2024-03-03', '2024-03-04');
+SELECT recommendation, reason, points, assets, message FROM change_report('m', '2024-03-03', '2024-03-04');
 ROLLBACK;
 -- an exemption from what comes or goes is a part of that
 BEGIN;
@@ -155,7 +155,7 @@ SELECT count(*) FROM take_snapshot('2024-03-02');
 DELETE FROM metric_recommendation WHERE recommendation_id = 2;
 INSERT INTO metric_recommendation VALUES (1, 4);
 SELECT count(*) FROM take_snapshot('2024-03-03');
-SELECT recommendation, reason, points, newly_exposed, assets, says FROM change_report('m', '2024-03-02', '2024-03-03');
+SELECT recommendation, reason, points, newly_exposed, assets, message FROM change_report('m', '2024-03-02', '2024-03-03');
 ROLLBACK;
 -- the metric measures other assets; a recommendation is worth other points
 BEGIN;
@@ -164,7 +164,7 @@ SELECT count(*) FROM take_snapshot('2024-03-02');
 UPDATE metric SET asset_kinds = '{user}' WHERE key = 'm';
 UPDATE recommendation SET max_points = 100 WHERE key = 'mfa';
 SELECT count(*) FROM take_snapshot('2024-03-03');
-SELECT reason, is_posture, points, says FROM change_report('m', '2024-03-02', '2024-03-03');
+SELECT reason, is_posture, points, message FROM change_report('m', '2024-03-02', '2024-03-03');
 SELECT metric, recommendation, reason, points FROM change_report('q', '2024-03-02', '2024-03-03');
 SELECT metric, reason, points FROM change_report('w', '2024-03-02', '2024-03-03');
 ROLLBACK;
@@ -178,7 +178,7 @@ INSERT INTO metric (key, name) VALUES ('l', 'Logs');
 INSERT INTO metric_recommendation VALUES (3, 4);
 INSERT INTO initiative_metric VALUES (1, 3, 2);
 SELECT count(*) FROM take_snapshot('2024-03-02');
-SELECT metric, reason, is_posture, points, newly_exposed, says FROM change_report('w', '2024-03-01', '2024-03-02');
+SELECT metric, reason, is_posture, points, newly_exposed, message FROM change_report('w', '2024-03-01', '2024-03-02');
 SELECT sum(points) = min(previous_score) - min(score) AS exact FROM change_report('w', '2024-03-01', '2024-03-02');
 ROLLBACK;
 -- a measure is waived, and no more
@@ -193,9 +193,9 @@ FROM (VALUES ('share', 'waived', '2024-03-03 08:00', '2024-03-04 12:00'), ('gues
              ('guest', 'mitigated', '2024-03-05 08:00', NULL)) v(key, kind, from_when, to_when) JOIN recommendation r USING (key);
 SELECT count(take_snapshot('2024-03-01'::date + n)) FROM generate_series(1, 4) n;
 SELECT day, exposed, assessed, score FROM metric_snapshot WHERE key = 'tenant' ORDER BY day;
-SELECT recommendation, reason, points, says FROM change_report('tenant', '2024-03-02', '2024-03-03');
-SELECT recommendation, reason, points, says FROM change_report('tenant', '2024-03-03', '2024-03-04');
-SELECT recommendation, reason, points, says FROM change_report('tenant', '2024-03-04', '2024-03-05');
+SELECT recommendation, reason, points, message FROM change_report('tenant', '2024-03-02', '2024-03-03');
+SELECT recommendation, reason, points, message FROM change_report('tenant', '2024-03-03', '2024-03-04');
+SELECT recommendation, reason, points, message FROM change_report('tenant', '2024-03-04', '2024-03-05');
 ROLLBACK;
 -- recommendations that are deleted, and those of past days: one is one
 BEGIN;
@@ -203,11 +203,11 @@ SELECT pg_temp.fail(2, 3, 4);
 SELECT count(*) FROM take_snapshot('2024-03-02');
 DELETE FROM finding WHERE recommendation_id = 2;
 DELETE FROM recommendation WHERE recommendation_id = 2;
-SELECT recommendation, reason, points, newly_exposed, says FROM change_report('m', '2024-03-01', '2024-03-02');
+SELECT recommendation, reason, points, newly_exposed, message FROM change_report('m', '2024-03-01', '2024-03-02');
 SELECT cause FROM event_report WHERE kind <> 'new_initiative' ORDER BY object;
 SELECT count(*) FROM take_snapshot('2024-03-03');
-SELECT recommendation, reason, points, says FROM change_report('m', '2024-03-02', '2024-03-03');
-SELECT metric, recommendation, reason, points, says FROM change_report('q', '2024-03-02', '2024-03-03');
+SELECT recommendation, reason, points, message FROM change_report('m', '2024-03-02', '2024-03-03');
+SELECT metric, recommendation, reason, points, message FROM change_report('q', '2024-03-02', '2024-03-03');
 ROLLBACK;
 -- an event of a past day keeps its causes when the day is run again, whatever the
 -- metric measures since; it is compared anew if a day before it was missing
@@ -264,7 +264,7 @@ SELECT cause FROM event_report WHERE day = '2024-03-03' ORDER BY object;
 SELECT summary FROM day_report WHERE day = '2024-03-03';
 UPDATE measure SET achieved = 60, observed_at = '2024-03-04 10:00';
 SELECT count(*) FROM take_snapshot('2024-03-04');
-SELECT reason, points, says FROM change_report('tenant', '2024-03-03', '2024-03-04');
+SELECT reason, points, message FROM change_report('tenant', '2024-03-03', '2024-03-04');
 ROLLBACK;
 
 -- a baseline of now, before anything was known: the next day is compared with it
@@ -426,7 +426,7 @@ BEGIN
     IF round <= 12 THEN
         INSERT INTO outcome SELECT round, 'unexplained', count(*) FILTER (WHERE reason = 'scope_change'), count(*) FROM ours;
     ELSE
-        INSERT INTO outcome SELECT round, 'measured otherwise', 0, count(*) FILTER (WHERE reason = 'scope_change') FROM ours;
+        INSERT INTO outcome SELECT round, 'scope changed', 0, count(*) FILTER (WHERE reason = 'scope_change') FROM ours;
     END IF;
     -- those of an initiative too, taken apart or not; of each metric the same
     INSERT INTO outcome
@@ -437,8 +437,8 @@ BEGIN
     WHERE n.day = is_day AND p.day = was_day AND n.score IS NOT NULL AND p.score IS NOT NULL;
     INSERT INTO outcome
     SELECT round, 'apart', count(*) FILTER (WHERE abs(coalesce(x.exact, 0) - coalesce(y.exact, 0)) > 1e-15), count(*)
-    FROM (SELECT initiative_id, coalesce(metric_id, 0) AS m, coalesce(CASE WHEN metric_id IS NULL THEN recommendation_id ELSE 0 END, 0) AS r, sum(exact) AS exact FROM initiative_part(was_day, is_day, initiatives) GROUP BY 1, 2, 3) x
-    FULL JOIN (SELECT initiative_id, coalesce(metric_id, 0) AS m, coalesce(CASE WHEN metric_id IS NULL THEN recommendation_id ELSE 0 END, 0) AS r, sum(exact) AS exact FROM initiative_part(was_day, is_day, NULL) GROUP BY 1, 2, 3) y USING (initiative_id, m, r);
+    FROM (SELECT initiative_id, coalesce(metric_id, 0) AS m, coalesce(CASE WHEN metric_id IS NULL THEN recommendation_id ELSE 0 END, 0) AS r, sum(exact) AS exact FROM initiative_change_part(was_day, is_day, initiatives) GROUP BY 1, 2, 3) x
+    FULL JOIN (SELECT initiative_id, coalesce(metric_id, 0) AS m, coalesce(CASE WHEN metric_id IS NULL THEN recommendation_id ELSE 0 END, 0) AS r, sum(exact) AS exact FROM initiative_change_part(was_day, is_day, NULL) GROUP BY 1, 2, 3) y USING (initiative_id, m, r);
 
     IF round > 12 THEN
         DROP TABLE ours;

@@ -9,13 +9,13 @@ SELECT count(*) >= 40 AS enough, count(*) = count(DISTINCT key) AS unique_keys,
        bool_and(title <> '' AND description <> '' AND remediation ~ ';|pg_upgrade|pg_checksums'
                 AND manage_url LIKE 'https://www.postgresql.org/docs/current/%.html%'
                 AND severity IS NOT NULL AND domain IN ('identity', 'network', 'data', 'logging', 'server')) AS complete
-FROM posture.cluster_recommendation();
-SELECT key FROM posture.cluster_recommendation() r
-WHERE NOT EXISTS (SELECT FROM posture.cluster_metric() m WHERE r.key = ANY (m.recommendations));
-SELECT m.key, r FROM posture.cluster_metric() m CROSS JOIN unnest(m.recommendations) r
-WHERE r NOT IN (SELECT key FROM posture.cluster_recommendation());
-SELECT i.key, m FROM posture.cluster_initiative() i CROSS JOIN unnest(i.metrics) m
-WHERE m NOT IN (SELECT key FROM posture.cluster_metric());
+FROM posture_internal.cluster_recommendation();
+SELECT key FROM posture_internal.cluster_recommendation() r
+WHERE NOT EXISTS (SELECT FROM posture_internal.cluster_metric() m WHERE r.key = ANY (m.recommendations));
+SELECT m.key, r FROM posture_internal.cluster_metric() m CROSS JOIN unnest(m.recommendations) r
+WHERE r NOT IN (SELECT key FROM posture_internal.cluster_recommendation());
+SELECT i.key, m FROM posture_internal.cluster_initiative() i CROSS JOIN unnest(i.metrics) m
+WHERE m NOT IN (SELECT key FROM posture_internal.cluster_metric());
 
 SELECT loaded > 0 AS loaded, loaded = changed + unchanged AS adds_up, rejected, closed FROM posture.assess_cluster();
 SELECT loaded > 0 AS loaded, changed, rejected, closed FROM posture.assess_cluster();
@@ -29,14 +29,14 @@ SELECT key, method, target_score, is_pinned,
        EXISTS (SELECT FROM posture.initiative_metric m WHERE m.initiative_id = i.initiative_id) AS has_metrics
 FROM posture.initiative i WHERE key ~ '^postgresql(-|$)' ORDER BY key;
 -- recommendations that no finding is about: only those whose assets a server may lack
-SELECT r.key FROM posture.cluster_recommendation() r
+SELECT r.key FROM posture_internal.cluster_recommendation() r
 WHERE r.key NOT LIKE 'hba-%' AND r.key NOT LIKE 'table-%' AND r.key NOT LIKE 'view-%' AND r.key NOT LIKE 'function-%'
-  AND r.key NOT IN (SELECT recommendation FROM posture.cluster_finding());
+  AND r.key NOT IN (SELECT recommendation FROM posture_internal.cluster_finding());
 -- a metric measures the kind of asset that its recommendations are about
 SELECT DISTINCT m.key, f.recommendation, f.asset_kind
-FROM posture.cluster_finding() f JOIN posture.cluster_metric() m ON f.recommendation = ANY (m.recommendations)
+FROM posture_internal.cluster_finding() f JOIN posture_internal.cluster_metric() m ON f.recommendation = ANY (m.recommendations)
 WHERE f.asset_kind <> ALL (m.asset_kinds);
-SELECT recommendation, asset FROM posture.cluster_finding() GROUP BY 1, 2 HAVING count(*) > 1;
+SELECT recommendation, asset FROM posture_internal.cluster_finding() GROUP BY 1, 2 HAVING count(*) > 1;
 
 -- what people change stays, what they delete doesn't come back
 BEGIN;
@@ -132,34 +132,34 @@ SELECT recommendation, name, state FROM found WHERE name ~ 'lend|guarded|peep|\.
 
 -- a path that is pinned without pg_temp, and an empty one
 ALTER FUNCTION regress_posture.lend(integer) SET search_path = regress_posture, public;
-SELECT state, details FROM posture.cluster_finding() WHERE recommendation = 'function-search-path-temp' AND asset_name ~ 'lend';
+SELECT state, details FROM posture_internal.cluster_finding() WHERE recommendation = 'function-search-path-temp' AND asset_name ~ 'lend';
 ALTER FUNCTION regress_posture.lend(integer) SET search_path = '';
-SELECT state, details FROM posture.cluster_finding() WHERE recommendation = 'function-search-path-temp' AND asset_name ~ 'lend';
+SELECT state, details FROM posture_internal.cluster_finding() WHERE recommendation = 'function-search-path-temp' AND asset_name ~ 'lend';
 
 -- a role with no more than the grants that it needs: what is hidden from it is
 -- not applicable
 CREATE ROLE regress_posture_caller LOGIN;
 DO $$ BEGIN EXECUTE format('GRANT TEMPORARY ON DATABASE %I TO regress_posture_caller', current_database()); END $$;
-GRANT USAGE ON SCHEMA posture TO regress_posture_caller;
-GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA posture TO regress_posture_caller;
+GRANT USAGE ON SCHEMA posture, posture_internal TO regress_posture_caller;
+GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA posture, posture_internal TO regress_posture_caller;
 SET SESSION AUTHORIZATION regress_posture_caller;
 SELECT loaded > 0 AS loaded, rejected FROM posture.assess_cluster();
-SELECT recommendation, state, count(*) > 0 AS some, details FROM posture.cluster_finding()
+SELECT recommendation, state, count(*) > 0 AS some, details FROM posture_internal.cluster_finding()
 WHERE recommendation IN ('role-password-scram', 'role-password-expiry', 'password-check', 'audit-module', 'configuration-valid')
    OR recommendation LIKE 'hba-%'
 GROUP BY recommendation, state, details ORDER BY recommendation;
-SELECT recommendation FROM posture.cluster_finding() WHERE recommendation = 'log-connections' AND state = 'not_applicable';
+SELECT recommendation FROM posture_internal.cluster_finding() WHERE recommendation = 'log-connections' AND state = 'not_applicable';
 RESET SESSION AUTHORIZATION;
 SELECT rejected FROM posture.assess_cluster();
 SELECT name, state FROM found WHERE recommendation = 'role-password-scram' ORDER BY 1;
 
 -- keys of any length fit, and differ
-SELECT octet_length(posture.cluster_asset(repeat('é', 1000))) <= 1024 AS fits,
-       posture.cluster_asset(repeat('é', 1000)) <> posture.cluster_asset(repeat('é', 1001)) AS differs,
-       posture.cluster_asset(repeat('a', 1024)) = repeat('a', 1024) AS kept;
+SELECT octet_length(posture_internal.cluster_asset(repeat('é', 1000))) <= 1024 AS fits,
+       posture_internal.cluster_asset(repeat('é', 1000)) <> posture_internal.cluster_asset(repeat('é', 1001)) AS differs,
+       posture_internal.cluster_asset(repeat('a', 1024)) = repeat('a', 1024) AS kept;
 -- numbers and times above 0, switches that are on
-SELECT v, posture.cluster_is_positive(v) FROM unnest('{0,0s,"0 min",00.0,-1,-1ms,1,10min,0.5s}'::text[]) v;
-SELECT v, posture.cluster_is_on(v) FROM unnest('{on,TRUE,yes,1,off,false,no,0,""}'::text[]) v;
+SELECT v, posture_internal.cluster_is_positive(v) FROM unnest('{0,0s,"0 min",00.0,-1,-1ms,1,10min,0.5s}'::text[]) v;
+SELECT v, posture_internal.cluster_is_on(v) FROM unnest('{on,TRUE,yes,1,off,false,no,0,""}'::text[]) v;
 
 DROP SCHEMA regress_posture CASCADE;
 DROP VIEW found;

@@ -22,16 +22,16 @@ UPDATE posture.asset SET retired_at = '2026-01-03 00:00Z' WHERE key = 'retired';
 SELECT d.day, m.exposed, m.assessed, m.score
 FROM generate_series(date '2026-01-02', date '2026-01-03', '1 day') g(at)
 CROSS JOIN LATERAL (SELECT g.at::date) d(day)
-CROSS JOIN LATERAL posture.metric_state(posture.day_end(d.day)) m ORDER BY d.day;
+CROSS JOIN LATERAL posture_internal.metric_state(posture.day_end(d.day)) m ORDER BY d.day;
 
 -- now: one that ends now has ended
 BEGIN;
 UPDATE posture.exemption SET expires_at = now();
-SELECT m.exposed, m.assessed FROM posture.metric_state('infinity') m;
+SELECT m.exposed, m.assessed FROM posture_internal.metric_state('infinity') m;
 UPDATE posture.exemption SET expires_at = now() + interval '1 second';
-SELECT m.exposed, m.assessed FROM posture.metric_state('infinity') m;
+SELECT m.exposed, m.assessed FROM posture_internal.metric_state('infinity') m;
 UPDATE posture.asset SET retired_at = now() WHERE key = 'found';
-SELECT m.exposed, m.assessed FROM posture.metric_state('infinity') m;
+SELECT m.exposed, m.assessed FROM posture_internal.metric_state('infinity') m;
 ROLLBACK;
 
 DROP EXTENSION posture;

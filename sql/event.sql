@@ -1,7 +1,7 @@
 -- Drops, their causes, and what becomes of them. Measures of 100 points give
 -- a metric any score.
 CREATE EXTENSION posture;
-SET search_path = posture, public;
+SET search_path = posture, posture_internal, public;
 SET timezone = 'UTC';
 SET posture.timezone = 'UTC';
 \set SHOW_CONTEXT never
@@ -107,7 +107,7 @@ SELECT * FROM pg_temp.day('2024-03-04', 70, 10, 60, 5);
 TABLE pg_temp.e;
 TABLE pg_temp.c;
 TABLE pg_temp.effect;
-SELECT metric, points, newly_exposed, says FROM event e JOIN initiative i USING (initiative_id) CROSS JOIN explain(e.event_id) WHERE i.key = 'w';
+SELECT metric, points, newly_exposed, message FROM event e JOIN initiative i USING (initiative_id) CROSS JOIN explain(e.event_id) WHERE i.key = 'w';
 ROLLBACK TO s;
 -- weight
 UPDATE metric SET importance = 'critical' WHERE key = 'm2';
@@ -141,7 +141,7 @@ SELECT * FROM pg_temp.day('2024-03-04', 90, 20, 50, 5);
 TABLE pg_temp.c;
 SELECT object, cause FROM event_report WHERE object = 'w';
 ROLLBACK TO s;
--- a metric has no data any more, and then has again
+-- a metric has no longer has data, and then has again
 DELETE FROM metric_recommendation WHERE metric_id = 1;
 SELECT * FROM pg_temp.day('2024-03-04', 90, 20, 50, 5);
 TABLE pg_temp.c;
@@ -178,7 +178,7 @@ UPDATE initiative_metric SET weight = 1;
 SELECT events FROM pg_temp.day('2024-03-03', 80, 80, 80);
 SELECT events FROM pg_temp.day('2024-03-04', 70, 70, 69.999999);
 SELECT metric, "drop", points, exact FROM pg_temp.c WHERE of = 'w' ORDER BY metric;
-SELECT metric_id, reason, round(exact, 10) FROM initiative_part('2024-03-03', '2024-03-04', NULL) WHERE initiative_id = 1 ORDER BY 1;
+SELECT metric_id, reason, round(exact, 10) FROM initiative_change_part('2024-03-03', '2024-03-04', NULL) WHERE initiative_id = 1 ORDER BY 1;
 ROLLBACK;
 
 -- The day before is missing: the latest earlier one, and the event says which.
@@ -215,7 +215,7 @@ SELECT status, note FROM event WHERE event_id = :last;
 SELECT acknowledge(0);
 
 -- Running days again changes nothing and duplicates nothing.
-CREATE TEMP TABLE events AS SELECT e.ctid AS place, e.xmin::text AS writer, e::text AS event FROM event e;
+CREATE TEMP TABLE events AS SELECT e.ctid AS rank, e.xmin::text AS writer, e::text AS event FROM event e;
 CREATE TEMP TABLE causes AS TABLE event_cause;
 SELECT take_snapshot('2024-03-07'), take_snapshot('2024-03-03'), take_snapshot('2024-03-05'), take_snapshot('2024-03-01');
 SELECT (SELECT count(*) FROM events) AS events,

@@ -1,7 +1,7 @@
 -- Exemptions and assignments: what they do to scores, when they begin and end,
 -- and what exemption_report and assignment_report say of them, against plain SQL.
 CREATE EXTENSION posture;
-SET search_path = posture, public;
+SET search_path = posture, posture_internal, public;
 SET timezone = 'UTC';
 SET client_min_messages = warning;
 SET jit = off;
@@ -101,23 +101,23 @@ ROLLBACK;
 -- job; nor has one that is to come, until it does
 INSERT INTO exemption (recommendation_id, kind, reason, expires_at) VALUES (1, 'waived', 'short', clock_timestamp() + interval '2 seconds');
 SELECT slices FROM fold();
-SELECT tally_is_current();
+SELECT object_count_is_current();
 TABLE v_now;
 SELECT reason, state, failing_assets, days_left FROM exemption_report;
 SELECT FROM exemption e, pg_sleep(extract(epoch FROM e.expires_at - clock_timestamp()));
-SELECT tally_is_current();
+SELECT object_count_is_current();
 TABLE v_now;
 SELECT reason, state, failing_assets, days_left FROM exemption_report;
 INSERT INTO exemption (recommendation_id, asset_id, kind, reason, created_at) VALUES (1, 1, 'mitigated', 'later', clock_timestamp() + interval '2 seconds');
 SELECT slices FROM fold();
-SELECT tally_is_current();
+SELECT object_count_is_current();
 TABLE v_now;
 SELECT reason, state, failing_assets FROM exemption_report WHERE reason = 'later';
 SELECT FROM exemption e, pg_sleep(extract(epoch FROM e.created_at - clock_timestamp())) WHERE e.reason = 'later';
 TABLE v_now;
 SELECT reason, state, failing_assets FROM exemption_report WHERE reason = 'later';
 SELECT slices FROM fold();
-SELECT tally_is_current();
+SELECT object_count_is_current();
 TABLE v_now;
 SELECT * FROM verify();
 DELETE FROM exemption;
@@ -221,13 +221,13 @@ SELECT e.exemption_id, e.kind::text,
 FROM exemption e;
 -- each recommendation: what is exposed, and what of it is to do
 CREATE TEMP VIEW p_status AS
-SELECT r.recommendation_id, r.assigned_to, r.due_on, x.assessed, x.exposed, x.to_do,
-       CASE WHEN x.assessed = 0 THEN NULL WHEN x.to_do = 0 THEN 'completed' WHEN r.due_on < today() THEN 'overdue' ELSE 'on_time' END AS progress
+SELECT r.recommendation_id, r.assigned_to, r.due_on, x.assessed, x.exposed, x.hint,
+       CASE WHEN x.assessed = 0 THEN NULL WHEN x.hint = 0 THEN 'completed' WHEN r.due_on < today() THEN 'overdue' ELSE 'on_time' END AS progress
 FROM recommendation r JOIN source s USING (source_id)
 CROSS JOIN LATERAL (
     SELECT count(*) FILTER (WHERE t.strength IS DISTINCT FROM 3) AS assessed,
            count(*) FILTER (WHERE p.state = 'non_compliant' AND coalesce(t.strength, 1) = 1) AS exposed,
-           count(*) FILTER (WHERE p.state = 'non_compliant' AND t.strength IS NULL) AS to_do
+           count(*) FILTER (WHERE p.state = 'non_compliant' AND t.strength IS NULL) AS hint
     FROM pair p
     LEFT JOIN LATERAL (SELECT max(c.strength) AS strength FROM covered c
                        WHERE c.recommendation_id = p.recommendation_id AND c.asset_id = p.asset_id AND c.in_force) t ON true
@@ -252,7 +252,7 @@ BEGIN
     TRUNCATE status;
     INSERT INTO status SELECT * FROM p_status;
     INSERT INTO outcome SELECT 'of them ' || state, count(*), 0 FROM p_exemption GROUP BY state;
-    INSERT INTO outcome SELECT 'of them all of the risk accepted', count(*), 0 FROM status WHERE exposed > 0 AND to_do = 0;
+    INSERT INTO outcome SELECT 'of them all of the risk accepted', count(*), 0 FROM status WHERE exposed > 0 AND hint = 0;
     CALL pg_temp.compare('exemption_report', 'SELECT exemption_id, kind, scope, state, failing_assets FROM exemption_report', 'SELECT * FROM p_exemption');
     CALL pg_temp.compare('recommendation_report',
         'SELECT source || recommendation, exposed_assets, assessed_assets, assignment FROM recommendation_report',
@@ -340,7 +340,7 @@ SELECT what, sum(cases) >= 10 AS enough, sum(differences) AS differences FROM ou
 -- the columns that reports rely on
 SELECT c.relname, string_agg(a.attname || ' ' || format_type(a.atttypid, a.atttypmod), ', ' ORDER BY a.attnum)
 FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0
-WHERE c.relnamespace = 'posture'::regnamespace AND c.relname IN ('exemption_report', 'assignment_report')
+WHERE c.relnamespace IN ('posture'::regnamespace, 'posture_internal'::regnamespace) AND c.relname IN ('exemption_report', 'assignment_report')
 GROUP BY c.relname ORDER BY 1;
 
 DROP VIEW v_now, v_exemption;

@@ -1,6 +1,6 @@
 -- Microsoft Secure Score as Microsoft Graph publishes it.
 CREATE EXTENSION posture;
-SET search_path = posture, public;
+SET search_path = posture, posture_internal, public;
 SET posture.timezone = 'UTC';
 SET client_min_messages = warning;
 SET datestyle = 'ISO, YMD';

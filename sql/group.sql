@@ -1,7 +1,7 @@
 -- Initiatives and metrics by the assets of a group alone: compared with
 -- retiring all other assets, on random catalogs that overlap.
 CREATE EXTENSION posture;
-SET search_path = posture, public;
+SET search_path = posture, posture_internal, public;
 SET posture.timezone = 'UTC';
 SET client_min_messages = warning;
 SET jit = off;
@@ -73,14 +73,14 @@ CREATE FUNCTION pg_temp.counted() RETURNS TABLE (initiative text, metric text, n
     LANGUAGE sql AS $$
     WITH assets AS MATERIALIZED (
         SELECT e.object_kind, e.object_id, posture.members(e.assessed) AS asset_id, NULL::integer AS exposed_id
-        FROM posture.exposure('infinity', false, NULL, NULL) e WHERE e.object_kind IN ('metric', 'recommendation')
+        FROM posture_internal.exposure('infinity', false, NULL, NULL) e WHERE e.object_kind IN ('metric', 'recommendation')
         UNION ALL
         SELECT e.object_kind, e.object_id, NULL, posture.members(e.exposed)
-        FROM posture.exposure('infinity', false, NULL, NULL) e WHERE e.object_kind IN ('metric', 'recommendation')
+        FROM posture_internal.exposure('infinity', false, NULL, NULL) e WHERE e.object_kind IN ('metric', 'recommendation')
     ), member AS (
-        SELECT b.initiative_id, 'metric' AS object_kind, b.metric_id AS object_id, b.metric_id, b.weight FROM posture.initiative_member(NULL) b
+        SELECT b.initiative_id, 'metric' AS object_kind, b.metric_id AS object_id, b.metric_id, b.weight FROM posture_internal.initiative_member(NULL) b
         UNION ALL
-        SELECT d.initiative_id, 'recommendation', unnest(d.recommendations), NULL, NULL FROM posture.initiative_definition(NULL) d WHERE d.method = 'points'
+        SELECT d.initiative_id, 'recommendation', unnest(d.recommendations), NULL, NULL FROM posture_internal.initiative_definition(NULL) d WHERE d.method = 'points'
     ), row AS (
         SELECT b.initiative_id, b.metric_id, b.weight, a.asset_id, a.exposed_id FROM member b LEFT JOIN assets a USING (object_kind, object_id) WHERE b.metric_id IS NOT NULL
         UNION ALL
@@ -90,15 +90,15 @@ CREATE FUNCTION pg_temp.counted() RETURNS TABLE (initiative text, metric text, n
     )
     SELECT i.key, m.key, coalesce(m.name, i.name), CASE WHEN r.metric_id IS NULL THEN n.score ELSE s.score END,
            CASE WHEN r.metric_id IS NULL THEN count(DISTINCT r.exposed_id)
-                ELSE coalesce(sum(posture.asset_weight(posture.criticality_rank(a.criticality), m.criticality_weights)) FILTER (WHERE r.exposed_id IS NOT NULL), 0) END,
+                ELSE coalesce(sum(posture_internal.asset_weight(posture_internal.criticality_rank(a.criticality), m.criticality_weights)) FILTER (WHERE r.exposed_id IS NOT NULL), 0) END,
            CASE WHEN r.metric_id IS NULL THEN count(DISTINCT r.asset_id)
-                ELSE coalesce(sum(posture.asset_weight(posture.criticality_rank(a.criticality), m.criticality_weights)) FILTER (WHERE r.asset_id IS NOT NULL), 0) END,
+                ELSE coalesce(sum(posture_internal.asset_weight(posture_internal.criticality_rank(a.criticality), m.criticality_weights)) FILTER (WHERE r.asset_id IS NOT NULL), 0) END,
            count(DISTINCT r.exposed_id) FILTER (WHERE a.criticality = 'critical'), r.weight
     FROM row r
     JOIN posture.initiative i USING (initiative_id)
-    JOIN posture.initiative_result(NULL) n USING (initiative_id)
+    JOIN posture_internal.initiative_result(NULL) n USING (initiative_id)
     LEFT JOIN posture.metric m USING (metric_id)
-    LEFT JOIN posture.metric_state('infinity') s USING (metric_id)
+    LEFT JOIN posture_internal.metric_state('infinity') s USING (metric_id)
     LEFT JOIN posture.asset a ON a.asset_id = coalesce(r.exposed_id, r.asset_id)
     GROUP BY i.key, m.key, m.name, i.name, r.metric_id, n.score, s.score, r.weight, m.criticality_weights
 $$;

@@ -1,7 +1,7 @@
 -- Past days: the job was down for five days with writes in each. Then every
 -- day has exactly what plain SQL counts from a copy of finding at its end.
 CREATE EXTENSION posture;
-SET search_path = posture, public;
+SET search_path = posture, posture_internal, public;
 SET timezone = 'UTC';
 SET jit = off;
 \set SHOW_CONTEXT never

@@ -1,6 +1,6 @@
 -- The job: run_daily() does what is due, oldest first, once.
 CREATE EXTENSION posture;
-SET search_path = posture, public;
+SET search_path = posture, posture_internal, public;
 SET timezone = 'UTC';
 \set SHOW_CONTEXT never
 -- the day is that of a zone where it is about noon, so that it doesn't end meanwhile
@@ -54,12 +54,12 @@ CALL run_daily();
 SELECT score FROM metric_snapshot WHERE day = today() - 1;
 
 -- in time: no message. Late with nothing missed: only that it is late.
-SELECT lateness(today()) IS NULL AS today,
-       regexp_replace(regexp_replace(lateness(today() - 1), '[0-9]{2,4}-[0-9]{2}-[0-9]{2,4}', 'DAY'), 'late, .* after', 'late, LONG after') AS yesterday;
+SELECT late_message(today()) IS NULL AS today,
+       regexp_replace(regexp_replace(late_message(today() - 1), '[0-9]{2,4}-[0-9]{2}-[0-9]{2,4}', 'DAY'), 'late, .* after', 'late, LONG after') AS yesterday;
 BEGIN;
 UPDATE finding SET changed_at = day_end(today() - 5);
-SELECT lateness(today()) IS NULL AS today,
-       regexp_replace(regexp_replace(lateness(today() - 1), '[0-9]{2,4}-[0-9]{2}-[0-9]{2,4}', 'DAY'), 'late, .* after', 'late, LONG after') AS yesterday;
+SELECT late_message(today()) IS NULL AS today,
+       regexp_replace(regexp_replace(late_message(today() - 1), '[0-9]{2,4}-[0-9]{2}-[0-9]{2,4}', 'DAY'), 'late, .* after', 'late, LONG after') AS yesterday;
 ROLLBACK;
 
 -- A day that fails leaves a row in run, raises, and nothing half done; the next run tries again.

@@ -1,6 +1,6 @@
 -- What statements append, what readers see of it, and what fold() makes of it.
 CREATE EXTENSION posture;
-SET search_path = posture, public;
+SET search_path = posture, posture_internal, public;
 -- stale_after has the days of UTC
 SET timezone = 'UTC';
 \set SHOW_CONTEXT never
@@ -28,12 +28,12 @@ CROSS JOIN LATERAL unnest(d.recommendations, d.assessed, d.exposed, d.last_chang
 JOIN recommendation r USING (recommendation_id)
 ORDER BY d.delta_id, r.key;
 -- no row when what is kept is what is in the tables
-CREATE TEMP VIEW fault AS
-SELECT 'verify' AS fault, v::text AS row FROM verify() v
+CREATE TEMP VIEW error AS
+SELECT 'verify' AS error, v::text AS row FROM verify() v
 UNION ALL
-SELECT 'kept', x::text FROM (SELECT * FROM state('infinity') EXCEPT ALL SELECT * FROM state('infinity', false)) x
+SELECT 'kept', x::text FROM (SELECT * FROM current_state('infinity') EXCEPT ALL SELECT * FROM current_state('infinity', false)) x
 UNION ALL
-SELECT 'recomputed', x::text FROM (SELECT * FROM state('infinity', false) EXCEPT ALL SELECT * FROM state('infinity')) x
+SELECT 'recomputed', x::text FROM (SELECT * FROM current_state('infinity', false) EXCEPT ALL SELECT * FROM current_state('infinity')) x
 UNION ALL
 SELECT 'sets', x::text FROM (SELECT * FROM asset_count('infinity', true) EXCEPT ALL SELECT * FROM asset_count('infinity', false)) x
 WHERE (x.assessed, x.exposed, x.failing) <> (0, 0, 0)
@@ -50,8 +50,8 @@ CROSS JOIN LATERAL (SELECT coalesce(assetset_agg(f.asset_id), '{}') AS assets
                                       WHERE e.recommendation_id = f.recommendation_id AND a.tags @> g.tags)) p
 WHERE metric_assets(m.key) <> p.assets;
 -- quick: by the tally and a look at what was touched
-CREATE TEMP VIEW quick AS SELECT tally_is_current() AS quick;
-\set show 'TABLE delta; TABLE fault; SELECT deltas, changes, sets FROM fold(); TABLE fault;'
+CREATE TEMP VIEW quick AS SELECT object_count_is_current() AS quick;
+\set show 'TABLE delta; TABLE error; SELECT deltas, changes, sets FROM fold(); TABLE error;'
 SELECT slices, deltas, changes FROM fold();
 
 -- inserts: a row, many, none, one that does not apply
@@ -120,11 +120,11 @@ UPDATE finding f SET state = 'non_compliant' FROM i WHERE f.recommendation_id = 
 -- a transaction reads its own, and takes all or a part of it back
 BEGIN;
 UPDATE finding SET state = 'non_compliant' WHERE recommendation_id = 1;
-TABLE fault;
+TABLE error;
 UPDATE finding SET state = 'compliant' WHERE recommendation_id = 1 AND asset_id < 5;
 SAVEPOINT s;
 DELETE FROM finding WHERE recommendation_id = 1;
-TABLE fault;
+TABLE error;
 ROLLBACK TO s;
 UPDATE finding SET state = 'not_applicable' WHERE recommendation_id = 1 AND asset_id < 4;
 SAVEPOINT t;
@@ -137,16 +137,16 @@ BEGIN
 EXCEPTION WHEN division_by_zero THEN
     UPDATE posture.finding SET state = 'non_compliant' WHERE recommendation_id = 1 AND asset_id = 3;
 END $$;
-TABLE fault;
+TABLE error;
 COMMIT;
 :show
 BEGIN;
 DELETE FROM finding;
 SELECT deltas, changes, sets FROM fold();
-TABLE fault;
+TABLE error;
 ROLLBACK;
 TABLE delta;
-TABLE fault;
+TABLE error;
 
 -- days: of several in one statement, of none that is still to come
 UPDATE finding SET state = CASE state WHEN 'compliant' THEN 'non_compliant' ELSE 'compliant' END::finding_state,
@@ -158,11 +158,11 @@ INSERT INTO finding VALUES
 -- the first moment that there is, and the last
 INSERT INTO finding VALUES (3, 4, 'compliant', '4714-11-24 00:00+00 BC'), (3, 5, 'compliant', '294276-12-31 23:59:59.999999+00');
 SELECT d.day = day_of(d.last_changed[1]) AS first, d.day = today() AS today, d.assessed FROM finding_delta d ORDER BY d.delta_id;
-TABLE fault;
+TABLE error;
 SELECT deltas, changes, sets FROM fold();
 DELETE FROM finding WHERE recommendation_id = 3;
 SELECT ago, assessed, exposed FROM delta;
-TABLE fault;
+TABLE error;
 SELECT deltas, changes, sets FROM fold();
 
 -- chunks and slices
@@ -170,7 +170,7 @@ INSERT INTO finding SELECT 3, asset_id, CASE WHEN asset_id % 2 = 1 THEN 'non_com
 FROM asset WHERE asset_id IN (0, 65535, 65536, 1048575, 1048576, 2147483647);
 :show
 SELECT recommendation_id, chunk, assessed, exposed FROM finding_set ORDER BY 1, 2;
-SELECT slice, object_kind, object_id, assessed, exposed, failing, critical FROM tally ORDER BY 1, 2, 3;
+SELECT slice, object_kind, object_id, assessed, exposed, failing, critical FROM object_count ORDER BY 1, 2, 3;
 UPDATE finding SET state = 'not_applicable' WHERE recommendation_id = 3 AND asset_id >= 1048575;
 :show
 SELECT recommendation_id, chunk, assessed, exposed FROM finding_set ORDER BY 1, 2;
@@ -183,11 +183,11 @@ INSERT INTO finding VALUES (1, 8, 'compliant'), (2, 1048576, 'non_compliant');
 UPDATE finding SET state = 'compliant' WHERE recommendation_id = 2;
 BEGIN;
 TRUNCATE finding;
-TABLE fault;
+TABLE error;
 INSERT INTO finding VALUES (1, 1, 'compliant');
-TABLE fault;
+TABLE error;
 ROLLBACK;
-TABLE fault;
+TABLE error;
 SELECT deltas, changes, sets FROM fold();
 INSERT INTO finding VALUES (1, 7, 'compliant');
 TRUNCATE finding;
@@ -201,16 +201,16 @@ UPDATE finding SET state = 'compliant';
 SET client_min_messages = warning;
 TRUNCATE asset RESTART IDENTITY CASCADE;
 RESET client_min_messages;
-TABLE fault;
+TABLE error;
 -- ids begin anew: whoever has one now is of another kind
 INSERT INTO asset (key, name, kind, criticality)
 SELECT 'b' || n, 'b', CASE WHEN n % 3 = 0 THEN 'host' ELSE 'user' END, CASE WHEN n % 4 = 0 THEN 'low' ELSE 'critical' END
 FROM generate_series(1, 9) n;
 INSERT INTO finding SELECT r, a, CASE WHEN (r + a) % 3 = 0 THEN 'compliant' ELSE 'non_compliant' END::finding_state
 FROM generate_series(1, 3) r, generate_series(1, 8) a;
-TABLE fault;
+TABLE error;
 SELECT slices, deltas, changes, sets FROM fold();
-TABLE fault;
+TABLE error;
 SELECT attribute, value, chunk, assets FROM asset_set ORDER BY 1, 2, 3;
 
 -- Assets. What may count otherwise is noted, what is only told anew is not.
@@ -236,13 +236,13 @@ TABLE quick;
 -- when its time comes, an asset retires by itself
 UPDATE asset SET retired_at = clock_timestamp() + interval '1 s' WHERE asset_id = 8;
 SELECT deltas FROM fold();
-TABLE fault;
+TABLE error;
 SELECT pg_sleep(1.1);
 TABLE quick;
-TABLE fault;
+TABLE error;
 SELECT slices, deltas FROM fold();
 TABLE quick;
-TABLE fault;
+TABLE error;
 -- new, gone, another id
 INSERT INTO asset (asset_id, key, name, kind, criticality) VALUES (10, 'a10', 'a', 'host', 'critical'), (1048577, 'far', 'a', 'host', 'low');
 INSERT INTO finding VALUES (2, 10, 'non_compliant'), (2, 1048577, 'non_compliant');
@@ -283,7 +283,7 @@ UPDATE asset SET last_seen = now() - interval '11 days' WHERE asset_id IN (3, 4)
 TABLE asset_noted;
 TABLE quick;
 :show
-SELECT assets FROM asset_set WHERE attribute = 'gone';
+SELECT assets FROM asset_set WHERE attribute = 'inactive';
 UPDATE asset SET last_seen = now() WHERE asset_id IN (3, 5);
 TABLE asset_noted;
 TABLE quick;
@@ -293,10 +293,10 @@ UPDATE asset SET last_seen = now() - interval '10 days' + interval '0.5 s' WHERE
 SELECT deltas FROM fold();
 SELECT pg_sleep(0.6);
 TABLE quick;
-TABLE fault;
+TABLE error;
 SELECT deltas FROM fold();
-TABLE fault;
-SELECT assets FROM asset_set WHERE attribute = 'gone';
+TABLE error;
+SELECT assets FROM asset_set WHERE attribute = 'inactive';
 -- a year is less than 361 days, and goes further back
 UPDATE source SET stale_after = CASE key WHEN 's' THEN interval '1 year' ELSE interval '361 days' END;
 DELETE FROM finding WHERE asset_id = 6 AND recommendation_id < 3;
@@ -308,12 +308,12 @@ TABLE asset_noted;
 :show
 -- sessions of other time zones agree, with a change of the clock in between
 UPDATE source SET stale_after = '183 days';
-UPDATE asset SET last_seen = now() - interval '183 days' + n * interval '30 minutes' FROM unnest(ARRAY[-1, 1]) WITH ORDINALITY v(n, place) WHERE asset_id = 3 + place;
+UPDATE asset SET last_seen = now() - interval '183 days' + n * interval '30 minutes' FROM unnest(ARRAY[-1, 1]) WITH ORDINALITY v(n, rank) WHERE asset_id = 3 + rank;
 SELECT FROM fold();
 SET timezone = 'Pacific/Auckland';
-TABLE fault;
+TABLE error;
 SET timezone = 'America/Los_Angeles';
-TABLE fault;
+TABLE error;
 SET timezone = 'UTC';
 UPDATE source SET stale_after = '10 days';
 :show
@@ -326,7 +326,7 @@ UPDATE source SET stale_after = NULL, is_active = true;
 INSERT INTO asset (asset_id, key, name) SELECT 65530 + n, 'e' || n, 'e' FROM generate_series(1, 9) n;
 INSERT INTO finding SELECT 1, asset_id, 'non_compliant' FROM asset WHERE asset_id BETWEEN 65531 AND 65539;
 SELECT deltas FROM fold();
-SELECT sets, mended, slices FROM rebuild();
+SELECT sets, repaired, slices FROM rebuild();
 UPDATE finding_set SET assessed = assessed - '{65537}', exposed = exposed - '{65537-65538}' WHERE (recommendation_id, chunk) = (1, 1);
 UPDATE finding_set SET exposed = exposed | '{77}', assessed = assessed | '{77,78}' WHERE (recommendation_id, chunk) = (2, 0);
 DELETE FROM finding_set WHERE (recommendation_id, chunk) = (3, 0);
@@ -335,32 +335,32 @@ SELECT part, recommendation, chunk, difference FROM verify() WHERE part = 'findi
 -- also where something is not folded yet
 UPDATE finding SET state = 'compliant' WHERE asset_id = 65537;
 SELECT part, recommendation, chunk, difference FROM verify() WHERE part = 'finding_set';
-SELECT sets, mended, slices FROM rebuild();
-TABLE fault;
-SELECT sets, mended, slices FROM rebuild();
+SELECT sets, repaired, slices FROM rebuild();
+TABLE error;
+SELECT sets, repaired, slices FROM rebuild();
 UPDATE asset_set SET assets = assets - '{2}' WHERE (attribute, value, chunk) = ('kind', 'host', 0);
 UPDATE asset_set SET assets = assets | '{77}' WHERE (attribute, value, chunk) = ('criticality', 'critical', 0);
 DELETE FROM asset_set WHERE (attribute, value, chunk) = ('kind', 'unknown', 1);
 SELECT part, recommendation, chunk, difference FROM verify() WHERE part = 'asset_set';
-SELECT mended FROM rebuild();
-TABLE fault;
-UPDATE tally SET exposed = exposed + 1 WHERE (slice, object_kind, object_id) IN ((0, 'recommendation', 3), (0, 'metric', 2));
-UPDATE tally SET critical = critical + 1 WHERE (slice, object_kind, object_id) = (0, 'initiative', 1);
-UPDATE tally SET failing = 0 WHERE (slice, object_kind, object_id) = (0, 'recommendation', 1);
-DELETE FROM tally WHERE (slice, object_kind, object_id) = (1, 'recommendation', 2);
+SELECT repaired FROM rebuild();
+TABLE error;
+UPDATE object_count SET exposed = exposed + 1 WHERE (slice, object_kind, object_id) IN ((0, 'recommendation', 3), (0, 'metric', 2));
+UPDATE object_count SET critical = critical + 1 WHERE (slice, object_kind, object_id) = (0, 'initiative', 1);
+UPDATE object_count SET failing = 0 WHERE (slice, object_kind, object_id) = (0, 'recommendation', 1);
+DELETE FROM object_count WHERE (slice, object_kind, object_id) = (1, 'recommendation', 2);
 SELECT part, recommendation, chunk, difference FROM verify();
-SELECT mended FROM rebuild();
-TABLE fault;
-UPDATE asset_set SET assets = assets - '{1}' WHERE attribute = 'gone';
+SELECT repaired FROM rebuild();
+TABLE error;
+UPDATE asset_set SET assets = assets - '{1}' WHERE attribute = 'inactive';
 -- only whom somebody touches is looked at
 UPDATE finding SET state = 'compliant' WHERE asset_id = 1;
 SELECT part, recommendation, chunk, difference FROM verify();
-SELECT mended FROM rebuild();
-TABLE fault;
-TRUNCATE finding_set, finding_delta, asset_set, asset_delta, catalog_delta, tally, tally_slice;
+SELECT repaired FROM rebuild();
+TABLE error;
+TRUNCATE finding_set, finding_delta, asset_set, asset_delta, catalog_delta, object_count, counted_slice;
 SELECT count(*) > 0 AS wrong FROM verify();
-SELECT sets, mended, slices FROM rebuild();
-TABLE fault;
+SELECT sets, repaired, slices FROM rebuild();
+TABLE error;
 
 -- many at once, in any order
 INSERT INTO asset (asset_id, key, name, kind) SELECT 100000 + n, 'n' || n, 'n', 'host' FROM generate_series(1, 40000) n;
@@ -371,12 +371,12 @@ SELECT r, 100000 + (n * 7919) % 40000 + 1, (ARRAY['compliant', 'non_compliant', 
 FROM generate_series(1, 40000) n, generate_series(1, 3) r;
 SELECT ago, slice, changes, recommendation, cardinality(assessed) AS assessed, cardinality(exposed) AS exposed FROM delta;
 TABLE quick;
-TABLE fault;
+TABLE error;
 UPDATE finding SET state = 'compliant' WHERE asset_id > 100000 AND asset_id % 5 = 0;
 DELETE FROM finding WHERE asset_id > 100000 AND asset_id % 7 = 0;
-TABLE fault;
+TABLE error;
 SELECT changes, sets FROM fold();
-TABLE fault;
+TABLE error;
 TABLE quick;
 
 -- What changes nothing that is counted is not noted, also by statements that
@@ -403,10 +403,10 @@ UPDATE source SET stale_after = '400 days' WHERE source_id = 1;
 DELETE FROM metric WHERE key = 'noted';
 SELECT changed, count(*) FROM catalog_delta GROUP BY changed ORDER BY 1;
 TABLE quick;
-TABLE fault;
+TABLE error;
 SELECT fold() IS NOT NULL AS folded;
 TABLE quick;
-TABLE fault;
+TABLE error;
 
 -- A table of deltas that somebody changed: a column is left empty, an index is
 -- refused, since it would not know of what is appended. And what is no id.
@@ -416,16 +416,16 @@ ALTER TABLE asset_delta DROP COLUMN dropped;
 UPDATE finding SET state = 'non_compliant' WHERE asset_id = 100001;
 UPDATE asset SET criticality = 'critical' WHERE asset_id = 100001;
 SELECT changes, note FROM finding_delta UNION ALL SELECT changes, note FROM asset_delta;
-TABLE fault;
+TABLE error;
 ALTER TABLE finding_delta DROP COLUMN note, ADD PRIMARY KEY (delta_id);
 UPDATE finding SET state = 'compliant' WHERE asset_id = 100001;
 ALTER TABLE finding_delta DROP CONSTRAINT finding_delta_pkey;
 UPDATE finding SET state = 'compliant' WHERE asset_id = 100001;
-TABLE fault;
+TABLE error;
 SET session_replication_role = replica;
 INSERT INTO finding VALUES (2, -1, 'non_compliant');
 RESET session_replication_role;
-TABLE fault;
+TABLE error;
 
 DISCARD TEMP;
 DROP EXTENSION posture;

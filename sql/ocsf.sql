@@ -1,6 +1,6 @@
 -- Documents of OCSF: compliance findings, and detection findings as Prowler writes them.
 CREATE EXTENSION posture;
-SET search_path = posture, public;
+SET search_path = posture, posture_internal, public;
 \set SHOW_CONTEXT never
 SET timezone = 'America/New_York';
 
@@ -33,21 +33,21 @@ RETURN '{"class_uid": 2003, "activity_id": 1, "time": 1709280000000, "severity_i
          "finding_info": {"uid": "1", "title": "Ports are closed"},
          "resources": [{"uid": "web1.example.com", "type": "Server"}]}'::jsonb || jsonb_build_object('compliance', compliance) || differs;
 
-CREATE FUNCTION pg_temp.finding(document jsonb) RETURNS TABLE (location text, fault text, source text, recommendation text, asset text, state text)
+CREATE FUNCTION pg_temp.finding(document jsonb) RETURNS TABLE (location text, error text, source text, recommendation text, asset text, state text)
 LANGUAGE sql AS $$
-    SELECT i.location, i.fault, i.source, left(i.recommendation, 30), left(i.asset, 40), i.state
-    FROM posture.ocsf_item(document, NULL) i
+    SELECT i.location, i.error, i.source, left(i.recommendation, 30), left(i.asset, 40), i.state
+    FROM posture_internal.ocsf_item(document, NULL) i
     WHERE i.type = 'finding' OR i.type IS NULL
     ORDER BY length(i.location), i.location
 $$;
 
 -- all that one finding says
-SELECT location, type, source, recommendation, asset, state, observed_at AT TIME ZONE 'UTC' AS observed_at, asset_kind, asset_name, jsonb_pretty(coalesce(object, details)) AS says
+SELECT location, type, source, recommendation, asset, state, observed_at AT TIME ZONE 'UTC' AS observed_at, asset_kind, asset_name, jsonb_pretty(coalesce(object, details)) AS message
 FROM ocsf_item(pg_temp.prowler(), NULL);
 -- of another source
 SELECT type, source, object ->> 'name' AS name FROM ocsf_item(pg_temp.prowler(), 'night scan') WHERE source IS NOT NULL;
 -- what another product says of finding, recommendation and asset
-SELECT type, source, jsonb_pretty(coalesce(object, details)) AS says
+SELECT type, source, jsonb_pretty(coalesce(object, details)) AS message
 FROM ocsf_item(pg_temp.check('{"control": "AC-17", "requirements": ["AC-17(2)"], "standards": ["NIST 800-53"], "desc": "No port is open", "status_id": 2,
                                "status": "Warning", "status_code": "NO_DATA", "status_detail": "agent is silent", "control_parameters": [{"name": "port", "value": "22"}]}',
     '{"evidences": [{"data": "22/tcp"}], "confidence_id": 3, "severity": "Informational", "severity_id": 1,
@@ -59,16 +59,16 @@ FROM ocsf_item(pg_temp.check('{"control": "AC-17", "requirements": ["AC-17(2)"],
                      "labels": [], "tags": [{"name": "env", "value": "prod"}], "group": {"name": "rg-web"}, "modified_time": 5, "criticality": "High"}]}'), NULL);
 
 -- every result that a detection finding can have
-SELECT v.status_code, f.fault, f.state FROM unnest('{PASS,FAIL,MANUAL,MUTED,INFO,pass,Passed,WARNING,BROKEN,"",NULL}'::text[]) WITH ORDINALITY v(status_code, n),
+SELECT v.status_code, f.error, f.state FROM unnest('{PASS,FAIL,MANUAL,MUTED,INFO,pass,Passed,WARNING,BROKEN,"",NULL}'::text[]) WITH ORDINALITY v(status_code, n),
     pg_temp.finding(pg_temp.prowler(jsonb_build_object('status_code', status_code))) f ORDER BY n;
 -- and a compliance finding: the id before the name, the name before a code
-SELECT v.compliance, f.fault, f.state FROM unnest(ARRAY['{"status_id": 1}', '{"status_id": 2}', '{"status_id": 3}', '{"status_id": 0}', '{"status_id": 99, "status": "half"}',
+SELECT v.compliance, f.error, f.state FROM unnest(ARRAY['{"status_id": 1}', '{"status_id": 2}', '{"status_id": 3}', '{"status_id": 0}', '{"status_id": 99, "status": "half"}',
     '{"status_id": "3"}', '{"status_id": 1, "status": "Fail"}', '{"status": "FAILED"}', '{"status": "PASSED"}', '{"status": "WARNING"}', '{"status": "NOT_AVAILABLE"}',
     '{"status": "Not Applicable"}', '{"status_id": 99, "status": "Fail"}', '{"status_code": "FAIL"}', '{"status": "half", "status_code": "PASS"}',
     '{"status": "half"}', '{"status_id": 7}', '{}', '[]', '"Pass"', 'null']::jsonb[]) WITH ORDINALITY v(compliance, n),
     pg_temp.finding(pg_temp.check(CASE jsonb_typeof(compliance) WHEN 'object' THEN compliance || '{"control": "C1"}' ELSE compliance END)) f ORDER BY n;
 -- what became of the finding
-SELECT v.differs, i.fault, i.state, i.details - '{data,message}'::text[] AS why
+SELECT v.differs, i.error, i.state, i.details - '{data,message}'::text[] AS why
 FROM unnest(ARRAY['{"status": "In Progress", "status_id": 2}', '{"status": "Suppressed", "status_id": 3}', '{"status": "Suppressed"}', '{"status_id": 3}',
     '{"status": "Suppressed", "status_code": "PASS"}', '{"status": "Archived", "status_id": 5}', '{"status": "Deleted", "status_id": 6}',
     '{"status": "Resolved", "status_id": 4}', '{"status": "Resolved", "status_code": "PASS"}', '{"status": "Resolved", "status_id": 4, "status_code": null}',
@@ -77,7 +77,7 @@ FROM unnest(ARRAY['{"status": "In Progress", "status_id": 2}', '{"status": "Supp
     ocsf_item(pg_temp.prowler(differs), NULL) i WHERE i.type = 'finding' ORDER BY n;
 
 -- the key of a recommendation: never the id of a finding
-SELECT f.recommendation, f.fault FROM unnest(ARRAY[
+SELECT f.recommendation, f.error FROM unnest(ARRAY[
     pg_temp.check('{"status_id": 1, "control": "S3.1"}', '{"metadata": {"event_code": "E"}}'),
     pg_temp.check('{"status_id": 1, "checks": [{"uid": "V-1"}]}', '{"metadata": {"event_code": "E"}}'),
     pg_temp.check('{"status_id": 1, "checks": [{"uid": "V-1"}, {"uid": "V-2"}]}', '{"metadata": {"event_code": "E"}}'),
@@ -98,7 +98,7 @@ SELECT v.product, f.source FROM unnest(ARRAY['{"name": "Prowler"}', '{"name": "A
 SELECT object FROM ocsf_item(jsonb_build_array(pg_temp.prowler(), pg_temp.check('{"status_id": 1}'), pg_temp.check('{"status_id": 3}')), NULL) WHERE type = 'source' ORDER BY source;
 
 -- what it is about: resources, else the device, else the account
-SELECT f.location, f.fault, f.asset FROM unnest(ARRAY[
+SELECT f.location, f.error, f.asset FROM unnest(ARRAY[
     '{"resources": [{"uid": "a"}, {"uid": "b"}, {"name": "c"}, {}, 7, null, {"uid": ["x"]}]}',
     '{"resources": [{"name": "web", "namespace": "default", "region": "eu-west-1"}]}',
     '{"resources": [{"hostname": "web1.example.com"}], "cloud": null}',
@@ -110,7 +110,7 @@ SELECT asset, asset_kind, asset_name FROM ocsf_item(jsonb_build_array(pg_temp.pr
     pg_temp.prowler('{"resources": [], "device": {"uid": "d-1", "hostname": "web1"}}')), NULL) WHERE type = 'finding' ORDER BY asset;
 
 -- times: seconds, milliseconds, or text without a zone, which is UTC
-SELECT v.differs, i.fault, i.observed_at AT TIME ZONE 'UTC' AS observed_at FROM unnest(ARRAY['{"time": 1709280000}', '{"time": 1709280000123}', '{"time": "2024-03-01T08:00:00Z"}',
+SELECT v.differs, i.error, i.observed_at AT TIME ZONE 'UTC' AS observed_at FROM unnest(ARRAY['{"time": 1709280000}', '{"time": 1709280000123}', '{"time": "2024-03-01T08:00:00Z"}',
     '{"time": null, "time_dt": "2024-03-01T08:00:00"}', '{"time": null, "time_dt": "2024-02-29T23:30:00.5+01:00"}', '{"time": null, "time_dt": null, "event_time": "2024-03-31T08:00:00"}',
     '{"time": null, "time_dt": null, "finding_info": {"modified_time_dt": "2024-03-01T07:00:00Z"}}', '{"time": null, "time_dt": null, "finding_info": {}}',
     '{"time": 1e40, "time_dt": null, "finding_info": {}}', '{"time": -5, "time_dt": null, "finding_info": {}}', '{"time": "2024-13-45T08:00:00Z", "time_dt": null, "finding_info": {}}',
@@ -150,13 +150,13 @@ SELECT object #> '{details,compliance}' AS compliance FROM ocsf_item(jsonb_build
     pg_temp.check('{"status_id": 1, "control": "S3.1", "standards": "all"}')), NULL) WHERE type = 'recommendation';
 
 -- where findings are
-SELECT v.document - 'detail-type' AS document, f.location, f.fault FROM unnest(ARRAY['{"Findings": [{"class_uid": 2002}, {}]}', '{"findings": [{"class_uid": 2002}]}',
+SELECT v.document - 'detail-type' AS document, f.location, f.error FROM unnest(ARRAY['{"Findings": [{"class_uid": 2002}, {}]}', '{"findings": [{"class_uid": 2002}]}',
     '{"detail-type": "Findings Imported V2", "detail": {"findings": [{"class_uid": 2002}]}}', '{"Findings": []}', '{"detail": {"findings": {}}}', '{"findings": 7}']::jsonb[]) WITH ORDINALITY v(document, n)
 LEFT JOIN pg_temp.finding(v.document) f ON true ORDER BY n, f.location;
-SELECT location, fault FROM pg_temp.finding('[{"Findings": [{}, {}]}, {"detail": {"findings": [{}]}}, {}, []]');
+SELECT location, error FROM pg_temp.finding('[{"Findings": [{}, {}]}, {"detail": {"findings": [{}]}}, {}, []]');
 
 -- what is no finding
-SELECT v.element, f.location, f.fault FROM unnest(ARRAY['7', '"x"', 'null', 'true', '[]', '[7, "x", null, [], {}]', '{}', '{"class_uid": null}', '{"class_uid": ""}', '{"class_uid": 2002, "class_name": "Vulnerability Finding"}',
+SELECT v.element, f.location, f.error FROM unnest(ARRAY['7', '"x"', 'null', 'true', '[]', '[7, "x", null, [], {}]', '{}', '{"class_uid": null}', '{"class_uid": ""}', '{"class_uid": 2002, "class_name": "Vulnerability Finding"}',
     '{"class_uid": 2001}', '{"class_uid": "2005", "class_name": ["x"]}', '{"class_uid": {"a": 1}}', '{"class_uid": 2004}', '{"class_uid": 2004, "status_code": {"a": 1}}', '{"class_uid": 2003, "compliance": {"status": ["Pass"]}}',
     '{"class_uid": 2004, "status_code": "PASS"}', '{"class_uid": 2004, "status_code": "PASS", "metadata": "x", "finding_info": 7, "cloud": [], "resources": 7}',
     '{"class_uid": 2004, "status_code": "PASS", "metadata": {"event_code": {}}, "finding_info": [], "unmapped": [], "remediation": 7}',
@@ -166,12 +166,12 @@ LEFT JOIN pg_temp.finding(v.element) f ON true ORDER BY n, f.location;
 SELECT count(*) FROM ocsf_item(NULL, NULL);
 -- nothing of it is lost
 SELECT location, type, source, object FROM ocsf_item('[{"class_uid": 2002, "x": [1]}, 7, {"x": 1}]', NULL) ORDER BY location;
-SELECT location, fault, object -> 'status_code' AS status_code, object -> 'resources' AS resources FROM ocsf_item(pg_temp.prowler('{"resources": [{"uid": "a"}, {"data": 1}, 7]}'), NULL) WHERE fault IS NOT NULL ORDER BY location;
+SELECT location, error, object -> 'status_code' AS status_code, object -> 'resources' AS resources FROM ocsf_item(pg_temp.prowler('{"resources": [{"uid": "a"}, {"data": 1}, 7]}'), NULL) WHERE error IS NOT NULL ORDER BY location;
 -- long keys and texts are the loader's to judge
 SELECT type, length(source), length(recommendation), length(asset), length(details ->> 'message') AS message, length(object ->> 'key') AS key, length(object ->> 'title') AS title
 FROM ocsf_item(pg_temp.prowler(jsonb_build_object('message', repeat('m', 100000), 'metadata', jsonb_build_object('event_code', repeat('e', 5000), 'product', jsonb_build_object('name', repeat('p', 5000))),
     'finding_info', jsonb_build_object('title', repeat('t', 100000)), 'resources', jsonb_build_array(jsonb_build_object('uid', repeat('u', 5000))))), NULL) ORDER BY type;
-SELECT length(fault) FROM ocsf_item(jsonb_build_object('class_uid', repeat('9', 5000), 'class_name', repeat('n', 5000)), NULL) WHERE fault IS NOT NULL;
+SELECT length(error) FROM ocsf_item(jsonb_build_object('class_uid', repeat('9', 5000), 'class_name', repeat('n', 5000)), NULL) WHERE error IS NOT NULL;
 
 -- loaded: twice is once, and the next scan of the same changes no finding
 CREATE TABLE pg_temp.scan AS SELECT jsonb_agg(element ORDER BY n) AS document FROM (
@@ -186,7 +186,7 @@ SELECT s.key AS source, r.key AS recommendation, a.key AS asset, f.state, f.chan
 FROM finding f JOIN recommendation r USING (recommendation_id) JOIN source s USING (source_id) JOIN asset a USING (asset_id) ORDER BY 1, 2, 3;
 SELECT key, kind, name, tags FROM asset ORDER BY key;
 SELECT key, title, severity, workload, markup, manage_url FROM recommendation ORDER BY key;
-CREATE TABLE pg_temp.was AS SELECT 'f' AS of, f.ctid AS place, f.xmin::text AS writer FROM finding f UNION ALL SELECT 'r', r.ctid, r.xmin::text FROM recommendation r UNION ALL SELECT 'a', a.ctid, a.xmin::text FROM asset a;
+CREATE TABLE pg_temp.was AS SELECT 'f' AS of, f.ctid AS rank, f.xmin::text AS writer FROM finding f UNION ALL SELECT 'r', r.ctid, r.xmin::text FROM recommendation r UNION ALL SELECT 'a', a.ctid, a.xmin::text FROM asset a;
 SELECT * FROM load('ocsf', (SELECT document FROM pg_temp.scan));
 SELECT * FROM load('ocsf', (SELECT jsonb_agg(CASE jsonb_typeof(e) WHEN 'object' THEN jsonb_set(e || '{"time": 1709290000}', '{metadata,product,version}', '"5.5.0"') ELSE e END ORDER BY n DESC)
                             FROM pg_temp.scan, jsonb_array_elements(document) WITH ORDINALITY x(e, n)));

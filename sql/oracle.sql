@@ -1,7 +1,7 @@
 -- Random catalogs and findings: what posture says of them against plain SQL
 -- that counts distinct assets and adds up in numeric.
 CREATE EXTENSION posture;
-SET search_path = posture, public;
+SET search_path = posture, posture_internal, public;
 -- stale_after has the days of UTC
 SET timezone = 'UTC';
 SET posture.timezone = 'UTC';
@@ -292,8 +292,8 @@ BEGIN
          WHERE m.is_active AND p.exposed AND (m.asset_kinds IS NULL OR p.kind = ANY (m.asset_kinds))
            AND pg_temp.times(p.criticality, m.criticality_weights) > 0');
     CALL pg_temp.compare('recomputed',
-        'SELECT s::text FROM state(''infinity'') s',
-        'SELECT s::text FROM state(''infinity'', false) s');
+        'SELECT s::text FROM current_state(''infinity'') s',
+        'SELECT s::text FROM current_state(''infinity'', false) s');
     INSERT INTO outcome SELECT 'verify', 1, (SELECT count(*) FROM verify());
     CALL pg_temp.compare('recommendation_report',
         'SELECT source, recommendation, state, exposed_assets, assessed_assets, metrics, initiatives FROM recommendation_report',
@@ -376,10 +376,10 @@ BEGIN
     -- what rounding leaves is less than a millionth a part
     CALL pg_temp.compare('rounding',
         format('SELECT initiative_id, p.metric_id, p.recommendation_id, reason
-                FROM initiative_change(%1$L::date - 1, %1$L, NULL) c JOIN initiative_part(%1$L::date - 1, %1$L, NULL) p USING (initiative_id, reason)
+                FROM initiative_change(%1$L::date - 1, %1$L, NULL) c JOIN initiative_change_part(%1$L::date - 1, %1$L, NULL) p USING (initiative_id, reason)
                 WHERE c.metric_id IS NOT DISTINCT FROM p.metric_id AND c.recommendation_id IS NOT DISTINCT FROM p.recommendation_id
                   AND abs(c.points - p.exact) < 0.000002', of_day),
-        format('SELECT initiative_id, metric_id, recommendation_id, reason FROM initiative_part(%1$L::date - 1, %1$L, NULL)', of_day));
+        format('SELECT initiative_id, metric_id, recommendation_id, reason FROM initiative_change_part(%1$L::date - 1, %1$L, NULL)', of_day));
 END $$;
 
 -- A few changes of findings and of assets, which readers see before a fold.
@@ -423,7 +423,7 @@ BEGIN
                 CALL pg_temp.touch(random() < 0.5);
             END IF;
         END IF;
-        INSERT INTO outcome SELECT 'quick', 3, 0 WHERE tally_is_current();
+        INSERT INTO outcome SELECT 'quick', 3, 0 WHERE object_count_is_current();
         CALL pg_temp.compare_now();
         UPDATE asset SET last_seen = start - (now() - last_seen) WHERE true;
         CONTINUE WHEN round % 4 > 0;

@@ -1,6 +1,6 @@
 -- Packs: predefined initiatives over whatever sources there are.
 CREATE EXTENSION posture;
-SET search_path = posture, public;
+SET search_path = posture, posture_internal, public;
 SET timezone = 'UTC';
 SET posture.timezone = 'UTC';
 \set SHOW_CONTEXT never
@@ -14,7 +14,7 @@ SELECT install_pack(NULL);
 -- initiative has metrics and every metric an initiative, every pack something
 SELECT initiative FROM pack_initiative() GROUP BY 1 HAVING count(*) > 1;
 SELECT metric FROM pack_metric() GROUP BY 1 HAVING count(*) > 1;
-SELECT metric, rule_fault(rule) FROM pack_metric() WHERE rule_fault(rule) IS NOT NULL;
+SELECT metric, rule_error(rule) FROM pack_metric() WHERE rule_error(rule) IS NOT NULL;
 SELECT initiative FROM pack_initiative() FULL JOIN pack_metric() m USING (initiative) WHERE pack IS NULL OR m.metric IS NULL;
 SELECT pack FROM pack() WHERE pack <> 'postgresql' EXCEPT SELECT pack FROM pack_initiative();
 SELECT pack FROM pack_initiative() EXCEPT SELECT pack FROM pack();

@@ -1,7 +1,7 @@
 -- What to remediate, in which order: compared with truly remediating step by
 -- step, and with trying all others at each step, on random catalogs that overlap.
 CREATE EXTENSION posture;
-SET search_path = posture, public;
+SET search_path = posture, posture_internal, public;
 SET posture.timezone = 'UTC';
 SET client_min_messages = warning;
 SET jit = off;
@@ -26,42 +26,42 @@ SELECT pg_temp.fails('mfa', '{u1,u2}'), pg_temp.fails('shared', '{u2,u3}'), pg_t
 -- accounts 25, weight 10; hosts 25, weight 5: mfa mends u1 for 16.67, shared then u2 and u3 for 33.33;
 -- boot mends h3 for 8.33; disk and patch gain only together
 SELECT * FROM plan('basics');
-SELECT place, recommendation, gain, score FROM plan('basics', NULL, 'gain_per_asset');
+SELECT rank, recommendation, gain, score FROM plan('basics', NULL, 'gain_per_asset');
 -- what is not needed to get there is left out
-SELECT place, recommendation, gain, score FROM plan('basics', '75');
-SELECT place, recommendation, score FROM plan('basics', '83.333334');
+SELECT rank, recommendation, gain, score FROM plan('basics', '75');
+SELECT rank, recommendation, score FROM plan('basics', '83.333334');
 SELECT what_if('basics', '{mfa,shared}') AS what_if, planned_score('basics'), achievable_score('basics');
 UPDATE recommendation SET assigned_to = 'Ann' WHERE key IN ('mfa', 'disk');
 SELECT planned_score('basics'), achievable_score('basics');
 -- accepted: u2 stays exposed, so mfa mends u1 and shared u3; h1 stays exposed through patch; boot is accepted for all
 INSERT INTO exemption (recommendation_id, asset_id, kind, reason) VALUES (1, 2, 'risk_accepted', 'x'), (4, 5, 'risk_accepted', 'x'), (5, NULL, 'risk_accepted', 'x');
-SELECT place, recommendation, gain, assets, score FROM plan('basics');
+SELECT rank, recommendation, gain, assets, score FROM plan('basics');
 SELECT planned_score('basics'), achievable_score('basics'), what_if('basics', '{mfa,shared,disk,patch,boot}');
 -- mitigated and waived: nothing to do
 INSERT INTO exemption (recommendation_id, asset_id, kind, reason) VALUES (1, 1, 'mitigated', 'x'), (3, NULL, 'waived', 'x');
-SELECT place, recommendation, gain, assets, score FROM plan('basics');
+SELECT rank, recommendation, gain, assets, score FROM plan('basics');
 -- a measure touches no asset
 INSERT INTO recommendation (source_id, key, title) VALUES (1, 'tenant', 'Tenant');
 INSERT INTO measure VALUES (6, 2, 6, now());
 INSERT INTO metric_recommendation VALUES (1, 6);
-SELECT place, recommendation, gain, assets, effort, score FROM plan('basics');
-SELECT place, recommendation, gain, assets, score FROM plan('basics', NULL, 'gain_per_asset');
+SELECT rank, recommendation, gain, assets, effort, score FROM plan('basics');
+SELECT rank, recommendation, gain, assets, score FROM plan('basics', NULL, 'gain_per_asset');
 
 -- a target: the initiative's own, one that is reached, one that can't be
 SET client_min_messages = notice;
 UPDATE initiative SET target_score = 50 WHERE key = 'basics';
-SELECT place, recommendation, score FROM plan('basics');
-SELECT place, recommendation, score FROM plan('basics', '99');
-SELECT place, recommendation, score FROM plan('basics', '30');
+SELECT rank, recommendation, score FROM plan('basics');
+SELECT rank, recommendation, score FROM plan('basics', '99');
+SELECT rank, recommendation, score FROM plan('basics', '30');
 UPDATE initiative SET target_score = NULL WHERE key = 'basics';
-INSERT INTO initiative (key, name, is_active) VALUES ('empty', 'E', true), ('gone', 'G', false);
+INSERT INTO initiative (key, name, is_active) VALUES ('empty', 'E', true), ('inactive', 'G', false);
 SELECT * FROM plan('empty');
-SELECT * FROM plan('gone', '10');
+SELECT * FROM plan('inactive', '10');
 -- only in metrics without weight: gains nothing
 UPDATE metric SET importance = 'risk_accepted' WHERE key = 'accounts';
-SELECT place, recommendation, score FROM plan('basics');
+SELECT rank, recommendation, score FROM plan('basics');
 UPDATE metric SET importance = 'risk_accepted';
-SELECT place, recommendation, score FROM plan('basics');
+SELECT rank, recommendation, score FROM plan('basics');
 -- bad input, and none
 \set VERBOSITY terse
 SELECT * FROM plan('nothing');
@@ -73,13 +73,13 @@ SELECT planned_score('nothing');
 SELECT achievable_score('nothing');
 
 -- the order itself: pools, ties, sets of several containers
-SELECT * FROM plan_order('{1,1,2}', '{7,8,9}', '{1,1,5}', '{1,1,1}', ARRAY['{1-3,70000}', '{3,70000,2147483647}', NULL]::assetset[]) ORDER BY place, n;
-SELECT * FROM plan_order('{1,1,1}', '{5,4,6}', '{1,1,1}', '{1,1,1}', ARRAY['{1}', '{2}', '{3-4}']::assetset[]) ORDER BY place;
-SELECT * FROM plan_order('{1,1,1}', '{5,4,6}', '{1,1,1}', '{1,1,4}', ARRAY['{1}', '{2}', '{3-4}']::assetset[]) ORDER BY place;
+SELECT * FROM plan_order('{1,1,2}', '{7,8,9}', '{1,1,5}', '{1,1,1}', ARRAY['{1-3,70000}', '{3,70000,2147483647}', NULL]::assetset[]) ORDER BY rank, n;
+SELECT * FROM plan_order('{1,1,1}', '{5,4,6}', '{1,1,1}', '{1,1,1}', ARRAY['{1}', '{2}', '{3-4}']::assetset[]) ORDER BY rank;
+SELECT * FROM plan_order('{1,1,1}', '{5,4,6}', '{1,1,1}', '{1,1,4}', ARRAY['{1}', '{2}', '{3-4}']::assetset[]) ORDER BY rank;
 -- none gains at first: that with the greatest share of what two gain together, then the other, and so on
-SELECT * FROM plan_order('{1,1,2,2}', '{1,2,3,4}', '{1,1,1,1}', '{1,1,1,1}', ARRAY['{1-9}', '{1-9}', '{1-15}', '{1-15}']::assetset[]) ORDER BY place, n;
+SELECT * FROM plan_order('{1,1,2,2}', '{1,2,3,4}', '{1,1,1,1}', '{1,1,1,1}', ARRAY['{1-9}', '{1-9}', '{1-15}', '{1-15}']::assetset[]) ORDER BY rank, n;
 -- 1 is done before it is needed: its 20 assets fail 2 and 3 too, and of those two 2 has the greater share
-SELECT * FROM plan_order('{1,1,1,2,2}', '{1,2,3,2,4}', '{1,1,1,1,1}', '{1,1,1,1,1}', ARRAY['{1-20}', '{1-20}', '{1-20}', '{1-30}', '{1-30}']::assetset[]) ORDER BY place, n;
+SELECT * FROM plan_order('{1,1,1,2,2}', '{1,2,3,2,4}', '{1,1,1,1,1}', '{1,1,1,1,1}', ARRAY['{1-20}', '{1-20}', '{1-20}', '{1-30}', '{1-30}']::assetset[]) ORDER BY rank, n;
 SELECT count(*) FROM plan_order('{}', '{}', '{}', '{}', '{}');
 SELECT count(*) FROM plan_order('{1}', '{1}', '{1}', '{1}', NULL);
 SELECT count(*) FROM plan_order('{1,2}', '{1,2}', '{0,NaN}', '{1,1}', '{"{1-5}","{}"}');
@@ -136,7 +136,7 @@ CREATE FUNCTION pg_temp.is_accepted(of_recommendation integer, of_asset integer)
                    WHERE e.recommendation_id = of_recommendation AND e.kind = 'risk_accepted'
                      AND (e.asset_id = of_asset OR num_nonnulls(e.asset_id, e.asset_group_id) = 0
                           OR EXISTS (SELECT FROM posture.asset a, posture.asset_group g
-                                     WHERE a.asset_id = of_asset AND g.asset_group_id = e.asset_group_id AND posture.in_group(a, g))))
+                                     WHERE a.asset_id = of_asset AND g.asset_group_id = e.asset_group_id AND posture_internal.in_group(a, g))))
 $$;
 CREATE FUNCTION pg_temp.remediate(chosen integer[]) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
@@ -164,7 +164,7 @@ BEGIN
     FOREACH step IN ARRAY steps LOOP
         -- all others at this point; a score has six decimals, so two gains may differ by two millionths for their rounding
         SELECT max(x.gain / CASE WHEN of_basis = 'gain' THEN 1 ELSE greatest(x.assets, 1) END) INTO best
-        FROM (SELECT remediated_score(id, done || r.recommendation_id, true)::numeric - score_now AS gain, cardinality(without(r.exposed, r.accepted)) AS assets
+        FROM (SELECT remediated_score(id, done || r.recommendation_id, true)::numeric - score_now AS gain, cardinality(set_difference(r.exposed, r.accepted)) AS assets
               FROM remediable(NULL) r WHERE r.recommendation_id <> ALL (done)) x;
         found := found || ROW('step gains most', step.gain / CASE WHEN of_basis = 'gain' THEN 1 ELSE greatest(step.assets, 1) END >= best - 0.000002)::outcome
             || ROW('gain is what the score gains', step.gain = step.score - score_now)::outcome

@@ -33,8 +33,9 @@ WITH tree AS (
     UNION ALL
     SELECT r.oid, w.ev_action::text
     FROM routine r
-    CROSS JOIN LATERAL regexp_matches(r.body, '\m(?:FROM|JOIN)\s+((?:posture|pg_catalog)\.\w+)', 'g') m
-    JOIN pg_rewrite w ON w.ev_class = to_regclass(m[1]) AND w.ev_type = '1'
+    CROSS JOIN LATERAL regexp_matches(r.body, '\m(?:FROM|JOIN)\s+(?:(?:posture|pg_catalog)\.)?(\w+)', 'g') m
+    JOIN pg_class v ON v.relname = m[1] AND v.relnamespace::regnamespace::text = ANY ('{pg_catalog, posture, posture_internal}')
+    JOIN pg_rewrite w ON w.ev_class = v.oid AND w.ev_type = '1'
 ), called AS (
     SELECT t.oid, CASE m[1] WHEN 'opno' THEN (SELECT o.oprcode::oid FROM pg_operator o WHERE o.oid = m[2]::oid) ELSE m[2]::oid END AS function
     FROM tree t CROSS JOIN LATERAL regexp_matches(t.tree, ':(funcid|aggfnoid|winfnoid|opno) (\d+)', 'g') m
@@ -60,18 +61,21 @@ UNION ALL
 SELECT r.oid, concat_ws('.', n.schema, n.name), min(f.provolatile::text), translate(min(translate(f.proparallel::text, 'sru', '123')), '123', 'sru')
 FROM routine r
 CROSS JOIN LATERAL (SELECT DISTINCT m[1] AS schema, m[2] AS name
-                    FROM regexp_matches(r.body, '(?:\m(posture|pg_catalog)\s*\.\s*|(?<![.\w]))(\w+)\s*\(', 'g') m) n
-JOIN pg_proc f ON f.proname = n.name AND f.pronamespace = coalesce(n.schema, 'pg_catalog')::regnamespace
+                    FROM regexp_matches(r.body, '(?:\m(posture|posture_internal|pg_catalog)\s*\.\s*|(?<![.\w]))(\w+)\s*\(', 'g') m) n
+JOIN pg_proc f ON f.proname = n.name
+              AND f.pronamespace::regnamespace::text = ANY (CASE WHEN n.schema IS NULL THEN '{pg_catalog, posture, posture_internal}' ELSE ARRAY[n.schema] END)
 GROUP BY r.oid, n.schema, n.name
 UNION ALL
 SELECT r.oid, 'conversion to ' || m[1], f.provolatile::text, f.proparallel::text
 FROM routine r CROSS JOIN LATERAL regexp_matches(r.body, '::\s*((?:posture\.)?\w+)', 'g') m
-JOIN pg_type y ON y.oid = to_regtype(m[1]) JOIN pg_proc f ON f.oid = y.typinput
+JOIN pg_type y ON y.oid = coalesce(to_regtype(m[1]), to_regtype('posture.' || m[1]), to_regtype('posture_internal.' || m[1])) JOIN pg_proc f ON f.oid = y.typinput
 UNION ALL
 SELECT r.oid, v.what, v.volatility, v.parallel
 FROM routine r
 CROSS JOIN (VALUES
-    ('a table', ':rtekind 0 :relid ', '\m(FROM|JOIN|UPDATE|INTO|TABLE)\s+(posture|pg_catalog|pg_temp)\.', 's', 's'),
+    ('a table', ':rtekind 0 :relid ', '\m(FROM|JOIN|UPDATE|INTO|TABLE)\s+((posture|posture_internal|pg_catalog|pg_temp)\.|(' ||
+        (SELECT string_agg(c.relname, '|') FROM pg_class c WHERE c.relkind = 'r' AND c.relnamespace::regnamespace::text = ANY ('{posture, posture_internal}')) ||
+        ')\M(?!\s*\())', 's', 's'),
     ('who asks, or when', '\{SQLVALUEFUNCTION', '\m(current_user|session_user|current_role|current_date|current_timestamp|localtimestamp)\M', 's', 's'),
     ('a temporary table', NULL, '\m(pg_temp\.|TEMP\M)', 's', 'r'),
     ('a statement that writes', ':commandType [2-5]|:hasForUpdate true',
@@ -90,15 +94,15 @@ WHERE r.tree ~ v.in_tree OR r.body ~ v.in_body
 -- because tables and policies are their owner's.
 CREATE TEMP VIEW definer (proname) AS
 VALUES ('capture_asset'), ('capture_catalog'), ('capture_truncate'),                -- append deltas
-       ('follow_recommendation'), ('follow_rule'), ('follow_source'),               -- apply rules
+       ('apply_rules_to_recommendation'), ('apply_changed_rule'), ('apply_rules_to_source'),               -- apply rules
        ('lock_rules'), ('check_member'), ('metric_recommendation_restore'),         -- keep what rules pick
        ('grant_access'), ('revoke_access'), ('set_row_security');
 
-CREATE TEMP VIEW fault AS
-SELECT r.routine, 'does not pin search_path' AS fault
+CREATE TEMP VIEW error AS
+SELECT r.routine, 'does not pin search_path' AS error
 FROM routine r
 WHERE (r.body IS NOT NULL OR r.prosecdef)
-  AND NOT 'search_path=pg_catalog, pg_temp' = ANY (coalesce(r.proconfig, '{}'))
+  AND NOT 'search_path=pg_catalog, posture, posture_internal, pg_temp' = ANY (coalesce(r.proconfig, '{}'))
   -- a procedure that does may not commit; its names have schemas
   AND r.routine <> 'posture.run_daily()'
 UNION ALL
@@ -128,17 +132,25 @@ WHERE translate(r.proparallel::text, 'sru', '123') < translate(u.parallel, 'sru'
 UNION ALL
 SELECT c.oid::regclass::text, 'is granted to everybody: ' || x.privilege_type
 FROM pg_class c CROSS JOIN LATERAL aclexplode(c.relacl) x
-WHERE c.relnamespace = 'posture'::regnamespace AND x.grantee = 0
+WHERE c.relnamespace::regnamespace::text IN ('posture', 'posture_internal') AND x.grantee = 0
 UNION ALL
 SELECT c.oid::regclass || '.' || a.attname, 'is granted to everybody: ' || x.privilege_type
 FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid CROSS JOIN LATERAL aclexplode(a.attacl) x
-WHERE c.relnamespace = 'posture'::regnamespace AND x.grantee = 0
+WHERE c.relnamespace::regnamespace::text IN ('posture', 'posture_internal') AND x.grantee = 0
 UNION ALL
-SELECT 'schema posture', 'is granted to everybody: ' || x.privilege_type
+SELECT 'schema ' || n.nspname, 'is granted to everybody: ' || x.privilege_type
 FROM pg_namespace n CROSS JOIN LATERAL aclexplode(n.nspacl) x
-WHERE n.nspname = 'posture' AND x.grantee = 0;
+WHERE n.nspname IN ('posture', 'posture_internal') AND x.grantee = 0 AND x.privilege_type <> 'USAGE'
+UNION ALL
+SELECT 'schema ' || n.nspname, 'may be created in by ' || x.grantee::regrole
+FROM pg_namespace n CROSS JOIN LATERAL aclexplode(n.nspacl) x
+WHERE n.nspname IN ('posture', 'posture_internal') AND x.privilege_type = 'CREATE' AND x.grantee NOT IN (0, n.nspowner)
+UNION ALL
+SELECT 'schema ' || n.nspname, 'belongs to ' || r.rolname
+FROM pg_namespace n JOIN pg_roles r ON r.oid = n.nspowner
+WHERE n.nspname IN ('posture', 'posture_internal') AND NOT r.rolsuper;
 
-SELECT * FROM fault ORDER BY routine COLLATE "C", fault COLLATE "C";
+SELECT * FROM error ORDER BY routine COLLATE "C", error COLLATE "C";
 -- it has looked at something
 SELECT count(*) > 400 AS routines, count(*) FILTER (WHERE tree IS NOT NULL) > 200 AS bound, count(*) FILTER (WHERE body IS NOT NULL) > 80 AS text FROM routine;
 SELECT count(*) > 2000 AS used, count(DISTINCT what) > 400 AS things FROM used;
@@ -151,17 +163,17 @@ FROM routine r
 WHERE r.lanname NOT IN ('sql', 'plpgsql') AND (r.provolatile <> 'i' OR r.proparallel <> 's')
 ORDER BY r.routine COLLATE "C";
 
--- Each kind of fault is found, as soon as there is such a routine.
+-- Each kind of error is found, as soon as there is such a routine.
 BEGIN;
 CREATE FUNCTION posture.no_path() RETURNS int LANGUAGE plpgsql AS 'BEGIN RETURN 1; END';
-CREATE FUNCTION posture.other_path() RETURNS int LANGUAGE plpgsql SET search_path = posture, pg_temp AS 'BEGIN RETURN 1; END';
+CREATE FUNCTION posture.other_path() RETURNS int LANGUAGE plpgsql SET search_path = posture, posture_internal, pg_temp AS 'BEGIN RETURN 1; END';
 CREATE FUNCTION posture.no_temp() RETURNS int LANGUAGE plpgsql SET search_path = pg_catalog AS 'BEGIN RETURN 1; END';
 CREATE FUNCTION posture.text_body() RETURNS int LANGUAGE sql AS 'SELECT 1';
 CREATE FUNCTION posture.definer() RETURNS int LANGUAGE sql SECURITY DEFINER RETURN 1;
-CREATE FUNCTION posture.touched() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS 'BEGIN RETURN NEW; END';
+CREATE FUNCTION posture.touched() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp AS 'BEGIN RETURN NEW; END';
 CREATE FUNCTION posture.told_who(caller oid) RETURNS oid LANGUAGE sql RETURN caller;
 CREATE FUNCTION posture.leaky() RETURNS int LANGUAGE sql LEAKPROOF RETURN 1;
-CREATE FUNCTION posture.backslash() RETURNS boolean LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$BEGIN RETURN '1' ~ '\d' AND '1' ~ E'\\d'; END$$;
+CREATE FUNCTION posture.backslash() RETURNS boolean LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp AS $$BEGIN RETURN '1' ~ '\d' AND '1' ~ E'\\d'; END$$;
 CREATE FUNCTION posture.of_setting() RETURNS date LANGUAGE sql IMMUTABLE RETURN posture.today();
 CREATE FUNCTION posture.of_zone(at text) RETURNS timestamptz LANGUAGE sql IMMUTABLE RETURN at::timestamptz;
 CREATE FUNCTION posture.in_zone(at timestamptz) RETURNS text LANGUAGE sql IMMUTABLE RETURN at::text;
@@ -173,16 +185,16 @@ CREATE FUNCTION posture.of_sequence() RETURNS bigint LANGUAGE sql PARALLEL SAFE 
 CREATE FUNCTION posture.of_fold() RETURNS bigint LANGUAGE sql STABLE PARALLEL SAFE RETURN (SELECT f.slices FROM posture.fold() f);
 CREATE FUNCTION posture.writes() RETURNS void LANGUAGE sql STABLE PARALLEL RESTRICTED BEGIN ATOMIC DELETE FROM posture.run; END;
 CREATE FUNCTION posture.who() RETURNS name LANGUAGE sql IMMUTABLE RETURN current_user;
-CREATE FUNCTION posture.text_now() RETURNS timestamptz LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS 'BEGIN RETURN now(); END';
-CREATE FUNCTION posture.text_zone(at text) RETURNS timestamptz LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS 'BEGIN RETURN at::timestamptz; END';
-CREATE FUNCTION posture.text_setting() RETURNS text LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$BEGIN RETURN posture.setting('timezone'); END$$;
-CREATE FUNCTION posture.text_fold() RETURNS void LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS 'BEGIN PERFORM posture.fold(); END';
-CREATE FUNCTION posture.text_writes() RETURNS void LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS 'BEGIN DELETE FROM posture.run; END';
-CREATE FUNCTION posture.text_notifies() RETURNS void LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$BEGIN PERFORM pg_notify('a', 'b'); END$$;
-CREATE FUNCTION posture.text_reads() RETURNS boolean LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS 'BEGIN RETURN EXISTS (SELECT FROM posture.run); END';
-CREATE FUNCTION posture.text_temp() RETURNS boolean LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS 'BEGIN RETURN EXISTS (SELECT FROM pg_temp.posture_item); END';
-CREATE FUNCTION posture.text_catches() RETURNS int LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS 'BEGIN RETURN 1; EXCEPTION WHEN OTHERS THEN RETURN 2; END';
-CREATE FUNCTION posture.text_runs(command text) RETURNS void LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS 'BEGIN EXECUTE command; END';
+CREATE FUNCTION posture.text_now() RETURNS timestamptz LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, posture, posture_internal, pg_temp AS 'BEGIN RETURN now(); END';
+CREATE FUNCTION posture.text_zone(at text) RETURNS timestamptz LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, posture, posture_internal, pg_temp AS 'BEGIN RETURN at::timestamptz; END';
+CREATE FUNCTION posture.text_setting() RETURNS text LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, posture, posture_internal, pg_temp AS $$BEGIN RETURN posture_internal.setting('timezone'); END$$;
+CREATE FUNCTION posture.text_fold() RETURNS void LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, posture, posture_internal, pg_temp AS 'BEGIN PERFORM posture.fold(); END';
+CREATE FUNCTION posture.text_writes() RETURNS void LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, posture, posture_internal, pg_temp AS 'BEGIN DELETE FROM posture.run; END';
+CREATE FUNCTION posture.text_notifies() RETURNS void LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, posture, posture_internal, pg_temp AS $$BEGIN PERFORM pg_notify('a', 'b'); END$$;
+CREATE FUNCTION posture.text_reads() RETURNS boolean LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, posture, posture_internal, pg_temp AS 'BEGIN RETURN EXISTS (SELECT FROM posture.run); END';
+CREATE FUNCTION posture.text_temp() RETURNS boolean LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, posture, posture_internal, pg_temp AS 'BEGIN RETURN EXISTS (SELECT FROM pg_temp.posture_item); END';
+CREATE FUNCTION posture.text_catches() RETURNS int LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, posture, posture_internal, pg_temp AS 'BEGIN RETURN 1; EXCEPTION WHEN OTHERS THEN RETURN 2; END';
+CREATE FUNCTION posture.text_runs(command text) RETURNS void LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, posture, posture_internal, pg_temp AS 'BEGIN EXECUTE command; END';
 CREATE FUNCTION posture.last_step(bigint) RETURNS bigint LANGUAGE sql IMMUTABLE PARALLEL RESTRICTED RETURN $1;
 CREATE AGGREGATE posture.all_steps(bigint) (sfunc = int8pl, stype = bigint, finalfunc = posture.last_step, parallel = safe);
 DO $$
@@ -191,15 +203,16 @@ DECLARE
 BEGIN
     FOR f IN SELECT p.oid::regprocedure, CASE p.prokind WHEN 'a' THEN 'AGGREGATE' ELSE 'FUNCTION' END AS kind
              FROM pg_proc p
-             WHERE p.pronamespace = 'posture'::regnamespace AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = p.oid AND d.deptype = 'e') LOOP
+             WHERE p.pronamespace::regnamespace::text IN ('posture', 'posture_internal') AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = p.oid AND d.deptype = 'e') LOOP
         EXECUTE format('ALTER EXTENSION posture ADD %s %s', f.kind, f.oid);
     END LOOP;
 END $$;
-GRANT USAGE ON SCHEMA posture TO PUBLIC;
+GRANT CREATE ON SCHEMA posture TO PUBLIC;
+GRANT CREATE ON SCHEMA posture_internal TO pg_monitor;
 GRANT SELECT ON posture.finding TO PUBLIC;
 GRANT UPDATE (note) ON posture.event TO PUBLIC;
-ALTER FUNCTION posture.lock_rules() SECURITY INVOKER;
-SELECT * FROM fault ORDER BY routine COLLATE "C", fault COLLATE "C";
+ALTER FUNCTION posture_internal.lock_rules() SECURITY INVOKER;
+SELECT * FROM error ORDER BY routine COLLATE "C", error COLLATE "C";
 ROLLBACK;
 
 DROP EXTENSION posture;

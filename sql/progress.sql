@@ -9,18 +9,18 @@ INSERT INTO posture.inbox VALUES ('scan', 'r1', 'a1', 'non_compliant', now()), (
 SELECT * FROM posture.ingest('scan');
 SELECT changed FROM posture.load('posture', '{"type": "finding", "source": "scan", "recommendation": "r1", "asset": "a3", "state": "compliant"}');
 SELECT slices FROM posture.fold();
-SELECT sets, mended FROM posture.rebuild();
+SELECT sets, repaired FROM posture.rebuild();
 SELECT * FROM posture.verify();
-SELECT posture.progress(NULL);
+SELECT posture_internal.progress(NULL);
 
 SET posture.progress_interval = '1h';
-SELECT posture.progress('not yet');
+SELECT posture_internal.progress('not yet');
 SET posture.progress_interval = -1;
-SELECT posture.progress('never'), pg_sleep(0.01);
+SELECT posture_internal.progress('never'), pg_sleep(0.01);
 \set VERBOSITY sqlstate
 SET posture.progress_interval = -2;
 \set VERBOSITY default
 -- since the statement began, and since the last one
 SET posture.progress_interval = '2s';
-SELECT pg_sleep(2.1), posture.progress('said'), posture.progress('said already');
+SELECT pg_sleep(2.1), posture_internal.progress('said'), posture_internal.progress('said already');
 DROP EXTENSION posture;

@@ -1,6 +1,6 @@
 -- Prowler: checks and compliance frameworks.
 CREATE EXTENSION posture;
-SET search_path = posture, public;
+SET search_path = posture, posture_internal, public;
 \set SHOW_CONTEXT never
 \set VERBOSITY terse
 
@@ -14,17 +14,17 @@ INSERT INTO doc VALUES ('check', '[
     {"CheckID": "low", "CheckTitle": "Least", "Severity": "informational"},
     {"CheckID": "html", "CheckTitle": "Markup", "Description": "<p>one</p>", "Severity": ""},
     {"CheckID": "low", "CheckTitle": "Told again", "Severity": "critical"}]');
-SELECT location, fault, type, source, jsonb_pretty(object) FROM prowler_check_item(pg_temp.doc('check'), NULL);
+SELECT location, error, type, source, jsonb_pretty(object) FROM prowler_check_item(pg_temp.doc('check'), NULL);
 SELECT DISTINCT source FROM prowler_check_item(pg_temp.doc('check'), 'prowler-2');
 -- one check
-SELECT location, fault, type, object ->> 'key' AS key FROM prowler_check_item(pg_temp.doc('check') -> 0, NULL);
+SELECT location, error, type, object ->> 'key' AS key FROM prowler_check_item(pg_temp.doc('check') -> 0, NULL);
 -- what can't be loaded
-SELECT i.location, i.fault, i.type, left(i.object::text, 60) AS object
+SELECT i.location, i.error, i.type, left(i.object::text, 60) AS object
 FROM (VALUES (1, '1'), (2, '"text"'), (3, 'null'), (4, '[[]]'), (5, '{}'), (6, '{"Framework": "X"}'), (7, '{"CheckTitle": "t"}'), (8, '{"CheckID": "a"}'), (9, '{"CheckID": ["a"], "CheckTitle": "t"}'),
     (10, '{"CheckID": " ", "CheckTitle": "t"}'), (11, '{"CheckID": null, "CheckTitle": "t"}'), (12, '{"CheckID": "a", "CheckTitle": {}}'), (13, '{"CheckID": "a", "CheckTitle": "t", "Severity": "terrible"}'),
     (14, '[{"CheckID": "a", "CheckTitle": "t", "Severity": [1], "Remediation": "none", "Categories": "c"}, false]'), (15, '[]')) v(n, body)
 CROSS JOIN LATERAL prowler_check_item(v.body::jsonb, NULL) i ORDER BY v.n;
-SELECT type, fault, length(object ->> 'key') FROM prowler_check_item(jsonb_build_object('CheckID', repeat('k', 5000), 'CheckTitle', repeat('t', 1000000)), NULL);
+SELECT type, error, length(object ->> 'key') FROM prowler_check_item(jsonb_build_object('CheckID', repeat('k', 5000), 'CheckTitle', repeat('t', 1000000)), NULL);
 
 SELECT * FROM load('prowler-checks', pg_temp.doc('check'));
 SELECT key, title, description, remediation, markup, severity, workload, domain, manage_url, details FROM recommendation ORDER BY key COLLATE "C";
@@ -44,9 +44,9 @@ INSERT INTO doc VALUES ('framework', '[
     {"framework": "Act", "name": "The Act", "version": "2022/2554", "description": "Many", "icon": "act", "outputs": {"table_config": {"group_by": "Pillar", "scoring": {"risk_field": "Risk", "weight_field": "Share"}}}, "requirements": [
         {"id": "Art5", "name": "Governance", "description": "Of it", "attributes": {"Pillar": "Risk management", "Risk": 2, "Share": 3}, "checks": {"aws": ["mfa_aws"], "azure": ["mfa", "low"], "gcp": []}},
         {"id": "Art6", "description": "Nothing", "attributes": {}, "checks": {}}]}]');
-SELECT location, fault, type, source, object FROM framework_item(pg_temp.doc('framework'), NULL);
+SELECT location, error, type, source, object FROM framework_item(pg_temp.doc('framework'), NULL);
 -- what can't be loaded
-SELECT i.location, i.fault, i.type, left(i.object::text, 60) AS object
+SELECT i.location, i.error, i.type, left(i.object::text, 60) AS object
 FROM (VALUES (1, '1'), (2, '"text"'), (3, '[null]'), (4, '{}'), (5, '{"CheckID": "a"}'), (6, '{"Framework": "F"}'), (7, '{"Requirements": []}'), (8, '{"Framework": "F", "Requirements": {}}'),
     (9, '{"Framework": "!", "Requirements": []}'), (10, '{"Framework": ["F"], "Requirements": []}'),
     (11, '{"Framework": "F", "Requirements": [1, {}, {"Id": ""}, {"Id": "a", "Checks": "x"}, {"Id": "b", "Checks": [1]}, {"Id": "c", "Checks": {"aws": 1}}, {"Id": "d", "Checks": {"aws": [{}]}},

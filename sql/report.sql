@@ -1,7 +1,7 @@
 -- The views for BI. Days are seen from today; the day is that of a zone where
 -- it is about noon, so that it doesn't end meanwhile.
 CREATE EXTENSION posture;
-SET search_path = posture, public;
+SET search_path = posture, posture_internal, public;
 SET timezone = 'UTC';
 SELECT set_config('posture.timezone', 'Etc/GMT' || to_char(extract(hour FROM now() AT TIME ZONE 'UTC') - 12, 'FMSG99'), false) <> '' AS noon;
 
@@ -17,7 +17,7 @@ INSERT INTO recommendation (source_id, key, title, severity, workload, domain, m
     (1, 'exempt', 'All that fails is exempt', 'medium', NULL, NULL, NULL, NULL, NULL, NULL, NULL),
     (1, 'none', 'Applies to nothing', 'medium', NULL, NULL, NULL, NULL, NULL, NULL, NULL),
     (1, 'new', 'Never reported', 'medium', NULL, NULL, NULL, NULL, NULL, NULL, NULL),
-    (3, 'gone', 'Of an inactive source', 'medium', NULL, NULL, NULL, NULL, NULL, NULL, NULL),
+    (3, 'inactive', 'Of an inactive source', 'medium', NULL, NULL, NULL, NULL, NULL, NULL, NULL),
     (3, 'tls', 'TLS, of an inactive source', 'medium', NULL, NULL, NULL, NULL, NULL, NULL, NULL);
 CREATE FUNCTION pg_temp.found(rec integer, assets integer, failing integer) RETURNS void LANGUAGE sql AS $$
     INSERT INTO finding SELECT rec, n, CASE WHEN n <= failing THEN 'non_compliant' ELSE 'compliant' END::finding_state,
@@ -95,7 +95,7 @@ FROM event_report WHERE kind <> 'new_initiative' ORDER BY day, kind, object;
 SELECT object, cause FROM event_report WHERE kind <> 'new_initiative' ORDER BY kind, object;
 SELECT object, cause FROM event_report WHERE kind = 'new_initiative' ORDER BY object;
 -- many causes: three and how many more
-SELECT figure(0), figure(12.34), figure(0.15), figure(-0.15), figure(0.0999994), figure(0.000001), figure(100);
+SELECT format_number(0), format_number(12.34), format_number(0.15), format_number(-0.15), format_number(0.0999994), format_number(0.000001), format_number(100);
 BEGIN;
 INSERT INTO initiative (key, name) VALUES ('many', 'Many');
 INSERT INTO metric (key, name) SELECT 'x' || n, 'X' || n FROM generate_series(1, 6) n;
@@ -118,7 +118,7 @@ SELECT today() - day AS ago, object_kind, object, score FROM score_history WHERE
 -- the columns that reports rely on
 SELECT c.relname, string_agg(a.attname || ' ' || format_type(a.atttypid, a.atttypmod), ', ' ORDER BY a.attnum)
 FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0
-WHERE c.relnamespace = 'posture'::regnamespace AND c.relname IN ('overview', 'metric_report', 'recommendation_report', 'event_report', 'score_history')
+WHERE c.relnamespace IN ('posture'::regnamespace, 'posture_internal'::regnamespace) AND c.relname IN ('overview', 'metric_report', 'recommendation_report', 'event_report', 'score_history')
 GROUP BY c.relname ORDER BY 1;
 
 DISCARD TEMP;

@@ -1,6 +1,6 @@
 -- Rules: which recommendations a metric measures, by their attributes.
 CREATE EXTENSION posture;
-SET search_path = posture, public;
+SET search_path = posture, posture_internal, public;
 SET timezone = 'UTC';
 SET posture.timezone = 'UTC';
 \set SHOW_CONTEXT never
@@ -133,7 +133,7 @@ SELECT * FROM verify();
 
 -- who loads recommendations needs no right on metrics
 CREATE ROLE regress_posture_loader;
-GRANT USAGE ON SCHEMA posture TO regress_posture_loader;
+GRANT USAGE ON SCHEMA posture, posture_internal TO regress_posture_loader;
 GRANT SELECT, INSERT, UPDATE ON source, recommendation TO regress_posture_loader;
 SET ROLE regress_posture_loader;
 INSERT INTO recommendation (source_id, key, title, severity) VALUES (1, 'theirs', 'Theirs', 'critical');

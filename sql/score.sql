@@ -1,6 +1,6 @@
 -- the type score, its formulas and the aggregate weighted_score
 CREATE EXTENSION posture;
-SET search_path = posture, public;
+SET search_path = posture, posture_internal, public;
 SET extra_float_digits = 1;
 
 -- text: six decimals, rounded half away from zero, written as needed

@@ -1,6 +1,6 @@
 -- Scores from findings and measures: the worked examples, and what is left out.
 CREATE EXTENSION posture;
-SET search_path = posture, public;
+SET search_path = posture, posture_internal, public;
 -- stale_after has the days of UTC
 SET timezone = 'UTC';
 SET posture.timezone = 'UTC';

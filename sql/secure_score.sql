@@ -1,7 +1,7 @@
 -- Points by day, domain and workload, from one day to another, and beside what
 -- others score.
 CREATE EXTENSION posture;
-SET search_path = posture, public;
+SET search_path = posture, posture_internal, public;
 SET timezone = 'UTC';
 SET datestyle = 'ISO, YMD';
 SET client_min_messages = warning;
@@ -194,7 +194,7 @@ SELECT what, cases > 50 AS enough, differences FROM outcome ORDER BY what;
 -- the columns that reports rely on
 SELECT c.relname, string_agg(a.attname || ' ' || format_type(a.atttypid, a.atttypmod), ', ' ORDER BY a.attnum)
 FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0
-WHERE c.relnamespace = 'posture'::regnamespace AND c.relname IN ('secure_score', 'secure_score_part', 'benchmark_report')
+WHERE c.relnamespace IN ('posture'::regnamespace, 'posture_internal'::regnamespace) AND c.relname IN ('secure_score', 'secure_score_part', 'benchmark_report')
 GROUP BY c.relname ORDER BY 1;
 
 DISCARD TEMP;

@@ -1,6 +1,6 @@
 -- An initiative as lines of text.
 CREATE EXTENSION posture;
-SET search_path = posture, public;
+SET search_path = posture, posture_internal, public;
 SET posture.timezone = 'UTC';
 SET client_min_messages = warning;
 \set VERBOSITY terse

@@ -1,6 +1,6 @@
 -- The day's snapshot: what it holds, when it is taken, and taken again.
 CREATE EXTENSION posture;
-SET search_path = posture, public;
+SET search_path = posture, posture_internal, public;
 SET timezone = 'UTC';
 SET posture.timezone = 'Europe/Berlin';
 \set SHOW_CONTEXT never
@@ -56,7 +56,7 @@ SELECT day, initiative_id, metric_id, weight FROM initiative_metric_snapshot ORD
 
 -- a day that has ended is taken once: nothing is written again, whatever changed
 CREATE VIEW pg_temp.version AS
-SELECT 's' AS of, ctid AS place, xmin::text AS writer FROM snapshot UNION ALL SELECT 'r', ctid, xmin::text FROM recommendation_snapshot
+SELECT 's' AS of, ctid AS rank, xmin::text AS writer FROM snapshot UNION ALL SELECT 'r', ctid, xmin::text FROM recommendation_snapshot
 UNION ALL SELECT 'm', ctid, xmin::text FROM metric_snapshot UNION ALL SELECT 'i', ctid, xmin::text FROM initiative_snapshot
 UNION ALL SELECT 'b', ctid, xmin::text FROM initiative_metric_snapshot UNION ALL SELECT 'e', ctid, xmin::text FROM event;
 CREATE TEMP TABLE before AS TABLE pg_temp.version;
@@ -84,7 +84,7 @@ SELECT day, exposed, assessed, score FROM metric_snapshot WHERE metric_id = 1 AN
 -- Today's snapshot is taken again at each call. Any hour may be about to
 -- strike midnight, so the day is that of a zone where it is about noon.
 SELECT set_config('posture.timezone', 'Etc/GMT' || to_char(extract(hour FROM now() AT TIME ZONE 'UTC') - 12, 'FMSG99'), false) <> '' AS noon;
-SELECT extract(hour FROM now() AT TIME ZONE posture.setting('timezone')) IN (12, 13) AS noon;
+SELECT extract(hour FROM now() AT TIME ZONE posture_internal.setting('timezone')) IN (12, 13) AS noon;
 DELETE FROM exemption;
 UPDATE source SET stale_after = NULL;
 UPDATE asset SET retired_at = NULL;
@@ -126,7 +126,7 @@ INSERT INTO posture.inbox VALUES ('s', 'r', 'a', 'non_compliant', posture.day_en
 SELECT loaded FROM posture.ingest();
 INSERT INTO posture.inbox VALUES ('s', 'r', 'a', 'compliant');
 SELECT changed FROM posture.ingest();
-SELECT posture.today() - posture.due_day() AS days;
+SELECT posture.today() - posture_internal.due_day() AS days;
 SELECT deltas FROM posture.fold();
-SELECT posture.today() - posture.due_day() AS days;
+SELECT posture.today() - posture_internal.due_day() AS days;
 DROP EXTENSION posture;

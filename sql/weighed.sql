@@ -1,6 +1,6 @@
 -- Metrics that weigh assets by their criticality, worked out by hand.
 CREATE EXTENSION posture;
-SET search_path = posture, public;
+SET search_path = posture, posture_internal, public;
 SET timezone = 'UTC';
 \set SHOW_CONTEXT never
 -- Any hour may be about to strike midnight, so the day is that of a zone where
@@ -24,18 +24,18 @@ SELECT 1, n, CASE WHEN n IN (1, 5) THEN 'non_compliant' ELSE 'compliant' END::fi
 UNION ALL
 SELECT 2, n, CASE n WHEN 5 THEN 'non_compliant' WHEN 2 THEN 'not_applicable' ELSE 'compliant' END::finding_state, day_end(today() - 4) + interval '1 hour' FROM generate_series(2, 5) n;
 
-CREATE TEMP VIEW quick AS SELECT tally_is_current() AS quick;
+CREATE TEMP VIEW quick AS SELECT object_count_is_current() AS quick;
 CREATE TEMP VIEW shown AS
 SELECT metric, state, score, exposed_assets AS exposed, assessed_assets AS assessed, critical_assets AS critical, metric_assets(metric)::text AS assets
 FROM metric_report WHERE initiative = 'w' ORDER BY metric;
 CREATE TEMP VIEW scores AS SELECT initiative, score, exposed_assets, critical_assets FROM overview ORDER BY initiative;
 -- no row when what is kept is what is in the tables, and reports agree
-CREATE TEMP VIEW fault AS
-SELECT 'verify' AS fault, v::text AS row FROM verify() v
+CREATE TEMP VIEW error AS
+SELECT 'verify' AS error, v::text AS row FROM verify() v
 UNION ALL
-SELECT 'kept', x::text FROM (SELECT * FROM state('infinity') EXCEPT ALL SELECT * FROM state('infinity', false)) x
+SELECT 'kept', x::text FROM (SELECT * FROM current_state('infinity') EXCEPT ALL SELECT * FROM current_state('infinity', false)) x
 UNION ALL
-SELECT 'recomputed', x::text FROM (SELECT * FROM state('infinity', false) EXCEPT ALL SELECT * FROM state('infinity')) x
+SELECT 'recomputed', x::text FROM (SELECT * FROM current_state('infinity', false) EXCEPT ALL SELECT * FROM current_state('infinity')) x
 UNION ALL
 SELECT 'sets', x::text FROM (SELECT * FROM asset_count('infinity', true) EXCEPT ALL SELECT * FROM asset_count('infinity', false)) x
 WHERE (x.assessed, x.exposed, x.failing) <> (0, 0, 0)
@@ -47,21 +47,21 @@ WHERE what_if(i.key, '{}') IS DISTINCT FROM r.score;
 -- hosts: 2 + 0 + 1000, of which low1 and critical, 0; p: (1 x 3 + 2 x 4 + 10 x 0) / (1 x 5 + 2 x 10 + 10 x 1)
 TABLE shown;
 TABLE scores;
-TABLE fault;
+TABLE error;
 SELECT deltas, changes FROM fold();
 TABLE shown;
 TABLE scores;
-TABLE fault;
-SELECT object_kind, object_id, assessed, exposed, critical FROM tally ORDER BY 1, 2;
+TABLE error;
+SELECT object_kind, object_id, assessed, exposed, critical FROM object_count ORDER BY 1, 2;
 
 -- what the metrics show must be the same before the sets are folded and after
 CREATE PROCEDURE pg_temp.step() LANGUAGE plpgsql AS $$
 DECLARE
     before text[] := ARRAY(SELECT s::text FROM shown s) || ARRAY(SELECT s::text FROM scores s);
-    wrong text[] := ARRAY(SELECT f::text FROM fault f);
+    wrong text[] := ARRAY(SELECT f::text FROM error f);
 BEGIN
     PERFORM fold();
-    wrong := wrong || ARRAY(SELECT f::text FROM fault f);
+    wrong := wrong || ARRAY(SELECT f::text FROM error f);
     IF wrong <> '{}' OR before <> ARRAY(SELECT s::text FROM shown s) || ARRAY(SELECT s::text FROM scores s) THEN
         RAISE WARNING 'differs: % %', before, wrong;
     END IF;
@@ -83,15 +83,15 @@ BEGIN;
 UPDATE asset SET criticality = 'high' WHERE key IN ('critical', 'medium');
 UPDATE finding SET state = 'non_compliant' WHERE asset_id = 3;
 SELECT * FROM shown WHERE metric = 'weighed';
-TABLE fault;
+TABLE error;
 SAVEPOINT s;
 UPDATE asset SET criticality = 'critical' WHERE criticality = 'high';
 UPDATE finding SET state = 'compliant' WHERE asset_id = 5;
 SELECT * FROM shown WHERE metric = 'weighed';
-TABLE fault;
+TABLE error;
 ROLLBACK TO s;
 UPDATE asset SET criticality = CASE key WHEN 'critical' THEN 'critical' ELSE 'medium' END WHERE key IN ('critical', 'medium');
-TABLE fault;
+TABLE error;
 SELECT * FROM shown WHERE metric = 'weighed';
 COMMIT;
 TABLE quick;
@@ -178,10 +178,10 @@ SELECT metric_assets('weighed', today() - 3), metric_assets('critical', today() 
 CALL pg_temp.step();
 
 -- the greatest numbers: a slice of assets that weigh 1000 each fits its tally
-SELECT weighed_count('{0-1048575}', '{1000,1000,1000,1000}', ARRAY['{0-9}', NULL, '{10-99}', '{100-1048575}']::assetset[]) AS slice,
-       weighed_count('{0-2147483647}', '{0,0,0,1000}', ARRAY[NULL, NULL, NULL, '{0-2147483647}']::assetset[]) AS all,
-       weighed_count(NULL, '{1,1,1,1}', ARRAY['{1}', '{2}', '{3}', '{4}']::assetset[]) AS none,
-       weighed_count('{1-9}', NULL, NULL) AS plain;
+SELECT weighted_count('{0-1048575}', '{1000,1000,1000,1000}', ARRAY['{0-9}', NULL, '{10-99}', '{100-1048575}']::assetset[]) AS slice,
+       weighted_count('{0-2147483647}', '{0,0,0,1000}', ARRAY[NULL, NULL, NULL, '{0-2147483647}']::assetset[]) AS all,
+       weighted_count(NULL, '{1,1,1,1}', ARRAY['{1}', '{2}', '{3}', '{4}']::assetset[]) AS none,
+       weighted_count('{1-9}', NULL, NULL) AS plain;
 
 -- what is kept wrong is told, also of an asset that was touched since, and mended
 UPDATE asset_set SET assets = assets | '{5}' WHERE (attribute, value, chunk) = ('criticality', 'low', 0);
@@ -190,12 +190,12 @@ SELECT part, difference FROM verify();
 UPDATE asset SET criticality = 'medium' WHERE key = 'critical';
 SELECT part, difference FROM verify();
 UPDATE asset SET criticality = 'critical' WHERE key = 'critical';
-SELECT mended FROM rebuild();
-TABLE fault;
-UPDATE tally SET assessed = assessed + 5 WHERE (slice, object_kind, object_id) = (0, 'metric', 3);
+SELECT repaired FROM rebuild();
+TABLE error;
+UPDATE object_count SET assessed = assessed + 5 WHERE (slice, object_kind, object_id) = (0, 'metric', 3);
 SELECT part, difference FROM verify();
-SELECT mended FROM rebuild();
-TABLE fault;
+SELECT repaired FROM rebuild();
+TABLE error;
 
 -- weights that are none
 \set VERBOSITY terse

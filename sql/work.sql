@@ -1,7 +1,7 @@
 -- Events as work: opened again, quiet periods, the summary of a day. Measures of
 -- 100 points give a metric any score.
 CREATE EXTENSION posture;
-SET search_path = posture, public;
+SET search_path = posture, posture_internal, public;
 SET timezone = 'UTC';
 SET posture.timezone = 'UTC';
 \set SHOW_CONTEXT never
@@ -22,7 +22,7 @@ BEGIN
 END $$;
 CREATE VIEW pg_temp.e AS
 SELECT e.day, coalesce(m.key, i.key) AS of, e.drop, e.status, e.acknowledged_by = session_user AS acknowledged, e.reopened_by = session_user AS reopened,
-       e.reopened_at > e.acknowledged_at AS since, e.note, e.recovered_on, e.is_quiet
+       e.reopened_at > e.acknowledged_at AS since, e.note, e.recovered_on, e.in_cooldown
 FROM event e LEFT JOIN metric m USING (metric_id) LEFT JOIN initiative i USING (initiative_id)
 WHERE e.kind <> 'new_initiative'
 ORDER BY e.day, m.key, i.key;
@@ -56,7 +56,7 @@ SELECT recovered FROM take_snapshot('2024-03-04');
 SELECT recovered FROM take_snapshot('2024-03-02');
 SELECT recovered FROM take_snapshot('2024-03-03');
 SELECT * FROM pg_temp.e WHERE of = 'm1';
-SELECT status, recovered_on, reopened_by = session_user AS by_me, is_quiet FROM event_report WHERE event_id = :id;
+SELECT status, recovered_on, reopened_by = session_user AS by_me, in_cooldown FROM event_report WHERE event_id = :id;
 SELECT open_events FROM overview;
 SELECT recovered FROM pg_temp.day('2024-03-05', 79, 80, 80, 80);
 SELECT * FROM pg_temp.day('2024-03-06', 80, 80, 80, 80);
@@ -70,9 +70,9 @@ ROLLBACK;
 
 -- Quiet: for so many days after a drop that was notified.
 BEGIN;
-UPDATE metric SET quiet_days = 2 WHERE key = 'm1';
-UPDATE metric SET quiet_days = 0 WHERE key = 'm2';
-UPDATE initiative SET quiet_days = 1 WHERE key = 'i1';
+UPDATE metric SET cooldown_days = 2 WHERE key = 'm1';
+UPDATE metric SET cooldown_days = 0 WHERE key = 'm2';
+UPDATE initiative SET cooldown_days = 1 WHERE key = 'i1';
 SELECT * FROM pg_temp.day('2024-03-02', 75, 75, 75, 80);
 SELECT * FROM pg_temp.day('2024-03-03', 70, 70, 70, 80);
 -- worse than before stays quiet
@@ -80,32 +80,32 @@ SELECT * FROM pg_temp.day('2024-03-04', 10, 60, 60, 80);
 -- the period counts from the last that was notified
 SELECT * FROM pg_temp.day('2024-03-05', 5, 50, 50, 80);
 SELECT * FROM pg_temp.day('2024-03-06', 1, 45, 40, 80);
-SELECT day, of, "drop", is_quiet FROM pg_temp.e ORDER BY of, day;
+SELECT day, of, "drop", in_cooldown FROM pg_temp.e ORDER BY of, day;
 -- taken again, or with another period, a day stays as it was
-UPDATE metric SET quiet_days = 100;
+UPDATE metric SET cooldown_days = 100;
 SELECT events FROM take_snapshot('2024-03-05');
-SELECT sum(is_quiet::integer) AS quiet, count(*) FROM pg_temp.e;
+SELECT sum(in_cooldown::integer) AS in_cooldown, count(*) FROM pg_temp.e;
 -- of another object nothing is quiet because of this one, and a new initiative never is
-INSERT INTO initiative (key, name, quiet_days) VALUES ('i3', 'Third', 100);
+INSERT INTO initiative (key, name, cooldown_days) VALUES ('i3', 'Third', 100);
 INSERT INTO initiative_metric SELECT initiative_id, 4 FROM initiative WHERE key = 'i3';
 SELECT * FROM pg_temp.day('2024-03-07', 1, 45, 40, 60);
-SELECT e.kind, coalesce(m.key, i.key) AS of, is_quiet FROM event e LEFT JOIN metric m USING (metric_id) LEFT JOIN initiative i USING (initiative_id) WHERE day = '2024-03-07' ORDER BY 1, 2;
+SELECT e.kind, coalesce(m.key, i.key) AS of, in_cooldown FROM event e LEFT JOIN metric m USING (metric_id) LEFT JOIN initiative i USING (initiative_id) WHERE day = '2024-03-07' ORDER BY 1, 2;
 -- the first drop of what was new a moment ago is told
 SELECT * FROM pg_temp.day('2024-03-08', 1, 45, 40, 50);
-SELECT of, is_quiet FROM pg_temp.e WHERE day = '2024-03-08';
+SELECT of, in_cooldown FROM pg_temp.e WHERE day = '2024-03-08';
 -- a deleted metric has no period any more
 DELETE FROM metric WHERE key = 'm3';
-SELECT is_quiet(day, kind, metric_id, NULL) FROM event WHERE kind = 'metric_score_drop' AND metric_id = 3 AND day = '2024-03-06';
+SELECT in_cooldown(day, kind, metric_id, NULL) FROM event WHERE kind = 'metric_score_drop' AND metric_id = 3 AND day = '2024-03-06';
 ROLLBACK;
 
 -- Random scores and periods: what is quiet, against a walk through the days.
 BEGIN;
 SELECT setseed(0.58);
-UPDATE metric SET quiet_days = metric_id - 1;
-UPDATE initiative SET quiet_days = 3 * initiative_id;
+UPDATE metric SET cooldown_days = metric_id - 1;
+UPDATE initiative SET cooldown_days = 3 * initiative_id;
 SELECT count(*) AS days FROM (SELECT pg_temp.day('2024-03-01'::date + n, 20 + floor(random() * 60)::numeric, 20 + floor(random() * 60)::numeric, 20 + floor(random() * 60)::numeric, 20 + floor(random() * 60)::numeric) FROM generate_series(1, 40) n) d;
 WITH RECURSIVE period AS (
-    SELECT e.kind, e.day, row(e.metric_id, e.initiative_id) AS of, coalesce(m.quiet_days, i.quiet_days) AS days, is_quiet,
+    SELECT e.kind, e.day, row(e.metric_id, e.initiative_id) AS of, coalesce(m.cooldown_days, i.cooldown_days) AS days, in_cooldown,
            row_number() OVER (PARTITION BY e.kind, e.metric_id, e.initiative_id ORDER BY e.day) AS n
     FROM event e LEFT JOIN metric m USING (metric_id) LEFT JOIN initiative i USING (initiative_id)
     WHERE e.kind <> 'new_initiative'
@@ -115,22 +115,22 @@ WITH RECURSIVE period AS (
     SELECT p.*, CASE WHEN p.day <= w.told + w.days THEN w.told ELSE p.day END, p.day <= w.told + w.days
     FROM walk w JOIN period p ON p.kind = w.kind AND p.of = w.of AND p.n = w.n + 1
 )
-SELECT count(*) > 50 AS many, count(*) FILTER (WHERE is_quiet) > 20 AS some_quiet, count(*) FILTER (WHERE is_quiet <> expected) AS differ FROM walk;
+SELECT count(*) > 50 AS many, count(*) FILTER (WHERE in_cooldown) > 20 AS some_quiet, count(*) FILTER (WHERE in_cooldown <> expected) AS differ FROM walk;
 -- and each day's summary against its events
 WITH counted AS (
     SELECT d.day, count(*) FILTER (WHERE e.kind = 'metric_score_drop' AND e.day = d.day) AS metric_drops, count(*) FILTER (WHERE e.kind = 'initiative_score_drop' AND e.day = d.day) AS initiative_drops,
            count(*) FILTER (WHERE e.kind = 'new_initiative' AND e.day = d.day) AS new_initiatives, count(*) FILTER (WHERE e.recovered_on = d.day AND e.status = 'recovered') AS recovered,
-           count(*) FILTER (WHERE e.is_quiet AND e.day = d.day) AS quiet, max(e.drop) FILTER (WHERE e.kind = 'initiative_score_drop' AND e.day = d.day) AS worst_drop
+           count(*) FILTER (WHERE e.in_cooldown AND e.day = d.day) AS in_cooldown, max(e.drop) FILTER (WHERE e.kind = 'initiative_score_drop' AND e.day = d.day) AS worst_drop
     FROM snapshot d LEFT JOIN event e ON true GROUP BY d.day
 ), reported AS (
-    SELECT day, metric_drops, initiative_drops, new_initiatives, recovered, quiet, worst_drop FROM day_report
+    SELECT day, metric_drops, initiative_drops, new_initiatives, recovered, in_cooldown, worst_drop FROM day_report
 )
 SELECT (SELECT count(*) FROM reported) AS days, (SELECT sum(recovered) > 20 FROM reported) AS recovered,
        (SELECT count(*) FROM ((TABLE counted EXCEPT ALL TABLE reported) UNION ALL (TABLE reported EXCEPT ALL TABLE counted)) x) AS differ;
 ROLLBACK;
 
 -- The summary of a day, by hand.
-UPDATE metric SET quiet_days = 5 WHERE key = 'm4';
+UPDATE metric SET cooldown_days = 5 WHERE key = 'm4';
 SELECT FROM pg_temp.day('2024-03-02', 70, 80, 79, 77);
 SELECT FROM pg_temp.day('2024-03-03', 80, 80, 79, 60);
 SELECT FROM pg_temp.day('2024-03-04', 80, 80, 79, 60);

@@ -1,20 +1,20 @@
 -- XCCDF results, taken apart into items.
 CREATE EXTENSION posture;
-SET search_path = posture, public;
+SET search_path = posture, posture_internal, public;
 \set SHOW_CONTEXT never
 \set VERBOSITY terse
 SET timezone = 'UTC';
 SET posture.timezone = 'Europe/Berlin';
 CREATE FUNCTION pg_temp.finding(document xml, of_source text DEFAULT NULL)
-    RETURNS TABLE (location text, fault text, source text, recommendation text, asset text, state text, observed_at timestamptz)
+    RETURNS TABLE (location text, error text, source text, recommendation text, asset text, state text, observed_at timestamptz)
     LANGUAGE sql AS $$
-    SELECT location, fault, source, recommendation, asset, state, observed_at
-    FROM posture.xccdf_item(document, of_source) WHERE type IS NULL OR type = 'finding' ORDER BY location COLLATE "C", fault $$;
+    SELECT location, error, source, recommendation, asset, state, observed_at
+    FROM posture_internal.xccdf_item(document, of_source) WHERE type IS NULL OR type = 'finding' ORDER BY location COLLATE "C", error $$;
 CREATE FUNCTION pg_temp.object(document xml, of_type text, of_source text DEFAULT NULL)
     RETURNS TABLE (location text, source text, object jsonb)
     LANGUAGE sql AS $$
     SELECT location, source, object
-    FROM posture.xccdf_item(document, of_source) WHERE type = of_type ORDER BY location COLLATE "C", object::text COLLATE "C" $$;
+    FROM posture_internal.xccdf_item(document, of_source) WHERE type = of_type ORDER BY location COLLATE "C", object::text COLLATE "C" $$;
 
 -- every result, in a bare TestResult, some with a time of their own
 \set every '<TestResult xmlns="http://checklists.nist.gov/xccdf/1.2" id="t" start-time="2024-03-01T09:00:00" end-time="2024-03-01T10:00:00" test-system="cpe:/a:redhat:openscap:1.3.9"><target>Web1.Example.com.</target><rule-result idref="r_pass" time="2024-03-01T09:30:00"><result>pass</result></rule-result><rule-result idref="r_fail" time="2024-03-01T09:30:00Z"><result>fail</result></rule-result><rule-result idref="r_error" time="2024-03-01T09:30:00.5-05:00"><result>error</result></rule-result><rule-result idref="r_unknown"><result> unknown </result></rule-result><rule-result idref="r_notapplicable"><result>notapplicable</result></rule-result><rule-result idref="r_notchecked"><result>notchecked</result></rule-result><rule-result idref="r_notselected"><result>notselected</result></rule-result><rule-result idref="r_informational"><result>informational</result></rule-result><rule-result idref="r_fixed"><result>fixed</result></rule-result><score system="urn:xccdf:scoring:flat" maximum="2">1</score></TestResult>'
@@ -67,7 +67,7 @@ CREATE FUNCTION pg_temp.results(VARIADIC results text[]) RETURNS xml LANGUAGE sq
                       '<target>h1</target>'::xml, xmlagg(format('<rule-result idref="r" time="2024-03-01T09:00:0%sZ"><result>%s</result><instance>i%s</instance></rule-result>', n, r, n)::xml ORDER BY n))
     FROM unnest(results) WITH ORDINALITY u(r, n) $$;
 SELECT location, state, observed_at, details FROM xccdf_item(pg_temp.results('pass', 'fail', 'notapplicable'), NULL) WHERE type = 'finding';
-SELECT r, (SELECT concat_ws(' ', state, details ->> 'result', fault) FROM xccdf_item(pg_temp.results(VARIADIC r), NULL) WHERE type = 'finding' ORDER BY fault LIMIT 1)
+SELECT r, (SELECT concat_ws(' ', state, details ->> 'result', error) FROM xccdf_item(pg_temp.results(VARIADIC r), NULL) WHERE type = 'finding' ORDER BY error LIMIT 1)
 FROM (VALUES ('{error,fail}'::text[]), ('{unknown,error}'), ('{pass,unknown}'), ('{pass,fixed}'), ('{notchecked,pass}'), ('{notselected,notapplicable,notchecked}'), ('{pass,passed}'), ('{notselected}')) v(r);
 
 -- several TestResults: a rule that one of them did not select is that of the other;
@@ -88,10 +88,10 @@ SELECT object FROM pg_temp.object(replace(:'arf', 'isAbout', 'other')::xml, 'ass
 
 -- results that can't be loaded
 CREATE FUNCTION pg_temp.one(result text, target text DEFAULT '<target>h1</target>', attributes text DEFAULT '')
-    RETURNS TABLE (fault text, recommendation text, asset text, state text, observed_at timestamptz, element text)
+    RETURNS TABLE (error text, recommendation text, asset text, state text, observed_at timestamptz, element text)
     LANGUAGE sql AS $$
-    SELECT fault, left(recommendation, 20), left(asset, 20), state, observed_at, left(object #>> '{}', 160)
-    FROM posture.xccdf_item(format('<TestResult xmlns="http://checklists.nist.gov/xccdf/1.2" %s>%s%s</TestResult>', attributes, target, result)::xml, NULL)
+    SELECT error, left(recommendation, 20), left(asset, 20), state, observed_at, left(object #>> '{}', 160)
+    FROM posture_internal.xccdf_item(format('<TestResult xmlns="http://checklists.nist.gov/xccdf/1.2" %s>%s%s</TestResult>', attributes, target, result)::xml, NULL)
     WHERE type IS NULL OR type = 'finding' $$;
 SELECT * FROM pg_temp.one('<rule-result idref="r"><result>pass</result></rule-result>', '');
 SELECT * FROM pg_temp.one('<rule-result idref="r"><result>pass</result></rule-result>', '<target> </target>');
@@ -103,7 +103,7 @@ SELECT * FROM pg_temp.one('<rule-result idref="r"><result/></rule-result>');
 SELECT * FROM pg_temp.one('<rule-result idref="r"><result xmlns="urn:other">pass</result></rule-result>');
 SELECT * FROM pg_temp.one('<rule-result idref="r"><result>PASS</result></rule-result>');
 SELECT * FROM pg_temp.one('<rule-result idref="r"><result>maybe &amp; &lt;so&gt;</result></rule-result>');
-SELECT left(fault, 40), length(fault) FROM pg_temp.one('<rule-result idref="r"><result>' || repeat('x', 5000) || '</result></rule-result>');
+SELECT left(error, 40), length(error) FROM pg_temp.one('<rule-result idref="r"><result>' || repeat('x', 5000) || '</result></rule-result>');
 SELECT * FROM pg_temp.one('<rule-result idref="r" time="yesterday"><result>pass</result></rule-result>');
 SELECT * FROM pg_temp.one('<rule-result idref="r" time="2024-02-30T00:00:00"><result>pass</result></rule-result>');
 SELECT * FROM pg_temp.one('<rule-result idref="r" time="2024-03-01T00:00:00+99:00"><result>pass</result></rule-result>');
@@ -134,10 +134,10 @@ SELECT v AS document, x.* FROM unnest(ARRAY[
     '<x:TestResult xmlns:x="http://checklists.nist.gov/xccdf/1.3"/>',
     '<Benchmark xmlns="http://checklists.nist.gov/xccdf/1.2" id="b"><Rule id="r"/></Benchmark>',
     '<arf:asset-report-collection xmlns:arf="http://scap.nist.gov/schema/asset-reporting-format/1.1"/>',
-    '<a/><b/>', 'text', '', '<!-- only -->']) v, LATERAL (SELECT location, type, fault FROM xccdf_item(v::xml, NULL)) x;
+    '<a/><b/>', 'text', '', '<!-- only -->']) v, LATERAL (SELECT location, type, error FROM xccdf_item(v::xml, NULL)) x;
 SELECT * FROM xccdf_item(NULL, NULL);
 -- a document type declaration, wherever it may stand, is refused; text of one isn't
-SELECT v AS document, xml_fault(v::xml) FROM unnest(ARRAY[
+SELECT v AS document, xml_error(v::xml) FROM unnest(ARRAY[
     '<!DOCTYPE TestResult [<!ENTITY e "pass">]><TestResult xmlns="http://checklists.nist.gov/xccdf/1.2"><target>&e;</target></TestResult>',
     '<!DOCTYPE TestResult SYSTEM "http://example.com/x.dtd"><TestResult xmlns="http://checklists.nist.gov/xccdf/1.2"/>',
     '<?xml version="1.0"?> <!DOCTYPE a><TestResult xmlns="http://checklists.nist.gov/xccdf/1.2"/>',
@@ -169,7 +169,7 @@ SELECT score, score(5, 6.5) AS flat FROM overview WHERE initiative = 'guide';
 SELECT * FROM load('xccdf', replace(replace(:'bench', '2024-03-01', '2024-03-03'), '<c:rule-result idref="pw"><c:result>pass</c:result></c:rule-result>', '')::xml, complete => true);
 SELECT * FROM pg_temp.f;
 -- what can't be loaded is kept with its element
-SELECT * FROM load('xccdf', replace(replace(:'bench', '2024-03-01', '2024-03-04'), '<c:result>fixed</c:result>', '<c:result>mended</c:result>')::xml);
+SELECT * FROM load('xccdf', replace(replace(:'bench', '2024-03-01', '2024-03-04'), '<c:result>fixed</c:result>', '<c:result>repaired</c:result>')::xml);
 SELECT source, recommendation, asset, reason, details FROM rejected;
 SELECT * FROM load('xccdf', :'arf'::xml, 'scans');
 SELECT * FROM pg_temp.f WHERE source = 'scans';

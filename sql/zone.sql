@@ -2,7 +2,7 @@
 -- that never were have their snapshots, and a zone that is changed changes no
 -- day that was kept.
 CREATE EXTENSION posture;
-SET search_path = posture, public;
+SET search_path = posture, posture_internal, public;
 SET timezone = 'UTC';
 SET client_min_messages = warning;
 
@@ -143,7 +143,7 @@ BEGIN
     PERFORM ingest();
 END $$;
 CREATE VIEW pg_temp.all_days AS
-SELECT 'snapshot' AS of, s.day, (s.taken_at, s.gone)::text AS has FROM snapshot s UNION ALL SELECT 'metric', m.day, m::text FROM metric_snapshot m
+SELECT 'snapshot' AS of, s.day, (s.taken_at, s.inactive)::text AS has FROM snapshot s UNION ALL SELECT 'metric', m.day, m::text FROM metric_snapshot m
 UNION ALL SELECT 'initiative', i.day, i::text FROM initiative_snapshot i UNION ALL SELECT 'event', e.day, e::text FROM event e
 UNION ALL SELECT 'assets', s.day, metric_assets('m', s.day)::text FROM snapshot s;
 CALL pg_temp.begin_again('Etc/GMT-14');

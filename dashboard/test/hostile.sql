@@ -1,7 +1,7 @@
 -- Keys, names and texts that would break a page which took them for markup,
 -- for a path or for short; initiatives and metrics without data; a drop.
 SET client_min_messages = warning;
-SET search_path = posture, pg_catalog;
+SET search_path = posture, posture_internal, pg_catalog;
 
 CREATE TEMP TABLE evil (n integer GENERATED ALWAYS AS IDENTITY, said text);
 INSERT INTO evil (said) VALUES

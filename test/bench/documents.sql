@@ -33,7 +33,7 @@ BEGIN;
 INSERT INTO posture.source (key, name) VALUES ('prowler', 'Prowler');
 INSERT INTO posture.inbox (source, recommendation, asset, state, observed_at, asset_kind, asset_name, details)
 SELECT i.source, i.recommendation, i.asset, i.state, i.observed_at, i.asset_kind, i.asset_name, i.details
-FROM bench.document d CROSS JOIN LATERAL posture.ocsf_item(d.document, NULL) i WHERE i.type = 'finding';
+FROM bench.document d CROSS JOIN LATERAL posture_internal.ocsf_item(d.document, NULL) i WHERE i.type = 'finding';
 SELECT bench.seconds_of('SELECT * FROM posture.ingest()') AS theirs \gset
 ROLLBACK;
 SELECT bench.seconds_of($$SELECT posture.load('ocsf', d.document) FROM bench.document d ORDER BY d.n$$) AS ours \gset

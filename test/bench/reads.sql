@@ -1,7 +1,7 @@
 /* Reading: recomputed from findings, and from what is kept. */
 \echo 'reading'
 CALL bench.pair('recompute all sets from finding, the oracle path',
-    'SELECT recommendation_id, posture.cardinality(assessed), posture.cardinality(exposed) FROM posture.recommendation_set(''infinity'')',
+    'SELECT recommendation_id, posture.cardinality(assessed), posture.cardinality(exposed) FROM posture_internal.recommendation_set(''infinity'')',
     'SELECT recommendation_id, count(*), count(*) FILTER (...) FROM finding GROUP BY 1',
     'SELECT recommendation_id, count(*), count(*) FILTER (WHERE state = ''non_compliant'') FROM posture.finding GROUP BY 1',
     'at most 1.5', 5);

@@ -4,7 +4,7 @@
 -- It is run by who installed posture, in a database that has nothing in it yet.
 \set ON_ERROR_STOP on
 SET client_min_messages = warning;
-SET search_path = posture, pg_catalog;
+SET search_path = posture, posture_internal, pg_catalog;
 
 INSERT INTO source (key, name, product, stale_after) VALUES
     ('hosts', 'Host scanner', 'Host scanner', '14 days'),
@@ -118,7 +118,7 @@ JOIN recommendation r ON r.key = v.recommendation
 LEFT JOIN asset_group g ON g.key = v.asset_group;
 
 -- An asset fails while its share of a recommendation is below what fails that
--- day: what was mended stays mended, and the same data comes out every time.
+-- day: what was repaired stays repaired, and the same data comes out every time.
 CREATE PROCEDURE pg_temp.live_through(day_number integer) LANGUAGE plpgsql AS $$
 DECLARE
     day date := today() - 31 + day_number;

@@ -72,7 +72,7 @@ like($err, qr/invalid value for parameter "posture.timezone"/, 'naming the setti
 like($err, qr/HINT:.*pg_timezone_names/, 'with a hint');
 ($status, $out, $err) = $node->psql('by_superuser', q{
     SET posture.timezone = 'Nowhere/Land';
-    SELECT posture.setting('timezone') = current_setting('log_timezone')});
+    SELECT posture_internal.setting('timezone') = current_setting('log_timezone')});
 like($err, qr/WARNING:.*posture.timezone/, 'one that was set before is warned of');
 is($out, 't', 'and has no effect');
 ($status, $out, $err) = $node->psql('by_superuser', q{
@@ -81,12 +81,12 @@ is($out, 't', 'and has no effect');
 isnt($status, 0, 'an unknown setting is refused');
 
 # the more specific place wins: server, database, role, role in a database
-my $read = "SELECT posture.setting('drop_threshold')::numeric, posture.setting('drop_basis')";
+my $read = "SELECT posture_internal.setting('drop_threshold')::numeric, posture_internal.setting('drop_basis')";
 my @as = (extra_params => [ '-U', 'installer' ]);
 is($node->safe_psql('by_installer', $read, @as), '2|points', 'defaults');
 $node->append_conf('postgresql.conf', 'posture.drop_threshold = 3');
 $node->reload;
-ok($node->poll_query_until('by_installer', "SELECT posture.setting('drop_threshold')::numeric = 3"),
+ok($node->poll_query_until('by_installer', "SELECT posture_internal.setting('drop_threshold')::numeric = 3"),
     'a setting of the server needs no restart');
 $node->safe_psql('by_installer', 'ALTER DATABASE by_installer SET posture.drop_threshold = 4');
 is($node->safe_psql('by_installer', $read, @as), '4|points', 'a setting of the database');

@@ -235,7 +235,7 @@ $node->safe_psql('postgres', q(
 	BEGIN
 		EXECUTE format('COPY received FROM %L (FORMAT binary)', path);
 		DELETE FROM received
-		RETURNING 'taken ' || encode(posture.assetset_send(s), 'hex') || ' ' ||
+		RETURNING 'taken ' || encode(posture_internal.assetset_send(s), 'hex') || ' ' ||
 			(s::text::posture.assetset = s AND s::int[]::posture.assetset = s AND (s | '{}') = s AND
 			 (s & '{0-2147483647}') = s AND posture.cardinality(s) = cardinality(s::int[]) AND
 			 (s - s) = '{}' AND (s # '{3-70000}' # '{3-70000}') = s AND ((s & '{3-70000}') | (s - '{3-70000}')) = s AND
@@ -286,7 +286,7 @@ my $large = assemble(map { [ $_, 32768, "\x55" x 8192, 0 ] } 0 .. 16383);
 print $file "PGCOPY\n\xFF\r\n\0", pack('NN', 0, 0), pack('nN', 1, length $large), $large, pack('n', 0xFFFF);
 close $file;
 $node->safe_psql('postgres', "COPY received FROM '$dir/large' (FORMAT binary)");
-is($node->safe_psql('postgres', 'SELECT posture.cardinality(s), length(posture.assetset_send(s)) FROM received'),
+is($node->safe_psql('postgres', 'SELECT posture.cardinality(s), length(posture_internal.assetset_send(s)) FROM received'),
 	16384 * 32768 . '|' . length $large, 'half a billion ids');
 for my $type ('text', 'int[]')
 {

@@ -124,14 +124,14 @@ SKIP:
 		ok( $node->poll_query_until('home', q{SELECT count(DISTINCT jobid) = 2 FROM cron.job_run_details WHERE status = 'succeeded'}),
 			"$how: pg_cron says that both succeeded");
 		is($node->safe_psql('home', q{SELECT count(*) FROM cron.job_run_details WHERE status = 'failed'}), '0', "$how: and none failed");
-		my $job = q{SELECT item, state, regexp_replace(regexp_replace(says, 'job [0-9]+ of .* runs', 'the job runs'), ' at 2.*', ''), to_do FROM posture.status() WHERE item LIKE 'job%'};
+		my $job = q{SELECT item, state, regexp_replace(regexp_replace(says, 'job [0-9]+ of .* runs', 'the job runs'), ' at 2.*', ''), hint FROM posture.status() WHERE item LIKE 'job%'};
 		is($node->safe_psql('home', $job), qq{job|ok|the job runs at "* * * * *" GMT|\njob outcome|ok|succeeded|}, "$how: status() sees the job");
-		is($node->safe_psql($other, $job), 'job|ok|no job of pg_cron is seen here, but something runs it|', "$how: and that something runs it elsewhere");
+		is($node->safe_psql($other, $job), 'job|ok|no pg_cron job is visible here, but the job runs|', "$how: and that something runs it elsewhere");
 		$node->safe_psql('home', q{SELECT cron.alter_job(jobid, active := false) FROM cron.job WHERE jobname = 'posture'});
-		like($node->safe_psql('home', $job), qr/^job\|warning\|the job runs at .*, but is switched off\|SELECT cron.alter_job\(\d+, active := true\);/, "$how: and one that is switched off");
-		my $to_do = (query_as($node, 'home', $runner, q{SELECT to_do FROM posture.status() WHERE item = 'job'}))[1];
-		is($to_do, q{SELECT posture.unschedule(); SELECT posture.schedule('* * * * *');}, "$how: whose it is can't alter it, and is told another way");
-		query_as($node, 'home', $runner, $to_do);
+		like($node->safe_psql('home', $job), qr/^job\|warning\|the job runs at .*, but is not active\|SELECT cron.alter_job\(\d+, active := true\);/, "$how: and one that is switched off");
+		my $hint = (query_as($node, 'home', $runner, q{SELECT hint FROM posture.status() WHERE item = 'job'}))[1];
+		is($hint, q{SELECT posture.unschedule(); SELECT posture.schedule('* * * * *');}, "$how: whose it is can't alter it, and is told another way");
+		query_as($node, 'home', $runner, $hint);
 		is($node->safe_psql('home', q{SELECT active, username FROM cron.job WHERE jobname = 'posture'}), "t|$runner", "$how: which works");
 		is($node->safe_psql('home', q{SELECT cron.unschedule('posture o''ther "db"')}), 't', "$how: the statement of unschedule()'s hint");
 		is((query_as($node, 'home', $runner, 'SELECT posture.unschedule()'))[1], 't', "$how: unschedule() while it runs");

@@ -16,7 +16,7 @@ CREATE EXTENSION posture;
 INSERT INTO posture.source (key, name) VALUES ('scan', 'Scanner');
 INSERT INTO posture.recommendation (source_id, key, title) SELECT source_id, 'r' || n, 'R' FROM posture.source, generate_series(1, 2) n;
 INSERT INTO posture.asset (key, name) SELECT 'a' || n, 'A' FROM generate_series(1, 10) n;
-INSERT INTO posture.metric (key, name, quiet_days) VALUES ('told', 'Told', NULL), ('quiet', 'Quiet', 3);
+INSERT INTO posture.metric (key, name, cooldown_days) VALUES ('told', 'Told', NULL), ('quiet', 'Quiet', 3);
 INSERT INTO posture.metric_recommendation SELECT m.metric_id, r.recommendation_id FROM posture.metric m JOIN posture.recommendation r ON r.key = CASE m.key WHEN 'told' THEN 'r1' ELSE 'r2' END;
 INSERT INTO posture.initiative (key, name, drop_threshold) VALUES ('all', 'All "of" it', 50);
 INSERT INTO posture.initiative_metric SELECT i.initiative_id, m.metric_id FROM posture.initiative i, posture.metric m;
@@ -80,7 +80,7 @@ day_summary 1 initiatives=1 metric_drops=2 metrics=2
 TXT
 $node->safe_psql('postgres', 'CALL posture.run_daily()');
 is(heard(), '', 'a run without anything due says nothing');
-is($node->safe_psql('postgres', q{SELECT string_agg((posture.today() - day)::text, ' ' ORDER BY day) FROM posture.event JOIN posture.metric USING (metric_id) WHERE key = 'quiet' AND is_quiet}),
+is($node->safe_psql('postgres', q{SELECT string_agg((posture.today() - day)::text, ' ' ORDER BY day) FROM posture.event JOIN posture.metric USING (metric_id) WHERE key = 'quiet' AND in_cooldown}),
 	'4 3 2', 'what was not told is recorded');
 
 # today so far: events, but no summary before it has ended

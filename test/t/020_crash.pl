@@ -140,9 +140,9 @@ CREATE VIEW crash.fault AS
     UNION ALL
     SELECT 'missing finding', x::text FROM (TABLE crash.newest EXCEPT ALL TABLE crash.finding) x
     UNION ALL
-    SELECT 'kept score', x::text FROM (SELECT metric_id, exposed, assessed FROM posture.metric_state('infinity') EXCEPT ALL TABLE crash.live) x
+    SELECT 'kept score', x::text FROM (SELECT metric_id, exposed, assessed FROM posture_internal.metric_state('infinity') EXCEPT ALL TABLE crash.live) x
     UNION ALL
-    SELECT 'score of the findings', x::text FROM (TABLE crash.live EXCEPT ALL SELECT metric_id, exposed, assessed FROM posture.metric_state('infinity')) x
+    SELECT 'score of the findings', x::text FROM (TABLE crash.live EXCEPT ALL SELECT metric_id, exposed, assessed FROM posture_internal.metric_state('infinity')) x
     UNION ALL
     SELECT 'verify', x::text FROM posture.verify() x
     UNION ALL

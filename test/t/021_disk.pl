@@ -63,9 +63,9 @@ CREATE VIEW disk.oracle AS
     FROM posture.metric LEFT JOIN posture.metric_recommendation USING (metric_id) LEFT JOIN posture.finding USING (recommendation_id)
     GROUP BY metric_id;
 CREATE VIEW disk.fault AS
-    SELECT 'kept' AS fault, x::text FROM (SELECT metric_id, exposed, assessed FROM posture.metric_state('infinity') EXCEPT ALL TABLE disk.oracle) x
+    SELECT 'kept' AS fault, x::text FROM (SELECT metric_id, exposed, assessed FROM posture_internal.metric_state('infinity') EXCEPT ALL TABLE disk.oracle) x
     UNION ALL
-    SELECT 'recomputed', x::text FROM (TABLE disk.oracle EXCEPT ALL SELECT metric_id, exposed, assessed FROM posture.metric_state('infinity')) x
+    SELECT 'recomputed', x::text FROM (TABLE disk.oracle EXCEPT ALL SELECT metric_id, exposed, assessed FROM posture_internal.metric_state('infinity')) x
     UNION ALL
     SELECT 'verify', v::text FROM posture.verify() v
     UNION ALL

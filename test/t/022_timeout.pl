@@ -28,11 +28,11 @@ CREATE VIEW t.oracle AS
     FROM posture.metric_recommendation JOIN posture.finding USING (recommendation_id) GROUP BY 1, 2;
 CREATE VIEW t.kept AS
     SELECT metric_id, recommendation_id, posture.cardinality(k.exposed)::bigint AS failing, posture.cardinality(k.assessed)::bigint AS assessed
-    FROM posture.metric_recommendation JOIN posture.kept_set('infinity', NULL, NULL) k USING (recommendation_id);
+    FROM posture.metric_recommendation JOIN posture_internal.stored_set('infinity', NULL, NULL) k USING (recommendation_id);
 CREATE VIEW t.fault AS
-    SELECT 'kept' AS fault, x::text FROM (SELECT * FROM posture.state('infinity') EXCEPT ALL SELECT * FROM posture.state('infinity', false)) x
+    SELECT 'kept' AS fault, x::text FROM (SELECT * FROM posture_internal.current_state('infinity') EXCEPT ALL SELECT * FROM posture_internal.current_state('infinity', false)) x
     UNION ALL
-    SELECT 'recomputed', x::text FROM (SELECT * FROM posture.state('infinity', false) EXCEPT ALL SELECT * FROM posture.state('infinity')) x
+    SELECT 'recomputed', x::text FROM (SELECT * FROM posture_internal.current_state('infinity', false) EXCEPT ALL SELECT * FROM posture_internal.current_state('infinity')) x
     UNION ALL
     SELECT 'sets', x::text FROM (TABLE t.kept EXCEPT ALL TABLE t.oracle) x WHERE failing + assessed > 0
     UNION ALL
@@ -91,7 +91,7 @@ for my $kind ([ lock_timeout => '55P03' ], [ statement_timeout => '57014' ])
 }
 # inside a day: an error is told in run, a cancelled statement is not the day's fault
 $one->ask('BEGIN; LOCK TABLE posture.metric_snapshot IN ACCESS SHARE MODE');
-$one->ask('LOCK TABLE posture.exemption_snapshot IN ACCESS EXCLUSIVE MODE');
+$one->ask('LOCK TABLE posture_internal.exemption_snapshot IN ACCESS EXCLUSIVE MODE');
 my $runs = $node->safe_psql('postgres', 'SELECT count(*) FROM posture.run');
 my $days = $node->safe_psql('postgres', 'SELECT count(*) FROM posture.snapshot');
 is($two->ask("SET statement_timeout = '300ms'; CALL posture.run_daily()"), 'ERROR:  57014', 'a day that is cancelled');
@@ -205,7 +205,7 @@ sound('are right one by one');
 
 # ---- readers that take long ----
 
-my $look = 'SELECT md5(string_agg(x, $$,$$ ORDER BY x)) FROM (SELECT m::text AS x FROM posture.metric_report m UNION ALL SELECT s::text FROM posture.state($$infinity$$) s UNION ALL SELECT o::text FROM posture.overview o) x';
+my $look = 'SELECT md5(string_agg(x, $$,$$ ORDER BY x)) FROM (SELECT m::text AS x FROM posture.metric_report m UNION ALL SELECT s::text FROM posture_internal.current_state($$infinity$$) s UNION ALL SELECT o::text FROM posture.overview o) x';
 $one->ask('BEGIN ISOLATION LEVEL REPEATABLE READ');
 my $seen = $one->ask($look);
 like($seen, qr/^\w{32}$/, 'a reader looks');
@@ -232,7 +232,7 @@ isnt($one->ask('SELECT metric, initiative, score FROM posture.metric_report ORDE
 
 # ---- parallel plans ----
 
-my @views = split /\n/, $node->safe_psql('postgres', q{SELECT relname FROM pg_class WHERE relnamespace = 'posture'::regnamespace AND relkind = 'v' ORDER BY 1});
+my @views = split /\n/, $node->safe_psql('postgres', q{SELECT relname FROM pg_class WHERE relnamespace IN ('posture'::regnamespace, 'posture_internal'::regnamespace) AND relkind = 'v' ORDER BY 1});
 my $all = join "\n", map { "SELECT '$_', x::text FROM posture.$_ x ORDER BY x::text COLLATE \"C\";" } @views;
 my $parallel = $node->pg_version >= 16 ? 'debug_parallel_query' : 'force_parallel_mode';
 my $serial = $node->safe_psql('postgres', "SET max_parallel_workers_per_gather = 0;\n$all");

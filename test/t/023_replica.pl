@@ -44,15 +44,15 @@ sub differing
 # ---- a standby ----
 
 my %report = map { $_ => "SELECT * FROM posture.$_" } split /\n/, $primary->safe_psql('postgres',
-	q{SELECT relname FROM pg_class WHERE relnamespace = 'posture'::regnamespace AND relkind = 'v'});
+	q{SELECT relname FROM pg_class WHERE relnamespace IN ('posture'::regnamespace, 'posture_internal'::regnamespace) AND relkind = 'v'});
 cmp_ok(scalar keys %report, '>=', 13, 'all views are compared');
 my %answer = (
 	%report,
 	verify => 'SELECT * FROM posture.verify()',
-	state => q{SELECT * FROM posture.state('infinity')},
-	recomputed => q{SELECT * FROM posture.state('infinity', false)},
+	state => q{SELECT * FROM posture_internal.current_state('infinity')},
+	recomputed => q{SELECT * FROM posture_internal.current_state('infinity', false)},
 	metric_assets => q{SELECT m.key, d.day, posture.metric_assets(m.key, d.day)
-		FROM posture.metric m, (SELECT day FROM posture.finding_history UNION SELECT day - 1 FROM posture.finding_history UNION SELECT NULL) d(day)},
+		FROM posture.metric m, (SELECT day FROM posture_internal.finding_history UNION SELECT day - 1 FROM posture_internal.finding_history UNION SELECT NULL) d(day)},
 	plan => 'SELECT i.key, p.* FROM posture.initiative i CROSS JOIN LATERAL posture.plan(i.key) p',
 	what_if => q{SELECT i.key, posture.what_if(i.key, '{r1,p1}'), posture.planned_score(i.key), posture.achievable_score(i.key), posture.score_of(i.key, 'g1')
 		FROM posture.initiative i},
@@ -61,7 +61,7 @@ my %answer = (
 	points_change => q{SELECT * FROM posture.points_change('i3', posture.today() - 3, posture.today() - 1)},
 	band_of => q{SELECT initiative, score, posture.band_of(initiative, 'zone', score) FROM posture.overview},
 	export => 'SELECT * FROM posture.export() x',
-	settings => q{SELECT posture.setting('timezone'), posture.today(), posture.due_day()},
+	settings => q{SELECT posture_internal.setting('timezone'), posture.today(), posture_internal.due_day()},
 	pack => 'SELECT * FROM posture.pack()');
 
 $primary->backup('base');
@@ -77,7 +77,7 @@ UPDATE posture.asset SET kind = 'user', criticality = 'high' WHERE asset_id % 10
 UPDATE posture.metric SET criticality_weights = '{1,1,3,9}' WHERE key = 'm2';
 SQL
 $primary->safe_psql('postgres', $change);
-cmp_ok($primary->safe_psql('postgres', 'SELECT least((SELECT count(*) FROM posture.finding_delta), (SELECT count(*) FROM posture.asset_delta), (SELECT count(*) FROM posture.catalog_delta))'),
+cmp_ok($primary->safe_psql('postgres', 'SELECT least((SELECT count(*) FROM posture_internal.finding_delta), (SELECT count(*) FROM posture_internal.asset_delta), (SELECT count(*) FROM posture_internal.catalog_delta))'),
 	'>', 0, 'something is not folded');
 $primary->wait_for_catchup($standby);
 my ($here, $there) = ([ $primary, 'postgres' ], [ $standby, 'postgres' ]);
@@ -157,8 +157,8 @@ $live{metric_assets} = 'SELECT key, posture.metric_assets(key) FROM posture.metr
 $live{recommendation_report} = 'SELECT source, recommendation, state, exposed_assets, assessed_assets, last_changed FROM posture.recommendation_report';
 # and of that, what says most in least time
 my %brief = map { $_ => $live{$_} } qw(state recomputed verify metric_assets);
-$brief{tally} = 'SELECT * FROM posture.tally_now() WHERE assessed + exposed + failing + critical > 0';
-$brief{last_change} = 'SELECT * FROM posture.last_change()';
+$brief{tally} = 'SELECT * FROM posture_internal.current_object_count() WHERE assessed + exposed + failing + critical > 0';
+$brief{last_change} = 'SELECT * FROM posture_internal.last_change()';
 
 sub same
 {
@@ -173,10 +173,10 @@ sub same
 }
 
 same('what was there before is there', \%live);
-is($replica->safe_psql('truth', 'SELECT count(*) = count(DISTINCT day) FROM posture.finding_delta'), 't', 'of findings that were copied there is a delta for each day, not for each of them');
+is($replica->safe_psql('truth', 'SELECT count(*) = count(DISTINCT day) FROM posture_internal.finding_delta'), 't', 'of findings that were copied there is a delta for each day, not for each of them');
 $replica->safe_psql('truth', 'SELECT FROM posture.fold()');
 same('also when it is folded');
-is($replica->safe_psql('everything', 'SELECT (SELECT count(*) FROM posture.finding_set) + (SELECT count(*) FROM posture.tally)'), '0',
+is($replica->safe_psql('everything', 'SELECT (SELECT count(*) FROM posture_internal.finding_set) + (SELECT count(*) FROM posture_internal.object_count)'), '0',
 	'what is derived is not taken over');
 
 my @changes = (
@@ -315,7 +315,7 @@ SQL
 same('what was written with session_replication_role = replica');
 is($primary->safe_psql('postgres', 'SELECT * FROM posture.verify()'), '', 'there too the sets are right');
 $primary->safe_psql('postgres', "SET session_replication_role = replica;\nSELECT FROM posture.fold();\nSELECT FROM posture.rebuild()");
-is($primary->safe_psql('postgres', 'SELECT (SELECT count(*) FROM posture.finding_delta) + (SELECT count(*) FROM posture.asset_delta)'), '0', 'and such a session can fold');
+is($primary->safe_psql('postgres', 'SELECT (SELECT count(*) FROM posture_internal.finding_delta) + (SELECT count(*) FROM posture_internal.asset_delta)'), '0', 'and such a session can fold');
 
 $replica->safe_psql('truth', 'DROP SUBSCRIPTION truth');
 $replica->stop;

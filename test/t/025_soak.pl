@@ -54,7 +54,7 @@ CREATE SCHEMA soak;
 CREATE TABLE soak.day_set (day date, recommendation_id integer, assessed posture.assetset, exposed posture.assetset);
 CREATE VIEW soak.closed AS
     SELECT s.day, k.recommendation_id, k.assessed, k.exposed
-    FROM posture.snapshot s CROSS JOIN LATERAL posture.kept_set(posture.day_end(s.day), NULL, NULL) k
+    FROM posture.snapshot s CROSS JOIN LATERAL posture_internal.stored_set(posture.day_end(s.day), NULL, NULL) k
     WHERE s.day < posture.today() AND posture.cardinality(k.assessed) > 0;
 CREATE PROCEDURE soak.note_days() LANGUAGE sql AS $$
     LOCK TABLE soak.day_set IN EXCLUSIVE MODE;
@@ -62,24 +62,24 @@ CREATE PROCEDURE soak.note_days() LANGUAGE sql AS $$
 $$;
 -- in one snapshot: what is kept, and what it should be
 CREATE VIEW soak.any_difference AS
-    SELECT 'kept now' AS difference, x::text FROM (SELECT * FROM posture.state('infinity') EXCEPT ALL SELECT * FROM posture.state('infinity', false)) x
+    SELECT 'kept now' AS difference, x::text FROM (SELECT * FROM posture_internal.current_state('infinity') EXCEPT ALL SELECT * FROM posture_internal.current_state('infinity', false)) x
     UNION ALL
-    SELECT 'recomputed now', x::text FROM (SELECT * FROM posture.state('infinity', false) EXCEPT ALL SELECT * FROM posture.state('infinity')) x
+    SELECT 'recomputed now', x::text FROM (SELECT * FROM posture_internal.current_state('infinity', false) EXCEPT ALL SELECT * FROM posture_internal.current_state('infinity')) x
     UNION ALL
     SELECT 'kept today', x::text
-    FROM (SELECT * FROM posture.state(posture.day_end(posture.today())) EXCEPT ALL SELECT * FROM posture.state(posture.day_end(posture.today()), false)) x
+    FROM (SELECT * FROM posture_internal.current_state(posture.day_end(posture.today())) EXCEPT ALL SELECT * FROM posture_internal.current_state(posture.day_end(posture.today()), false)) x
     UNION ALL
     SELECT 'recomputed today', x::text
-    FROM (SELECT * FROM posture.state(posture.day_end(posture.today()), false) EXCEPT ALL SELECT * FROM posture.state(posture.day_end(posture.today()))) x
+    FROM (SELECT * FROM posture_internal.current_state(posture.day_end(posture.today()), false) EXCEPT ALL SELECT * FROM posture_internal.current_state(posture.day_end(posture.today()))) x
     UNION ALL
     SELECT 'verify', x::text FROM posture.verify() x
     UNION ALL
     -- sets that were empty to begin with are all that ever changed
     SELECT 'history', x::text
     FROM (SELECT recommendation_id, posture.xor_agg(assessed) AS assessed, posture.xor_agg(exposed) AS exposed
-          FROM (SELECT recommendation_id, assessed, exposed FROM posture.finding_history
+          FROM (SELECT recommendation_id, assessed, exposed FROM posture_internal.finding_history
                 UNION ALL
-                SELECT recommendation_id, assessed, exposed FROM posture.finding_set) v
+                SELECT recommendation_id, assessed, exposed FROM posture_internal.finding_set) v
           GROUP BY recommendation_id) x
     WHERE posture.cardinality(assessed) + posture.cardinality(exposed) > 0
     UNION ALL
@@ -224,9 +224,9 @@ sub reading
 	return $look if rand() < 0.6;
 	# what a snapshot says, it goes on to say
 	return ('BEGIN ISOLATION LEVEL ' . pick('REPEATABLE READ', 'SERIALIZABLE'),
-		q{CREATE TEMP TABLE was ON COMMIT DROP AS SELECT * FROM posture.state('infinity')},
+		q{CREATE TEMP TABLE was ON COMMIT DROP AS SELECT * FROM posture_internal.current_state('infinity')},
 		sprintf('SELECT FROM pg_sleep(%.3f)', rand 0.3), $look,
-		q{SELECT 'FAULT', :transaction, 'moved', x FROM (SELECT * FROM posture.state('infinity') EXCEPT ALL TABLE was) x}, 'COMMIT');
+		q{SELECT 'FAULT', :transaction, 'moved', x FROM (SELECT * FROM posture_internal.current_state('infinity') EXCEPT ALL TABLE was) x}, 'COMMIT');
 }
 
 my %script = ((map { ("writer $_" => [ \&writing, 60 ]) } 1 .. 8),
@@ -351,7 +351,7 @@ for my $kill (1 .. 2)
 
 $node->safe_psql('postgres', 'SELECT FROM posture.fold()');
 sound('after all is folded');
-is($node->safe_psql('postgres', 'SELECT mended FROM posture.rebuild()'), '0', 'there is nothing to mend');
+is($node->safe_psql('postgres', 'SELECT repaired FROM posture.rebuild()'), '0', 'there is nothing to mend');
 sound('after all is made anew');
 $node->stop;
 done_testing();

@@ -68,7 +68,7 @@ CREATE PROCEDURE sim.begin_again() LANGUAGE plpgsql AS $$
 BEGIN
     DELETE FROM posture.finding;
     PERFORM posture.fold();
-    DELETE FROM posture.finding_history; DELETE FROM posture.snapshot; DELETE FROM posture.metric_snapshot; DELETE FROM posture.initiative_snapshot;
+    DELETE FROM posture_internal.finding_history; DELETE FROM posture.snapshot; DELETE FROM posture.metric_snapshot; DELETE FROM posture.initiative_snapshot;
     DELETE FROM posture.initiative_metric_snapshot; DELETE FROM posture.recommendation_snapshot; DELETE FROM posture.event; DELETE FROM posture.run;
     DELETE FROM sim.change; DELETE FROM sim.kept;
 END $$;
@@ -215,7 +215,7 @@ start('reader', ('SELECT count(*) FROM posture.overview', 'SELECT count(*) FROM 
 $node->poll_query_until('postgres', 'SELECT last_value > 100 FROM posture.finding_delta_delta_id_seq');
 
 # it is killed after a day or two, and again
-my $due = $node->safe_psql('postgres', 'SELECT posture.today() - posture.due_day()');
+my $due = $node->safe_psql('postgres', 'SELECT posture.today() - posture_internal.due_day()');
 is($due, '8', 'eight days are due');
 for my $done (1, 3)
 {
@@ -234,7 +234,7 @@ for my $name (sort keys %psql)
 }
 $node->poll_query_until('postgres', q{SELECT count(*) = 1 FROM pg_stat_activity WHERE backend_type = 'client backend'});
 is($node->safe_psql('postgres', q{SELECT string_agg((posture.today() - day)::text, ' ' ORDER BY run_id) FROM posture.run WHERE outcome = 'ok'}), '8 7 6 5 4 3 2 1', 'each day once, oldest first');
-is($node->safe_psql('postgres', 'SELECT count(*), count(*) FILTER (WHERE posture.has_snapshot(day)), max(day) - min(day) + 1 FROM posture.snapshot'), '8|8|8', 'each has its snapshot');
+is($node->safe_psql('postgres', 'SELECT count(*), count(*) FILTER (WHERE posture_internal.has_snapshot(day)), max(day) - min(day) + 1 FROM posture.snapshot'), '8|8|8', 'each has its snapshot');
 is($node->safe_psql('postgres', q{SELECT s.day, s.metric_id, s.exposed, s.assessed, o.exposed, o.assessed
 	FROM posture.metric_snapshot s CROSS JOIN LATERAL sim.stood(posture.day_end(s.day)) o
 	WHERE o.metric_id = s.metric_id AND (o.exposed, o.assessed) IS DISTINCT FROM (s.exposed, s.assessed)}), '', 'and they are as things stood at the days\' ends');
@@ -242,7 +242,7 @@ is($node->safe_psql('postgres', q{CALL sim.check_events(0, 'week'); SELECT * FRO
 # what became known late is in a day's sets, or in those of a later one
 is($node->safe_psql('postgres', 'SELECT posture.fold() IS NULL; SELECT * FROM posture.verify()'), 'f', 'what is kept is as it should be');
 is($node->safe_psql('postgres', q{SELECT recommendation_id FROM
-	(SELECT recommendation_id, assessed, exposed FROM posture.finding_history UNION ALL SELECT recommendation_id, assessed, exposed FROM posture.finding_set) v
+	(SELECT recommendation_id, assessed, exposed FROM posture_internal.finding_history UNION ALL SELECT recommendation_id, assessed, exposed FROM posture_internal.finding_set) v
 	GROUP BY recommendation_id HAVING posture.cardinality(posture.xor_agg(assessed)) + posture.cardinality(posture.xor_agg(exposed)) > 0}), '', 'and all of it is on some day');
 
 # ---- retention cuts while reports are read ----
@@ -292,7 +292,7 @@ is(ask(q{SELECT posture.today() - min(day), count(DISTINCT day) FROM posture.sco
 is(ask(q{SELECT count(*) FROM posture.event_cause c WHERE NOT EXISTS (SELECT FROM posture.event e WHERE e.event_id = c.event_id)}), "0\n", 'causes went with their events');
 is(ask("SELECT * FROM posture.explain($event)"), "$explained\n", 'what is left is explained, though the day before it is gone');
 is(ask(q{SELECT posture.metric_assets('m1', posture.today() - 20) OPERATOR(posture.=) posture.metric_assets('m1', posture.today() - 6)}), "t\n", 'before it all is as on the first day that is kept');
-is(ask('SELECT posture.due_day() IS NULL; SET posture.retention_days = 36500; SELECT posture.due_day() IS NULL; CALL posture.run_daily(); SELECT count(*) FROM posture.snapshot'), "t\nt\n5\n",
+is(ask('SELECT posture_internal.due_day() IS NULL; SET posture.retention_days = 36500; SELECT posture_internal.due_day() IS NULL; CALL posture.run_daily(); SELECT count(*) FROM posture.snapshot'), "t\nt\n5\n",
 	'what was cut is not due again when retention grows');
 is(ask('SELECT * FROM posture.verify()'), '', 'what is kept is as it should be');
 $in .= "\\q\n";

@@ -34,9 +34,9 @@ my %scores = (
 	exemption_report => 'SELECT * FROM posture.exemption_report',
 	assignment_report => 'SELECT * FROM posture.assignment_report',
 	plan => 'SELECT i.key, p.* FROM posture.initiative i CROSS JOIN LATERAL posture.plan(i.key) p',
-	metric_state => q{SELECT metric_id, exposed, assessed, score FROM posture.metric_state('infinity')},
+	metric_state => q{SELECT metric_id, exposed, assessed, score FROM posture_internal.metric_state('infinity')},
 	metric_assets => q{SELECT m.key, d.day, posture.metric_assets(m.key, d.day)
-		FROM posture.metric m, (SELECT day FROM posture.finding_history UNION SELECT day - 1 FROM posture.finding_history UNION SELECT NULL) d(day)});
+		FROM posture.metric m, (SELECT day FROM posture_internal.finding_history UNION SELECT day - 1 FROM posture_internal.finding_history UNION SELECT NULL) d(day)});
 my @empty = grep { $node->safe_psql('origin', "SELECT count(*) FROM posture.$_") eq '0' } @tables;
 is("@empty", '', 'every table of the sample has rows');
 is($node->safe_psql('origin', q{SELECT weight FROM posture.importance_weight WHERE importance = 'high'}), '8', 'and a weight that was changed');
@@ -52,7 +52,7 @@ sub compare
 {
 	my ($db, $how) = @_;
 	my (@differ, @scores_differ);
-	my ($status, $sets, $error) = query_as($node, $db, 'risk_owner', 'SELECT mended > 0, slices > 0 FROM posture.rebuild()');
+	my ($status, $sets, $error) = query_as($node, $db, 'risk_owner', 'SELECT repaired > 0, slices > 0 FROM posture.rebuild()');
 	is("$sets$error", 't|t', "$how: one call makes the sets");
 	is($node->safe_psql($db, 'SELECT * FROM posture.verify()'), '', "$how: as they should be");
 	for my $table (@tables)

@@ -51,17 +51,17 @@ my @views = split /\n/, $node->safe_psql('origin', q{SELECT viewname FROM pg_vie
 sub digest { my ($what) = @_; return qq{SELECT '$what', count(*), md5(string_agg(x::text, '|' ORDER BY x::text COLLATE "C")) FROM posture.$what x} }
 my $rows = join ' UNION ALL ', map { digest($_) } @tables;
 my $reports = join ' UNION ALL ', (map { digest($_) } @views),
-  q{SELECT 'state', count(*), md5(string_agg(x::text, '|' ORDER BY x::text COLLATE "C")) FROM posture.state('infinity') x},
+  q{SELECT 'state', count(*), md5(string_agg(x::text, '|' ORDER BY x::text COLLATE "C")) FROM posture_internal.current_state('infinity') x},
   q{SELECT 'assets', count(*), md5(string_agg(posture.metric_assets(m.key, d.day)::text, '|' ORDER BY m.key, d.day)) FROM posture.metric m, posture.snapshot d};
 # who may do what
 my $privileges = join ' UNION ALL ',
   (map { "SELECT '$_', count(*), md5(string_agg(c.relname || p, '|' ORDER BY c.relname, p)) FROM pg_class c, unnest('{SELECT,INSERT,UPDATE,DELETE,TRUNCATE}'::text[]) p
-		WHERE c.relnamespace = 'posture'::regnamespace AND c.relkind IN ('r', 'v') AND has_table_privilege('$_', c.oid, p)" } @members),
+		WHERE c.relnamespace IN ('posture'::regnamespace, 'posture_internal'::regnamespace) AND c.relkind IN ('r', 'v') AND has_table_privilege('$_', c.oid, p)" } @members),
   (map { "SELECT '$_ columns', count(*), md5(string_agg(a.attrelid::regclass || '.' || a.attname || p, '|' ORDER BY a.attrelid::regclass::text, a.attname, p))
 		FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid, unnest('{SELECT,INSERT,UPDATE}'::text[]) p
-		WHERE c.relnamespace = 'posture'::regnamespace AND c.relkind IN ('r', 'v') AND a.attnum > 0 AND has_column_privilege('$_', c.oid, a.attnum, p)" } @members),
+		WHERE c.relnamespace IN ('posture'::regnamespace, 'posture_internal'::regnamespace) AND c.relkind IN ('r', 'v') AND a.attnum > 0 AND has_column_privilege('$_', c.oid, a.attnum, p)" } @members),
   (map { "SELECT '$_ functions', count(*), md5(string_agg(f.oid::regprocedure::text, '|' ORDER BY f.oid::regprocedure::text COLLATE \"C\")) FROM pg_proc f
-		WHERE f.pronamespace = 'posture'::regnamespace AND has_function_privilege('$_', f.oid, 'EXECUTE')" } @members),
+		WHERE f.pronamespace IN ('posture'::regnamespace, 'posture_internal'::regnamespace) AND has_function_privilege('$_', f.oid, 'EXECUTE')" } @members),
   (map { "SELECT '$_ schema', has_schema_privilege('$_', 'posture', 'USAGE')::int, has_schema_privilege('$_', 'posture', 'CREATE')::text" } @members);
 my $policies = q{SELECT 'policies', count(*), md5(string_agg(x::text, '|' ORDER BY x::text COLLATE "C"))
 	FROM (SELECT tablename, policyname, array_remove(roles, 'risk_owner'), qual, with_check FROM pg_policies WHERE schemaname = 'posture') x};
@@ -121,7 +121,7 @@ fresh('restored', 'risk_owner');
 $node->command_ok([ 'pg_dump', '--no-owner', '-Fc', '-f', "$dir/custom", 'origin' ], 'pg_dump');
 $node->command_ok([ 'pg_restore', '--role=risk_owner', '--no-owner', '--exit-on-error', '-d', 'restored', "$dir/custom" ], 'restored as another role');
 is_restored($node, 'restored', 'another role');
-my $all = q{SELECT count(*) FROM pg_class c WHERE c.relnamespace = 'posture'::regnamespace AND c.relkind = 'r' AND has_table_privilege('risk_owner', c.oid, 'INSERT WITH GRANT OPTION')};
+my $all = q{SELECT count(*) FROM pg_class c WHERE c.relnamespace IN ('posture'::regnamespace, 'posture_internal'::regnamespace) AND c.relkind = 'r' AND has_table_privilege('risk_owner', c.oid, 'INSERT WITH GRANT OPTION')};
 is($node->safe_psql('restored', $all), $node->safe_psql('origin', $all), 'who has it again');
 for my $role (@members)
 {
@@ -205,7 +205,7 @@ for my $n (1 .. $dumps)
 		FROM posture.finding_delta_delta_id_seq});
 	my ($in, $out, $err) = ('', '', '');
 	my $session = IPC::Run::start([ 'psql', '-XAtq', '-d', $node->connstr('busy'), '-f', '-' ], '<', \$in, '>', \$out, '2>', \$err, IPC::Run::timeout(120));
-	$in = "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT pg_export_snapshot(); SELECT 'then'; $rows; SELECT 'state'; SELECT * FROM posture.state('infinity') s ORDER BY s::text COLLATE \"C\"; SELECT 'end';\n";
+	$in = "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT pg_export_snapshot(); SELECT 'then'; $rows; SELECT 'state'; SELECT * FROM posture_internal.current_state('infinity') s ORDER BY s::text COLLATE \"C\"; SELECT 'end';\n";
 	$session->pump until $out =~ /^end$/m || $err;
 	my ($snapshot, $then, $state) = $out =~ /\A(\S+)\nthen\n(.*)state\n(.*)end\n\z/s;
 	is($err, '', "dump $n: a snapshot");
@@ -216,7 +216,7 @@ for my $n (1 .. $dumps)
 	$node->command_ok([ 'pg_restore', '--exit-on-error', '-d', 'restored', "$dir/busy$n" ], "dump $n: restored");
 	is($node->safe_psql('restored', $rows) . "\n", $then, "dump $n: all tables are as they were in that snapshot");
 	$node->safe_psql('restored', 'SELECT FROM posture.rebuild()');
-	is($node->safe_psql('restored', q{SELECT * FROM posture.state('infinity') s ORDER BY s::text COLLATE "C"}) . "\n", $state, "dump $n: and so is what is told");
+	is($node->safe_psql('restored', q{SELECT * FROM posture_internal.current_state('infinity') s ORDER BY s::text COLLATE "C"}) . "\n", $state, "dump $n: and so is what is told");
 	is($node->safe_psql('restored', 'SELECT * FROM posture.verify()'), '', "dump $n: sets are as they should be");
 }
 for my $name (sort keys %psql)

@@ -41,7 +41,7 @@ $old->safe_psql('postgres', q{CREATE EXTENSION pg_cron; CREATE EXTENSION posture
 sub digest { my ($what) = @_; return qq{SELECT \$of\$$what\$of\$, count(*), md5(string_agg(x::text, '|' ORDER BY x::text COLLATE "C")) FROM $what x} }
 my $content = join ' UNION ALL ', (map { digest("posture.$_") } grep { $_ ne 'verification' } tables($old, 'posture')),
   (map { digest("posture.$_") } split /\n/, $old->safe_psql('posture', q{SELECT viewname FROM pg_views WHERE schemaname = 'posture' ORDER BY 1})),
-  map { digest($_) } q{posture.state('infinity')}, q{posture.state(posture.day_end(posture.today() - 2))}, q{public.kept}, q{posture.verify()};
+  map { digest($_) } q{posture_internal.current_state('infinity')}, q{posture_internal.current_state(posture.day_end(posture.today() - 2))}, q{public.kept}, q{posture.verify()};
 # what there is, who may do what, what is said of it; bodies and views are told with other
 # names of columns, and an extension belongs to the superuser afterwards
 my $catalog = <<'SQL';
@@ -50,25 +50,25 @@ FROM pg_depend d WHERE d.refclassid = 'pg_extension'::regclass AND d.refobjid = 
 SELECT x.extversion, x.extnamespace::regnamespace, c.relation, c.condition
 FROM pg_extension x, unnest(x.extconfig::regclass[]::text[], x.extcondition) c(relation, condition) WHERE x.extname = 'posture';
 SELECT c.relname, c.relkind, c.relacl, c.reloptions, c.relreplident, c.relrowsecurity, c.relowner::regrole, obj_description(c.oid, 'pg_class')
-FROM pg_class c WHERE c.relnamespace = 'posture'::regnamespace;
+FROM pg_class c WHERE c.relnamespace IN ('posture'::regnamespace, 'posture_internal'::regnamespace);
 SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attstorage, a.attidentity, a.attacl, pg_get_expr(d.adbin, d.adrelid), col_description(c.oid, a.attnum)
 FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
-WHERE c.relnamespace = 'posture'::regnamespace AND a.attnum > 0;
-SELECT k.conname, pg_get_constraintdef(k.oid), k.convalidated FROM pg_constraint k WHERE k.connamespace = 'posture'::regnamespace;
-SELECT pg_get_indexdef(i.indexrelid), i.indisvalid FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid WHERE c.relnamespace = 'posture'::regnamespace;
+WHERE c.relnamespace IN ('posture'::regnamespace, 'posture_internal'::regnamespace) AND a.attnum > 0;
+SELECT k.conname, pg_get_constraintdef(k.oid), k.convalidated FROM pg_constraint k WHERE k.connamespace IN ('posture'::regnamespace, 'posture_internal'::regnamespace);
+SELECT pg_get_indexdef(i.indexrelid), i.indisvalid FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid WHERE c.relnamespace IN ('posture'::regnamespace, 'posture_internal'::regnamespace);
 SELECT pg_get_triggerdef(t.oid), t.tgenabled FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
-WHERE c.relnamespace = 'posture'::regnamespace AND NOT t.tgisinternal;
+WHERE c.relnamespace IN ('posture'::regnamespace, 'posture_internal'::regnamespace) AND NOT t.tgisinternal;
 SELECT tablename, policyname, roles, cmd, qual, with_check FROM pg_policies WHERE schemaname = 'posture';
 SELECT f.oid::regprocedure, f.prorettype::regtype, f.proacl, f.proconfig, f.provolatile, f.proparallel, f.proisstrict, f.prosecdef, f.procost, f.prorows, f.proowner::regrole,
 	CASE WHEN f.prosqlbody IS NULL THEN f.prosrc END
-FROM pg_proc f WHERE f.pronamespace = 'posture'::regnamespace;
+FROM pg_proc f WHERE f.pronamespace IN ('posture'::regnamespace, 'posture_internal'::regnamespace);
 SELECT a.aggfnoid, a.aggtransfn, a.aggfinalfn, a.aggcombinefn, a.aggserialfn, a.aggdeserialfn, a.aggmtransfn, a.aggminvtransfn, a.aggtranstype::regtype, a.agginitval
-FROM pg_aggregate a JOIN pg_proc f ON f.oid = a.aggfnoid WHERE f.pronamespace = 'posture'::regnamespace;
+FROM pg_aggregate a JOIN pg_proc f ON f.oid = a.aggfnoid WHERE f.pronamespace IN ('posture'::regnamespace, 'posture_internal'::regnamespace);
 SELECT o.oid::regoperator, o.oprcode, o.oprcom::regoperator, o.oprnegate::regoperator, o.oprrest, o.oprjoin, o.oprcanmerge, o.oprcanhash
-FROM pg_operator o WHERE o.oprnamespace = 'posture'::regnamespace;
-SELECT t.typname, t.typlen, t.typbyval, t.typstorage, t.typcategory, t.typacl FROM pg_type t WHERE t.typnamespace = 'posture'::regnamespace;
+FROM pg_operator o WHERE o.oprnamespace IN ('posture'::regnamespace, 'posture_internal'::regnamespace);
+SELECT t.typname, t.typlen, t.typbyval, t.typstorage, t.typcategory, t.typacl FROM pg_type t WHERE t.typnamespace IN ('posture'::regnamespace, 'posture_internal'::regnamespace);
 SELECT c.castsource::regtype, c.casttarget::regtype, c.castfunc::regprocedure, c.castcontext FROM pg_cast c
-JOIN pg_type t ON t.oid IN (c.castsource, c.casttarget) AND t.typnamespace = 'posture'::regnamespace;
+JOIN pg_type t ON t.oid IN (c.castsource, c.casttarget) AND t.typnamespace IN ('posture'::regnamespace, 'posture_internal'::regnamespace);
 SELECT e.enumtypid::regtype, e.enumlabel FROM pg_enum e;
 SELECT n.nspacl, n.nspowner::regrole FROM pg_namespace n WHERE n.nspname = 'posture';
 SQL

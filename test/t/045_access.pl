@@ -18,18 +18,18 @@ my ($rc, $out, $err);
 # every table has a class, and grants come from it alone
 is( $node->safe_psql('warehouse', <<'SQL'),
 SELECT coalesce(c.relname, r.relation)
-FROM (SELECT relname FROM pg_class WHERE relnamespace = 'posture'::regnamespace AND relkind IN ('r', 'p', 'm', 'f')) c
+FROM (SELECT relname FROM pg_class WHERE relnamespace IN ('posture'::regnamespace, 'posture_internal'::regnamespace) AND relkind IN ('r', 'p', 'm', 'f')) c
 FULL JOIN posture.access_rule() r ON r.relation = c.relname
 WHERE c.relname IS NULL OR r.relation IS NULL
 SQL
 	'', 'every table is in access_rule(), and nothing else');
 my @tables = tables($node, 'warehouse');
 my @views = split /\n/, $node->safe_psql('warehouse',
-	q{SELECT relname FROM pg_class WHERE relnamespace = 'posture'::regnamespace AND relkind = 'v' ORDER BY 1});
+	q{SELECT relname FROM pg_class WHERE relnamespace IN ('posture'::regnamespace, 'posture_internal'::regnamespace) AND relkind = 'v' ORDER BY 1});
 
 # who may grant
 like(answer('outsider', q{SELECT posture.grant_access('outsider', 'reader')}), qr/permission denied for schema posture/, 'not everybody grants access');
-$node->safe_psql('warehouse', 'GRANT USAGE ON SCHEMA posture TO outsider');
+$node->safe_psql('warehouse', 'GRANT USAGE ON SCHEMA posture, posture_internal TO outsider');
 for my $call (q{grant_access('outsider', 'reader')}, q{revoke_access('plain_reader')}, 'set_row_security()')
 {
 	like(answer('outsider', "SELECT posture.$call"), qr/permission denied for function/, "nor calls $call");
@@ -37,11 +37,11 @@ for my $call (q{grant_access('outsider', 'reader')}, q{revoke_access('plain_read
 $node->safe_psql('warehouse', 'REVOKE USAGE ON SCHEMA posture FROM outsider');
 like(answer('warden', q{SELECT posture.grant_access('nobody there', 'reader')}), qr/role "nobody there" does not exist/, 'an unknown role');
 like(answer('warden', q{SELECT posture.grant_access('public', 'reader')}), qr/role "public" does not exist/, 'nor everybody at once');
-like(answer('warden', q{SELECT posture.grant_access(NULL, 'reader')}), qr/role is NULL/, 'no role');
-like(answer('warden', q{SELECT posture.grant_access('alice', 'Owner')}), qr/unknown level "Owner".*Levels are reader, owner, loader, operator/s, 'an unknown level');
-like(answer('warden', q{SELECT posture.grant_access('alice', NULL)}), qr/unknown level "NULL"/, 'no level');
+like(answer('warden', q{SELECT posture.grant_access(NULL, 'reader')}), qr/role must not be null/, 'no role');
+like(answer('warden', q{SELECT posture.grant_access('alice', 'Owner')}), qr/level "Owner" not recognized.*Levels are reader, owner, loader, operator/s, 'an unknown level');
+like(answer('warden', q{SELECT posture.grant_access('alice', NULL)}), qr/level "NULL" not recognized/, 'no level');
 like(answer('warden', q{SELECT posture.revoke_access('nobody there')}), qr/role "nobody there" does not exist/, 'revoked from an unknown role');
-my $protected = q{SELECT count(*) FROM pg_class WHERE relnamespace = 'posture'::regnamespace AND relrowsecurity};
+my $protected = q{SELECT count(*) FROM pg_class WHERE relnamespace IN ('posture'::regnamespace, 'posture_internal'::regnamespace) AND relrowsecurity};
 ($rc, $out, $err) = as_role('warden', <<'SQL');
 SELECT posture.grant_access('plain_reader', 'reader'), posture.grant_access('Reader "two"', 'reader'),
        posture.grant_access('loader', 'loader'), posture.grant_access('operator', 'operator');
@@ -130,7 +130,7 @@ my @live = (
 	# every view about initiatives; of groups, with their own
 	(map { [ "SELECT v FROM posture.$_ v ORDER BY v::text COLLATE \"C\"", "SELECT v FROM posture.$_ v WHERE initiative IN (SELECT key FROM posture.initiative WHERE owner = ANY (O))"
 			. ($_ eq 'group_report' ? ' AND asset_group IN (SELECT key FROM posture.asset_group WHERE owner = ANY (O))' : '') . ' ORDER BY v::text COLLATE "C"' ] }
-		split /\n/, $node->safe_psql('warehouse', q{SELECT relname FROM pg_class c WHERE relnamespace = 'posture'::regnamespace AND relkind = 'v'
+		split /\n/, $node->safe_psql('warehouse', q{SELECT relname FROM pg_class c WHERE relnamespace IN ('posture'::regnamespace, 'posture_internal'::regnamespace) AND relkind = 'v'
 			AND EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'initiative') ORDER BY 1})),
 	[ 'SELECT score_history.* FROM posture.score_history ORDER BY 1, 2, 3', q{SELECT h.* FROM posture.score_history h
 	   WHERE object_kind = 'initiative' AND object IN (SELECT key FROM posture.initiative WHERE owner = ANY (O))
@@ -139,13 +139,13 @@ my @live = (
 	   ORDER BY 1, 2, 3} ],
 	[ 'SELECT event_id, kind, object, name, previous_score, score, drop, status, note FROM posture.event_report ORDER BY 1',
 	  'SELECT event_id, kind, object, name, previous_score, score, drop, status, note FROM posture.event_report WHERE event_id IN (SELECT expect.e(O)) ORDER BY 1' ],
-	[ q{SELECT object_kind, object_id, assessed, exposed, failing FROM posture.exposure(A, true, NULL, NULL) WHERE assessed <> '{}' OR object_kind = 'initiative' ORDER BY 1, 2}, <<'SQL' ]);
+	[ q{SELECT object_kind, object_id, assessed, exposed, failing FROM posture_internal.exposure(A, true, NULL, NULL) WHERE assessed <> '{}' OR object_kind = 'initiative' ORDER BY 1, 2}, <<'SQL' ]);
 WITH own AS (SELECT (SELECT posture.assetset_agg(a) FROM expect.ga(O) a) AS assets)
-SELECT object_kind, object_id, assessed, exposed, failing FROM posture.exposure(A, true, NULL, NULL)
+SELECT object_kind, object_id, assessed, exposed, failing FROM posture_internal.exposure(A, true, NULL, NULL)
 WHERE CASE object_kind WHEN 'initiative' THEN object_id IN (SELECT expect.i(O)) WHEN 'metric' THEN object_id IN (SELECT expect.m(O)) ELSE object_id IN (SELECT expect.r(O)) END
   AND (assessed <> '{}' OR object_kind = 'initiative')
 UNION ALL
-SELECT object_kind, object_id, assessed & own.assets, exposed & own.assets, failing & own.assets FROM posture.exposure(A, true, NULL, NULL), own
+SELECT object_kind, object_id, assessed & own.assets, exposed & own.assets, failing & own.assets FROM posture_internal.exposure(A, true, NULL, NULL), own
 WHERE object_kind = 'recommendation' AND object_id NOT IN (SELECT expect.r(O)) AND assessed && own.assets
 ORDER BY 1, 2
 SQL
@@ -259,7 +259,7 @@ CROSS JOIN generate_series(0, 1) shift
 LEFT JOIN LATERAL (SELECT format_type(a, NULL) AS type, n FROM unnest(p.proargtypes) WITH ORDINALITY a(a, n)) t ON true
 LEFT JOIN value v ON v.type = t.type AND v.i = (round + shift * (t.n - 1)) % 7
 LEFT JOIN value v0 ON v0.type = t.type AND v0.i = 0
-WHERE p.pronamespace = 'posture'::regnamespace AND p.prokind = 'f' AND p.prorettype <> 'trigger'::regtype
+WHERE p.pronamespace IN ('posture'::regnamespace, 'posture_internal'::regnamespace) AND p.prokind = 'f' AND p.prorettype <> 'trigger'::regtype
   -- those that are about sets alone would tell what they are given
   AND NOT (p.provolatile = 'i' AND 'posture.assetset'::regtype = ANY (p.proargtypes))
   AND 'internal'::regtype <> ALL (p.proargtypes) AND p.proname NOT LIKE 'cluster%'
@@ -286,8 +286,8 @@ for my $role (sort keys %forbidden)
 	my @ran = grep { /\A[^\n]*\n./ } split /^== /m, $answers;
 	cmp_ok(scalar(@ran), '>', 200, 'and most of them are answered');
 }
-like(answer('alice', q{SELECT * FROM posture.own_tally_of('fleet'::regrole)}), qr/permission denied for function own_tally_of/, 'nobody asks for another');
-like(answer('alice', q{SELECT * FROM posture.own('nonsense')}), qr/nobody owns "nonsense"/, 'an unknown kind');
+like(answer('alice', q{SELECT * FROM posture_internal.owner_object_count_of('fleet'::regrole)}), qr/permission denied for function own_tally_of/, 'nobody asks for another');
+like(answer('alice', q{SELECT * FROM posture_internal.owner_rows('nonsense')}), qr/unrecognized kind of owned rows: "nonsense"/, 'an unknown kind');
 
 # functions that cost nothing and tell what they see, against row security
 for my $relation ((sort keys %rows), @views)
@@ -324,7 +324,7 @@ answer($superuser, q{CREATE FUNCTION open.as_super(sql text) RETURNS text LANGUA
 answer('alice', q{CREATE FUNCTION open.as_alice() RETURNS text LANGUAGE sql SECURITY DEFINER AS $$ SELECT string_agg(initiative, ',') FROM posture.overview $$});
 is(answer('bob', 'SELECT open.as_alice()'), 'ia,ia points', 'a function with the rights of alice shows what alice sees');
 is(answer('alice', <<'SQL'), "alice\nia,ia points\nalice", 'after an error the caller is who they were');
-DO $$ BEGIN PERFORM posture.own('nonsense'); EXCEPTION WHEN OTHERS THEN NULL; END $$;
+DO $$ BEGIN PERFORM posture_internal.owner_rows('nonsense'); EXCEPTION WHEN OTHERS THEN NULL; END $$;
 SELECT current_user; SELECT string_agg(initiative, ',') FROM posture.overview; SELECT current_user;
 SQL
 is(answer('alice', 'BEGIN; DECLARE c CURSOR FOR SELECT initiative FROM posture.overview; FETCH 1 FROM c; SAVEPOINT s; SELECT current_user; ROLLBACK TO s; FETCH ALL FROM c; COMMIT'),
@@ -394,7 +394,7 @@ for my $role ('plain_reader', 'alice', 'fleet')
 	for my $sql ((map { ("DELETE FROM posture.$_", "INSERT INTO posture.$_ OVERRIDING SYSTEM VALUE SELECT * FROM posture.$_") } @tables),
 		'UPDATE posture.event SET score = 100', "UPDATE posture.initiative SET owner = 'alice'",
 		'SELECT posture.ingest()', 'SELECT posture.take_snapshot()', 'CALL posture.run_daily()', 'SELECT posture.fold()', 'SELECT posture.rebuild()',
-		'SELECT posture.assess_cluster()', 'SELECT posture.set_row_security()', $role eq 'plain_reader' ? "SELECT posture.acknowledge($mine)" : (),
+		'SELECT posture.assess_cluster()', 'SELECT posture_internal.set_row_security()', $role eq 'plain_reader' ? "SELECT posture.acknowledge($mine)" : (),
 		q{SELECT posture.load('posture', '{"type": "source", "key": "x", "name": "X"}'::jsonb)})
 	{
 		my $error = answer($role, $sql);
@@ -425,7 +425,7 @@ SELECT loaded > 10, changed < 5 FROM posture.assess_cluster();
 SELECT initiative, score IS NOT NULL FROM posture.overview WHERE initiative = 'ia';
 SQL
 is("$rc$err\n$out", "0\n4|2\n11|0\nt|0\nt|t\nia|t", 'a loader loads all that can be loaded, and reads the scores');
-for my $sql ('SELECT posture.fold()', 'SELECT posture.take_snapshot()', 'CALL posture.run_daily()', 'DELETE FROM posture.event', 'UPDATE posture.finding_history SET day = day')
+for my $sql ('SELECT posture.fold()', 'SELECT posture.take_snapshot()', 'CALL posture.run_daily()', 'DELETE FROM posture.event', 'UPDATE posture_internal.finding_history SET day = day')
 {
 	like(answer('loader', $sql), qr/permission denied for table/, "but not: $sql");
 }
@@ -465,9 +465,9 @@ for my $sql ('SELECT posture.ingest()', 'DELETE FROM posture.finding', 'UPDATE p
 is($node->safe_psql('warehouse', 'SELECT * FROM posture.verify()'), '', 'the sets are as they should be');
 
 # grants by hand, as before there were levels
-answer('warden', 'GRANT USAGE ON SCHEMA posture TO outsider; GRANT SELECT ON ALL TABLES IN SCHEMA posture TO outsider');
+answer('warden', 'GRANT USAGE ON SCHEMA posture, posture_internal TO outsider; GRANT SELECT ON ALL TABLES IN SCHEMA posture, posture_internal TO outsider');
 is(answer('outsider', 'SELECT * FROM posture.overview'), answer('plain_reader', 'SELECT * FROM posture.overview'), 'SELECT on all tables sees all');
-answer('warden', 'REVOKE SELECT ON posture.finding_set FROM outsider');
+answer('warden', 'REVOKE SELECT ON posture_internal.finding_set FROM outsider');
 is(answer('outsider', 'SELECT count(*) FROM posture.finding'), '0', 'without the sets, what the role owns: nothing');
 
 $node->stop;

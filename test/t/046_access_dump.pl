@@ -11,14 +11,14 @@ use TestPosture;
 use TestAccess;
 
 my $node = access_node('dump');
-my $protected = q{SELECT count(*) FROM pg_class WHERE relnamespace = 'posture'::regnamespace AND relrowsecurity};
+my $protected = q{SELECT count(*) FROM pg_class WHERE relnamespace IN ('posture'::regnamespace, 'posture_internal'::regnamespace) AND relrowsecurity};
 my ($rc, $out, $err) = as_role('warden', <<'SQL');
 SELECT posture.grant_access('plain_reader', 'reader'), posture.grant_access('Reader "two"', 'reader'),
        posture.grant_access('loader', 'loader'), posture.grant_access('operator', 'operator');
 SELECT posture.grant_access(r, 'owner') FROM unnest(ARRAY['alice', 'team', 'carol', 'fleet', 'dana']) r;
 -- by hand
-GRANT USAGE ON SCHEMA posture TO outsider;
-GRANT SELECT ON ALL TABLES IN SCHEMA posture TO outsider;
+GRANT USAGE ON SCHEMA posture, posture_internal TO outsider;
+GRANT SELECT ON ALL TABLES IN SCHEMA posture, posture_internal TO outsider;
 SQL
 is("$rc$err", '0', 'levels are granted');
 
@@ -39,7 +39,7 @@ sub like_before
 	$node->safe_psql('postgres', "DROP DATABASE $db");
 	return;
 }
-answer('warden', 'REVOKE ALL ON ALL TABLES IN SCHEMA posture FROM outsider; SELECT posture.grant_access(\'plain_reader\', \'reader\')');
+answer('warden', 'REVOKE ALL ON ALL TABLES IN SCHEMA posture, posture_internal FROM outsider; SELECT posture.grant_access(\'plain_reader\', \'reader\')');
 $node->command_fails_like([ 'pg_dump', '-U', 'warden', '-f', "$dir/warden.sql", 'warehouse' ], qr/query would be affected by row-level security policy/,
 	'who is subject to row security has to say so to dump');
 $node->command_ok([ 'pg_dump', '-U', 'warden', '--enable-row-security', '-Fc', '-f', "$dir/custom", 'warehouse' ], 'and then dumps all');
@@ -52,7 +52,7 @@ $node->command_ok([ 'pg_restore', '-U', 'warden', '--exit-on-error', '--no-owner
 like_before('restored', 'by a superuser', qw(alice plain_reader warden));
 
 # and taken back
-my $left = q{SELECT count(*) FROM pg_class c, aclexplode(c.relacl) x WHERE c.relnamespace = 'posture'::regnamespace AND x.grantee = '%1$s'::regrole};
+my $left = q{SELECT count(*) FROM pg_class c, aclexplode(c.relacl) x WHERE c.relnamespace IN ('posture'::regnamespace, 'posture_internal'::regnamespace) AND x.grantee = '%1$s'::regrole};
 for my $role ('plain_reader', 'loader', 'operator', 'alice', 'dana', 'carol', 'team')
 {
 	is(answer('warden', "SELECT posture.revoke_access('$role')"), '', "revoked from $role");
@@ -61,7 +61,7 @@ for my $role ('plain_reader', 'loader', 'operator', 'alice', 'dana', 'carol', 't
 }
 is($node->safe_psql('warehouse', q{SELECT count(*) FROM pg_policy p, unnest(polroles) r WHERE polname = 'everything' AND r NOT IN (SELECT oid FROM pg_roles WHERE rolname IN ('warden', 'Reader "two"'))}), '0', 'policies name only who is left');
 cmp_ok($node->safe_psql('warehouse', $protected), '>', 0, 'while there is an owner there is row security');
-is(answer('warden', q{SELECT posture.revoke_access('fleet')}) . answer('warden', 'REVOKE ALL ON ALL TABLES IN SCHEMA posture FROM outsider') . answer('warden', q{SELECT posture.revoke_access('outsider')}), '', 'from the last');
+is(answer('warden', q{SELECT posture.revoke_access('fleet')}) . answer('warden', 'REVOKE ALL ON ALL TABLES IN SCHEMA posture, posture_internal FROM outsider') . answer('warden', q{SELECT posture.revoke_access('outsider')}), '', 'from the last');
 is($node->safe_psql('warehouse', $protected), '0', 'without an owner there is none');
 is($node->safe_psql('warehouse', 'SELECT count(*) FROM pg_policy'), '0', 'and no policy');
 $node->safe_psql('postgres', 'DROP ROLE plain_reader; DROP ROLE loader; DROP ROLE operator');

@@ -50,7 +50,7 @@ UPDATE posture.metric SET rule = '{"source": "scan", "key": "r_"}' WHERE key = '
 SELECT FROM posture.apply_rules();
 CREATE TABLE seen.verified AS SELECT * FROM posture.verify();
 SELECT FROM posture.rebuild();
-CREATE TABLE seen.state AS SELECT * FROM posture.metric_state(posture.day_end(posture.today() - 2));
+CREATE TABLE seen.state AS SELECT * FROM posture_internal.metric_state(posture.day_end(posture.today() - 2));
 CREATE TABLE seen.exported AS SELECT * FROM posture.export();
 CREATE TABLE seen.changed AS SELECT object, from_day, to_day, c.reason, c.points, c.says
 FROM (VALUES ('i1'), ('i2'), ('i3'), ('m1'), ('m2')) o(object), (VALUES (3, 2), (2, 1), (2, 0)) d(f, t),
@@ -59,7 +59,7 @@ CREATE TABLE seen.planned AS SELECT p.* FROM posture.plan('i1', '99') p;
 CREATE TABLE seen.asked AS SELECT posture.what_if('i1', '{r1,r5}'), posture.score_of('i1', 'g1'), posture.planned_score('i1'), posture.achievable_score('i3'), posture.cardinality(posture.metric_assets('m1')),
     posture.cardinality(posture.metric_assets('m1', posture.today() - 2)) AS past, posture.is_drop('80', '78'), posture.today();
 SQL
-my @views = split /\n/, $node->safe_psql('base', q{SELECT relname FROM pg_class WHERE relnamespace = 'posture'::regnamespace AND relkind = 'v' ORDER BY 1});
+my @views = split /\n/, $node->safe_psql('base', q{SELECT relname FROM pg_class WHERE relnamespace IN ('posture'::regnamespace, 'posture_internal'::regnamespace) AND relkind = 'v' ORDER BY 1});
 $work .= "CREATE TABLE seen.$_ AS SELECT * FROM posture.$_;\n" for @views;
 
 # all that is kept and was seen, as a session without the settings reads it, in
@@ -153,7 +153,7 @@ UPDATE posture.metric SET rule = '{"source": "cloud", "key": "r6"}' WHERE key = 
 UPDATE posture.source SET product = 'another' WHERE key = 'scan';
 DELETE FROM posture.metric_recommendation WHERE metric_id = (SELECT metric_id FROM posture.metric WHERE key = 'm1');
 SELECT count(*) FROM posture.metric_recommendation JOIN posture.metric USING (metric_id) WHERE key IN ('m1', 'm5');
-SELECT count(*) FROM posture.catalog_delta WHERE changed IN ('metric', 'source', 'metric_recommendation');
+SELECT count(*) FROM posture_internal.catalog_delta WHERE changed IN ('metric', 'source', 'metric_recommendation');
 ROLLBACK;
 SQL
 is("$seen$error", "1\n2", 'tables named as the transition tables of triggers are not taken for them');

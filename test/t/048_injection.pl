@@ -72,7 +72,7 @@ BEGIN
         FROM pg_proc p
         CROSS JOIN LATERAL (SELECT x.n, format_type(x.type, NULL) AS type FROM unnest(p.proargtypes) WITH ORDINALITY x(type, n)) a
         CROSS JOIN LATERAL (SELECT h.text FROM public.hostile h WHERE a.n IS NOT NULL ORDER BY random() LIMIT 4 * $texts_each) h
-        WHERE p.pronamespace = 'posture'::regnamespace AND p.prokind = 'f' AND a.type IN ('text', 'name', 'text[]', 'jsonb')
+        WHERE p.pronamespace IN ('posture'::regnamespace, 'posture_internal'::regnamespace) AND p.prokind = 'f' AND a.type IN ('text', 'name', 'text[]', 'jsonb')
           AND 'internal'::regtype <> ALL (p.proargtypes)
     LOOP
         calls := calls + 1;
@@ -230,7 +230,7 @@ INSERT INTO posture.inbox SELECT 'much', 'r', 'd' || n, 'compliant', now(), left
 SELECT FROM posture.ingest();
 SELECT FROM posture.load('ocsf', (SELECT jsonb_build_array(jsonb_build_object('class_uid', 2003, 'compliance', '{"status_id": 1}'::jsonb, 'metadata', '{"product": {"name": "P"}}'::jsonb, 'finding_info', '{"title": "T", "uid": "u"}'::jsonb, 'resources', jsonb_build_array(jsonb_build_object('uid', 'e', 'type', long)))) FROM kind));
 SELECT FROM posture.fold();
-SELECT count(*), max(octet_length(value)) FROM posture.asset_set WHERE attribute = 'kind' AND octet_length(value) > 100;
+SELECT count(*), max(octet_length(value)) FROM posture_internal.asset_set WHERE attribute = 'kind' AND octet_length(value) > 100;
 SELECT count(*) = 0 FROM posture.verify();
 SQL
 
@@ -277,10 +277,10 @@ $node->safe_psql('warehouse', 'CREATE ROLE warden LOGIN');
 $node->safe_psql('warehouse', "INSERT INTO posture.initiative (key, name, owner) SELECT 'of ' || n, n, n FROM unnest($name_array) n; INSERT INTO posture.asset_group (key, name, owner) SELECT 'of ' || n, n, n FROM unnest($name_array) n");
 ($rc, $out, $err) = query_as($node, 'warehouse', $superuser, "SELECT count(posture.grant_access(n, l)) FROM unnest($name_array) n, unnest('{owner,reader,loader,operator}'::text[]) l WHERE n NOT LIKE '%a,b%' OR l = 'owner'");
 is($rc, 0, 'access is granted to roles of such names') or diag $err;
-is($node->safe_psql('warehouse', 'SELECT count(*) FROM posture.granted_role() WHERE sees_all'), @names - 1, 'to each');
+is($node->safe_psql('warehouse', 'SELECT count(*) FROM posture_internal.granted_role() WHERE sees_all'), @names - 1, 'to each');
 is((query_as($node, 'warehouse', 'a,b;c|d', q{SELECT string_agg(initiative, '') FROM posture.overview}))[1], 'of a,b;c|d', 'an owner sees their initiative');
 ($rc, $out, $err) = query_as($node, 'warehouse', $superuser, "SELECT count(posture.revoke_access(n)) FROM unnest($name_array) n");
-is($rc . $node->safe_psql('warehouse', 'SELECT count(*) FROM posture.granted_role()'), '00', 'and taken back') or diag $err;
+is($rc . $node->safe_psql('warehouse', 'SELECT count(*) FROM posture_internal.granted_role()'), '00', 'and taken back') or diag $err;
 is($node->safe_psql('warehouse', $sprung), 'f', 'nothing is run by that');
 # cut off to 63 bytes, the name would be that of another role
 is($node->safe_psql('documents', q{SELECT l.rejected, r.reason FROM posture.load('posture', jsonb_build_object('type', 'asset_group', 'key', 'long owner', 'owner', repeat('o', 64))) l, posture.rejected r WHERE r.reason LIKE '%owner%'}),

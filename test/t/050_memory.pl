@@ -49,7 +49,7 @@ sub flat
 		$script .= sprintf($statement, $n) . ";\n";
 		$script .= "CALL memory.look('$what', $n);\n" if $n == int($calls / 5) || $n % int($calls / 10) == 0;
 		# what is dead must not grow the tables that are read
-		$script .= "VACUUM posture.inbox, posture.finding, posture.metric_snapshot, posture.initiative_snapshot, posture.recommendation_snapshot, posture.finding_delta, posture.finding_set, posture.finding_history, posture.tally, pg_class, pg_attribute, pg_type, pg_depend;\n"
+		$script .= "VACUUM posture.inbox, posture.finding, posture.metric_snapshot, posture.initiative_snapshot, posture.recommendation_snapshot, posture_internal.finding_delta, posture_internal.finding_set, posture_internal.finding_history, posture_internal.object_count, pg_class, pg_attribute, pg_type, pg_depend;\n"
 		  if $n % 500 == 0;
 	}
 	my ($out, $err) = ('', '');

@@ -186,14 +186,14 @@ $node->safe_psql('postgres', $_) foreach 'CREATE ROLE attacker LOGIN', 'CREATE D
 my $attack = sub { $node->psql('taken', $_[0], extra_params => [ '-U', 'attacker' ], stderr => \my $stderr); return $stderr };
 is($attack->(<<"SQL"), '', 'who may create in a database puts a function of theirs into the version before');
 CREATE SCHEMA posture;
-CREATE FUNCTION posture.lock_access() RETURNS void LANGUAGE plpgsql AS 'BEGIN END';
+CREATE FUNCTION posture_internal.lock_access() RETURNS void LANGUAGE plpgsql AS 'BEGIN END';
 CREATE EXTENSION posture VERSION '$before';
-ALTER EXTENSION posture ADD FUNCTION posture.lock_access();
+ALTER EXTENSION posture ADD FUNCTION posture_internal.lock_access();
 SQL
 like($attack->('ALTER EXTENSION posture UPDATE'), qr/posture would use function posture\.lock_access\(\), which is somebody else's\n/, 'there is no update with it');
-$attack->('ALTER EXTENSION posture DROP FUNCTION posture.lock_access(); DROP FUNCTION posture.lock_access()');
+$attack->('ALTER EXTENSION posture DROP FUNCTION posture_internal.lock_access(); DROP FUNCTION posture_internal.lock_access()');
 is($attack->('ALTER EXTENSION posture UPDATE'), '', 'but without');
-is($node->safe_psql('taken', "SELECT count(*) FROM pg_proc p JOIN pg_roles r ON r.oid = p.proowner WHERE p.pronamespace = 'posture'::regnamespace AND NOT r.rolsuper"), '0', 'nothing in it is theirs');
+is($node->safe_psql('taken', "SELECT count(*) FROM pg_proc p JOIN pg_roles r ON r.oid = p.proowner WHERE p.pronamespace IN ('posture'::regnamespace, 'posture_internal'::regnamespace) AND NOT r.rolsuper"), '0', 'nothing in it is theirs');
 
 # the second who installs where another has dropped it
 $node->safe_psql('postgres', $_) foreach 'CREATE DATABASE again OWNER attacker', 'GRANT CREATE ON DATABASE again TO installer';

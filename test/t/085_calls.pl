@@ -39,9 +39,9 @@ SQL
 my %column;    # row type => its columns: name, type, whether an INSERT has to name it
 push @{ $column{ $_->[0] } }, [ @$_[ 1 .. 3 ] ] foreach rows(<<'SQL');
 SELECT t.oid::regtype, quote_ident(a.attname), a.atttypid::regtype, a.attnotnull AND NOT a.atthasdef AND a.attidentity = '' FROM pg_type t JOIN pg_attribute a ON a.attrelid = t.typrelid
-WHERE t.typnamespace = 'posture'::regnamespace AND a.attnum > 0 AND NOT a.attisdropped ORDER BY 1, a.attnum
+WHERE t.typnamespace IN ('posture'::regnamespace, 'posture_internal'::regnamespace) AND a.attnum > 0 AND NOT a.attisdropped ORDER BY 1, a.attnum
 SQL
-my %table = map { $_->[0] => 1 } rows(q{SELECT oid::regclass FROM pg_class WHERE relnamespace = 'posture'::regnamespace AND relkind = 'r'});
+my %table = map { $_->[0] => 1 } rows(q{SELECT oid::regclass FROM pg_class WHERE relnamespace IN ('posture'::regnamespace, 'posture_internal'::regnamespace) AND relkind = 'r'});
 my %label;
 push @{ $label{ $_->[0] } }, $_->[1] foreach rows('SELECT enumtypid::regtype, enumlabel FROM pg_enum');
 
@@ -54,7 +54,7 @@ FROM pg_proc p
 CROSS JOIN LATERAL (SELECT coalesce(string_agg(CASE WHEN p.provariadic <> 0 AND n = p.pronargs THEN 'VARIADIC ?' ELSE '?' END, ', ' ORDER BY n), '') AS places,
                            coalesce(string_agg(t::regtype::text, ';' ORDER BY n), '') AS types
                     FROM unnest(p.proargtypes) WITH ORDINALITY u(t, n)) a
-WHERE p.pronamespace = 'posture'::regnamespace AND p.prokind = 'f' AND 'internal'::regtype <> ALL (p.proargtypes)
+WHERE p.pronamespace IN ('posture'::regnamespace, 'posture_internal'::regnamespace) AND p.prokind = 'f' AND 'internal'::regtype <> ALL (p.proargtypes)
 UNION ALL
 SELECT format('SELECT %s(%s) %s FROM (VALUES (1, %s), (2, %4$s), (3, %4$s)) v(n, %2$s)', p.oid::regproc, a.names, how, a.places),
        concat_ws(';', a.types, a.types, a.types), '', ''
@@ -63,21 +63,21 @@ CROSS JOIN LATERAL (SELECT string_agg('a' || n, ', ' ORDER BY n) AS names, strin
                            string_agg(t::regtype::text, ';' ORDER BY n) AS types
                     FROM unnest(p.proargtypes) WITH ORDINALITY u(t, n)) a
 CROSS JOIN (VALUES (''), ('OVER (ORDER BY n ROWS 1 PRECEDING)')) h(how)
-WHERE p.pronamespace = 'posture'::regnamespace AND p.prokind = 'a'
+WHERE p.pronamespace IN ('posture'::regnamespace, 'posture_internal'::regnamespace) AND p.prokind = 'a'
 UNION ALL
 SELECT format('SELECT ? OPERATOR(posture.%s) ?', oprname), format('%s;%s', oprleft::regtype, oprright::regtype), '', ''
-FROM pg_operator WHERE oprnamespace = 'posture'::regnamespace
+FROM pg_operator WHERE oprnamespace IN ('posture'::regnamespace, 'posture_internal'::regnamespace)
 UNION ALL
 SELECT format('SELECT CAST(? AS %s)', casttarget::regtype), castsource::regtype::text, '', ''
 FROM pg_cast c JOIN pg_type s ON s.oid = c.castsource JOIN pg_type t ON t.oid = c.casttarget
 WHERE 'posture'::regnamespace IN (s.typnamespace, t.typnamespace)
 UNION ALL
-SELECT format('SELECT CAST(? AS %s)', oid::regtype), 'text', '', '' FROM pg_type WHERE typnamespace = 'posture'::regnamespace AND typtype IN ('b', 'd', 'e') AND typcategory <> 'A'
+SELECT format('SELECT CAST(? AS %s)', oid::regtype), 'text', '', '' FROM pg_type WHERE typnamespace IN ('posture'::regnamespace, 'posture_internal'::regnamespace) AND typtype IN ('b', 'd', 'e') AND typcategory <> 'A'
 UNION ALL
-SELECT format('CALL %s()', oid::regproc), '', '', '' FROM pg_proc WHERE pronamespace = 'posture'::regnamespace AND prokind = 'p'
+SELECT format('CALL %s()', oid::regproc), '', '', '' FROM pg_proc WHERE pronamespace IN ('posture'::regnamespace, 'posture_internal'::regnamespace) AND prokind = 'p'
 UNION ALL
 SELECT format('%s %s', verb, oid::regclass), '', '', ''
-FROM pg_class, unnest('{INSERT,INSERT,UPDATE,UPDATE,DELETE}'::text[]) verb WHERE relnamespace = 'posture'::regnamespace AND relkind = 'r'
+FROM pg_class, unnest('{INSERT,INSERT,UPDATE,UPDATE,DELETE}'::text[]) verb WHERE relnamespace IN ('posture'::regnamespace, 'posture_internal'::regnamespace) AND relkind = 'r'
 SQL
 
 # ---- values ----
@@ -301,7 +301,7 @@ is($node->safe_psql('postgres', 'SELECT count(*) FROM posture.verify()'), '0', '
 # After whatever the tables that people write let in, everything can still be
 # read, the day's snapshot is taken, and what is kept is right.
 my @written = grep { $_->[0] =~ /^(?:INSERT|UPDATE|DELETE) posture\.(?:source|asset|asset_alias|asset_group|recommendation|metric|metric_recommendation|initiative|initiative_metric|initiative_recommendation|finding|measure|exemption|benchmark|inbox|importance_weight|score_band)$/ } @callable;
-my $reads = join "\n", map { "PERFORM count(v::text) FROM $_ v;" } (map { $_->[0] } rows(q{SELECT oid::regclass FROM pg_class WHERE relnamespace = 'posture'::regnamespace AND relkind = 'v' ORDER BY 1})),
+my $reads = join "\n", map { "PERFORM count(v::text) FROM $_ v;" } (map { $_->[0] } rows(q{SELECT oid::regclass FROM pg_class WHERE relnamespace IN ('posture'::regnamespace, 'posture_internal'::regnamespace) AND relkind = 'v' ORDER BY 1})),
 	'posture.ingest()', 'posture.fold()', 'posture.take_snapshot()', 'posture.export()',
 	q{(SELECT p.*, posture.planned_score(i.key), posture.achievable_score(i.key) FROM posture.initiative i CROSS JOIN LATERAL posture.plan(i.key, '100') p)},
 	q{(SELECT posture.score_of(i.key, g.key) FROM posture.initiative i CROSS JOIN posture.asset_group g)},

@@ -65,7 +65,7 @@ my %columns;
 push @{ $columns{ $_->[0] } }, [ @$_[ 1, 2 ] ] foreach map { [ split /\|/ ] } split /\n/, $node->safe_psql('posture', <<'SQL');
 SELECT 'posture.' || c.relname, a.attname, format_type(a.atttypid, a.atttypmod)
 FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
-WHERE c.relnamespace = 'posture'::regnamespace AND c.relkind = 'v' AND a.attnum > 0 AND NOT a.attisdropped ORDER BY 1, a.attnum
+WHERE c.relnamespace IN ('posture'::regnamespace, 'posture_internal'::regnamespace) AND c.relkind = 'v' AND a.attnum > 0 AND NOT a.attisdropped ORDER BY 1, a.attnum
 SQL
 my @views = sort keys %columns;
 my %kind = ('text' => 'text', 'numeric' => 'number', 'integer' => 'number', 'bigint' => 'number', 'boolean' => 'boolean',
@@ -220,7 +220,7 @@ SQL
 sub odd_values
 {
 	return <<'SQL';
-SET search_path = posture, pg_catalog;
+SET search_path = posture, posture_internal, pg_catalog;
 UPDATE asset_group SET owner = 'bi';
 SELECT reopen(max(event_id), 'again') FROM event WHERE status <> 'open';
 UPDATE initiative SET owner = 'bi', target_on = today() + 400 WHERE key = 'identity';

@@ -24,7 +24,7 @@ sub documents
  {"type": "measure", "source": "own", "recommendation": "own-m", "achieved": 1.25, "possible": 4.5, "observed_at": "2024-03-04T05:06:07Z"},
  {"type": "exemption", "source": "own", "recommendation": "own-r", "asset": "own-2", "kind": "waived", "reason": "Own reason", "approved_by": "ciso", "created_at": "2024-03-04T05:06:07Z", "expires_at": "2034-03-04T05:06:07Z"},
  {"type": "exemption", "source": "own", "recommendation": "own-r", "asset_group": "own-group", "kind": "mitigated", "reason": "Own group's reason", "approved_by": "ciso", "created_at": "2024-03-04T05:06:07Z"},
- {"type": "metric", "key": "own-metric", "name": "Own metric", "description": "Of mine", "importance": "high", "asset_kinds": ["host"], "criticality_weights": [1, 1, 2, 5], "drop_threshold": 1.5, "quiet_days": 3, "details": {"x": "y"},
+ {"type": "metric", "key": "own-metric", "name": "Own metric", "description": "Of mine", "importance": "high", "asset_kinds": ["host"], "criticality_weights": [1, 1, 2, 5], "drop_threshold": 1.5, "cooldown_days": 3, "details": {"x": "y"},
   "recommendations": [{"source": "own", "recommendation": "own-r"}]},
  {"type": "metric", "key": "own-rule", "name": "Own rule", "rule": {"source": "own", "product": ["Own product"], "domain": "Own domain", "workload": "Own workload", "key": ["own%"], "min_severity": "low"}},
  {"type": "initiative", "key": "own-initiative", "name": "Own initiative", "kind": "threat", "description": "Own threat", "method": "weighted", "target_score": 90, "target_on": "2030-01-02", "owner": "nobody", "is_pinned": true,

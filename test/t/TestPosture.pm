@@ -113,7 +113,7 @@ sub tables
 {
 	my ($node, $db) = @_;
 	return split /\n/, $node->safe_psql($db,
-		q{SELECT relname FROM pg_class WHERE relnamespace = 'posture'::regnamespace AND relkind = 'r' ORDER BY 1});
+		q{SELECT relname FROM pg_class WHERE relnamespace IN ('posture'::regnamespace, 'posture_internal'::regnamespace) AND relkind = 'r' ORDER BY 1});
 }
 
 # A psql that stays: ask() returns what a statement says, output and errors;

@@ -42,5 +42,5 @@ export function overview({about, initiatives, status, days}) {
 const health = (status) => (status.length ? p.card("posture itself", p.table("Warnings of posture.status()", [
   {label: "What", cell: (s) => s.item},
   {label: "How it stands", cell: (s) => s.says, wide: true},
-  {label: "What to do", cell: (s) => (s.to_do ? html`<code>${s.to_do}</code>` : ""), wide: true}
+  {label: "What to do", cell: (s) => (s.hint ? html`<code>${s.hint}</code>` : ""), wide: true}
 ], status)) : "");

@@ -1,0 +1,202 @@
+/*
+ * What the functions of src/sql/44_own.sql run, with the rights of their
+ * owner, for a caller whom src/own.c names. Nobody else can call them.
+ */
+
+CREATE FUNCTION posture_internal.owner_row_id(caller oid, what text) RETURNS SETOF integer
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    -- the role that is named as owner may not exist, or not any more
+    WITH initiative AS MATERIALIZED (
+        SELECT i.initiative_id
+        FROM posture.initiative i JOIN pg_catalog.pg_roles r ON r.rolname = i.owner
+        WHERE pg_has_role(caller, r.oid, 'USAGE')
+    )
+    SELECT i.initiative_id FROM initiative i WHERE what = 'initiative'
+    UNION ALL
+    SELECT g.asset_group_id
+    FROM asset_group g JOIN pg_catalog.pg_roles r ON r.rolname = g.owner
+    WHERE what = 'asset_group' AND pg_has_role(caller, r.oid, 'USAGE')
+    UNION ALL
+    SELECT x.metric_id
+    FROM initiative i JOIN initiative_metric x USING (initiative_id)
+    WHERE what = 'metric'
+    UNION ALL
+    SELECT mr.recommendation_id
+    FROM initiative i
+    JOIN initiative_metric x USING (initiative_id)
+    JOIN metric_recommendation mr USING (metric_id)
+    WHERE what = 'initiative_recommendation'
+    UNION ALL
+    SELECT ir.recommendation_id
+    FROM initiative i JOIN initiative_recommendation ir USING (initiative_id)
+    WHERE what = 'initiative_recommendation';
+END;
+COMMENT ON FUNCTION posture_internal.owner_row_id(oid, text) IS 'step of owner_rows_of(): ids by the catalog alone';
+REVOKE EXECUTE ON FUNCTION posture_internal.owner_row_id(oid, text) FROM PUBLIC;
+
+CREATE FUNCTION posture_internal.owner_row_set(caller oid, what text) RETURNS assetset
+    LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, posture, posture_internal, pg_temp
+    SET jit = off
+AS $$
+DECLARE
+    group_asset assetset;
+BEGIN
+    -- whom nothing is granted owns nothing
+    IF NOT has_table_privilege(caller, 'posture.initiative'::regclass, 'SELECT') THEN
+        RETURN '{}';
+    ELSIF what IN ('initiative', 'asset_group', 'metric', 'initiative_recommendation') THEN
+        RETURN (SELECT coalesce(assetset_agg(i.id), '{}') FROM owner_row_id(caller, what) i(id));
+    ELSIF what IS NULL OR what NOT IN ('group_asset', 'asset', 'recommendation') THEN
+        RAISE EXCEPTION 'unrecognized kind of owned rows: "%"', coalesce(what, 'NULL') USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    group_asset := (SELECT coalesce(union_agg(group_assets(i.id)), '{}')
+                    FROM owner_row_id(caller, 'asset_group') i(id));
+    RETURN CASE what
+        WHEN 'group_asset' THEN group_asset
+        WHEN 'asset' THEN
+            group_asset |
+            (SELECT coalesce(union_agg(k.assessed), '{}')
+             FROM stored_set(timestamptz 'infinity', NULL::integer,
+                                   ARRAY(SELECT owner_row_id(caller, 'initiative_recommendation'))) k)
+        ELSE
+            (SELECT coalesce(assetset_agg(r.id), '{}')
+             FROM (SELECT owner_row_id(caller, 'initiative_recommendation') AS id
+                   UNION ALL
+                   SELECT k.recommendation_id
+                   FROM stored_set('infinity', NULL, NULL) k
+                   WHERE group_asset <> '{}' AND k.assessed && group_asset) r)
+    END;
+END $$;
+COMMENT ON FUNCTION posture_internal.owner_row_set(oid, text) IS 'owner_rows() for a caller';
+REVOKE EXECUTE ON FUNCTION posture_internal.owner_row_set(oid, text) FROM PUBLIC;
+
+CREATE FUNCTION posture_internal.owner_row_ids(caller oid, what text, ids integer[]) RETURNS integer[]
+    LANGUAGE sql STABLE PARALLEL SAFE
+    -- to who asks for all, all of theirs
+    RETURN ARRAY(SELECT m.id
+                 FROM members(owner_row_set(caller, what)) m(id)
+                 WHERE ids IS NULL OR m.id = ANY (ids));
+COMMENT ON FUNCTION posture_internal.owner_row_ids(oid, text, integer[]) IS 'those of some ids, or of all for NULL, that a caller owns';
+REVOKE EXECUTE ON FUNCTION posture_internal.owner_row_ids(oid, text, integer[]) FROM PUBLIC;
+
+CREATE FUNCTION posture_internal.owner_rows_of(caller oid, what text) RETURNS SETOF assetset
+    LANGUAGE sql STABLE PARALLEL SAFE ROWS 1
+BEGIN ATOMIC
+    SELECT owner_row_set(caller, what);
+END;
+COMMENT ON FUNCTION posture_internal.owner_rows_of(oid, text) IS 'owner_rows() for a caller';
+REVOKE EXECUTE ON FUNCTION posture_internal.owner_rows_of(oid, text) FROM PUBLIC;
+
+-- in full through an initiative; through a group, a recommendation on its assets
+CREATE FUNCTION posture_internal.owner_recommendation_exposure_of(
+    caller oid, as_of timestamptz, from_store boolean, of_slice integer, chosen integer[], within assetset)
+    RETURNS TABLE (recommendation_id integer, assessed assetset, exposed assetset, failing assetset, accepted assetset)
+    LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 100 SET search_path = pg_catalog, posture, posture_internal, pg_temp
+    SET jit = off
+AS $$
+DECLARE
+    recommendations assetset := owner_row_set(caller, 'initiative_recommendation');
+    group_asset assetset := owner_row_set(caller, 'group_asset');
+BEGIN
+    RETURN QUERY
+    SELECT e.recommendation_id, set_intersect(e.assessed, o.assets), set_intersect(e.exposed, o.assets), set_intersect(e.failing, o.assets),
+           set_intersect(e.accepted, o.assets)
+    FROM recommendation_exposure(as_of, from_store, of_slice, chosen, within) e
+    CROSS JOIN LATERAL (SELECT CASE WHEN NOT recommendations @> e.recommendation_id THEN group_asset END AS assets) o
+    WHERE e.recommendation_id IS NOT NULL
+      AND (o.assets IS NULL OR e.failing | e.assessed && o.assets);
+END $$;
+COMMENT ON FUNCTION posture_internal.owner_recommendation_exposure_of(oid, timestamptz, boolean, integer, integer[], assetset) IS 'owner_recommendation_exposure() for a caller';
+REVOKE EXECUTE ON FUNCTION posture_internal.owner_recommendation_exposure_of(oid, timestamptz, boolean, integer, integer[], assetset) FROM PUBLIC;
+
+CREATE FUNCTION posture_internal.owner_asset_value_of(caller oid, of_attribute text, from_store boolean, of_slice integer)
+    RETURNS TABLE (value text, assets assetset)
+    LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 10 SET search_path = pg_catalog, posture, posture_internal, pg_temp
+    SET jit = off
+AS $$
+DECLARE
+    own_asset assetset := owner_row_set(caller, 'asset');
+BEGIN
+    RETURN QUERY
+    SELECT v.value, v.assets & own_asset
+    FROM asset_value_set(of_attribute, from_store, of_slice) v
+    WHERE v.assets && own_asset
+      -- of a group of others, what is exempt from recommendations of theirs
+      AND (of_attribute <> 'group'
+           OR v.value IN (SELECT g.id::text FROM owner_row_id(caller, 'asset_group') g(id)
+                          UNION ALL
+                          SELECT e.asset_group_id::text
+                          FROM exemption e
+                          WHERE e.recommendation_id IN (SELECT owner_row_id(caller, 'initiative_recommendation'))));
+END $$;
+COMMENT ON FUNCTION posture_internal.owner_asset_value_of(oid, text, boolean, integer) IS 'owner_asset_value() for a caller';
+REVOKE EXECUTE ON FUNCTION posture_internal.owner_asset_value_of(oid, text, boolean, integer) FROM PUBLIC;
+
+CREATE FUNCTION posture_internal.owner_object_count_of(caller oid)
+    RETURNS TABLE (object_kind text, object_id integer, assessed bigint, exposed bigint, failing bigint, critical bigint)
+    LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 100 SET search_path = pg_catalog, posture, posture_internal, pg_temp
+    SET jit = off
+AS $$
+DECLARE
+    initiatives assetset := owner_row_set(caller, 'initiative');
+    metrics assetset := owner_row_set(caller, 'metric');
+    recommendations assetset := owner_row_set(caller, 'initiative_recommendation');
+BEGIN
+    RETURN QUERY
+    SELECT t.object_kind, t.object_id, t.assessed, t.exposed, t.failing, t.critical
+    FROM current_object_count() t
+    WHERE CASE t.object_kind WHEN 'initiative' THEN initiatives @> t.object_id
+                             WHEN 'metric' THEN metrics @> t.object_id
+                             ELSE recommendations @> t.object_id END;
+    IF EXISTS (SELECT FROM owner_row_id(caller, 'asset_group')) THEN
+        RETURN QUERY
+        SELECT text 'recommendation', e.recommendation_id, cardinality(e.assessed), cardinality(e.exposed),
+               cardinality(e.failing), 0::bigint
+        FROM owner_recommendation_exposure_of(caller, 'infinity', true, NULL, NULL, NULL) e
+        WHERE NOT recommendations @> e.recommendation_id;
+    END IF;
+END $$;
+COMMENT ON FUNCTION posture_internal.owner_object_count_of(oid) IS 'owner_object_count() for a caller';
+REVOKE EXECUTE ON FUNCTION posture_internal.owner_object_count_of(oid) FROM PUBLIC;
+
+CREATE FUNCTION posture_internal.owner_last_change_of(caller oid)
+    RETURNS TABLE (recommendation_id integer, changed_at timestamptz)
+    LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 100 SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+DECLARE
+    recommendations assetset := owner_row_set(caller, 'initiative_recommendation');
+BEGIN
+    RETURN QUERY
+    SELECT l.recommendation_id, l.changed_at
+    FROM last_change() l
+    WHERE recommendations @> l.recommendation_id;
+END $$;
+COMMENT ON FUNCTION posture_internal.owner_last_change_of(oid) IS 'owner_last_change() for a caller: of a recommendation that they see through a group alone it would tell of others'' assets';
+REVOKE EXECUTE ON FUNCTION posture_internal.owner_last_change_of(oid) FROM PUBLIC;
+
+CREATE FUNCTION posture_internal.owner_change_sets_of(caller oid, previous_day date, on_day date, chosen integer[])
+    RETURNS TABLE (recommendation_id integer,
+                   was_assessed assetset, was_exposed assetset, was_waived assetset, was_mitigated assetset,
+                   is_assessed assetset, is_exposed assetset, is_waived assetset, is_mitigated assetset,
+                   was_missing numeric, was_possible numeric, is_missing numeric, is_possible numeric, points_step integer, has_ended boolean, has_given boolean)
+    LANGUAGE sql STABLE PARALLEL SAFE ROWS 100
+BEGIN ATOMIC
+    SELECT *
+    FROM change_sets(previous_day, on_day,
+        owner_row_ids(caller, 'initiative_recommendation', chosen));
+END;
+COMMENT ON FUNCTION posture_internal.owner_change_sets_of(oid, date, date, integer[]) IS 'owner_change_sets() for a caller';
+REVOKE EXECUTE ON FUNCTION posture_internal.owner_change_sets_of(oid, date, date, integer[]) FROM PUBLIC;
+
+CREATE FUNCTION posture_internal.owner_change_attribution_of(caller oid, previous_day date, on_day date, metrics integer[], alone integer[])
+    RETURNS TABLE (object_kind text, object_id integer, step integer, assessed bigint, exposed bigint,
+                   points_missing numeric, points_possible numeric, fresh assetset, assets assetset, recommendations integer[])
+    LANGUAGE sql STABLE PARALLEL SAFE ROWS 100
+BEGIN ATOMIC
+    SELECT *
+    FROM change_attribution(previous_day, on_day,
+        owner_row_ids(caller, 'metric', metrics), owner_row_ids(caller, 'initiative_recommendation', alone));
+END;
+COMMENT ON FUNCTION posture_internal.owner_change_attribution_of(oid, date, date, integer[], integer[]) IS 'owner_change_attribution() for a caller';
+REVOKE EXECUTE ON FUNCTION posture_internal.owner_change_attribution_of(oid, date, date, integer[], integer[]) FROM PUBLIC;

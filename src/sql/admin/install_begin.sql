@@ -1,0 +1,67 @@
+/*
+ * Beginning of the install script, which is joined from the files that
+ * src/sql/load_order lists.
+ *
+ * The extension is trusted: the script runs as the bootstrap superuser for any
+ * role that may create schemas in the database. Everything after this file, and
+ * every function at run time, finds names through the two schemas. Therefore
+ * both belong to a superuser, nobody else may create in them, and they hold
+ * nothing but the extension.
+ */
+-- complain if the script is sourced in psql rather than by CREATE EXTENSION
+\echo Use "CREATE EXTENSION posture" to load this file. \quit
+SET LOCAL search_path TO pg_catalog, pg_temp;
+
+DO $$
+DECLARE
+    owner record;
+    creator record;
+BEGIN
+    -- the installer's session decides how the literals of this script are read
+    IF current_setting('standard_conforming_strings') <> 'on' THEN
+        RAISE EXCEPTION 'posture can be created only with standard_conforming_strings on'
+            USING ERRCODE = 'object_not_in_prerequisite_state',
+                  HINT = 'SET standard_conforming_strings = on;';
+    END IF;
+    IF EXISTS (SELECT FROM pg_namespace n WHERE n.nspname = 'posture_internal') THEN
+        RAISE EXCEPTION 'schema "posture_internal" already exists'
+            USING ERRCODE = 'duplicate_schema',
+                  DETAIL = 'CREATE EXTENSION posture creates this schema itself.',
+                  HINT = 'Rename or drop the schema.';
+    END IF;
+    SELECT n.oid AS schema, r.oid, r.rolname, r.rolsuper INTO owner
+    FROM pg_namespace n JOIN pg_roles r ON r.oid = n.nspowner
+    WHERE n.nspname = 'posture';
+    IF NOT owner.rolsuper
+       AND NOT pg_has_role('@extowner@'::regrole, owner.oid, 'USAGE') THEN
+        RAISE EXCEPTION 'schema "posture" belongs to role "%"', owner.rolname
+            USING ERRCODE = 'insufficient_privilege',
+                  HINT = 'The owner can rename or drop the schema, or create the extension.';
+    END IF;
+    IF EXISTS (SELECT FROM pg_depend d
+               WHERE d.refclassid = 'pg_namespace'::regclass AND d.refobjid = owner.schema
+                 AND d.classid <> 'pg_extension'::regclass) THEN
+        RAISE EXCEPTION 'schema "posture" is not empty'
+            USING ERRCODE = 'object_not_in_prerequisite_state',
+                  DETAIL = 'The schema may hold nothing but the extension.',
+                  HINT = 'Move or drop the objects in the schema, or rename it.';
+    END IF;
+    IF NOT owner.rolsuper THEN
+        EXECUTE format('ALTER SCHEMA posture OWNER TO %I', current_user);
+    END IF;
+    FOR creator IN
+        SELECT CASE x.grantee WHEN 0 THEN 'PUBLIC' ELSE x.grantee::regrole::text END AS role
+        FROM pg_namespace n CROSS JOIN aclexplode(n.nspacl) x
+        WHERE n.oid = owner.schema AND x.grantee <> n.nspowner AND x.privilege_type = 'CREATE'
+    LOOP
+        EXECUTE format('REVOKE CREATE ON SCHEMA posture FROM %s CASCADE', creator.role);
+    END LOOP;
+END $$;
+
+CREATE SCHEMA posture_internal;
+GRANT USAGE ON SCHEMA posture, posture_internal TO PUBLIC;
+COMMENT ON SCHEMA posture IS 'security posture: catalog, findings, scores, daily snapshots, events and reports';
+COMMENT ON SCHEMA posture_internal IS 'internal functions and derived tables of posture, for no other use';
+
+SET LOCAL search_path TO pg_catalog, posture, posture_internal, pg_temp;
+

@@ -1,0 +1,88 @@
+
+/*
+ * End of the install script and of each upgrade script: what a dump includes,
+ * and who may do what.
+ *
+ * The installer of a trusted extension need not be a superuser. The installer
+ * gets every privilege on the tables, with grant option, but owns no table, no
+ * function and no schema: a superuser who assesses the cluster must not run a
+ * trigger or a function that another role can replace. REFERENCES and TRIGGER
+ * are not granted, because a cascaded DELETE runs the triggers of referencing
+ * tables with the rights of the role that deletes.
+ */
+DO $$
+DECLARE
+    relation record;
+    -- the role that runs an upgrade need not be the one that installed
+    installer name := (SELECT r.rolname FROM pg_extension e JOIN pg_roles r ON r.oid = e.extowner
+                       WHERE e.extname = 'posture');
+BEGIN
+    EXECUTE format(
+        'GRANT EXECUTE ON FUNCTION posture.grant_access(name, text), posture.revoke_access(name), '
+        'posture_internal.set_row_security() TO %I WITH GRANT OPTION', installer);
+    FOR relation IN
+        SELECT c.oid, c.relkind, format('%I.%I', n.nspname, c.relname) AS name
+        FROM pg_class c
+        JOIN pg_namespace n ON n.oid = c.relnamespace
+        JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e'
+        JOIN pg_extension e ON d.refclassid = 'pg_extension'::regclass AND e.oid = d.refobjid
+        WHERE e.extname = 'posture' AND c.relkind IN ('r', 'S', 'v')
+        ORDER BY c.oid
+    LOOP
+        EXECUTE format(
+            'GRANT %s ON %s TO %I WITH GRANT OPTION',
+            CASE relation.relkind WHEN 'r' THEN 'SELECT, INSERT, UPDATE, DELETE, TRUNCATE'
+                                  WHEN 'S' THEN 'USAGE, SELECT, UPDATE' ELSE 'SELECT' END,
+            relation.name, installer);
+        -- A dump includes every table, and the sequence of its ids, but for
+        -- derived tables, which logical replication skips as well.
+        IF relation.relkind IN ('r', 'S')
+           AND NOT EXISTS (
+               SELECT
+               FROM pg_trigger t
+               WHERE t.tgfoid = 'posture_internal.skip_replicated()'::regprocedure
+                 AND t.tgrelid IN (SELECT relation.oid
+                                   UNION ALL
+                                   SELECT s.refobjid
+                                   FROM pg_depend s
+                                   WHERE s.classid = 'pg_class'::regclass
+                                     AND s.objid = relation.oid AND s.deptype = 'i')) THEN
+            PERFORM pg_extension_config_dump(relation.oid, '');
+        END IF;
+        IF relation.relkind = 'S' THEN
+            EXECUTE format('COMMENT ON SEQUENCE %s IS %L', relation.name, 'generates ids');
+        END IF;
+    END LOOP;
+END $$;
+
+-- An object of another role in the extension or in its schemas would run with
+-- the rights of whoever calls posture: neither an installation nor an upgrade
+-- succeeds beside one.
+DO $$
+DECLARE
+    foreign_object text := (
+        WITH object AS (
+            SELECT d.classid, d.objid
+            FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid
+            WHERE d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e' AND e.extname = 'posture'
+            UNION
+            SELECT d.classid, d.objid
+            FROM pg_depend d JOIN pg_namespace n ON n.oid = d.refobjid
+            WHERE d.refclassid = 'pg_namespace'::regclass
+              AND n.nspname IN ('posture', 'posture_internal')
+        )
+        SELECT min(pg_describe_object(o.classid, o.objid, 0))
+        FROM object o
+        -- pg_shdepend does not record the bootstrap superuser as an owner
+        JOIN pg_shdepend s ON s.classid = o.classid AND s.objid = o.objid AND s.objsubid = 0
+             AND s.deptype = 'o' AND s.refclassid = 'pg_authid'::regclass
+             AND s.dbid = (SELECT b.oid FROM pg_database b WHERE b.datname = current_database())
+        JOIN pg_roles r ON r.oid = s.refobjid
+        WHERE NOT r.rolsuper AND o.classid <> 'pg_extension'::regclass);
+BEGIN
+    IF foreign_object IS NOT NULL THEN
+        RAISE EXCEPTION 'posture would use %, which belongs to another role', foreign_object
+            USING ERRCODE = 'object_not_in_prerequisite_state',
+                  HINT = 'Drop the object, move it to another schema, or have a superuser own it.';
+    END IF;
+END $$;

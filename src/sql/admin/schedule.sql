@@ -1,0 +1,58 @@
+CREATE FUNCTION posture.schedule(cron text DEFAULT '5 * * * *') RETURNS bigint
+    LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+DECLARE
+    home text;
+    job bigint;
+BEGIN
+    IF EXISTS (SELECT FROM pg_extension e WHERE e.extname = 'pg_cron') THEN
+        IF NOT has_schema_privilege('cron', 'USAGE') THEN
+            RAISE EXCEPTION 'permission denied for schema cron'
+                USING ERRCODE = 'insufficient_privilege', HINT = format('An administrator can run: GRANT USAGE ON SCHEMA cron TO %I;', current_user);
+        END IF;
+        EXECUTE 'SELECT cron.schedule($1, $2, $3)' INTO job USING 'posture', cron, 'CALL posture.run_daily()';
+        RETURN job;
+    END IF;
+    BEGIN
+        home := current_setting('cron.database_name', true);
+    EXCEPTION WHEN insufficient_privilege THEN
+        -- pg_cron is loaded, but where it keeps its jobs is not for everybody
+        RAISE EXCEPTION 'extension pg_cron is not installed in this database'
+            USING ERRCODE = 'object_not_in_prerequisite_state',
+                  HINT = format('Ask an administrator to run, in the database that cron.database_name names: SELECT cron.schedule_in_database(%L, %L, %L, %L, %L);',
+                                'posture ' || current_database(), cron, 'CALL posture.run_daily()', current_database(), current_user);
+    END;
+    IF home IS NULL THEN
+        RAISE EXCEPTION 'pg_cron is not loaded in this server'
+            USING ERRCODE = 'object_not_in_prerequisite_state',
+                  HINT = 'Add pg_cron to shared_preload_libraries, restart the server and run CREATE EXTENSION pg_cron in the database that cron.database_name names; or have another scheduler run: CALL posture.run_daily()';
+    END IF;
+    IF home = current_database() THEN
+        RAISE EXCEPTION 'extension pg_cron is not installed in this database'
+            USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Run: CREATE EXTENSION pg_cron;';
+    END IF;
+    RAISE EXCEPTION 'pg_cron keeps its jobs in database "%"', home
+        USING ERRCODE = 'object_not_in_prerequisite_state',
+              HINT = format('Run in database "%s": SELECT cron.schedule_in_database(%L, %L, %L, %L);',
+                            home, 'posture ' || current_database(), cron, 'CALL posture.run_daily()', current_database());
+END $$;
+COMMENT ON FUNCTION posture.schedule(text) IS 'has pg_cron run run_daily() by a schedule in cron''s notation and GMT; returns the id of the job; again: changes the schedule';
+
+CREATE FUNCTION posture.unschedule() RETURNS boolean
+    LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+DECLARE
+    job bigint;
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_extension e WHERE e.extname = 'pg_cron') THEN
+        RAISE EXCEPTION 'extension pg_cron is not installed in this database'
+            USING ERRCODE = 'object_not_in_prerequisite_state',
+                  HINT = format('Where pg_cron keeps its jobs, run: SELECT cron.unschedule(%L);', 'posture ' || current_database());
+    END IF;
+    EXECUTE 'SELECT j.jobid FROM cron.job j WHERE j.jobname = $1 AND j.username = current_user' INTO job USING 'posture';
+    IF job IS NOT NULL THEN
+        EXECUTE 'SELECT cron.unschedule($1)' USING job;
+    END IF;
+    RETURN job IS NOT NULL;
+END $$;
+COMMENT ON FUNCTION posture.unschedule() IS 'takes the job away from pg_cron; returns whether there was one';

@@ -1,0 +1,201 @@
+/*
+ * Events: found by comparing a day's snapshot with the one before it. Finding
+ * them again adds what is new, mends what the day's snapshot now says, and
+ * leaves what a person entered.
+ */
+
+-- a day that only a source reported has no snapshot of anything else
+CREATE FUNCTION posture_internal.previous_day(of_day date) RETURNS date
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN coalesce(greatest((SELECT max(s.day) FROM snapshot s WHERE s.day < of_day),
+                             (SELECT max(s.day) FROM metric_snapshot s WHERE s.day < of_day),
+                             (SELECT max(s.day) FROM initiative_snapshot s WHERE s.day < of_day AND NOT s.is_reported)),
+                    (SELECT max(s.day) FROM initiative_snapshot s WHERE s.day < of_day));
+COMMENT ON FUNCTION posture_internal.previous_day(date) IS 'the latest earlier day with a snapshot: yesterday, unless that is missing; where none has one, the latest that a source reported';
+
+CREATE FUNCTION posture_internal.day_event(of_day date)
+    RETURNS TABLE (kind event_kind, previous_day date, metric_id integer, initiative_id integer,
+                   previous_score score, score score, weight numeric)
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT 'metric_score_drop'::event_kind, p.day, n.metric_id, NULL::integer, p.score, n.score, w.weight
+    FROM metric_snapshot n
+    JOIN metric_snapshot p ON p.metric_id = n.metric_id AND p.day = previous_day(of_day)
+    JOIN (SELECT b.metric_id, max(b.weight) AS weight
+          FROM initiative_metric_snapshot b
+          WHERE b.day = of_day
+          GROUP BY b.metric_id) w ON w.metric_id = n.metric_id AND w.weight > 0
+    LEFT JOIN metric m ON m.metric_id = n.metric_id
+    WHERE n.day = of_day
+      AND (is_drop(p.score, n.score, m.drop_threshold)
+           OR (n.score < p.score
+               AND EXISTS (SELECT FROM event e
+                           WHERE e.day = of_day AND e.metric_id = n.metric_id AND e.status <> 'recovered')))
+    UNION ALL
+    SELECT 'initiative_score_drop', p.day, NULL, n.initiative_id, p.score, n.score, NULL
+    FROM initiative_snapshot n
+    JOIN initiative_snapshot p ON p.initiative_id = n.initiative_id AND p.day = previous_day(of_day)
+    LEFT JOIN initiative i ON i.initiative_id = n.initiative_id
+    WHERE n.day = of_day
+      AND (is_drop(p.score, n.score, i.drop_threshold)
+           OR (n.score < p.score
+               AND EXISTS (SELECT FROM event e
+                           WHERE e.day = of_day AND e.initiative_id = n.initiative_id
+                             AND e.kind = 'initiative_score_drop' AND e.status <> 'recovered')))
+    UNION ALL
+    SELECT 'new_initiative', NULL, NULL, n.initiative_id, NULL, n.score, NULL
+    FROM initiative_snapshot n
+    WHERE n.day = of_day
+      AND NOT EXISTS (SELECT FROM initiative_snapshot p
+                      WHERE p.initiative_id = n.initiative_id AND p.day < of_day)
+      AND NOT EXISTS (SELECT FROM event e
+                      WHERE e.initiative_id = n.initiative_id AND e.kind = 'new_initiative');
+END;
+COMMENT ON FUNCTION posture_internal.day_event(date) IS 'the events that a day''s snapshot shows: drops by the threshold, and less than that where the drop was found before and has not recovered';
+
+CREATE FUNCTION posture_internal.write_causes(of_day date, is_written boolean) RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+BEGIN
+    -- an event that has recovered keeps what it had, and so does one of a snapshot
+    -- that was kept: metrics that measure others since would explain it otherwise
+    WITH shown AS MATERIALIZED (
+        SELECT e.event_id, e.kind, e.metric_id, e.initiative_id
+        FROM event e
+        JOIN day_event(of_day) d
+          ON d.kind = e.kind AND d.metric_id IS NOT DISTINCT FROM e.metric_id
+         AND d.initiative_id IS NOT DISTINCT FROM e.initiative_id
+        WHERE e.day = of_day AND e.kind <> 'new_initiative'
+          AND (is_written OR NOT EXISTS (SELECT FROM event_cause c WHERE c.event_id = e.event_id))
+    ), earlier AS (
+        DELETE FROM event_cause c USING shown e WHERE e.event_id = c.event_id
+    ), part AS MATERIALIZED (
+        SELECT p.*
+        FROM initiative_change(previous_day(of_day), of_day, ARRAY(SELECT e.initiative_id FROM shown e WHERE e.initiative_id IS NOT NULL)) p
+        WHERE EXISTS (SELECT FROM shown)
+    ), step AS MATERIALIZED (
+        SELECT c.*
+        FROM metric_change(previous_day(of_day), of_day, ARRAY(SELECT e.metric_id FROM shown e WHERE e.metric_id IS NOT NULL)) c
+        WHERE EXISTS (SELECT FROM shown e WHERE e.metric_id IS NOT NULL)
+    )
+    INSERT INTO event_cause (event_id, initiative_id, metric_id, recommendation_id, reason, points, newly_exposed, only_this, assets)
+    SELECT e.event_id, e.initiative_id, p.metric_id, p.recommendation_id, p.reason, p.points, p.newly_exposed, NULL, NULL
+    FROM shown e
+    JOIN part p USING (initiative_id)
+    UNION ALL
+    SELECT e.event_id, NULL, e.metric_id, s.recommendation_id, s.reason, s.points, s.newly_exposed, s.only_this, s.assets
+    FROM shown e
+    JOIN step s USING (metric_id)
+    UNION ALL
+    -- in an initiative scored by points, a metric's part is that of its recommendations
+    SELECT e.event_id, p.initiative_id, e.metric_id, NULL, 'effect', sum(p.points), NULL, NULL, NULL
+    FROM shown e
+    JOIN initiative_metric_snapshot b ON b.metric_id = e.metric_id AND b.day = of_day
+    JOIN metric_snapshot s ON s.metric_id = e.metric_id AND s.day = of_day
+    JOIN part p ON p.initiative_id = b.initiative_id
+               AND (p.metric_id = e.metric_id OR p.recommendation_id = ANY (s.recommendations))
+    GROUP BY e.event_id, p.initiative_id, e.metric_id;
+END $$;
+COMMENT ON FUNCTION posture_internal.write_causes(date, boolean) IS 'writes the causes of a day''s drops, in the place of earlier ones if its snapshot was written now';
+
+-- A drop within the quiet period is recorded and not notified, even if it is
+-- worse than the one before: the period is for whoever works on that one.
+CREATE FUNCTION posture_internal.in_cooldown(of_day date, of_kind event_kind, of_metric integer, of_initiative integer) RETURNS boolean
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN of_kind <> 'new_initiative' AND EXISTS (
+        SELECT
+        FROM event e
+        LEFT JOIN metric m ON m.metric_id = e.metric_id
+        LEFT JOIN initiative i ON i.initiative_id = e.initiative_id
+        WHERE e.kind = of_kind AND (e.metric_id = of_metric OR e.initiative_id = of_initiative)
+          AND NOT e.in_cooldown AND e.day < of_day AND e.day >= of_day - coalesce(m.cooldown_days, i.cooldown_days)::integer);
+COMMENT ON FUNCTION posture_internal.in_cooldown(date, event_kind, integer, integer) IS 'whether an earlier drop of a metric or initiative was notified no more than its quiet_days before a day';
+
+CREATE FUNCTION posture_internal.record_events(of_day date, is_written boolean, OUT events bigint, OUT recovered bigint)
+    LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+DECLARE
+    notified bigint;
+BEGIN
+    WITH found AS (
+        INSERT INTO event AS e (kind, day, previous_day, metric_id, initiative_id, previous_score, score, drop, weight, in_cooldown)
+        SELECT d.kind, of_day, d.previous_day, d.metric_id, d.initiative_id, d.previous_score, d.score,
+               d.previous_score - d.score, d.weight,
+               in_cooldown(of_day, d.kind, d.metric_id, d.initiative_id)
+        FROM day_event(of_day) d
+        WHERE NOT EXISTS (SELECT FROM event o
+                          WHERE o.day = of_day AND o.kind = d.kind
+                            AND o.metric_id IS NOT DISTINCT FROM d.metric_id
+                            AND o.initiative_id IS NOT DISTINCT FROM d.initiative_id)
+        ORDER BY d.kind DESC, d.previous_score - d.score DESC, d.metric_id, d.initiative_id
+        RETURNING e AS new_event
+    )
+    SELECT count(*), count(pg_notify('posture_event', event_message(f.new_event))) FILTER (WHERE NOT (f.new_event).in_cooldown)
+    INTO events, notified
+    FROM found f;
+
+    -- a drop that was found before: what the snapshot says now; open again only
+    -- if it had recovered on this very day, and then as a person left it
+    WITH repaired AS (
+        UPDATE event e
+        SET previous_day = d.previous_day, previous_score = d.previous_score, score = d.score,
+            drop = d.previous_score - d.score, weight = d.weight,
+            status = CASE WHEN e.status <> 'recovered' OR e.recovered_on > of_day THEN e.status
+                          WHEN e.acknowledged_at IS NULL OR e.reopened_at > e.acknowledged_at THEN 'open'
+                          ELSE 'acknowledged' END,
+            recovered_on = CASE WHEN e.status = 'recovered' AND e.recovered_on <= of_day THEN NULL ELSE e.recovered_on END
+        FROM day_event(of_day) d
+        WHERE e.day = of_day AND e.kind = d.kind
+          AND e.metric_id IS NOT DISTINCT FROM d.metric_id AND e.initiative_id IS NOT DISTINCT FROM d.initiative_id
+          AND (e.previous_day, e.previous_score, e.score, e.weight, e.status = 'recovered' AND e.recovered_on <= of_day)
+              IS DISTINCT FROM (d.previous_day, d.previous_score, d.score, d.weight, false)
+        RETURNING e.event_id
+    )
+    DELETE FROM event_cause c USING repaired m WHERE c.event_id = m.event_id;
+
+    PERFORM write_causes(of_day, is_written);
+
+    UPDATE event e
+    SET status = 'recovered', recovered_on = of_day
+    WHERE e.status <> 'recovered' AND e.kind <> 'new_initiative' AND e.day <= of_day
+      -- one that a person opened again is not closed by the same day
+      AND (e.recovered_on IS NULL OR e.recovered_on < of_day)
+      AND (EXISTS (SELECT FROM metric_snapshot s
+                   WHERE s.day = of_day AND s.metric_id = e.metric_id AND s.score >= e.previous_score)
+           OR EXISTS (SELECT FROM initiative_snapshot s
+                      WHERE s.day = of_day AND s.initiative_id = e.initiative_id AND s.score >= e.previous_score));
+    GET DIAGNOSTICS recovered = ROW_COUNT;
+END $$;
+COMMENT ON FUNCTION posture_internal.record_events(date, boolean) IS 'finds the events of a day''s snapshot, which was written now or before, with their causes, and the earlier ones that recovered';
+
+CREATE FUNCTION posture.acknowledge(event_id integer, note text DEFAULT NULL) RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+BEGIN
+    UPDATE event e
+    SET status = CASE WHEN e.status = 'open' THEN 'acknowledged' ELSE e.status END,
+        acknowledged_by = session_user, acknowledged_at = clock_timestamp(), note = coalesce(acknowledge.note, e.note)
+    WHERE e.event_id = acknowledge.event_id;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'event % does not exist', event_id
+            USING ERRCODE = 'no_data_found', HINT = 'The view posture.event_report lists the events.';
+    END IF;
+END $$;
+COMMENT ON FUNCTION posture.acknowledge(integer, text) IS 'notes that the caller has taken an event in hand';
+
+CREATE FUNCTION posture.reopen(event_id integer, note text DEFAULT NULL) RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+BEGIN
+    UPDATE event e
+    SET status = 'open', reopened_by = session_user, reopened_at = clock_timestamp(), note = coalesce(reopen.note, e.note)
+    WHERE e.event_id = reopen.event_id AND e.status <> 'open';
+    IF FOUND THEN
+        RETURN;
+    ELSIF EXISTS (SELECT FROM event e WHERE e.event_id = reopen.event_id) THEN
+        RAISE EXCEPTION 'event % is already open', event_id USING ERRCODE = 'object_not_in_prerequisite_state';
+    END IF;
+    RAISE EXCEPTION 'event % does not exist', event_id
+        USING ERRCODE = 'no_data_found', HINT = 'The view posture.event_report lists the events.';
+END $$;
+COMMENT ON FUNCTION posture.reopen(integer, text) IS 'opens an event again that was acknowledged or has recovered; if its score is still back, the snapshot of a later day closes it';

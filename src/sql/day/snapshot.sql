@@ -1,0 +1,184 @@
+/*
+ * The day's snapshot. A snapshot of a day that has ended is taken once and
+ * kept; one of today is taken anew at each call, until the day has ended.
+ */
+
+CREATE FUNCTION posture_internal.has_data_before(as_of timestamptz) RETURNS boolean
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN EXISTS (SELECT FROM finding_history h WHERE h.day < day_of(as_of))
+        OR EXISTS (SELECT FROM finding_delta d WHERE d.day < day_of(as_of))
+        OR EXISTS (SELECT FROM finding f WHERE f.changed_at < as_of)
+        OR EXISTS (SELECT FROM measure m WHERE m.observed_at < as_of);
+COMMENT ON FUNCTION posture_internal.has_data_before(timestamptz) IS 'whether any finding or measure is older than a moment';
+
+-- In another time zone a day may end later than it did when its snapshot was
+-- taken: that has the last one taken again, and leaves those before it.
+CREATE FUNCTION posture_internal.has_snapshot(of_day date) RETURNS boolean
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN coalesce(
+        (SELECT s.taken_at >= CASE WHEN s.day < (SELECT max(l.day) FROM snapshot l)
+                                   THEN coalesce(s.ends_at, day_end(s.day))
+                                   ELSE greatest(s.ends_at, day_end(s.day)) END
+         FROM snapshot s WHERE s.day = of_day),
+        EXISTS (SELECT FROM initiative_snapshot i WHERE i.day = of_day AND NOT i.is_reported)
+        OR EXISTS (SELECT FROM metric_snapshot m WHERE m.day = of_day));
+COMMENT ON FUNCTION posture_internal.has_snapshot(date) IS 'whether a day has a snapshot that was taken after its end';
+
+CREATE FUNCTION posture_internal.close_history(of_day date) RETURNS void
+    LANGUAGE sql VOLATILE
+BEGIN ATOMIC
+    INSERT INTO finding_history AS h (day, recommendation_id, assessed, exposed)
+    SELECT d.day, e.recommendation_id, e.assessed, e.exposed
+    FROM backdated_toggle(of_day, NULL) e CROSS JOIN (VALUES (of_day), (of_day + 1)) d(day)
+    ON CONFLICT (day, recommendation_id) DO UPDATE
+    SET assessed = h.assessed # EXCLUDED.assessed, exposed = h.exposed # EXCLUDED.exposed;
+END;
+COMMENT ON FUNCTION posture_internal.close_history(date) IS 'moves what was toggled after a day, although it changed by the end of it, to that day, which is to have its snapshot';
+
+CREATE FUNCTION posture_internal.backdate_history(of_day date) RETURNS void
+    LANGUAGE sql VOLATILE
+BEGIN ATOMIC
+    WITH later AS (
+        DELETE FROM finding_history h WHERE h.day > of_day RETURNING h.*
+    )
+    INSERT INTO finding_history AS h (day, recommendation_id, assessed, exposed)
+    SELECT of_day, l.recommendation_id, xor_agg(l.assessed), xor_agg(l.exposed)
+    FROM later l
+    GROUP BY l.recommendation_id
+    ON CONFLICT (day, recommendation_id) DO UPDATE
+    SET assessed = h.assessed # EXCLUDED.assessed, exposed = h.exposed # EXCLUDED.exposed;
+END;
+COMMENT ON FUNCTION posture_internal.backdate_history(date) IS 'takes all that is known as known by the end of a day, whose snapshot shows how things stand now';
+
+CREATE FUNCTION posture_internal.write_snapshot(of_day date, as_of timestamptz) RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+BEGIN
+    DELETE FROM recommendation_snapshot s WHERE s.day = of_day AND NOT s.is_reported;
+    DELETE FROM metric_snapshot s WHERE s.day = of_day;
+    DELETE FROM initiative_snapshot s WHERE s.day = of_day AND NOT s.is_reported;
+    DELETE FROM initiative_metric_snapshot s WHERE s.day = of_day;
+    DELETE FROM exemption_snapshot s WHERE s.day = of_day;
+    DELETE FROM asset_group_snapshot s WHERE s.day = of_day;
+
+    -- one statement, so that all is seen at one moment
+    WITH state AS MATERIALIZED (
+        SELECT * FROM current_state(as_of)
+    ), inactive AS (
+        UPDATE snapshot s
+        SET inactive = coalesce((SELECT e.exposed
+                              FROM recommendation_exposure(as_of, true, NULL, findings_needed('{}'), NULL) e
+                              WHERE e.recommendation_id IS NULL), '{}')
+        WHERE s.day = of_day
+    ), exempt AS MATERIALIZED (
+        SELECT * FROM exemption_in_force(as_of)
+    ), exemption AS (
+        INSERT INTO exemption_snapshot (day, recommendation_id, kind, for_all, assets, asset_groups)
+        SELECT of_day, e.recommendation_id, e.kind, bool_or(num_nonnulls(e.asset_id, e.asset_group_id) = 0),
+               coalesce(assetset_agg(e.asset_id), '{}'),
+               coalesce(array_agg(DISTINCT e.asset_group_id) FILTER (WHERE e.asset_group_id IS NOT NULL), '{}')
+        FROM exempt e
+        GROUP BY e.recommendation_id, e.kind
+    ), exempt_group AS (
+        INSERT INTO asset_group_snapshot (day, asset_group_id, assets)
+        SELECT of_day, g.asset_group_id, g.assets
+        FROM asset_group_set(true, NULL) g
+        WHERE g.asset_group_id IN (SELECT e.asset_group_id FROM exempt e)
+    ), recommendation AS (
+        INSERT INTO recommendation_snapshot (day, recommendation_id, exposed, assessed, achieved, possible, is_measured)
+        SELECT of_day, recommendation_id, s.exposed::bigint, s.assessed::bigint,
+               achieved_points(r.max_points, s.exposed, s.assessed, s.points_missing, s.points_possible),
+               possible_points(r.max_points, s.assessed, s.points_possible), s.points_possible IS NOT NULL
+        FROM state s
+        JOIN posture.recommendation r USING (recommendation_id)
+        ON CONFLICT DO NOTHING
+    ), member AS (
+        INSERT INTO initiative_metric_snapshot (day, initiative_id, metric_id, weight)
+        SELECT of_day, b.initiative_id, b.metric_id, b.weight
+        FROM initiative_member(NULL) b
+    ), initiative AS (
+        INSERT INTO initiative_snapshot (day, initiative_id, method, recommendations, key, name)
+        SELECT of_day, i.initiative_id, i.method, i.recommendations, c.key, c.name
+        FROM initiative_definition(NULL) i JOIN posture.initiative c USING (initiative_id)
+        ON CONFLICT DO NOTHING
+    )
+    INSERT INTO metric_snapshot (day, metric_id, exposed, assessed, score, importance, recommendations, switched_off, key, name)
+    SELECT of_day, m.metric_id, m.exposed, m.assessed, m.score, c.importance,
+           ARRAY(SELECT b.recommendation_id FROM metric_member(NULL) b WHERE b.metric_id = m.metric_id ORDER BY b.recommendation_id),
+           ARRAY(SELECT b.recommendation_id FROM metric_recommendation b
+                 JOIN posture.recommendation r USING (recommendation_id) JOIN source o USING (source_id)
+                 WHERE b.metric_id = m.metric_id AND NOT (o.is_active AND r.is_active) ORDER BY b.recommendation_id),
+           c.key, c.name
+    FROM state m JOIN metric c USING (metric_id);
+
+    UPDATE initiative_snapshot s
+    SET score = r.score
+    FROM initiative_result(of_day) r
+    WHERE s.day = of_day AND s.initiative_id = r.initiative_id;
+END $$;
+COMMENT ON FUNCTION posture_internal.write_snapshot(date, timestamptz) IS 'writes how things stood at a moment as the snapshot of a day, in the place of an earlier one; what a source reported of that day stays';
+
+CREATE FUNCTION posture_internal.ensure_snapshot(
+    of_day date, as_of timestamptz,
+    OUT metrics bigint, OUT initiatives bigint, OUT events bigint, OUT recovered bigint)
+    LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
+    -- many short statements: compiling them costs more than it gains
+    SET jit = off
+AS $$
+DECLARE
+    ends boolean;
+BEGIN
+    -- of two at once, the second waits and finds the snapshot taken; where both
+    -- are needed the sets are locked first
+    LOCK TABLE finding_set IN SHARE UPDATE EXCLUSIVE MODE;
+    LOCK TABLE snapshot IN SHARE ROW EXCLUSIVE MODE;
+    ends := of_day < today() AND NOT has_snapshot(of_day);
+    IF ends OR of_day = today() THEN
+        IF of_day < today() THEN
+            -- what is known of the day is folded into it, before it is closed
+            PERFORM fold_due();
+        END IF;
+        -- today is by now() too: a transaction that goes on over midnight does not close the day
+        INSERT INTO snapshot (day, taken_at, ends_at) VALUES (of_day, now(), day_end(of_day))
+        ON CONFLICT (day) DO UPDATE SET taken_at = EXCLUDED.taken_at, ends_at = EXCLUDED.ends_at;
+        IF of_day < today() AND as_of < 'infinity' THEN
+            PERFORM close_history(of_day);
+        ELSIF of_day < today()
+              -- what a later day's snapshot and events tell is not dated back from under them
+              AND NOT EXISTS (SELECT FROM snapshot s WHERE s.day > of_day AND s.day < today()) THEN
+            PERFORM backdate_history(of_day);
+        END IF;
+        PERFORM write_snapshot(of_day, as_of);
+    END IF;
+    SELECT f.events, f.recovered INTO events, recovered FROM record_events(of_day, ends OR of_day = today()) f;
+    IF ends THEN
+        PERFORM pg_notify('posture_event', day_message(of_day));
+    END IF;
+    metrics := (SELECT count(*) FROM metric_snapshot s WHERE s.day = of_day);
+    initiatives := (SELECT count(*) FROM initiative_snapshot s WHERE s.day = of_day);
+END $$;
+COMMENT ON FUNCTION posture_internal.ensure_snapshot(date, timestamptz) IS 'makes the snapshot of a day, if it needs one, from how things stood at a moment, and finds its events';
+
+CREATE FUNCTION posture.take_snapshot(
+    day date DEFAULT today(),
+    OUT metrics bigint, OUT initiatives bigint, OUT events bigint, OUT recovered bigint)
+    LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+DECLARE
+    as_of timestamptz;
+BEGIN
+    IF day IS NULL OR NOT isfinite(day) OR day > today() THEN
+        RAISE EXCEPTION 'cannot take a snapshot of day %', coalesce(day::text, 'NULL')
+            USING ERRCODE = 'invalid_parameter_value',
+                  DETAIL = format('Today is %s in time zone %s.', today(), setting('timezone'));
+    END IF;
+    -- before anything is read: who grants access has it when it needs the rest
+    PERFORM lock_sets();
+    as_of := day_end(day);
+    IF NOT has_data_before(as_of) AND has_data_before('infinity') AND NOT has_snapshot(day) THEN
+        RAISE NOTICE 'no finding is older than the end of %: its snapshot shows the current state', day;
+        as_of := 'infinity';
+    END IF;
+    SELECT k.* INTO metrics, initiatives, events, recovered FROM ensure_snapshot(day, as_of) k;
+END $$;
+COMMENT ON FUNCTION posture.take_snapshot(date) IS 'keeps how things stood at the end of a day, or today so far, and finds its events; doing it again changes nothing that a person entered';

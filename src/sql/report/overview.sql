@@ -1,0 +1,91 @@
+CREATE FUNCTION posture_internal.initiative_trend(days integer)
+    RETURNS TABLE (initiative_id integer, scores numeric[])
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT i.initiative_id, array_agg(s.score::numeric ORDER BY ago DESC)
+    FROM initiative i
+    CROSS JOIN generate_series(1, days) ago
+    LEFT JOIN initiative_snapshot s ON s.initiative_id = i.initiative_id AND s.day = today() - ago
+    GROUP BY i.initiative_id;
+END;
+COMMENT ON FUNCTION posture_internal.initiative_trend(integer) IS 'the scores of each initiative on so many days before today, oldest first; NULL: no snapshot, or unavailable';
+
+CREATE FUNCTION posture_internal.metric_trend(days integer)
+    RETURNS TABLE (metric_id integer, scores numeric[])
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT m.metric_id, array_agg(s.score::numeric ORDER BY ago DESC)
+    FROM metric m
+    CROSS JOIN generate_series(1, days) ago
+    LEFT JOIN metric_snapshot s ON s.metric_id = m.metric_id AND s.day = today() - ago
+    GROUP BY m.metric_id;
+END;
+COMMENT ON FUNCTION posture_internal.metric_trend(integer) IS 'the scores of each metric on so many days before today, oldest first; NULL: no snapshot, or unavailable';
+
+-- The views read functions in PL/pgSQL, which keep their plans: planning these
+-- queries would take longer than running them.
+CREATE FUNCTION posture_internal.read_overview()
+    RETURNS TABLE (initiative text, name text, kind text, is_pinned boolean, owner text, score numeric, target_score numeric,
+                   change_1d numeric, change_14d numeric, trend_14d numeric[], metrics bigint, exposed_assets bigint,
+                   critical_assets bigint, open_events bigint)
+    LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 20 SET search_path = pg_catalog, posture, posture_internal, pg_temp
+    SET jit = off
+AS $$
+BEGIN
+    RETURN QUERY
+    WITH result AS MATERIALIZED (
+        SELECT r.initiative_id, r.score FROM initiative_result(NULL) r
+    ), member AS MATERIALIZED (
+        SELECT b.initiative_id, count(*) AS metrics FROM initiative_member(NULL) b GROUP BY b.initiative_id
+    ), dropped AS (
+        SELECT x.initiative_id, count(DISTINCT x.event_id) AS events
+        FROM (SELECT v.event_id, v.initiative_id
+              FROM event v
+              WHERE v.status = 'open' AND v.kind = 'initiative_score_drop'
+              UNION ALL
+              SELECT v.event_id, b.initiative_id
+              FROM event v JOIN initiative_metric b ON b.metric_id = v.metric_id
+              WHERE v.status = 'open' AND v.kind = 'metric_score_drop') x
+        GROUP BY x.initiative_id
+    )
+    SELECT i.key::text, i.name, i.kind, i.is_pinned, i.owner::text, n.score::numeric, i.target_score::numeric,
+           n.score - day_1.score, n.score - day_14.score,
+           t.scores || n.score::numeric,
+           coalesce(m.metrics, 0), coalesce(c.exposed, 0), coalesce(c.critical, 0), coalesce(d.events, 0)
+    FROM result n
+    JOIN initiative i ON i.initiative_id = n.initiative_id
+    LEFT JOIN member m ON m.initiative_id = n.initiative_id
+    LEFT JOIN current_object_count() c ON c.object_kind = 'initiative' AND c.object_id = n.initiative_id
+    LEFT JOIN initiative_trend(13) t ON t.initiative_id = n.initiative_id
+    LEFT JOIN LATERAL (SELECT s.score
+                       FROM initiative_snapshot s
+                       WHERE s.initiative_id = n.initiative_id AND s.day <= today() - 1
+                       ORDER BY s.day DESC
+                       LIMIT 1) day_1 ON true
+    LEFT JOIN LATERAL (SELECT s.score
+                       FROM initiative_snapshot s
+                       WHERE s.initiative_id = n.initiative_id AND s.day <= today() - 14
+                       ORDER BY s.day DESC
+                       LIMIT 1) day_14 ON true
+    LEFT JOIN dropped d ON d.initiative_id = n.initiative_id
+    ORDER BY i.is_pinned DESC, i.name, i.key;
+END $$;
+COMMENT ON FUNCTION posture_internal.read_overview() IS 'the view overview';
+
+CREATE VIEW posture.overview WITH (security_invoker = true) AS
+SELECT * FROM read_overview();
+COMMENT ON VIEW posture.overview IS 'each initiative as it stands now, pinned ones first';
+COMMENT ON COLUMN posture.overview.initiative IS 'key of the initiative';
+COMMENT ON COLUMN posture.overview.name IS 'its name';
+COMMENT ON COLUMN posture.overview.kind IS 'workload, standard, threat, ...';
+COMMENT ON COLUMN posture.overview.is_pinned IS 'whether it is shown first';
+COMMENT ON COLUMN posture.overview.owner IS 'the role that answers for it';
+COMMENT ON COLUMN posture.overview.score IS '0 to 100, now; NULL: unavailable';
+COMMENT ON COLUMN posture.overview.target_score IS 'the score to reach';
+COMMENT ON COLUMN posture.overview.change_1d IS 'points since yesterday''s snapshot, or the latest earlier one; positive: better';
+COMMENT ON COLUMN posture.overview.change_14d IS 'points since the snapshot of 14 days ago, or the latest earlier one; positive: better';
+COMMENT ON COLUMN posture.overview.trend_14d IS 'the scores of 13 days before today, oldest first, and the score now; NULL: no snapshot, or unavailable';
+COMMENT ON COLUMN posture.overview.metrics IS 'how many active metrics it has';
+COMMENT ON COLUMN posture.overview.exposed_assets IS 'distinct assets that any of its metrics, or of the recommendations that it scores itself, has exposed';
+COMMENT ON COLUMN posture.overview.critical_assets IS 'those of them that are critical';
+COMMENT ON COLUMN posture.overview.open_events IS 'open drops of it and of its metrics';

@@ -1,0 +1,65 @@
+/*
+ * From sets to counts: what counts of them, and how many distinct assets each
+ * recommendation, metric and initiative has assessed and exposed. All else is
+ * arithmetic.
+ */
+
+/*
+ * The definitions of initiatives: on_day NULL asks about now and a day about
+ * its snapshot.
+ */
+
+CREATE FUNCTION posture_internal.initiative_member(on_day date)
+    RETURNS TABLE (initiative_id integer, metric_id integer, weight numeric)
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT im.initiative_id, im.metric_id, coalesce(im.weight, w.weight, 0)
+    FROM initiative_metric im
+    JOIN initiative i USING (initiative_id)
+    JOIN metric m USING (metric_id)
+    LEFT JOIN importance_weight w USING (importance)
+    WHERE on_day IS NULL AND i.is_active AND m.is_active
+    UNION ALL
+    SELECT s.initiative_id, s.metric_id, s.weight
+    FROM initiative_metric_snapshot s
+    WHERE s.day = on_day;
+END;
+COMMENT ON FUNCTION posture_internal.initiative_member(date) IS 'the active metrics of each active initiative with their weight, now or on a day';
+
+CREATE FUNCTION posture_internal.initiative_definition(on_day date)
+    RETURNS TABLE (initiative_id integer, method initiative_method, recommendations integer[])
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT i.initiative_id,
+           CASE WHEN EXISTS (SELECT FROM initiative_member(NULL) b WHERE b.initiative_id = i.initiative_id)
+                THEN i.method ELSE 'points' END,
+           ARRAY(SELECT ir.recommendation_id
+                 FROM initiative_recommendation ir
+                 JOIN recommendation r USING (recommendation_id)
+                 JOIN source s USING (source_id)
+                 WHERE ir.initiative_id = i.initiative_id AND s.is_active AND r.is_active
+                 ORDER BY ir.recommendation_id)
+    FROM initiative i
+    WHERE on_day IS NULL AND i.is_active
+    UNION ALL
+    SELECT s.initiative_id, s.method, s.recommendations
+    FROM initiative_snapshot s
+    WHERE s.day = on_day;
+END;
+COMMENT ON FUNCTION posture_internal.initiative_definition(date) IS 'how each active initiative adds up, and the recommendations that it scores without a metric between, now or on a day';
+
+CREATE FUNCTION posture_internal.metric_member(on_day date)
+    RETURNS TABLE (metric_id integer, recommendation_id integer)
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT mr.metric_id, mr.recommendation_id
+    FROM metric_recommendation mr
+    JOIN recommendation r USING (recommendation_id)
+    JOIN source s USING (source_id)
+    WHERE on_day IS NULL AND s.is_active AND r.is_active
+    UNION ALL
+    SELECT s.metric_id, unnest(s.recommendations)
+    FROM metric_snapshot s
+    WHERE s.day = on_day;
+END;
+COMMENT ON FUNCTION posture_internal.metric_member(date) IS 'the active recommendations of active sources that each metric measures, now or on a day';

@@ -1,0 +1,85 @@
+/*
+ * All the checks of 81_cluster_check.sql together, as far as the caller may
+ * see what they look at, and the function that loads what they find.
+ */
+
+-- one row for each recommendation that needs what the caller may not read, on
+-- the cluster, because which assets it would be about is hidden too
+CREATE FUNCTION posture_internal.cluster_hidden_finding(cluster text, recommendations text, reason text)
+    RETURNS TABLE (recommendation text, asset text, asset_kind text, asset_name text, state text, details jsonb)
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+SELECT c.key, cluster, 'cluster',
+       cluster_name(),
+       'not_applicable', jsonb_build_object('reason', reason)
+FROM cluster_recommendation() c
+WHERE c.key LIKE recommendations;
+END;
+COMMENT ON FUNCTION posture_internal.cluster_hidden_finding(text, text, text) IS 'findings of the recommendations whose keys match, not applicable for a reason';
+
+CREATE FUNCTION posture_internal.cluster_may_read(view regclass, source regprocedure) RETURNS boolean
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN has_table_privilege(view, 'SELECT') AND has_function_privilege(source, 'EXECUTE');
+COMMENT ON FUNCTION posture_internal.cluster_may_read(regclass, regprocedure) IS 'whether the caller may read a system view and run the function behind it';
+
+-- quoting must not vary between callers: names are part of keys
+CREATE FUNCTION posture_internal.cluster_finding()
+    RETURNS TABLE (recommendation text, asset text, asset_kind text, asset_name text, state text, details jsonb)
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp SET quote_all_identifiers = off
+AS $$
+DECLARE
+    cluster text := (SELECT 'postgresql:' || c.system_identifier FROM pg_catalog.pg_control_system() c);
+    sees_files boolean := cluster_may_read(regclass 'pg_file_settings', regprocedure 'pg_show_all_file_settings()');
+    sees_rules boolean := cluster_may_read(regclass 'pg_hba_file_rules', regprocedure 'pg_hba_file_rules()');
+    sees_mappings boolean := cluster_may_read(regclass 'pg_ident_file_mappings', regprocedure 'pg_ident_file_mappings()');
+    server jsonb;
+    passwords jsonb;
+    errors jsonb;
+BEGIN
+    server := cluster_setting(CASE WHEN sees_files THEN cluster_file_setting() END);
+    IF has_table_privilege('pg_authid', 'SELECT') THEN
+        passwords := cluster_password();
+    END IF;
+    IF sees_files AND sees_rules AND sees_mappings THEN
+        BEGIN
+            errors := cluster_configuration_error(
+                array(SELECT s.name FROM pg_catalog.pg_settings s WHERE s.pending_restart));
+        EXCEPTION WHEN undefined_file OR insufficient_privilege THEN
+            -- a server runs without pg_ident.conf, but its view does not
+            errors := NULL;
+        END;
+    END IF;
+
+    RETURN QUERY SELECT * FROM cluster_server_finding(cluster, server, errors);
+    RETURN QUERY SELECT * FROM cluster_role_finding(cluster, server, passwords);
+    RETURN QUERY SELECT * FROM cluster_database_finding(cluster);
+    RETURN QUERY SELECT * FROM cluster_schema_finding(cluster);
+    RETURN QUERY SELECT * FROM cluster_table_finding(cluster);
+    RETURN QUERY SELECT * FROM cluster_function_finding(cluster);
+    RETURN QUERY SELECT * FROM cluster_extension_finding(cluster);
+
+    IF sees_rules THEN
+        RETURN QUERY SELECT * FROM cluster_hba_finding(cluster, server);
+    ELSE
+        RETURN QUERY SELECT * FROM cluster_hidden_finding(cluster, 'hba-%',
+            'pg_hba_file_rules is hidden from the role that assessed');
+    END IF;
+END $$;
+COMMENT ON FUNCTION posture_internal.cluster_finding() IS 'assesses the cluster that it runs in, as far as the caller may see it';
+
+CREATE FUNCTION posture.assess_cluster(
+    OUT loaded bigint, OUT changed bigint, OUT unchanged bigint, OUT rejected bigint, OUT closed bigint, OUT left_out bigint)
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+BEGIN
+    PERFORM cluster_catalog();
+    INSERT INTO inbox (source, recommendation, asset, state, asset_kind, asset_name, details)
+    SELECT 'postgresql', f.recommendation, f.asset, f.state, f.asset_kind, f.asset_name, f.details
+    FROM cluster_finding() f;
+    SELECT i.loaded, i.changed, i.unchanged, i.rejected, i.closed
+    INTO loaded, changed, unchanged, rejected, closed
+    FROM ingest(complete_source => text 'postgresql', only_source => text 'postgresql') i;
+    left_out := 0;
+END $$;
+COMMENT ON FUNCTION posture.assess_cluster() IS 'assesses the cluster that it runs in, of the catalogs of databases that of this one, and loads the findings as source postgresql: loaded, changed, unchanged, rejected and closed findings, as load() returns them';

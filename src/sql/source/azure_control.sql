@@ -1,0 +1,155 @@
+/*
+ * Controls of the secure score.
+ */
+
+CREATE FUNCTION posture_internal.azure_control(element jsonb)
+    RETURNS TABLE (error text, type text, name text, properties jsonb, healthy numeric, unhealthy numeric, max_score numeric)
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT CASE WHEN t.type = 'left_out' THEN NULL
+                WHEN t.type IS NULL THEN CASE
+                    WHEN jsonb_typeof(element) <> 'object' THEN 'expected an object, found ' || json_type_name(element)
+                    WHEN c.kind IS NOT NULL THEN format('type "%s" is not Microsoft.Security/secureScores/secureScoreControls', left(c.kind, 100))
+                    ELSE 'no properties: not a control of a secure score' END
+                ELSE first_error(
+                    CASE WHEN c.properties IS NULL THEN 'missing properties' END,
+                    CASE WHEN c.name IS NULL THEN 'missing name' END,
+                    CASE WHEN c.healthy IS NULL THEN 'missing properties.healthyResourceCount'
+                         WHEN c.healthy < 0 THEN 'properties.healthyResourceCount is below 0' END,
+                    CASE WHEN c.unhealthy IS NULL THEN 'missing properties.unhealthyResourceCount'
+                         WHEN c.unhealthy < 0 THEN 'properties.unhealthyResourceCount is below 0' END,
+                    CASE WHEN c.max_score IS NULL THEN 'missing properties.score.max'
+                         WHEN c.max_score < 0 THEN 'properties.score.max is below 0' END) END,
+           t.type, c.name, c.properties, c.healthy, c.unhealthy, c.max_score
+    FROM (SELECT lower(coalesce(text_at(element, 'name'),
+                                substring(text_at(element, 'id') FROM '/secureScoreControls/([^/]+)$'))) AS name,
+                 text_at(element, 'type') AS kind,
+                 lower(substring(text_at(element, 'id') FROM '(?i)/secureScores/([^/]+)/')) AS score,
+                 p.properties,
+                 number_at(p.properties, 'healthyResourceCount') AS healthy,
+                 number_at(p.properties, 'unhealthyResourceCount') AS unhealthy,
+                 coalesce(number_at(p.properties, 'score', 'max'), number_at(p.properties, 'max')) AS max_score
+          FROM (SELECT azure_properties(element) AS properties) p) c
+    CROSS JOIN LATERAL (SELECT CASE
+        WHEN lower(c.kind) <> 'microsoft.security/securescores/securescorecontrols' THEN NULL
+        -- another score counts the same resources once more
+        WHEN c.score <> 'ascscore' THEN 'left_out'
+        WHEN c.kind IS NOT NULL OR c.properties ? 'healthyResourceCount' OR c.score IS NOT NULL THEN 'recommendation' END AS type) t;
+END;
+COMMENT ON FUNCTION posture_internal.azure_control(jsonb) IS 'what an element of a document of controls is, and its fields; fault and type NULL: not an element of the format';
+
+CREATE FUNCTION posture_internal.azure_is_assessed(of_source text, recommendations text[]) RETURNS boolean
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN EXISTS (
+        SELECT FROM source s JOIN recommendation r USING (source_id)
+        WHERE s.key = of_source AND r.key = ANY (recommendations) AND r.is_active
+          AND EXISTS (SELECT FROM finding f WHERE f.recommendation_id = r.recommendation_id AND f.state <> 'not_applicable'));
+COMMENT ON FUNCTION posture_internal.azure_is_assessed(text, text[]) IS 'whether any of the recommendations has a finding that applies';
+
+-- A control measures the assessments that it is made of; what it counts itself
+-- is its own recommendation, in its place until there are findings of those.
+CREATE FUNCTION posture_internal.azure_control_item(document jsonb, of_source text) RETURNS SETOF item
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    WITH element AS MATERIALIZED (
+        SELECT e.n, e.location, e.element, coalesce(of_source, 'defender-for-cloud') AS source, c.*
+        FROM document_element(document, ARRAY['value', 'data']) WITH ORDINALITY e(location, element, n)
+        CROSS JOIN LATERAL azure_control(e.element) c
+    ), good AS (
+        -- pages that overlap give a row twice
+        SELECT DISTINCT ON (coalesce(lower(text_at(e.element, 'id')), e.location)) e.*,
+               coalesce(text_at(e.properties, 'displayName'), text_at(e.properties, 'definition', 'properties', 'displayName')) AS title,
+               coalesce(text_at(e.properties, 'definition', 'properties', 'description'), text_at(e.properties, 'description')) AS description
+        FROM element e
+        WHERE e.type = 'recommendation' AND e.error IS NULL
+        ORDER BY coalesce(lower(text_at(e.element, 'id')), e.location), e.n
+    ), control AS MATERIALIZED (
+        SELECT g.source, g.name, min(g.n) AS n, (array_agg(g.location ORDER BY g.n))[1] AS location,
+               (array_agg(g.title ORDER BY g.n) FILTER (WHERE g.title IS NOT NULL))[1] AS title,
+               (array_agg(g.description ORDER BY g.n) FILTER (WHERE g.description IS NOT NULL))[1] AS description,
+               sum(g.healthy) AS healthy, sum(g.healthy + g.unhealthy) AS possible, max(g.max_score) AS weight,
+               jsonb_agg(jsonb_strip_nulls(jsonb_build_object('scope', substring(text_at(g.element, 'id') FROM '(?i)^(.*)/providers/Microsoft\.Security/secureScores/'))
+                         || (g.properties - '{displayName,description,definition}'::text[])) ORDER BY g.n) AS reported,
+               (array_agg(g.properties #> '{definition,properties}' ORDER BY g.n)
+                FILTER (WHERE jsonb_typeof(g.properties #> '{definition,properties}') = 'object'))[1] AS definition
+        FROM good g
+        GROUP BY g.source, g.name
+    ), member AS (
+        SELECT c.name, array_agg(DISTINCT d.key) AS keys
+        FROM control c
+        CROSS JOIN LATERAL jsonb_array_elements(array_at(c.definition, 'assessmentDefinitions')) a(definition)
+        CROSS JOIN LATERAL (SELECT lower(substring(text_at(a.definition, 'id') FROM '[^/]+$')) AS key) d
+        WHERE d.key IS NOT NULL AND jsonb_typeof(a.definition -> 'id') = 'string'
+        GROUP BY c.name
+    )
+    SELECT e.location, e.error, e.type, e.source, NULL::text, NULL::text, NULL::text, NULL::timestamptz, NULL::text, NULL::text, NULL::jsonb,
+           CASE WHEN e.type = 'left_out' THEN '{"reason": "a control of another secure score than ascScore, which counts the same resources"}'
+                ELSE e.element END
+    FROM element e WHERE e.error IS NOT NULL OR e.type IS NULL OR e.type = 'left_out'
+    UNION ALL
+    (SELECT c.location, NULL, 'source', c.source, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+            jsonb_build_object('key', c.source, 'name', 'Microsoft Defender for Cloud', 'product', 'Microsoft Defender for Cloud')
+     FROM control c ORDER BY c.n LIMIT 1)
+    UNION ALL
+    SELECT c.location, NULL, 'recommendation', c.source, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+           jsonb_strip_nulls(jsonb_build_object('key', 'control:' || c.name, 'title', c.title, 'description', c.description,
+               'markup', CASE WHEN c.description IS NOT NULL THEN markup(c.description) END,
+               'details', jsonb_build_object('reported', c.reported, 'definition',
+                   nullif(c.definition - '{displayName,description,assessmentDefinitions}'::text[], '{}'))))
+    FROM control c
+    UNION ALL
+    -- 0 of 0 where nothing applies, so that an earlier measure doesn't stay
+    SELECT c.location, NULL, 'measure', c.source, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+           jsonb_build_object('recommendation', 'control:' || c.name, 'achieved', c.healthy, 'possible', c.possible)
+    FROM control c
+    UNION ALL
+    -- without a definition nothing is said of what the metric holds:
+    -- azure_finish() sees to the control's own recommendation
+    SELECT c.location, NULL, 'metric', c.source, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+           jsonb_strip_nulls(jsonb_build_object('key', c.source || ':' || c.name, 'name', c.title, 'description', c.description,
+               'recommendations', (SELECT jsonb_agg(jsonb_build_object('source', c.source, 'recommendation', k.key) ORDER BY k.key)
+                                   FROM unnest(m.keys || CASE WHEN azure_is_assessed(c.source, m.keys) THEN '{}'
+                                                              ELSE ARRAY['control:' || c.name] END) k(key)
+                                   WHERE m.keys IS NOT NULL)))
+    FROM control c LEFT JOIN member m ON m.name = c.name
+    UNION ALL
+    SELECT min(c.location), NULL, 'initiative', c.source, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+           jsonb_build_object('key', c.source, 'name', 'Defender for Cloud secure score', 'kind', 'secure score', 'method', 'weighted',
+               'metrics', jsonb_agg(jsonb_build_object('metric', c.source || ':' || c.name, 'weight', c.weight) ORDER BY c.name))
+    FROM control c
+    GROUP BY c.source;
+END;
+COMMENT ON FUNCTION posture_internal.azure_control_item(jsonb, text) IS 'takes controls of the secure score of Defender for Cloud apart';
+
+-- Findings of assets say more than the counts of a control, and both together
+-- would count the same resources twice.
+CREATE FUNCTION posture_internal.azure_finish(of_source text) RETURNS bigint
+    LANGUAGE sql
+BEGIN ATOMIC
+    WITH control AS MATERIALIZED (
+        SELECT m.metric_id, c.recommendation_id,
+               EXISTS (SELECT FROM metric_recommendation o JOIN recommendation r USING (recommendation_id)
+                       WHERE o.metric_id = m.metric_id AND o.recommendation_id <> c.recommendation_id AND r.is_active
+                         AND EXISTS (SELECT FROM finding f
+                                     WHERE f.recommendation_id = r.recommendation_id AND f.state <> 'not_applicable')) AS is_assessed
+        FROM source s
+        JOIN recommendation c ON c.source_id = s.source_id AND c.key LIKE 'control:%'
+        JOIN metric m ON m.key = s.key || substr(c.key, 8) AND m.rule IS NULL
+        WHERE s.key = coalesce(of_source, 'defender-for-cloud')
+    ), taken AS (
+        DELETE FROM metric_recommendation o USING control c
+        WHERE c.is_assessed AND o.metric_id = c.metric_id AND o.recommendation_id = c.recommendation_id
+        RETURNING o.metric_id
+    ), put AS (
+        INSERT INTO metric_recommendation (metric_id, recommendation_id)
+        SELECT c.metric_id, c.recommendation_id
+        FROM control c
+        WHERE NOT c.is_assessed
+          AND NOT EXISTS (SELECT FROM metric_recommendation o
+                          WHERE o.metric_id = c.metric_id AND o.recommendation_id = c.recommendation_id)
+        ON CONFLICT DO NOTHING
+        RETURNING metric_id
+    )
+    SELECT (SELECT count(*) FROM taken) + (SELECT count(*) FROM put);
+END;
+COMMENT ON FUNCTION posture_internal.azure_finish(text) IS 'has each control of the secure score measured by findings of assets, or by its own counts as long as there are none; returns how many metrics that changed';

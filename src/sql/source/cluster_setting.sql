@@ -1,0 +1,77 @@
+/* Settings: what holds for the server, whatever this session has set. */
+
+CREATE FUNCTION posture_internal.cluster_file_setting() RETURNS jsonb
+    LANGUAGE sql VOLATILE PARALLEL SAFE
+BEGIN ATOMIC
+SELECT jsonb_object_agg(f.name, f.setting ORDER BY f.seqno)
+FROM pg_catalog.pg_file_settings f
+WHERE f.applied AND f.name IS NOT NULL;
+END;
+COMMENT ON FUNCTION posture_internal.cluster_file_setting() IS 'settings as the configuration files have them; needs the right to read pg_file_settings';
+
+CREATE FUNCTION posture_internal.cluster_own_setting(OUT setdatabase oid, OUT setrole oid, OUT name text, OUT value text)
+    RETURNS SETOF record
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+SELECT s.setdatabase, s.setrole, split_part(c, '=', 1), substr(c, strpos(c, '=') + 1)
+FROM pg_catalog.pg_db_role_setting s CROSS JOIN unnest(s.setconfig) c;
+END;
+COMMENT ON FUNCTION posture_internal.cluster_own_setting() IS 'settings stored for a database (or 0) and a role (or 0)';
+
+-- No session can change a setting of the first three contexts (and setting has
+-- file modes in octal, as reset_val has not). Of the others reset_val is what
+-- the session started with. Where its role, database or client gave a value of
+-- their own, that of the server is in the files, or else the one built in.
+CREATE FUNCTION posture_internal.cluster_setting(in_files jsonb) RETURNS jsonb
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+SELECT jsonb_object_agg(s.name, CASE
+           WHEN s.context IN ('internal', 'postmaster', 'sighup') THEN s.setting
+           WHEN NOT coalesce(own.is_set, false) AND s.source <> 'client' THEN s.reset_val
+           WHEN own.everywhere IS NOT NULL THEN own.everywhere
+           WHEN in_files IS NOT NULL THEN coalesce(in_files ->> s.name, s.boot_val)
+       END)
+FROM pg_catalog.pg_settings s
+LEFT JOIN (
+    SELECT o.name, bool_or(o.setdatabase <> 0 OR o.setrole <> 0),
+           max(o.value) FILTER (WHERE o.setdatabase = 0 AND o.setrole = 0)
+    FROM cluster_own_setting() o
+    WHERE o.setdatabase IN (0, (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = current_database()))
+      AND o.setrole IN (0, (SELECT r.oid FROM pg_catalog.pg_roles r WHERE r.rolname = session_user))
+    GROUP BY o.name
+) own(name, is_set, everywhere) ON own.name = s.name;
+END;
+COMMENT ON FUNCTION posture_internal.cluster_setting(jsonb) IS 'the settings of the server by name, given those in the files if they may be read; absent or null: hidden from the caller';
+
+-- values as pg_settings shows them, and as people write them into files
+CREATE FUNCTION posture_internal.cluster_is_on(value text) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN value ~* '^(on|true|yes|1)$';
+COMMENT ON FUNCTION posture_internal.cluster_is_on(text) IS 'whether a boolean setting is on';
+
+CREATE FUNCTION posture_internal.cluster_is_positive(value text) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN value !~ '^\s*(-|0+(\.0*)?\s*[a-zA-Z]*\s*$)';
+COMMENT ON FUNCTION posture_internal.cluster_is_positive(text) IS 'whether a setting is a number or a time above 0';
+
+-- a role or database that has one of these weakens logging or a safeguard;
+-- statement_timeout is not among them: it has a recommendation of its own
+CREATE FUNCTION posture_internal.cluster_weak_setting(name text, value text) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN CASE
+        WHEN name IN ('log_statement', 'pgaudit.log') THEN value ~* '^\s*none\s*$'
+        WHEN name = 'log_connections' THEN value ~* '^(off|false|no|0|)$'
+        WHEN name IN ('log_disconnections', 'log_lock_waits', 'log_replication_commands', 'track_activities')
+            THEN value ~* '^(off|false|no|0)$'
+        WHEN name IN ('log_min_messages', 'log_min_error_statement') THEN value ~* '^(log|fatal|panic)$'
+        WHEN name = 'log_error_verbosity' THEN value ~* '^terse$'
+        WHEN name = 'log_min_duration_statement' THEN value ~ '^\s*-'
+        WHEN name = 'password_encryption' THEN value !~* '^scram-sha-256$'
+        WHEN name = 'session_replication_role' THEN value ~* '^replica$'
+        WHEN name = 'idle_in_transaction_session_timeout' THEN NOT cluster_is_positive(value)
+        WHEN name IN ('zero_damaged_pages', 'ignore_checksum_failure', 'ignore_system_indexes',
+                      'allow_system_table_mods', 'lo_compat_privileges')
+            THEN cluster_is_on(value)
+        ELSE false
+    END;
+COMMENT ON FUNCTION posture_internal.cluster_weak_setting(text, text) IS 'whether a setting stored for a role or database weakens logging or a safeguard';

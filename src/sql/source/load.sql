@@ -1,0 +1,319 @@
+/*
+ * load(): a document becomes items (src/sql/87 to 95), and items become rows
+ * (src/sql/86_load_item.sql). Findings go through the inbox and ingest().
+ */
+
+CREATE FUNCTION posture.load_format()
+    RETURNS TABLE (format text, document text, mapping text, counted text, expects text)
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+VALUES
+    ('graph-secure-score-profiles', 'json', 'graph_profile_item', 'recommendation', 'secureScoreControlProfiles of Microsoft Graph'),
+    ('graph-secure-scores', 'json', 'graph_score_item', 'recommendation', 'secureScores of Microsoft Graph'),
+    ('azure-assessments', 'json', 'azure_assessment_item', 'finding', 'assessments of Defender for Cloud, by REST or Resource Graph'),
+    ('azure-secure-score-controls', 'json', 'azure_control_item', 'metric', 'secureScoreControls of Defender for Cloud, by REST or Resource Graph'),
+    ('ocsf', 'json', 'ocsf_item', 'finding', 'Compliance Findings (class_uid 2003) or Detection Findings (2004) of OCSF'),
+    ('asff', 'json', 'asff_item', 'finding', 'findings of AWS Security Hub'),
+    ('xccdf', 'xml', 'xccdf_item', 'finding', 'results of XCCDF 1.2: a TestResult, a Benchmark with one, or ARF'),
+    ('prowler-checks', 'json', 'prowler_check_item', 'recommendation', 'check definitions of Prowler'),
+    ('compliance-framework', 'json', 'framework_item', 'metric', 'a compliance framework of Prowler'),
+    ('posture', 'json', 'native_item', NULL, 'objects as posture.export() writes them, each with a type');
+END;
+COMMENT ON FUNCTION posture.load_format() IS 'the formats that load() takes: json or xml, the function that takes a document apart, what is counted, what a document is';
+
+CREATE FUNCTION posture_internal.load_items(of_format text, mapping text, json_document jsonb, xml_document xml, of_source text) RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+DECLARE
+    command text := format(
+        'INSERT INTO pg_temp.posture_item
+         SELECT i.location, item_error($1, i.error, i.type, i.source, i.details, i.object), i.type, i.source,
+                i.recommendation, i.asset, i.state, i.observed_at, i.asset_kind, i.asset_name, i.details, i.object
+         FROM %I($2, $3) i', mapping);
+BEGIN
+    CREATE TEMP TABLE posture_item OF item ON COMMIT DROP;
+    IF xml_document IS NULL THEN
+        EXECUTE command USING of_format, json_document, of_source;
+    ELSE
+        EXECUTE command USING of_format, xml_document, of_source;
+    END IF;
+END $$;
+COMMENT ON FUNCTION posture_internal.load_items(text, text, jsonb, xml, text) IS 'step of load(): takes a document apart into items';
+
+-- one clear error, where nothing in the document is of the format
+CREATE FUNCTION posture_internal.load_check_format(of_format text, expects text) RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+DECLARE
+    odd record;
+BEGIN
+    SELECT i.location, i.error INTO odd
+    FROM pg_temp.posture_item i
+    WHERE NOT EXISTS (SELECT FROM pg_temp.posture_item x WHERE x.type IS NOT NULL)
+    ORDER BY i.ctid
+    LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'document is not of format "%"', of_format
+            USING ERRCODE = 'invalid_parameter_value',
+                  DETAIL = format('Expected %s; found none of them, for instance at %s: %s.', expects, odd.location, odd.error),
+                  HINT = format('Formats are %s.', (SELECT string_agg(f.format, ', ') FROM load_format() f));
+    END IF;
+END $$;
+COMMENT ON FUNCTION posture_internal.load_check_format(text, text) IS 'step of load(): an error if nothing in the document is of its format';
+
+CREATE FUNCTION posture_internal.load_reject() RETURNS bigint
+    LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp SET datestyle = 'ISO, YMD' SET timezone = 'UTC'
+AS $$
+DECLARE
+    rejected bigint;
+BEGIN
+    -- what else is wrong with a finding is said by whom it is about to go to
+    UPDATE pg_temp.posture_item i
+    SET error = inbox_error(
+        ROW(i.source, i.recommendation, i.asset, i.state, i.observed_at, i.asset_kind, i.asset_name, i.details)::inbox,
+        ARRAY[i.source], clock_timestamp())
+    WHERE i.type = 'finding' AND i.error IS NULL
+      AND inbox_error(
+        ROW(i.source, i.recommendation, i.asset, i.state, i.observed_at, i.asset_kind, i.asset_name, i.details)::inbox,
+        ARRAY[i.source], clock_timestamp()) IS NOT NULL;
+    -- without its group it would exempt everything
+    UPDATE pg_temp.posture_item i
+    SET error = format('asset group "%s" does not exist', i.object ->> 'asset_group')
+    WHERE i.type = 'exemption' AND i.error IS NULL AND i.object ->> 'asset_group' IS NOT NULL
+      AND NOT EXISTS (SELECT FROM asset_group g WHERE g.key = i.object ->> 'asset_group')
+      AND NOT EXISTS (SELECT FROM pg_temp.posture_item g
+                      WHERE g.type = 'asset_group' AND g.error IS NULL AND g.object ->> 'key' = i.object ->> 'asset_group');
+    WITH bad AS (
+        DELETE FROM pg_temp.posture_item i
+        WHERE i.error IS NOT NULL
+        RETURNING i.*, i.ctid AS arrival
+    )
+    INSERT INTO rejected (source, recommendation, asset, state, observed_at, asset_kind, asset_name, details, reason, rejected_at)
+    SELECT b.source, b.recommendation, b.asset, b.state, b.observed_at, b.asset_kind, b.asset_name, coalesce(b.details, b.object),
+           format('%s: %s', b.location, b.error), clock_timestamp()
+    FROM bad b
+    ORDER BY b.arrival;
+    GET DIAGNOSTICS rejected = ROW_COUNT;
+    RETURN rejected;
+END $$;
+COMMENT ON FUNCTION posture_internal.load_reject() IS 'step of load(): keeps what can''t be loaded in rejected, with where it is in the document and why';
+
+CREATE FUNCTION posture_internal.load_finding(
+    complete boolean, OUT loaded bigint, OUT changed bigint, OUT unchanged bigint, OUT rejected bigint, OUT closed bigint)
+    LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+DECLARE
+    of_source text;
+    step record;
+BEGIN
+    loaded := 0;
+    changed := 0;
+    unchanged := 0;
+    rejected := 0;
+    closed := 0;
+    INSERT INTO inbox (source, recommendation, asset, state, observed_at, asset_kind, asset_name, details)
+    SELECT i.source, i.recommendation, i.asset, i.state, i.observed_at, i.asset_kind, i.asset_name, i.details
+    FROM pg_temp.posture_item i
+    WHERE i.type = 'finding';
+    FOR of_source IN SELECT DISTINCT i.source FROM pg_temp.posture_item i WHERE i.type = 'finding' ORDER BY i.source LOOP
+        SELECT i.* INTO step FROM ingest(CASE WHEN complete THEN of_source END, of_source) i;
+        loaded := loaded + step.loaded;
+        changed := changed + step.changed;
+        unchanged := unchanged + step.unchanged;
+        rejected := rejected + step.rejected;
+        closed := closed + step.closed;
+    END LOOP;
+    IF complete AND of_source IS NULL THEN
+        RAISE EXCEPTION 'document contains no finding'
+            USING ERRCODE = 'no_data_found', DETAIL = 'A complete delivery of nothing would close every finding of its source.';
+    END IF;
+END $$;
+COMMENT ON FUNCTION posture_internal.load_finding(boolean) IS 'step of load(): findings, through the inbox and ingest()';
+
+CREATE FUNCTION posture_internal.load_catalog(of_format text, counted text) RETURNS bigint
+    LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+DECLARE
+    changes jsonb;
+    of_source text;
+BEGIN
+    -- in the order in which they need each other
+    changes := jsonb_build_object('importance_weight', load_weight())
+        || jsonb_build_object('asset', load_asset());
+    PERFORM load_alias(false);
+    changes := changes || jsonb_build_object('asset_group', load_asset_group())
+        || jsonb_build_object('metric', load_metric())
+        || jsonb_build_object('initiative', load_initiative())
+        || jsonb_build_object('measure', load_measure())
+        || jsonb_build_object('exemption', load_exemption())
+        || jsonb_build_object('benchmark', load_benchmark())
+        || jsonb_build_object('score_band', load_band());
+    FOR of_source IN SELECT DISTINCT i.source FROM pg_temp.posture_item i WHERE i.source IS NOT NULL ORDER BY i.source LOOP
+        IF of_format LIKE 'graph-%' THEN
+            PERFORM graph_finish(of_source);
+        ELSIF of_format LIKE 'azure-%' THEN
+            PERFORM azure_finish(of_source);
+        END IF;
+    END LOOP;
+    RETURN (SELECT coalesce(sum(c.value::bigint), 0) FROM jsonb_each_text(changes) c WHERE counted IS NULL OR c.key = counted);
+END $$;
+COMMENT ON FUNCTION posture_internal.load_catalog(text, text) IS 'step of load(): all but sources, recommendations and findings; returns how many of what is counted changed';
+
+CREATE FUNCTION posture_internal.load_document(
+    of_format text, json_document jsonb, xml_document xml, of_source text, complete boolean,
+    OUT loaded bigint, OUT changed bigint, OUT unchanged bigint, OUT rejected bigint, OUT closed bigint, OUT left_out bigint)
+    LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp SET jit = off
+    -- items are few beside what tables hold, and wide: a small sample tells enough
+    SET default_statistics_target = 10
+AS $$
+DECLARE
+    form record;
+    step record;
+    others bigint;
+    sources bigint;
+    recommendations bigint;
+BEGIN
+    SELECT f.* INTO form FROM load_format() f WHERE f.format = of_format;
+    IF form IS NULL THEN
+        RAISE EXCEPTION 'format "%" not recognized', of_format
+            USING ERRCODE = 'invalid_parameter_value',
+                  HINT = format('Formats are %s.', (SELECT string_agg(f.format, ', ') FROM load_format() f));
+    ELSIF (form.document = 'xml') <> (xml_document IS NOT NULL) THEN
+        RAISE EXCEPTION 'format "%" requires a document in %', of_format, upper(form.document)
+            USING ERRCODE = 'invalid_parameter_value', DETAIL = format('Expected %s.', form.expects);
+    ELSIF complete AND form.counted <> 'finding' THEN
+        RAISE EXCEPTION 'format "%" does not support complete deliveries', of_format
+            USING ERRCODE = 'invalid_parameter_value', HINT = 'Omit the argument "complete".';
+    ELSIF of_source IS NOT NULL AND key_error('source', of_source) IS NOT NULL THEN
+        RAISE EXCEPTION '%', key_error('source', of_source) USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+
+    -- one load or ingest at a time; all of it is one transaction
+    LOCK TABLE inbox IN SHARE UPDATE EXCLUSIVE MODE;
+    PERFORM load_items(of_format, form.mapping, json_document, xml_document, of_source);
+    PERFORM load_check_format(of_format, form.expects);
+    rejected := load_reject();
+    IF NOT EXISTS (SELECT FROM pg_temp.posture_item) AND NOT complete THEN
+        loaded := 0;
+        changed := 0;
+        unchanged := 0;
+        closed := 0;
+        left_out := 0;
+        DROP TABLE pg_temp.posture_item;
+        RETURN;
+    END IF;
+    ANALYZE pg_temp.posture_item;
+    PERFORM progress(format('load: %s elements taken, %s rejected', (SELECT count(*) FROM pg_temp.posture_item), rejected));
+    SELECT count(*) FILTER (WHERE i.type <> 'left_out' AND (form.counted IS NULL OR i.type = form.counted)),
+           count(*) FILTER (WHERE i.type = 'left_out')
+    INTO others, left_out
+    FROM pg_temp.posture_item i
+    WHERE i.type <> 'finding';
+
+    sources := load_source(of_format = 'posture');
+    recommendations := load_recommendation();
+    PERFORM load_alias(true);
+    PERFORM progress(format('load: %s recommendations are new or changed', recommendations));
+    SELECT f.* INTO step FROM load_finding(complete) f;
+    changed := step.changed + load_catalog(of_format, form.counted)
+        + CASE WHEN form.counted = 'recommendation' THEN recommendations
+               WHEN form.counted IS NULL THEN sources + recommendations ELSE 0 END;
+    loaded := step.loaded + others;
+    unchanged := loaded - changed;
+    rejected := rejected + step.rejected;
+    closed := step.closed;
+    DROP TABLE pg_temp.posture_item;
+END $$;
+COMMENT ON FUNCTION posture_internal.load_document(text, jsonb, xml, text, boolean) IS 'load() of a document in JSON or XML';
+
+CREATE FUNCTION posture.load(
+    format text, document jsonb, source text DEFAULT NULL, complete boolean DEFAULT false,
+    OUT loaded bigint, OUT changed bigint, OUT unchanged bigint, OUT rejected bigint, OUT closed bigint, OUT left_out bigint)
+    LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+BEGIN
+    IF document IS NULL THEN
+        RAISE EXCEPTION 'document must not be null' USING ERRCODE = 'null_value_not_allowed';
+    END IF;
+    SELECT l.* INTO loaded, changed, unchanged, rejected, closed, left_out
+    FROM load_document(format, document, NULL, source, coalesce(complete, false)) l;
+END $$;
+COMMENT ON FUNCTION posture.load(text, jsonb, text, boolean) IS 'loads a document as its product publishes it, into the catalog and, through the inbox, into findings; the formats are in load_format(). complete closes the findings of its source that it does not have. loaded = changed + unchanged, of what the format is about; left_out: elements that are not to be loaded';
+
+CREATE FUNCTION posture_internal.xml_document(content text) RETURNS xml
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+BEGIN
+    IF xml_declares_type(content) THEN
+        RAISE EXCEPTION 'document type declarations are not accepted'
+            USING ERRCODE = 'invalid_xml_document', DETAIL = 'Entities are not expanded and external resources are not fetched.',
+                  HINT = 'Remove "<!DOCTYPE ...>" from it.';
+    END IF;
+    RETURN xmlparse(DOCUMENT content);
+END $$;
+COMMENT ON FUNCTION posture_internal.xml_document(text) IS 'a document in XML; an error if it is none, or declares a document type';
+
+CREATE FUNCTION posture.load(
+    format text, document xml, source text DEFAULT NULL, complete boolean DEFAULT false,
+    OUT loaded bigint, OUT changed bigint, OUT unchanged bigint, OUT rejected bigint, OUT closed bigint, OUT left_out bigint)
+    LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+BEGIN
+    IF document IS NULL THEN
+        RAISE EXCEPTION 'document must not be null' USING ERRCODE = 'null_value_not_allowed';
+    END IF;
+    SELECT l.* INTO loaded, changed, unchanged, rejected, closed, left_out
+    FROM load_document(format, NULL, xml_document(document::text), source, coalesce(complete, false)) l;
+END $$;
+COMMENT ON FUNCTION posture.load(text, xml, text, boolean) IS 'loads a document in XML; see load(text, jsonb, text, boolean)';
+
+CREATE FUNCTION posture_internal.json_line(line text) RETURNS jsonb
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+BEGIN
+    RETURN line::jsonb;
+EXCEPTION WHEN data_exception THEN
+    RETURN to_jsonb(line);
+END $$;
+COMMENT ON FUNCTION posture_internal.json_line(text) IS 'a line of NDJSON; one that is no JSON as a string, which is nothing of any format';
+
+CREATE FUNCTION posture_internal.json_document(document text) RETURNS jsonb
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+DECLARE
+    lines jsonb;
+BEGIN
+    RETURN document::jsonb;
+EXCEPTION WHEN invalid_text_representation THEN
+    lines := (SELECT jsonb_agg(json_line(l.line) ORDER BY l.n)
+              FROM string_to_table(document, E'\n') WITH ORDINALITY l(line, n)
+              WHERE l.line ~ E'\\S');
+    IF jsonb_array_length(lines) > 1 AND jsonb_path_exists(lines, '$[*] ? (@.type() == "object")') THEN
+        RETURN lines;
+    END IF;
+    -- not lines either: the error says where and what
+    RETURN document::jsonb;
+END $$;
+COMMENT ON FUNCTION posture_internal.json_document(text) IS 'a document in JSON, or one in lines (NDJSON) as an array';
+
+CREATE FUNCTION posture.load(
+    format text, document text, source text DEFAULT NULL, complete boolean DEFAULT false,
+    OUT loaded bigint, OUT changed bigint, OUT unchanged bigint, OUT rejected bigint, OUT closed bigint, OUT left_out bigint)
+    LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+DECLARE
+    content text := document;
+BEGIN
+    -- a file may begin with a byte order mark, where the database has one
+    IF getdatabaseencoding() IN ('UTF8', 'SQL_ASCII') THEN
+        content := ltrim(document, convert_from(decode('efbbbf', 'hex'), 'UTF8'));
+    END IF;
+    IF EXISTS (SELECT FROM load_format() f WHERE f.format = load.format AND f.document = 'xml') THEN
+        SELECT l.* INTO loaded, changed, unchanged, rejected, closed, left_out
+        FROM load_document(format, NULL, xml_document(content), source, coalesce(complete, false)) l;
+    ELSE
+        SELECT l.* INTO loaded, changed, unchanged, rejected, closed, left_out
+        FROM load(format, json_document(content), source, complete) l;
+    END IF;
+END $$;
+COMMENT ON FUNCTION posture.load(text, text, text, boolean) IS 'loads a document in whatever its format is written in, JSON also in lines (NDJSON); see load(text, jsonb, text, boolean)';

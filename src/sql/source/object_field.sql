@@ -1,0 +1,207 @@
+/*
+ * The objects of format posture, which all other formats are translated to: the
+ * one place that says which fields there are and what they may hold.
+ */
+
+CREATE FUNCTION posture.object_field()
+    RETURNS TABLE (type text, field text, holds text, is_required boolean, meaning text)
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+VALUES
+    ('source', 'key', 'object_key', true, 'key'),
+    ('source', 'name', 'text', false, 'name; the key where it is new'),
+    ('source', 'product', 'text', false, 'the product behind it'),
+    ('source', 'is_active', 'boolean', false, 'whether its recommendations count'),
+    ('source', 'stale_after', 'interval', false, 'how long an asset counts that it has not seen'),
+    ('source', 'last_seen', 'timestamptz', false, 'latest observation'),
+    ('asset', 'key', 'object_key', true, 'key'),
+    ('asset', 'kind', 'text', false, 'kind'),
+    ('asset', 'name', 'text', false, 'name'),
+    ('asset', 'criticality', 'text', false, 'low, medium, high or critical'),
+    ('asset', 'owner', 'text', false, 'who answers for it'),
+    ('asset', 'tags', 'object', false, 'tags; they are added to those that are there'),
+    ('asset', 'aliases', 'array', false, 'further keys'),
+    ('asset', 'first_seen', 'timestamptz', false, 'first observation'),
+    ('asset', 'last_seen', 'timestamptz', false, 'latest observation'),
+    ('asset', 'retired_at', 'timestamptz', false, 'since when it no longer counts'),
+    ('asset_group', 'key', 'object_key', true, 'key'),
+    ('asset_group', 'name', 'text', false, 'name'),
+    ('asset_group', 'owner', 'name', false, 'role that answers for it'),
+    ('asset_group', 'kinds', 'array', false, 'kinds of assets in it'),
+    ('asset_group', 'min_criticality', 'text', false, 'least criticality in it'),
+    ('asset_group', 'tags', 'object', false, 'tags of the assets in it'),
+    ('recommendation', 'source', 'object_key', true, 'source'),
+    ('recommendation', 'key', 'object_key', true, 'key'),
+    ('recommendation', 'title', 'text', false, 'title'),
+    ('recommendation', 'description', 'text', false, 'what it is about'),
+    ('recommendation', 'remediation', 'text', false, 'what to do'),
+    ('recommendation', 'markup', 'text', false, 'how these two are written: plain, html or markdown'),
+    ('recommendation', 'severity', 'importance', false, 'critical, high, medium or low'),
+    ('recommendation', 'workload', 'text', false, 'service'),
+    ('recommendation', 'domain', 'text', false, 'area'),
+    ('recommendation', 'max_points', 'points', false, 'points that it is worth'),
+    ('recommendation', 'manage_url', 'text', false, 'where it is dealt with'),
+    ('recommendation', 'assigned_to', 'text', false, 'who has it to do'),
+    ('recommendation', 'due_on', 'date', false, 'by when'),
+    ('recommendation', 'is_active', 'boolean', false, 'whether it counts'),
+    ('recommendation', 'details', 'object', false, 'anything else; added to what is there'),
+    ('finding', 'source', 'object_key', true, 'source'),
+    ('finding', 'recommendation', 'object_key', true, 'recommendation'),
+    ('finding', 'asset', 'object_key', true, 'asset'),
+    ('finding', 'state', 'text', true, 'compliant, non_compliant or not_applicable'),
+    ('finding', 'observed_at', 'timestamptz', false, 'when it was seen, of an export: since when it has this state'),
+    ('finding', 'asset_kind', 'text', false, 'kind of the asset'),
+    ('finding', 'asset_name', 'text', false, 'name of the asset'),
+    ('finding', 'details', 'object', false, 'anything else'),
+    ('measure', 'source', 'object_key', true, 'source'),
+    ('measure', 'recommendation', 'object_key', true, 'recommendation'),
+    ('measure', 'achieved', 'points', true, 'points achieved'),
+    ('measure', 'possible', 'points', true, 'points possible'),
+    ('measure', 'observed_at', 'timestamptz', false, 'when the source said so'),
+    ('exemption', 'source', 'object_key', true, 'source'),
+    ('exemption', 'recommendation', 'object_key', true, 'recommendation'),
+    ('exemption', 'asset', 'object_key', false, 'the asset that is exempt; without it and a group: all'),
+    ('exemption', 'asset_group', 'object_key', false, 'the group that is exempt'),
+    ('exemption', 'kind', 'exemption_kind', false, 'mitigated, waived or risk_accepted; none where a source says that there is none'),
+    ('exemption', 'reason', 'text', false, 'why'),
+    ('exemption', 'approved_by', 'text', false, 'who approved it'),
+    ('exemption', 'created_at', 'timestamptz', false, 'since when it has effect'),
+    ('exemption', 'expires_at', 'timestamptz', false, 'from when it has none'),
+    ('exemption', 'is_reported', 'boolean', false, 'whether a document of its source said so'),
+    ('metric', 'key', 'object_key', true, 'key'),
+    ('metric', 'name', 'text', false, 'name'),
+    ('metric', 'description', 'text', false, 'what it measures'),
+    ('metric', 'importance', 'importance', false, 'critical, high, medium, low or risk_accepted'),
+    ('metric', 'asset_kinds', 'array', false, 'kinds of assets that it measures'),
+    ('metric', 'criticality_weights', 'array', false, 'how many times an asset counts: low, medium, high, critical'),
+    ('metric', 'rule', 'object', false, 'attributes of the recommendations that it measures'),
+    ('metric', 'drop_threshold', 'threshold', false, 'least fall that is an event'),
+    ('metric', 'cooldown_days', 'day_count', false, 'days after a notified drop without another notification'),
+    ('metric', 'is_active', 'boolean', false, 'whether it counts'),
+    ('metric', 'recommendations', 'array', false, 'all that it measures: objects of source and recommendation; a rule overrules it'),
+    ('metric', 'details', 'object', false, 'anything else'),
+    ('initiative', 'key', 'object_key', true, 'key'),
+    ('initiative', 'name', 'text', false, 'name'),
+    ('initiative', 'kind', 'text', false, 'kind'),
+    ('initiative', 'description', 'text', false, 'the risk that it measures'),
+    ('initiative', 'method', 'initiative_method', false, 'weighted, population or points'),
+    ('initiative', 'target_score', 'score', false, 'score to reach'),
+    ('initiative', 'target_on', 'date', false, 'by when'),
+    ('initiative', 'is_pinned', 'boolean', false, 'whether it is shown first'),
+    ('initiative', 'owner', 'name', false, 'role that answers for it'),
+    ('initiative', 'drop_threshold', 'threshold', false, 'least fall that is an event'),
+    ('initiative', 'cooldown_days', 'day_count', false, 'days after a notified drop without another notification'),
+    ('initiative', 'is_active', 'boolean', false, 'whether it is shown'),
+    ('initiative', 'metrics', 'array', false, 'all its metrics: objects of metric and, if it has one here, weight'),
+    ('initiative', 'recommendations', 'array', false, 'all that it scores without a metric between: objects of source and recommendation'),
+    ('initiative', 'details', 'object', false, 'anything else'),
+    ('benchmark', 'initiative', 'object_key', true, 'initiative'),
+    ('benchmark', 'key', 'object_key', true, 'key'),
+    ('benchmark', 'name', 'text', false, 'name'),
+    ('benchmark', 'day', 'date', true, 'day'),
+    ('benchmark', 'score', 'score', true, 'score of the others'),
+    ('benchmark', 'details', 'object', false, 'anything else'),
+    ('score_band', 'initiative', 'object_key', false, 'the initiative whose scores are called so; without it: all that have no bands of their own'),
+    ('score_band', 'scheme', 'band_scheme', true, 'zone or maturity'),
+    ('score_band', 'from_score', 'score', true, 'the least score that is called so'),
+    ('score_band', 'name', 'text', true, 'what it is called'),
+    ('importance_weight', 'importance', 'importance', true, 'critical, high, medium, low or risk_accepted'),
+    ('importance_weight', 'weight', 'weight', true, 'its weight');
+END;
+COMMENT ON FUNCTION posture.object_field() IS 'the objects of format posture: each field with what it holds';
+
+CREATE FUNCTION posture_internal.is_input(value text, type_name text) RETURNS boolean
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+BEGIN
+    EXECUTE format('SELECT $1::%s', type_name::regtype) USING value;
+    RETURN true;
+EXCEPTION WHEN data_exception OR check_violation THEN
+    RETURN false;
+END $$;
+COMMENT ON FUNCTION posture_internal.is_input(text, text) IS 'whether a text is a value of a type, of those in object_field()';
+
+CREATE FUNCTION posture_internal.member_error(field text, members jsonb) RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT CASE field
+               WHEN 'recommendations' THEN
+                   format('%s[%s] is not an object with source and recommendation', field, m.n - 1)
+               WHEN 'metrics' THEN format('%s[%s] is not an object with metric and weight', field, m.n - 1)
+               ELSE format('%s[%s] is not a string', field, m.n - 1) END
+    FROM jsonb_array_elements(members) WITH ORDINALITY m(member, n)
+    WHERE CASE field
+              WHEN 'recommendations' THEN
+                  key_error('recommendation', text_at(m.member, 'recommendation')) IS NOT NULL
+                  OR key_error('source', text_at(m.member, 'source')) IS NOT NULL
+              WHEN 'metrics' THEN
+                  key_error('metric', text_at(m.member, 'metric')) IS NOT NULL
+                  OR coalesce(jsonb_typeof(m.member -> 'weight'), 'null') NOT IN ('null', 'number')
+                  OR number_at(m.member, 'weight') NOT BETWEEN 0 AND 1e15
+              ELSE jsonb_typeof(m.member) <> 'string' END
+    ORDER BY m.n
+    LIMIT 1;
+END;
+COMMENT ON FUNCTION posture_internal.member_error(text, jsonb) IS 'why an array of an object of format posture can''t be loaded; NULL: it can';
+
+CREATE FUNCTION posture_internal.field_error(type text, field text, value jsonb, holds text) RETURNS text
+    LANGUAGE sql STABLE
+    RETURN CASE
+        WHEN holds IS NULL THEN format('unrecognized field "%s"', left(field, 100))
+        WHEN holds IN ('object', 'array') AND jsonb_typeof(value) <> holds THEN
+            format('%s: expected an %s, found %s', field, holds, json_type_name(value))
+        WHEN field = 'criticality_weights' THEN
+            CASE WHEN NOT is_input(translate(value::text, '[]', '{}'), 'criticality_weights')
+                 THEN format('%s: expected four whole numbers from 0 to 1000, not all 0, found %s', field, left(value::text, 100)) END
+        WHEN holds = 'array' THEN member_error(field, value)
+        WHEN type = 'metric' AND field = 'rule' THEN 'rule: ' || rule_error(value)
+        WHEN holds = 'object' THEN NULL
+        WHEN jsonb_typeof(value) NOT IN ('string', 'number', 'boolean') THEN
+            format('%s: expected a value, found %s', field, json_type_name(value))
+        WHEN holds = 'object_key' THEN key_error(CASE field WHEN 'key' THEN type ELSE field END, value #>> '{}')
+        WHEN type = 'asset' AND field = 'kind' THEN kind_error(value #>> '{}')
+        -- what is cut off may be another's
+        WHEN holds = 'name' AND octet_length(value #>> '{}') > 63 THEN
+            format('%s: name of a role has %s bytes, more than 63: "%s..."', field, octet_length(value #>> '{}'), left(value #>> '{}', 40))
+        -- not words such as tomorrow
+        WHEN holds <> 'text' AND (NOT is_input(value #>> '{}', holds)
+                                  OR holds IN ('timestamptz', 'date') AND value #>> '{}' !~ '^\d{4}') THEN
+            format('%invalid %s for s: "%s"', field, replace(holds, '_', ' '), left(value #>> '{}', 100))
+        WHEN type = 'source' AND field = 'stale_after'
+             AND NOT ((value #>> '{}')::interval > interval '0' AND (value #>> '{}')::interval <= interval '36500 days') THEN
+            format('stale_after: expected more than 0 and at most 36500 days, found "%s"', left(value #>> '{}', 100))
+        WHEN type = 'recommendation' AND field = 'markup' AND value #>> '{}' NOT IN ('plain', 'html', 'markdown')
+            OR field IN ('criticality', 'min_criticality') AND value #>> '{}' NOT IN ('low', 'medium', 'high', 'critical') THEN
+            format('invalid %s "%s"', field, left(value #>> '{}', 100))
+    END;
+COMMENT ON FUNCTION posture_internal.field_error(text, text, jsonb, text) IS 'why a field of an object of format posture can''t be loaded; NULL: it can';
+
+CREATE FUNCTION posture_internal.object_error(of_type text, object jsonb) RETURNS text
+    LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT coalesce(
+        (SELECT format('missing %s', CASE f.field WHEN 'key' THEN 'key' ELSE f.field END)
+         FROM object_field() f
+         WHERE f.type = of_type AND f.is_required AND coalesce(jsonb_typeof(object -> f.field), 'null') = 'null'
+         LIMIT 1),
+        (SELECT v.error
+         FROM jsonb_each(object) WITH ORDINALITY e(field, value, n)
+         LEFT JOIN object_field() f ON f.type = of_type AND f.field = e.field
+         CROSS JOIN LATERAL (SELECT field_error(of_type, e.field, e.value, f.holds) AS error) v
+         WHERE e.value <> 'null' AND v.error IS NOT NULL
+         ORDER BY e.n
+         LIMIT 1),
+        -- here every field is of its type
+        CASE WHEN of_type = 'measure' AND (object ->> 'achieved')::numeric > (object ->> 'possible')::numeric
+                 THEN format('achieved %s of possible %s', object ->> 'achieved', object ->> 'possible')
+             WHEN of_type = 'exemption' AND object ->> 'asset' <> '' AND object ->> 'asset_group' <> ''
+                 THEN 'both an asset and an asset_group'
+             WHEN of_type = 'exemption' AND (object ->> 'expires_at')::timestamptz < (object ->> 'created_at')::timestamptz
+                 THEN 'expires_at before created_at'
+             WHEN of_type = 'exemption' AND object ->> 'kind' <> '' AND coalesce(object ->> 'reason', '') !~ '\S'
+                 THEN 'missing reason'
+             WHEN of_type = 'score_band' AND object ->> 'name' !~ '\S'
+                 THEN 'missing name'
+        END);
+END;
+COMMENT ON FUNCTION posture_internal.object_error(text, jsonb) IS 'why an object of format posture can''t be loaded; NULL: it can';

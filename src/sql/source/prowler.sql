@@ -1,0 +1,53 @@
+/*
+ * Prowler: the metadata of its checks, and its compliance frameworks, those of
+ * one provider (names with capitals, Checks an array) and those of many (names
+ * in lower case, checks an object of an array for each provider).
+ */
+
+CREATE FUNCTION posture_internal.prowler_check_item(document jsonb, of_source text) RETURNS SETOF item
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    WITH element AS MATERIALIZED (
+        SELECT e.n, e.location, e.element, coalesce(of_source, 'prowler') AS source, c.key, c.severity, t.type,
+               CASE WHEN jsonb_typeof(e.element) <> 'object' THEN 'expected an object, found ' || json_type_name(e.element)
+                    WHEN t.type IS NULL THEN 'no CheckID: not a check of Prowler'
+                    ELSE first_error(
+                        CASE WHEN c.key IS NULL THEN 'missing CheckID' END,
+                        CASE WHEN c.title IS NULL THEN 'missing CheckTitle' END,
+                        CASE WHEN c.severity IS NOT NULL AND severity(c.severity) IS NULL
+                             THEN format('unrecognized Severity "%s"', left(c.severity, 100)) END) END AS error
+        FROM document_element(document, '{}') WITH ORDINALITY e(location, element, n)
+        CROSS JOIN LATERAL (SELECT text_at(e.element, 'CheckID') AS key, text_at(e.element, 'CheckTitle') AS title,
+                                   text_at(e.element, 'Severity') AS severity OFFSET 0) c
+        CROSS JOIN LATERAL (SELECT CASE WHEN jsonb_typeof(e.element) = 'object' AND e.element ?| '{CheckID,CheckTitle,Remediation}'
+                                        THEN 'recommendation' END AS type) t
+    ), given AS (
+        SELECT DISTINCT ON (e.key) e.*, text_at(e.element, 'Description') AS description,
+               text_at(e.element, 'Remediation', 'Recommendation', 'Text') AS remediation
+        FROM element e
+        WHERE e.error IS NULL
+        ORDER BY e.key, e.n
+    )
+    SELECT e.location, e.error, e.type, e.source, NULL::text, NULL::text, NULL::text, NULL::timestamptz, NULL::text, NULL::text, NULL::jsonb, e.element
+    FROM element e WHERE e.error IS NOT NULL
+    UNION ALL
+    (SELECT e.location, NULL, 'source', e.source, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+            jsonb_build_object('key', e.source, 'name', 'Prowler', 'product', 'Prowler')
+     FROM element e WHERE e.error IS NULL ORDER BY e.n LIMIT 1)
+    UNION ALL
+    SELECT t.location, NULL, 'recommendation', t.source, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+           jsonb_strip_nulls(jsonb_build_object(
+               'key', t.key, 'title', text_at(t.element, 'CheckTitle'),
+               'description', t.description, 'remediation', t.remediation,
+               'markup', CASE WHEN t.description IS NOT NULL OR t.remediation IS NOT NULL
+                              THEN markup(concat_ws(' ', t.description, t.remediation), 'markdown') END,
+               'severity', severity(t.severity), 'workload', text_at(t.element, 'ServiceName'),
+               'domain', text_at(t.element, 'Categories', '0'),
+               'manage_url', text_at(t.element, 'Remediation', 'Recommendation', 'Url'),
+               'details', strip_empty(
+                   (t.element - '{CheckID,CheckTitle,Description,Severity,ServiceName,Compliance}'::text[])
+                   #- '{Remediation,Recommendation,Text}' #- '{Remediation,Recommendation,Url}'
+                   || jsonb_build_object('compliance', t.element -> 'Compliance'))))
+    FROM given t;
+END;
+COMMENT ON FUNCTION posture_internal.prowler_check_item(jsonb, text) IS 'takes metadata of checks of Prowler apart';

@@ -1,0 +1,198 @@
+/* The type score and its formulas; the C side is src/score.c. */
+
+CREATE TYPE posture.score;
+
+CREATE FUNCTION posture_internal.score_in(cstring) RETURNS score
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION posture_internal.score_out(score) RETURNS cstring
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION posture_internal.score_recv(internal) RETURNS score
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION posture_internal.score_send(score) RETURNS bytea
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+CREATE TYPE posture.score (
+    INPUT = score_in,
+    OUTPUT = score_out,
+    RECEIVE = score_recv,
+    SEND = score_send,
+    LIKE = pg_catalog.int4,
+    CATEGORY = 'N'
+);
+COMMENT ON TYPE posture.score IS 'a score: 0 to 100, fixed point with six decimals, rounded half away from zero';
+COMMENT ON FUNCTION posture_internal.score_in(cstring) IS 'reads a score';
+COMMENT ON FUNCTION posture_internal.score_out(score) IS 'writes a score, with decimals as needed';
+COMMENT ON FUNCTION posture_internal.score_recv(internal) IS 'reads a binary score: millionths in four bytes';
+COMMENT ON FUNCTION posture_internal.score_send(score) IS 'writes a binary score: millionths in four bytes';
+
+-- casts: to numeric implicitly, so that arithmetic with scores stays exact
+
+CREATE FUNCTION posture_internal.score_to_numeric(score) RETURNS numeric
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION posture_internal.score_to_numeric(score) IS 'a score as numeric, exact';
+CREATE FUNCTION posture_internal.score_to_float8(score) RETURNS double precision
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION posture_internal.score_to_float8(score) IS 'a score as double precision, the nearest one';
+CREATE FUNCTION posture_internal.score_from_numeric(numeric) RETURNS score
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION posture_internal.score_from_numeric(numeric) IS 'a number from 0 to 100 as score, rounded half away from zero to six decimals';
+CREATE FUNCTION posture_internal.score_from_int4(integer) RETURNS score
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION posture_internal.score_from_int4(integer) IS 'a whole number from 0 to 100 as score';
+-- clients send a whole number in the type that fits it or that their language has
+CREATE FUNCTION posture_internal.score_from_int2(smallint) RETURNS score
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    RETURN score_from_int4($1::integer);
+COMMENT ON FUNCTION posture_internal.score_from_int2(smallint) IS 'a whole number from 0 to 100 as score';
+CREATE FUNCTION posture_internal.score_from_int8(bigint) RETURNS score
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    RETURN score_from_numeric($1::numeric);
+COMMENT ON FUNCTION posture_internal.score_from_int8(bigint) IS 'a whole number from 0 to 100 as score';
+
+CREATE CAST (score AS numeric) WITH FUNCTION score_to_numeric(score) AS IMPLICIT;
+COMMENT ON CAST (posture.score AS numeric) IS 'exact';
+CREATE CAST (score AS double precision) WITH FUNCTION score_to_float8(score) AS ASSIGNMENT;
+COMMENT ON CAST (posture.score AS double precision) IS 'the nearest double precision number';
+CREATE CAST (numeric AS score) WITH FUNCTION score_from_numeric(numeric) AS ASSIGNMENT;
+COMMENT ON CAST (numeric AS posture.score) IS 'rounds half away from zero to six decimals';
+CREATE CAST (integer AS score) WITH FUNCTION score_from_int4(integer) AS ASSIGNMENT;
+COMMENT ON CAST (integer AS posture.score) IS 'so that a column of scores takes 80';
+CREATE CAST (smallint AS score) WITH FUNCTION score_from_int2(smallint) AS ASSIGNMENT;
+COMMENT ON CAST (smallint AS posture.score) IS 'so that it takes the same of a client that sends it as smallint';
+CREATE CAST (bigint AS score) WITH FUNCTION score_from_int8(bigint) AS ASSIGNMENT;
+COMMENT ON CAST (bigint AS posture.score) IS 'or as bigint';
+
+-- comparison: a score is stored as a whole number, so integer's functions serve
+
+CREATE FUNCTION posture_internal.score_eq(score, score) RETURNS boolean
+    AS 'int4eq' LANGUAGE internal IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
+CREATE FUNCTION posture_internal.score_ne(score, score) RETURNS boolean
+    AS 'int4ne' LANGUAGE internal IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
+CREATE FUNCTION posture_internal.score_lt(score, score) RETURNS boolean
+    AS 'int4lt' LANGUAGE internal IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
+CREATE FUNCTION posture_internal.score_le(score, score) RETURNS boolean
+    AS 'int4le' LANGUAGE internal IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
+CREATE FUNCTION posture_internal.score_gt(score, score) RETURNS boolean
+    AS 'int4gt' LANGUAGE internal IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
+CREATE FUNCTION posture_internal.score_ge(score, score) RETURNS boolean
+    AS 'int4ge' LANGUAGE internal IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
+CREATE FUNCTION posture_internal.score_cmp(score, score) RETURNS integer
+    AS 'btint4cmp' LANGUAGE internal IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
+CREATE FUNCTION posture_internal.score_hash(score) RETURNS integer
+    AS 'hashint4' LANGUAGE internal IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION posture_internal.score_hash_extended(score, bigint) RETURNS bigint
+    AS 'hashint4extended' LANGUAGE internal IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION posture_internal.score_eq(score, score) IS 'implementation of = operator';
+COMMENT ON FUNCTION posture_internal.score_ne(score, score) IS 'implementation of <> operator';
+COMMENT ON FUNCTION posture_internal.score_lt(score, score) IS 'implementation of < operator';
+COMMENT ON FUNCTION posture_internal.score_le(score, score) IS 'implementation of <= operator';
+COMMENT ON FUNCTION posture_internal.score_gt(score, score) IS 'implementation of > operator';
+COMMENT ON FUNCTION posture_internal.score_ge(score, score) IS 'implementation of >= operator';
+COMMENT ON FUNCTION posture_internal.score_cmp(score, score) IS 'less-equal-greater';
+COMMENT ON FUNCTION posture_internal.score_hash(score) IS 'hash';
+COMMENT ON FUNCTION posture_internal.score_hash_extended(score, bigint) IS 'hash with a seed';
+
+CREATE OPERATOR posture.= (
+    LEFTARG = score, RIGHTARG = score, FUNCTION = score_eq,
+    COMMUTATOR = OPERATOR(posture.=), NEGATOR = OPERATOR(posture.<>),
+    RESTRICT = eqsel, JOIN = eqjoinsel, HASHES, MERGES
+);
+CREATE OPERATOR posture.<> (
+    LEFTARG = score, RIGHTARG = score, FUNCTION = score_ne,
+    COMMUTATOR = OPERATOR(posture.<>), NEGATOR = OPERATOR(posture.=),
+    RESTRICT = neqsel, JOIN = neqjoinsel
+);
+CREATE OPERATOR posture.< (
+    LEFTARG = score, RIGHTARG = score, FUNCTION = score_lt,
+    COMMUTATOR = OPERATOR(posture.>), NEGATOR = OPERATOR(posture.>=),
+    RESTRICT = scalarltsel, JOIN = scalarltjoinsel
+);
+CREATE OPERATOR posture.<= (
+    LEFTARG = score, RIGHTARG = score, FUNCTION = score_le,
+    COMMUTATOR = OPERATOR(posture.>=), NEGATOR = OPERATOR(posture.>),
+    RESTRICT = scalarlesel, JOIN = scalarlejoinsel
+);
+CREATE OPERATOR posture.> (
+    LEFTARG = score, RIGHTARG = score, FUNCTION = score_gt,
+    COMMUTATOR = OPERATOR(posture.<), NEGATOR = OPERATOR(posture.<=),
+    RESTRICT = scalargtsel, JOIN = scalargtjoinsel
+);
+CREATE OPERATOR posture.>= (
+    LEFTARG = score, RIGHTARG = score, FUNCTION = score_ge,
+    COMMUTATOR = OPERATOR(posture.<=), NEGATOR = OPERATOR(posture.<),
+    RESTRICT = scalargesel, JOIN = scalargejoinsel
+);
+COMMENT ON OPERATOR posture.= (score, score) IS 'equal';
+COMMENT ON OPERATOR posture.<> (score, score) IS 'not equal';
+COMMENT ON OPERATOR posture.< (score, score) IS 'less than';
+COMMENT ON OPERATOR posture.<= (score, score) IS 'less than or equal';
+COMMENT ON OPERATOR posture.> (score, score) IS 'greater than';
+COMMENT ON OPERATOR posture.>= (score, score) IS 'greater than or equal';
+
+CREATE OPERATOR CLASS posture.score_ops DEFAULT FOR TYPE score USING btree AS
+    OPERATOR 1 posture.<, OPERATOR 2 posture.<=, OPERATOR 3 posture.=,
+    OPERATOR 4 posture.>=, OPERATOR 5 posture.>,
+    FUNCTION 1 score_cmp(score, score);
+COMMENT ON OPERATOR CLASS posture.score_ops USING btree IS 'order of scores';
+COMMENT ON OPERATOR FAMILY posture.score_ops USING btree IS 'order of scores';
+CREATE OPERATOR CLASS posture.score_ops DEFAULT FOR TYPE score USING hash AS
+    OPERATOR 1 posture.=,
+    FUNCTION 1 score_hash(score),
+    FUNCTION 2 score_hash_extended(score, bigint);
+COMMENT ON OPERATOR CLASS posture.score_ops USING hash IS 'equality of scores';
+COMMENT ON OPERATOR FAMILY posture.score_ops USING hash IS 'equality of scores';
+
+-- formulas
+
+CREATE FUNCTION posture_internal.score_minus(score, score) RETURNS numeric
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION posture_internal.score_minus(score, score) IS 'implementation of - operator';
+CREATE OPERATOR posture.- (
+    LEFTARG = score, RIGHTARG = score, FUNCTION = score_minus
+);
+COMMENT ON OPERATOR posture.- (score, score) IS 'points between two scores, exact';
+
+CREATE FUNCTION posture.score(exposed numeric, assessed numeric) RETURNS score
+    AS 'MODULE_PATHNAME', 'score_of_exposed' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION posture.score(numeric, numeric) IS 'the score by counts, 100 x (assessed - exposed) / assessed; NULL where nothing is assessed';
+
+CREATE FUNCTION posture.score_drop(previous score, current score, basis text DEFAULT 'points')
+    RETURNS numeric
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION posture.score_drop(score, score, text) IS 'how far a score fell, in points or (relative) in percent of the previous score; negative where it rose';
+
+CREATE FUNCTION posture.is_drop(previous score, current score,
+                                threshold numeric DEFAULT NULL, basis text DEFAULT NULL)
+    RETURNS boolean
+    AS 'MODULE_PATHNAME' LANGUAGE C STABLE PARALLEL SAFE;
+COMMENT ON FUNCTION posture.is_drop(score, score, numeric, text) IS 'whether a score fell by the threshold or more; by default posture.drop_threshold in posture.drop_basis';
+
+-- weighted_score: exact in any order, parallel, usable as a moving window
+
+CREATE FUNCTION posture_internal.weighted_score_accum(state bigint[], score score, weight numeric) RETURNS bigint[]
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION posture_internal.weighted_score_accum(bigint[], score, numeric) IS 'weighted_score: takes a row in';
+CREATE FUNCTION posture_internal.weighted_score_accum_inv(state bigint[], score score, weight numeric) RETURNS bigint[]
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION posture_internal.weighted_score_accum_inv(bigint[], score, numeric) IS 'weighted_score: takes a row out of a moving window';
+CREATE FUNCTION posture_internal.weighted_score_combine(state bigint[], other bigint[]) RETURNS bigint[]
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION posture_internal.weighted_score_combine(bigint[], bigint[]) IS 'weighted_score: joins the states of two workers';
+CREATE FUNCTION posture_internal.weighted_score_final(state bigint[]) RETURNS score
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION posture_internal.weighted_score_final(bigint[]) IS 'weighted_score: the result';
+
+CREATE AGGREGATE posture.weighted_score(score score, weight numeric) (
+    SFUNC = weighted_score_accum,
+    STYPE = bigint[],
+    INITCOND = '{0,0,0,0,0}',
+    FINALFUNC = weighted_score_final,
+    COMBINEFUNC = weighted_score_combine,
+    MSFUNC = weighted_score_accum,
+    MINVFUNC = weighted_score_accum_inv,
+    MSTYPE = bigint[],
+    MINITCOND = '{0,0,0,0,0}',
+    MFINALFUNC = weighted_score_final,
+    PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE posture.weighted_score(score, numeric) IS 'the weighted mean of scores, sum(weight x score) / sum(weight), exact; rows with a NULL don''t count; NULL where the weights add up to 0';
