@@ -1,41 +1,39 @@
 -- Writes reference.md from the comments of the objects, in a database that has posture:
 --   psql -XAtq -f doc/reference.sql > doc/reference.md
 -- What is listed here is in it, in this order. test/t/061_reference.pl compares.
-SET search_path = posture, posture_internal, pg_catalog;
+SET search_path = posture, pg_catalog;
 SET client_min_messages = warning;
 -- the settings are there once the library is
 SELECT posture.score(0, 1) \g /dev/null
 
 CREATE TEMP TABLE section (place int GENERATED ALWAYS AS IDENTITY, title text, about text, relations text, functions text, types text);
 INSERT INTO section (title, about, relations, functions, types) VALUES
-('Reports', 'Views, for BI tools and for people. Their columns are of plain types only. Each reads as its caller: who may see less, gets less.',
+('Reports', 'Views, for BI tools and for people. Their columns are of plain types only. Each view runs with the privileges of its caller and shows the rows that the caller may see.',
  'overview metric_report recommendation_report event_report day_report score_history group_report target_report secure_score secure_score_part benchmark_report exemption_report assignment_report',
  'show', ''),
-('Findings in', 'How findings come in. [The guide for loaders](loader.md) has it in order.',
+('Findings in', 'How findings are loaded. [The guide for loaders](loader.md) explains the steps.',
  'source inbox rejected',
  'ingest load load_format object_field export assess_cluster', ''),
-('State', 'What is known: the truth that all else is made from.',
+('State', 'The current state of recommendations. All scores are computed from these tables.',
  'finding measure exemption', '', 'finding_state exemption_kind points'),
-('Catalog', 'What is assessed, by what, and how it is grouped.',
+('Catalog', 'Sources, assets, recommendations, and how metrics and initiatives group them.',
  'asset asset_alias asset_group recommendation metric metric_recommendation initiative initiative_metric initiative_recommendation importance_weight benchmark score_band',
  'merge_asset pack install_pack apply_rules', 'importance initiative_method criticality_weights threshold weight day_count band_scheme object_key'),
-('Days', 'A day is a local day of `posture.timezone`. Its snapshot says how things stood at its end.',
- 'snapshot metric_snapshot initiative_snapshot initiative_metric_snapshot recommendation_snapshot exemption_snapshot asset_group_snapshot run',
- 'take_snapshot run_daily schedule unschedule today', ''),
-('Events and causes', 'A score that dropped, and why.',
+('Days', 'A day is a local day of `posture.timezone`. A snapshot records the state at the end of the day.',
+ 'snapshot metric_snapshot initiative_snapshot initiative_metric_snapshot recommendation_snapshot run',
+ 'take_snapshot run_daily schedule unschedule today day_of day_end', ''),
+('Events and causes', 'Scores that dropped, and the causes.',
  'event event_cause', 'explain change_report change_reason acknowledge reopen', 'event_kind'),
-('Plans and comparisons', 'What would be, and what has changed.',
+('Plans and comparisons', 'Scores under changed conditions, and changes between days.',
  '', 'plan what_if score_of planned_score achievable_score points_change band_of default_band', ''),
-('Access', 'Who may do what. [The guide for administrators](dba.md#who-may-do-what) says what each level is for.',
+('Access', 'Levels of access. [The guide for administrators](dba.md#who-may-do-what) explains each level.',
  '', 'grant_access revoke_access access_rule', ''),
-('Scores', 'The type `score` and what is made with it. [How scores are made](formulas.md) has the formulas.',
+('Scores', 'The type `score` and its functions. [How scores are made](formulas.md) has the formulas.',
  '', 'score score_drop is_drop weighted_score', 'score'),
-('Sets of assets', 'The type `assetset`: compressed sets of the ids of assets.',
+('Sets of assets', 'The type `assetset`: compressed sets of asset ids.',
  '', 'metric_assets cardinality members chunks assetset_agg union_agg intersect_agg xor_agg', 'assetset'),
-('Upkeep', 'What keeps reading fast and tells whether all is well.',
- '', 'status fold verify rebuild', ''),
-('Kept sets', 'What posture keeps in order to count fast. It writes these tables itself; read them through the views and functions above. [How it works inside](inside.md) says what they are for.',
- 'finding_history finding_set finding_delta asset_set asset_delta catalog_delta tally tally_slice verification', '', '');
+('Maintenance', 'Functions that keep reading fast and report the state of posture itself.',
+ '', 'status fold verify rebuild', '');
 
 CREATE TEMP VIEW listed AS
 SELECT place, 'r' AS what, n, name FROM section, unnest(string_to_array(relations, ' ')) WITH ORDINALITY u(name, n)
@@ -121,7 +119,7 @@ SELECT format(E'### %s\n\n', name) || string_agg(
            || coalesce(E'\n\n' || pg_temp.column_table(r.oid), ''),
            E'\n\n' ORDER BY pronargs, pg_temp.arguments(p.oid, '{i,b,v}') COLLATE "C")
 FROM pg_proc p JOIN pg_type t ON t.oid = prorettype LEFT JOIN pg_class r ON r.oid = typrelid AND relkind = 'c'
-WHERE pronamespace IN ('posture'::regnamespace, 'posture_internal'::regnamespace) AND proname = name
+WHERE pronamespace = 'posture'::regnamespace AND proname = name
 $$;
 
 -- the operators, casts and classes of operators of a type
@@ -131,7 +129,7 @@ SELECT E'| operator | gives | |\n|---|---|---|\n' || string_agg(
            format('| %s | `%s` | %s |', pg_temp.code(format('%s %s %s', format_type(oprleft, NULL), oprname, format_type(oprright, NULL))),
                   format_type(oprresult, NULL), pg_temp.shown(obj_description(oid, 'pg_operator'))), E'\n'
            ORDER BY oprname COLLATE "C", oprleft = type DESC, oprright = type DESC)
-FROM pg_operator WHERE oprnamespace IN ('posture'::regnamespace, 'posture_internal'::regnamespace) AND type IN (oprleft, oprright)
+FROM pg_operator WHERE oprnamespace = 'posture'::regnamespace AND type IN (oprleft, oprright)
 UNION ALL
 SELECT E'| cast | when | |\n|---|---|---|\n' || string_agg(
            format('| `%s` to `%s` | %s | %s |', format_type(castsource, NULL), format_type(casttarget, NULL),
@@ -151,7 +149,7 @@ SELECT format(E'### %s\n\n%s. %s', typname,
               pg_temp.sentence(obj_description(t.oid, 'pg_type')))
        || coalesce((SELECT ' ' || string_agg(pg_temp.code(enumlabel), ', ' ORDER BY enumsortorder) || '.' FROM pg_enum WHERE enumtypid = t.oid), '')
        || CASE typtype WHEN 'b' THEN (SELECT string_agg(E'\n\n' || part, '') FROM pg_temp.type_table(t.oid) part) ELSE '' END
-FROM pg_type t WHERE typnamespace IN ('posture'::regnamespace, 'posture_internal'::regnamespace) AND typname = name
+FROM pg_type t WHERE typnamespace = 'posture'::regnamespace AND typname = name
 $$;
 
 CREATE FUNCTION pg_temp.setting_text() RETURNS text LANGUAGE sql AS
@@ -165,27 +163,29 @@ SELECT E'| setting | default | values | set by | |\n|---|---|---|---|---|\n' || 
 FROM pg_settings WHERE name LIKE 'posture.%'
 $$;
 
--- what is in no section: a table, view or type that was forgotten, or a name that is not there
+-- objects of the schema that no section lists, and listed names that do not exist
 CREATE TEMP VIEW forgotten AS
-SELECT 'r' AS what, relname::text AS name FROM pg_class WHERE relnamespace IN ('posture'::regnamespace, 'posture_internal'::regnamespace) AND relkind IN ('r', 'v')
+SELECT 'r' AS what, relname::text AS name FROM pg_class WHERE relnamespace = 'posture'::regnamespace AND relkind IN ('r', 'v')
 UNION
-SELECT 't', typname FROM pg_type t WHERE typnamespace IN ('posture'::regnamespace, 'posture_internal'::regnamespace) AND typtype IN ('b', 'd', 'e') AND typelem = 0
+SELECT 't', typname FROM pg_type t WHERE typnamespace = 'posture'::regnamespace AND typtype IN ('b', 'd', 'e') AND typelem = 0
+UNION
+SELECT 'f', proname FROM pg_proc WHERE pronamespace = 'posture'::regnamespace
 UNION
 SELECT what, name FROM listed
 EXCEPT
 (SELECT what, name FROM listed
  WHERE CASE what WHEN 'r' THEN to_regclass('posture.' || name) IS NOT NULL WHEN 't' THEN to_regtype('posture.' || name) IS NOT NULL
-       ELSE EXISTS (SELECT FROM pg_proc WHERE pronamespace IN ('posture'::regnamespace, 'posture_internal'::regnamespace) AND proname = name) END);
+       ELSE EXISTS (SELECT FROM pg_proc WHERE pronamespace = 'posture'::regnamespace AND proname = name) END);
 
 SELECT $$# Reference
 
-Everything in schema `posture` that a user meets. This page is made from the
-comments of the objects, which psql shows, too: `\d+`, `\df+` and `\dT+`, and
-`\dx+ posture` lists every object. Names are without their schema here. To write
-operators as they stand here, put `posture` on the `search_path`.
+The objects of schema `posture`. This page is made from their comments, which
+psql shows too: `\df+ posture.*`, `\d+ posture.NAME` and `\dT+ posture.*`. Names
+are shown without their schema. To write operators as they are shown here, add
+`posture` to the `search_path`.
 
-What is not here, several hundred functions and the row types between them, is a step
-of what is here. A step may change in any release.
+Schema `posture_internal` holds internal functions and derived tables. They can
+change in any release.
 
 $$ || string_agg(format('- [%s](#%s)%s', title, replace(lower(title), ' ', '-'),
                 coalesce(': ' || (SELECT string_agg(format('[`%s`](#%1$s)', name), ', ' ORDER BY what = 'f', what = 't', n)

@@ -1,6 +1,8 @@
 -- Levels of access: an example worked out by hand, and what is refused. With
 -- real logins, and all that can be asked: test/t/045_access.pl.
 CREATE EXTENSION posture;
+\pset format unaligned
+\pset fieldsep ' | '
 SET search_path = posture, posture_internal, public;
 SET timezone = 'UTC';
 SET posture.timezone = 'UTC';

@@ -1,5 +1,7 @@
 -- One asset, many keys: spellings, names that sources report, merges.
 CREATE EXTENSION posture;
+\pset format unaligned
+\pset fieldsep ' | '
 SET search_path = posture, posture_internal, public;
 SET timezone = 'UTC';
 SET posture.timezone = 'UTC';

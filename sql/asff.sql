@@ -1,5 +1,7 @@
 -- Documents of ASFF: findings of AWS Security Hub, and of products that write its format.
 CREATE EXTENSION posture;
+\pset format unaligned
+\pset fieldsep ' | '
 SET search_path = posture, posture_internal, public;
 \set SHOW_CONTEXT never
 SET timezone = 'America/New_York';

@@ -1,5 +1,7 @@
 -- The type assetset: text, bytes, operators, comparison, casts.
 CREATE EXTENSION posture;
+\pset format unaligned
+\pset fieldsep ' | '
 SET search_path = public, posture, posture_internal;
 
 -- an error with its code and its detail

@@ -1,5 +1,7 @@
 -- assetset_agg, union_agg, intersect_agg.
 CREATE EXTENSION posture;
+\pset format unaligned
+\pset fieldsep ' | '
 SET search_path = public, posture, posture_internal;
 \set SHOW_CONTEXT never
 

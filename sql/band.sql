@@ -1,5 +1,7 @@
 -- What scores are called: posture's own bands, those for all, those of an initiative.
 CREATE EXTENSION posture;
+\pset format unaligned
+\pset fieldsep ' | '
 SET search_path = posture, posture_internal, public;
 SET client_min_messages = warning;
 \set SHOW_CONTEXT never

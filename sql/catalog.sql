@@ -1,6 +1,8 @@
 -- The catalog: keys, references and checks, what deleting takes along, and
 -- what every object of the extension must have.
 CREATE EXTENSION posture;
+\pset format unaligned
+\pset fieldsep ' | '
 SET search_path = posture, posture_internal, public;
 SET timezone = 'UTC';
 SET posture.timezone = 'UTC';

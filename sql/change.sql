@@ -1,6 +1,8 @@
 -- Why a score changed: the parts of any change, each kind of change alone by
 -- hand, then all of them at once on random catalogs against plain SQL.
 CREATE EXTENSION posture;
+\pset format unaligned
+\pset fieldsep ' | '
 SET search_path = posture, posture_internal, public;
 SET timezone = 'UTC';
 SET posture.timezone = 'UTC';

@@ -1,6 +1,8 @@
 -- This PostgreSQL cluster as a source. Servers differ, so only counts and what
 -- this test makes itself are looked at.
 CREATE EXTENSION posture;
+\pset format unaligned
+\pset fieldsep ' | '
 SET client_min_messages = error;
 
 -- the catalog: every recommendation says what to do, every metric and

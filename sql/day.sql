@@ -1,5 +1,7 @@
 -- Days in time zones: what day_of() and day_end() say must fit together.
 CREATE EXTENSION posture;
+\pset format unaligned
+\pset fieldsep ' | '
 SET timezone = 'UTC';
 
 -- ordinary days; days of 23 and 25 hours; midnight that is left out (Sao Paulo,

@@ -1,6 +1,8 @@
 -- What happens at the very end of a day belongs to the next day: findings,
 -- exemptions and retirements alike.
 CREATE EXTENSION posture;
+\pset format unaligned
+\pset fieldsep ' | '
 SET posture.timezone = 'UTC';
 SET client_min_messages = warning;
 

@@ -1,6 +1,8 @@
 -- Drops, their causes, and what becomes of them. Measures of 100 points give
 -- a metric any score.
 CREATE EXTENSION posture;
+\pset format unaligned
+\pset fieldsep ' | '
 SET search_path = posture, posture_internal, public;
 SET timezone = 'UTC';
 SET posture.timezone = 'UTC';

@@ -1,6 +1,8 @@
 -- Exemptions and assignments: what they do to scores, when they begin and end,
 -- and what exemption_report and assignment_report say of them, against plain SQL.
 CREATE EXTENSION posture;
+\pset format unaligned
+\pset fieldsep ' | '
 SET search_path = posture, posture_internal, public;
 SET timezone = 'UTC';
 SET client_min_messages = warning;

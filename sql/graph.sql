@@ -1,5 +1,7 @@
 -- Microsoft Secure Score as Microsoft Graph publishes it.
 CREATE EXTENSION posture;
+\pset format unaligned
+\pset fieldsep ' | '
 SET search_path = posture, posture_internal, public;
 SET posture.timezone = 'UTC';
 SET client_min_messages = warning;

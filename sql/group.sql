@@ -1,6 +1,8 @@
 -- Initiatives and metrics by the assets of a group alone: compared with
 -- retiring all other assets, on random catalogs that overlap.
 CREATE EXTENSION posture;
+\pset format unaligned
+\pset fieldsep ' | '
 SET search_path = posture, posture_internal, public;
 SET posture.timezone = 'UTC';
 SET client_min_messages = warning;

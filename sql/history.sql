@@ -1,6 +1,8 @@
 -- Past days: the job was down for five days with writes in each. Then every
 -- day has exactly what plain SQL counts from a copy of finding at its end.
 CREATE EXTENSION posture;
+\pset format unaligned
+\pset fieldsep ' | '
 SET search_path = posture, posture_internal, public;
 SET timezone = 'UTC';
 SET jit = off;

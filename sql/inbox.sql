@@ -1,5 +1,7 @@
 -- From the inbox to findings.
 CREATE EXTENSION posture;
+\pset format unaligned
+\pset fieldsep ' | '
 SET search_path = posture, posture_internal, public;
 \set SHOW_CONTEXT never
 SET timezone = 'UTC';

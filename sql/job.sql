@@ -1,5 +1,7 @@
 -- The job: run_daily() does what is due, oldest first, once.
 CREATE EXTENSION posture;
+\pset format unaligned
+\pset fieldsep ' | '
 SET search_path = posture, posture_internal, public;
 SET timezone = 'UTC';
 \set SHOW_CONTEXT never

@@ -1,5 +1,7 @@
 -- What statements append, what readers see of it, and what fold() makes of it.
 CREATE EXTENSION posture;
+\pset format unaligned
+\pset fieldsep ' | '
 SET search_path = posture, posture_internal, public;
 -- stale_after has the days of UTC
 SET timezone = 'UTC';

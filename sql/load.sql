@@ -1,5 +1,7 @@
 -- load() whatever the format, the format posture, and export().
 CREATE EXTENSION posture;
+\pset format unaligned
+\pset fieldsep ' | '
 SET search_path = posture, posture_internal, public;
 SET posture.timezone = 'UTC';
 SET datestyle = 'ISO, YMD';

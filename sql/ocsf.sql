@@ -1,5 +1,7 @@
 -- Documents of OCSF: compliance findings, and detection findings as Prowler writes them.
 CREATE EXTENSION posture;
+\pset format unaligned
+\pset fieldsep ' | '
 SET search_path = posture, posture_internal, public;
 \set SHOW_CONTEXT never
 SET timezone = 'America/New_York';

@@ -1,6 +1,8 @@
 -- Random catalogs and findings: what posture says of them against plain SQL
 -- that counts distinct assets and adds up in numeric.
 CREATE EXTENSION posture;
+\pset format unaligned
+\pset fieldsep ' | '
 SET search_path = posture, posture_internal, public;
 -- stale_after has the days of UTC
 SET timezone = 'UTC';

@@ -1,5 +1,7 @@
 -- Packs: predefined initiatives over whatever sources there are.
 CREATE EXTENSION posture;
+\pset format unaligned
+\pset fieldsep ' | '
 SET search_path = posture, posture_internal, public;
 SET timezone = 'UTC';
 SET posture.timezone = 'UTC';

@@ -1,6 +1,8 @@
 -- What to remediate, in which order: compared with truly remediating step by
 -- step, and with trying all others at each step, on random catalogs that overlap.
 CREATE EXTENSION posture;
+\pset format unaligned
+\pset fieldsep ' | '
 SET search_path = posture, posture_internal, public;
 SET posture.timezone = 'UTC';
 SET client_min_messages = warning;

@@ -3,6 +3,8 @@
 -- may call it, and whether its marks are true. What it finds with two logins
 -- and an attacker is in test/t/040_role.pl, 045_access.pl and 047_hostile.pl.
 CREATE EXTENSION posture;
+\pset format unaligned
+\pset fieldsep ' | '
 \set SHOW_CONTEXT never
 
 CREATE TEMP VIEW routine AS

@@ -1,5 +1,7 @@
 -- long work says how far it is, at intervals, and short work says nothing
 CREATE EXTENSION posture;
+\pset format unaligned
+\pset fieldsep ' | '
 INSERT INTO posture.source (key, name) VALUES ('scan', 'S');
 INSERT INTO posture.inbox VALUES ('scan', 'r1', 'a1', 'compliant', now()), ('scan', 'r1', 'a2', 'bad', now());
 SELECT * FROM posture.ingest();

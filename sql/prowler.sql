@@ -1,5 +1,7 @@
 -- Prowler: checks and compliance frameworks.
 CREATE EXTENSION posture;
+\pset format unaligned
+\pset fieldsep ' | '
 SET search_path = posture, posture_internal, public;
 \set SHOW_CONTEXT never
 \set VERBOSITY terse

@@ -1,6 +1,8 @@
 -- The views for BI. Days are seen from today; the day is that of a zone where
 -- it is about noon, so that it doesn't end meanwhile.
 CREATE EXTENSION posture;
+\pset format unaligned
+\pset fieldsep ' | '
 SET search_path = posture, posture_internal, public;
 SET timezone = 'UTC';
 SELECT set_config('posture.timezone', 'Etc/GMT' || to_char(extract(hour FROM now() AT TIME ZONE 'UTC') - 12, 'FMSG99'), false) <> '' AS noon;

@@ -1,5 +1,7 @@
 -- Rules: which recommendations a metric measures, by their attributes.
 CREATE EXTENSION posture;
+\pset format unaligned
+\pset fieldsep ' | '
 SET search_path = posture, posture_internal, public;
 SET timezone = 'UTC';
 SET posture.timezone = 'UTC';

@@ -1,6 +1,8 @@
 -- What an initiative would score: compared with truly remediating, and with
 -- all assets but those of a group retired, on random catalogs that overlap.
 CREATE EXTENSION posture;
+\pset format unaligned
+\pset fieldsep ' | '
 SET search_path = posture, posture_internal, public;
 SET posture.timezone = 'UTC';
 SET client_min_messages = warning;

@@ -1,5 +1,7 @@
 -- the type score, its formulas and the aggregate weighted_score
 CREATE EXTENSION posture;
+\pset format unaligned
+\pset fieldsep ' | '
 SET search_path = posture, posture_internal, public;
 SET extra_float_digits = 1;
 

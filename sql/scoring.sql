@@ -1,5 +1,7 @@
 -- Scores from findings and measures: the worked examples, and what is left out.
 CREATE EXTENSION posture;
+\pset format unaligned
+\pset fieldsep ' | '
 SET search_path = posture, posture_internal, public;
 -- stale_after has the days of UTC
 SET timezone = 'UTC';

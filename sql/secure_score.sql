@@ -1,6 +1,8 @@
 -- Points by day, domain and workload, from one day to another, and beside what
 -- others score.
 CREATE EXTENSION posture;
+\pset format unaligned
+\pset fieldsep ' | '
 SET search_path = posture, posture_internal, public;
 SET timezone = 'UTC';
 SET datestyle = 'ISO, YMD';

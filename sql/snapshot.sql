@@ -1,5 +1,7 @@
 -- The day's snapshot: what it holds, when it is taken, and taken again.
 CREATE EXTENSION posture;
+\pset format unaligned
+\pset fieldsep ' | '
 SET search_path = posture, posture_internal, public;
 SET timezone = 'UTC';
 SET posture.timezone = 'Europe/Berlin';

@@ -1,5 +1,7 @@
 -- how posture itself is doing: each thing that is looked at, ok and not ok
 CREATE EXTENSION posture;
+\pset format unaligned
+\pset fieldsep ' | '
 CREATE VIEW state AS SELECT item, state, value, message, hint FROM posture.status();
 
 SELECT item, state FROM state WHERE item NOT LIKE 'size%';

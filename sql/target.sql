@@ -1,5 +1,7 @@
 -- Targets: how far, and where a straight line through past days would lead.
 CREATE EXTENSION posture;
+\pset format unaligned
+\pset fieldsep ' | '
 SET search_path = posture, posture_internal, public;
 SET timezone = 'UTC';
 SET client_min_messages = warning;

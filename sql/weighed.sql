@@ -1,5 +1,7 @@
 -- Metrics that weigh assets by their criticality, worked out by hand.
 CREATE EXTENSION posture;
+\pset format unaligned
+\pset fieldsep ' | '
 SET search_path = posture, posture_internal, public;
 SET timezone = 'UTC';
 \set SHOW_CONTEXT never

@@ -1,6 +1,8 @@
 -- Events as work: opened again, quiet periods, the summary of a day. Measures of
 -- 100 points give a metric any score.
 CREATE EXTENSION posture;
+\pset format unaligned
+\pset fieldsep ' | '
 SET search_path = posture, posture_internal, public;
 SET timezone = 'UTC';
 SET posture.timezone = 'UTC';

@@ -2,6 +2,8 @@
 -- that never were have their snapshots, and a zone that is changed changes no
 -- day that was kept.
 CREATE EXTENSION posture;
+\pset format unaligned
+\pset fieldsep ' | '
 SET search_path = posture, posture_internal, public;
 SET timezone = 'UTC';
 SET client_min_messages = warning;
