@@ -31,7 +31,7 @@
 #include "utils/timestamp.h"
 
 PG_FUNCTION_INFO_V1(posture_capture_finding);
-PG_FUNCTION_INFO_V1(posture_is_apply_worker);
+PG_FUNCTION_INFO_V1(posture_is_applied);
 
 /* how many changes are held in memory; a larger statement appends several rows */
 #define CHANGES_MAX 1048576
@@ -321,7 +321,7 @@ posture_capture_finding(PG_FUNCTION_ARGS)
 
 /* is_applied() returns boolean: whether a worker of logical replication is at work. */
 Datum
-posture_is_apply_worker(PG_FUNCTION_ARGS)
+posture_is_applied(PG_FUNCTION_ARGS)
 {
 	(void) fcinfo;
 	PG_RETURN_BOOL(IsLogicalWorker());

@@ -2,7 +2,7 @@
  * own.c: what a role may see that owns initiatives or groups of assets.
  *
  * Such a role may not read the sets that scores are counted from, because
- * they hold the assets of all. A function declared with posture_owner() reads
+ * they hold the assets of all. A function declared with posture_own() reads
  * them for it: it runs the function of its own name and "_of", with the oid
  * of its caller in front of its arguments, with the rights of whom both
  * belong to, and hands back what that one finds the caller may see.
@@ -26,7 +26,7 @@
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 
-PG_FUNCTION_INFO_V1(posture_owner);
+PG_FUNCTION_INFO_V1(posture_own);
 
 static void
 set_param(ParamListInfo params, int n, Oid type, Datum value, bool is_null)
@@ -60,7 +60,7 @@ query_of(Form_pg_proc proc)
  * because the end of a (sub)transaction resets that.
  */
 Datum
-posture_owner(PG_FUNCTION_ARGS)
+posture_own(PG_FUNCTION_ARGS)
 {
 	HeapTuple	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(fcinfo->flinfo->fn_oid));
 	Form_pg_proc proc;

@@ -4,10 +4,8 @@
  */
 #include "transition.h"
 
-
 #include "access/tableam.h"
 #include "catalog/dependency.h"
-#include "catalog/namespace.h"
 #include "commands/sequence.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
@@ -88,7 +86,7 @@ trigger_data(FunctionCallInfo fcinfo, TransitionReader *old, TransitionReader *n
 Oid
 sibling(Relation relation, const char *name)
 {
-	Oid			oid = get_relname_relid(name, get_namespace_oid("posture_internal", false));
+	Oid			oid = get_relname_relid(name, RelationGetNamespace(relation));
 
 	if (!OidIsValid(oid))
 		ereport(ERROR,
