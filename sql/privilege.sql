@@ -158,8 +158,8 @@ SELECT count(*) > 400 AS routines, count(*) FILTER (WHERE tree IS NOT NULL) > 20
 SELECT count(*) > 2000 AS used, count(DISTINCT what) > 400 AS things FROM used;
 
 -- What C does can't be looked into. All is IMMUTABLE and PARALLEL SAFE, but what
--- reads settings; what reads tables, with schemas in its query (src/own.c,
--- src/capture.c); and what writes.
+-- reads settings; what reads tables, with schemas in its query (src/owner.c,
+-- src/capture_finding.c); and what writes.
 SELECT r.routine, r.provolatile, r.proparallel
 FROM routine r
 WHERE r.lanname NOT IN ('sql', 'plpgsql') AND (r.provolatile <> 'i' OR r.proparallel <> 's')

@@ -5,7 +5,7 @@
  * could work out everything, and sees everything. Everybody else whom a table
  * is granted sees their initiatives and groups of assets, by row security
  * (src/sql/98_access.sql), and scores through the functions here, which read
- * what is kept for them. The C side is src/own.c, what each runs is in
+ * what is kept for them. The C side is src/owner.c, what each runs is in
  * src/sql/97_own.sql.
  */
 

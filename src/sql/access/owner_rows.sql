@@ -1,6 +1,6 @@
 /*
  * What the functions of src/sql/44_own.sql run, with the rights of their
- * owner, for a caller whom src/own.c names. Nobody else can call them.
+ * owner, for a caller whom src/owner.c names. Nobody else can call them.
  */
 
 CREATE FUNCTION posture_internal.owner_row_id(caller oid, what text) RETURNS SETOF integer

@@ -2,7 +2,7 @@
  * What is kept so that scores need no scan of finding: derived from finding
  * and asset, rebuilt by rebuild(), compared by verify(), in no dump.
  *
- * Statements append to the tables of deltas (src/capture.c), fold() merges
+ * Statements append to the tables of deltas (src/capture_finding.c), fold() merges
  * them into the sets, and readers see sets and deltas in one snapshot. All
  * sets are kept by chunk of 65536 asset ids; 16 chunks are a slice, which is
  * what one step of fold() takes.
