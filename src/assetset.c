@@ -2,7 +2,7 @@
  * assetset.c: the type assetset: its two forms, its text and its bytes.
  *
  * Text and bytes of clients become the flat form directly, without the
- * library; see portable.c for what is checked and what is trusted.
+ * library; see roaring_reader.c for what is checked and what is trusted.
  */
 #include "assetset.h"
 

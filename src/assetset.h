@@ -23,7 +23,7 @@
 #ifndef POSTURE_ASSETSET_H
 #define POSTURE_ASSETSET_H
 
-#include "portable.h"
+#include "roaring_format.h"
 
 #include <roaring/roaring.h>
 

@@ -5,7 +5,7 @@
  */
 #include "assetset.h"
 #include "day.h"
-#include "transition.h"
+#include "capture_trigger.h"
 
 #include "access/table.h"
 #include "executor/spi.h"

@@ -1,5 +1,5 @@
 /*
- * portable_write.c: writes sets of ids in the portable Roaring format.
+ * roaring_writer.c: writes sets of ids in the portable Roaring format.
  *
  * What is written is canonical: equal sets have equal bytes, whatever library,
  * version or order of additions they come from. So bytes can be compared and
@@ -9,7 +9,7 @@
  * library's own roaring_bitmap_run_optimize() does not do: where run and
  * array take the same space it leaves what there was.
  */
-#include "portable.h"
+#include "roaring_format.h"
 
 #include "miscadmin.h"
 #include "port/pg_bitutils.h"

@@ -1,8 +1,8 @@
 /*
- * transition.c: the rows that a trigger which captures changes goes through,
+ * capture_trigger.c: the rows that a trigger which captures changes goes through,
  * and how it appends to a table of deltas.
  */
-#include "transition.h"
+#include "capture_trigger.h"
 
 #include "access/tableam.h"
 #include "catalog/dependency.h"

@@ -1,5 +1,5 @@
 /*
- * own.c: what a role may see that owns initiatives or groups of assets.
+ * owner.c: what a role may see that owns initiatives or groups of assets.
  *
  * Such a role may not read the sets that scores are counted from, because
  * they hold the assets of all. A function declared with posture_own() reads

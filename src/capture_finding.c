@@ -1,5 +1,5 @@
 /*
- * capture.c: the trigger on finding.
+ * capture_finding.c: the trigger on finding.
  *
  * A statement that changes states of findings appends one row to finding_delta
  * for the day that the changes belong to and the slice of assets that they are
@@ -15,7 +15,7 @@
  */
 #include "assetset.h"
 #include "day.h"
-#include "transition.h"
+#include "capture_trigger.h"
 
 #include "access/htup_details.h"
 #include "access/table.h"

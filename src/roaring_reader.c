@@ -1,5 +1,5 @@
 /*
- * portable.c: reads sets of ids in the portable Roaring format where they lie.
+ * roaring_reader.c: reads sets of ids in the portable Roaring format where they lie.
  *
  * The format, all of it little-endian:
  *
@@ -19,7 +19,7 @@
  * each container lies inside the bytes, and report XX001 (data corrupted)
  * otherwise, but not each value.
  */
-#include "portable.h"
+#include "roaring_format.h"
 
 #include "miscadmin.h"
 #include "port/pg_bitutils.h"

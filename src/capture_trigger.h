@@ -1,9 +1,9 @@
 /*
- * transition.h: what the triggers that capture changes share: the rows that
+ * capture_trigger.h: what the triggers that capture changes share: the rows that
  * they go through, and the tables of deltas that they append to.
  */
-#ifndef TRANSITION_H
-#define TRANSITION_H
+#ifndef POSTURE_CAPTURE_TRIGGER_H
+#define POSTURE_CAPTURE_TRIGGER_H
 
 #include "posture.h"
 
@@ -43,4 +43,4 @@ column(TransitionReader *reader, int attribute)
 	return value;
 }
 
-#endif
+#endif							/* POSTURE_CAPTURE_TRIGGER_H */

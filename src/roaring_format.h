@@ -1,11 +1,11 @@
 /*
- * portable.h: sets of ids in the portable Roaring format, as bytes.
+ * roaring_format.h: sets of ids in the portable Roaring format, as bytes.
  *
  * What the library is not asked for: to check bytes from outside, to bring
  * them into one canonical form, and to read them where they lie.
  */
-#ifndef POSTURE_PORTABLE_H
-#define POSTURE_PORTABLE_H
+#ifndef POSTURE_ROARING_FORMAT_H
+#define POSTURE_ROARING_FORMAT_H
 
 #include "posture.h"
 
@@ -20,7 +20,7 @@
 #define CONTAINER_IDS 65536
 #define CONTAINERS_MAX 32768
 
-/* of the format, see portable.c */
+/* of the format, see roaring_reader.c */
 #define COOKIE_WITHOUT_RUNS 12346
 #define COOKIE_WITH_RUNS 12347
 #define OFFSETS_FROM 4			/* containers, in a set with runs */
@@ -106,4 +106,4 @@ extern void writer_add_container(PortableWriter *writer, const PortableReader *r
 extern void writer_add_all(PortableWriter *writer, const char *bytes, Size size);
 extern char *writer_close(PortableWriter *writer, Size prefix, Size *size);
 
-#endif							/* POSTURE_PORTABLE_H */
+#endif							/* POSTURE_ROARING_FORMAT_H */
