@@ -38,9 +38,9 @@ release_bitmap(void *arg)
 
 /* The flat form of an expanded set; belongs to the set, until it changes. */
 static FlatAssetset *
-flat_of(Assetset *set)
+get_flat(Assetset *set)
 {
-	PortableWriter writer;
+	RoaringWriter writer;
 	Size		size;
 	char	   *bytes;
 	MemoryContext caller;
@@ -55,12 +55,12 @@ flat_of(Assetset *set)
 	 * be freed.
 	 */
 	caller = MemoryContextSwitchTo(set->header.eoh_context);
-	assetset_settle(set);
+	assetset_flush_pending(set);
 	size = roaring_bitmap_portable_size_in_bytes(set->bitmap);
 	bytes = palloc_extended(size, MCXT_ALLOC_HUGE);
 	roaring_bitmap_portable_serialize(set->bitmap, bytes);
-	writer_open(&writer, size);
-	writer_add_all(&writer, bytes, size);
+	roaring_writer_open(&writer, size);
+	roaring_writer_add_all(&writer, bytes, size);
 	pfree(bytes);
 	set->flat = assetset_flat_from_writer(&writer);
 	MemoryContextSwitchTo(caller);
@@ -70,13 +70,13 @@ flat_of(Assetset *set)
 static Size
 assetset_get_flat_size(ExpandedObjectHeader *header)
 {
-	return VARSIZE(flat_of((Assetset *) header));
+	return VARSIZE(get_flat((Assetset *) header));
 }
 
 static void
 assetset_flatten_into(ExpandedObjectHeader *header, void *result, Size allocated_size)
 {
-	FlatAssetset *flat = flat_of((Assetset *) header);
+	FlatAssetset *flat = get_flat((Assetset *) header);
 
 	Assert(allocated_size == VARSIZE(flat));
 	memcpy(result, flat, allocated_size);
@@ -89,7 +89,7 @@ static const ExpandedObjectMethods assetset_methods = {
 
 /*
  * A new expanded set in a memory context of its own below "parent". It has no
- * bitmap yet: give it one with assetset_own() before anything else. So what
+ * bitmap yet: give it one with assetset_set_bitmap() before anything else. So what
  * frees the bitmap is there before the bitmap is.
  */
 Assetset *
@@ -109,7 +109,7 @@ assetset_make(MemoryContext parent)
 
 /* Gives the set the bitmap that the library made. Error: 53200 for NULL. */
 void
-assetset_own(Assetset *set, roaring_bitmap_t *bitmap)
+assetset_set_bitmap(Assetset *set, roaring_bitmap_t *bitmap)
 {
 	Assert(set->magic == ASSETSET_MAGIC && set->bitmap == NULL);
 	if (bitmap == NULL)
@@ -168,7 +168,7 @@ assetset_add_many(Assetset *set, const uint32 *ids, int count)
 
 /* Puts pending ids into the bitmap. The set stays the same. */
 void
-assetset_settle(Assetset *set)
+assetset_flush_pending(Assetset *set)
 {
 	Assert(set->magic == ASSETSET_MAGIC && set->bitmap != NULL);
 	if (set->n_pending > 0)
@@ -181,7 +181,7 @@ static void
 make_room(Assetset *set)
 {
 	set->n_added += set->n_pending;
-	assetset_settle(set);
+	assetset_flush_pending(set);
 	if (set->pending_space < PENDING_SMALL ||
 		(set->pending_space < PENDING_MAX && set->n_added / 16 >= set->pending_space))
 	{
@@ -206,7 +206,7 @@ assetset_add(Assetset *set, uint32 id)
 {
 	Assert(set->magic == ASSETSET_MAGIC && id <= ASSET_ID_MAX);
 	if (set->flat != NULL)
-		assetset_change(set);
+		assetset_writable_bitmap(set);
 	if (set->n_pending >= set->pending_space)
 		make_room(set);
 	set->pending[set->n_pending++] = id;
@@ -235,7 +235,7 @@ FlatAssetset *
 DatumGetFlatAssetset(Datum datum)
 {
 	if (VARATT_IS_EXTERNAL_EXPANDED(DatumGetPointer(datum)))
-		return flat_of((Assetset *) DatumGetEOHP(datum));
+		return get_flat((Assetset *) DatumGetEOHP(datum));
 	return detoast_flat(datum);
 }
 
@@ -248,10 +248,10 @@ bitmap_from_flat(const FlatAssetset *flat)
 	/* the library doesn't say why */
 	if (bitmap == NULL)
 	{
-		char	   *problem = portable_check(flat->bytes, FLAT_BYTES_SIZE(flat));
+		char	   *problem = roaring_bytes_check(flat->bytes, FLAT_BYTES_SIZE(flat));
 
 		if (problem != NULL)
-			portable_corrupted(problem);
+			report_corrupted_assetset(problem);
 	}
 	return bitmap;
 }
@@ -270,12 +270,12 @@ DatumGetAssetset(Datum datum)
 	if (VARATT_IS_EXTERNAL_EXPANDED(DatumGetPointer(datum)))
 	{
 		set = (Assetset *) DatumGetEOHP(datum);
-		assetset_settle(set);
+		assetset_flush_pending(set);
 		return set;
 	}
 	flat = detoast_flat(datum);
 	set = assetset_make(CurrentMemoryContext);
-	assetset_own(set, bitmap_from_flat(flat));
+	assetset_set_bitmap(set, bitmap_from_flat(flat));
 	if ((Pointer) flat != DatumGetPointer(datum))
 		pfree(flat);
 	return set;
@@ -291,12 +291,12 @@ assetset_copy(Datum datum, MemoryContext parent)
 	Assetset   *set = assetset_make(parent);
 
 	if (VARATT_IS_EXTERNAL_EXPANDED(DatumGetPointer(datum)))
-		assetset_own(set, roaring_bitmap_copy(DatumGetAssetset(datum)->bitmap));
+		assetset_set_bitmap(set, roaring_bitmap_copy(DatumGetAssetset(datum)->bitmap));
 	else
 	{
 		FlatAssetset *flat = detoast_flat(datum);
 
-		assetset_own(set, bitmap_from_flat(flat));
+		assetset_set_bitmap(set, bitmap_from_flat(flat));
 		if ((Pointer) flat != DatumGetPointer(datum))
 			pfree(flat);
 	}
@@ -305,15 +305,15 @@ assetset_copy(Datum datum, MemoryContext parent)
 
 /* Ends the writer; its set in flat form, in the current memory context. */
 FlatAssetset *
-assetset_flat_from_writer(PortableWriter *writer)
+assetset_flat_from_writer(RoaringWriter *writer)
 {
 	Size		size;
 	FlatAssetset *flat;
 
-	flat = (FlatAssetset *) writer_close(writer, offsetof(FlatAssetset, bytes), &size);
+	flat = (FlatAssetset *) roaring_writer_finish(writer, offsetof(FlatAssetset, bytes), &size);
 	SET_VARSIZE(flat, size);
 	flat->version = ASSETSET_VERSION;
-	Assert(portable_check(flat->bytes, FLAT_BYTES_SIZE(flat)) == NULL);
+	Assert(roaring_bytes_check(flat->bytes, FLAT_BYTES_SIZE(flat)) == NULL);
 	return flat;
 }
 
@@ -485,7 +485,7 @@ assetset_in(PG_FUNCTION_ARGS)
 	const char *text = PG_GETARG_CSTRING(0);
 	const char *p = skip_space(text);
 	IdRanges	list = {palloc(64 * sizeof(IdRange)), 0, 64, true};
-	PortableWriter writer;
+	RoaringWriter writer;
 
 	if (*p++ != '{')
 		expected(text, p - 1, "\"{\"");
@@ -508,9 +508,9 @@ assetset_in(PG_FUNCTION_ARGS)
 								 (Size) (p - text) + 1));
 
 	normalize_ranges(&list);
-	writer_open(&writer, 0);
+	roaring_writer_open(&writer, 0);
 	for (Size i = 0; i < list.count; i++)
-		writer_add_range(&writer, list.ranges[i].first, list.ranges[i].last);
+		roaring_writer_add_range(&writer, list.ranges[i].first, list.ranges[i].last);
 	pfree(list.ranges);
 	PG_RETURN_POINTER(assetset_flat_from_writer(&writer));
 }
@@ -531,8 +531,8 @@ assetset_out(PG_FUNCTION_ARGS)
 
 	initStringInfo(&text);
 	appendStringInfoChar(&text, '{');
-	ranges_open(&ranges, flat->bytes, FLAT_BYTES_SIZE(flat));
-	while (ranges_next(&ranges, &first, &last))
+	range_reader_open(&ranges, flat->bytes, FLAT_BYTES_SIZE(flat));
+	while (range_reader_next(&ranges, &first, &last))
 	{
 		int			length = 0;
 
@@ -569,16 +569,16 @@ assetset_recv(PG_FUNCTION_ARGS)
 	StringInfo	buf = (StringInfo) PG_GETARG_POINTER(0);
 	Size		size = buf->len - buf->cursor;
 	const char *bytes = pq_getmsgbytes(buf, size);
-	char	   *problem = portable_check(bytes, size);
-	PortableWriter writer;
+	char	   *problem = roaring_bytes_check(bytes, size);
+	RoaringWriter writer;
 
 	if (problem != NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
 				 errmsg("invalid binary assetset"),
 				 errdetail_internal("%s", problem)));
-	writer_open(&writer, size);
-	writer_add_all(&writer, bytes, size);
+	roaring_writer_open(&writer, size);
+	roaring_writer_add_all(&writer, bytes, size);
 	PG_RETURN_POINTER(assetset_flat_from_writer(&writer));
 }
 

@@ -7,10 +7,10 @@
  *	read:	set = PG_GETARG_ASSETSET(0); ... set->bitmap ...;
  *			PG_RELEASE_ASSETSET(set, 0);
  *	make:	set = assetset_make(CurrentMemoryContext);
- *			assetset_own(set, roaring_bitmap_or(a->bitmap, b->bitmap));
+ *			assetset_set_bitmap(set, roaring_bitmap_or(a->bitmap, b->bitmap));
  *			PG_RETURN_ASSETSET(set);
  *	change:	set = assetset_copy(datum, CurrentMemoryContext);
- *			bitmap = assetset_change(set); roaring_bitmap_add(bitmap, id);
+ *			bitmap = assetset_writable_bitmap(set); roaring_bitmap_add(bitmap, id);
  *
  * A bitmap belongs to an Assetset from the moment that the library gave it,
  * and is freed with the Assetset's memory context, after an error too.
@@ -56,14 +56,14 @@ typedef struct Assetset
 #define ASSETSET_MAGIC 0x41537365
 
 extern Assetset *assetset_make(MemoryContext parent);
-extern void assetset_own(Assetset *set, roaring_bitmap_t *bitmap);
+extern void assetset_set_bitmap(Assetset *set, roaring_bitmap_t *bitmap);
 extern Assetset *assetset_copy(Datum datum, MemoryContext parent);
-extern void assetset_settle(Assetset *set);
+extern void assetset_flush_pending(Assetset *set);
 extern void assetset_add(Assetset *set, uint32 id);
 extern void assetset_add_many(Assetset *set, const uint32 *ids, int count);
 extern Assetset *DatumGetAssetset(Datum datum);
 extern FlatAssetset *DatumGetFlatAssetset(Datum datum);
-extern FlatAssetset *assetset_flat_from_writer(PortableWriter *writer);
+extern FlatAssetset *assetset_flat_from_writer(RoaringWriter *writer);
 pg_noreturn extern void assetset_id_out_of_range(int32 id);
 
 /* Frees what DatumGetAssetset made, if it made something. */
@@ -83,9 +83,9 @@ assetset_is_writable(Datum datum)
 
 /* The bitmap, to change it: only of a set of one's own. */
 static inline roaring_bitmap_t *
-assetset_change(Assetset *set)
+assetset_writable_bitmap(Assetset *set)
 {
-	assetset_settle(set);
+	assetset_flush_pending(set);
 	if (set->flat != NULL)
 	{
 		pfree(set->flat);

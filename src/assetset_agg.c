@@ -41,7 +41,7 @@ state_argument(FunctionCallInfo fcinfo)
 	if (PG_ARGISNULL(0))
 	{
 		state = assetset_make(context);
-		assetset_own(state, roaring_bitmap_create());
+		assetset_set_bitmap(state, roaring_bitmap_create());
 		return state;
 	}
 	if (in_aggregate && assetset_is_writable(PG_GETARG_DATUM(0)))
@@ -85,7 +85,7 @@ union_agg_accum(PG_FUNCTION_ARGS)
 	Assetset   *state = state_argument(fcinfo);
 	Assetset   *set = PG_GETARG_ASSETSET(1);
 
-	roaring_bitmap_or_inplace(assetset_change(state), set->bitmap);
+	roaring_bitmap_or_inplace(assetset_writable_bitmap(state), set->bitmap);
 	Assert(state_is_valid(state));
 	PG_RELEASE_ASSETSET(set, 1);
 	PG_RETURN_ASSETSET(state);
@@ -98,7 +98,7 @@ intersect_agg_accum(PG_FUNCTION_ARGS)
 	Assetset   *state = state_argument(fcinfo);
 	Assetset   *set = PG_GETARG_ASSETSET(1);
 
-	roaring_bitmap_and_inplace(assetset_change(state), set->bitmap);
+	roaring_bitmap_and_inplace(assetset_writable_bitmap(state), set->bitmap);
 	Assert(state_is_valid(state));
 	PG_RELEASE_ASSETSET(set, 1);
 	PG_RETURN_ASSETSET(state);
@@ -111,7 +111,7 @@ xor_agg_accum(PG_FUNCTION_ARGS)
 	Assetset   *state = state_argument(fcinfo);
 	Assetset   *set = PG_GETARG_ASSETSET(1);
 
-	roaring_bitmap_xor_inplace(assetset_change(state), set->bitmap);
+	roaring_bitmap_xor_inplace(assetset_writable_bitmap(state), set->bitmap);
 	Assert(state_is_valid(state));
 	PG_RELEASE_ASSETSET(set, 1);
 	PG_RETURN_ASSETSET(state);

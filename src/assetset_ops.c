@@ -55,7 +55,7 @@ combine_sets(FunctionCallInfo fcinfo, BitmapOperation operation)
 	Assetset   *set2 = PG_GETARG_ASSETSET(1);
 	Assetset   *result = assetset_make(CurrentMemoryContext);
 
-	assetset_own(result, operation(set1->bitmap, set2->bitmap));
+	assetset_set_bitmap(result, operation(set1->bitmap, set2->bitmap));
 	PG_RELEASE_ASSETSET(set1, 0);
 	PG_RELEASE_ASSETSET(set2, 1);
 	PG_RETURN_ASSETSET(result);
@@ -135,7 +135,7 @@ has_id(Datum datum, int32 id)
 	if (VARATT_IS_EXTERNAL_EXPANDED(DatumGetPointer(datum)))
 		return roaring_bitmap_contains(DatumGetAssetset(datum)->bitmap, id);
 	flat = DatumGetFlatAssetset(datum);
-	result = portable_contains(flat->bytes, FLAT_BYTES_SIZE(flat), id);
+	result = roaring_bytes_contains(flat->bytes, FLAT_BYTES_SIZE(flat), id);
 	if ((Pointer) flat != DatumGetPointer(datum))
 		pfree(flat);
 	return result;
@@ -180,7 +180,7 @@ compare_sets(FunctionCallInfo fcinfo)
 	FlatAssetset *flat2 = PG_GETARG_FLAT_ASSETSET(1);
 	int			result;
 
-	result = portable_compare(flat1->bytes, FLAT_BYTES_SIZE(flat1),
+	result = roaring_bytes_compare(flat1->bytes, FLAT_BYTES_SIZE(flat1),
 							  flat2->bytes, FLAT_BYTES_SIZE(flat2));
 	PG_RELEASE_FLAT_ASSETSET(flat1, 0);
 	PG_RELEASE_FLAT_ASSETSET(flat2, 1);
@@ -270,7 +270,7 @@ cardinality(Datum datum)
 	if (VARATT_IS_EXTERNAL_EXPANDED(DatumGetPointer(datum)))
 		return roaring_bitmap_get_cardinality(DatumGetAssetset(datum)->bitmap);
 	flat = DatumGetFlatAssetset(datum);
-	count = portable_cardinality(flat->bytes, FLAT_BYTES_SIZE(flat));
+	count = roaring_bytes_cardinality(flat->bytes, FLAT_BYTES_SIZE(flat));
 	if ((Pointer) flat != DatumGetPointer(datum))
 		pfree(flat);
 	return count;
@@ -294,7 +294,7 @@ typedef struct MembersState
 
 /* The datum's flat form to keep between calls, when the datum may go away. */
 static FlatAssetset *
-copy_of_flat(Datum datum)
+copy_flat(Datum datum)
 {
 	FlatAssetset *flat = DatumGetFlatAssetset(datum);
 	void	   *copy;
@@ -309,11 +309,11 @@ copy_of_flat(Datum datum)
 static MembersState *
 members_start(Datum datum)
 {
-	FlatAssetset *flat = copy_of_flat(datum);
+	FlatAssetset *flat = copy_flat(datum);
 	MembersState *state = palloc(sizeof(MembersState));
 
-	ranges_open(&state->ranges, flat->bytes, FLAT_BYTES_SIZE(flat));
-	state->more = ranges_next(&state->ranges, &state->next, &state->last);
+	range_reader_open(&state->ranges, flat->bytes, FLAT_BYTES_SIZE(flat));
+	state->more = range_reader_next(&state->ranges, &state->next, &state->last);
 	return state;
 }
 
@@ -342,7 +342,7 @@ assetset_members(PG_FUNCTION_ARGS)
 	if (id < state->last)
 		state->next++;
 	else
-		state->more = ranges_next(&state->ranges, &state->next, &state->last);
+		state->more = range_reader_next(&state->ranges, &state->next, &state->last);
 	SRF_RETURN_NEXT(call, Int32GetDatum((int32) id));
 }
 
@@ -371,9 +371,9 @@ Datum
 assetset_chunks(PG_FUNCTION_ARGS)
 {
 	FuncCallContext *call;
-	PortableReader *reader;
+	RoaringReader *reader;
 	Container	container;
-	PortableWriter writer;
+	RoaringWriter writer;
 	Datum		values[2];
 	bool		nulls[2] = {false, false};
 
@@ -386,18 +386,18 @@ assetset_chunks(PG_FUNCTION_ARGS)
 		caller = MemoryContextSwitchTo(call->multi_call_memory_ctx);
 		if (get_call_result_type(fcinfo, NULL, &call->tuple_desc) != TYPEFUNC_COMPOSITE)
 			elog(ERROR, "return type must be a row type");
-		flat = copy_of_flat(PG_GETARG_DATUM(0));
-		reader = palloc(sizeof(PortableReader));
-		portable_open(reader, flat->bytes, FLAT_BYTES_SIZE(flat));
+		flat = copy_flat(PG_GETARG_DATUM(0));
+		reader = palloc(sizeof(RoaringReader));
+		roaring_reader_open(reader, flat->bytes, FLAT_BYTES_SIZE(flat));
 		call->user_fctx = reader;
 		MemoryContextSwitchTo(caller);
 	}
 	call = SRF_PERCALL_SETUP();
 	reader = call->user_fctx;
-	if (!portable_next(reader, &container))
+	if (!roaring_reader_next(reader, &container))
 		SRF_RETURN_DONE(call);
-	writer_open(&writer, 0);
-	writer_add_container(&writer, reader, &container);
+	roaring_writer_open(&writer, 0);
+	roaring_writer_add_container(&writer, reader, &container);
 	values[0] = UInt32GetDatum(container.key);
 	values[1] = PointerGetDatum(assetset_flat_from_writer(&writer));
 	SRF_RETURN_NEXT(call, HeapTupleGetDatum(heap_form_tuple(call->tuple_desc, values, nulls)));
@@ -411,7 +411,7 @@ Datum
 assetset_to_array(PG_FUNCTION_ARGS)
 {
 	FlatAssetset *flat = PG_GETARG_FLAT_ASSETSET(0);
-	int64		count = portable_cardinality(flat->bytes, FLAT_BYTES_SIZE(flat));
+	int64		count = roaring_bytes_cardinality(flat->bytes, FLAT_BYTES_SIZE(flat));
 	int64		most = (MaxAllocSize - ARR_OVERHEAD_NONULLS(1)) / sizeof(int32);
 	Size		size = ARR_OVERHEAD_NONULLS(1) + count * sizeof(int32);
 	RangeReader ranges;
@@ -437,8 +437,8 @@ assetset_to_array(PG_FUNCTION_ARGS)
 	ARR_DIMS(array)[0] = count;
 	ARR_LBOUND(array)[0] = 1;
 	out = (int32 *) ((char *) array + ARR_OVERHEAD_NONULLS(1));
-	ranges_open(&ranges, flat->bytes, FLAT_BYTES_SIZE(flat));
-	while (ranges_next(&ranges, &first, &last))
+	range_reader_open(&ranges, flat->bytes, FLAT_BYTES_SIZE(flat));
+	while (range_reader_next(&ranges, &first, &last))
 	{
 		if ((count -= (int64) last - first + 1) < 0)
 			break;
@@ -446,7 +446,7 @@ assetset_to_array(PG_FUNCTION_ARGS)
 			*out++ = (int32) first++;
 	}
 	if (count != 0)
-		portable_corrupted("It has not as many ids as its descriptions say.");
+		report_corrupted_assetset("It has not as many ids as its descriptions say.");
 	PG_RELEASE_FLAT_ASSETSET(flat, 0);
 	PG_RETURN_ARRAYTYPE_P(array);
 }
@@ -466,7 +466,7 @@ assetset_from_array(PG_FUNCTION_ARGS)
 	const int32 *ids = (int32 *) ((char *) array + offset);
 	Assetset   *set = assetset_make(CurrentMemoryContext);
 
-	assetset_own(set, roaring_bitmap_create());
+	assetset_set_bitmap(set, roaring_bitmap_create());
 	if (array_contains_nulls(array))
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),

@@ -82,18 +82,18 @@ append_assets(Relation asset, Assetset *assets)
 {
 	FlatAssetset *flat = DatumGetFlatAssetset(EOHPGetRODatum(&assets->header));
 	Relation	delta = table_open(sibling(asset, "asset_delta"), RowExclusiveLock);
-	PortableReader reader;
+	RoaringReader reader;
 	Container	container;
-	PortableWriter writer;
+	RoaringWriter writer;
 	Datum		values[ASSET_DELTA_COLUMNS];
 	int			slice = -1;
 	int			changes = 0;
 	bool		more;
 
-	portable_open(&reader, flat->bytes, FLAT_BYTES_SIZE(flat));
+	roaring_reader_open(&reader, flat->bytes, FLAT_BYTES_SIZE(flat));
 	do
 	{
-		more = portable_next(&reader, &container);
+		more = roaring_reader_next(&reader, &container);
 		if (slice >= 0 && (!more || (int) (container.key >> (SLICE_BITS - 16)) != slice))
 		{
 			values[ASSET_DELTA_SLICE] = Int32GetDatum(slice);
@@ -106,11 +106,11 @@ append_assets(Relation asset, Assetset *assets)
 		{
 			if (slice < 0)
 			{
-				writer_open(&writer, 0);
+				roaring_writer_open(&writer, 0);
 				slice = container.key >> (SLICE_BITS - 16);
 				changes = 0;
 			}
-			writer_add_container(&writer, &reader, &container);
+			roaring_writer_add_container(&writer, &reader, &container);
 			changes += container.cardinality;
 		}
 	} while (more);
@@ -135,7 +135,7 @@ posture_capture_asset(PG_FUNCTION_ARGS)
 	bool		has_old;
 	bool		has_new;
 
-	assetset_own(touched, roaring_bitmap_create());
+	assetset_set_bitmap(touched, roaring_bitmap_create());
 	for (;;)
 	{
 		has_old = transition_next(&old);

@@ -91,10 +91,10 @@ compare_changes(const Change *a, const Change *b)
 static Datum
 toggled_set(const Change *changes, int count, int toggled)
 {
-	PortableWriter writer;
+	RoaringWriter writer;
 	bool		odd = false;
 
-	writer_open(&writer, 0);
+	roaring_writer_open(&writer, 0);
 	for (int i = 0; i < count; i++)
 	{
 		/* a row that gave its key to another: the asset was toggled twice */
@@ -102,7 +102,7 @@ toggled_set(const Change *changes, int count, int toggled)
 		if (i + 1 < count && changes[i + 1].asset_id == changes[i].asset_id)
 			continue;
 		if (odd)
-			writer_add_range(&writer, changes[i].asset_id, changes[i].asset_id);
+			roaring_writer_add_range(&writer, changes[i].asset_id, changes[i].asset_id);
 		odd = false;
 	}
 	return PointerGetDatum(assetset_flat_from_writer(&writer));

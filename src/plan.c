@@ -143,7 +143,7 @@ read_rows(FunctionCallInfo fcinfo, Planning *plan)
 		if (!nulls[4][i])
 		{
 			row->assets = DatumGetFlatAssetset(values[4][i]);
-			row->count = portable_cardinality(row->assets->bytes, FLAT_BYTES_SIZE(row->assets));
+			row->count = roaring_bytes_cardinality(row->assets->bytes, FLAT_BYTES_SIZE(row->assets));
 		}
 	}
 	qsort(plan->rows, plan->n_rows, sizeof(PlanRow), compare_pools);
@@ -176,7 +176,7 @@ make_steps(Planning *plan)
 typedef struct RowReader
 {
 	PlanRow    *row;
-	PortableReader reader;
+	RoaringReader reader;
 	Container	container;
 	bool		more;
 	uint32	   *next;			/* of the row's members */
@@ -194,11 +194,11 @@ add_container(Planning *plan, RowReader *from, uint32 *index_of, uint32 start, u
 	uint32		first;
 	uint32		last;
 
-	ranges_open_container(&ranges, &from->container);
-	while (ranges_next(&ranges, &first, &last))
+	range_reader_open_container(&ranges, &from->container);
+	while (range_reader_next(&ranges, &first, &last))
 	{
 		if (last - first >= from->row->members + from->row->count - from->next)
-			portable_corrupted("It has more ids than its descriptions say.");
+			report_corrupted_assetset("It has more ids than its descriptions say.");
 		for (uint32 id = first; id <= last; id++)
 		{
 			uint32	   *index = &index_of[id % CONTAINER_IDS];
@@ -232,8 +232,8 @@ make_pool(Planning *plan, PlanRow *rows, int n_rows, uint32 *index_of, uint32 *n
 			continue;
 		from->row = &rows[i];
 		from->next = rows[i].members;
-		portable_open(&from->reader, rows[i].assets->bytes, FLAT_BYTES_SIZE(rows[i].assets));
-		from->more = portable_next(&from->reader, &from->container);
+		roaring_reader_open(&from->reader, rows[i].assets->bytes, FLAT_BYTES_SIZE(rows[i].assets));
+		from->more = roaring_reader_next(&from->reader, &from->container);
 		n_readers++;
 	}
 	do
@@ -248,12 +248,12 @@ make_pool(Planning *plan, PlanRow *rows, int n_rows, uint32 *index_of, uint32 *n
 			if (readers[i].more && readers[i].container.key == key)
 			{
 				add_container(plan, &readers[i], index_of, start, n_assets);
-				readers[i].more = portable_next(&readers[i].reader, &readers[i].container);
+				readers[i].more = roaring_reader_next(&readers[i].reader, &readers[i].container);
 			}
 	} while (key < CONTAINERS_MAX);
 	for (int i = 0; i < n_readers; i++)
 		if (readers[i].next != readers[i].row->members + readers[i].row->count)
-			portable_corrupted("It has not as many ids as its descriptions say.");
+			report_corrupted_assetset("It has not as many ids as its descriptions say.");
 	pfree(readers);
 }
 

@@ -47,7 +47,7 @@ typedef struct Container
 } Container;
 
 /* Goes through the containers of a set. */
-typedef struct PortableReader
+typedef struct RoaringReader
 {
 	const char *bytes;
 	Size		size;
@@ -57,12 +57,12 @@ typedef struct PortableReader
 	const char *offsets;		/* NULL: left out */
 	int			index;			/* of the next container */
 	Size		position;		/* where the next container starts */
-} PortableReader;
+} RoaringReader;
 
 /* Goes through the ranges of consecutive ids of a set, ascending. */
 typedef struct RangeReader
 {
-	PortableReader reader;
+	RoaringReader reader;
 	Container	container;
 	int			next;			/* the next unit in container; in a bitset, bit */
 	int			end;			/* of the units or bits */
@@ -72,7 +72,7 @@ typedef struct RangeReader
 } RangeReader;
 
 /* Writes a set from ascending containers or ranges. */
-typedef struct PortableWriter
+typedef struct RoaringWriter
 {
 	struct Descriptor *descriptors;
 	int			containers;
@@ -84,26 +84,26 @@ typedef struct PortableWriter
 	int			runs_space;
 	int			cardinality;
 	uint32		key;
-} PortableWriter;
+} RoaringWriter;
 
-pg_noreturn extern void portable_corrupted(const char *problem);
-extern char *portable_check(const char *bytes, Size size);
-extern void portable_open(PortableReader *reader, const char *bytes, Size size);
-extern bool portable_next(PortableReader *reader, Container *container);
-extern int64 portable_cardinality(const char *bytes, Size size);
-extern bool portable_contains(const char *bytes, Size size, uint32 id);
-extern int	portable_compare(const char *bytes1, Size size1,
+pg_noreturn extern void report_corrupted_assetset(const char *problem);
+extern char *roaring_bytes_check(const char *bytes, Size size);
+extern void roaring_reader_open(RoaringReader *reader, const char *bytes, Size size);
+extern bool roaring_reader_next(RoaringReader *reader, Container *container);
+extern int64 roaring_bytes_cardinality(const char *bytes, Size size);
+extern bool roaring_bytes_contains(const char *bytes, Size size, uint32 id);
+extern int	roaring_bytes_compare(const char *bytes1, Size size1,
 							 const char *bytes2, Size size2);
 
-extern void ranges_open(RangeReader *ranges, const char *bytes, Size size);
-extern void ranges_open_container(RangeReader *ranges, const Container *container);
-extern bool ranges_next(RangeReader *ranges, uint32 *first, uint32 *last);
+extern void range_reader_open(RangeReader *ranges, const char *bytes, Size size);
+extern void range_reader_open_container(RangeReader *ranges, const Container *container);
+extern bool range_reader_next(RangeReader *ranges, uint32 *first, uint32 *last);
 
-extern void writer_open(PortableWriter *writer, Size size_hint);
-extern void writer_add_range(PortableWriter *writer, uint32 first, uint32 last);
-extern void writer_add_container(PortableWriter *writer, const PortableReader *reader,
+extern void roaring_writer_open(RoaringWriter *writer, Size size_hint);
+extern void roaring_writer_add_range(RoaringWriter *writer, uint32 first, uint32 last);
+extern void roaring_writer_add_container(RoaringWriter *writer, const RoaringReader *reader,
 								 const Container *container);
-extern void writer_add_all(PortableWriter *writer, const char *bytes, Size size);
-extern char *writer_close(PortableWriter *writer, Size prefix, Size *size);
+extern void roaring_writer_add_all(RoaringWriter *writer, const char *bytes, Size size);
+extern char *roaring_writer_finish(RoaringWriter *writer, Size prefix, Size *size);
 
 #endif							/* POSTURE_ROARING_FORMAT_H */

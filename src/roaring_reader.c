@@ -13,7 +13,7 @@
  *					bitset of 8192 bytes (above), or a run: uint16 number of
  *					runs, for each uint16 first value, uint16 length - 1
  *
- * What is trusted: portable_check() trusts nothing and reads every byte; it
+ * What is trusted: roaring_bytes_check() trusts nothing and reads every byte; it
  * is for what a client sends. The other functions are for stored bytes, which
  * only posture's own functions write. They check what costs nothing, that
  * each container lies inside the bytes, and report XX001 (data corrupted)
@@ -52,13 +52,13 @@ uint64_at(const char *data, int index)
 }
 
 static inline uint32
-key_at(const PortableReader *reader, int index)
+key_at(const RoaringReader *reader, int index)
 {
 	return uint16_at(reader->descriptors, 2 * index);
 }
 
 static inline int
-cardinality_at(const PortableReader *reader, int index)
+cardinality_at(const RoaringReader *reader, int index)
 {
 	return uint16_at(reader->descriptors, 2 * index + 1) + 1;
 }
@@ -68,7 +68,7 @@ cardinality_at(const PortableReader *reader, int index)
  * a sentence in the current memory context.
  */
 static char *
-read_header(PortableReader *reader, const char *bytes, Size size)
+read_header(RoaringReader *reader, const char *bytes, Size size)
 {
 	uint32		cookie;
 	uint32		containers;
@@ -114,7 +114,7 @@ read_header(PortableReader *reader, const char *bytes, Size size)
  * one. NULL, or what is wrong as a sentence in the current memory context.
  */
 static char *
-read_container(PortableReader *reader, Container *container)
+read_container(RoaringReader *reader, Container *container)
 {
 	int			index = reader->index;
 	Size		data_size;
@@ -204,7 +204,7 @@ check_runs(const Container *container)
 
 /* The rules for a container that was read; previous is the key before, or -1. */
 static char *
-check_container(const PortableReader *reader, const Container *container, int64 previous)
+check_container(const RoaringReader *reader, const Container *container, int64 previous)
 {
 	int			index = reader->index - 1;
 
@@ -231,9 +231,9 @@ check_container(const PortableReader *reader, const Container *container, int64 
  * is wrong as a sentence, in the current memory context. Interruptible.
  */
 char *
-portable_check(const char *bytes, Size size)
+roaring_bytes_check(const char *bytes, Size size)
 {
-	PortableReader reader;
+	RoaringReader reader;
 	Container	container;
 	int64		previous = -1;
 	char	   *problem = read_header(&reader, bytes, size);
@@ -261,7 +261,7 @@ portable_check(const char *bytes, Size size)
 
 /* Error XX001: what is wrong with stored bytes. */
 void
-portable_corrupted(const char *problem)
+report_corrupted_assetset(const char *problem)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_DATA_CORRUPTED),
@@ -271,17 +271,17 @@ portable_corrupted(const char *problem)
 
 /* Starts to read stored bytes, which must stay in place. Error: XX001. */
 void
-portable_open(PortableReader *reader, const char *bytes, Size size)
+roaring_reader_open(RoaringReader *reader, const char *bytes, Size size)
 {
 	char	   *problem = read_header(reader, bytes, size);
 
 	if (problem != NULL)
-		portable_corrupted(problem);
+		report_corrupted_assetset(problem);
 }
 
 /* The next container; false after the last one. Error: XX001. Interruptible. */
 bool
-portable_next(PortableReader *reader, Container *container)
+roaring_reader_next(RoaringReader *reader, Container *container)
 {
 	char	   *problem;
 
@@ -290,18 +290,18 @@ portable_next(PortableReader *reader, Container *container)
 		return false;
 	problem = read_container(reader, container);
 	if (problem != NULL)
-		portable_corrupted(problem);
+		report_corrupted_assetset(problem);
 	return true;
 }
 
 /* The number of ids, from the descriptors alone. */
 int64
-portable_cardinality(const char *bytes, Size size)
+roaring_bytes_cardinality(const char *bytes, Size size)
 {
-	PortableReader reader;
+	RoaringReader reader;
 	int64		count = 0;
 
-	portable_open(&reader, bytes, size);
+	roaring_reader_open(&reader, bytes, size);
 	for (int i = 0; i < reader.containers; i++)
 		count += cardinality_at(&reader, i);
 	return count;
@@ -337,14 +337,14 @@ container_has(const Container *container, int value)
 
 /* Whether the set has the id. */
 bool
-portable_contains(const char *bytes, Size size, uint32 id)
+roaring_bytes_contains(const char *bytes, Size size, uint32 id)
 {
-	PortableReader reader;
+	RoaringReader reader;
 	Container	container;
 	int			low = 0;
 	int			high;
 
-	portable_open(&reader, bytes, size);
+	roaring_reader_open(&reader, bytes, size);
 	high = reader.containers;
 	while (low < high)
 	{
@@ -364,7 +364,7 @@ portable_contains(const char *bytes, Size size, uint32 id)
 	}
 	do
 	{
-		if (!portable_next(&reader, &container))
+		if (!roaring_reader_next(&reader, &container))
 			return false;
 	} while (container.key != id / CONTAINER_IDS);
 	return container_has(&container, id % CONTAINER_IDS);
@@ -372,10 +372,10 @@ portable_contains(const char *bytes, Size size, uint32 id)
 
 /* Starts to read the ranges of stored bytes, which must stay in place. */
 void
-ranges_open(RangeReader *ranges, const char *bytes, Size size)
+range_reader_open(RangeReader *ranges, const char *bytes, Size size)
 {
 	memset(ranges, 0, sizeof(*ranges));
-	portable_open(&ranges->reader, bytes, size);
+	roaring_reader_open(&ranges->reader, bytes, size);
 }
 
 static void
@@ -388,7 +388,7 @@ enter_container(RangeReader *ranges)
 
 /* Starts to read the ranges of one container, which must stay in place. */
 void
-ranges_open_container(RangeReader *ranges, const Container *container)
+range_reader_open_container(RangeReader *ranges, const Container *container)
 {
 	memset(ranges, 0, sizeof(*ranges));
 	ranges->container = *container;
@@ -460,7 +460,7 @@ next_piece(RangeReader *ranges, uint32 *first, uint32 *last)
 {
 	while (!next_in_container(ranges, first, last))
 	{
-		if (!portable_next(&ranges->reader, &ranges->container))
+		if (!roaring_reader_next(&ranges->reader, &ranges->container))
 			return false;
 		enter_container(ranges);
 	}
@@ -472,7 +472,7 @@ next_piece(RangeReader *ranges, uint32 *first, uint32 *last)
  * last one. Interruptible.
  */
 bool
-ranges_next(RangeReader *ranges, uint32 *first, uint32 *last)
+range_reader_next(RangeReader *ranges, uint32 *first, uint32 *last)
 {
 	if (!ranges->pending && !next_piece(ranges, &ranges->first, &ranges->last))
 		return false;
@@ -486,14 +486,14 @@ ranges_next(RangeReader *ranges, uint32 *first, uint32 *last)
 
 /* Goes past the containers that both sets start with. */
 static void
-skip_equal(PortableReader *reader1, PortableReader *reader2)
+skip_equal(RoaringReader *reader1, RoaringReader *reader2)
 {
-	PortableReader next1 = *reader1;
-	PortableReader next2 = *reader2;
+	RoaringReader next1 = *reader1;
+	RoaringReader next2 = *reader2;
 	Container	container1;
 	Container	container2;
 
-	while (portable_next(&next1, &container1) && portable_next(&next2, &container2) &&
+	while (roaring_reader_next(&next1, &container1) && roaring_reader_next(&next2, &container2) &&
 		   container1.key == container2.key &&
 		   container1.kind == container2.kind &&
 		   container1.cardinality == container2.cardinality &&
@@ -513,13 +513,13 @@ skip_equal(PortableReader *reader1, PortableReader *reader2)
  * smaller one, unless the other set has nothing after it and so is its start.
  */
 int
-portable_compare(const char *bytes1, Size size1, const char *bytes2, Size size2)
+roaring_bytes_compare(const char *bytes1, Size size1, const char *bytes2, Size size2)
 {
 	RangeReader ranges1;
 	RangeReader ranges2;
 
-	ranges_open(&ranges1, bytes1, size1);
-	ranges_open(&ranges2, bytes2, size2);
+	range_reader_open(&ranges1, bytes1, size1);
+	range_reader_open(&ranges2, bytes2, size2);
 	skip_equal(&ranges1.reader, &ranges2.reader);
 	for (;;)
 	{
@@ -527,16 +527,16 @@ portable_compare(const char *bytes1, Size size1, const char *bytes2, Size size2)
 		uint32		first2;
 		uint32		last1;
 		uint32		last2;
-		bool		more1 = ranges_next(&ranges1, &first1, &last1);
-		bool		more2 = ranges_next(&ranges2, &first2, &last2);
+		bool		more1 = range_reader_next(&ranges1, &first1, &last1);
+		bool		more2 = range_reader_next(&ranges2, &first2, &last2);
 
 		if (!more1 || !more2)
 			return (int) more1 - (int) more2;
 		if (first1 != first2)
 			return first1 < first2 ? -1 : 1;
 		if (last1 < last2)
-			return ranges_next(&ranges1, &first1, &last1) ? 1 : -1;
+			return range_reader_next(&ranges1, &first1, &last1) ? 1 : -1;
 		if (last1 > last2)
-			return ranges_next(&ranges2, &first2, &last2) ? -1 : 1;
+			return range_reader_next(&ranges2, &first2, &last2) ? -1 : 1;
 	}
 }

@@ -44,7 +44,7 @@ best_kind(int n_runs, int cardinality)
 
 /* Starts a set; size_hint is how many bytes it may take, 0 if not known. */
 void
-writer_open(PortableWriter *writer, Size size_hint)
+roaring_writer_open(RoaringWriter *writer, Size size_hint)
 {
 	memset(writer, 0, sizeof(*writer));
 	initStringInfo(&writer->body);
@@ -54,7 +54,7 @@ writer_open(PortableWriter *writer, Size size_hint)
 }
 
 static void
-add_descriptor(PortableWriter *writer, uint32 key, int cardinality, bool is_run, Size size)
+add_descriptor(RoaringWriter *writer, uint32 key, int cardinality, bool is_run, Size size)
 {
 	Descriptor *descriptor;
 
@@ -107,7 +107,7 @@ write_bitset(StringInfo body, const Run *runs, int n_runs)
 
 /* Writes the container in the making, if there is one, and starts a new one. */
 static void
-flush_runs(PortableWriter *writer)
+flush_runs(RoaringWriter *writer)
 {
 	StringInfo	body = &writer->body;
 	int			start = body->len;
@@ -143,7 +143,7 @@ flush_runs(PortableWriter *writer)
 
 /* Adds values of one container, which come after all that were added. */
 static void
-add_run(PortableWriter *writer, uint32 key, uint16 first, uint16 last)
+add_run(RoaringWriter *writer, uint32 key, uint16 first, uint16 last)
 {
 	if (writer->n_runs > 0 && writer->key != key)
 		flush_runs(writer);
@@ -170,7 +170,7 @@ add_run(PortableWriter *writer, uint32 key, uint16 first, uint16 last)
  * were added. Interruptible.
  */
 void
-writer_add_range(PortableWriter *writer, uint32 first, uint32 last)
+roaring_writer_add_range(RoaringWriter *writer, uint32 first, uint32 last)
 {
 	Assert(first <= last && last <= ASSET_ID_MAX);
 	for (uint32 key = first / CONTAINER_IDS; key <= last / CONTAINER_IDS; key++)
@@ -230,7 +230,7 @@ is_canonical(const Container *container)
  * comes after all that were added. Interruptible.
  */
 void
-writer_add_container(PortableWriter *writer, const PortableReader *reader,
+roaring_writer_add_container(RoaringWriter *writer, const RoaringReader *reader,
 					 const Container *container)
 {
 	Size		data_size = reader->position - container->start;
@@ -246,9 +246,9 @@ writer_add_container(PortableWriter *writer, const PortableReader *reader,
 					   container->kind == CONTAINER_RUN, data_size);
 		return;
 	}
-	ranges_open_container(&ranges, container);
-	while (ranges_next(&ranges, &first, &last))
-		writer_add_range(writer, first, last);
+	range_reader_open_container(&ranges, container);
+	while (range_reader_next(&ranges, &first, &last))
+		roaring_writer_add_range(writer, first, last);
 }
 
 /*
@@ -256,21 +256,21 @@ writer_add_container(PortableWriter *writer, const PortableReader *reader,
  * come after all that were added. Error: XX001. Interruptible.
  */
 void
-writer_add_all(PortableWriter *writer, const char *bytes, Size size)
+roaring_writer_add_all(RoaringWriter *writer, const char *bytes, Size size)
 {
-	PortableReader reader;
+	RoaringReader reader;
 	Container	container;
 
-	portable_open(&reader, bytes, size);
-	while (portable_next(&reader, &container))
-		writer_add_container(writer, &reader, &container);
+	roaring_reader_open(&reader, bytes, size);
+	while (roaring_reader_next(&reader, &container))
+		roaring_writer_add_container(writer, &reader, &container);
 	if (reader.position != size)
-		portable_corrupted(psprintf("The set ends at byte %zu of %zu.", reader.position, size));
+		report_corrupted_assetset(psprintf("The set ends at byte %zu of %zu.", reader.position, size));
 }
 
 /* Writes what comes before the containers; returns where it ends. */
 static char *
-write_header(const PortableWriter *writer, char *out, bool with_runs, bool with_offsets, Size start)
+write_header(const RoaringWriter *writer, char *out, bool with_runs, bool with_offsets, Size start)
 {
 	uint32		cookie = with_runs ?
 		COOKIE_WITH_RUNS | (writer->containers - 1) << 16 : COOKIE_WITHOUT_RUNS;
@@ -309,7 +309,7 @@ write_header(const PortableWriter *writer, char *out, bool with_runs, bool with_
  * *size tells how many they are together.
  */
 char *
-writer_close(PortableWriter *writer, Size prefix, Size *size)
+roaring_writer_finish(RoaringWriter *writer, Size prefix, Size *size)
 {
 	bool		with_runs = false;
 	bool		with_offsets;

@@ -156,12 +156,12 @@ check_chunks(Datum flat)
 		int			key = DatumGetInt32(row_column(row, 0));
 		Datum		part = row_column(row, 1);
 		FlatAssetset *bytes = DatumGetFlatAssetset(part);
-		PortableReader reader;
+		RoaringReader reader;
 		Container	container;
 		bool		taken;
 
-		portable_open(&reader, bytes->bytes, FLAT_BYTES_SIZE(bytes));
-		CHECK(reader.containers == 1 && portable_next(&reader, &container));
+		roaring_reader_open(&reader, bytes->bytes, FLAT_BYTES_SIZE(bytes));
+		CHECK(reader.containers == 1 && roaring_reader_next(&reader, &container));
 		CHECK((int) container.key == key && key > last);
 		last = key;
 		cardinality += DatumGetInt64(call(assetset_cardinality, 1, part));
@@ -218,14 +218,14 @@ set_check(Datum flat)
 	FlatAssetset *stored = (FlatAssetset *) DatumGetPointer(flat);
 	int64		count = DatumGetInt64(call(assetset_cardinality, 1, flat));
 	int			containers;
-	PortableReader reader;
+	RoaringReader reader;
 	MemoryContext caller = CurrentMemoryContext;
 
 	CurrentMemoryContext = AllocSetContextCreate(caller, "check", ALLOCSET_DEFAULT_SIZES);
 	CHECK(stored->version == ASSETSET_VERSION);
-	CHECK(portable_check(stored->bytes, FLAT_BYTES_SIZE(stored)) == NULL);
+	CHECK(roaring_bytes_check(stored->bytes, FLAT_BYTES_SIZE(stored)) == NULL);
 	check_forms(flat);
-	portable_open(&reader, stored->bytes, FLAT_BYTES_SIZE(stored));
+	roaring_reader_open(&reader, stored->bytes, FLAT_BYTES_SIZE(stored));
 	containers = reader.containers;
 	if (containers <= 64)
 	{

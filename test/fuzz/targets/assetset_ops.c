@@ -109,12 +109,12 @@ check_is(Datum set, const Bits *expected)
 	FlatAssetset *flat = (FlatAssetset *) DatumGetPointer(set_flat(set));
 	Bits	   *found = palloc0(sizeof(Bits));
 	int			key = 0;
-	PortableReader reader;
+	RoaringReader reader;
 	Container	container;
 
-	CHECK(portable_check(flat->bytes, FLAT_BYTES_SIZE(flat)) == NULL);
-	portable_open(&reader, flat->bytes, FLAT_BYTES_SIZE(flat));
-	while (portable_next(&reader, &container))
+	CHECK(roaring_bytes_check(flat->bytes, FLAT_BYTES_SIZE(flat)) == NULL);
+	roaring_reader_open(&reader, flat->bytes, FLAT_BYTES_SIZE(flat));
+	while (roaring_reader_next(&reader, &container))
 	{
 		while (key < KEYS && keys[key] < container.key)
 			key++;

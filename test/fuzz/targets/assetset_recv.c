@@ -12,7 +12,7 @@ check_library_agrees(const uint8 *data, size_t size, Datum set)
 	roaring_bitmap_t *bitmap = roaring_bitmap_portable_deserialize_safe((const char *) data, size);
 	Assetset   *as_sent = assetset_make(CurrentMemoryContext);
 
-	assetset_own(as_sent, bitmap);
+	assetset_set_bitmap(as_sent, bitmap);
 	CHECK(set_same(EOHPGetRWDatum(&as_sent->header), set));
 }
 
