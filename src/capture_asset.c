@@ -78,10 +78,10 @@ counts_otherwise(TransitionReader *old, TransitionReader *new, TimestampTz *stal
 
 /* Appends the assets to asset_delta, a row for each slice. */
 static void
-append_assets(Relation asset, Assetset *assets)
+append_assets(FunctionCallInfo fcinfo, Assetset *assets)
 {
 	FlatAssetset *flat = DatumGetFlatAssetset(EOHPGetRODatum(&assets->header));
-	Relation	delta = table_open(sibling(asset, "asset_delta"), RowExclusiveLock);
+	Relation	delta = open_delta_table(fcinfo, "asset_delta");
 	RoaringReader reader;
 	Container	container;
 	RoaringWriter writer;
@@ -128,13 +128,13 @@ posture_capture_asset(PG_FUNCTION_ARGS)
 {
 	TransitionReader old;
 	TransitionReader new;
-	TriggerData *data = trigger_data(fcinfo, &old, &new);
 	Assetset   *touched = assetset_make(CurrentMemoryContext);
 	TimestampTz stale_moment = DT_NOEND;
 	bool		any = false;
 	bool		has_old;
 	bool		has_new;
 
+	trigger_data(fcinfo, &old, &new);
 	assetset_set_bitmap(touched, roaring_bitmap_create());
 	for (;;)
 	{
@@ -153,6 +153,6 @@ posture_capture_asset(PG_FUNCTION_ARGS)
 	transition_close(&old);
 	transition_close(&new);
 	if (any)
-		append_assets(data->tg_relation, touched);
+		append_assets(fcinfo, touched);
 	return PointerGetDatum(NULL);
 }

@@ -56,7 +56,7 @@ typedef struct Change
 /* What a statement on finding changed, so far. */
 typedef struct Capture
 {
-	Relation	finding;
+	FunctionCallInfo fcinfo;	/* of the trigger */
 	Oid			compliant;		/* of finding_state */
 	Oid			non_compliant;
 	pg_tz	   *zone;
@@ -166,7 +166,7 @@ flush_changes(Capture *capture)
 		return;
 	context = AllocSetContextCreate(CurrentMemoryContext, "finding_delta", ALLOCSET_DEFAULT_SIZES);
 	sort_changes(capture->changes, capture->n_changes);
-	delta = table_open(sibling(capture->finding, "finding_delta"), RowExclusiveLock);
+	delta = open_delta_table(capture->fcinfo, "finding_delta");
 	for (int i = 0, alike; i < capture->n_changes; i += alike)
 	{
 		alike = count_alike(capture->changes + i, capture->n_changes - i, false);
@@ -298,7 +298,7 @@ posture_capture_finding(PG_FUNCTION_ARGS)
 	bool		has_new;
 	Oid			state_type = TupleDescAttr(RelationGetDescr(data->tg_relation), FINDING_STATE - 1)->atttypid;
 
-	capture.finding = data->tg_relation;
+	capture.fcinfo = fcinfo;
 	capture.compliant = enum_value(state_type, "compliant");
 	capture.non_compliant = enum_value(state_type, "non_compliant");
 	capture.zone = day_zone();

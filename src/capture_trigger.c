@@ -4,6 +4,7 @@
  */
 #include "capture_trigger.h"
 
+#include "access/table.h"
 #include "access/tableam.h"
 #include "catalog/dependency.h"
 #include "commands/sequence.h"
@@ -82,18 +83,29 @@ trigger_data(FunctionCallInfo fcinfo, TransitionReader *old, TransitionReader *n
 
 /* ---- the tables of deltas ---- */
 
-/* A relation of the schema that the other one is in. */
-Oid
-sibling(Relation relation, const char *name)
+/*
+ * Opens a table of deltas to insert into it; close it with NoLock.
+ *
+ * The table is in the schema of the trigger function, wherever the trigger's
+ * own table is: the functions and the tables that are derived from findings
+ * and assets are posture's internal ones. Error: 42P01 if there is none.
+ */
+Relation
+open_delta_table(FunctionCallInfo fcinfo, const char *name)
 {
-	Oid			oid = get_relname_relid(name, RelationGetNamespace(relation));
+	Oid			schema = get_func_namespace(fcinfo->flinfo->fn_oid);
+	Oid			table;
 
-	if (!OidIsValid(oid))
+	if (!OidIsValid(schema))
+		elog(ERROR, "cache lookup failed for function %u", fcinfo->flinfo->fn_oid);
+	table = get_relname_relid(name, schema);
+	if (!OidIsValid(table))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_TABLE),
-				 errmsg("relation \"%s\" does not exist beside \"%s\"",
-						name, RelationGetRelationName(relation))));
-	return oid;
+				 errmsg("relation \"%s.%s\" does not exist", get_namespace_name(schema), name),
+				 errdetail("The table of deltas must be in the schema of trigger function %s().",
+						   get_func_name(fcinfo->flinfo->fn_oid))));
+	return table_open(table, RowExclusiveLock);
 }
 
 /*

@@ -28,7 +28,7 @@ typedef struct TransitionReader
 extern TriggerData *trigger_data(FunctionCallInfo fcinfo, TransitionReader *old, TransitionReader *new);
 extern bool transition_next(TransitionReader *reader);
 extern void transition_close(TransitionReader *reader);
-extern Oid	sibling(Relation relation, const char *name);
+extern Relation open_delta_table(FunctionCallInfo fcinfo, const char *name);
 extern void append_delta(Relation delta, Datum *values, int n_values);
 
 /* A column of the row that the reader is at; here, because it is read for every row. */
