@@ -1,15 +1,15 @@
 /*
- * owner.c: what a role may see that owns initiatives or groups of assets.
+ * owner.c: what an owner of initiatives or asset groups may see.
  *
- * Such a role may not read the sets that scores are counted from, because
- * they hold the assets of all. A function declared with posture_own() reads
- * them for it: it runs the function of its own name and "_of", with the oid
- * of its caller in front of its arguments, with the rights of whom both
- * belong to, and hands back what that one finds the caller may see.
+ * An owner may not read the stored sets, because they hold the assets of the
+ * whole organisation. A function that is declared with posture_owner() reads
+ * them for its caller: it runs the function NAME_of(), which takes the oid of
+ * the caller before its own arguments and returns what that role may see, with
+ * the privileges of the role that owns both functions.
  *
- * In C, because only so the caller can't be somebody else: to a function that
- * is SECURITY DEFINER, current_user is the one who defined it, session_user
- * has not heard of SET ROLE, and an argument could name anybody.
+ * Only in C is the caller certain to be the real one. In a SECURITY DEFINER
+ * function, current_user is the function's owner, session_user does not follow
+ * SET ROLE, and an argument could name any role.
  */
 #include "posture.h"
 
@@ -26,7 +26,7 @@
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 
-PG_FUNCTION_INFO_V1(posture_own);
+PG_FUNCTION_INFO_V1(posture_owner);
 
 static void
 set_param(ParamListInfo params, int n, Oid type, Datum value, bool is_null)
@@ -37,34 +37,46 @@ set_param(ParamListInfo params, int n, Oid type, Datum value, bool is_null)
 	params->params[n].ptype = type;
 }
 
-/* SELECT of all from schema.NAME_of($1, ...), with every name quoted. */
+/* Returns the query that runs NAME_of(): it is in the schema of NAME. */
 static char *
-query_of(Form_pg_proc proc)
+build_query(Form_pg_proc proc)
 {
 	StringInfoData query;
+	char	   *schema = get_namespace_name(proc->pronamespace);
+	char	   *function = psprintf("%s_of", NameStr(proc->proname));
 
 	initStringInfo(&query);
-	appendStringInfo(&query, "SELECT * FROM %s($1",
-					 quote_qualified_identifier(get_namespace_name(proc->pronamespace),
-												psprintf("%s_of", NameStr(proc->proname))));
+	appendStringInfo(&query, "SELECT * FROM %s($1", quote_qualified_identifier(schema, function));
 	for (int n = 0; n < proc->pronargs; n++)
 		appendStringInfo(&query, ", $%d", n + 2);
 	appendStringInfoChar(&query, ')');
 	return query.data;
 }
 
+/* Returns the parameters of that query: the caller and the arguments of NAME. */
+static ParamListInfo
+build_params(FunctionCallInfo fcinfo, Form_pg_proc proc, Oid caller)
+{
+	ParamListInfo params = makeParamList(proc->pronargs + 1);
+
+	set_param(params, 0, OIDOID, ObjectIdGetDatum(caller), false);
+	for (int n = 0; n < proc->pronargs; n++)
+		set_param(params, n + 1, proc->proargtypes.values[n], PG_GETARG_DATUM(n),
+				  PG_ARGISNULL(n));
+	return params;
+}
+
 /*
- * NAME(arguments) returns rows: those of NAME_of(oid of current_user,
- * arguments), run as the owner of NAME; as the statement that calls it sees
- * the tables. NULL is passed on. An error leaves the caller who they were,
- * because the end of a (sub)transaction resets that.
+ * NAME(arguments) returns the rows of NAME_of(oid of current_user, arguments),
+ * run as the owner of NAME with the snapshot of the calling statement. NULL
+ * arguments are passed on. After an error, the end of the (sub)transaction
+ * restores the current user.
  */
 Datum
-posture_own(PG_FUNCTION_ARGS)
+posture_owner(PG_FUNCTION_ARGS)
 {
 	HeapTuple	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(fcinfo->flinfo->fn_oid));
 	Form_pg_proc proc;
-	ParamListInfo params;
 	SPIExecuteOptions options = {0};
 	ReturnSetInfo *result;
 	Oid			caller;
@@ -75,24 +87,21 @@ posture_own(PG_FUNCTION_ARGS)
 		elog(ERROR, "cache lookup failed for function %u", fcinfo->flinfo->fn_oid);
 	proc = (Form_pg_proc) GETSTRUCT(tuple);
 
-	/* also checks that the caller takes a set */
+	/* also checks that the query that calls this can take a set */
 	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
 	result = (ReturnSetInfo *) fcinfo->resultinfo;
 	GetUserIdAndSecContext(&caller, &context);
-	params = makeParamList(proc->pronargs + 1);
-	set_param(params, 0, OIDOID, ObjectIdGetDatum(caller), false);
-	for (int n = 0; n < proc->pronargs; n++)
-		set_param(params, n + 1, proc->proargtypes.values[n], PG_GETARG_DATUM(n), PG_ARGISNULL(n));
 
 	SPI_connect();
-	options.params = params;
+	options.params = build_params(fcinfo, proc, caller);
 	options.read_only = true;
 	options.dest = CreateDestReceiver(DestTuplestore);
 	SetTuplestoreDestReceiverParams(options.dest, result->setResult,
 									result->econtext->ecxt_per_query_memory, false,
-									result->setDesc, "function and what it runs give different columns");
+									result->setDesc,
+									"function and its _of function return different columns");
 	SetUserIdAndSecContext(proc->proowner, context | SECURITY_LOCAL_USERID_CHANGE);
-	code = SPI_execute_extended(query_of(proc), &options);
+	code = SPI_execute_extended(build_query(proc), &options);
 	SetUserIdAndSecContext(caller, context);
 	if (code < 0)
 		elog(ERROR, "SPI_execute_extended failed: %s", SPI_result_code_string(code));
