@@ -319,7 +319,7 @@ assetset_flat_from_writer(RoaringWriter *writer)
 
 /* Error 22003 for a number that is no id. */
 void
-assetset_id_out_of_range(int32 id)
+report_asset_id_out_of_range(int32 id)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),

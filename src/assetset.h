@@ -64,7 +64,7 @@ extern void assetset_add_many(Assetset *set, const uint32 *ids, int count);
 extern Assetset *DatumGetAssetset(Datum datum);
 extern FlatAssetset *DatumGetFlatAssetset(Datum datum);
 extern FlatAssetset *assetset_flat_from_writer(RoaringWriter *writer);
-pg_noreturn extern void assetset_id_out_of_range(int32 id);
+pg_noreturn extern void report_asset_id_out_of_range(int32 id);
 
 /* Frees what DatumGetAssetset made, if it made something. */
 static inline void

@@ -72,7 +72,7 @@ assetset_agg_accum(PG_FUNCTION_ARGS)
 	}
 	id = PG_GETARG_INT32(1);
 	if (id < 0)
-		assetset_id_out_of_range(id);
+		report_asset_id_out_of_range(id);
 	state = state_argument(fcinfo);
 	assetset_add(state, id);
 	PG_RETURN_ASSETSET(state);

@@ -477,7 +477,7 @@ assetset_from_array(PG_FUNCTION_ARGS)
 		end = start + Min(count - start, 1048576);
 		for (int i = start; i < end; i++)
 			if (ids[i] < 0)
-				assetset_id_out_of_range(ids[i]);
+				report_asset_id_out_of_range(ids[i]);
 		CHECK_FOR_INTERRUPTS();
 		assetset_add_many(set, (const uint32 *) ids + start, end - start);
 	}

@@ -1,11 +1,12 @@
 /*
- * capture_asset.c: the trigger on asset. A statement appends the assets that
- * may count otherwise now to asset_delta. A row that logical replication
- * applies counts as a statement.
+ * capture_asset.c: the trigger on asset.
+ *
+ * A statement appends to asset_delta the assets that may have to be counted
+ * differently. A row that logical replication applies counts as a statement.
  */
 #include "assetset.h"
-#include "day.h"
 #include "capture_trigger.h"
+#include "day.h"
 
 #include "access/table.h"
 #include "executor/spi.h"
@@ -14,15 +15,39 @@
 
 PG_FUNCTION_INFO_V1(posture_capture_asset);
 
-/* columns of asset and asset_delta, in their order */
-enum {ASSET_ID = 1, ASSET_KIND = 3, ASSET_CRITICALITY = 5, ASSET_TAGS = 7, ASSET_LAST_SEEN = 9, ASSET_RETIRED_AT = 10};
-enum {ASSET_DELTA_ID, ASSET_DELTA_SLICE, ASSET_DELTA_CHANGES, ASSET_DELTA_ASSETS, ASSET_DELTA_COLUMNS};
+/* columns of asset, by attribute number */
+enum
+{
+	ASSET_ID = 1,
+	ASSET_KIND = 3,
+	ASSET_CRITICALITY = 5,
+	ASSET_TAGS = 7,
+	ASSET_LAST_SEEN = 9,
+	ASSET_RETIRED_AT = 10
+};
+
+/* columns of asset_delta, in their order from 0 */
+enum
+{
+	DELTA_ID,
+	DELTA_SLICE,
+	DELTA_CHANGES,
+	DELTA_ASSETS,
+	DELTA_COLUMNS
+};
+
+/* the slice of a container's 2^16 ids */
+#define SLICE_OF_CONTAINER(key) ((int) ((key) >> (SLICE_BITS - 16)))
 
 /*
- * The moment before which an asset that was seen last may be stale; -infinity:
- * none is. A day more than now, because others may count it as stale as long
- * as this transaction is not committed. The latest moment, and not that of the
- * least stale_after: by their order, months have 30 days.
+ * Returns the time before which an asset must have been last seen to be stale,
+ * or -infinity if no source lets assets become stale.
+ *
+ * This is the SQL function stale_before() and one day more, because readers go
+ * on to count with a later clock until this transaction commits. The query
+ * repeats that function, because an installed version of posture may not have
+ * it before ALTER EXTENSION UPDATE. It takes the latest time, not the time of
+ * the least stale_after: the order of intervals gives a month 30 days.
  */
 static TimestampTz
 stale_before(void)
@@ -31,19 +56,23 @@ stale_before(void)
 	Datum		moment;
 
 	SPI_connect();
-	/* stale_before(), which need not be there before an update */
-	if (SPI_execute("SELECT pg_catalog.max(pg_catalog.timezone('UTC', pg_catalog.timezone('UTC', pg_catalog.clock_timestamp())"
+	if (SPI_execute("SELECT pg_catalog.max(pg_catalog.timezone('UTC',"
+					" pg_catalog.timezone('UTC', pg_catalog.clock_timestamp())"
 					" OPERATOR(pg_catalog.-) s.stale_after))"
-					" OPERATOR(pg_catalog.+) INTERVAL '1 day' FROM posture.source s WHERE s.is_active", true, 1) != SPI_OK_SELECT)
-		elog(ERROR, "could not read source");
+					" OPERATOR(pg_catalog.+) INTERVAL '1 day'"
+					" FROM posture.source s WHERE s.is_active", true, 1) != SPI_OK_SELECT)
+		elog(ERROR, "could not read table \"posture.source\"");
 	moment = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &is_null);
 	SPI_finish();
 	return is_null ? DT_NOBEGIN : DatumGetTimestampTz(moment);
 }
 
-/* Whether a column has other bytes in the two rows. */
+/*
+ * Whether a column has other bytes in the two rows. Equal values with other
+ * bytes only cause a delta that changes nothing.
+ */
 static bool
-differs(TransitionReader *old, TransitionReader *new, int attribute)
+column_differs(TransitionReader *old, TransitionReader *new, int attribute)
 {
 	bool		old_null;
 	bool		new_null;
@@ -58,25 +87,33 @@ differs(TransitionReader *old, TransitionReader *new, int attribute)
 	return !datum_image_eq(old_value, new_value, form->attbyval, form->attlen);
 }
 
-/* Whether an asset may count otherwise, in whatever way, since the change. */
+/*
+ * Whether a changed asset may have to be counted differently. *stale_time
+ * keeps the result of stale_before() for the statement; it is infinity until
+ * that is needed.
+ */
 static bool
-counts_otherwise(TransitionReader *old, TransitionReader *new, TimestampTz *stale_moment)
+may_change_counts(TransitionReader *old, TransitionReader *new, TimestampTz *stale_time)
 {
-	TimestampTz seen;
+	TimestampTz last_seen;
 
-	if (differs(old, new, ASSET_ID) || differs(old, new, ASSET_KIND) || differs(old, new, ASSET_CRITICALITY) ||
-		differs(old, new, ASSET_TAGS) || differs(old, new, ASSET_RETIRED_AT))
+	if (column_differs(old, new, ASSET_ID) ||
+		column_differs(old, new, ASSET_KIND) ||
+		column_differs(old, new, ASSET_CRITICALITY) ||
+		column_differs(old, new, ASSET_TAGS) ||
+		column_differs(old, new, ASSET_RETIRED_AT))
 		return true;
-	if (!differs(old, new, ASSET_LAST_SEEN))
+	if (!column_differs(old, new, ASSET_LAST_SEEN))
 		return false;
-	if (*stale_moment == DT_NOEND)
-		*stale_moment = stale_before();
-	/* what was seen lately, and is seen again, was fresh and is */
-	seen = Min(DatumGetTimestampTz(column(old, ASSET_LAST_SEEN)), DatumGetTimestampTz(column(new, ASSET_LAST_SEEN)));
-	return seen < *stale_moment;
+	if (*stale_time == DT_NOEND)
+		*stale_time = stale_before();
+	/* an asset whose old and new times are both recent is not stale in either */
+	last_seen = Min(DatumGetTimestampTz(transition_column(old, ASSET_LAST_SEEN)),
+					DatumGetTimestampTz(transition_column(new, ASSET_LAST_SEEN)));
+	return last_seen < *stale_time;
 }
 
-/* Appends the assets to asset_delta, a row for each slice. */
+/* Appends a set of assets to asset_delta, one row for each slice. */
 static void
 append_assets(FunctionCallInfo fcinfo, Assetset *assets)
 {
@@ -85,8 +122,8 @@ append_assets(FunctionCallInfo fcinfo, Assetset *assets)
 	RoaringReader reader;
 	Container	container;
 	RoaringWriter writer;
-	Datum		values[ASSET_DELTA_COLUMNS];
-	int			slice = -1;
+	Datum		values[DELTA_COLUMNS];
+	int			slice = -1;		/* of the row in the making; -1: none */
 	int			changes = 0;
 	bool		more;
 
@@ -94,12 +131,12 @@ append_assets(FunctionCallInfo fcinfo, Assetset *assets)
 	do
 	{
 		more = roaring_reader_next(&reader, &container);
-		if (slice >= 0 && (!more || (int) (container.key >> (SLICE_BITS - 16)) != slice))
+		if (slice >= 0 && (!more || SLICE_OF_CONTAINER(container.key) != slice))
 		{
-			values[ASSET_DELTA_SLICE] = Int32GetDatum(slice);
-			values[ASSET_DELTA_CHANGES] = Int32GetDatum(changes);
-			values[ASSET_DELTA_ASSETS] = PointerGetDatum(assetset_flat_from_writer(&writer));
-			append_delta(delta, values, ASSET_DELTA_COLUMNS);
+			values[DELTA_SLICE] = Int32GetDatum(slice);
+			values[DELTA_CHANGES] = Int32GetDatum(changes);
+			values[DELTA_ASSETS] = PointerGetDatum(assetset_flat_from_writer(&writer));
+			append_delta(delta, values, DELTA_COLUMNS);
 			slice = -1;
 		}
 		if (more)
@@ -107,7 +144,7 @@ append_assets(FunctionCallInfo fcinfo, Assetset *assets)
 			if (slice < 0)
 			{
 				roaring_writer_open(&writer, 0);
-				slice = container.key >> (SLICE_BITS - 16);
+				slice = SLICE_OF_CONTAINER(container.key);
 				changes = 0;
 			}
 			roaring_writer_add_container(&writer, &reader, &container);
@@ -118,41 +155,43 @@ append_assets(FunctionCallInfo fcinfo, Assetset *assets)
 }
 
 /*
- * The trigger after INSERT, UPDATE or DELETE on asset, with transition tables.
- * Appends to asset_delta the assets that are new, gone, or may count
- * otherwise: by kind, criticality, tags, retirement, or because they were seen
- * again after they may have been stale.
+ * capture_asset() returns trigger: appends to asset_delta the assets that a
+ * statement inserted or deleted, and those that it updated so that they may
+ * have to be counted differently: by their kind, criticality, tags or
+ * retirement, or because they were seen again after they may have become
+ * stale.
+ *
+ * Runs after INSERT, UPDATE or DELETE on asset; see open_transitions() for the
+ * kinds of triggers. Errors: 39P01, 42P01, 55000.
  */
 Datum
 posture_capture_asset(PG_FUNCTION_ARGS)
 {
 	TransitionReader old;
 	TransitionReader new;
-	Assetset   *touched = assetset_make(CurrentMemoryContext);
-	TimestampTz stale_moment = DT_NOEND;
+	Assetset   *changed = assetset_make(CurrentMemoryContext);
+	TimestampTz stale_time = DT_NOEND;
 	bool		any = false;
-	bool		has_old;
-	bool		has_new;
 
-	trigger_data(fcinfo, &old, &new);
-	assetset_set_bitmap(touched, roaring_bitmap_create());
+	open_transitions(fcinfo, &old, &new);
+	assetset_set_bitmap(changed, roaring_bitmap_create());
 	for (;;)
 	{
-		has_old = transition_next(&old);
-		has_new = transition_next(&new);
+		bool		has_old = next_transition(&old);
+		bool		has_new = next_transition(&new);
+
 		if (!has_old && !has_new)
 			break;
-		if (has_old && has_new && !counts_otherwise(&old, &new, &stale_moment))
+		if (has_old && has_new && !may_change_counts(&old, &new, &stale_time))
 			continue;
 		if (has_old)
-			assetset_add(touched, DatumGetInt32(column(&old, ASSET_ID)));
+			assetset_add(changed, DatumGetInt32(transition_column(&old, ASSET_ID)));
 		if (has_new)
-			assetset_add(touched, DatumGetInt32(column(&new, ASSET_ID)));
+			assetset_add(changed, DatumGetInt32(transition_column(&new, ASSET_ID)));
 		any = true;
 	}
-	transition_close(&old);
-	transition_close(&new);
+	close_transitions(&old, &new);
 	if (any)
-		append_assets(fcinfo, touched);
+		append_assets(fcinfo, changed);
 	return PointerGetDatum(NULL);
 }

@@ -1,28 +1,27 @@
 /*
  * capture_finding.c: the trigger on finding.
  *
- * A statement that changes states of findings appends one row to finding_delta
- * for the day that the changes belong to and the slice of assets that they are
- * in: which assets were toggled, that is, came to a recommendation's assessed
- * or exposed assets or left them. Toggles of one pair of recommendation and
- * asset alternate, because the row of finding is locked when it changes, so
- * that a set as it was, xor all toggles since, is the set as it is, in
- * whatever order. No shared row is touched: writers don't wait for each other.
- * A row that logical replication applies counts as a statement.
+ * A statement that changes states of findings appends rows to finding_delta,
+ * one for each day that the changes belong to and each slice of assets. A row
+ * holds, for each recommendation, the assets that were toggled: those that
+ * entered or left its assessed or its exposed assets. A row that logical
+ * replication applies counts as a statement.
  *
- * Rows are inserted here directly, by whoever writes findings, with no right
- * of their own on the tables of deltas.
+ * XORing a stored set with every later toggle gives the current set, in any
+ * order. That holds because the toggles of a recommendation and an asset
+ * alternate: the row of finding is locked when it changes.
+ *
+ * Statements write no shared row, so writers don't wait for each other.
  */
 #include "assetset.h"
-#include "day.h"
 #include "capture_trigger.h"
+#include "day.h"
 
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "catalog/pg_enum.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
-#include "replication/logicalworker.h"
 #include "utils/array.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -31,41 +30,62 @@
 #include "utils/timestamp.h"
 
 PG_FUNCTION_INFO_V1(posture_capture_finding);
-PG_FUNCTION_INFO_V1(posture_is_applied);
 
-/* how many changes are held in memory; a larger statement appends several rows */
+/* changes held in memory (24 MB); a larger statement appends more rows */
 #define CHANGES_MAX 1048576
 
-/* columns of finding and finding_delta, in their order */
-enum {FINDING_RECOMMENDATION = 1, FINDING_ASSET, FINDING_STATE, FINDING_CHANGED_AT};
-enum {DELTA_ID, DELTA_DAY, DELTA_SLICE, DELTA_CHANGES, DELTA_RECOMMENDATIONS, DELTA_ASSESSED, DELTA_EXPOSED, DELTA_LAST_CHANGED, DELTA_COLUMNS};
+/* columns of finding, by attribute number */
+enum
+{
+	FINDING_RECOMMENDATION = 1,
+	FINDING_ASSET,
+	FINDING_STATE,
+	FINDING_CHANGED_AT
+};
 
-/* what a state says: bits, also of what was toggled */
+/* columns of finding_delta, in their order from 0 */
+enum
+{
+	DELTA_ID,
+	DELTA_DAY,
+	DELTA_SLICE,
+	DELTA_CHANGES,
+	DELTA_RECOMMENDATIONS,
+	DELTA_ASSESSED,
+	DELTA_EXPOSED,
+	DELTA_LAST_CHANGED,
+	DELTA_COLUMNS
+};
+
+/* bits: the sets that a finding is in by its state, or that it was toggled in */
 #define IS_ASSESSED 1
 #define IS_EXPOSED 2
 
+/* a change of one finding */
 typedef struct Change
 {
 	DateADT		day;
 	int32		recommendation_id;
 	int32		asset_id;
-	int32		toggled;
+	int32		toggled;		/* bits */
 	TimestampTz changed_at;
 } Change;
 
-/* What a statement on finding changed, so far. */
+/* the changes of a statement that are not appended yet, and what they need */
 typedef struct Capture
 {
 	FunctionCallInfo fcinfo;	/* of the trigger */
-	Oid			compliant;		/* of finding_state */
+	Oid			compliant;		/* values of finding_state */
 	Oid			non_compliant;
 	pg_tz	   *zone;
 	DateADT		today;
-	TimestampTz today_ends;
+	TimestampTz today_end;
 	Change	   *changes;
 	int			n_changes;
-	int			space;
+	int			max_changes;	/* allocated */
 } Capture;
+
+/* ---- appending ---- */
 
 static int
 compare_changes(const Change *a, const Change *b)
@@ -87,74 +107,95 @@ compare_changes(const Change *a, const Change *b)
 #define ST_DEFINE
 #include "lib/sort_template.h"
 
-/* The set of the assets that the changes toggled so; the changes are sorted. */
+/* Counts the sorted changes that have the day and slice of the first one. */
+static int
+count_of_slice(const Change *changes, int count)
+{
+	int			n = 1;
+
+	while (n < count && changes[n].day == changes->day &&
+		   SLICE_OF(changes[n].asset_id) == SLICE_OF(changes->asset_id))
+		n++;
+	return n;
+}
+
+/* The same for the recommendation of the first one, within a day and slice. */
+static int
+count_of_recommendation(const Change *changes, int count)
+{
+	int			n = 1;
+
+	while (n < count && changes[n].recommendation_id == changes->recommendation_id)
+		n++;
+	return n;
+}
+
+/*
+ * Returns the assets that the sorted changes of a recommendation toggled in the
+ * set of one bit. An asset may be toggled twice, when a row of finding takes
+ * the key that another one had: that is no change.
+ */
 static Datum
-toggled_set(const Change *changes, int count, int toggled)
+toggled_set(const Change *changes, int count, int bit)
 {
 	RoaringWriter writer;
-	bool		odd = false;
+	bool		is_odd = false;
 
 	roaring_writer_open(&writer, 0);
 	for (int i = 0; i < count; i++)
 	{
-		/* a row that gave its key to another: the asset was toggled twice */
-		odd ^= (changes[i].toggled & toggled) != 0;
+		is_odd ^= (changes[i].toggled & bit) != 0;
 		if (i + 1 < count && changes[i + 1].asset_id == changes[i].asset_id)
 			continue;
-		if (odd)
+		if (is_odd)
 			roaring_writer_add_range(&writer, changes[i].asset_id, changes[i].asset_id);
-		odd = false;
+		is_odd = false;
 	}
 	return PointerGetDatum(assetset_flat_from_writer(&writer));
 }
 
-/* How many of the changes, which are sorted, are about the same recommendation, or day and slice. */
-static int
-count_alike(const Change *changes, int count, bool same_recommendation)
-{
-	int			alike = 1;
-
-	while (alike < count && changes[alike].day == changes->day &&
-		   SLICE_OF(changes[alike].asset_id) == SLICE_OF(changes->asset_id) &&
-		   (!same_recommendation || changes[alike].recommendation_id == changes->recommendation_id))
-		alike++;
-	return alike;
-}
-
-/* Appends the changes of a day and slice. */
+/* Appends a row with the sorted changes of a day and slice. */
 static void
 append_changes(Relation delta, const Change *changes, int count)
 {
 	Datum		values[DELTA_COLUMNS];
-	Datum	   *entries[4];
-	int			n_entries = 0;
-	Oid			set_type = get_element_type(TupleDescAttr(RelationGetDescr(delta), DELTA_ASSESSED)->atttypid);
+	Datum	   *recommendations = palloc(count * sizeof(Datum));
+	Datum	   *assessed = palloc(count * sizeof(Datum));
+	Datum	   *exposed = palloc(count * sizeof(Datum));
+	Datum	   *last_changed = palloc(count * sizeof(Datum));
+	int			n = 0;
+	Oid			sets = TupleDescAttr(RelationGetDescr(delta), DELTA_ASSESSED)->atttypid;
+	Oid			set = get_element_type(sets);
 
-	for (int i = 0; i < 4; i++)
-		entries[i] = palloc(count * sizeof(Datum));
-	for (int i = 0, alike; i < count; i += alike)
+	for (int i = 0, group; i < count; i += group, n++)
 	{
-		TimestampTz last_changed = changes[i].changed_at;
+		TimestampTz latest = changes[i].changed_at;
 
-		alike = count_alike(changes + i, count - i, true);
-		for (int j = i + 1; j < i + alike; j++)
-			last_changed = Max(last_changed, changes[j].changed_at);
-		entries[0][n_entries] = Int32GetDatum(changes[i].recommendation_id);
-		entries[1][n_entries] = toggled_set(changes + i, alike, IS_ASSESSED);
-		entries[2][n_entries] = toggled_set(changes + i, alike, IS_EXPOSED);
-		entries[3][n_entries++] = TimestampTzGetDatum(last_changed);
+		group = count_of_recommendation(changes + i, count - i);
+		for (int j = i + 1; j < i + group; j++)
+			latest = Max(latest, changes[j].changed_at);
+		recommendations[n] = Int32GetDatum(changes[i].recommendation_id);
+		assessed[n] = toggled_set(changes + i, group, IS_ASSESSED);
+		exposed[n] = toggled_set(changes + i, group, IS_EXPOSED);
+		last_changed[n] = TimestampTzGetDatum(latest);
 	}
 	values[DELTA_DAY] = DateADTGetDatum(changes->day);
 	values[DELTA_SLICE] = Int32GetDatum(SLICE_OF(changes->asset_id));
 	values[DELTA_CHANGES] = Int32GetDatum(count);
-	values[DELTA_RECOMMENDATIONS] = PointerGetDatum(construct_array(entries[0], n_entries, INT4OID, sizeof(int32), true, TYPALIGN_INT));
-	values[DELTA_ASSESSED] = PointerGetDatum(construct_array(entries[1], n_entries, set_type, -1, false, TYPALIGN_INT));
-	values[DELTA_EXPOSED] = PointerGetDatum(construct_array(entries[2], n_entries, set_type, -1, false, TYPALIGN_INT));
-	values[DELTA_LAST_CHANGED] = PointerGetDatum(construct_array(entries[3], n_entries, TIMESTAMPTZOID, sizeof(TimestampTz), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+	values[DELTA_RECOMMENDATIONS] =
+		PointerGetDatum(construct_array(recommendations, n, INT4OID, sizeof(int32), true,
+										TYPALIGN_INT));
+	values[DELTA_ASSESSED] =
+		PointerGetDatum(construct_array(assessed, n, set, -1, false, TYPALIGN_INT));
+	values[DELTA_EXPOSED] =
+		PointerGetDatum(construct_array(exposed, n, set, -1, false, TYPALIGN_INT));
+	values[DELTA_LAST_CHANGED] =
+		PointerGetDatum(construct_array(last_changed, n, TIMESTAMPTZOID, sizeof(TimestampTz),
+										FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
 	append_delta(delta, values, DELTA_COLUMNS);
 }
 
-/* Appends all changes so far, a row for each day and slice. */
+/* Appends all changes that are held, one row for each day and slice. */
 static void
 flush_changes(Capture *capture)
 {
@@ -164,14 +205,15 @@ flush_changes(Capture *capture)
 
 	if (capture->n_changes == 0)
 		return;
-	context = AllocSetContextCreate(CurrentMemoryContext, "finding_delta", ALLOCSET_DEFAULT_SIZES);
+	context = AllocSetContextCreate(CurrentMemoryContext, "finding_delta",
+									ALLOCSET_DEFAULT_SIZES);
 	sort_changes(capture->changes, capture->n_changes);
 	delta = open_delta_table(capture->fcinfo, "finding_delta");
-	for (int i = 0, alike; i < capture->n_changes; i += alike)
+	for (int i = 0, group; i < capture->n_changes; i += group)
 	{
-		alike = count_alike(capture->changes + i, capture->n_changes - i, false);
+		group = count_of_slice(capture->changes + i, capture->n_changes - i);
 		caller = MemoryContextSwitchTo(context);
-		append_changes(delta, capture->changes + i, alike);
+		append_changes(delta, capture->changes + i, group);
 		MemoryContextSwitchTo(caller);
 		MemoryContextReset(context);
 	}
@@ -180,19 +222,26 @@ flush_changes(Capture *capture)
 	capture->n_changes = 0;
 }
 
+/* ---- reading ---- */
+
 /*
- * The day that a change belongs to: that of its changed_at, but none that is
- * still to come. One that has its snapshot already is told from others where
- * deltas are read: here it would be a race.
+ * Returns the day that a change belongs to: the day of its changed_at, or today
+ * if that is in the future. Whether the day already has its snapshot is for
+ * readers of deltas to find out: here it would race with that snapshot.
  */
 static DateADT
 day_of_change(Capture *capture, TimestampTz changed_at)
 {
-	if (TIMESTAMP_NOT_FINITE(changed_at) || changed_at >= capture->today_ends)
+	if (TIMESTAMP_NOT_FINITE(changed_at) || changed_at >= capture->today_end)
 		return capture->today;
 	return day_of(changed_at, capture->zone);
 }
 
+/*
+ * Holds a change of a finding, after appending the others if there is no more
+ * room. Error: 22003 for a negative asset_id, which only a session without
+ * foreign keys (session_replication_role = replica) can insert.
+ */
 static void
 add_change(Capture *capture, DateADT day, int32 recommendation_id, int32 asset_id,
 		   int toggled, TimestampTz changed_at)
@@ -201,16 +250,15 @@ add_change(Capture *capture, DateADT day, int32 recommendation_id, int32 asset_i
 
 	if (capture->n_changes >= CHANGES_MAX)
 		flush_changes(capture);
-	if (capture->n_changes >= capture->space)
+	if (capture->n_changes >= capture->max_changes)
 	{
-		capture->space = Max(16, 4 * capture->space);
+		capture->max_changes = Max(16, 4 * capture->max_changes);
 		capture->changes = capture->changes == NULL ?
-			palloc(capture->space * sizeof(Change)) :
-			repalloc(capture->changes, capture->space * sizeof(Change));
+			palloc(capture->max_changes * sizeof(Change)) :
+			repalloc(capture->changes, capture->max_changes * sizeof(Change));
 	}
-	/* a foreign key says so too, but not to who has triggers off */
 	if (asset_id < 0)
-		assetset_id_out_of_range(asset_id);
+		report_asset_id_out_of_range(asset_id);
 	change = &capture->changes[capture->n_changes++];
 	change->day = day;
 	change->recommendation_id = recommendation_id;
@@ -219,22 +267,30 @@ add_change(Capture *capture, DateADT day, int32 recommendation_id, int32 asset_i
 	change->changed_at = changed_at;
 }
 
-/* What the state of the reader's row says, in bits. */
+/* Returns the sets that a finding is in by its state, as bits. */
 static int
 state_bits(const Capture *capture, TransitionReader *row)
 {
-	Oid			state = DatumGetObjectId(column(row, FINDING_STATE));
+	Oid			state = DatumGetObjectId(transition_column(row, FINDING_STATE));
 
-	return state == capture->non_compliant ? IS_ASSESSED | IS_EXPOSED :
-		state == capture->compliant ? IS_ASSESSED : 0;
+	if (state == capture->non_compliant)
+		return IS_ASSESSED | IS_EXPOSED;
+	return state == capture->compliant ? IS_ASSESSED : 0;
 }
 
-/* Takes in a row that was, one that is, or one that was changed. */
+/*
+ * Holds the change of a row: inserted (old is NULL), deleted (new is NULL) or
+ * updated. A deleted finding has no time of deletion and so leaves its sets
+ * today, and so does the old key of a finding whose key was updated.
+ *
+ * A new finding that is not applicable toggles no set, but its delta carries
+ * the time at which its recommendation last changed.
+ */
 static void
 capture_row(Capture *capture, TransitionReader *old, TransitionReader *new)
 {
-	int			was = 0;
-	int			is = 0;
+	int			old_bits = 0;
+	int			new_bits;
 	int32		old_recommendation = 0;
 	int32		old_asset = 0;
 	int32		recommendation;
@@ -243,86 +299,82 @@ capture_row(Capture *capture, TransitionReader *old, TransitionReader *new)
 
 	if (old != NULL)
 	{
-		old_recommendation = DatumGetInt32(column(old, FINDING_RECOMMENDATION));
-		old_asset = DatumGetInt32(column(old, FINDING_ASSET));
-		was = state_bits(capture, old);
+		old_recommendation = DatumGetInt32(transition_column(old, FINDING_RECOMMENDATION));
+		old_asset = DatumGetInt32(transition_column(old, FINDING_ASSET));
+		old_bits = state_bits(capture, old);
 	}
 	if (new == NULL)
 	{
-		/* a row that goes has no time: it goes today */
-		if (was != 0)
-			add_change(capture, capture->today, old_recommendation, old_asset, was,
-					   DatumGetTimestampTz(column(old, FINDING_CHANGED_AT)));
+		changed_at = DatumGetTimestampTz(transition_column(old, FINDING_CHANGED_AT));
+		if (old_bits != 0)
+			add_change(capture, capture->today, old_recommendation, old_asset, old_bits,
+					   changed_at);
 		return;
 	}
-	recommendation = DatumGetInt32(column(new, FINDING_RECOMMENDATION));
-	asset = DatumGetInt32(column(new, FINDING_ASSET));
-	changed_at = DatumGetTimestampTz(column(new, FINDING_CHANGED_AT));
-	is = state_bits(capture, new);
+	recommendation = DatumGetInt32(transition_column(new, FINDING_RECOMMENDATION));
+	asset = DatumGetInt32(transition_column(new, FINDING_ASSET));
+	changed_at = DatumGetTimestampTz(transition_column(new, FINDING_CHANGED_AT));
+	new_bits = state_bits(capture, new);
 	if (old != NULL && (recommendation != old_recommendation || asset != old_asset))
 	{
-		if (was != 0)
-			add_change(capture, capture->today, old_recommendation, old_asset, was, changed_at);
-		was = 0;
+		if (old_bits != 0)
+			add_change(capture, capture->today, old_recommendation, old_asset, old_bits,
+					   changed_at);
+		old_bits = 0;
 	}
-	/* a new finding that does not apply toggles nothing, and has a time */
-	if (is != was || old == NULL)
-		add_change(capture, day_of_change(capture, changed_at), recommendation, asset, is ^ was, changed_at);
+	if (new_bits != old_bits || old == NULL)
+		add_change(capture, day_of_change(capture, changed_at), recommendation, asset,
+				   new_bits ^ old_bits, changed_at);
 }
 
+/* Returns the oid of an enum's value. */
 static Oid
 enum_value(Oid type, const char *label)
 {
-	HeapTuple	tuple = SearchSysCache2(ENUMTYPOIDNAME, ObjectIdGetDatum(type), CStringGetDatum(label));
+	HeapTuple	tuple = SearchSysCache2(ENUMTYPOIDNAME, ObjectIdGetDatum(type),
+										CStringGetDatum(label));
 	Oid			oid;
 
 	if (!HeapTupleIsValid(tuple))
-		elog(ERROR, "enum has no value \"%s\"", label);
+		elog(ERROR, "enum %u has no value \"%s\"", type, label);
 	oid = ((Form_pg_enum) GETSTRUCT(tuple))->oid;
 	ReleaseSysCache(tuple);
 	return oid;
 }
 
 /*
- * The trigger after INSERT, UPDATE or DELETE on finding, with transition
- * tables. Appends to finding_delta; nothing where no state changed.
+ * capture_finding() returns trigger: appends to finding_delta the findings
+ * whose state a statement changed; nothing where none has.
+ *
+ * Runs after INSERT, UPDATE or DELETE on finding; see open_transitions() for
+ * the kinds of triggers. Errors: 39P01, 42P01, 55000, 22003.
  */
 Datum
 posture_capture_finding(PG_FUNCTION_ARGS)
 {
 	TransitionReader old;
 	TransitionReader new;
-	TriggerData *data = trigger_data(fcinfo, &old, &new);
+	TriggerData *data = open_transitions(fcinfo, &old, &new);
+	TupleDesc	columns = RelationGetDescr(data->tg_relation);
+	Oid			state_type = TupleDescAttr(columns, FINDING_STATE - 1)->atttypid;
 	Capture		capture = {0};
-	bool		has_old;
-	bool		has_new;
-	Oid			state_type = TupleDescAttr(RelationGetDescr(data->tg_relation), FINDING_STATE - 1)->atttypid;
 
 	capture.fcinfo = fcinfo;
 	capture.compliant = enum_value(state_type, "compliant");
 	capture.non_compliant = enum_value(state_type, "non_compliant");
 	capture.zone = day_zone();
 	capture.today = day_of(GetCurrentTimestamp(), capture.zone);
-	capture.today_ends = day_end(capture.today, capture.zone);
+	capture.today_end = day_end(capture.today, capture.zone);
 	for (;;)
 	{
-		/* of an updated row, both tables have their version at the same place */
-		has_old = transition_next(&old);
-		has_new = transition_next(&new);
+		bool		has_old = next_transition(&old);
+		bool		has_new = next_transition(&new);
+
 		if (!has_old && !has_new)
 			break;
 		capture_row(&capture, has_old ? &old : NULL, has_new ? &new : NULL);
 	}
-	transition_close(&old);
-	transition_close(&new);
+	close_transitions(&old, &new);
 	flush_changes(&capture);
 	return PointerGetDatum(NULL);
-}
-
-/* is_applied() returns boolean: whether a worker of logical replication is at work. */
-Datum
-posture_is_applied(PG_FUNCTION_ARGS)
-{
-	(void) fcinfo;
-	PG_RETURN_BOOL(IsLogicalWorker());
 }

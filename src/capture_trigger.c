@@ -1,6 +1,6 @@
 /*
- * capture_trigger.c: the rows that a trigger which captures changes goes through,
- * and how it appends to a table of deltas.
+ * capture_trigger.c: the rows that a capture trigger reads, and the table of
+ * deltas that it appends to.
  */
 #include "capture_trigger.h"
 
@@ -10,12 +10,16 @@
 #include "commands/sequence.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
+#include "replication/logicalworker.h"
 #include "utils/lsyscache.h"
 
-/* ---- rows of the transition tables ---- */
+PG_FUNCTION_INFO_V1(posture_is_apply_worker);
+
+/* ---- changed rows ---- */
 
 static void
-transition_open(TransitionReader *reader, Tuplestorestate *rows, TupleTableSlot *row, Relation relation)
+open_reader(TransitionReader *reader, Tuplestorestate *rows, TupleTableSlot *row,
+			Relation relation)
 {
 	reader->rows = rows;
 	reader->has_row = row != NULL;
@@ -28,8 +32,52 @@ transition_open(TransitionReader *reader, Tuplestorestate *rows, TupleTableSlot 
 	reader->slot = MakeSingleTupleTableSlot(RelationGetDescr(relation), &TTSOpsMinimalTuple);
 }
 
+/*
+ * Opens readers of the rows before and after the change, and returns the
+ * trigger's data.
+ *
+ * A statement trigger reads its transition tables. A row trigger is declared
+ * with transition tables, too. Where they exist, it reads nothing, because a
+ * statement trigger reads the same rows. Where they don't, logical replication
+ * has applied a row without a statement, and the trigger reads that row.
+ *
+ * Error: 39P01 unless the function runs as an AFTER trigger that is declared
+ * with transition tables.
+ */
+TriggerData *
+open_transitions(FunctionCallInfo fcinfo, TransitionReader *old, TransitionReader *new)
+{
+	TriggerData *data = (TriggerData *) fcinfo->context;
+	TupleTableSlot *old_row = NULL;
+	TupleTableSlot *new_row = NULL;
+	bool		is_for_row;
+
+	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_AFTER(data->tg_event) ||
+		(data->tg_trigger->tgnewtable == NULL && data->tg_trigger->tgoldtable == NULL))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("function must be called by an AFTER trigger with transition tables")));
+	is_for_row = TRIGGER_FIRED_FOR_ROW(data->tg_event);
+	if (is_for_row && data->tg_newtable == NULL && data->tg_oldtable == NULL)
+	{
+		bool		is_insert = TRIGGER_FIRED_BY_INSERT(data->tg_event);
+
+		old_row = is_insert ? NULL : data->tg_trigslot;
+		new_row = is_insert ? data->tg_trigslot : data->tg_newslot;
+	}
+	open_reader(old, is_for_row ? NULL : data->tg_oldtable, old_row, data->tg_relation);
+	open_reader(new, is_for_row ? NULL : data->tg_newtable, new_row, data->tg_relation);
+	return data;
+}
+
+/*
+ * Moves to the next row; false after the last one. Interruptible.
+ *
+ * Both transition tables of an UPDATE have the versions of a row at the same
+ * position, so two readers that move together read old and new version.
+ */
 bool
-transition_next(TransitionReader *reader)
+next_transition(TransitionReader *reader)
 {
 	bool		has_row = reader->has_row;
 
@@ -41,54 +89,24 @@ transition_next(TransitionReader *reader)
 	return tuplestore_gettupleslot(reader->rows, true, false, reader->slot);
 }
 
+/* Frees the readers. The row of a row trigger stays with its trigger. */
 void
-transition_close(TransitionReader *reader)
+close_transitions(TransitionReader *old, TransitionReader *new)
 {
-	if (reader->rows != NULL)
-		ExecDropSingleTupleTableSlot(reader->slot);
+	if (old->rows != NULL)
+		ExecDropSingleTupleTableSlot(old->slot);
+	if (new->rows != NULL)
+		ExecDropSingleTupleTableSlot(new->slot);
 }
 
-/*
- * The trigger's data, and what it is to go through: the transition tables of a
- * statement, or a row that was written by no statement. That is how logical
- * replication applies changes. A row trigger that has transition tables leaves
- * its row to the trigger of the statement. Error 39P01 where the function is
- * not called as such a trigger.
- */
-TriggerData *
-trigger_data(FunctionCallInfo fcinfo, TransitionReader *old, TransitionReader *new)
-{
-	TriggerData *data = (TriggerData *) fcinfo->context;
-	TupleTableSlot *old_row = NULL;
-	TupleTableSlot *new_row = NULL;
-	bool		is_for_row;
-
-	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_AFTER(data->tg_event) ||
-		(data->tg_trigger->tgnewtable == NULL && data->tg_trigger->tgoldtable == NULL))
-		ereport(ERROR,
-				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("function must be called by a trigger with transition tables")));
-	is_for_row = TRIGGER_FIRED_FOR_ROW(data->tg_event);
-	if (is_for_row && data->tg_newtable == NULL && data->tg_oldtable == NULL)
-	{
-		bool		is_insert = TRIGGER_FIRED_BY_INSERT(data->tg_event);
-
-		old_row = is_insert ? NULL : data->tg_trigslot;
-		new_row = is_insert ? data->tg_trigslot : data->tg_newslot;
-	}
-	transition_open(old, is_for_row ? NULL : data->tg_oldtable, old_row, data->tg_relation);
-	transition_open(new, is_for_row ? NULL : data->tg_newtable, new_row, data->tg_relation);
-	return data;
-}
-
-/* ---- the tables of deltas ---- */
+/* ---- tables of deltas ---- */
 
 /*
  * Opens a table of deltas to insert into it; close it with NoLock.
  *
  * The table is in the schema of the trigger function, wherever the trigger's
- * own table is: the functions and the tables that are derived from findings
- * and assets are posture's internal ones. Error: 42P01 if there is none.
+ * own table is: the function and the derived tables are posture's internal
+ * ones. Error: 42P01 if there is no such table.
  */
 Relation
 open_delta_table(FunctionCallInfo fcinfo, const char *name)
@@ -109,9 +127,12 @@ open_delta_table(FunctionCallInfo fcinfo, const char *name)
 }
 
 /*
- * Appends a row of so many values, the first of which is the next id. What the
- * table was given besides, or lost again, is NULL. Error 55000 where it was
- * given an index, which would not know of the row.
+ * Appends a row to a table of deltas, as part of the trigger and with no
+ * privilege of the role that writes findings or assets.
+ *
+ * values[0] is set here, to the next id. Columns beyond n_values become NULL:
+ * somebody may have added some. Indexes would not be maintained, so error
+ * 55000 is raised if the table has one.
  */
 void
 append_delta(Relation delta, Datum *values, int n_values)
@@ -121,9 +142,9 @@ append_delta(Relation delta, Datum *values, int n_values)
 	if (RelationGetIndexList(delta) != NIL)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("table \"%s\" has an index", RelationGetRelationName(delta)),
-				 errdetail("Changes are appended to it in a way that takes none."),
-				 errhint("Drop the index, or the constraint that made it.")));
+				 errmsg("table \"%s\" must not have indexes", RelationGetRelationName(delta)),
+				 errdetail("Deltas are inserted without index maintenance."),
+				 errhint("Drop the index or the constraint that it belongs to.")));
 	slot = MakeSingleTupleTableSlot(RelationGetDescr(delta), &TTSOpsVirtual);
 	values[0] = Int64GetDatum(nextval_internal(identity_sequence(delta, 1), false));
 	ExecClearTuple(slot);
@@ -135,4 +156,17 @@ append_delta(Relation delta, Datum *values, int n_values)
 	ExecStoreVirtualTuple(slot);
 	simple_table_tuple_insert(delta, slot);
 	ExecDropSingleTupleTableSlot(slot);
+}
+
+/* ---- logical replication ---- */
+
+/*
+ * is_apply_worker() returns boolean: whether the caller is a worker of logical
+ * replication. Never NULL. Triggers ask it in WHEN, to run for replicated rows
+ * only.
+ */
+Datum
+posture_is_apply_worker(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(IsLogicalWorker());
 }

@@ -1,6 +1,8 @@
 /*
- * capture_trigger.h: what the triggers that capture changes share: the rows that
- * they go through, and the tables of deltas that they append to.
+ * capture_trigger.h: what the triggers on finding and asset share.
+ *
+ * A capture trigger reads the rows that a statement changed and appends what
+ * changed to a table of deltas, from which fold() updates the stored sets.
  */
 #ifndef POSTURE_CAPTURE_TRIGGER_H
 #define POSTURE_CAPTURE_TRIGGER_H
@@ -12,28 +14,35 @@
 #include "utils/rel.h"
 #include "utils/tuplestore.h"
 
-/* A slice is 16 chunks: what one step of fold() takes. */
+/* A slice is 2^20 asset ids, or 16 chunks. One step of fold() takes a slice. */
 #define SLICE_BITS 20
 #define SLICE_OF(asset_id) ((asset_id) >> SLICE_BITS)
 
-/* Goes through a transition table, or is at the one row; NULL for both gives no row. */
+/*
+ * Reads the rows of a transition table, or the one row of a row trigger. With
+ * neither, there are no rows.
+ */
 typedef struct TransitionReader
 {
-	Tuplestorestate *rows;
-	int			pointer;
-	bool		has_row;
-	TupleTableSlot *slot;
+	Tuplestorestate *rows;		/* the transition table, or NULL */
+	int			pointer;		/* read pointer in rows */
+	bool		has_row;		/* the single row in slot is still to be read */
+	TupleTableSlot *slot;		/* the current row */
 } TransitionReader;
 
-extern TriggerData *trigger_data(FunctionCallInfo fcinfo, TransitionReader *old, TransitionReader *new);
-extern bool transition_next(TransitionReader *reader);
-extern void transition_close(TransitionReader *reader);
+extern TriggerData *open_transitions(FunctionCallInfo fcinfo, TransitionReader *old,
+									 TransitionReader *new);
+extern bool next_transition(TransitionReader *reader);
+extern void close_transitions(TransitionReader *old, TransitionReader *new);
 extern Relation open_delta_table(FunctionCallInfo fcinfo, const char *name);
 extern void append_delta(Relation delta, Datum *values, int n_values);
 
-/* A column of the row that the reader is at; here, because it is read for every row. */
+/*
+ * Returns a column of the current row, which must not be NULL. Inline, because
+ * it runs for every row of every statement.
+ */
 static inline Datum
-column(TransitionReader *reader, int attribute)
+transition_column(TransitionReader *reader, int attribute)
 {
 	bool		is_null;
 	Datum		value = slot_getattr(reader->slot, attribute, &is_null);
