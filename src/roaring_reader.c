@@ -1,55 +1,28 @@
 /*
- * roaring_reader.c: reads sets of ids in the portable Roaring format where they lie.
+ * roaring_reader.c: reads sets in the portable Roaring format in place.
  *
- * The format, all of it little-endian:
+ * The format, all of it little-endian (specification: "Roaring Bitmaps Format
+ * Specification", github.com/RoaringBitmap/RoaringFormatSpec):
  *
  *	without runs:	uint32 12346, uint32 number of containers
  *	with runs:		uint16 12347, uint16 number of containers - 1,
- *					a bit for each container that tells whether it is a run
+ *					a bit for each container: whether it is a run
  *	descriptors:	for each container uint16 key, uint16 cardinality - 1
- *	offsets:		uint32 for each container, where it starts; left out of a
+ *	offsets:		for each container uint32, where it starts; left out of a
  *					set with runs that has less than 4 containers
  *	containers:		an array of uint16 values (cardinality up to 4096), a
  *					bitset of 8192 bytes (above), or a run: uint16 number of
  *					runs, for each uint16 first value, uint16 length - 1
  *
- * What is trusted: roaring_bytes_check() trusts nothing and reads every byte; it
- * is for what a client sends. The other functions are for stored bytes, which
- * only posture's own functions write. They check what costs nothing, that
- * each container lies inside the bytes, and report XX001 (data corrupted)
- * otherwise, but not each value.
+ * roaring_bytes_check() is for bytes that a client sends: it trusts nothing and
+ * reads every byte. All other functions are for stored bytes, which only
+ * posture writes. They check what costs little, that each container lies within
+ * the bytes, and raise XX001 (data_corrupted) if not; they don't check values.
  */
 #include "roaring_format.h"
 
 #include "miscadmin.h"
 #include "port/pg_bitutils.h"
-
-static inline uint16
-uint16_at(const char *data, int index)
-{
-	uint16		value;
-
-	memcpy(&value, data + (Size) index * sizeof(value), sizeof(value));
-	return value;
-}
-
-static inline uint32
-uint32_at(const char *data, int index)
-{
-	uint32		value;
-
-	memcpy(&value, data + (Size) index * sizeof(value), sizeof(value));
-	return value;
-}
-
-static inline uint64
-uint64_at(const char *data, int index)
-{
-	uint64		value;
-
-	memcpy(&value, data + (Size) index * sizeof(value), sizeof(value));
-	return value;
-}
 
 static inline uint32
 key_at(const RoaringReader *reader, int index)
@@ -64,7 +37,7 @@ cardinality_at(const RoaringReader *reader, int index)
 }
 
 /*
- * Reads what comes before the containers. NULL, or what is wrong with it as
+ * Reads what precedes the containers. Returns NULL, or what is wrong with it as
  * a sentence in the current memory context.
  */
 static char *
@@ -78,13 +51,13 @@ read_header(RoaringReader *reader, const char *bytes, Size size)
 	reader->bytes = bytes;
 	reader->size = size;
 	if (size < sizeof(uint32))
-		return psprintf("%zu bytes are too few for a set.", size);
+		return psprintf("A set has more than %zu bytes.", size);
 	cookie = uint32_at(bytes, 0);
 	with_runs = (cookie & 0xFFFF) == COOKIE_WITH_RUNS;
 	if (!with_runs && cookie != COOKIE_WITHOUT_RUNS)
 		return psprintf("A set does not start with the cookie %u.", cookie);
 	if (!with_runs && size < 2 * sizeof(uint32))
-		return psprintf("%zu bytes are too few for a set.", size);
+		return psprintf("A set has more than %zu bytes.", size);
 
 	reader->position = with_runs ? sizeof(uint32) : 2 * sizeof(uint32);
 	containers = with_runs ? (cookie >> 16) + 1 : uint32_at(bytes, 1);
@@ -104,14 +77,16 @@ read_header(RoaringReader *reader, const char *bytes, Size size)
 		reader->position += (Size) reader->containers * sizeof(uint32);
 	}
 	if (reader->position > size)
-		return psprintf("The descriptions of %d containers end at byte %zu, the set at byte %zu.",
+		return psprintf("The descriptors of %d containers end at byte %zu, "
+						"but the set ends at byte %zu.",
 						reader->containers, reader->position, size);
 	return NULL;
 }
 
 /*
- * Reads where and what the next container is, not its data; there must be
- * one. NULL, or what is wrong as a sentence in the current memory context.
+ * Reads the place and the kind of the next container, which must exist, but not
+ * its data. Returns NULL, or what is wrong as a sentence in the current memory
+ * context.
  */
 static char *
 read_container(RoaringReader *reader, Container *container)
@@ -148,13 +123,19 @@ read_container(RoaringReader *reader, Container *container)
 		data_size = BITSET_BYTES;
 	}
 	if (reader->position + data_size > reader->size)
-		return psprintf("Container %d ends at byte %zu, the set at byte %zu.",
+		return psprintf("Container %d ends at byte %zu, but the set ends at byte %zu.",
 						index, reader->position + data_size, reader->size);
 	reader->index++;
 	reader->position += data_size;
 	return NULL;
 }
 
+/* ---- bytes of clients ---- */
+
+/*
+ * The rules for the data of a container. Each returns NULL, or what is wrong as
+ * a sentence in the current memory context.
+ */
 static char *
 check_array(const Container *container)
 {
@@ -170,7 +151,7 @@ check_bitset(const Container *container)
 	uint64		count = pg_popcount(container->data, BITSET_BYTES);
 
 	if (count != (uint64) container->cardinality)
-		return psprintf("Bitset %u has cardinality %llu, its description says %d.",
+		return psprintf("Bitset %u has cardinality %llu, but its descriptor says %d.",
 						container->key, (unsigned long long) count,
 						container->cardinality);
 	return NULL;
@@ -179,7 +160,7 @@ check_bitset(const Container *container)
 static char *
 check_runs(const Container *container)
 {
-	int			end = -1;		/* of the run before */
+	int			previous_end = -1;
 	int			count = 0;
 
 	for (int i = 0; i < container->units; i++)
@@ -187,31 +168,35 @@ check_runs(const Container *container)
 		int			first = uint16_at(container->data, 2 * i);
 		int			last = first + uint16_at(container->data, 2 * i + 1);
 
-		if (first <= end)
-			return psprintf("Run %d of container %u starts at %d, the run before ends at %d.",
-							i, container->key, first, end);
+		if (first <= previous_end)
+			return psprintf("Run %d of container %u starts at %d, "
+							"but the previous run ends at %d.",
+							i, container->key, first, previous_end);
 		if (last >= CONTAINER_IDS)
 			return psprintf("Run %d of container %u ends at %d, beyond the container.",
 							i, container->key, last);
 		count += last - first + 1;
-		end = last;
+		previous_end = last;
 	}
 	if (count != container->cardinality)
-		return psprintf("Runs of container %u have cardinality %d, its description says %d.",
+		return psprintf("Runs of container %u have cardinality %d, but their descriptor says %d.",
 						container->key, count, container->cardinality);
 	return NULL;
 }
 
-/* The rules for a container that was read; previous is the key before, or -1. */
+/*
+ * The rules for a container that was read: its order, its offset and its data.
+ * previous_key is the key of the container before, or -1.
+ */
 static char *
-check_container(const RoaringReader *reader, const Container *container, int64 previous)
+check_container(const RoaringReader *reader, const Container *container, int64 previous_key)
 {
 	int			index = reader->index - 1;
 
-	if ((int64) container->key <= previous)
+	if ((int64) container->key <= previous_key)
 		return psprintf("Key %u of container %d does not ascend.", container->key, index);
 	if (reader->offsets != NULL && uint32_at(reader->offsets, index) != container->start)
-		return psprintf("Container %d starts at byte %zu, its offset says %u.",
+		return psprintf("Container %d starts at byte %zu, but its offset says %u.",
 						index, container->start, uint32_at(reader->offsets, index));
 	switch (container->kind)
 	{
@@ -226,16 +211,16 @@ check_container(const RoaringReader *reader, const Container *container, int64 p
 }
 
 /*
- * Checks bytes from outside: every one of them. NULL if they are a valid set
- * of ids up to ASSET_ID_MAX, in whatever choice of containers; otherwise what
- * is wrong as a sentence, in the current memory context. Interruptible.
+ * Checks every byte of a set that a client sent. Returns NULL if the bytes are
+ * a valid set of ids up to ASSET_ID_MAX, in any choice of containers; if not,
+ * what is wrong as a sentence in the current memory context. Interruptible.
  */
 char *
 roaring_bytes_check(const char *bytes, Size size)
 {
 	RoaringReader reader;
 	Container	container;
-	int64		previous = -1;
+	int64		previous_key = -1;
 	char	   *problem = read_header(&reader, bytes, size);
 
 	if (problem != NULL)
@@ -248,25 +233,27 @@ roaring_bytes_check(const char *bytes, Size size)
 		CHECK_FOR_INTERRUPTS();
 		problem = read_container(&reader, &container);
 		if (problem == NULL)
-			problem = check_container(&reader, &container, previous);
+			problem = check_container(&reader, &container, previous_key);
 		if (problem != NULL)
 			return problem;
-		previous = container.key;
+		previous_key = container.key;
 	}
 	if (reader.position != size)
-		return psprintf("The set ends at byte %zu, the message at byte %zu.",
+		return psprintf("The set ends at byte %zu, but the message ends at byte %zu.",
 						reader.position, size);
 	return NULL;
 }
 
-/* Error XX001: what is wrong with stored bytes. */
+/* ---- stored bytes ---- */
+
+/* Raises XX001 for stored bytes that are no set; detail is a sentence. */
 void
-report_corrupted_assetset(const char *problem)
+report_corrupted_assetset(const char *detail)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_DATA_CORRUPTED),
 			 errmsg("assetset is corrupted"),
-			 errdetail_internal("%s", problem)));
+			 errdetail_internal("%s", detail)));
 }
 
 /* Starts to read stored bytes, which must stay in place. Error: XX001. */
@@ -279,7 +266,10 @@ roaring_reader_open(RoaringReader *reader, const char *bytes, Size size)
 		report_corrupted_assetset(problem);
 }
 
-/* The next container; false after the last one. Error: XX001. Interruptible. */
+/*
+ * Reads the next container; false after the last one. Error: XX001.
+ * Interruptible.
+ */
 bool
 roaring_reader_next(RoaringReader *reader, Container *container)
 {
@@ -294,7 +284,10 @@ roaring_reader_next(RoaringReader *reader, Container *container)
 	return true;
 }
 
-/* The number of ids, from the descriptors alone. */
+/*
+ * Returns the number of ids, which is the sum of the cardinalities in the
+ * descriptors: no container is read. Error: XX001.
+ */
 int64
 roaring_bytes_cardinality(const char *bytes, Size size)
 {
@@ -307,9 +300,9 @@ roaring_bytes_cardinality(const char *bytes, Size size)
 	return count;
 }
 
-/* Whether a value is in a container. */
+/* Whether a container has a value, the lower 16 bits of an id. */
 static bool
-container_has(const Container *container, int value)
+container_contains(const Container *container, int value)
 {
 	int			low = 0;
 	int			high = container->units;
@@ -318,7 +311,7 @@ container_has(const Container *container, int value)
 	if (container->kind == CONTAINER_BITSET)
 		return (uint64_at(container->data, value / 64) >> (value % 64)) & 1;
 
-	/* the first value or run that starts above */
+	/* find the first value or run that starts above the value */
 	while (low < high)
 	{
 		int			middle = (low + high) / 2;
@@ -335,12 +328,16 @@ container_has(const Container *container, int value)
 	return value - uint16_at(container->data, 2 * low) <= uint16_at(container->data, 2 * low + 1);
 }
 
-/* Whether the set has the id. */
+/*
+ * Whether a set has an id. Finds the container by its descriptor and, if the
+ * set has offsets, reads no other one. Error: XX001.
+ */
 bool
 roaring_bytes_contains(const char *bytes, Size size, uint32 id)
 {
 	RoaringReader reader;
 	Container	container;
+	uint32		key = id / CONTAINER_IDS;
 	int			low = 0;
 	int			high;
 
@@ -350,12 +347,12 @@ roaring_bytes_contains(const char *bytes, Size size, uint32 id)
 	{
 		int			middle = (low + high) / 2;
 
-		if (key_at(&reader, middle) < id / CONTAINER_IDS)
+		if (key_at(&reader, middle) < key)
 			low = middle + 1;
 		else
 			high = middle;
 	}
-	if (low == reader.containers || key_at(&reader, low) != id / CONTAINER_IDS)
+	if (low == reader.containers || key_at(&reader, low) != key)
 		return false;
 	if (reader.offsets != NULL)
 	{
@@ -366,177 +363,6 @@ roaring_bytes_contains(const char *bytes, Size size, uint32 id)
 	{
 		if (!roaring_reader_next(&reader, &container))
 			return false;
-	} while (container.key != id / CONTAINER_IDS);
-	return container_has(&container, id % CONTAINER_IDS);
-}
-
-/* Starts to read the ranges of stored bytes, which must stay in place. */
-void
-range_reader_open(RangeReader *ranges, const char *bytes, Size size)
-{
-	memset(ranges, 0, sizeof(*ranges));
-	roaring_reader_open(&ranges->reader, bytes, size);
-}
-
-static void
-enter_container(RangeReader *ranges)
-{
-	ranges->next = 0;
-	ranges->end = ranges->container.kind == CONTAINER_BITSET ?
-		CONTAINER_IDS : ranges->container.units;
-}
-
-/* Starts to read the ranges of one container, which must stay in place. */
-void
-range_reader_open_container(RangeReader *ranges, const Container *container)
-{
-	memset(ranges, 0, sizeof(*ranges));
-	ranges->container = *container;
-	enter_container(ranges);
-}
-
-/*
- * The first bit from "from" on that is set (or, with clear, is not) in the
- * bitset; CONTAINER_IDS if there is none.
- */
-static int
-next_bit(const char *bitset, int from, bool clear)
-{
-	uint64		flip = clear ? ~UINT64CONST(0) : 0;
-	uint64		word;
-
-	if (from >= CONTAINER_IDS)
-		return CONTAINER_IDS;
-	word = (uint64_at(bitset, from / 64) ^ flip) & (~UINT64CONST(0) << (from % 64));
-	for (int i = from / 64;;)
-	{
-		if (word != 0)
-			return 64 * i + pg_rightmost_one_pos64(word);
-		if (++i == BITSET_WORDS)
-			return CONTAINER_IDS;
-		word = uint64_at(bitset, i) ^ flip;
-	}
-}
-
-/* The next range within the container; false after the last one. */
-static bool
-next_in_container(RangeReader *ranges, uint32 *first, uint32 *last)
-{
-	const char *data = ranges->container.data;
-
-	if (ranges->next >= ranges->end)
-		return false;
-	switch (ranges->container.kind)
-	{
-		case CONTAINER_ARRAY:
-			*first = *last = uint16_at(data, ranges->next++);
-			while (ranges->next < ranges->end && uint16_at(data, ranges->next) == *last + 1)
-			{
-				(*last)++;
-				ranges->next++;
-			}
-			break;
-		case CONTAINER_RUN:
-			*first = uint16_at(data, 2 * ranges->next);
-			*last = *first + uint16_at(data, 2 * ranges->next + 1);
-			ranges->next++;
-			break;
-		case CONTAINER_BITSET:
-			*first = next_bit(data, ranges->next, false);
-			if (*first == CONTAINER_IDS)
-				return false;
-			ranges->next = next_bit(data, *first + 1, true);
-			*last = ranges->next - 1;
-			break;
-	}
-	*first += ranges->container.key * CONTAINER_IDS;
-	*last += ranges->container.key * CONTAINER_IDS;
-	return true;
-}
-
-/* The next range of a container or of the one after; false after the last. */
-static bool
-next_piece(RangeReader *ranges, uint32 *first, uint32 *last)
-{
-	while (!next_in_container(ranges, first, last))
-	{
-		if (!roaring_reader_next(&ranges->reader, &ranges->container))
-			return false;
-		enter_container(ranges);
-	}
-	return true;
-}
-
-/*
- * The next range of consecutive ids, as long as it can be; false after the
- * last one. Interruptible.
- */
-bool
-range_reader_next(RangeReader *ranges, uint32 *first, uint32 *last)
-{
-	if (!ranges->pending && !next_piece(ranges, &ranges->first, &ranges->last))
-		return false;
-	*first = ranges->first;
-	*last = ranges->last;
-	while ((ranges->pending = next_piece(ranges, &ranges->first, &ranges->last)) &&
-		   ranges->first == *last + 1)
-		*last = ranges->last;
-	return true;
-}
-
-/* Goes past the containers that both sets start with. */
-static void
-skip_equal(RoaringReader *reader1, RoaringReader *reader2)
-{
-	RoaringReader next1 = *reader1;
-	RoaringReader next2 = *reader2;
-	Container	container1;
-	Container	container2;
-
-	while (roaring_reader_next(&next1, &container1) && roaring_reader_next(&next2, &container2) &&
-		   container1.key == container2.key &&
-		   container1.kind == container2.kind &&
-		   container1.cardinality == container2.cardinality &&
-		   next1.position - container1.start == next2.position - container2.start &&
-		   memcmp(reader1->bytes + container1.start, reader2->bytes + container2.start,
-				  next1.position - container1.start) == 0)
-	{
-		*reader1 = next1;
-		*reader2 = next2;
-	}
-}
-
-/*
- * Compares as arrays of the ascending ids compare: negative, 0, positive.
- *
- * The first id that only one of the two sets has decides: that set is the
- * smaller one, unless the other set has nothing after it and so is its start.
- */
-int
-roaring_bytes_compare(const char *bytes1, Size size1, const char *bytes2, Size size2)
-{
-	RangeReader ranges1;
-	RangeReader ranges2;
-
-	range_reader_open(&ranges1, bytes1, size1);
-	range_reader_open(&ranges2, bytes2, size2);
-	skip_equal(&ranges1.reader, &ranges2.reader);
-	for (;;)
-	{
-		uint32		first1;
-		uint32		first2;
-		uint32		last1;
-		uint32		last2;
-		bool		more1 = range_reader_next(&ranges1, &first1, &last1);
-		bool		more2 = range_reader_next(&ranges2, &first2, &last2);
-
-		if (!more1 || !more2)
-			return (int) more1 - (int) more2;
-		if (first1 != first2)
-			return first1 < first2 ? -1 : 1;
-		if (last1 < last2)
-			return range_reader_next(&ranges1, &first1, &last1) ? 1 : -1;
-		if (last1 > last2)
-			return range_reader_next(&ranges2, &first2, &last2) ? -1 : 1;
-	}
+	} while (container.key != key);
+	return container_contains(&container, id % CONTAINER_IDS);
 }

@@ -1,38 +1,39 @@
 /*
- * roaring_writer.c: writes sets of ids in the portable Roaring format.
+ * roaring_writer.c: writes sets in the portable Roaring format.
  *
- * What is written is canonical: equal sets have equal bytes, whatever library,
- * version or order of additions they come from. So bytes can be compared and
- * hashed instead of sets. The rules, by the bytes that a container's data
- * takes: a run if that is smaller than both others, where runs neither touch
- * nor overlap; else an array up to cardinality 4096, else a bitset. The
- * library's own roaring_bitmap_run_optimize() does not do: where run and
- * array take the same space it leaves what there was.
+ * The written form is canonical: equal sets have equal bytes, whichever
+ * library, version or order of additions they come from. So stored sets are
+ * compared and hashed as bytes. The kind of a container follows from the bytes
+ * that its data would take: a run if that takes fewer than both other kinds,
+ * with runs that neither touch nor overlap; if not, an array up to cardinality
+ * 4096 and a bitset above. The library's roaring_bitmap_run_optimize() is not
+ * canonical: it keeps the kind that a container has where a run and an array
+ * take the same space.
  */
 #include "roaring_format.h"
 
 #include "miscadmin.h"
 #include "port/pg_bitutils.h"
 
-/* Within a container, both ends included. */
+/* values of a container, both ends included */
 typedef struct Run
 {
 	uint16		first;
 	uint16		last;
 } Run;
 
-/* A container that was written to the body. */
+/* a container that is in the body */
 typedef struct Descriptor
 {
 	uint16		key;
 	uint16		cardinality_minus_1;
 	bool		is_run;
-	uint32		size;
+	uint32		size;			/* bytes in the body */
 } Descriptor;
 
-/* What kind of container is canonical for so many runs and ids. */
+/* Returns the canonical kind of a container. */
 static ContainerKind
-best_kind(int n_runs, int cardinality)
+canonical_kind(int n_runs, int cardinality)
 {
 	int			run_size = sizeof(uint16) * (1 + 2 * n_runs);
 	int			array_size = sizeof(uint16) * cardinality;
@@ -42,7 +43,10 @@ best_kind(int n_runs, int cardinality)
 	return cardinality <= ARRAY_MAX ? CONTAINER_ARRAY : CONTAINER_BITSET;
 }
 
-/* Starts a set; size_hint is how many bytes it may take, 0 if not known. */
+/*
+ * Starts a set, in the current memory context. size_hint is the number of bytes
+ * that it may take, or 0 if that is not known.
+ */
 void
 roaring_writer_open(RoaringWriter *writer, Size size_hint)
 {
@@ -58,12 +62,12 @@ add_descriptor(RoaringWriter *writer, uint32 key, int cardinality, bool is_run, 
 {
 	Descriptor *descriptor;
 
-	if (writer->containers >= writer->space)
+	if (writer->containers >= writer->max_containers)
 	{
-		writer->space = Max(8, 2 * writer->space);
+		writer->max_containers = Max(8, 2 * writer->max_containers);
 		writer->descriptors = writer->descriptors == NULL ?
-			palloc(writer->space * sizeof(Descriptor)) :
-			repalloc(writer->descriptors, writer->space * sizeof(Descriptor));
+			palloc(writer->max_containers * sizeof(Descriptor)) :
+			repalloc(writer->descriptors, writer->max_containers * sizeof(Descriptor));
 	}
 	Assert(writer->containers == 0 ||
 		   writer->descriptors[writer->containers - 1].key < key);
@@ -105,13 +109,13 @@ write_bitset(StringInfo body, const Run *runs, int n_runs)
 	appendBinaryStringInfo(body, (char *) words, sizeof(words));
 }
 
-/* Writes the container in the making, if there is one, and starts a new one. */
+/* Writes the container in the making to the body, if it has values. */
 static void
 flush_runs(RoaringWriter *writer)
 {
 	StringInfo	body = &writer->body;
 	int			start = body->len;
-	ContainerKind kind = best_kind(writer->n_runs, writer->cardinality);
+	ContainerKind kind = canonical_kind(writer->n_runs, writer->cardinality);
 
 	CHECK_FOR_INTERRUPTS();
 	if (writer->n_runs == 0)
@@ -141,7 +145,7 @@ flush_runs(RoaringWriter *writer)
 	writer->cardinality = 0;
 }
 
-/* Adds values of one container, which come after all that were added. */
+/* Adds values of one container, above all that were added before. */
 static void
 add_run(RoaringWriter *writer, uint32 key, uint16 first, uint16 last)
 {
@@ -154,20 +158,20 @@ add_run(RoaringWriter *writer, uint32 key, uint16 first, uint16 last)
 		writer->runs[writer->n_runs - 1].last = last;
 		return;
 	}
-	if (writer->n_runs >= writer->runs_space)
+	if (writer->n_runs >= writer->max_runs)
 	{
-		writer->runs_space = Max(64, 2 * writer->runs_space);
+		writer->max_runs = Max(64, 2 * writer->max_runs);
 		writer->runs = writer->runs == NULL ?
-			palloc(writer->runs_space * sizeof(Run)) :
-			repalloc(writer->runs, writer->runs_space * sizeof(Run));
+			palloc(writer->max_runs * sizeof(Run)) :
+			repalloc(writer->runs, writer->max_runs * sizeof(Run));
 	}
 	writer->runs[writer->n_runs].first = first;
 	writer->runs[writer->n_runs++].last = last;
 }
 
 /*
- * Adds the ids from first to last, both included, which come after all that
- * were added. Interruptible.
+ * Adds the ids from first to last, both included, which must be above all that
+ * were added before. Interruptible.
  */
 void
 roaring_writer_add_range(RoaringWriter *writer, uint32 first, uint32 last)
@@ -179,35 +183,34 @@ roaring_writer_add_range(RoaringWriter *writer, uint32 first, uint32 last)
 				key == last / CONTAINER_IDS ? last % CONTAINER_IDS : CONTAINER_IDS - 1);
 }
 
-/* How many runs a container has that neither touch nor overlap. */
+/* Counts the runs that a container would have if none touched another. */
 static int
 count_runs(const Container *container)
 {
+	const char *data = container->data;
 	uint16		value;
-	uint16		length = 0;
+	uint16		length = 0;		/* minus 1 */
 	int64		end = -2;
-	uint64		carry = 0;
+	uint64		carry = 0;		/* the last bit of the previous word */
 	int			count = 0;
 
 	for (int i = 0; i < container->units; i++)
 	{
-		const char *data = container->data;
-
 		if (container->kind == CONTAINER_BITSET)
 		{
-			uint64		word;
+			uint64		word = uint64_at(data, i);
 
-			memcpy(&word, data + i * sizeof(word), sizeof(word));
+			/* a run starts at each bit that is set after one that is not */
 			count += pg_popcount64(word & ~((word << 1) | carry));
 			carry = word >> 63;
 			continue;
 		}
 		if (container->kind == CONTAINER_ARRAY)
-			memcpy(&value, data + i * sizeof(value), sizeof(value));
+			value = uint16_at(data, i);
 		else
 		{
-			memcpy(&value, data + 2 * i * sizeof(value), sizeof(value));
-			memcpy(&length, data + (2 * i + 1) * sizeof(value), sizeof(value));
+			value = uint16_at(data, 2 * i);
+			length = uint16_at(data, 2 * i + 1);
 		}
 		count += value != end + 1;
 		end = value + length;
@@ -215,23 +218,22 @@ count_runs(const Container *container)
 	return count;
 }
 
-/* Whether the container may be copied as it is. */
 static bool
 is_canonical(const Container *container)
 {
 	int			n_runs = count_runs(container);
 
-	return best_kind(n_runs, container->cardinality) == container->kind &&
+	return canonical_kind(n_runs, container->cardinality) == container->kind &&
 		(container->kind != CONTAINER_RUN || n_runs == container->units);
 }
 
 /*
- * Adds the container that the reader gave last, in whatever form it has; it
- * comes after all that were added. Interruptible.
+ * Adds the container that the reader read last, of any kind. Its ids must be
+ * above all that were added before. Interruptible.
  */
 void
 roaring_writer_add_container(RoaringWriter *writer, const RoaringReader *reader,
-					 const Container *container)
+							 const Container *container)
 {
 	Size		data_size = reader->position - container->start;
 	RangeReader ranges;
@@ -252,8 +254,8 @@ roaring_writer_add_container(RoaringWriter *writer, const RoaringReader *reader,
 }
 
 /*
- * Adds a whole set of valid bytes, in whatever choice of containers; its ids
- * come after all that were added. Error: XX001. Interruptible.
+ * Adds a whole set, in any choice of containers. Its ids must be above all that
+ * were added before. Error: XX001. Interruptible.
  */
 void
 roaring_writer_add_all(RoaringWriter *writer, const char *bytes, Size size)
@@ -265,17 +267,23 @@ roaring_writer_add_all(RoaringWriter *writer, const char *bytes, Size size)
 	while (roaring_reader_next(&reader, &container))
 		roaring_writer_add_container(writer, &reader, &container);
 	if (reader.position != size)
-		report_corrupted_assetset(psprintf("The set ends at byte %zu of %zu.", reader.position, size));
+		report_corrupted_assetset(psprintf("The set ends at byte %zu of %zu.",
+										   reader.position, size));
 }
 
-/* Writes what comes before the containers; returns where it ends. */
+/*
+ * Writes what precedes the containers and returns where it ends. start is where
+ * the first container is in the set.
+ */
 static char *
-write_header(const RoaringWriter *writer, char *out, bool with_runs, bool with_offsets, Size start)
+write_header(const RoaringWriter *writer, char *out, bool with_runs, bool with_offsets,
+			 Size start)
 {
-	uint32		cookie = with_runs ?
-		COOKIE_WITH_RUNS | (writer->containers - 1) << 16 : COOKIE_WITHOUT_RUNS;
+	uint32		cookie = COOKIE_WITHOUT_RUNS;
 	uint32		offset = start;
 
+	if (with_runs)
+		cookie = COOKIE_WITH_RUNS | (writer->containers - 1) << 16;
 	memcpy(out, &cookie, sizeof(cookie));
 	out += sizeof(cookie);
 	if (with_runs)
@@ -304,9 +312,9 @@ write_header(const RoaringWriter *writer, char *out, bool with_runs, bool with_o
 }
 
 /*
- * Ends the set and frees the writer's memory. Returns the bytes in the
- * current memory context, after "prefix" zero bytes for the caller's use;
- * *size tells how many they are together.
+ * Ends the set and frees the writer's memory. Returns the set's bytes in the
+ * current memory context, after "prefix" zero bytes for the caller's use, and
+ * sets *size to the number of bytes with the prefix.
  */
 char *
 roaring_writer_finish(RoaringWriter *writer, Size prefix, Size *size)
