@@ -1,27 +1,14 @@
 /*
- * assetset.c: the type assetset: its two forms, its text and its bytes.
- *
- * Text and bytes of clients become the flat form directly, without the
- * library; see roaring_reader.c for what is checked and what is trusted.
+ * assetset.c: the flat and the expanded form of the type assetset.
  */
 #include "assetset.h"
 
-#include "libpq/pqformat.h"
-#include "mb/pg_wchar.h"
-#include "miscadmin.h"
-#include "parser/scansup.h"
-#include "utils/builtins.h"
 #include "utils/memutils.h"
 
-PG_FUNCTION_INFO_V1(assetset_in);
-PG_FUNCTION_INFO_V1(assetset_out);
-PG_FUNCTION_INFO_V1(assetset_recv);
-PG_FUNCTION_INFO_V1(assetset_send);
-
-/* how many ids may wait to be put into the bitmap: always, in a large set */
+/* ids that may be pending in any set, and at most in a large one */
 #define PENDING_SMALL 1024
 #define PENDING_MAX 1048576
-/* how many ids are worth to be grouped by container first */
+/* from how many ids on it pays to group them by container first */
 #define GROUP_FROM 16384
 
 /* ---- the expanded form ---- */
@@ -36,7 +23,14 @@ release_bitmap(void *arg)
 	set->bitmap = NULL;
 }
 
-/* The flat form of an expanded set; belongs to the set, until it changes. */
+/*
+ * Returns the flat form of an expanded set. It belongs to the set and is valid
+ * until the set changes.
+ *
+ * All memory is allocated in the set's own context: while a sort forms its
+ * tuples, the current context is one in which nothing can be freed, from
+ * PostgreSQL 17 on.
+ */
 static FlatAssetset *
 get_flat(Assetset *set)
 {
@@ -48,12 +42,6 @@ get_flat(Assetset *set)
 	Assert(set->magic == ASSETSET_MAGIC);
 	if (set->flat != NULL)
 		return set->flat;
-
-	/*
-	 * In the set's own context, also what is needed on the way: a sort has its
-	 * tuples formed in a context in which, from PostgreSQL 17 on, nothing can
-	 * be freed.
-	 */
 	caller = MemoryContextSwitchTo(set->header.eoh_context);
 	assetset_flush_pending(set);
 	size = roaring_bitmap_portable_size_in_bytes(set->bitmap);
@@ -88,9 +76,9 @@ static const ExpandedObjectMethods assetset_methods = {
 };
 
 /*
- * A new expanded set in a memory context of its own below "parent". It has no
- * bitmap yet: give it one with assetset_set_bitmap() before anything else. So what
- * frees the bitmap is there before the bitmap is.
+ * Creates an expanded set in a memory context of its own below "parent". It has
+ * no bitmap yet: call assetset_set_bitmap() before anything else. So the
+ * callback that frees the bitmap is registered before the bitmap exists.
  */
 Assetset *
 assetset_make(MemoryContext parent)
@@ -107,7 +95,10 @@ assetset_make(MemoryContext parent)
 	return set;
 }
 
-/* Gives the set the bitmap that the library made. Error: 53200 for NULL. */
+/*
+ * Gives the set the bitmap that the library made. The library returns NULL when
+ * it has no memory: that is error 53200.
+ */
 void
 assetset_set_bitmap(Assetset *set, roaring_bitmap_t *bitmap)
 {
@@ -116,27 +107,28 @@ assetset_set_bitmap(Assetset *set, roaring_bitmap_t *bitmap)
 		ereport(ERROR,
 				(errcode(ERRCODE_OUT_OF_MEMORY),
 				 errmsg("out of memory"),
-				 errdetail("The Roaring library could not make a set.")));
+				 errdetail("The Roaring library could not create a set.")));
 	set->bitmap = bitmap;
 }
 
 /*
- * The ids by container, ascending, in the order they came within one; a new
- * array in the current memory context, or NULL if they are so already.
+ * Returns the ids ordered by container, and within a container in the order
+ * given, as a new array in the current memory context; NULL if they already are
+ * in that order.
  */
 static uint32 *
 group_by_container(const uint32 *ids, int count)
 {
 	int		   *next = palloc0((CONTAINERS_MAX + 1) * sizeof(int));
 	uint32	   *grouped = NULL;
-	bool		ascending = true;
+	bool		is_ascending = true;
 
 	for (int i = 0; i < count; i++)
 	{
 		next[ids[i] / CONTAINER_IDS + 1]++;
-		ascending &= i == 0 || ids[i - 1] / CONTAINER_IDS <= ids[i] / CONTAINER_IDS;
+		is_ascending &= i == 0 || ids[i - 1] / CONTAINER_IDS <= ids[i] / CONTAINER_IDS;
 	}
-	if (!ascending)
+	if (!is_ascending)
 	{
 		for (int key = 1; key < CONTAINERS_MAX; key++)
 			next[key] += next[key - 1];
@@ -149,9 +141,9 @@ group_by_container(const uint32 *ids, int count)
 }
 
 /*
- * Adds ids in any order to a set of one's own. In a set of many containers an
- * id by itself misses the processor's caches several times, so many ids are
- * first put together by container.
+ * Adds ids in any order to a set that the caller has made or copied. Many ids
+ * are grouped by container first: in a set of many containers, each id alone
+ * would miss the processor's caches several times.
  */
 void
 assetset_add_many(Assetset *set, const uint32 *ids, int count)
@@ -166,7 +158,7 @@ assetset_add_many(Assetset *set, const uint32 *ids, int count)
 		pfree(grouped);
 }
 
-/* Puts pending ids into the bitmap. The set stays the same. */
+/* Adds pending ids to the bitmap. The set that it stands for stays the same. */
 void
 assetset_flush_pending(Assetset *set)
 {
@@ -176,30 +168,33 @@ assetset_flush_pending(Assetset *set)
 	set->n_pending = 0;
 }
 
-/* Makes room for another id: more, the more ids there were so far. */
+/*
+ * Makes room for another pending id. The more ids a set has received, the more
+ * may be pending, so that small sets stay small.
+ */
 static void
-make_room(Assetset *set)
+extend_pending(Assetset *set)
 {
 	set->n_added += set->n_pending;
 	assetset_flush_pending(set);
-	if (set->pending_space < PENDING_SMALL ||
-		(set->pending_space < PENDING_MAX && set->n_added / 16 >= set->pending_space))
+	if (set->max_pending < PENDING_SMALL ||
+		(set->max_pending < PENDING_MAX && set->n_added / 16 >= set->max_pending))
 	{
-		int			space = Max(16, 4 * set->pending_space);
+		int			max_pending = Max(16, 4 * set->max_pending);
 		uint32	   *larger = MemoryContextAlloc(set->header.eoh_context,
-												space * sizeof(uint32));
+												max_pending * sizeof(uint32));
 
 		if (set->pending != NULL)
 			pfree(set->pending);
 		set->pending = larger;
-		set->pending_space = space;
+		set->max_pending = max_pending;
 	}
 }
 
 /*
- * Adds an id to a set of one's own. Ids are put into the bitmap by the
- * thousand, or more: with many sets in the making at once, as in a grouped
- * aggregate, each id would otherwise miss the processor's caches.
+ * Adds an id to a set that the caller has made or copied. Ids go to the bitmap
+ * by the thousand or more: where many sets grow at once, as in a grouped
+ * aggregate, each id alone would miss the processor's caches.
  */
 void
 assetset_add(Assetset *set, uint32 id)
@@ -207,12 +202,14 @@ assetset_add(Assetset *set, uint32 id)
 	Assert(set->magic == ASSETSET_MAGIC && id <= ASSET_ID_MAX);
 	if (set->flat != NULL)
 		assetset_writable_bitmap(set);
-	if (set->n_pending >= set->pending_space)
-		make_room(set);
+	if (set->n_pending >= set->max_pending)
+		extend_pending(set);
 	set->pending[set->n_pending++] = id;
 }
 
-/* The flat form of a datum that is not expanded, of a version that is known. */
+/* ---- from one form to the other ---- */
+
+/* Returns the flat form of a datum that is not expanded. Error: XX001. */
 static FlatAssetset *
 detoast_flat(Datum datum)
 {
@@ -227,9 +224,9 @@ detoast_flat(Datum datum)
 }
 
 /*
- * The datum's flat form. It belongs to the datum where that is expanded or
- * flat, and otherwise is a copy in the current memory context; don't change
- * it. Error: XX001.
+ * Returns the datum's flat form, which must not be changed. It belongs to the
+ * datum if that is expanded or flat; if not, it is a copy in the current memory
+ * context, which assetset_release_flat() frees. Error: XX001.
  */
 FlatAssetset *
 DatumGetFlatAssetset(Datum datum)
@@ -239,16 +236,20 @@ DatumGetFlatAssetset(Datum datum)
 	return detoast_flat(datum);
 }
 
-/* The library's form of a flat set; NULL without memory. Error: XX001. */
+/*
+ * Returns the library's form of a flat set, or NULL if there is no memory.
+ * Error: XX001, for which the bytes are checked again: the library does not say
+ * why it returned NULL.
+ */
 static roaring_bitmap_t *
 bitmap_from_flat(const FlatAssetset *flat)
 {
-	roaring_bitmap_t *bitmap = roaring_bitmap_portable_deserialize_safe(flat->bytes, FLAT_BYTES_SIZE(flat));
+	Size		size = FLAT_BYTES_SIZE(flat);
+	roaring_bitmap_t *bitmap = roaring_bitmap_portable_deserialize_safe(flat->bytes, size);
 
-	/* the library doesn't say why */
 	if (bitmap == NULL)
 	{
-		char	   *problem = roaring_bytes_check(flat->bytes, FLAT_BYTES_SIZE(flat));
+		char	   *problem = roaring_bytes_check(flat->bytes, size);
 
 		if (problem != NULL)
 			report_corrupted_assetset(problem);
@@ -257,53 +258,57 @@ bitmap_from_flat(const FlatAssetset *flat)
 }
 
 /*
- * The datum's expanded form, for reading. An expanded datum is used as it is;
- * of another an expanded copy is made in the current memory context, which
+ * Creates an expanded set from a datum that is not expanded, in a memory
+ * context below "parent".
+ */
+static Assetset *
+expand_flat(Datum datum, MemoryContext parent)
+{
+	FlatAssetset *flat = detoast_flat(datum);
+	Assetset   *set = assetset_make(parent);
+
+	assetset_set_bitmap(set, bitmap_from_flat(flat));
+	assetset_release_flat(flat, datum);
+	return set;
+}
+
+/*
+ * Returns the datum's expanded form for reading: the datum itself if it is
+ * expanded; if not, a copy in the current memory context, which
  * assetset_release() frees. Errors: XX001, 53200.
  */
 Assetset *
 DatumGetAssetset(Datum datum)
 {
 	Assetset   *set;
-	FlatAssetset *flat;
 
-	if (VARATT_IS_EXTERNAL_EXPANDED(DatumGetPointer(datum)))
-	{
-		set = (Assetset *) DatumGetEOHP(datum);
-		assetset_flush_pending(set);
-		return set;
-	}
-	flat = detoast_flat(datum);
-	set = assetset_make(CurrentMemoryContext);
-	assetset_set_bitmap(set, bitmap_from_flat(flat));
-	if ((Pointer) flat != DatumGetPointer(datum))
-		pfree(flat);
+	if (!VARATT_IS_EXTERNAL_EXPANDED(DatumGetPointer(datum)))
+		return expand_flat(datum, CurrentMemoryContext);
+	set = (Assetset *) DatumGetEOHP(datum);
+	assetset_flush_pending(set);
 	return set;
 }
 
 /*
- * A copy of the datum to change, in a memory context below "parent".
- * Errors: XX001, 53200.
+ * Returns an expanded copy of the datum that the caller may change, in a memory
+ * context below "parent". Errors: XX001, 53200.
  */
 Assetset *
 assetset_copy(Datum datum, MemoryContext parent)
 {
-	Assetset   *set = assetset_make(parent);
+	Assetset   *set;
 
-	if (VARATT_IS_EXTERNAL_EXPANDED(DatumGetPointer(datum)))
-		assetset_set_bitmap(set, roaring_bitmap_copy(DatumGetAssetset(datum)->bitmap));
-	else
-	{
-		FlatAssetset *flat = detoast_flat(datum);
-
-		assetset_set_bitmap(set, bitmap_from_flat(flat));
-		if ((Pointer) flat != DatumGetPointer(datum))
-			pfree(flat);
-	}
+	if (!VARATT_IS_EXTERNAL_EXPANDED(DatumGetPointer(datum)))
+		return expand_flat(datum, parent);
+	set = assetset_make(parent);
+	assetset_set_bitmap(set, roaring_bitmap_copy(DatumGetAssetset(datum)->bitmap));
 	return set;
 }
 
-/* Ends the writer; its set in flat form, in the current memory context. */
+/*
+ * Ends the writer and returns its set in flat form, in the current memory
+ * context.
+ */
 FlatAssetset *
 assetset_flat_from_writer(RoaringWriter *writer)
 {
@@ -317,7 +322,7 @@ assetset_flat_from_writer(RoaringWriter *writer)
 	return flat;
 }
 
-/* Error 22003 for a number that is no id. */
+/* Raises 22003 for a negative number in the place of an asset id. */
 void
 report_asset_id_out_of_range(int32 id)
 {
@@ -325,272 +330,4 @@ report_asset_id_out_of_range(int32 id)
 			(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
 			 errmsg("asset id %d is out of range", id),
 			 errdetail("An asset id is a whole number from 0 to %d.", ASSET_ID_MAX)));
-}
-
-/* ---- text ---- */
-
-typedef struct IdRange
-{
-	uint32		first;
-	uint32		last;
-} IdRange;
-
-/* Ranges in the order of the text, joined where they ascend and touch. */
-typedef struct IdRanges
-{
-	IdRange    *ranges;
-	Size		count;
-	Size		space;
-	bool		ascending;
-} IdRanges;
-
-#define ST_SORT sort_ranges
-#define ST_ELEMENT_TYPE IdRange
-#define ST_COMPARE(a, b) ((a)->first < (b)->first ? -1 : (a)->first > (b)->first)
-#define ST_SCOPE static
-#define ST_CHECK_FOR_INTERRUPTS
-#define ST_DEFINE
-#include "lib/sort_template.h"
-
-/* Puts the ranges in ascending order and joins what touches or overlaps. */
-static void
-normalize_ranges(IdRanges *list)
-{
-	Size		count = 0;
-
-	if (list->ascending)
-		return;
-	sort_ranges(list->ranges, list->count);
-	for (Size i = 0; i < list->count; i++)
-	{
-		CHECK_FOR_INTERRUPTS();
-		if (count > 0 && list->ranges[i].first <= list->ranges[count - 1].last + 1)
-			list->ranges[count - 1].last = Max(list->ranges[count - 1].last,
-											   list->ranges[i].last);
-		else
-			list->ranges[count++] = list->ranges[i];
-	}
-	list->count = count;
-	list->ascending = true;
-}
-
-static void
-append_range(IdRanges *list, uint32 first, uint32 last)
-{
-	/* first, because it may change which range is the last one */
-	if (list->count >= list->space)
-	{
-		/* a text that repeats itself must not take more memory than its set */
-		normalize_ranges(list);
-		if (list->count > list->space / 2)
-		{
-			list->space *= 2;
-			list->ranges = repalloc_huge(list->ranges, list->space * sizeof(IdRange));
-		}
-	}
-	if (list->count > 0)
-	{
-		IdRange    *previous = &list->ranges[list->count - 1];
-
-		if (first == previous->last + 1)
-		{
-			previous->last = last;
-			return;
-		}
-		list->ascending &= first > previous->last;
-	}
-	list->ranges[list->count].first = first;
-	list->ranges[list->count++].last = last;
-}
-
-static void
-malformed(const char *text, const char *detail)
-{
-	int			length = strlen(text);
-	int			shown = pg_mbcliplen(text, length, 60);
-
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
-			 errmsg("invalid input syntax for type %s: \"%.*s%s\"", "assetset",
-					shown, text, shown < length ? "..." : ""),
-			 errdetail_internal("%s", detail)));
-}
-
-static void
-expected(const char *text, const char *at, const char *what)
-{
-	if (*at == '\0')
-		malformed(text, psprintf("Expected %s at the end of the text.", what));
-	malformed(text, psprintf("Expected %s at position %zu, not \"%.*s\".",
-							 what, (Size) (at - text) + 1, pg_mblen(at), at));
-}
-
-static const char *
-skip_space(const char *p)
-{
-	while (scanner_isspace(*p))
-		p++;
-	return p;
-}
-
-/* Reads [space]digits[space] and moves *p behind it. */
-static uint32
-parse_id(const char *text, const char **p)
-{
-	const char *start = skip_space(*p);
-	const char *end = start;
-	uint64		id = 0;
-
-	if (*end < '0' || *end > '9')
-		expected(text, end, "an asset id");
-	for (; *end >= '0' && *end <= '9'; end++)
-		id = Min(id * 10 + (*end - '0'), (uint64) ASSET_ID_MAX + 1);
-	if (id > ASSET_ID_MAX)
-		ereport(ERROR,
-				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-				 errmsg("asset id %.*s%s is out of range",
-						(int) Min(end - start, 60), start, end - start > 60 ? "..." : ""),
-				 errdetail("An asset id is a whole number from 0 to %d.", ASSET_ID_MAX)));
-	*p = skip_space(end);
-	return (uint32) id;
-}
-
-/* Reads an id or a range of ids and moves *p behind it. */
-static void
-parse_range(const char *text, const char **p, IdRanges *list)
-{
-	const char *start = skip_space(*p);
-	uint32		first = parse_id(text, p);
-	uint32		last = first;
-
-	if (**p == '-')
-	{
-		(*p)++;
-		last = parse_id(text, p);
-	}
-	if (last < first)
-		malformed(text, psprintf("The range %u-%u at position %zu does not ascend.",
-								 first, last, (Size) (start - text) + 1));
-	append_range(list, first, last);
-}
-
-/*
- * assetset_in(cstring): ids and ranges of ids in braces, like {1,5-9,70000},
- * in any order; they may repeat and overlap, with space around numbers.
- * Errors: 22P02, 22003 for an id above ASSET_ID_MAX. Interruptible.
- */
-Datum
-assetset_in(PG_FUNCTION_ARGS)
-{
-	const char *text = PG_GETARG_CSTRING(0);
-	const char *p = skip_space(text);
-	IdRanges	list = {palloc(64 * sizeof(IdRange)), 0, 64, true};
-	RoaringWriter writer;
-
-	if (*p++ != '{')
-		expected(text, p - 1, "\"{\"");
-	p = skip_space(p);
-	if (*p != '}')
-	{
-		parse_range(text, &p, &list);
-		while (*p == ',')
-		{
-			CHECK_FOR_INTERRUPTS();
-			p++;
-			parse_range(text, &p, &list);
-		}
-	}
-	if (*p != '}')
-		expected(text, p, "\",\" or \"}\"");
-	p = skip_space(p + 1);
-	if (*p != '\0')
-		malformed(text, psprintf("There is more after the closing brace, at position %zu.",
-								 (Size) (p - text) + 1));
-
-	normalize_ranges(&list);
-	roaring_writer_open(&writer, 0);
-	for (Size i = 0; i < list.count; i++)
-		roaring_writer_add_range(&writer, list.ranges[i].first, list.ranges[i].last);
-	pfree(list.ranges);
-	PG_RETURN_POINTER(assetset_flat_from_writer(&writer));
-}
-
-/*
- * assetset_out(assetset): ascending, two or more consecutive ids as a range.
- * Error: 54000 where the text would take more than 1 GB. Interruptible.
- */
-Datum
-assetset_out(PG_FUNCTION_ARGS)
-{
-	FlatAssetset *flat = PG_GETARG_FLAT_ASSETSET(0);
-	StringInfoData text;
-	RangeReader ranges;
-	uint32		first;
-	uint32		last;
-	char		number[sizeof("2147483647-2147483647,")];
-
-	initStringInfo(&text);
-	appendStringInfoChar(&text, '{');
-	range_reader_open(&ranges, flat->bytes, FLAT_BYTES_SIZE(flat));
-	while (range_reader_next(&ranges, &first, &last))
-	{
-		int			length = 0;
-
-		if (text.len > 1)
-			number[length++] = ',';
-		length += pg_ultoa_n(first, number + length);
-		if (last > first)
-		{
-			number[length++] = '-';
-			length += pg_ultoa_n(last, number + length);
-		}
-		if ((Size) text.len + length + sizeof("}") > MaxAllocSize)
-			ereport(ERROR,
-					(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-					 errmsg("assetset is too large for its text form"),
-					 errdetail("The text would take more than 1 GB."),
-					 errhint("Use the binary format, or the function members.")));
-		appendBinaryStringInfo(&text, number, length);
-	}
-	appendStringInfoChar(&text, '}');
-	PG_RELEASE_FLAT_ASSETSET(flat, 0);
-	PG_RETURN_CSTRING(text.data);
-}
-
-/* ---- bytes ---- */
-
-/*
- * assetset_recv(internal): the portable Roaring format in any valid choice of
- * containers. Error: 22P03. Interruptible.
- */
-Datum
-assetset_recv(PG_FUNCTION_ARGS)
-{
-	StringInfo	buf = (StringInfo) PG_GETARG_POINTER(0);
-	Size		size = buf->len - buf->cursor;
-	const char *bytes = pq_getmsgbytes(buf, size);
-	char	   *problem = roaring_bytes_check(bytes, size);
-	RoaringWriter writer;
-
-	if (problem != NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
-				 errmsg("invalid binary assetset"),
-				 errdetail_internal("%s", problem)));
-	roaring_writer_open(&writer, size);
-	roaring_writer_add_all(&writer, bytes, size);
-	PG_RETURN_POINTER(assetset_flat_from_writer(&writer));
-}
-
-/* assetset_send(assetset): the portable Roaring format, canonical. */
-Datum
-assetset_send(PG_FUNCTION_ARGS)
-{
-	FlatAssetset *flat = PG_GETARG_FLAT_ASSETSET(0);
-	StringInfoData buf;
-
-	pq_begintypsend(&buf);
-	pq_sendbytes(&buf, flat->bytes, FLAT_BYTES_SIZE(flat));
-	PG_RELEASE_FLAT_ASSETSET(flat, 0);
-	PG_RETURN_BYTEA_P(pq_endtypsend(&buf));
 }

@@ -1,24 +1,27 @@
 /*
  * assetset.h: the type assetset, a compressed set of asset ids.
  *
- * Two forms. Flat is what is stored, and canonical: equal sets have equal
- * bytes. Expanded is what the library works on. How to use them from C:
+ * A set has two forms. The flat form is stored and canonical: equal sets have
+ * equal bytes. The expanded form has a bitmap of the library CRoaring. To use
+ * sets in C:
  *
  *	read:	set = PG_GETARG_ASSETSET(0); ... set->bitmap ...;
  *			PG_RELEASE_ASSETSET(set, 0);
- *	make:	set = assetset_make(CurrentMemoryContext);
+ *	create:	set = assetset_make(CurrentMemoryContext);
  *			assetset_set_bitmap(set, roaring_bitmap_or(a->bitmap, b->bitmap));
  *			PG_RETURN_ASSETSET(set);
  *	change:	set = assetset_copy(datum, CurrentMemoryContext);
- *			bitmap = assetset_writable_bitmap(set); roaring_bitmap_add(bitmap, id);
+ *			bitmap = assetset_writable_bitmap(set);
+ *			roaring_bitmap_add(bitmap, id);
  *
- * A bitmap belongs to an Assetset from the moment that the library gave it,
- * and is freed with the Assetset's memory context, after an error too.
+ * A bitmap belongs to its Assetset from assetset_set_bitmap() on and is freed
+ * with the set's memory context, also after an error.
  *
- * Not to be used on bitmaps, because they are wrong in version 0.2.66:
- * roaring_bitmap_add_range(_closed) and remove_range(_closed) (a bitset too
- * small for one, which no longer serialises), remove_run_compression (writes
- * beyond its memory), contains_range.
+ * Don't use these functions of the library, which are wrong in version 0.2.66:
+ * roaring_bitmap_add_range(), roaring_bitmap_remove_range() and their _closed
+ * variants create a bitset too small to be one, which can't be serialized;
+ * roaring_bitmap_remove_run_compression() writes beyond its memory;
+ * roaring_bitmap_contains_range() is wrong, too.
  */
 #ifndef POSTURE_ASSETSET_H
 #define POSTURE_ASSETSET_H
@@ -29,12 +32,15 @@
 
 #include "utils/expandeddatum.h"
 
-/* What is stored. A later version gets another number, and reads this one. */
+/*
+ * The stored form. A later version of the format gets another number, and its
+ * code still reads this one.
+ */
 typedef struct FlatAssetset
 {
 	int32		vl_len_;		/* varlena header, do not touch directly */
-	uint32		version;		/* the other bits are reserved, and 0 */
-	char		bytes[FLEXIBLE_ARRAY_MEMBER];	/* portable, canonical */
+	uint32		version;		/* ASSETSET_VERSION */
+	char		bytes[FLEXIBLE_ARRAY_MEMBER];	/* Roaring format, canonical */
 } FlatAssetset;
 
 #define ASSETSET_VERSION 1
@@ -44,12 +50,12 @@ typedef struct Assetset
 {
 	ExpandedObjectHeader header;
 	uint32		magic;			/* ASSETSET_MAGIC */
-	roaring_bitmap_t *bitmap;	/* malloc'd; NULL only while being made */
-	FlatAssetset *flat;			/* the flat form, if made since the last change */
+	roaring_bitmap_t *bitmap;	/* malloc'd; NULL until it is set */
+	FlatAssetset *flat;			/* NULL unless made since the last change */
 	MemoryContextCallback release;	/* frees bitmap */
-	uint32	   *pending;		/* ids not yet in bitmap, in the set's context */
+	uint32	   *pending;		/* ids not in bitmap yet, in the set's context */
 	int			n_pending;
-	int			pending_space;
+	int			max_pending;	/* allocated */
 	int64		n_added;		/* ids that came through pending */
 } Assetset;
 
@@ -66,12 +72,21 @@ extern FlatAssetset *DatumGetFlatAssetset(Datum datum);
 extern FlatAssetset *assetset_flat_from_writer(RoaringWriter *writer);
 pg_noreturn extern void report_asset_id_out_of_range(int32 id);
 
-/* Frees what DatumGetAssetset made, if it made something. */
+/* Frees what DatumGetAssetset() made, if it made something. */
 static inline void
 assetset_release(Assetset *set, Datum datum)
 {
 	if (!VARATT_IS_EXTERNAL_EXPANDED(DatumGetPointer(datum)))
 		DeleteExpandedObject(EOHPGetRWDatum(&set->header));
+}
+
+/* Frees what DatumGetFlatAssetset() made, if it made something. */
+static inline void
+assetset_release_flat(FlatAssetset *flat, Datum datum)
+{
+	if (!VARATT_IS_EXTERNAL_EXPANDED(DatumGetPointer(datum)) &&
+		(Pointer) flat != DatumGetPointer(datum))
+		pfree(flat);
 }
 
 /* Whether the datum is an expanded assetset that its holder may change. */
@@ -81,7 +96,10 @@ assetset_is_writable(Datum datum)
 	return VARATT_IS_EXTERNAL_EXPANDED_RW(DatumGetPointer(datum));
 }
 
-/* The bitmap, to change it: only of a set of one's own. */
+/*
+ * Returns the bitmap to change it, which forgets the flat form. The caller must
+ * have made or copied the set.
+ */
 static inline roaring_bitmap_t *
 assetset_writable_bitmap(Assetset *set)
 {
@@ -99,12 +117,6 @@ assetset_writable_bitmap(Assetset *set)
 #define PG_RETURN_ASSETSET(set) PG_RETURN_DATUM(EOHPGetRWDatum(&(set)->header))
 
 #define PG_GETARG_FLAT_ASSETSET(n) DatumGetFlatAssetset(PG_GETARG_DATUM(n))
-/* Frees what PG_GETARG_FLAT_ASSETSET made, if it made something. */
-#define PG_RELEASE_FLAT_ASSETSET(flat, n) \
-	do { \
-		if (!VARATT_IS_EXTERNAL_EXPANDED(PG_GETARG_POINTER(n)) && \
-			(Pointer) (flat) != PG_GETARG_POINTER(n)) \
-			pfree(flat); \
-	} while (0)
+#define PG_RELEASE_FLAT_ASSETSET(flat, n) assetset_release_flat(flat, PG_GETARG_DATUM(n))
 
 #endif							/* POSTURE_ASSETSET_H */

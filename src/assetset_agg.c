@@ -1,11 +1,12 @@
 /*
- * assetset_agg.c: assetset_agg, union_agg, intersect_agg and xor_agg.
+ * assetset_agg.c: the aggregates assetset_agg(), union_agg(), intersect_agg()
+ * and xor_agg().
  *
- * Their state is an assetset. Within an aggregate it is expanded, below the
- * aggregate's memory context, and changed in place: the executor leaves an
- * expanded object that lives there alone. A state that comes flat (the first
- * value, or one from a worker) is expanded once. Called outside an aggregate,
- * the functions change nothing that they were given.
+ * The state is an assetset. Within an aggregate it is expanded, below the
+ * aggregate's memory context, and changed in place: the executor does not copy
+ * an expanded object that lives there. A state that comes flat, as the first
+ * value and those from parallel workers do, is expanded once. When called
+ * outside an aggregate, the functions change none of their arguments.
  */
 #include "assetset.h"
 
@@ -16,8 +17,10 @@ PG_FUNCTION_INFO_V1(union_agg_accum);
 PG_FUNCTION_INFO_V1(intersect_agg_accum);
 PG_FUNCTION_INFO_V1(xor_agg_accum);
 
+/* a function of the library that changes the first bitmap */
+typedef void (*BitmapUpdate) (roaring_bitmap_t *, const roaring_bitmap_t *);
+
 #ifdef USE_ASSERT_CHECKING
-/* What is true of every state. */
 static bool
 state_is_valid(Assetset *set)
 {
@@ -28,8 +31,9 @@ state_is_valid(Assetset *set)
 #endif
 
 /*
- * The state in the first argument, to be changed; a new and empty set if that
- * is NULL. In place, if this is an aggregate and the state lives in it.
+ * Returns the first argument for change: itself if this is an aggregate and the
+ * state lives in its memory context, a copy if not, and a new empty set for
+ * NULL.
  */
 static Assetset *
 state_argument(FunctionCallInfo fcinfo)
@@ -54,9 +58,23 @@ state_argument(FunctionCallInfo fcinfo)
 	return assetset_copy(PG_GETARG_DATUM(0), context);
 }
 
+/* Updates the state, which is the first argument, with the set in the second. */
+static Datum
+accumulate_set(FunctionCallInfo fcinfo, BitmapUpdate update)
+{
+	Assetset   *state = state_argument(fcinfo);
+	Assetset   *set = PG_GETARG_ASSETSET(1);
+
+	update(assetset_writable_bitmap(state), set->bitmap);
+	Assert(state_is_valid(state));
+	PG_RELEASE_ASSETSET(set, 1);
+	PG_RETURN_ASSETSET(state);
+}
+
 /*
- * assetset_agg_accum(state assetset, id integer): takes an id in; a NULL id
- * leaves the state as it is, and NULL if it is. Error: 22003.
+ * assetset_agg_accum(state assetset, id integer) returns assetset: adds an id.
+ * A NULL id is ignored; the result is NULL as long as all ids are. Error: 22003
+ * for a negative id.
  */
 Datum
 assetset_agg_accum(PG_FUNCTION_ARGS)
@@ -78,41 +96,33 @@ assetset_agg_accum(PG_FUNCTION_ARGS)
 	PG_RETURN_ASSETSET(state);
 }
 
-/* union_agg_accum(state, set): adds a set's ids; joins states of workers. */
+/*
+ * union_agg_accum(state assetset, set assetset) returns assetset: adds the ids
+ * of a set. Strict. Also the combine function of assetset_agg() and
+ * union_agg().
+ */
 Datum
 union_agg_accum(PG_FUNCTION_ARGS)
 {
-	Assetset   *state = state_argument(fcinfo);
-	Assetset   *set = PG_GETARG_ASSETSET(1);
-
-	roaring_bitmap_or_inplace(assetset_writable_bitmap(state), set->bitmap);
-	Assert(state_is_valid(state));
-	PG_RELEASE_ASSETSET(set, 1);
-	PG_RETURN_ASSETSET(state);
+	return accumulate_set(fcinfo, roaring_bitmap_or_inplace);
 }
 
-/* intersect_agg_accum(state, set): leaves the ids that the set has, too. */
+/*
+ * intersect_agg_accum(state assetset, set assetset) returns assetset: removes
+ * the ids that the set does not have. Strict.
+ */
 Datum
 intersect_agg_accum(PG_FUNCTION_ARGS)
 {
-	Assetset   *state = state_argument(fcinfo);
-	Assetset   *set = PG_GETARG_ASSETSET(1);
-
-	roaring_bitmap_and_inplace(assetset_writable_bitmap(state), set->bitmap);
-	Assert(state_is_valid(state));
-	PG_RELEASE_ASSETSET(set, 1);
-	PG_RETURN_ASSETSET(state);
+	return accumulate_set(fcinfo, roaring_bitmap_and_inplace);
 }
 
-/* xor_agg_accum(state, set): leaves the ids that exactly one of them has. */
+/*
+ * xor_agg_accum(state assetset, set assetset) returns assetset: toggles the ids
+ * of a set, so that those remain that exactly one of the two has. Strict.
+ */
 Datum
 xor_agg_accum(PG_FUNCTION_ARGS)
 {
-	Assetset   *state = state_argument(fcinfo);
-	Assetset   *set = PG_GETARG_ASSETSET(1);
-
-	roaring_bitmap_xor_inplace(assetset_writable_bitmap(state), set->bitmap);
-	Assert(state_is_valid(state));
-	PG_RELEASE_ASSETSET(set, 1);
-	PG_RETURN_ASSETSET(state);
+	return accumulate_set(fcinfo, roaring_bitmap_xor_inplace);
 }

@@ -198,7 +198,7 @@ add_container(Planning *plan, RowReader *from, uint32 *index_of, uint32 start, u
 	while (range_reader_next(&ranges, &first, &last))
 	{
 		if (last - first >= from->row->members + from->row->count - from->next)
-			report_corrupted_assetset("It has more ids than its descriptions say.");
+			report_wrong_cardinality(true);
 		for (uint32 id = first; id <= last; id++)
 		{
 			uint32	   *index = &index_of[id % CONTAINER_IDS];
@@ -253,7 +253,7 @@ make_pool(Planning *plan, PlanRow *rows, int n_rows, uint32 *index_of, uint32 *n
 	} while (key < CONTAINERS_MAX);
 	for (int i = 0; i < n_readers; i++)
 		if (readers[i].next != readers[i].row->members + readers[i].row->count)
-			report_corrupted_assetset("It has not as many ids as its descriptions say.");
+			report_wrong_cardinality(false);
 	pfree(readers);
 }
 

@@ -87,9 +87,7 @@ typedef struct RoaringWriter
 	uint32		key;
 } RoaringWriter;
 
-/*
- * The number at an index of an array that may be unaligned.
- */
+/* Return the number at an index of an array that may be unaligned. */
 static inline uint16
 uint16_at(const char *data, int index)
 {
@@ -119,6 +117,7 @@ uint64_at(const char *data, int index)
 
 /* roaring_reader.c */
 pg_noreturn extern void report_corrupted_assetset(const char *detail);
+pg_noreturn extern void report_wrong_cardinality(bool has_more);
 extern char *roaring_bytes_check(const char *bytes, Size size);
 extern int64 roaring_bytes_cardinality(const char *bytes, Size size);
 extern bool roaring_bytes_contains(const char *bytes, Size size, uint32 id);

@@ -256,6 +256,14 @@ report_corrupted_assetset(const char *detail)
 			 errdetail_internal("%s", detail)));
 }
 
+/* Raises XX001 for a set with more or fewer ids than its descriptors say. */
+void
+report_wrong_cardinality(bool has_more)
+{
+	report_corrupted_assetset(has_more ? "It has more ids than its descriptors say." :
+							  "It has fewer ids than its descriptors say.");
+}
+
 /* Starts to read stored bytes, which must stay in place. Error: XX001. */
 void
 roaring_reader_open(RoaringReader *reader, const char *bytes, Size size)
