@@ -1,9 +1,10 @@
 /*
  * decimal.c: exact decimals in 128 bits.
  *
- * PostgreSQL offers numeric to extensions only as an opaque value, so it
- * comes in through its text. 38 digits are enough for 10^18 assets with 12
- * decimals; what does not fit is an error, never a rounded result.
+ * PostgreSQL offers numeric to extensions only as an opaque value, so a numeric
+ * is read through its text. 128 bits hold 38 digits, enough for 10^18 assets
+ * with 12 decimals. A number that does not fit is never rounded: it is an
+ * error, or the caller computes with numeric.
  */
 #include "decimal.h"
 
@@ -12,9 +13,10 @@
 #include "utils/builtins.h"
 
 /*
- * Reads [space][sign]digits[.digits][space], without an exponent; zeros at
- * the end of the fraction don't count. False if the text is not of that form;
- * *overflow tells that it is but does not fit.
+ * Reads [space][sign]digits[.digits][space], without an exponent. Zeros at the
+ * end of the fraction don't add to the scale. Returns false if the text does
+ * not have that form; if it has but the number does not fit, returns true and
+ * sets *overflow.
  */
 bool
 decimal_parse(const char *text, Decimal *result, bool *overflow)
@@ -23,7 +25,7 @@ decimal_parse(const char *text, Decimal *result, bool *overflow)
 	bool		negative = false;
 	bool		in_fraction = false;
 	int			digits = 0;
-	int			zeros = 0;		/* zeros of the fraction not yet taken in */
+	int			zeros = 0;		/* of the fraction, not in value yet */
 
 	result->value = 0;
 	result->scale = 0;
@@ -65,39 +67,48 @@ decimal_parse(const char *text, Decimal *result, bool *overflow)
 }
 
 /*
- * The numeric as a Decimal; false if it has more digits than 128 bits hold.
- * An error names the argument as "what": 22023 for NaN and infinity.
+ * Converts a numeric; returns false if 128 bits don't hold it. Error: 22023 for
+ * NaN and infinity, with the name of the argument.
  */
 bool
-decimal_try_numeric(Numeric num, const char *what, Decimal *result)
+decimal_try_numeric(Numeric num, const char *argument, Decimal *result)
 {
-	char	   *text;
+	char	   *text = DatumGetCString(DirectFunctionCall1(numeric_out, NumericGetDatum(num)));
 	bool		overflow;
 
-	text = DatumGetCString(DirectFunctionCall1(numeric_out, NumericGetDatum(num)));
 	if (!decimal_parse(text, result, &overflow))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("%s must be a finite number, not %s", what, text)));
+				 errmsg("%s must be a finite number, not %s", argument, text)));
 	pfree(text);
 	return !overflow;
 }
 
-/* The same, but too many digits are an error, 22003. */
+/* The same, but too many digits are an error: 22003. */
 Decimal
-decimal_from_numeric(Numeric num, const char *what)
+decimal_from_numeric(Numeric num, const char *argument)
 {
 	Decimal		result;
 
-	if (!decimal_try_numeric(num, what, &result))
-		ereport(ERROR,
-				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-				 errmsg("%s has too many digits", what),
-				 errhint("Round it first, for instance to 12 decimals.")));
+	if (!decimal_try_numeric(num, argument, &result))
+		report_too_many_digits(argument);
 	return result;
 }
 
-/* Multiplies *value by 10^(to - from), to >= from; false if it does not fit. */
+/* Raises 22003 for an argument that 128 bits don't hold. */
+void
+report_too_many_digits(const char *argument)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+			 errmsg("%s has too many digits", argument),
+			 errhint("Round it first, for instance to 12 decimals.")));
+}
+
+/*
+ * Multiplies *value by 10^(to - from), with to >= from; returns false if the
+ * product does not fit.
+ */
 bool
 decimal_rescale(int128 *value, int from, int to)
 {
@@ -110,18 +121,19 @@ decimal_rescale(int128 *value, int from, int to)
 }
 
 /*
- * dividend / divisor, rounded half away from zero; divisor > 0. Compares the
- * remainder with its complement, because twice the remainder may not fit.
+ * Returns dividend / divisor, rounded half away from zero; divisor > 0. The
+ * remainder is compared with the divisor minus the remainder, because twice the
+ * remainder may not fit.
  */
 int128
 divide_half_away(int128 dividend, int128 divisor)
 {
 	int128		quotient = dividend / divisor;
-	int128		rest = dividend % divisor;
+	int128		remainder = dividend % divisor;
 
-	if (rest < 0 && -rest >= divisor + rest)
+	if (remainder < 0 && -remainder >= divisor + remainder)
 		quotient--;
-	else if (rest > 0 && rest >= divisor - rest)
+	else if (remainder > 0 && remainder >= divisor - remainder)
 		quotient++;
 	return quotient;
 }

@@ -1,9 +1,10 @@
 /*
  * score.c: the type score and the formulas on single scores.
  *
- * A score is a whole number of millionths, so that equal input gives equal
- * bits whatever the plan. Comparison and hashing are those of int4 (see
- * src/sql/10_score.sql); what is here is text, bytes, casts and formulas.
+ * A score is a whole number of millionths, so that equal input gives equal bits
+ * whatever the plan. Comparison and hash functions are those of int4, which SQL
+ * declares for the type; text, bytes, casts and formulas are here. All functions
+ * but is_drop() are strict. doc/formulas.md describes the formulas.
  */
 #include "score.h"
 
@@ -23,8 +24,9 @@ PG_FUNCTION_INFO_V1(score_of_exposed);
 PG_FUNCTION_INFO_V1(score_drop);
 PG_FUNCTION_INFO_V1(is_drop);
 
+/* Raises 22003 with the score as it was given. */
 static void
-score_out_of_range(const char *text)
+report_score_out_of_range(const char *text)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
@@ -32,7 +34,7 @@ score_out_of_range(const char *text)
 			 errdetail("A score is a number from 0 to 100.")));
 }
 
-/* Millionths as a numeric without zeros at the end: 63, 66.666667. */
+/* Returns millionths as a numeric without trailing zeros: 63, 66.666667. */
 static Numeric
 numeric_from_millionths(int64 millionths)
 {
@@ -42,21 +44,24 @@ numeric_from_millionths(int64 millionths)
 											   NumericGetDatum(exact)));
 }
 
-/* The text is for the error message only. */
+/*
+ * Returns the score that a decimal is, rounded half away from zero. The bound
+ * of 100 holds for the exact number, not only for the rounded one. Error: 22003
+ * with the text of the number.
+ */
 static Score
 score_from_decimal(Decimal decimal, const char *text)
 {
 	int128		limit = 100;
 
-	/* the bound holds for the number as given, not only for its rounding */
 	if (decimal.value < 0 ||
 		(decimal_rescale(&limit, 0, decimal.scale) && decimal.value > limit))
-		score_out_of_range(text);
+		report_score_out_of_range(text);
 	if (decimal.scale > SCORE_DECIMALS)
 	{
 		int128		divisor = 1;
 
-		/* with a divisor beyond 128 bits, the number is below any millionth */
+		/* where the divisor does not fit, the score is below half a millionth */
 		if (!decimal_rescale(&divisor, SCORE_DECIMALS, decimal.scale))
 			return 0;
 		return (Score) divide_half_away(decimal.value, divisor);
@@ -66,8 +71,9 @@ score_from_decimal(Decimal decimal, const char *text)
 }
 
 /*
- * score_in(cstring): a decimal number from 0 to 100; further decimals are
- * rounded half away from zero. Errors: 22P02, 22003.
+ * score_in(cstring) returns score: reads a decimal number from 0 to 100,
+ * without an exponent. More than six decimals are rounded half away from zero.
+ * Errors: 22P02, 22003.
  */
 Datum
 score_in(PG_FUNCTION_ARGS)
@@ -88,7 +94,7 @@ score_in(PG_FUNCTION_ARGS)
 	PG_RETURN_SCORE(score_from_decimal(decimal, text));
 }
 
-/* score_out(score): decimals as needed, at most six. */
+/* score_out(score) returns cstring: as many decimals as needed, at most six. */
 Datum
 score_out(PG_FUNCTION_ARGS)
 {
@@ -97,7 +103,10 @@ score_out(PG_FUNCTION_ARGS)
 	PG_RETURN_DATUM(DirectFunctionCall1(numeric_out, NumericGetDatum(num)));
 }
 
-/* score_recv(internal): four bytes, the millionths. Error: 22P03. */
+/*
+ * score_recv(internal) returns score: reads the millionths, four bytes. Error:
+ * 22P03.
+ */
 Datum
 score_recv(PG_FUNCTION_ARGS)
 {
@@ -108,11 +117,11 @@ score_recv(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
 				 errmsg("invalid binary score"),
-				 errdetail("%d millionths are outside 0 to %d.", value, SCORE_MAX)));
+				 errdetail("%d millionths are not in the range from 0 to %d.", value, SCORE_MAX)));
 	PG_RETURN_SCORE(value);
 }
 
-/* score_send(score): four bytes, the millionths. */
+/* score_send(score) returns bytea: the millionths, four bytes. */
 Datum
 score_send(PG_FUNCTION_ARGS)
 {
@@ -123,7 +132,10 @@ score_send(PG_FUNCTION_ARGS)
 	PG_RETURN_BYTEA_P(pq_endtypsend(&buf));
 }
 
-/* Cast numeric to score, rounding half away from zero. Errors: 22003, 22023. */
+/*
+ * Cast from numeric to score, rounded half away from zero. Errors: 22003 outside
+ * 0 to 100, 22023 for NaN and infinity.
+ */
 Datum
 score_from_numeric(PG_FUNCTION_ARGS)
 {
@@ -134,32 +146,32 @@ score_from_numeric(PG_FUNCTION_ARGS)
 	PG_RETURN_SCORE(score_from_decimal(decimal_from_numeric(num, "score"), text));
 }
 
-/* Cast integer to score. Error: 22003. */
+/* Cast from integer to score. Error: 22003 outside 0 to 100. */
 Datum
 score_from_int4(PG_FUNCTION_ARGS)
 {
 	int32		value = PG_GETARG_INT32(0);
 
 	if (value < 0 || value > 100)
-		score_out_of_range(psprintf("%d", value));
+		report_score_out_of_range(psprintf("%d", value));
 	PG_RETURN_SCORE(value * SCORE_UNIT);
 }
 
-/* Cast score to numeric, exact. */
+/* Cast from score to numeric, exact. */
 Datum
 score_to_numeric(PG_FUNCTION_ARGS)
 {
 	PG_RETURN_NUMERIC(numeric_from_millionths(PG_GETARG_SCORE(0)));
 }
 
-/* Cast score to double precision, the nearest one. */
+/* Cast from score to double precision, the nearest number. */
 Datum
 score_to_float8(PG_FUNCTION_ARGS)
 {
 	PG_RETURN_FLOAT8((double) PG_GETARG_SCORE(0) / SCORE_UNIT);
 }
 
-/* score - score: numeric points, exact, negative where the score rose. */
+/* score - score returns numeric: points, exact; negative if the second is higher. */
 Datum
 score_minus(PG_FUNCTION_ARGS)
 {
@@ -167,75 +179,92 @@ score_minus(PG_FUNCTION_ARGS)
 											  PG_GETARG_SCORE(1)));
 }
 
-/* The part of score(exposed, assessed) that says what can't be scored. */
+/* Raises 22023 unless 0 <= exposed <= assessed. */
 static void
-check_exposed(bool ordered)
+check_exposed(bool is_in_range)
 {
-	if (!ordered)
+	if (!is_in_range)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("exposed must be between 0 and assessed")));
 }
 
 /*
- * score(exposed, assessed) where 128 bits don't hold the product:
- * floor((2 x healthy + assessed) / (2 x assessed)) in numeric, whose integer
- * division is exact. A report must not fail on a weight with many decimals.
+ * score(exposed, assessed) for numbers that 128 bits don't hold, because a
+ * report must not fail on a weight with many decimals. With
+ * healthy = assessed - exposed, computes
+ *
+ *	floor((2 x SCORE_MAX x healthy + assessed) / (2 x assessed))
+ *
+ * in numeric, whose integer division is exact.
  */
 static Score
-score_of_long_numbers(Datum exposed, Datum assessed)
+score_of_numeric(Datum exposed, Datum assessed)
 {
+	Datum		zero = DirectFunctionCall1(int4_numeric, Int32GetDatum(0));
 	Datum		two = DirectFunctionCall1(int4_numeric, Int32GetDatum(2));
 	Datum		unit = DirectFunctionCall1(int4_numeric, Int32GetDatum(2 * SCORE_MAX));
 	Datum		healthy = DirectFunctionCall2(numeric_sub, assessed, exposed);
-	Datum		dividend = DirectFunctionCall2(numeric_add,
-											   DirectFunctionCall2(numeric_mul, healthy, unit),
-											   assessed);
-	Datum		divisor = DirectFunctionCall2(numeric_mul, assessed, two);
-	Datum		quotient = DirectFunctionCall2(numeric_div_trunc, dividend, divisor);
+	Datum		dividend;
+	Datum		divisor;
+	Datum		quotient;
 
+	check_exposed(DatumGetBool(DirectFunctionCall2(numeric_le, zero, exposed)) &&
+				  DatumGetBool(DirectFunctionCall2(numeric_le, exposed, assessed)));
+	dividend = DirectFunctionCall2(numeric_mul, healthy, unit);
+	dividend = DirectFunctionCall2(numeric_add, dividend, assessed);
+	divisor = DirectFunctionCall2(numeric_mul, assessed, two);
+	quotient = DirectFunctionCall2(numeric_div_trunc, dividend, divisor);
 	return DatumGetScore(DirectFunctionCall1(numeric_int4, quotient));
 }
 
 /*
+ * Computes SCORE_MAX x (assessed - exposed) and assessed at the same scale.
+ * Returns false if 128 bits don't hold them. Error: 22023 for NaN and infinity.
+ */
+static bool
+scale_exposed(Numeric exposed_num, Numeric assessed_num, Decimal *exposed, Decimal *assessed,
+			  int128 *healthy)
+{
+	int			scale;
+	bool		exposed_fits = decimal_try_numeric(exposed_num, "exposed", exposed);
+	bool		assessed_fits = decimal_try_numeric(assessed_num, "assessed", assessed);
+
+	if (!exposed_fits || !assessed_fits)
+		return false;
+	scale = Max(exposed->scale, assessed->scale);
+	return decimal_rescale(&exposed->value, exposed->scale, scale) &&
+		decimal_rescale(&assessed->value, assessed->scale, scale) &&
+		!__builtin_sub_overflow(assessed->value, exposed->value, healthy) &&
+		!__builtin_mul_overflow(*healthy, (int128) SCORE_MAX, healthy);
+}
+
+/*
  * score(exposed numeric, assessed numeric) returns score:
- * 100 x (assessed - exposed) / assessed, rounded half away from zero; the
- * arguments are numbers of assets, or points. NULL where assessed is 0: there
- * is nothing to score. Error: 22023 unless 0 <= exposed <= assessed < infinity.
- * Source: the project's design, "Scores".
+ * 100 x (assessed - exposed) / assessed, rounded half away from zero. The
+ * arguments are numbers of assets, or points missing and possible. NULL if
+ * assessed is 0, because there is nothing to score. Error: 22023 unless
+ * 0 <= exposed <= assessed < infinity. Source: doc/formulas.md.
  */
 Datum
 score_of_exposed(PG_FUNCTION_ARGS)
 {
-	Datum		arguments[2] = {PG_GETARG_DATUM(0), PG_GETARG_DATUM(1)};
 	Decimal		exposed;
 	Decimal		assessed;
-	int			scale;
 	int128		healthy;
 
-	if (!decimal_try_numeric(DatumGetNumeric(arguments[0]), "exposed", &exposed) ||
-		!decimal_try_numeric(DatumGetNumeric(arguments[1]), "assessed", &assessed) ||
-		(scale = Max(exposed.scale, assessed.scale),
-		 !decimal_rescale(&exposed.value, exposed.scale, scale) ||
-		 !decimal_rescale(&assessed.value, assessed.scale, scale) ||
-		 __builtin_sub_overflow(assessed.value, exposed.value, &healthy) ||
-		 __builtin_mul_overflow(healthy, (int128) SCORE_MAX, &healthy)))
-	{
-		Datum		zero = DirectFunctionCall1(int4_numeric, Int32GetDatum(0));
-
-		/* exposed may have been too long already */
-		(void) decimal_try_numeric(DatumGetNumeric(arguments[1]), "assessed", &assessed);
-		check_exposed(DatumGetBool(DirectFunctionCall2(numeric_le, zero, arguments[0])) &&
-					  DatumGetBool(DirectFunctionCall2(numeric_le, arguments[0], arguments[1])));
-		PG_RETURN_SCORE(score_of_long_numbers(arguments[0], arguments[1]));
-	}
+	if (!scale_exposed(PG_GETARG_NUMERIC(0), PG_GETARG_NUMERIC(1), &exposed, &assessed, &healthy))
+		PG_RETURN_SCORE(score_of_numeric(PG_GETARG_DATUM(0), PG_GETARG_DATUM(1)));
 	check_exposed(exposed.value >= 0 && healthy >= 0);
 	if (assessed.value == 0)
 		PG_RETURN_NULL();
 	PG_RETURN_SCORE(divide_half_away(healthy, assessed.value));
 }
 
-/* A basis by its name, as the setting posture.drop_basis has it. */
+/*
+ * Returns a basis by its name, which is a value of posture.drop_basis. Error:
+ * 22023 for any other name.
+ */
 static DropBasis
 drop_basis_from_text(text *basis)
 {
@@ -246,17 +275,20 @@ drop_basis_from_text(text *basis)
 	if (strcmp(name, "relative") != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("unknown drop basis \"%s\"", name),
-				 errhint("A drop is measured in \"points\" or is \"relative\".")));
+				 errmsg("unrecognized drop basis \"%s\"", name),
+				 errhint("Valid values are \"points\" and \"relative\".")));
 	return DROP_RELATIVE;
 }
 
 /*
  * score_drop(previous score, current score, basis text) returns numeric: how
- * far the score fell, negative where it rose. points: previous - current;
- * relative: (previous - current) / previous in percent, rounded to six
- * decimals half away from zero, and NULL where previous is 0. NULL for any
- * NULL. Error: 22023 for an unknown basis.
+ * much the score dropped, negative if it rose. By basis:
+ *
+ *	points:		previous - current
+ *	relative:	100 x (previous - current) / previous, in percent, rounded half
+ *				away from zero to six decimals; NULL if previous is 0
+ *
+ * NULL for any NULL. Error: 22023 for another basis. Source: doc/formulas.md.
  */
 Datum
 score_drop(PG_FUNCTION_ARGS)
@@ -274,47 +306,51 @@ score_drop(PG_FUNCTION_ARGS)
 }
 
 /*
- * is_drop(previous score, current score, threshold numeric, basis text)
- * returns bool: whether the score fell by the threshold or more, compared as
- * exact fractions and not as rounded ones. A threshold or basis of NULL means
- * the setting. Never NULL: a score that was or became NULL is no drop, and
- * from 0 nothing falls. Errors: 22023 for an unknown basis or a threshold
- * that is not above 0, 22003 where 128 bits don't hold it.
+ * is_drop(previous score, current score, threshold numeric, basis text) returns
+ * boolean: whether the score dropped by the threshold or more, compared as
+ * exact fractions and not as rounded numbers. A NULL threshold or basis stands
+ * for the setting. Never NULL: there is no drop if either score is NULL, or
+ * from 0. Errors: 22023 for another basis or a threshold of 0 or less, 22003 if
+ * 128 bits don't hold the threshold. Source: doc/formulas.md.
+ *
+ * With the threshold as T / 10^scale and the drop d in millionths, compares
+ *
+ *	points:		d x 10^scale >= T x SCORE_UNIT
+ *	relative:	100 x d x 10^scale >= T x previous, in millionths
  */
 Datum
 is_drop(PG_FUNCTION_ARGS)
 {
 	DropBasis	basis = posture_drop_basis;
-	Datum		setting;
+	Datum		threshold_num;
 	Decimal		threshold;
-	int128		fall;
-	int128		needed;
+	int128		drop;
+	int128		min_drop;
+	int128		unit = SCORE_UNIT;
 
 	if (!PG_ARGISNULL(3))
 		basis = drop_basis_from_text(PG_GETARG_TEXT_PP(3));
-	setting = PG_ARGISNULL(2) ?
+	threshold_num = PG_ARGISNULL(2) ?
 		DirectFunctionCall1(float8_numeric, Float8GetDatum(posture_drop_threshold)) :
 		PG_GETARG_DATUM(2);
-	threshold = decimal_from_numeric(DatumGetNumeric(setting), "threshold");
+	threshold = decimal_from_numeric(DatumGetNumeric(threshold_num), "threshold");
 	if (threshold.value <= 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("threshold must be above 0")));
+				 errmsg("threshold must be greater than 0")));
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
 		PG_RETURN_BOOL(false);
 
-	/* both sides in millionths of a point, or of a point x 100, x 10^scale */
-	fall = PG_GETARG_SCORE(0) - PG_GETARG_SCORE(1);
-	if (fall <= 0)
+	drop = PG_GETARG_SCORE(0) - PG_GETARG_SCORE(1);
+	if (drop <= 0)
 		PG_RETURN_BOOL(false);
 	if (basis == DROP_RELATIVE)
-		fall *= 100;
-	if (!decimal_rescale(&fall, 0, threshold.scale) ||
-		__builtin_mul_overflow(threshold.value,
-							   (int128) (basis == DROP_POINTS ? SCORE_UNIT : PG_GETARG_SCORE(0)),
-							   &needed))
-		ereport(ERROR,
-				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-				 errmsg("threshold has too many digits")));
-	PG_RETURN_BOOL(fall >= needed);
+	{
+		drop *= 100;
+		unit = PG_GETARG_SCORE(0);
+	}
+	if (!decimal_rescale(&drop, 0, threshold.scale) ||
+		__builtin_mul_overflow(threshold.value, unit, &min_drop))
+		report_too_many_digits("threshold");
+	PG_RETURN_BOOL(drop >= min_drop);
 }

@@ -1,12 +1,12 @@
 /*
- * score.h: the type score, 0 to 100 in millionths, passed by value.
+ * score.h: the type score, a number from 0 to 100 with six decimals.
  */
 #ifndef POSTURE_SCORE_H
 #define POSTURE_SCORE_H
 
 #include "decimal.h"
 
-/* a score in millionths of a point */
+/* a score in millionths of a point, passed by value */
 typedef int32 Score;
 
 #define SCORE_DECIMALS 6

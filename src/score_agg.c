@@ -1,12 +1,15 @@
 /*
  * score_agg.c: the aggregate weighted_score(score, weight).
  *
- * The state is an int8[] and not internal, so that it travels between nodes:
- * {scale, products high, products low, weights high, weights low}, two 128-bit
- * sums of whole numbers: of weight x 10^scale x millionths, and of
- * weight x 10^scale. scale is the most decimals that any weight had. Sums of
- * whole numbers are the same in any order, and rows can leave a moving window
- * exactly as they came.
+ * The state holds two sums of whole numbers in 128 bits: of
+ * weight x 10^scale x millionths of the score, and of weight x 10^scale. The
+ * scale is the greatest number of decimals of any weight. So the result does
+ * not depend on the order of rows, and rows leave a moving window as exactly as
+ * they came. The state is an int8[] and not internal, so that it can be sent
+ * between nodes: {scale, products high, products low, weights high, weights
+ * low}, where high and low are the halves of a sum.
+ *
+ * doc/formulas.md describes the formula. All functions are strict.
  */
 #include "score.h"
 
@@ -19,7 +22,7 @@ PG_FUNCTION_INFO_V1(weighted_score_combine);
 PG_FUNCTION_INFO_V1(weighted_score_final);
 
 #define STATE_LENGTH 5
-#define SCALE_MAX 38			/* more decimals than 128 bits have digits */
+#define SCALE_MAX 38			/* 128 bits hold no more digits */
 
 typedef struct WeightedSum
 {
@@ -34,34 +37,35 @@ int128_from_halves(int64 high, int64 low)
 	return (int128) (((uint128) (uint64) high << 64) | (uint64) low);
 }
 
+/* Raises 22023: somebody called a support function of the aggregate directly. */
 pg_noreturn static void
-invalid_state(void)
+report_invalid_state(void)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			 errmsg("invalid state for weighted_score"),
-			 errhint("Only the aggregate weighted_score makes such states.")));
+			 errdetail("Only the aggregate weighted_score() creates its states.")));
 }
 
-/* The numbers of a state array; error 22023 for an array that is none. */
+/* Returns the numbers of a state. Error: 22023 for any other array. */
 static int64 *
-state_numbers(ArrayType *array)
+get_state_numbers(ArrayType *array)
 {
 	int64	   *numbers;
 
 	if (ARR_NDIM(array) != 1 || ARR_DIMS(array)[0] != STATE_LENGTH ||
 		ARR_HASNULL(array) || ARR_ELEMTYPE(array) != INT8OID)
-		invalid_state();
+		report_invalid_state();
 	numbers = (int64 *) ((char *) array + ARR_OVERHEAD_NONULLS(1));
 	if (numbers[0] < 0 || numbers[0] > SCALE_MAX)
-		invalid_state();
+		report_invalid_state();
 	return numbers;
 }
 
 static WeightedSum
-state_read(ArrayType *array)
+read_state(ArrayType *array)
 {
-	int64	   *numbers = state_numbers(array);
+	int64	   *numbers = get_state_numbers(array);
 	WeightedSum sum;
 
 	sum.scale = (int) numbers[0];
@@ -71,9 +75,9 @@ state_read(ArrayType *array)
 }
 
 static void
-state_write(ArrayType *array, WeightedSum sum)
+write_state(ArrayType *array, WeightedSum sum)
 {
-	int64	   *numbers = state_numbers(array);
+	int64	   *numbers = get_state_numbers(array);
 
 	numbers[0] = sum.scale;
 	numbers[1] = (int64) (sum.products >> 64);
@@ -82,9 +86,12 @@ state_write(ArrayType *array, WeightedSum sum)
 	numbers[4] = (int64) sum.weights;
 }
 
-/* sum += sign x other, both brought to the finer scale. */
+/*
+ * sum += sign x other, at the greater of both scales. Error: 22003 if 128 bits
+ * don't hold the sum.
+ */
 static void
-sum_add(WeightedSum *sum, WeightedSum other, int sign)
+add_sum(WeightedSum *sum, WeightedSum other, int sign)
 {
 	int			scale = Max(sum->scale, other.scale);
 	bool		fits;
@@ -104,7 +111,10 @@ sum_add(WeightedSum *sum, WeightedSum other, int sign)
 	sum->scale = scale;
 }
 
-/* One row's score and weight as a sum; error 22023 for a negative weight. */
+/*
+ * Returns the sum of one row. Errors: 22023 for a negative or infinite weight,
+ * 22003 if 128 bits don't hold it.
+ */
 static WeightedSum
 sum_of_row(Score score, Numeric weight)
 {
@@ -118,13 +128,14 @@ sum_of_row(Score score, Numeric weight)
 	row.scale = decimal.scale;
 	row.weights = decimal.value;
 	if (__builtin_mul_overflow(decimal.value, (int128) score, &row.products))
-		ereport(ERROR,
-				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-				 errmsg("weight has too many digits")));
+		report_too_many_digits("weight");
 	return row;
 }
 
-/* An aggregate may change its own state in place; any other caller may not. */
+/*
+ * Returns the first argument for change: itself in an aggregate, which owns its
+ * state, and a copy for any other caller.
+ */
 static ArrayType *
 state_argument(FunctionCallInfo fcinfo)
 {
@@ -132,54 +143,66 @@ state_argument(FunctionCallInfo fcinfo)
 		PG_GETARG_ARRAYTYPE_P(0) : PG_GETARG_ARRAYTYPE_P_COPY(0);
 }
 
+/* Adds a sum to the state, which is the first argument, or subtracts it. */
 static Datum
 accumulate(FunctionCallInfo fcinfo, WeightedSum other, int sign)
 {
 	ArrayType  *array = state_argument(fcinfo);
-	WeightedSum sum = state_read(array);
+	WeightedSum sum = read_state(array);
 
-	sum_add(&sum, other, sign);
-	state_write(array, sum);
+	add_sum(&sum, other, sign);
+	write_state(array, sum);
 	PG_RETURN_ARRAYTYPE_P(array);
 }
 
-/* weighted_score_accum(state int8[], score, weight numeric): takes a row in. */
+/*
+ * weighted_score_accum(state int8[], score score, weight numeric) returns
+ * int8[]: adds a row. Errors: 22003, 22023.
+ */
 Datum
 weighted_score_accum(PG_FUNCTION_ARGS)
 {
 	return accumulate(fcinfo, sum_of_row(PG_GETARG_SCORE(1), PG_GETARG_NUMERIC(2)), 1);
 }
 
-/* weighted_score_accum_inv: takes a row out again, for moving windows. */
+/*
+ * weighted_score_accum_inv(state int8[], score score, weight numeric) returns
+ * int8[]: removes a row that was added, for moving windows. Errors: 22003,
+ * 22023.
+ */
 Datum
 weighted_score_accum_inv(PG_FUNCTION_ARGS)
 {
 	return accumulate(fcinfo, sum_of_row(PG_GETARG_SCORE(1), PG_GETARG_NUMERIC(2)), -1);
 }
 
-/* weighted_score_combine(state, state): of two workers. */
+/*
+ * weighted_score_combine(state int8[], state int8[]) returns int8[]: adds the
+ * state of another worker. Errors: 22003, 22023.
+ */
 Datum
 weighted_score_combine(PG_FUNCTION_ARGS)
 {
-	return accumulate(fcinfo, state_read(PG_GETARG_ARRAYTYPE_P(1)), 1);
+	return accumulate(fcinfo, read_state(PG_GETARG_ARRAYTYPE_P(1)), 1);
 }
 
 /*
- * weighted_score_final(state) returns score: sum(weight x score) /
- * sum(weight), rounded half away from zero; NULL where the weights add up to
- * 0. Source: the project's design, "Scores".
+ * weighted_score_final(state int8[]) returns score: sum(weight x score) /
+ * sum(weight), rounded half away from zero; NULL if the weights add up to 0.
+ * Error: 22023 for sums that no rows have. Source: doc/formulas.md.
  */
 Datum
 weighted_score_final(PG_FUNCTION_ARGS)
 {
-	WeightedSum sum = state_read(PG_GETARG_ARRAYTYPE_P(0));
+	WeightedSum sum = read_state(PG_GETARG_ARRAYTYPE_P(0));
 	int128		result;
 
 	if (sum.weights == 0)
 		PG_RETURN_NULL();
-	/* only a state that no row made can be otherwise */
-	if (sum.weights < 0 || sum.products < 0 ||
-		(result = divide_half_away(sum.products, sum.weights)) > SCORE_MAX)
-		invalid_state();
+	if (sum.weights < 0 || sum.products < 0)
+		report_invalid_state();
+	result = divide_half_away(sum.products, sum.weights);
+	if (result > SCORE_MAX)
+		report_invalid_state();
 	PG_RETURN_SCORE((Score) result);
 }
