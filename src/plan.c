@@ -1,12 +1,15 @@
 /*
  * plan.c: the order in which recommendations are best remediated.
  *
- * An asset of a pool is mended when the last recommendation that it fails
- * there is remediated, and that is worth the same for each asset of the pool.
- * Of each asset the recommendations still to do are counted, and the xor of
- * their indexes is kept: when one is left, the xor names it, and by this asset
- * it is that one which gains from then on. So each failing asset of each
- * recommendation is looked at a few times in all, and not at each step.
+ * A pool is a set of assets that each gain the same when they are repaired. An
+ * asset is repaired when the last recommendation that it fails in its pool is
+ * remediated.
+ *
+ * The order is found greedily: at each rank stands the recommendation that then
+ * gains most for its cost. For each asset, the recommendations that remain are
+ * counted, and their indexes are XORed. When one remains, the XOR is its index,
+ * and from then on that recommendation gains by the asset. So the assets of a
+ * recommendation are visited a few times in all, and not at each rank.
  */
 #include "assetset.h"
 
@@ -18,37 +21,44 @@
 
 PG_FUNCTION_INFO_V1(plan_order);
 
-/* gains that differ by no more than this part are equal: sums leave that much */
+/*
+ * Gains whose relative difference is at most this are equal: sums in floating
+ * point differ by less.
+ */
 #define GAIN_TOLERANCE 1e-9
 
-/* A row of the input: what a recommendation mends in a pool. */
+/* a row of the input: what a recommendation repairs in a pool */
 typedef struct PlanRow
 {
 	int32		pool;
 	int32		recommendation;
-	double		worth;			/* of an asset; of the row, where it has no set */
+	double		worth;			/* of each asset; without a set, of the row */
 	double		cost;
-	FlatAssetset *assets;		/* NULL: none, the worth is gained at once */
-	uint32	   *members;		/* its assets, as indexes in Planning.assets */
-	Size		count;
-	int64		mended;			/* assets, at the place of the recommendation */
+	FlatAssetset *assets;		/* NULL: the worth is gained at once */
+	uint32	   *members;		/* the assets, as indexes in Planning.assets */
+	Size		count;			/* of members */
+	int64		repaired;		/* assets, by its recommendation at its rank */
 	int			step;			/* index in Planning.steps */
-	int			n;				/* which element of the arrays it is, from 1 */
+	int			n;				/* index in the input arrays, from 1 */
 } PlanRow;
 
-/* An asset of a pool. */
+/* an asset of a pool */
 typedef struct PlanAsset
 {
-	uint32		left;			/* recommendations still to do */
-	uint32		which;			/* xor of their indexes; of a mended one, the place */
+	uint32		remaining;		/* recommendations that it still fails */
+	union
+	{
+		uint32		steps_xor;	/* of their indexes, while some remain */
+		uint32		rank;		/* at which it is repaired, then */
+	}			u;
 } PlanAsset;
 
-/* A recommendation. */
+/* a recommendation */
 typedef struct PlanStep
 {
-	double		gain;			/* of remediating it now, for each unit of cost */
-	double		potential;		/* its share of all that can be gained, likewise */
-	int			place;			/* from 1; 0: not yet */
+	double		gain;			/* of remediating it now, per unit of cost */
+	double		potential;		/* its share of all gains, per unit of cost */
+	int			rank;			/* from 1; 0: none yet */
 	PlanRow   **rows;
 	int			n_rows;
 } PlanStep;
@@ -60,14 +70,17 @@ typedef struct Planning
 	int			n_rows;
 	PlanStep   *steps;			/* by recommendation */
 	int			n_steps;
-	PlanAsset  *assets;			/* the first is none */
+	PlanAsset  *assets;			/* from index 1 */
 } Planning;
 
-/* ---- what is given ---- */
+/* ---- input ---- */
 
-/* The elements of an array argument; "count" of them, unless that is -1. */
+/*
+ * Returns the number of elements of an array argument, and the elements. Error:
+ * 2202E unless there are "count", which may be -1 for any number.
+ */
 static int
-array_argument(FunctionCallInfo fcinfo, int argument, int count, Datum **values, bool **nulls)
+get_array_argument(FunctionCallInfo fcinfo, int argument, int count, Datum **values, bool **nulls)
 {
 	ArrayType  *array = PG_GETARG_ARRAYTYPE_P(argument);
 	int16		length;
@@ -81,7 +94,7 @@ array_argument(FunctionCallInfo fcinfo, int argument, int count, Datum **values,
 	if (count >= 0 && found != count)
 		ereport(ERROR,
 				(errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
-				 errmsg("arrays must have as many elements as each other")));
+				 errmsg("arrays must have the same number of elements")));
 	return found;
 }
 
@@ -95,10 +108,11 @@ compare_pools(const void *a, const void *b)
 		return row1->pool < row2->pool ? -1 : 1;
 	if (row1->recommendation != row2->recommendation)
 		return row1->recommendation < row2->recommendation ? -1 : 1;
-	/* a recommendation may have both, assets and points */
+	/* a recommendation may have both a set of assets and points */
 	return (row1->assets == NULL) - (row2->assets == NULL);
 }
 
+/* The order of rows within a recommendation is that of Planning.rows. */
 static int
 compare_recommendations(const void *a, const void *b)
 {
@@ -110,46 +124,51 @@ compare_recommendations(const void *a, const void *b)
 	return (row1 > row2) - (row1 < row2);
 }
 
+/* Reads element i of the arrays, of which the last one has the sets. */
+static void
+read_row(PlanRow *row, int i, Datum **values, bool **nulls)
+{
+	if (nulls[0][i] || nulls[1][i] || nulls[2][i] || nulls[3][i])
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("array must not contain nulls"),
+				 errdetail("Only a set of assets may be null.")));
+	row->n = i + 1;
+	row->pool = DatumGetInt32(values[0][i]);
+	row->recommendation = DatumGetInt32(values[1][i]);
+	row->worth = DatumGetFloat8(values[2][i]);
+	row->cost = DatumGetFloat8(values[3][i]);
+	/* also for NaN */
+	if (!(row->cost > 0))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("cost must be greater than 0")));
+	if (nulls[4][i])
+		return;
+	row->assets = DatumGetFlatAssetset(values[4][i]);
+	row->count = roaring_bytes_cardinality(row->assets->bytes, FLAT_BYTES_SIZE(row->assets));
+}
+
 static void
 read_rows(FunctionCallInfo fcinfo, Planning *plan)
 {
 	Datum	   *values[5];
 	bool	   *nulls[5];
 
-	plan->n_rows = array_argument(fcinfo, 0, -1, &values[0], &nulls[0]);
+	plan->n_rows = get_array_argument(fcinfo, 0, -1, &values[0], &nulls[0]);
 	for (int i = 1; i < 5; i++)
-		array_argument(fcinfo, i, plan->n_rows, &values[i], &nulls[i]);
+		get_array_argument(fcinfo, i, plan->n_rows, &values[i], &nulls[i]);
 	plan->rows = palloc_extended((plan->n_rows + 1) * sizeof(PlanRow),
 								 MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	for (int i = 0; i < plan->n_rows; i++)
 	{
-		PlanRow    *row = &plan->rows[i];
-
 		CHECK_FOR_INTERRUPTS();
-		if (nulls[0][i] || nulls[1][i] || nulls[2][i] || nulls[3][i])
-			ereport(ERROR,
-					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-					 errmsg("array must not contain nulls"),
-					 errdetail("Only the set of assets may be null.")));
-		row->n = i + 1;
-		row->pool = DatumGetInt32(values[0][i]);
-		row->recommendation = DatumGetInt32(values[1][i]);
-		row->worth = DatumGetFloat8(values[2][i]);
-		row->cost = DatumGetFloat8(values[3][i]);
-		if (!(row->cost > 0))
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("cost must be positive")));
-		if (!nulls[4][i])
-		{
-			row->assets = DatumGetFlatAssetset(values[4][i]);
-			row->count = roaring_bytes_cardinality(row->assets->bytes, FLAT_BYTES_SIZE(row->assets));
-		}
+		read_row(&plan->rows[i], i, values, nulls);
 	}
 	qsort(plan->rows, plan->n_rows, sizeof(PlanRow), compare_pools);
 }
 
-/* Makes a step of each recommendation. */
+/* Makes a step of each recommendation, with its rows. */
 static void
 make_steps(Planning *plan)
 {
@@ -170,22 +189,23 @@ make_steps(Planning *plan)
 	}
 }
 
-/* ---- the assets of pools ---- */
+/* ---- assets of pools ---- */
 
-/* Goes through the sets of the rows of a pool, container by container. */
+/* reads the set of a row, along with those of the other rows of its pool */
 typedef struct RowReader
 {
 	PlanRow    *row;
 	RoaringReader reader;
 	Container	container;
 	bool		more;
-	uint32	   *next;			/* of the row's members */
+	uint32	   *next;			/* where its next member goes */
 } RowReader;
 
 /*
- * Takes in what the row has in its container. Where an asset is, is in
- * index_of, if that is not before "start": then the asset is new. Error: XX001
- * where a stored set has more assets than it says.
+ * Adds the assets that the row has in its current container. index_of has the
+ * index of each asset of the container in Planning.assets, if that is "start" or
+ * more; if not, the asset is new and gets the next index. Error: XX001 if a
+ * stored set has more ids than its descriptors say.
  */
 static void
 add_container(Planning *plan, RowReader *from, uint32 *index_of, uint32 start, uint32 *n_assets)
@@ -206,17 +226,20 @@ add_container(Planning *plan, RowReader *from, uint32 *index_of, uint32 start, u
 			if (*index < start)
 			{
 				*index = (*n_assets)++;
-				plan->assets[*index].left = 0;
-				plan->assets[*index].which = 0;
+				plan->assets[*index].remaining = 0;
+				plan->assets[*index].u.steps_xor = 0;
 			}
-			plan->assets[*index].left++;
-			plan->assets[*index].which ^= from->row->step;
+			plan->assets[*index].remaining++;
+			plan->assets[*index].u.steps_xor ^= from->row->step;
 			*from->next++ = *index;
 		}
 	}
 }
 
-/* Finds the assets of the pool whose rows these are. */
+/*
+ * Adds the assets of a pool, one container after the other in all of its rows,
+ * so that index_of need only have room for one container.
+ */
 static void
 make_pool(Planning *plan, PlanRow *rows, int n_rows, uint32 *index_of, uint32 *n_assets)
 {
@@ -257,7 +280,10 @@ make_pool(Planning *plan, PlanRow *rows, int n_rows, uint32 *index_of, uint32 *n
 	pfree(readers);
 }
 
-/* Finds the assets of all pools, and where those of each row are. */
+/*
+ * Makes the assets of all pools, and the members of each row. Error: 54000 if an
+ * index of 32 bits is too small for them.
+ */
 static void
 make_assets(Planning *plan)
 {
@@ -272,7 +298,7 @@ make_assets(Planning *plan)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("too many failing assets to plan"),
-				 errdetail("Recommendations fail %zu times, at most %u can be planned.",
+				 errdetail("Assets fail recommendations %zu times, at most %u can be planned.",
 						   total, PG_UINT32_MAX - 1)));
 	members = palloc_extended((total + 1) * sizeof(uint32), MCXT_ALLOC_HUGE);
 	plan->assets = palloc_extended((total + 1) * sizeof(PlanAsset), MCXT_ALLOC_HUGE);
@@ -291,9 +317,12 @@ make_assets(Planning *plan)
 	pfree(index_of);
 }
 
-/* ---- the order ---- */
+/* ---- order ---- */
 
-/* What each recommendation gains if it is the first, and its share of all. */
+/*
+ * Sets what each recommendation gains if it is the first, and its potential: an
+ * asset that fails several recommendations adds an equal share to each.
+ */
 static void
 make_gains(Planning *plan)
 {
@@ -311,19 +340,19 @@ make_gains(Planning *plan)
 		}
 		for (Size j = 0; j < row->count; j++)
 		{
-			uint32		left = plan->assets[row->members[j]].left;
+			uint32		remaining = plan->assets[row->members[j]].remaining;
 
-			step->potential += worth / left;
-			if (left == 1)
+			step->potential += worth / remaining;
+			if (remaining == 1)
 				step->gain += worth;
 		}
 	}
 }
 
 /*
- * The recommendation that gains most: of several, that with the greatest
- * potential, and of several with that, the first. NULL: none is left that
- * could gain.
+ * Returns the recommendation without a rank that gains most; among equals the
+ * one with the greatest potential, and among those the first. NULL if none
+ * remains that could gain.
  */
 static PlanStep *
 best_step(Planning *plan)
@@ -332,13 +361,13 @@ best_step(Planning *plan)
 	PlanStep   *best = NULL;
 
 	for (int i = 0; i < plan->n_steps; i++)
-		if (plan->steps[i].place == 0)
+		if (plan->steps[i].rank == 0)
 			gain = Max(gain, plan->steps[i].gain);
 	for (int i = 0; i < plan->n_steps; i++)
 	{
 		PlanStep   *step = &plan->steps[i];
 
-		if (step->place == 0 && step->potential > 0 &&
+		if (step->rank == 0 && step->potential > 0 &&
 			step->gain >= gain * (1 - GAIN_TOLERANCE) &&
 			(best == NULL || step->potential > best->potential * (1 + GAIN_TOLERANCE)))
 			best = step;
@@ -346,13 +375,16 @@ best_step(Planning *plan)
 	return best;
 }
 
-/* Remediates: what is left to do of an asset gains now, or the asset is mended. */
+/*
+ * Remediates a recommendation at a rank: each of its assets is repaired, or
+ * adds to the gain of the one recommendation that it still fails.
+ */
 static void
-take_step(Planning *plan, PlanStep *step, int place)
+take_step(Planning *plan, PlanStep *step, int rank)
 {
-	uint32		which = step - plan->steps;
+	uint32		index = step - plan->steps;
 
-	step->place = place;
+	step->rank = rank;
 	for (int i = 0; i < step->n_rows; i++)
 	{
 		PlanRow    *row = step->rows[i];
@@ -362,16 +394,16 @@ take_step(Planning *plan, PlanStep *step, int place)
 		{
 			PlanAsset  *asset = &plan->assets[row->members[j]];
 
-			asset->left--;
-			asset->which ^= which;
-			if (asset->left == 0)
+			asset->remaining--;
+			asset->u.steps_xor ^= index;
+			if (asset->remaining == 0)
 			{
-				row->mended++;
-				asset->which = place;
+				row->repaired++;
+				asset->u.rank = rank;
 			}
-			else if (asset->left == 1)
+			else if (asset->remaining == 1)
 			{
-				PlanStep   *other = &plan->steps[asset->which];
+				PlanStep   *other = &plan->steps[asset->u.steps_xor];
 
 				other->gain += row->worth / other->rows[0]->cost;
 			}
@@ -379,9 +411,12 @@ take_step(Planning *plan, PlanStep *step, int place)
 	}
 }
 
-/* The first place at which something is mended that needed the recommendation. */
+/*
+ * Returns the first rank at which something is repaired or gained that needs
+ * the recommendation.
+ */
 static int
-needed_at(Planning *plan, PlanStep *step)
+get_needed_at(Planning *plan, PlanStep *step)
 {
 	int			first = PG_INT32_MAX;
 
@@ -391,27 +426,27 @@ needed_at(Planning *plan, PlanStep *step)
 
 		CHECK_FOR_INTERRUPTS();
 		if (row->assets == NULL && row->worth > 0)
-			first = Min(first, step->place);
+			first = Min(first, step->rank);
 		else if (row->worth > 0)
 			for (Size j = 0; j < row->count; j++)
-				first = Min(first, (int) plan->assets[row->members[j]].which);
+				first = Min(first, (int) plan->assets[row->members[j]].u.rank);
 	}
 	return first;
 }
 
-/* Puts out the rows of a recommendation. */
+/* Returns the rows of a recommendation to the caller. */
 static void
 put_step(Planning *plan, PlanStep *step, ReturnSetInfo *result)
 {
-	int			needed = needed_at(plan, step);
+	int			needed_at = get_needed_at(plan, step);
 
 	for (int i = 0; i < step->n_rows; i++)
 	{
 		Datum		values[4] = {
-			Int32GetDatum(step->place),
+			Int32GetDatum(step->rank),
 			Int32GetDatum(step->rows[i]->n),
-			Int64GetDatum(step->rows[i]->mended),
-			Int32GetDatum(needed)
+			Int64GetDatum(step->rows[i]->repaired),
+			Int32GetDatum(needed_at)
 		};
 		bool		nulls[4] = {false};
 
@@ -421,20 +456,23 @@ put_step(Planning *plan, PlanStep *step, ReturnSetInfo *result)
 
 /*
  * plan_order(pools integer[], recommendations integer[], worths float8[],
- * costs float8[], assets assetset[]) returns table (place integer,
- * n integer, mended bigint, needed_at integer).
+ * costs float8[], assets assetset[]) returns table (rank integer, n integer,
+ * repaired bigint, needed_at integer).
  *
- * The arrays are rows: remediating the recommendation mends these assets of
- * the pool, as far as they fail no other of it, and each is worth so much; or,
- * without a set, is worth so much at once. A recommendation costs the same in
- * all its rows, and an asset is worth the same in all rows of its pool. At each
- * place is what then gains most for its cost; what can't gain is left out. Each
- * row that is left comes back as n, from 1, with the place of its
- * recommendation, the assets mended then, and the first place at which
- * something is mended, or gained, that needed the recommendation.
+ * The elements of the arrays with the same index are a row: remediating the
+ * recommendation helps to repair these assets of the pool, and each repaired
+ * asset is worth so many points of a score; or, where the set is NULL, the
+ * recommendation is worth so many points at once. A recommendation costs the
+ * same in all its rows, and an asset is worth the same in all rows of its pool.
+ *
+ * At each rank, from 1, stands the recommendation that then gains most points
+ * for its cost. Recommendations that cannot gain are left out. Each row of the
+ * others is returned as n, from 1, with the rank of its recommendation, the
+ * number of assets that are repaired by it at that rank, and the first rank at
+ * which something is repaired or gained that needs the recommendation.
  *
  * Strict. Errors: 2202E for arrays of different lengths, 22004 for a NULL that
- * is no set, 22023 for a cost that is not positive, 54000. Interruptible.
+ * is not a set, 22023 for a cost of 0 or less, 54000, XX001. Interruptible.
  */
 Datum
 plan_order(PG_FUNCTION_ARGS)
@@ -442,7 +480,7 @@ plan_order(PG_FUNCTION_ARGS)
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 	Planning	plan = {0};
 	PlanStep   *step;
-	int			place = 0;
+	int			rank = 0;
 
 	InitMaterializedSRF(fcinfo, 0);
 	read_rows(fcinfo, &plan);
@@ -452,10 +490,10 @@ plan_order(PG_FUNCTION_ARGS)
 	while ((step = best_step(&plan)) != NULL)
 	{
 		CHECK_FOR_INTERRUPTS();
-		take_step(&plan, step, ++place);
+		take_step(&plan, step, ++rank);
 	}
 	for (step = plan.steps; step < plan.steps + plan.n_steps; step++)
-		if (step->place > 0)
+		if (step->rank > 0)
 			put_step(&plan, step, result);
 	return (Datum) 0;
 }
