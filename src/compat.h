@@ -1,5 +1,6 @@
 /*
- * compat.h: the one place that knows how PostgreSQL 15 to 18 differ.
+ * compat.h: the differences between PostgreSQL 15 to 18. No other source file
+ * asks for the version.
  */
 #ifndef POSTURE_COMPAT_H
 #define POSTURE_COMPAT_H
@@ -8,21 +9,23 @@
 #error "posture needs PostgreSQL 15 or later"
 #endif
 
-/* varatt.h was split out of postgres.h in 16 */
+/* from 16 on, varatt.h is not part of postgres.h */
 #if PG_VERSION_NUM >= 160000
 #include "varatt.h"
 #endif
 
-/* 18 has pg_noreturn, which goes first, in the place of pg_attribute_noreturn() */
+/* pg_noreturn is new in 18 and precedes the declaration */
 #ifndef pg_noreturn
 #define pg_noreturn pg_attribute_noreturn()
 #endif
 
-/* the sequence of an identity column is asked for by the relation from 17 on */
+/* from 17 on, getIdentitySequence() takes the relation and not its oid */
 #if PG_VERSION_NUM >= 170000
-#define identity_sequence(relation, column) getIdentitySequence(relation, column, false)
+#define identity_sequence(relation, column) \
+	getIdentitySequence(relation, column, false)
 #else
-#define identity_sequence(relation, column) getIdentitySequence(RelationGetRelid(relation), column, false)
+#define identity_sequence(relation, column) \
+	getIdentitySequence(RelationGetRelid(relation), column, false)
 #endif
 
 #endif							/* POSTURE_COMPAT_H */

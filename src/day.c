@@ -1,9 +1,9 @@
 /*
- * day.c: the local days of posture.timezone.
+ * day.c: days in the time zone of posture.timezone.
  *
- * In C and not by AT TIME ZONE, which takes a text like CET for the
- * abbreviation, an offset without summer time, where the setting names the
- * zone.
+ * AT TIME ZONE does not serve here: it reads a text like CET as the
+ * abbreviation, which is an offset without summer time, while the setting names
+ * a zone.
  */
 #include "day.h"
 
@@ -18,20 +18,25 @@ PG_FUNCTION_INFO_V1(posture_day_of);
 PG_FUNCTION_INFO_V1(posture_day_end);
 PG_FUNCTION_INFO_V1(posture_minute_of);
 
-/* The zone in force: the setting's, or the server's where that is empty. */
+/* from PostgreSQL's epoch, which dates count from, to Unix's, in days */
+#define EPOCH_DAYS (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE)
+
+/*
+ * Returns the zone of posture.timezone, or log_timezone where that is empty.
+ * The check hook of the setting accepts existing zones only.
+ */
 pg_tz *
 day_zone(void)
 {
 	pg_tz	   *zone = *posture_timezone == '\0' ? log_timezone : pg_tzset(posture_timezone);
 
-	/* the check hook has let no other name pass */
 	if (zone == NULL)
-		elog(ERROR, "unknown time zone \"%s\"", posture_timezone);
+		elog(ERROR, "time zone \"%s\" not recognized", posture_timezone);
 	return zone;
 }
 
 static void
-out_of_range(void)
+report_day_out_of_range(void)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
@@ -39,74 +44,80 @@ out_of_range(void)
 }
 
 /*
- * The first moment at which the clock of a zone shows a day later than this one,
- * in microseconds, whether that is a timestamp or not. Clocks may leave
- * midnight out, or go back over it, so that it comes twice: so it is looked
- * for between one change of the clock and the next.
+ * Returns the first moment at which the clock of a zone shows a later day than
+ * this one, as a timestamp that may be outside the range of the type. Error:
+ * 22008.
+ *
+ * Clocks may skip midnight, or be set back over it so that it comes twice. So
+ * the moment is searched for in each period between two changes of the clock,
+ * from a week before midnight UTC on: no zone is that far from UTC, not even
+ * one that a person made up.
  */
 static int64
-first_after(DateADT day, pg_tz *zone)
+end_of_day(DateADT day, pg_tz *zone)
 {
-	/* midnight, were there no offset; none is as much as a week, also of a zone that a person makes up */
-	pg_time_t	midnight = ((pg_time_t) day + 1 + POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * SECS_PER_DAY;
+	pg_time_t	midnight = ((pg_time_t) day + 1 + EPOCH_DAYS) * SECS_PER_DAY;
 	pg_time_t	from = midnight - 7 * SECS_PER_DAY;
 	pg_time_t	until;
 	pg_time_t	found;
 	long		offset;
-	long		offset_then;
+	long		next_offset;
 	int			is_dst;
 	int			changes;
 
 	for (;;)
 	{
-		changes = pg_next_dst_boundary(&from, &offset, &is_dst, &until, &offset_then, &is_dst, zone);
+		changes = pg_next_dst_boundary(&from, &offset, &is_dst, &until, &next_offset, &is_dst,
+									   zone);
 		if (changes < 0)
-			out_of_range();
+			report_day_out_of_range();
 		found = Max(midnight - offset, from);
 		if (changes == 0 || found < until)
 			break;
 		from = until;
 	}
-	return (found - (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * SECS_PER_DAY) * USECS_PER_SEC;
+	return (found - EPOCH_DAYS * SECS_PER_DAY) * USECS_PER_SEC;
 }
 
 /*
- * The day on which a finite moment falls: the date on the clock, but a day that
- * has begun goes on where the clock goes back to the day before. Error: 22008.
+ * Returns the day of a finite moment: the date that the clock shows. A day that
+ * has begun goes on where the clock is set back to the day before. Error: 22008.
+ *
+ * The last day found is cached, because consecutive calls mostly ask for the
+ * same day.
  */
 DateADT
 day_of(TimestampTz at, pg_tz *zone)
 {
-	/* what is asked is mostly about the same day */
-	static pg_tz *known_zone = NULL;
-	static DateADT known_day;
-	static TimestampTz known_from;
-	static TimestampTz known_until;
+	static pg_tz *cached_zone = NULL;
+	static DateADT cached_day;
+	static TimestampTz cached_from; /* earliest moment known to be in it */
+	static TimestampTz cached_end;
 	struct pg_tm local;
 	fsec_t		fraction;
 	int			offset;
 	DateADT		day;
-	int64		until;
+	int64		end;
 
-	if (zone == known_zone && at >= known_from && at < known_until)
-		return known_day;
+	if (zone == cached_zone && at >= cached_from && at < cached_end)
+		return cached_day;
 	if (timestamp2tm(at, &offset, &local, &fraction, NULL, zone) != 0)
-		out_of_range();
+		report_day_out_of_range();
 	day = date2j(local.tm_year, local.tm_mon, local.tm_mday) - POSTGRES_EPOCH_JDATE;
-	/* west of Greenwich there are moments before the first date that there is */
+	/* west of Greenwich, the first moments are on a day before the first date */
 	day = Max(day, DATETIME_MIN_JULIAN - POSTGRES_EPOCH_JDATE);
-	while ((until = first_after(day, zone)) <= at)
+	while ((end = end_of_day(day, zone)) <= at)
 		day++;
-	known_from = zone == known_zone && until == known_until ? Min(at, known_from) : at;
-	known_zone = zone;
-	known_day = day;
-	known_until = until;
+	cached_from = zone == cached_zone && end == cached_end ? Min(at, cached_from) : at;
+	cached_zone = zone;
+	cached_day = day;
+	cached_end = end;
 	return day;
 }
 
 /*
- * The moment at which a finite day ends and the next begins; a day that was
- * left out ends as it begins. Error: 22008.
+ * Returns the moment at which a finite day ends and the next one begins. A day
+ * that the clock skipped ends when it begins. Error: 22008.
  */
 TimestampTz
 day_end(DateADT day, pg_tz *zone)
@@ -114,16 +125,16 @@ day_end(DateADT day, pg_tz *zone)
 	TimestampTz end;
 
 	if (!IS_VALID_DATE(day) || day >= TIMESTAMP_END_JULIAN - POSTGRES_EPOCH_JDATE)
-		out_of_range();
-	end = first_after(day, zone);
+		report_day_out_of_range();
+	end = end_of_day(day, zone);
 	if (!IS_VALID_TIMESTAMP(end))
-		out_of_range();
+		report_day_out_of_range();
 	return end;
 }
 
 /*
- * day_of(at timestamptz) returns date: the day on which a moment falls;
- * infinite for infinity, NULL for NULL. Error: 22008.
+ * day_of(at timestamptz) returns date: the day of a moment; infinity for
+ * infinity, -infinity for -infinity, NULL for NULL. Error: 22008.
  */
 Datum
 posture_day_of(PG_FUNCTION_ARGS)
@@ -138,8 +149,9 @@ posture_day_of(PG_FUNCTION_ARGS)
 }
 
 /*
- * day_end(day date) returns timestamptz: the moment at which a day ends and
- * the next begins; infinity for an infinite day, NULL for NULL. Error: 22008.
+ * day_end(day date) returns timestamptz: the moment at which a day ends and the
+ * next one begins; infinity for infinity, -infinity for -infinity, NULL for
+ * NULL. Error: 22008.
  */
 Datum
 posture_day_end(PG_FUNCTION_ARGS)
@@ -154,8 +166,9 @@ posture_day_end(PG_FUNCTION_ARGS)
 }
 
 /*
- * minute_of(at timestamptz) returns text: the minute that the clock shows at a
- * moment, as YYYY-MM-DD HH:MI; infinity as such, NULL for NULL. Error: 22008.
+ * minute_of(at timestamptz) returns text: the date and minute that the clock
+ * shows at a moment, as YYYY-MM-DD HH:MI; infinity and -infinity as such, NULL
+ * for NULL. Error: 22008.
  */
 Datum
 posture_minute_of(PG_FUNCTION_ARGS)
@@ -168,7 +181,8 @@ posture_minute_of(PG_FUNCTION_ARGS)
 	if (TIMESTAMP_NOT_FINITE(at))
 		PG_RETURN_TEXT_P(cstring_to_text(TIMESTAMP_IS_NOEND(at) ? "infinity" : "-infinity"));
 	if (timestamp2tm(at, &offset, &local, &fraction, NULL, day_zone()) != 0)
-		out_of_range();
-	PG_RETURN_TEXT_P(cstring_to_text(psprintf("%04d-%02d-%02d %02d:%02d", local.tm_year, local.tm_mon, local.tm_mday,
+		report_day_out_of_range();
+	PG_RETURN_TEXT_P(cstring_to_text(psprintf("%04d-%02d-%02d %02d:%02d",
+											  local.tm_year, local.tm_mon, local.tm_mday,
 											  local.tm_hour, local.tm_min)));
 }

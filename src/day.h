@@ -1,5 +1,5 @@
 /*
- * day.h: the local days of posture.timezone.
+ * day.h: days in the time zone of posture.timezone.
  */
 #ifndef POSTURE_DAY_H
 #define POSTURE_DAY_H

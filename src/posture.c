@@ -1,8 +1,8 @@
 /*
- * posture.c: loading and settings.
+ * posture.c: loading of the library, and the settings.
  *
- * Nothing happens at load but the definition of the settings, so posture
- * needs no preloading and no restart.
+ * Loading only defines the settings, so posture needs no preloading and no
+ * restart of the server.
  */
 #include "posture.h"
 
@@ -18,10 +18,10 @@ char	   *posture_timezone = NULL;
 double		posture_drop_threshold = 2.0;
 int			posture_drop_basis = DROP_POINTS;
 
-/* read by SQL alone, through setting() */
+/* in days; read by SQL only, through setting() */
 static int	posture_retention_days = 400;
 
-/* milliseconds, see progress() */
+/* in milliseconds, see progress() */
 static int	posture_progress_interval = 10000;
 
 static const struct config_enum_entry drop_basis_options[] = {
@@ -30,7 +30,10 @@ static const struct config_enum_entry drop_basis_options[] = {
 	{NULL, 0, false}
 };
 
-/* Accepts the empty string (the server's zone) or a zone of the tz database. */
+/*
+ * Accepts the empty string, which stands for the server's time zone, and the
+ * names of time zones without leap seconds.
+ */
 static bool
 check_timezone(char **newval, void **extra, GucSource source)
 {
@@ -41,13 +44,13 @@ check_timezone(char **newval, void **extra, GucSource source)
 	zone = pg_tzset(*newval);
 	if (zone == NULL)
 	{
-		GUC_check_errdetail("The time zone \"%s\" is not known.", *newval);
+		GUC_check_errdetail("Time zone \"%s\" does not exist.", *newval);
 		GUC_check_errhint("The view pg_timezone_names lists the time zones.");
 		return false;
 	}
 	if (!pg_tz_acceptable(zone))
 	{
-		GUC_check_errdetail("The time zone \"%s\" uses leap seconds.", *newval);
+		GUC_check_errdetail("Time zone \"%s\" uses leap seconds.", *newval);
 		return false;
 	}
 	return true;
@@ -59,28 +62,30 @@ void
 _PG_init(void)
 {
 	DefineCustomStringVariable("posture.timezone",
-							   "Time zone whose local days posture's snapshots describe.",
-							   "Empty means the server's own: log_timezone, which no client can change.",
+							   "Sets the time zone in which days begin and end.",
+							   "Empty means log_timezone, which no client can change.",
 							   &posture_timezone, "",
 							   PGC_USERSET, 0, check_timezone, NULL, NULL);
 	DefineCustomRealVariable("posture.drop_threshold",
-							 "The least fall of a score that is an event.",
-							 "In the unit that posture.drop_basis names.",
+							 "Sets the minimum score drop that raises an event.",
+							 "The unit is points or percent, by posture.drop_basis.",
 							 &posture_drop_threshold, 2.0, 0.000001, 100.0,
 							 PGC_USERSET, 0, NULL, NULL, NULL);
 	DefineCustomEnumVariable("posture.drop_basis",
-							 "How the fall of a score is measured.",
-							 "points: previous - current; relative: (previous - current) / previous in percent.",
+							 "Sets how a score drop is measured.",
+							 "points: previous - current; "
+							 "relative: (previous - current) / previous in percent.",
 							 &posture_drop_basis, DROP_POINTS, drop_basis_options,
 							 PGC_USERSET, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("posture.retention_days",
-							"For how many days history, snapshots, events and runs are kept.",
+							"Sets the number of days that history, snapshots, events "
+							"and runs are kept.",
 							NULL,
 							&posture_retention_days, 400, 1, 36500,
 							PGC_USERSET, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("posture.progress_interval",
-							"How often long work says how far it is.",
-							"In a NOTICE; -1 turns it off.",
+							"Sets the interval between progress notices.",
+							"-1 disables them.",
 							&posture_progress_interval, 10000, -1, 86400000,
 							PGC_USERSET, GUC_UNIT_MS, NULL, NULL, NULL);
 	MarkGUCPrefixReserved("posture");
@@ -89,12 +94,13 @@ _PG_init(void)
 PG_FUNCTION_INFO_V1(posture_setting);
 
 /*
- * setting(name text) returns text: the value in force of the setting
- * posture.NAME; for the time zone the server's where none is set.
+ * setting(name text) returns text: the current value of the setting
+ * posture.NAME; of timezone, the name of the server's time zone if it is empty.
+ * NULL for NULL. Error: 42704 for another name.
  *
- * SQL reads settings through this function and not through current_setting(),
- * which knows them only once the library is loaded and would take a value
- * that was never checked. An unknown name is an error; NULL gives NULL.
+ * SQL reads settings through this function and not through current_setting():
+ * until the library is loaded, that does not know them, or returns a value that
+ * no check hook has seen.
  */
 Datum
 posture_setting(PG_FUNCTION_ARGS)
@@ -111,10 +117,10 @@ posture_setting(PG_FUNCTION_ARGS)
 PG_FUNCTION_INFO_V1(posture_progress);
 
 /*
- * progress(says text) returns void: a NOTICE of how far long work is, if
- * posture.progress_interval has passed since the statement that the client
- * sent began, and since the last such NOTICE. What takes less says nothing.
- * NULL says nothing.
+ * progress(message text) returns void: raises a NOTICE with the message if
+ * posture.progress_interval has passed since the client's statement began and
+ * since the last such NOTICE. So only long work reports its progress. NULL does
+ * nothing.
  */
 Datum
 posture_progress(PG_FUNCTION_ARGS)
@@ -123,10 +129,11 @@ posture_progress(PG_FUNCTION_ARGS)
 	TimestampTz now = GetCurrentTimestamp();
 	TimestampTz since = Max(last, GetCurrentStatementStartTimestamp());
 
-	/* a clock that was set back must not silence it for long */
+	/* after the clock was set back, count from the present */
 	if (last > now)
 		since = last = now;
-	if (posture_progress_interval < 0 || !TimestampDifferenceExceeds(since, now, posture_progress_interval))
+	if (posture_progress_interval < 0 ||
+		!TimestampDifferenceExceeds(since, now, posture_progress_interval))
 		PG_RETURN_VOID();
 	last = now;
 	ereport(NOTICE, (errmsg("%s", text_to_cstring(PG_GETARG_TEXT_PP(0)))));

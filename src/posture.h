@@ -1,12 +1,13 @@
 /*
- * posture.h: what the parts of posture share.
+ * posture.h: what every C file of posture includes first.
  */
 #ifndef POSTURE_H
 #define POSTURE_H
 
 /*
- * PostgreSQL's headers and calling convention have parameters that a build
- * without assertions does not use; -Wextra would tell of those and no other.
+ * Functions that SQL calls have parameters that they need not use, and so have
+ * inline functions of PostgreSQL's headers in a build without assertions.
+ * -Wextra would report all of them.
  */
 #pragma GCC diagnostic ignored "-Wunused-parameter"
 
@@ -15,16 +16,16 @@
 
 #include "compat.h"
 
-/* the settings, see posture.c */
-extern char *posture_timezone;
-extern double posture_drop_threshold;
-extern int	posture_drop_basis;
-
-/* how a drop is measured: posture.drop_basis */
+/* how a drop is measured: the values of posture.drop_basis */
 typedef enum DropBasis
 {
 	DROP_POINTS,				/* previous - current */
 	DROP_RELATIVE				/* (previous - current) / previous, in percent */
 } DropBasis;
+
+/* settings that C code reads, see posture.c */
+extern char *posture_timezone;
+extern double posture_drop_threshold;
+extern int	posture_drop_basis;
 
 #endif							/* POSTURE_H */
