@@ -253,9 +253,7 @@ add_change(Capture *capture, DateADT day, int32 recommendation_id, int32 asset_i
 	if (capture->n_changes >= capture->max_changes)
 	{
 		capture->max_changes = Max(16, 4 * capture->max_changes);
-		capture->changes = capture->changes == NULL ?
-			palloc(capture->max_changes * sizeof(Change)) :
-			repalloc(capture->changes, capture->max_changes * sizeof(Change));
+		capture->changes = resize_array(capture->changes, capture->max_changes, sizeof(Change));
 	}
 	if (asset_id < 0)
 		report_asset_id_out_of_range(asset_id);

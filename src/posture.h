@@ -28,4 +28,11 @@ extern char *posture_timezone;
 extern double posture_drop_threshold;
 extern int	posture_drop_basis;
 
+/* Allocates an array for n elements, or enlarges one. array may be NULL. */
+static inline void *
+resize_array(void *array, int n, Size element_size)
+{
+	return array == NULL ? palloc(n * element_size) : repalloc(array, n * element_size);
+}
+
 #endif							/* POSTURE_H */

@@ -65,9 +65,8 @@ add_descriptor(RoaringWriter *writer, uint32 key, int cardinality, bool is_run, 
 	if (writer->containers >= writer->max_containers)
 	{
 		writer->max_containers = Max(8, 2 * writer->max_containers);
-		writer->descriptors = writer->descriptors == NULL ?
-			palloc(writer->max_containers * sizeof(Descriptor)) :
-			repalloc(writer->descriptors, writer->max_containers * sizeof(Descriptor));
+		writer->descriptors = resize_array(writer->descriptors, writer->max_containers,
+										   sizeof(Descriptor));
 	}
 	Assert(writer->containers == 0 ||
 		   writer->descriptors[writer->containers - 1].key < key);
@@ -161,9 +160,7 @@ add_run(RoaringWriter *writer, uint32 key, uint16 first, uint16 last)
 	if (writer->n_runs >= writer->max_runs)
 	{
 		writer->max_runs = Max(64, 2 * writer->max_runs);
-		writer->runs = writer->runs == NULL ?
-			palloc(writer->max_runs * sizeof(Run)) :
-			repalloc(writer->runs, writer->max_runs * sizeof(Run));
+		writer->runs = resize_array(writer->runs, writer->max_runs, sizeof(Run));
 	}
 	writer->runs[writer->n_runs].first = first;
 	writer->runs[writer->n_runs++].last = last;
