@@ -322,12 +322,12 @@ assetset_flat_from_writer(RoaringWriter *writer)
 	return flat;
 }
 
-/* Raises 22003 for a negative number in the place of an asset id. */
+/* Raises 22003 with the number that was given for an id. */
 void
-report_asset_id_out_of_range(int32 id)
+report_asset_id_out_of_range(const char *id)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-			 errmsg("asset id %d is out of range", id),
+			 errmsg("asset id %s is out of range", id),
 			 errdetail("An asset id is a whole number from 0 to %d.", ASSET_ID_MAX)));
 }

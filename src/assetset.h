@@ -70,7 +70,15 @@ extern void assetset_add_many(Assetset *set, const uint32 *ids, int count);
 extern Assetset *DatumGetAssetset(Datum datum);
 extern FlatAssetset *DatumGetFlatAssetset(Datum datum);
 extern FlatAssetset *assetset_flat_from_writer(RoaringWriter *writer);
-pg_noreturn extern void report_asset_id_out_of_range(int32 id);
+pg_noreturn extern void report_asset_id_out_of_range(const char *id);
+
+/* Raises 22003 for a negative number, which is not an id. */
+static inline void
+check_asset_id(int32 id)
+{
+	if (unlikely(id < 0))
+		report_asset_id_out_of_range(psprintf("%d", id));
+}
 
 /* Frees what DatumGetAssetset() made, if it made something. */
 static inline void

@@ -89,8 +89,7 @@ assetset_agg_accum(PG_FUNCTION_ARGS)
 		PG_RETURN_DATUM(PG_GETARG_DATUM(0));
 	}
 	id = PG_GETARG_INT32(1);
-	if (id < 0)
-		report_asset_id_out_of_range(id);
+	check_asset_id(id);
 	state = state_argument(fcinfo);
 	assetset_add(state, id);
 	PG_RETURN_ASSETSET(state);

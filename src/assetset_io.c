@@ -159,11 +159,8 @@ parse_id(const char *text, const char **p)
 	for (; *end >= '0' && *end <= '9'; end++)
 		id = Min(id * 10 + (*end - '0'), (uint64) ASSET_ID_MAX + 1);
 	if (id > ASSET_ID_MAX)
-		ereport(ERROR,
-				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-				 errmsg("asset id %.*s%s is out of range",
-						(int) Min(end - start, 60), start, end - start > 60 ? "..." : ""),
-				 errdetail("An asset id is a whole number from 0 to %d.", ASSET_ID_MAX)));
+		report_asset_id_out_of_range(psprintf("%.*s%s", (int) Min(end - start, 60), start,
+											  end - start > 60 ? "..." : ""));
 	*p = skip_space(end);
 	return (uint32) id;
 }

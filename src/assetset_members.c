@@ -273,8 +273,7 @@ assetset_from_array(PG_FUNCTION_ARGS)
 	{
 		end = start + Min(count - start, ARRAY_PART);
 		for (int i = start; i < end; i++)
-			if (ids[i] < 0)
-				report_asset_id_out_of_range(ids[i]);
+			check_asset_id(ids[i]);
 		CHECK_FOR_INTERRUPTS();
 		assetset_add_many(set, (const uint32 *) ids + start, end - start);
 	}

@@ -255,8 +255,7 @@ add_change(Capture *capture, DateADT day, int32 recommendation_id, int32 asset_i
 		capture->max_changes = Max(16, 4 * capture->max_changes);
 		capture->changes = resize_array(capture->changes, capture->max_changes, sizeof(Change));
 	}
-	if (asset_id < 0)
-		report_asset_id_out_of_range(asset_id);
+	check_asset_id(asset_id);
 	change = &capture->changes[capture->n_changes++];
 	change->day = day;
 	change->recommendation_id = recommendation_id;
