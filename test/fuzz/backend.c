@@ -1,8 +1,8 @@
 /*
- * backend.c: memory, errors and calls of the stand-in for the backend.
+ * backend.c: memory, errors and function calls of the stand-in for the backend.
  *
- * Each chunk is a malloc of its own, so that the sanitizer sees where it ends
- * and whether it is used after it is freed.
+ * Each chunk is allocated by malloc(), so that the address sanitizer sees where
+ * it ends and whether it is used after it was freed.
  */
 #include "backend.h"
 
@@ -23,7 +23,7 @@ typedef struct Chunk
 typedef struct Context
 {
 	MemoryContextData base;
-	Chunk		ring;			/* of its chunks; itself no chunk */
+	Chunk		ring;			/* head of the list of its chunks */
 } Context;
 
 MemoryContext CurrentMemoryContext = NULL;
@@ -191,7 +191,7 @@ static char *error_hint;
 void
 check_failed(const char *what, const char *file, int line)
 {
-	fprintf(stderr, "%s:%d: not so: %s\n", file, line, what);
+	fprintf(stderr, "%s:%d: check failed: %s\n", file, line, what);
 	if (error_seen.message != NULL)
 		fprintf(stderr, "the last error was: %s (%s)\n", error_seen.message,
 				error_seen.detail != NULL ? error_seen.detail : "");
@@ -218,7 +218,7 @@ ProcessInterrupts(void)
 bool
 errstart(int elevel, const char *domain)
 {
-	/* what it takes to report is not to fail */
+	/* the error report itself must not fail */
 	allocations_left = 0;
 	CHECK(elevel == ERROR);
 	memset(&error_seen, 0, sizeof(error_seen));
@@ -314,7 +314,7 @@ is_sentence(const char *string)
 		(is_database_text(string) && string[0] != '\0' && string[strlen(string) - 1] == '.');
 }
 
-/* Every error must be one that a client can be shown. */
+/* Checks that the error is one that a client may see, and ends the call. */
 void
 errfinish(const char *filename, int lineno, const char *funcname)
 {
@@ -354,7 +354,7 @@ AggCheckCallContext(FunctionCallInfo fcinfo, MemoryContext *aggcontext)
 	return AGG_CONTEXT_AGGREGATE;
 }
 
-/* Calls, and comes back from an error with the memory context of before. */
+/* Calls a function; after an error, restores the memory context. */
 static bool
 invoke(FunctionCallInfo fcinfo, PGFunction function, Datum *result)
 {
@@ -489,8 +489,8 @@ set_next(SetCall *set, Datum *result)
 }
 
 /*
- * What the sanitizers, where they are compiled in, ask for: an input that
- * fails ends in abort(), and short work with millions of allocations.
+ * Options of the sanitizers, which call these functions if they are compiled in:
+ * an input that fails ends in abort(), and millions of allocations are cheap.
  */
 const char *__asan_default_options(void);
 const char *__ubsan_default_options(void);
@@ -512,8 +512,10 @@ int
 LLVMFuzzerTestOneInput(const uint8 *data, size_t size)
 {
 	TopMemoryContext = AllocSetContextCreate(NULL, "top", ALLOCSET_DEFAULT_SIZES);
-	CurrentMemoryContext = AllocSetContextCreate(TopMemoryContext, "input", ALLOCSET_DEFAULT_SIZES);
-	aggregate_context = AllocSetContextCreate(TopMemoryContext, "aggregate", ALLOCSET_DEFAULT_SIZES);
+	CurrentMemoryContext = AllocSetContextCreate(TopMemoryContext, "input",
+												 ALLOCSET_DEFAULT_SIZES);
+	aggregate_context = AllocSetContextCreate(TopMemoryContext, "aggregate",
+											  ALLOCSET_DEFAULT_SIZES);
 	error_seen.message = NULL;
 	fuzz_input(data, size);
 	fail_allocation(0);

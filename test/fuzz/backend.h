@@ -1,9 +1,9 @@
 /*
- * backend.h: what stands in for PostgreSQL's backend, and what a target uses.
+ * backend.h: the stand-in for PostgreSQL's backend.
  *
- * A target is a file with fuzz_input(); it gives bytes to the functions of
- * src/ as SQL would, and checks with CHECK() what must hold. The input fails
- * with the process. All memory of an input is in contexts that end with it.
+ * A target is a file that defines fuzz_input(). It passes bytes to the functions
+ * of src/ as SQL would and checks the results with CHECK(); a check that fails
+ * ends the process. All memory of an input is freed after it.
  */
 #ifndef FUZZ_BACKEND_H
 #define FUZZ_BACKEND_H
@@ -14,13 +14,13 @@
 #include "utils/errcodes.h"
 #include "utils/memutils.h"
 
-/* The target: everything about one input. */
+/* Runs one input; defined by the target. */
 extern void fuzz_input(const uint8 *data, size_t size);
 
-/* How many inputs the code under test took, for the driver's report. */
+/* The number of inputs that the code under test accepted, for the report. */
 extern long fuzz_taken;
 
-/* LibFuzzer's name for what runs one input. */
+/* Runs one input; libFuzzer calls it by this name. */
 extern int	LLVMFuzzerTestOneInput(const uint8 *data, size_t size);
 
 pg_noreturn extern void check_failed(const char *what, const char *file, int line);
@@ -28,29 +28,29 @@ pg_noreturn extern void check_failed(const char *what, const char *file, int lin
 #define CHECK(condition) \
 	((condition) ? (void) 0 : check_failed(#condition, __FILE__, __LINE__))
 
-/* What the last function that ended with an error reported. */
+/* the error of the last function that raised one */
 typedef struct ErrorSeen
 {
 	int			sqlstate;
 	char	   *message;
-	char	   *detail;			/* NULL: none */
+	char	   *detail;			/* NULL if it has none */
 } ErrorSeen;
 
 extern ErrorSeen error_seen;
 
-/* Calls an SQL function; false if it ended with an error. No argument is NULL. */
+/* Calls an SQL function; false if it raises an error. No argument is NULL. */
 extern bool try_call(PGFunction function, Datum *result, int nargs, ...);
-/* The same where an error would be a fault. */
+/* The same for a call that must not raise an error. */
 extern Datum call(PGFunction function, int nargs, ...);
-/* Whether the last call gave NULL. */
+/* Whether the last call returned NULL. */
 extern bool call_was_null;
 
-/* A transition function, called as an aggregate does; changes *state. */
+/* Calls a transition function as an aggregate does, and updates *state. */
 extern bool try_transit(PGFunction function, NullableDatum *state, int nargs, ...);
-/* Where aggregates keep their states, in the stand-in. */
+/* The memory context of the aggregate that calls transition functions. */
 extern MemoryContext aggregate_context;
 
-/* A function that returns a set: start it, then take each result. */
+/* a call of a function that returns a set */
 typedef struct SetCall
 {
 	FmgrInfo	flinfo;
@@ -62,23 +62,23 @@ extern void set_start(SetCall *set, PGFunction function, Datum argument);
 extern bool set_next(SetCall *set, Datum *result);
 
 /*
- * With n > 0 the n-th allocation or check for interrupts within a call fails,
- * as out of memory or canceled.
+ * With n > 0, the n-th allocation within a call fails for lack of memory, or the
+ * n-th check for interrupts cancels the call.
  */
 extern void fail_allocation(int n);
 extern void fail_interrupt(int n);
 
-/* The two columns of a row that a function made. */
+/* Returns one of the two columns of a row that a function returned. */
 extern Datum row_column(Datum row, int column);
 
-/* Numerics are their text, in the stand-in. */
+/* Returns a numeric, which the stand-in represents by its text, or a text. */
 extern Datum numeric_of(const char *text);
 extern Datum text_of(const char *string);
 
-/* A terminated copy of the part of the input that may be text in a database. */
+/* Returns the beginning of the input that is valid text in a database. */
 extern char *text_input(const uint8 *data, size_t size);
 
-/* for backend.c from backend_types.c */
+/* Whether the string is valid text in a database. */
 extern bool is_database_text(const char *string);
 
 #endif							/* FUZZ_BACKEND_H */

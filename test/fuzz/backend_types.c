@@ -1,6 +1,6 @@
 /*
- * backend_types.c: strings, messages, varlenas, arrays, rows and numerics of
- * the stand-in for the backend, as far as posture uses them.
+ * backend_types.c: strings, messages, varlenas, arrays, rows and numerics of the
+ * stand-in for the backend, as far as posture uses them.
  */
 #include "backend.h"
 
@@ -14,7 +14,7 @@
 #include "utils/expandeddatum.h"
 #include "utils/numeric.h"
 
-/* what changed from const char * in 16, and lost its const before 17 */
+/* appendBinaryStringInfo() and heap_form_tuple() differ between versions */
 #if PG_VERSION_NUM >= 160000
 typedef const void *Bytes;
 #else
@@ -152,7 +152,9 @@ const char *
 pq_getmsgbytes(StringInfo msg, int datalen)
 {
 	if (datalen < 0 || datalen > msg->len - msg->cursor)
-		ereport(ERROR, (errcode(ERRCODE_PROTOCOL_VIOLATION), errmsg("insufficient data left in message")));
+		ereport(ERROR,
+				(errcode(ERRCODE_PROTOCOL_VIOLATION),
+				 errmsg("insufficient data left in message")));
 	msg->cursor += datalen;
 	return msg->data + msg->cursor - datalen;
 }
@@ -403,18 +405,23 @@ float8_numeric(PG_FUNCTION_ARGS)
 	PG_RETURN_DATUM(text_of(psprintf("%.6f", PG_GETARG_FLOAT8(0))));
 }
 
-/* What 128 bits don't hold is numeric's own work, and not to be tried here. */
+/*
+ * posture computes with numeric what 128 bits don't hold. The stand-in has no
+ * such arithmetic.
+ */
 static Datum
-beyond(void)
+report_unsupported(void)
 {
-	ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("no arithmetic of numerics here")));
+	ereport(ERROR,
+			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+			 errmsg("arithmetic of numerics is not supported")));
 	return (Datum) 0;
 }
 
-#define BEYOND(function) Datum function(PG_FUNCTION_ARGS) { return beyond(); }
-BEYOND(numeric_add)
-BEYOND(numeric_sub)
-BEYOND(numeric_mul)
-BEYOND(numeric_div_trunc)
-BEYOND(numeric_int4)
-BEYOND(numeric_le)
+#define UNSUPPORTED(function) Datum function(PG_FUNCTION_ARGS) { return report_unsupported(); }
+UNSUPPORTED(numeric_add)
+UNSUPPORTED(numeric_sub)
+UNSUPPORTED(numeric_mul)
+UNSUPPORTED(numeric_div_trunc)
+UNSUPPORTED(numeric_int4)
+UNSUPPORTED(numeric_le)

@@ -3,11 +3,11 @@
  *
  *	TARGET [-runs=N] [-seed=N] [-whole=BYTES] FILE|DIRECTORY...
  *
- * Each file is run as it is, cut to every length and with every bit flipped
- * (of files longer than BYTES a sample of that), then N times changed at
- * random. The same seed gives the same runs. An input that fails is shown in
- * hexadecimal before the process ends. Under the address sanitizer one that
- * leaves memory allocated fails.
+ * Each file is run as it is, cut to every length, and with every bit flipped (a
+ * sample of these if the file is longer than BYTES). Then the files are changed
+ * at random N times. The same seed gives the same runs. An input that fails is
+ * printed in hexadecimal before the process ends. Under the address sanitizer,
+ * an input that leaves memory allocated fails.
  */
 #include "backend.h"
 
@@ -29,12 +29,12 @@ static Input seeds[MAX_SEEDS];
 static int	n_seeds = 0;
 static uint64 random_state = 1;
 
-/* what runs, for the report of a failure */
+/* the current input, for the report of a failure */
 static const uint8 *running;
 static size_t running_size;
 static const char *running_name;
 
-/* there only where the address sanitizer is compiled in */
+/* exists only if the address sanitizer is compiled in */
 extern size_t __sanitizer_get_current_allocated_bytes(void) __attribute__((weak));
 
 static void
@@ -49,7 +49,7 @@ show_input(int signal_number)
 	raise(signal_number);
 }
 
-/* xorshift64*, so that a seed means the same everywhere */
+/* xorshift64*, so that a seed gives the same numbers on every platform */
 static uint32
 random_below(uint32 limit)
 {
@@ -73,7 +73,7 @@ run(const uint8 *data, size_t size)
 
 	running = data;
 	running_size = size;
-	/* the C library may take something for good, but not each time */
+	/* the C library may allocate memory for good, but not each time */
 	for (int again = 0; again < 3; again++)
 	{
 		before = allocated();
@@ -117,7 +117,7 @@ read_seeds(const char *path)
 	n_seeds++;
 }
 
-/* Every cut and every flipped bit of a seed, or a sample of them. */
+/* Runs a seed with every cut and every flipped bit, or a sample of them. */
 static long
 run_damaged(const Input *seed, size_t whole)
 {
@@ -128,7 +128,7 @@ run_damaged(const Input *seed, size_t whole)
 
 	for (size_t length = every - 1; length < seed->size; length += every, runs++)
 	{
-		/* a copy that ends there, so that reading beyond it is seen */
+		/* a copy that ends there, so that the sanitizer sees reads beyond it */
 		uint8	   *cut = memcpy(malloc(length + 1), seed->data, length);
 
 		run(cut, length);
@@ -145,7 +145,7 @@ run_damaged(const Input *seed, size_t whole)
 	return runs;
 }
 
-/* Replaces "old" bytes at "at" by "size" others; the new size. */
+/* Replaces "old" bytes at "at" by "size" others; returns the new length. */
 static size_t
 replace(uint8 *data, size_t length, size_t at, size_t old, const uint8 *bytes, size_t size)
 {
@@ -156,7 +156,7 @@ replace(uint8 *data, size_t length, size_t at, size_t old, const uint8 *bytes, s
 	return length - old + size;
 }
 
-/* Changes data in one way or another; the new size. */
+/* Changes data at random; returns the new size. */
 static size_t
 mutate(uint8 *data, size_t size)
 {
@@ -184,7 +184,7 @@ mutate(uint8 *data, size_t size)
 			return replace(data, size, at, 0, bytes, 1);
 		case 3:
 			return replace(data, size, at, some, bytes, 0);
-		case 4:					/* again, elsewhere */
+		case 4:					/* a copy elsewhere */
 			memcpy(bytes, data + at, some);
 			return replace(data, size, random_below(size + 1), 0, bytes, some);
 		case 5:					/* a number of two or four bytes */
@@ -249,6 +249,7 @@ main(int argc, char **argv)
 	}
 	for (long i = 0; i < runs; i++)
 		run_mutated();
-	printf("seeds %d, cut or flipped %ld, mutated %ld, taken %ld\n", n_seeds, damaged, runs, fuzz_taken);
+	printf("seeds %d, cut or flipped %ld, mutated %ld, taken %ld\n",
+		   n_seeds, damaged, runs, fuzz_taken);
 	return 0;
 }

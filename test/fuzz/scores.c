@@ -1,9 +1,9 @@
 /*
- * scores.c: what must hold of every score, wherever it comes from.
+ * scores.c: checks that hold for every score.
  */
 #include "scores.h"
 
-/* the settings, as posture.c has them; it stays out of the targets */
+/* the defaults of posture.c, which is not part of the targets */
 double		posture_drop_threshold = 2.0;
 int			posture_drop_basis = DROP_POINTS;
 

@@ -1,5 +1,5 @@
 /*
- * scores.h: what the targets on score share.
+ * scores.h: what the targets for score share.
  */
 #ifndef FUZZ_SCORES_H
 #define FUZZ_SCORES_H
@@ -25,7 +25,7 @@ extern Datum weighted_score_accum_inv(PG_FUNCTION_ARGS);
 extern Datum weighted_score_combine(PG_FUNCTION_ARGS);
 extern Datum weighted_score_final(PG_FUNCTION_ARGS);
 
-/* fails unless a score is from 0 to 100 and each of its forms gives it again */
+/* Checks that a score is from 0 to 100 and that each of its forms can be read. */
 extern void score_check(Datum score);
 
 #endif							/* FUZZ_SCORES_H */

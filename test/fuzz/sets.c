@@ -1,18 +1,18 @@
 /*
- * sets.c: what must hold of every assetset, wherever it comes from.
+ * sets.c: checks that hold for every assetset.
  */
 #include "sets.h"
 
 #include "catalog/pg_type.h"
 #include "utils/array.h"
 
-/* sets with more ids than this are not taken apart id by id */
+/* the ids of larger sets are not checked one by one */
 #define MANY_IDS 5000
 
 bool
 set_received(const void *bytes, size_t size, Datum *set)
 {
-	/* in a chunk of its own, so that reading beyond it is seen */
+	/* in a chunk of its own, so that the sanitizer sees reads beyond it */
 	StringInfoData message = {memcpy(palloc(size), bytes, size), size, size, 0};
 	bool		taken = try_call(assetset_recv, set, 1, PointerGetDatum(&message));
 
@@ -40,7 +40,8 @@ set_same(Datum set1, Datum set2)
 {
 	void	   *flat1 = PG_DETOAST_DATUM_COPY(set1);
 	void	   *flat2 = PG_DETOAST_DATUM_COPY(set2);
-	bool		same = VARSIZE(flat1) == VARSIZE(flat2) && memcmp(flat1, flat2, VARSIZE(flat1)) == 0;
+	bool		same = VARSIZE(flat1) == VARSIZE(flat2) &&
+	memcmp(flat1, flat2, VARSIZE(flat1)) == 0;
 
 	CHECK(same == DatumGetBool(call(assetset_eq, 2, set1, set2)));
 	pfree(flat1);
@@ -62,6 +63,12 @@ array_of(const int32 *ids, int count)
 	return PointerGetDatum(array);
 }
 
+static int64
+cardinality_of(Datum set)
+{
+	return DatumGetInt64(call(assetset_cardinality, 1, set));
+}
+
 static bool
 has(Datum set, int64 id)
 {
@@ -74,7 +81,7 @@ has(Datum set, int64 id)
 	return result;
 }
 
-/* Text and bytes give the same set again, and the same text and bytes. */
+/* Checks that the text and the bytes of a set are read as the same set. */
 static void
 check_forms(Datum flat)
 {
@@ -88,7 +95,7 @@ check_forms(Datum flat)
 	CHECK(taken && set_same(again, flat));
 }
 
-/* The expanded form is the same set, to those who read either. */
+/* Checks that functions return the same for the expanded form. */
 static void
 check_expanded(Datum flat)
 {
@@ -105,7 +112,7 @@ check_expanded(Datum flat)
 	DeleteExpandedObject(expanded);
 }
 
-/* members(), the array and the library give the same ids, and has() them. */
+/* Checks that members(), the array and the library have the same ids. */
 static void
 check_members(Datum flat, int count)
 {
@@ -127,7 +134,7 @@ check_members(Datum flat, int count)
 		CHECK(more && DatumGetInt32(member) == ids[i]);
 		CHECK(of_library[i] == (uint32) ids[i]);
 		CHECK(ids[i] >= 0 && (i == 0 || ids[i] > ids[i - 1]));
-		/* of many, some */
+		/* of many ids, test a sample */
 		if (i % (1 + count / 64) != 0)
 			continue;
 		CHECK(has(flat, ids[i]) && has(expanded, ids[i]));
@@ -140,7 +147,7 @@ check_members(Datum flat, int count)
 	DeleteExpandedObject(expanded);
 }
 
-/* Its chunks are of their container each, and are all of it. */
+/* Checks that each chunk is one container and that all chunks are the set. */
 static void
 check_chunks(Datum flat)
 {
@@ -164,26 +171,27 @@ check_chunks(Datum flat)
 		CHECK(reader.containers == 1 && roaring_reader_next(&reader, &container));
 		CHECK((int) container.key == key && key > last);
 		last = key;
-		cardinality += DatumGetInt64(call(assetset_cardinality, 1, part));
+		cardinality += cardinality_of(part);
 		taken = try_transit(union_agg_accum, &state, 2, part);
 		CHECK(taken);
 	}
-	CHECK(cardinality == DatumGetInt64(call(assetset_cardinality, 1, flat)));
+	CHECK(cardinality == cardinality_of(flat));
 	CHECK(state.isnull ? cardinality == 0 : set_same(state.value, flat));
 }
 
-/* What holds of every set with itself, with none, and with another. */
+/* Checks operators on a set with itself, the empty set, and another set. */
 static void
 check_operators(Datum flat)
 {
 	Datum		none = call(assetset_in, 1, CStringGetDatum("{}"));
-	Datum		other = call(assetset_in, 1, CStringGetDatum("{0,2,10-65000,65535-65540,131072-140000,2147483647}"));
+	const char *text = "{0,2,10-65000,65535-65540,131072-140000,2147483647}";
+	Datum		other = call(assetset_in, 1, CStringGetDatum(text));
 	Datum		either = call(assetset_union, 2, flat, other);
 	Datum		both = call(assetset_intersection, 2, flat, other);
 	Datum		first = call(assetset_difference, 2, flat, other);
 	Datum		second = call(assetset_difference, 2, other, flat);
 	Datum		one = call(assetset_symmetric_difference, 2, flat, other);
-	bool		is_empty = DatumGetInt64(call(assetset_cardinality, 1, flat)) == 0;
+	bool		is_empty = cardinality_of(flat) == 0;
 	int			order = DatumGetInt32(call(assetset_cmp, 2, flat, other));
 
 	CHECK(set_same(call(assetset_union, 2, flat, flat), flat));
@@ -195,8 +203,8 @@ check_operators(Datum flat)
 	CHECK(set_same(call(assetset_union, 2, first, second), one));
 	CHECK(set_same(call(assetset_difference, 2, either, both), one));
 	CHECK(set_same(call(assetset_symmetric_difference, 2, one, other), flat));
-	CHECK(DatumGetInt64(call(assetset_cardinality, 1, either)) + DatumGetInt64(call(assetset_cardinality, 1, both)) ==
-		  DatumGetInt64(call(assetset_cardinality, 1, flat)) + DatumGetInt64(call(assetset_cardinality, 1, other)));
+	CHECK(cardinality_of(either) + cardinality_of(both) ==
+		  cardinality_of(flat) + cardinality_of(other));
 	CHECK(DatumGetBool(call(assetset_contains, 2, flat, both)));
 	CHECK(DatumGetBool(call(assetset_contained, 2, flat, either)));
 	CHECK(DatumGetBool(call(assetset_contains, 2, flat, other)) == set_same(both, other));
@@ -216,7 +224,7 @@ void
 set_check(Datum flat)
 {
 	FlatAssetset *stored = (FlatAssetset *) DatumGetPointer(flat);
-	int64		count = DatumGetInt64(call(assetset_cardinality, 1, flat));
+	int64		count = cardinality_of(flat);
 	int			containers;
 	RoaringReader reader;
 	MemoryContext caller = CurrentMemoryContext;

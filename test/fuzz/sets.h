@@ -1,5 +1,5 @@
 /*
- * sets.h: what the targets on assetset share.
+ * sets.h: what the targets for assetset share.
  */
 #ifndef FUZZ_SETS_H
 #define FUZZ_SETS_H
@@ -40,17 +40,22 @@ extern Datum union_agg_accum(PG_FUNCTION_ARGS);
 extern Datum intersect_agg_accum(PG_FUNCTION_ARGS);
 extern Datum xor_agg_accum(PG_FUNCTION_ARGS);
 
-/* assetset_recv of some bytes; false if it ended with an error */
+/* Calls assetset_recv(); false if it raises an error. */
 extern bool set_received(const void *bytes, size_t size, Datum *set);
-/* the same set flat, in a chunk of its own */
+
+/* Returns the flat form of a set, in a chunk of its own. */
 extern Datum set_flat(Datum set);
-/* the same set expanded, in memory of its own */
+
+/* Returns an expanded copy of a set. */
 extern Datum set_expanded(Datum set);
-/* whether two sets, in whatever forms, have the same flat form */
+
+/* Whether two sets, in any forms, have the same flat form. */
 extern bool set_same(Datum set1, Datum set2);
-/* an integer[] of these */
+
+/* Returns an integer[] of these ids. */
 extern Datum array_of(const int32 *ids, int count);
-/* fails unless a flat set is all that a set must be */
+
+/* Checks everything that must hold for a flat set. */
 extern void set_check(Datum flat);
 
 #endif							/* FUZZ_SETS_H */

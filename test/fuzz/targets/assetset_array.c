@@ -1,10 +1,10 @@
 /*
- * assetset_array.c: the cast of an integer[] takes exactly what has no NULL
- * and nothing negative, and makes of it the set of its elements.
+ * assetset_array.c: the cast from integer[] accepts exactly the arrays without
+ * NULL and negative elements, and returns the set of the elements.
  *
- * The input: a byte that tells how often each element comes (with a stride,
- * so that arrays of many elements are short here), one that tells of
- * dimensions and NULLs, then elements of four bytes.
+ * The input is a byte with the number of copies of each element (at a stride, so
+ * that a short input makes a long array), a byte with flags for dimensions and
+ * NULL and the stride, and elements of four bytes.
  */
 #include "sets.h"
 
@@ -20,7 +20,7 @@ by_value(const void *a, const void *b)
 	return value1 < value2 ? -1 : value1 > value2;
 }
 
-/* An array of one or two dimensions; with_null: its last element is NULL. */
+/* Returns an array. If with_null is set, its last element is NULL. */
 static Datum
 make_array(const int32 *ids, int count, bool two_dimensions, bool with_null)
 {
@@ -61,7 +61,7 @@ check_is_set_of(Datum set, int32 *ids, int count)
 	array = DatumGetArrayTypeP(call(assetset_to_array, 1, flat));
 	CHECK(distinct == (ARR_NDIM(array) == 0 ? 0 : ARR_DIMS(array)[0]));
 	CHECK(memcmp(ARR_DATA_PTR(array), ids, distinct * sizeof(int32)) == 0);
-	/* the rest takes long for many */
+	/* with many ids, the other checks would take long */
 	if (distinct <= 1000)
 		set_check(flat);
 }
@@ -86,7 +86,8 @@ fuzz_input(const uint8 *data, size_t size)
 		ids[i] = (int32) ((uint32) ids[i] + (uint32) (i / given) * (flags >> 2));
 		valid &= ids[i] >= 0;
 	}
-	taken = try_call(assetset_from_array, &set, 1, make_array(ids, count, two_dimensions, with_null));
+	taken = try_call(assetset_from_array, &set, 1,
+					 make_array(ids, count, two_dimensions, with_null));
 	CHECK(taken == valid);
 	if (!taken)
 	{

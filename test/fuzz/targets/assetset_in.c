@@ -1,6 +1,6 @@
 /*
- * assetset_in.c: a text is taken exactly when this file, which reads it in
- * its own way, takes it, and then as the same set.
+ * assetset_in.c: a text is accepted exactly if the parser in this file accepts
+ * it, and then read as the same set.
  */
 #include "sets.h"
 
@@ -16,7 +16,7 @@ after_space(const char *p)
 	return p + strspn(p, " \t\n\r\f\v");
 }
 
-/* A number that is an id, and what follows it; NULL if there is none. */
+/* Reads an id and returns what follows it; NULL if there is no id. */
 static const char *
 read_id(const char *p, uint64 *id)
 {
@@ -41,7 +41,7 @@ by_first(const void *a, const void *b)
 	return range1->first < range2->first ? -1 : range1->first > range2->first;
 }
 
-/* The ranges of a text in its order; -1 if it is no set. */
+/* Reads the ranges of a text in its order; returns -1 if it is not a set. */
 static int
 read_ranges(const char *text, Range *ranges)
 {
@@ -67,7 +67,7 @@ read_ranges(const char *text, Range *ranges)
 	return p[-1] == '}' && *after_space(p) == '\0' ? count : -1;
 }
 
-/* The canonical text of ranges. */
+/* Returns the canonical text of ranges. */
 static char *
 write_ranges(Range *ranges, int count)
 {

@@ -1,10 +1,10 @@
 /*
- * assetset_ops.c: two sets are made in several ways, and all that combines or
- * compares them gives what the same gives on bits.
+ * assetset_ops.c: two sets are built in several ways, and whatever combines or
+ * compares them returns the same as the operation on arrays of bits.
  *
- * The input: two bytes that tell which forms of the sets to use and what fails
- * on the way, then steps of eight: which set, how it is changed, which
- * container, first id, how many, stride.
+ * The input is two bytes that select the forms of the sets and what fails on the
+ * way, and steps of eight bytes: which set, how it is changed, which container,
+ * first id, number of ids, stride.
  */
 #include "sets.h"
 
@@ -29,7 +29,7 @@ static uint64 word_xor(uint64 a, uint64 b) { return a ^ b; }
 static const struct
 {
 	PGFunction	function;
-	PGFunction	transition;		/* NULL: no aggregate does this */
+	PGFunction	transition;		/* NULL if no aggregate does this */
 	WordOperation operation;
 }			operations[] = {
 	{assetset_union, union_agg_accum, word_or},
@@ -38,7 +38,7 @@ static const struct
 	{assetset_symmetric_difference, xor_agg_accum, word_xor},
 };
 
-/* Two sets as they should be, and as they are: flat and expanded. */
+/* two sets: the expected bits, and the flat and expanded forms */
 typedef struct Pair
 {
 	Bits		bits[2];
@@ -66,7 +66,6 @@ set_bits(uint64 *words, int from, int to)
 {
 	for (int at = from; at <= to;)
 	{
-		/* whole words at once */
 		if (at % 64 == 0 && to - at >= 63)
 		{
 			words[at / 64] = ~UINT64CONST(0);
@@ -78,7 +77,7 @@ set_bits(uint64 *words, int from, int to)
 	}
 }
 
-/* The bits of a valid container. */
+/* Sets the bits of a valid container. */
 static void
 read_container_bits(const Container *container, uint64 *words)
 {
@@ -102,7 +101,7 @@ read_container_bits(const Container *container, uint64 *words)
 	}
 }
 
-/* Fails unless the set has the ids of these bits and no other. */
+/* Checks that the set has the ids of these bits and no others. */
 static void
 check_is(Datum set, const Bits *expected)
 {
@@ -126,7 +125,7 @@ check_is(Datum set, const Bits *expected)
 	pfree(found);
 }
 
-/* The order by the first bit in which they differ. */
+/* Compares by the first bit in which the sets differ. */
 static int
 order_of_bits(const Bits *set1, const Bits *set2)
 {
@@ -141,7 +140,7 @@ order_of_bits(const Bits *set1, const Bits *set2)
 		return 0;
 	bit = pg_rightmost_one_pos64(set1->words[at] ^ set2->words[at]);
 	in_first = (set1->words[at] >> bit) & 1;
-	/* who has that id is smaller, unless the other ends before it */
+	/* the set that has this id is smaller, unless the other has none after it */
 	other = in_first ? set2 : set1;
 	if (other->words[at] >> bit != 0)
 		return in_first ? -1 : 1;
@@ -174,14 +173,14 @@ read_step(const uint8 *data)
 	step.first = data[2] | data[3] << 8;
 	step.stride = 1 + data[6] % 4;
 	step.count = data[4] | data[5] << 8;
-	/* mostly few, for speed */
+	/* mostly a few ids, for speed */
 	if (data[7] != 0)
 		step.count %= data[7] < 8 ? 5000 : 64;
 	step.count = Min(step.count, (CONTAINER_IDS - 1 - step.first) / step.stride + 1);
 	return step;
 }
 
-/* The step's ids as a text. */
+/* Returns the step's ids as a text. */
 static char *
 text_of_ids(const int32 *ids, int count)
 {
@@ -202,7 +201,7 @@ try_step(const Step *step, NullableDatum *state)
 	int32	   *ids = palloc((step->count + 1) * sizeof(int32));
 	Datum		set;
 
-	/* a few in descending order, which is the harder one */
+	/* a few ids come in descending order, which is the harder one */
 	for (int i = 0; i < step->count; i++)
 		ids[step->count < 64 ? step->count - 1 - i : i] =
 			keys[step->key] * CONTAINER_IDS + step->first + i * step->stride;
@@ -231,15 +230,19 @@ try_make(Pair *pair, const uint8 *data, size_t size)
 
 		if (!try_step(&step, &states[step.set]))
 			return false;
-		for (int i = 0, bit = step.key * CONTAINER_IDS + step.first; i < step.count; i++, bit += step.stride)
+		for (int i = 0; i < step.count; i++)
+		{
+			int			bit = step.key * CONTAINER_IDS + step.first + i * step.stride;
+
 			pair->bits[step.set].words[bit / 64] |= UINT64CONST(1) << bit % 64;
+		}
 	}
 	for (int i = 0; i < 2; i++)
 	{
-		/* an aggregate of nothing */
+		/* an aggregate without rows */
 		if (states[i].isnull && !try_call(assetset_in, &states[i].value, 1, CStringGetDatum("{}")))
 			return false;
-		/* for reading: an aggregate would change it in place */
+		/* read-only, because an aggregate would change it in place */
 		if (VARATT_IS_EXTERNAL_EXPANDED(DatumGetPointer(states[i].value)))
 			states[i].value = EOHPGetRODatum(DatumGetEOHP(states[i].value));
 		pair->sets[i][1] = states[i].value;
@@ -249,7 +252,7 @@ try_make(Pair *pair, const uint8 *data, size_t size)
 
 /* ---- using them ---- */
 
-/* Operators and aggregates, on flat and expanded arguments. */
+/* Tries operators and aggregates on flat and expanded arguments. */
 static bool
 try_combine(Pair *pair, Datum set1, Datum set2)
 {
@@ -275,13 +278,14 @@ try_combine(Pair *pair, Datum set1, Datum set2)
 	return true;
 }
 
-/* What makes no set. */
+/* Tries functions that do not return a set. */
 static bool
 try_tests(Pair *pair, Datum set1, Datum set2)
 {
 	int			count1 = count_bits(&pair->bits[0]);
 	int			count2 = count_bits(&pair->bits[1]);
 	int			both = count_bits(combined(&pair->bits[0], &pair->bits[1], word_and));
+	bool		are_equal = memcmp(&pair->bits[0], &pair->bits[1], sizeof(Bits)) == 0;
 	Datum		result;
 
 	return try_call(assetset_cardinality, &result, 1, set1) &&
@@ -295,7 +299,7 @@ try_tests(Pair *pair, Datum set1, Datum set2)
 		try_call(assetset_cmp, &result, 2, set1, set2) &&
 		(CHECK(DatumGetInt32(result) == order_of_bits(&pair->bits[0], &pair->bits[1])), true) &&
 		try_call(assetset_eq, &result, 2, set1, set2) &&
-		(CHECK(DatumGetBool(result) == (memcmp(&pair->bits[0], &pair->bits[1], sizeof(Bits)) == 0)), true);
+		(CHECK(DatumGetBool(result) == are_equal), true);
 }
 
 static bool
@@ -324,7 +328,7 @@ fuzz_input(const uint8 *data, size_t size)
 
 	if (size < 2)
 		return;
-	/* in a quarter of the inputs an allocation, in one an interrupt */
+	/* an allocation fails in a quarter of the inputs, an interrupt in another */
 	fails = data[0] >> 6;
 	fail_allocation(fails == 2 ? 1 + (data[0] >> 2) % 16 * 256 + data[1] : 0);
 	fail_interrupt(fails == 3 ? 1 + (data[0] >> 2) % 16 * 256 + data[1] : 0);
@@ -333,7 +337,7 @@ fuzz_input(const uint8 *data, size_t size)
 	{
 		int			left = fails == 2 ? data[1] : 0;
 
-		/* the sets' flat forms are ours, and do not fail */
+		/* the flat forms are made by the target itself, and must not fail */
 		fail_allocation(0);
 		for (int i = 0; i < 2; i++)
 			pair->sets[i][0] = set_flat(pair->sets[i][1]);
@@ -345,7 +349,7 @@ fuzz_input(const uint8 *data, size_t size)
 		  (fails == 3 && error_seen.sqlstate == ERRCODE_QUERY_CANCELED));
 	fail_allocation(0);
 	fail_interrupt(0);
-	/* whatever failed, the arguments are as they were */
+	/* after a failure, too, the arguments are unchanged */
 	if (pair->sets[1][0] != (Datum) 0)
 		check_pair(pair);
 	fuzz_taken += done;

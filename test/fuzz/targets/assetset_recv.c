@@ -1,8 +1,7 @@
 /*
- * assetset_recv.c: a binary message is refused with a reason, or is a set.
+ * assetset_recv.c: a binary message is rejected with a reason, or read as a set.
  *
- * The library reads the same ids from the message itself as posture from what
- * it made of it.
+ * The library reads the same ids from the message as posture.
  */
 #include "sets.h"
 

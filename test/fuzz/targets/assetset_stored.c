@@ -1,8 +1,8 @@
 /*
- * assetset_stored.c: stored bytes are not checked value by value, but what
- * only reads them never reads or writes beyond what is its own.
+ * assetset_stored.c: stored bytes are not checked value by value, but functions
+ * that read them in place never read or write beyond their memory.
  *
- * What asks the library is left out: it trusts that the bytes are a set.
+ * Functions that use the library are left out: it trusts that bytes are a set.
  */
 #include "sets.h"
 
@@ -19,7 +19,7 @@ may_be_corrupted(bool done)
 		fuzz_taken++;
 }
 
-/* The input is two sets' stored forms behind the length of the first. */
+/* The input is the length of the first stored set, and two stored sets. */
 void
 fuzz_input(const uint8 *data, size_t size)
 {

@@ -1,11 +1,13 @@
 /*
- * score_in.c: a text is a score exactly when this file says so, digit by
- * digit, and then the same score; its text, its bytes and its numeric give it
- * again.
+ * score_in.c: a text is accepted exactly if the parser in this file accepts it,
+ * digit by digit, and then read as the same score.
  */
 #include "scores.h"
 
-/* The millionths of a text; -1 if it is no score, -2 if 128 bits may not hold it. */
+/*
+ * Reads the millionths of a text; returns -1 if it is not a score, -2 if 128 bits
+ * may not hold it.
+ */
 static int64
 read_millionths(const char *text)
 {
@@ -36,7 +38,7 @@ read_millionths(const char *text)
 	zeros = strspn(p, "0");
 	p += Min(zeros, whole);
 	whole -= Min(zeros, whole);
-	/* more digits than the largest number surely has */
+	/* 128 bits may not hold more than 38 digits */
 	if (whole + decimals > 38 && !(whole == 0 && decimals - strspn(fraction, "0") <= 38))
 		return -2;
 	if (whole > 3)

@@ -2,8 +2,8 @@
  * score_numbers.c: the formulas on numerics: score(exposed, assessed),
  * is_drop() and the aggregate weighted_score, with its state.
  *
- * The input: a byte that tells what to try, then for the state of an
- * aggregate five numbers of eight bytes, or else texts of numbers, by line.
+ * The input is a byte that selects what to try, and ten numbers of eight bytes
+ * for two states of the aggregate or, for the others, lines with numbers.
  */
 #include "scores.h"
 
@@ -15,7 +15,27 @@
 
 #define MAX_NUMBERS 8
 
-/* The lines of a text that numeric_out may give, as numerics. */
+/* Whether a text is one that numeric_out() may return. */
+static bool
+is_numeric_text(const char *text)
+{
+	size_t		sign = *text == '-';
+	size_t		whole = sign + strspn(text + sign, "0123456789");
+	size_t		decimals = 0;
+
+	if (strcmp(text, "NaN") == 0 || strcmp(text, "Infinity") == 0 ||
+		strcmp(text, "-Infinity") == 0)
+		return true;
+	if (whole == sign)
+		return false;
+	if (text[whole] == '\0')
+		return true;
+	if (text[whole] == '.')
+		decimals = strspn(text + whole + 1, "0123456789");
+	return decimals > 0 && text[whole + 1 + decimals] == '\0';
+}
+
+/* Reads the lines that are numbers, as numerics; returns how many. */
 static int
 read_numbers(const uint8 *data, size_t size, Datum *numbers)
 {
@@ -25,16 +45,8 @@ read_numbers(const uint8 *data, size_t size, Datum *numbers)
 
 	for (char *line = strtok_r(text, "\n", &rest); line != NULL && count < MAX_NUMBERS;
 		 line = strtok_r(NULL, "\n", &rest))
-	{
-		size_t		whole = strspn(line + (*line == '-'), "0123456789") + (*line == '-');
-		size_t		decimals = line[whole] == '.' ? strspn(line + whole + 1, "0123456789") : 0;
-
-		if (strcmp(line, "NaN") != 0 && strcmp(line, "Infinity") != 0 && strcmp(line, "-Infinity") != 0 &&
-			(whole == (size_t) (*line == '-') || line[whole + (line[whole] == '.' ? 1 + decimals : 0)] != '\0' ||
-			 (line[whole] == '.' && decimals == 0)))
-			continue;
-		numbers[count++] = numeric_of(line);
-	}
+		if (is_numeric_text(line))
+			numbers[count++] = numeric_of(line);
 	return count;
 }
 
@@ -52,7 +64,7 @@ value_of(Datum number)
 	return strtold(DatumGetCString(DirectFunctionCall1(numeric_out, number)), NULL);
 }
 
-/* Within half a millionth, and what long double may be off. */
+/* Whether the difference is at most half a millionth, and the error of long double. */
 static bool
 is_rounded(Score score, long double exact)
 {
@@ -103,16 +115,22 @@ same_state(Datum state1, Datum state2)
 				  VARSIZE(DatumGetPointer(state1))) == 0;
 }
 
-/* The scores that go with the weights. */
+/* Returns the score that goes with a weight. */
 static Datum
 some_score(int seed, int i)
 {
 	return Int32GetDatum((int32) ((uint64) (seed + 1) * (i + 1) * 7654321 % (SCORE_MAX + 1)));
 }
 
+static bool
+try_accum(Datum *state, Datum score, Datum weight)
+{
+	return try_call(weighted_score_accum, state, 3, *state, score, weight);
+}
+
 /*
- * Weights in their order, backwards, in two parts that are combined, and with
- * one that leaves again: the same score.
+ * Tries rows in their order, in reverse, in two parts that are combined, and with
+ * one more row that leaves again: the score must be the same.
  */
 static void
 try_weighted(const Datum *numbers, int count, int seed)
@@ -124,14 +142,15 @@ try_weighted(const Datum *numbers, int count, int seed)
 	long double products = 0;
 	long double weights = 0;
 	Datum		score;
+	Datum		extra;
 
 	for (int i = 0; i < count; i++)
 	{
 		int			j = count - 1 - i;
 
-		if (!try_call(weighted_score_accum, &forwards, 3, forwards, some_score(seed, i), numbers[i]) ||
-			!try_call(weighted_score_accum, &backwards, 3, backwards, some_score(seed, j), numbers[j]) ||
-			!try_call(weighted_score_accum, &parts[i % 2], 3, parts[i % 2], some_score(seed, i), numbers[i]))
+		if (!try_accum(&forwards, some_score(seed, i), numbers[i]) ||
+			!try_accum(&backwards, some_score(seed, j), numbers[j]) ||
+			!try_accum(&parts[i % 2], some_score(seed, i), numbers[i]))
 		{
 			check_refused();
 			return;
@@ -151,15 +170,18 @@ try_weighted(const Datum *numbers, int count, int seed)
 	CHECK(is_rounded(DatumGetScore(score), products / weights));
 	score_check(score);
 
-	/* a row that comes and leaves changes nothing, if there is room for it */
-	if (!try_call(weighted_score_accum, &backwards, 3, forwards, some_score(seed, 9), numbers[0]))
+	/* a row that is added and removed changes nothing, if 128 bits hold the sum */
+	extra = some_score(seed, 9);
+	if (!try_call(weighted_score_accum, &backwards, 3, forwards, extra, numbers[0]))
+	{
 		check_refused();
-	else
-		CHECK(same_state(call(weighted_score_accum_inv, 3, backwards, some_score(seed, 9), numbers[0]),
-						 forwards));
+		return;
+	}
+	backwards = call(weighted_score_accum_inv, 3, backwards, extra, numbers[0]);
+	CHECK(same_state(backwards, forwards));
 }
 
-/* A state that anyone may have made up. */
+/* Tries states that no aggregate has created. */
 static void
 try_state(const uint8 *data, size_t size)
 {
@@ -169,8 +191,9 @@ try_state(const uint8 *data, size_t size)
 
 	memcpy(numbers, data, Min(size, sizeof(numbers)));
 	if (!try_call(weighted_score_combine, &state, 2, state_of(numbers), state_of(numbers + 5)) ||
-		!try_call(weighted_score_accum, &state, 3, state, Int32GetDatum(SCORE_MAX), numeric_of("12.5")) ||
-		!try_call(weighted_score_accum_inv, &state, 3, state, Int32GetDatum(0), numeric_of("0.001")) ||
+		!try_accum(&state, Int32GetDatum(SCORE_MAX), numeric_of("12.5")) ||
+		!try_call(weighted_score_accum_inv, &state, 3, state, Int32GetDatum(0),
+				  numeric_of("0.001")) ||
 		!try_call(weighted_score_final, &score, 1, state))
 		check_refused();
 	else if (!call_was_null)
@@ -187,12 +210,12 @@ try_drop(const Datum *numbers, int seed)
 	Datum		current = some_score(seed, 5);
 	bool		relative = seed % 2 == 0;
 	Datum		basis = text_of(relative ? "relative" : "points");
-	Datum		fall = call(score_drop, 3, previous, current, basis);
-	bool		no_fall = call_was_null;
+	Datum		drop = call(score_drop, 3, previous, current, basis);
+	bool		no_drop = call_was_null;
 	long double threshold = value_of(numbers[0]);
 	Datum		result;
 
-	CHECK(no_fall == (relative && DatumGetScore(previous) == 0));
+	CHECK(no_drop == (relative && DatumGetScore(previous) == 0));
 	if (!try_call(is_drop, &result, 4, previous, current, numbers[0], basis))
 	{
 		check_refused();
@@ -200,12 +223,12 @@ try_drop(const Datum *numbers, int seed)
 	}
 	fuzz_taken++;
 	CHECK(threshold > 0);
-	/* the fall is rounded to a millionth, where it is relative */
-	if (no_fall || fabsl(value_of(fall) - threshold) > 1e-6L)
-		CHECK(DatumGetBool(result) == (!no_fall && value_of(fall) > threshold));
-	/* what it fell by is a drop of that size, where it is exact */
-	if (!no_fall && !relative && value_of(fall) > 0)
-		CHECK(DatumGetBool(call(is_drop, 4, previous, current, fall, basis)));
+	/* a relative drop is rounded to a millionth */
+	if (no_drop || fabsl(value_of(drop) - threshold) > 1e-6L)
+		CHECK(DatumGetBool(result) == (!no_drop && value_of(drop) > threshold));
+	/* a drop in points is exact: it is a drop of that size */
+	if (!no_drop && !relative && value_of(drop) > 0)
+		CHECK(DatumGetBool(call(is_drop, 4, previous, current, drop, basis)));
 }
 
 void

@@ -1,6 +1,6 @@
 /*
- * score_recv.c: a binary message is four bytes from 0 to 100 million, or is
- * refused.
+ * score_recv.c: a binary message is accepted exactly if it begins with a number
+ * of four bytes from 0 to 100 million.
  */
 #include "scores.h"
 
@@ -22,7 +22,7 @@ fuzz_input(const uint8 *data, size_t size)
 	}
 	fuzz_taken++;
 	CHECK(expected == DatumGetScore(score) && expected <= SCORE_MAX);
-	/* what is left over is for the server to refuse */
+	/* the server rejects a message that is longer */
 	CHECK(message.cursor == 4);
 	score_check(score);
 }
