@@ -1,8 +1,8 @@
 /*
  * assetset_io.c: the text and the binary form of the type assetset.
  *
- * What clients send becomes the flat form directly, without the library.
- * roaring_reader.c says what of it is checked.
+ * Input of clients becomes the flat form directly, without the library.
+ * roaring_reader.c describes how bytes are checked.
  */
 #include "assetset.h"
 

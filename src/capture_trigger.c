@@ -104,9 +104,9 @@ close_transitions(TransitionReader *old, TransitionReader *new)
 /*
  * Opens a table of deltas to insert into it; close it with NoLock.
  *
- * The table is in the schema of the trigger function, wherever the trigger's
- * own table is: the function and the derived tables are posture's internal
- * ones. Error: 42P01 if there is no such table.
+ * The table is in the schema of the trigger function, because both are internal,
+ * while the trigger's table is in the schema of the contract. Error: 42P01 if
+ * there is no such table.
  */
 Relation
 open_delta_table(FunctionCallInfo fcinfo, const char *name)
@@ -130,9 +130,9 @@ open_delta_table(FunctionCallInfo fcinfo, const char *name)
  * Appends a row to a table of deltas, as part of the trigger and with no
  * privilege of the role that writes findings or assets.
  *
- * values[0] is set here, to the next id. Columns beyond n_values become NULL:
- * somebody may have added some. Indexes would not be maintained, so error
- * 55000 is raised if the table has one.
+ * values[0] is set to the next id. Columns beyond n_values, which were added to
+ * the table later, become NULL. Error: 55000 if the table has an index, which
+ * would not be maintained.
  */
 void
 append_delta(Relation delta, Datum *values, int n_values)

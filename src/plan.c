@@ -48,8 +48,8 @@ typedef struct PlanAsset
 	uint32		remaining;		/* recommendations that it still fails */
 	union
 	{
-		uint32		steps_xor;	/* of their indexes, while some remain */
-		uint32		rank;		/* at which it is repaired, then */
+		uint32		steps_xor;	/* XOR of their indexes in Planning.steps */
+		uint32		rank;		/* if none remains: where it is repaired */
 	}			u;
 } PlanAsset;
 
@@ -138,7 +138,7 @@ read_row(PlanRow *row, int i, Datum **values, bool **nulls)
 	row->recommendation = DatumGetInt32(values[1][i]);
 	row->worth = DatumGetFloat8(values[2][i]);
 	row->cost = DatumGetFloat8(values[3][i]);
-	/* also for NaN */
+	/* written so that NaN is rejected, too */
 	if (!(row->cost > 0))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),

@@ -5,9 +5,8 @@
 #define POSTURE_H
 
 /*
- * Functions that SQL calls have parameters that they need not use, and so have
- * inline functions of PostgreSQL's headers in a build without assertions.
- * -Wextra would report all of them.
+ * With -Wextra, the compiler reports unused parameters, which SQL-callable
+ * functions and inline functions in PostgreSQL's headers must have.
  */
 #pragma GCC diagnostic ignored "-Wunused-parameter"
 

@@ -37,8 +37,8 @@ cardinality_at(const RoaringReader *reader, int index)
 }
 
 /*
- * Reads what precedes the containers. Returns NULL, or what is wrong with it as
- * a sentence in the current memory context.
+ * Reads what precedes the containers. Returns NULL if it is valid; if not, a
+ * sentence that describes the error, in the current memory context.
  */
 static char *
 read_header(RoaringReader *reader, const char *bytes, Size size)
@@ -84,9 +84,8 @@ read_header(RoaringReader *reader, const char *bytes, Size size)
 }
 
 /*
- * Reads the place and the kind of the next container, which must exist, but not
- * its data. Returns NULL, or what is wrong as a sentence in the current memory
- * context.
+ * Reads the kind and the position of the next container, which must exist, but
+ * not its data. Returns like read_header().
  */
 static char *
 read_container(RoaringReader *reader, Container *container)
@@ -133,8 +132,7 @@ read_container(RoaringReader *reader, Container *container)
 /* ---- bytes of clients ---- */
 
 /*
- * The rules for the data of a container. Each returns NULL, or what is wrong as
- * a sentence in the current memory context.
+ * Check the data of a container. Return like read_header().
  */
 static char *
 check_array(const Container *container)
@@ -185,8 +183,9 @@ check_runs(const Container *container)
 }
 
 /*
- * The rules for a container that was read: its order, its offset and its data.
- * previous_key is the key of the container before, or -1.
+ * Checks the order, the offset and the data of the container that was read last.
+ * previous_key is the key of the container before it, or -1. Returns like
+ * read_header().
  */
 static char *
 check_container(const RoaringReader *reader, const Container *container, int64 previous_key)
@@ -211,9 +210,10 @@ check_container(const RoaringReader *reader, const Container *container, int64 p
 }
 
 /*
- * Checks every byte of a set that a client sent. Returns NULL if the bytes are
- * a valid set of ids up to ASSET_ID_MAX, in any choice of containers; if not,
- * what is wrong as a sentence in the current memory context. Interruptible.
+ * Checks every byte of a set that a client sent. Returns NULL if the bytes are a
+ * valid set of ids up to ASSET_ID_MAX, in any choice of containers; if not, a
+ * sentence that describes the error, in the current memory context.
+ * Interruptible.
  */
 char *
 roaring_bytes_check(const char *bytes, Size size)
@@ -246,7 +246,7 @@ roaring_bytes_check(const char *bytes, Size size)
 
 /* ---- stored bytes ---- */
 
-/* Raises XX001 for stored bytes that are no set; detail is a sentence. */
+/* Raises XX001 for stored bytes that are not a set; detail is a sentence. */
 void
 report_corrupted_assetset(const char *detail)
 {

@@ -37,7 +37,7 @@ int128_from_halves(int64 high, int64 low)
 	return (int128) (((uint128) (uint64) high << 64) | (uint64) low);
 }
 
-/* Raises 22023: somebody called a support function of the aggregate directly. */
+/* Raises 22023 for a state that the aggregate has not created. */
 pg_noreturn static void
 report_invalid_state(void)
 {
