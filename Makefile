@@ -1,28 +1,29 @@
 # posture: make && make install && make installcheck, as with every extension.
 # From a bare Debian or Ubuntu: make demo, make check.
 
-HOUSE = check torture matrix package dist demo demo-stop dashboard dashboard-build dashboard-check $(if $(wildcard test/bench/run),bench)
+CI_GOALS = check torture matrix package dist demo demo-stop dashboard dashboard-build dashboard-check $(if $(wildcard test/bench/run),bench)
 
-# The house goals install PostgreSQL themselves, so they are read without it;
-# and PGXS has a goal "check" of its own, which says only that it can't.
-ifneq ($(filter $(HOUSE),$(MAKECMDGOALS)),)
+# These goals install PostgreSQL themselves, so this part does not need it. PGXS
+# has a goal "check" of its own, which only says that it is not supported.
+ifneq ($(filter $(CI_GOALS),$(MAKECMDGOALS)),)
 
 .PHONY: $(MAKECMDGOALS)
 .NOTPARALLEL:
 
+# TEST="score fold 010_job" runs these tests alone
 check:
-	@test/house/check
+	@test/ci/check
 matrix:
-	@test/house/matrix
+	@test/ci/matrix
 package:
-	@test/house/package
+	@test/ci/package
 torture:
-	@test/house/torture
+	@test/ci/torture
 demo:
-	@test/house/demo
+	@demo/run
 demo-stop:
-	@test/house/demo-stop
-# what the last commit holds, as PGXN takes it
+	@demo/stop
+# the archive for PGXN: the last commit
 DISTRIBUTION = posture-$(shell sed -n 's/^    "version": "\(.*\)",/\1/p' META.json)
 dist:
 	@mkdir -p dist
@@ -33,13 +34,13 @@ dashboard-build:
 	@dashboard/run build
 dashboard-check:
 	@dashboard/test/check
-ifneq ($(filter bench,$(HOUSE)),)
+ifneq ($(filter bench,$(CI_GOALS)),)
 bench:
 	@test/bench/run
 endif
 
-# goals given beside one of these: make clean check
-$(filter-out $(HOUSE),$(MAKECMDGOALS)):
+# other goals on the same command line: make clean check
+$(filter-out $(CI_GOALS),$(MAKECMDGOALS)):
 	@$(MAKE) --no-print-directory $@
 
 else

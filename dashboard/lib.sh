@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# lib.sh: what run and test/check share. Sourced after test/house/lib.sh.
+# lib.sh: what run and test/check share. Sourced after test/ci/lib.sh.
 
 dashboard=${top:?}/dashboard
 # neither the build nor npm tells anybody of it
@@ -9,7 +9,7 @@ export OBSERVABLE_TELEMETRY_DISABLE=true NO_UPDATE_NOTIFIER=1
 need_node() {
     local version
     if ! command -v node >/dev/null || ! command -v npm >/dev/null; then
-        "$top/test/house/install" nodejs npm >/dev/null
+        "$top/test/ci/install" nodejs npm >/dev/null
     fi
     version=$(node -p 'process.versions.node.split(".")[0]')
     ((version >= 18)) || die "the dashboard needs Node.js 18 or later, and $(command -v node) is $version"

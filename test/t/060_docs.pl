@@ -9,7 +9,7 @@
 # the documents instead. A comment begins a session in another database posture:
 #   <!-- database: made -->     posture and nothing in it; what a document begins with
 #   <!-- database: none -->     there is none yet
-#   <!-- database: example -->  the demo's organisation, test/house/example.sql
+#   <!-- database: example -->  the demo's organisation, demo/example.sql
 # or says that another test runs the blocks from there on:
 #   <!-- run by: test/t/095_clients.pl -->
 use strict;
@@ -36,7 +36,7 @@ my $superuser = $node->safe_psql('postgres', 'SELECT current_user');
 $node->safe_psql('postgres', 'CREATE DATABASE made');
 $node->safe_psql('made', 'CREATE EXTENSION posture');
 $node->safe_psql('postgres', 'CREATE DATABASE example TEMPLATE made');
-$node->psql('example', slurp_file("$top/test/house/example.sql"), on_error_die => 1);
+$node->psql('example', slurp_file("$top/demo/example.sql"), on_error_die => 1);
 
 # documents of the names that the guides give them, in the folder of each session
 my $finding = '{"class_uid": 2004, "metadata": {"event_code": "check", "product": {"name": "Prowler"}}, "status_code": "FAIL", "finding_info": {"title": "A check"}, "resources": [{"uid": "r1"}]}';

@@ -23,7 +23,7 @@ my $node = new_node('dashboard', "fsync = off\n");
 my %filled = (
 	empty => '',
 	sample => sample_sql(),
-	example => slurp_file("$FindBin::RealBin/../house/example.sql"));
+	example => slurp_file("$FindBin::RealBin/../../demo/example.sql"));
 $node->safe_psql('postgres', 'CREATE ROLE viewer LOGIN');
 foreach my $db (sort keys %filled)
 {

@@ -121,7 +121,7 @@ $node->safe_psql($_, 'CREATE EXTENSION posture') foreach qw(example empty);
 my ($role) = slurp_file("$top/doc/grafana.md") =~ /^```sql\n(.*?)^```$/ms;
 $node->safe_psql('example', $role =~ s/^\\password.*\n//mr);
 $node->safe_psql('empty', q{SELECT posture.grant_access('grafana', 'reader')});
-$node->command_ok([ 'psql', '-X', '-q', '-d', $node->connstr('example'), '-f', "$top/test/house/example.sql" ], 'there is an organisation to look at');
+$node->command_ok([ 'psql', '-X', '-q', '-d', $node->connstr('example'), '-f', "$top/demo/example.sql" ], 'there is an organisation to look at');
 
 # As Grafana does, as a reader. Returns the rows, or an error as text.
 sub ask

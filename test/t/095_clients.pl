@@ -26,7 +26,7 @@ $node->append_conf('pg_hba.conf', "local all all trust\nhost posture bi 127.0.0.
 $node->reload;
 $node->safe_psql('postgres', "CREATE DATABASE posture ENCODING 'UTF8' LOCALE 'C' TEMPLATE template0");
 $node->safe_psql('posture', 'CREATE EXTENSION posture');
-$node->command_ok([ 'psql', '-X', '-q', '-d', $node->connstr('posture'), '-f', "$top/test/house/example.sql" ], 'there is something to read');
+$node->command_ok([ 'psql', '-X', '-q', '-d', $node->connstr('posture'), '-f', "$top/demo/example.sql" ], 'there is something to read');
 my $guide = decode_utf8(slurp_file("$top/doc/clients.md"));
 $node->safe_psql('posture', "SET password_encryption = 'scram-sha-256'; " . example('Connect as a reader') . "ALTER ROLE bi PASSWORD '$password'");
 

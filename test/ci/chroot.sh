@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# root.sh: root directories of Debian's releases, and of Ubuntu's noble, for what
+# chroot.sh: root directories of Debian's releases, and of Ubuntu's noble, for what
 # has to start from nothing. Sourced, after lib.sh; one at a time, and removed on exit.
 
 root=
@@ -16,7 +16,7 @@ need_root_directories() {
 # make_root RELEASE [PACKAGES]: sets root, a directory with that release's
 # smallest system and these packages, where no service is started.
 make_root() {
-    local script mirror= components=main
+    local script mirror='' components=main
     root=$(mktemp -d "$(realpath "${TMPDIR:-/var/tmp}")/posture-$1.XXXXXX")
     say "$1: making its root directory"
     # an older debootstrap does not know the newest releases by name
@@ -34,7 +34,7 @@ make_root() {
     cp /etc/resolv.conf "$root/etc/"
     cp -a /etc/apt/apt.conf.d/. "$root/etc/apt/apt.conf.d/"
     # some of these are of packages, whose versions there ask which one to keep
-    echo 'DPkg::Options { "--force-confold"; };' >"$root/etc/apt/apt.conf.d/99house"
+    echo 'DPkg::Options { "--force-confold"; };' >"$root/etc/apt/apt.conf.d/99posture"
     printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d"
     chmod 755 "$root/usr/sbin/policy-rc.d"
     mount -t proc proc "$root/proc"

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# story.sh: what make demo shows. Sourced by demo, which offers step, run_sql,
+# story.sh: what make demo shows. Sourced by demo/run, which defines step, run_sql,
 # quietly and set_hba.
 
 # how the story looks at scores: bars of twenty, and what is below target
@@ -61,7 +61,7 @@ CREATE ROLE intern SUPERUSER LOGIN PASSWORD 'intern';
 ALTER SYSTEM SET log_connections = off;
 ALTER SYSTEM SET log_statement = none;
 SQL
-hba=$(<"$work/data/pg_hba.conf")
+hba=$(<"${work:?}/data/pg_hba.conf")
 trust="host all all 0.0.0.0/0 trust"
 printf '%s %s\n' 'pg_hba.conf:' "$trust"
 printf '%s\n%s\n' "$hba" "$trust" | set_hba

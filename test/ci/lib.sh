@@ -1,9 +1,10 @@
 # shellcheck shell=bash
-# shellcheck disable=SC2034 # what is set here is used there
-# lib.sh: what check, torture, demo and demo-stop share. Sourced, after set -euo pipefail.
+# shellcheck disable=SC2034 # the scripts that source this use its variables
+# lib.sh: functions that the scripts in test/ci, demo, dashboard and test/bench
+# share. Sourced, after set -euo pipefail.
 #
-# PG_CONFIG=/path/to/pg_config takes a PostgreSQL of one's own; otherwise
-# PG_MAJOR chooses the version among Debian's packages.
+# PG_CONFIG=/path/to/pg_config chooses a PostgreSQL of one's own; otherwise
+# PG_MAJOR chooses the version among the distribution's packages.
 
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 
