@@ -102,9 +102,9 @@ build() {
         { cat "$work/build.log" >&2; die "the installation failed"; }
 }
 
-# start_cluster SUPERUSER CRON_DATABASE AUTH: a server in the work directory
-# that listens on a socket there and on no port. More settings on stdin.
-start_cluster() {
+# init_cluster SUPERUSER CRON_DATABASE AUTH: makes a cluster in the work directory
+# that listens on a socket there and on no port. Reads more settings from stdin.
+init_cluster() {
     mkdir -p "$work/socket"
     if [[ $EUID == 0 ]]; then chown "$server_user": "$work/socket"; fi
     run_as_server "$bindir/initdb" -D "$work/data" -N -U "$1" --auth-local="$3" --auth-host=scram-sha-256 \
@@ -123,6 +123,11 @@ start_cluster() {
         fi
         cat
     } >>"$work/data/postgresql.conf"
+}
+
+# start_cluster SUPERUSER CRON_DATABASE AUTH: makes that cluster and starts it.
+start_cluster() {
+    init_cluster "$@"
     run_as_server "$bindir/pg_ctl" start -s -w -D "$work/data" -l "$work/data/server.log" ||
         { tail -n 20 "$work/data/server.log" >&2; die "the server did not start"; }
 }

@@ -1,42 +1,224 @@
-# tap.pl SUM FILES...: runs TAP tests one after the other, shows the logs of
-# those that fail, and writes "PASSED FAILED", counted in assertions, to SUM.
-# A file that dies, or stops before its plan, counts as a failed assertion.
+# run_tests.pl: runs tests beside one another and reports each as it ends.
+#
+#   run_tests.pl --find NAME...           prints the files of these tests
+#   run_tests.pl --work DIR --bindir DIR --pgxs DIR --jobs N TEST...
+#
+# A test is a file: sql/*.sql for pg_regress, test/specs/*.spec for
+# pg_isolation_regress, test/t/*.pl for TAP. Each of the first two kinds gets a
+# server of its own, a copy of the stopped one in DIR/data, so that roles and
+# settings of one test are not seen by another. TAP files start their servers
+# themselves. A TAP file with a line "# runs alone" among its comments runs after
+# all others, beside none.
+#
+# Run in the top directory of a copy of the tree, where posture is installed.
+# DIR/passed_failed gets the number of tests that passed and that failed; a test
+# of pg_regress counts as one, a TAP file as its assertions.
 use strict;
 use warnings;
 use File::Basename;
-use TAP::Harness;
+use Getopt::Long;
+use POSIX ();
+use TAP::Parser;
+use Time::HiRes qw(time);
 
-my ($sum, @files) = @ARGV;
-my $harness = TAP::Harness->new({ verbosity => 0, failures => 1, timer => 1 });
-my ($passed, $failed) = (0, 0);
+# About how many seconds the longest tests take. They start first, so that none of
+# them is left alone at the end; an entry that is out of date does no harm.
+my %seconds = ();
 
-# what a file wrote last, and so why it failed
-sub show_log
+GetOptions(\my %option, 'find', 'work=s', 'bindir=s', 'pgxs=s', 'jobs=i') or exit 2;
+if ($option{find})
 {
-    my $log = shift;
-    open(my $in, '<', $log) or return;
-    my @lines = <$in>;
-    print "--- end of ", basename($log), "\n", @lines > 40 ? @lines[ -40 .. -1 ] : @lines;
+	print map { "$_\n" } find_tests(@ARGV);
+	exit;
 }
 
-$harness->callback(
-    after_test => sub {
-        my ($job, $parser) = @_;
-        my $file = $job->[0];
-        my $name = basename($file, '.pl');
-        my $wrong = $parser->failed;
+my ($passed, $failed) = (0, 0);
+my (@failing, %running);
+STDOUT->autoflush;
 
-        # an assertion that fails makes the file exit with an error, too
-        $wrong++ if $parser->parse_errors || (!$wrong && $parser->has_problems);
-        print "$file skipped: ", $parser->skip_all || 'no reason given', "\n"
-          if defined $parser->skip_all;
-        $passed += $parser->passed;
-        $failed += $wrong;
-        return unless $wrong;
-        show_log($_) foreach "tmp_check/log/regress_log_$name", glob("tmp_check/log/${name}_*.log");
-    });
-$harness->runtests(@files);
+my @tests = sort { ($seconds{$b} // 0) <=> ($seconds{$a} // 0) || $a cmp $b } @ARGV;
+my %alone = map { $_ => 1 } grep { runs_alone($_) } @tests;
+run($option{jobs}, grep { !$alone{$_} } @tests);
+run(1, grep { $alone{$_} } @tests);
 
-open(my $out, '>', $sum) or die "$sum: $!";
+print "failed: @failing\n" if @failing;
+open(my $out, '>', "$option{work}/passed_failed") or die "$option{work}/passed_failed: $!";
 print $out "$passed $failed\n";
-close($out) or die "$sum: $!";
+close($out) or die "$option{work}/passed_failed: $!";
+
+# The tests of a name: a path, or the name of a file without its folder, its
+# ending and the number before it. A name can be that of several tests.
+sub find_tests
+{
+	my @names = @_;
+	my @all = map { glob } qw(sql/*.sql test/specs/*.spec test/t/*.pl);
+	my (%of, %found, @errors);
+	foreach my $test (@all)
+	{
+		my $name = $test =~ s{.*/|\.\w+\z}{}gr;
+		push @{ $of{$_} }, $test foreach $test, basename($test), $name, $name =~ /^[0-9]+_(.+)/;
+	}
+	foreach my $name (@names)
+	{
+		my $tests = $of{ $name =~ s{\A\./}{}r };
+		$found{$_} = 1 foreach @{ $tests // [] };
+		next if $tests;
+		my @near = grep { !m{[/.]} && is_near($name, $_) } sort keys %of;
+		push @errors, "posture: no test is named \"$name\"" . (@near ? "; near it: @near" : '') . "\n";
+	}
+	if (@errors)
+	{
+		print STDERR @errors, "posture: the tests are in sql, test/specs and test/t\n";
+		exit 1;
+	}
+	return sort keys %found;
+}
+
+# Does one contain the other, or can few changes make one from the other?
+sub is_near
+{
+	my ($one, $other) = map { lc s{.*/|\.\w+\z}{}gr } @_;
+	return 1 if length $one > 2 && index($other, $one) >= 0 || length $other > 2 && index($one, $other) >= 0;
+	my @row = (0 .. length $other);
+	foreach my $i (1 .. length $one)
+	{
+		my ($diagonal, $left) = (shift @row, $i);
+		my @next = ($left);
+		foreach my $j (1 .. length $other)
+		{
+			my $above = shift @row;
+			my $cost = $diagonal + (substr($one, $i - 1, 1) ne substr($other, $j - 1, 1));
+			($left) = sort { $a <=> $b } $cost, $above + 1, $left + 1;
+			push @next, $left;
+			$diagonal = $above;
+		}
+		@row = @next;
+	}
+	return $row[-1] <= (length($one) < 6 ? 1 : 2);
+}
+
+sub runs_alone
+{
+	my ($test) = @_;
+	return $test =~ m{\Atest/t/} && lines($test) =~ /^# runs alone\b/m;
+}
+
+# Runs these tests, so many at a time.
+sub run
+{
+	my ($jobs, @queue) = @_;
+	while (@queue || %running)
+	{
+		while (@queue && keys %running < $jobs)
+		{
+			my $test = shift @queue;
+			my $pid = fork // die "fork: $!";
+			if (!$pid)
+			{
+				start($test);
+				POSIX::_exit(127);
+			}
+			$running{$pid} = [ $test, time ];
+		}
+		my $pid = wait;
+		my $status = $?;
+		report(@{ delete $running{$pid} }, $status) if $running{$pid};
+	}
+	return;
+}
+
+# the directory where a test leaves what it prints
+sub directory
+{
+	my ($test) = @_;
+	return "$option{work}/tests/" . $test =~ tr{/}{.}r;
+}
+
+# In a child: runs a test and exits with its status.
+sub start
+{
+	my ($test) = @_;
+	my $dir = directory($test);
+	system('mkdir', '-p', $dir);
+	open(STDOUT, '>', "$dir/out") or die "$dir/out: $!";
+	open(STDERR, '>', "$dir/err") or die "$dir/err: $!";
+	exec { $^X } $^X, $test if $test =~ m{\Atest/t/};
+
+	# pg_regress compares what a server of the test's own puts out
+	my $name = $test =~ s{.*/|\.\w+\z}{}gr;
+	my @pg_ctl = ("$option{bindir}/pg_ctl", '-s', '-D', "$dir/data", '-l', "$dir/server.log");
+	my @regress =
+	  $test =~ m{\Asql/}
+	  ? ("$option{pgxs}/src/test/regress/pg_regress", '--inputdir=.', '--dbname=contrib_regression')
+	  : ("$option{pgxs}/src/test/isolation/pg_isolation_regress", '--inputdir=test', '--dbname=isolation_regression',
+		'--load-extension=posture');
+	@ENV{qw(PGHOST PGPORT PGDATABASE)} = ($dir, 5432, 'postgres');
+	my $ok = system('cp', '-a', "$option{work}/data", "$dir/data") == 0 && system(@pg_ctl, '-w', '-o', "-k $dir", 'start') == 0;
+	$ok &&= system(@regress, "--outputdir=$dir", "--bindir=$option{bindir}", $name) == 0;
+	# a server that does not stop in order is a failure of the test, too
+	$ok = system(@pg_ctl, '-m', 'fast', 'stop') == 0 && $ok;
+	system('rm', '-rf', "$dir/data");
+	POSIX::_exit($ok ? 0 : 1);
+}
+
+# Counts and prints how a test ended; if it failed, what it left.
+sub report
+{
+	my ($test, $started, $status) = @_;
+	my ($dir, $took) = (directory($test), time - $started);
+	my ($ok, $not_ok, $what) = $test =~ m{\Atest/t/} ? tap($dir, $status) : (!$status, !!$status, '');
+	$passed += $ok;
+	$failed += $not_ok;
+	printf "%-6s %5.1f s  %s%s\n", $not_ok ? 'not ok' : 'ok', $took, $test, $what;
+	print lines("$dir/err");
+	return unless $not_ok;
+	push @failing, $test;
+	if ($test =~ m{\Atest/t/})
+	{
+		my $name = basename($test, '.pl');
+		print end_of($_, 40) foreach "tmp_check/log/regress_log_$name", glob("tmp_check/log/${name}_*.log");
+	}
+	elsif (-e "$dir/regression.diffs")
+	{
+		my @diff = split /^/, lines("$dir/regression.diffs");
+		print @diff > 500 ? (@diff[ 0 .. 499 ], '... and ' . (@diff - 500) . " lines more\n") : @diff;
+	}
+	else
+	{
+		print end_of("$dir/$_", 30) foreach qw(out server.log);
+	}
+	return;
+}
+
+# What a TAP file printed: how many assertions passed, how many failed, and that in
+# words. A file that dies or stops before its plan has a failed assertion more.
+sub tap
+{
+	my ($dir, $status) = @_;
+	my $parser = TAP::Parser->new({ tap => lines("$dir/out") });
+	$parser->run;
+	my ($ok, $not_ok) = (scalar $parser->passed, scalar $parser->failed);
+	$not_ok++ if $parser->parse_errors || !$not_ok && ($status || $parser->has_problems);
+	my $what = defined $parser->skip_all ? ': skipped: ' . ($parser->skip_all || 'no reason given') : ": $ok passed";
+	$what .= ", $not_ok failed" if $not_ok;
+	$what .= ', ' . join '; ', $parser->parse_errors if $parser->parse_errors;
+	$what .= ', ended by signal ' . ($status & 127) if $status & 127;
+	return ($ok, $not_ok, $what);
+}
+
+sub lines
+{
+	my ($file) = @_;
+	open(my $in, '<', $file) or return '';
+	local $/;
+	return <$in> // '';
+}
+
+sub end_of
+{
+	my ($file, $count) = @_;
+	my @lines = split /^/, lines($file);
+	return '' unless @lines;
+	splice @lines, 0, -$count if @lines > $count;
+	return ('--- end of ', basename($file), "\n", @lines);
+}
