@@ -170,7 +170,7 @@ sub report
 	$passed += $ok;
 	$failed += $not_ok;
 	printf "%-6s %5.1f s  %s%s\n", $not_ok ? 'not ok' : 'ok', $took, $test, $what;
-	print lines("$dir/err");
+	print first_of("$dir/err", 200);
 	return unless $not_ok;
 	push @failing, $test;
 	if ($test =~ m{\Atest/t/})
@@ -180,8 +180,7 @@ sub report
 	}
 	elsif (-e "$dir/regression.diffs")
 	{
-		my @diff = split /^/, lines("$dir/regression.diffs");
-		print @diff > 500 ? (@diff[ 0 .. 499 ], '... and ' . (@diff - 500) . " lines more\n") : @diff;
+		print first_of("$dir/regression.diffs", 500);
 	}
 	else
 	{
@@ -212,6 +211,14 @@ sub lines
 	open(my $in, '<', $file) or return '';
 	local $/;
 	return <$in> // '';
+}
+
+sub first_of
+{
+	my ($file, $count) = @_;
+	my @lines = split /^/, lines($file);
+	return @lines if @lines <= $count;
+	return (@lines[ 0 .. $count - 1 ], '... and ' . (@lines - $count) . " lines more\n");
 }
 
 sub end_of
