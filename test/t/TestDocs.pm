@@ -20,7 +20,7 @@ sub top
 sub documents
 {
 	my $top = top();
-	return map { substr $_, length("$top/") } sort grep { -e } map { glob "$top/$_" } qw(README.md CHANGELOG.md doc/*.md dashboard/*.md grafana/*.md);
+	return map { substr $_, length("$top/") } sort grep { -e } map { glob "$top/$_" } qw(README.md CONTRIBUTING.md SECURITY.md CHANGELOG.md doc/*.md dashboard/*.md grafana/*.md);
 }
 
 # The blocks of a document in order: what its fence says, its text, the line it
