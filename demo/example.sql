@@ -1,7 +1,7 @@
--- An organisation that does not exist: thirty days of what a scanner of hosts,
--- one of a cloud account and a directory report, and its Secure Score; the last
--- of them ended yesterday, and something changed today. For looking at, and for tests of what reads posture.
--- It is run by who installed posture, in a database that has nothing in it yet.
+-- A fictitious organisation: thirty days of findings of a host scanner, a cloud
+-- scanner and a directory audit, and its Secure Score. The last of these days ended
+-- yesterday, and some findings changed today. The demo and the tests of clients use it.
+-- Run it as the role that installed posture, in an empty database.
 \set ON_ERROR_STOP on
 SET client_min_messages = warning;
 SET search_path = posture, posture_internal, pg_catalog;
@@ -11,8 +11,8 @@ INSERT INTO source (key, name, product, stale_after) VALUES
     ('cloud', 'Cloud scanner', 'Cloud scanner', '14 days'),
     ('directory', 'Directory audit', 'Directory', NULL);
 
--- What is asked of assets: of which kind, and how many of a hundred fail it on
--- the first day and on the last; and what goes wrong on one of these days, for how long.
+-- The recommendations: the kind of asset, the percentage that fails on the first and on
+-- the last day, and an incident: its first day, its length and the percentage that fails.
 CREATE TEMP TABLE ask (source text, recommendation text, title text, severity importance, kind text, workload text, domain text,
                        first_failing integer, last_failing integer, wrong_from integer, wrong_days integer, wrong_failing integer,
                        assigned_to text, due_in integer, remediation text);

@@ -1,8 +1,8 @@
 # shellcheck shell=bash
-# story.sh: what make demo shows. Sourced by demo/run, which defines step, run_sql,
+# story.sh: the steps of make demo. Sourced by demo/run, which defines step, run_sql,
 # quietly and set_hba.
 
-# how the story looks at scores: bars of twenty, and what is below target
+# scores as bars of twenty characters, with targets
 overview() {
     quietly <<'SQL'
 SELECT name, score,
@@ -22,12 +22,12 @@ LIMIT 8;
 SQL
 }
 
-step "posture in a database of its own, with pg_cron for the daily job"
+step "Install posture in its own database, with pg_cron for the daily job"
 run_sql <<'SQL'
 CREATE EXTENSION pg_cron;
 CREATE EXTENSION posture CASCADE;
 SQL
-# an application as one finds it: two roles, one table
+# a small application: two roles, one table
 quietly <<'SQL'
 REVOKE CONNECT, TEMP ON DATABASE posture FROM PUBLIC;
 CREATE ROLE shop_owner;
@@ -40,21 +40,21 @@ GRANT USAGE ON SCHEMA shop TO shop;
 GRANT SELECT ON shop.customer TO shop;
 SQL
 
-step "The server that it runs in is a source: it is assessed, and has findings like any other"
+step "The server itself is a source: assess it, and its findings are loaded"
 run_sql <<'SQL'
 SELECT * FROM posture.assess_cluster();
 SQL
 overview
 
-step "What costs the cluster most"
+step "The metrics that lower the score most"
 metrics
 
-step "A first snapshot, as of yesterday, to compare with"
+step "Take a snapshot of yesterday to compare with"
 run_sql <<'SQL'
 SELECT * FROM posture.take_snapshot(posture.today() - 1);
 SQL
 
-step "Then somebody is in a hurry: a superuser with an old password hash, access without a password, logging off"
+step "Weaken the server: a superuser with an old password hash, access without a password, no logging"
 run_sql <<'SQL'
 SET password_encryption = 'md5';
 CREATE ROLE intern SUPERUSER LOGIN PASSWORD 'intern';
@@ -70,7 +70,7 @@ SELECT * FROM posture.assess_cluster();
 SQL
 overview
 
-step "Today's snapshot finds what dropped, and why"
+step "Today's snapshot finds the scores that dropped, and the causes"
 run_sql <<'SQL'
 SELECT * FROM posture.take_snapshot();
 SQL
@@ -85,24 +85,24 @@ WHERE kind = 'metric_score_drop'
 \gx
 SQL
 
-step "Row by row: parts that sum exactly to the drop, with the assets behind them"
+step "The parts of each drop sum exactly to it, and name the assets"
 run_sql <<'SQL'
 SELECT r.name, r.drop, sum(x.points) AS parts, count(*) AS causes
 FROM posture.event_report r CROSS JOIN LATERAL posture.explain(r.event_id) x
 WHERE r.kind = 'initiative_score_drop' GROUP BY r.name, r.drop ORDER BY r.drop DESC;
-SELECT x.metric, x.recommendation, x.newly_exposed, x.only_this, x.assets, x.says
+SELECT x.metric, x.recommendation, x.newly_exposed, x.only_this, x.assets, x.message
 FROM posture.event_report r CROSS JOIN LATERAL posture.explain(r.event_id) x
 WHERE r.kind = 'metric_score_drop' AND x.recommendation IS NOT NULL ORDER BY x.newly_exposed DESC, x.metric LIMIT 5;
 SQL
 
-step "What mends it: the shortest way back to yesterday's score, best gain first"
+step "Plan the shortest way back to yesterday's score, best gain first"
 run_sql <<'SQL'
-SELECT p.place, p.title, round(p.gain, 2) AS gain, p.assets, round(p.score, 2) AS "score then"
+SELECT p.rank, p.title, round(p.gain, 2) AS gain, p.assets, round(p.score, 2) AS "score after"
 FROM posture.event_report r CROSS JOIN LATERAL posture.plan(r.object, r.previous_score::posture.score) p
-WHERE r.kind = 'initiative_score_drop' AND r.object = 'postgresql' ORDER BY p.place;
+WHERE r.kind = 'initiative_score_drop' AND r.object = 'postgresql' ORDER BY p.rank;
 SQL
 
-step "What to do about it, with the command to run"
+step "Show the remediation of each failing recommendation"
 run_sql <<'SQL'
 SELECT title, severity, exposed_assets AS exposed, remediation
 FROM posture.recommendation_report
@@ -111,9 +111,9 @@ ORDER BY severity, title
 \gx
 SQL
 
-step "Done: the role, the rule and the settings are as they were"
+step "Restore the role, the rule and the settings"
 run_sql <<'SQL'
-SELECT posture.acknowledge(event_id, 'role dropped, rule and settings put back')
+SELECT posture.acknowledge(event_id, 'role dropped, rule and settings restored')
 FROM posture.event WHERE status = 'open' AND kind <> 'new_initiative' \g /dev/null
 DROP ROLE intern;
 ALTER SYSTEM RESET log_connections;
@@ -129,7 +129,7 @@ quietly <<'SQL'
 SELECT name, kind, round(drop, 1) AS drop, status, recovered_on, note FROM posture.event_report WHERE kind <> 'new_initiative';
 SQL
 
-step "From here pg_cron keeps a snapshot of each day"
+step "Schedule a snapshot of each day with pg_cron"
 run_sql <<'SQL'
 SELECT posture.schedule();
 SELECT jobname, schedule, command FROM cron.job;

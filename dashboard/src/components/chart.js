@@ -57,7 +57,7 @@ export function scoreChart(label, series, {target = null, events = []} = {}) {
 
 // The score after each step of a plan.
 export function climbChart(label, start, steps, target) {
-  const rows = [{place: 0, score: start, title: "now"}, ...steps];
+  const rows = [{rank: 0, score: start, title: "now"}, ...steps];
   const draw = (width) => {
     const chart = Plot.plot({
       width, height: 220, marginLeft: 44, marginBottom: 42, marginRight: 16, marginTop: 26, ariaLabel: label,
@@ -68,9 +68,9 @@ export function climbChart(label, start, steps, target) {
       marks: [
         Plot.ruleY([0], {stroke: "var(--axis)"}),
         target == null ? null : Plot.ruleY([target], {stroke: "var(--target)", strokeDasharray: "4 3", strokeWidth: 1.5}),
-        Plot.lineY(rows, {x: "place", y: "score", curve: "step-after", stroke: "var(--own)", strokeWidth: 2.25}),
-        Plot.dot(rows, {x: "place", y: "score", fill: "var(--own)", r: 3}),
-        Plot.tip(rows, Plot.pointer({x: "place", y: "score", fontSize: 12, title: (d) => `${d.place ? `${d.place}. ` : ""}${d.title}\nscore then: ${f.score(d.score)}`}))
+        Plot.lineY(rows, {x: "rank", y: "score", curve: "step-after", stroke: "var(--own)", strokeWidth: 2.25}),
+        Plot.dot(rows, {x: "rank", y: "score", fill: "var(--own)", r: 3}),
+        Plot.tip(rows, Plot.pointer({x: "rank", y: "score", fontSize: 12, title: (d) => `${d.rank ? `${d.rank}. ` : ""}${d.title}\nscore then: ${f.score(d.score)}`}))
       ]
     });
     return readable(chart);

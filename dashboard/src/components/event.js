@@ -10,7 +10,7 @@ function parts(e) {
   const most = Math.max(...e.parts.map((c) => Math.abs(c.points)));
   const columns = [
     {label: "Points", right: true, value: (c) => c.points, cell: (c) => p.bar(c.points, most, f.exact(c.points), c.points > 0), title: "points lost; below 0: gained"},
-    {label: "Reason", value: (c) => c.says, wide: true},
+    {label: "Reason", value: (c) => c.message, wide: true},
     {label: "A change of", value: (c) => (c.is_posture ? "posture" : "what is measured"), title: "posture itself, or of what is measured"}
   ];
   // of a metric's drop all parts may be its own
@@ -31,7 +31,7 @@ export function event(e, open = false) {
     ${e.acknowledged_by ? html`<p class="muted">Taken in hand by ${e.acknowledged_by} on ${f.day(e.acknowledged_at?.slice(0, 10))}${e.note ? html`: “${e.note}”` : ""}</p>`
       : e.note ? html`<p class="muted">Note: “${e.note}”</p>` : ""}
     ${e.parts.length || e.details.length ? html`<details open=${open}><summary>Causes</summary>${parts(e)}${
-      e.details.length ? html`<p>What the newly exposed assets fail:</p><ul>${e.details.map((c) => html`<li>${c.says}</li>`)}</ul>` : ""}${
+      e.details.length ? html`<p>What the newly exposed assets fail:</p><ul>${e.details.map((c) => html`<li>${c.message}</li>`)}</ul>` : ""}${
       e.effects.length ? html`<p>What initiatives lost through it:</p><ul>${e.effects.map((c) => html`<li>${
         p.link("initiative", c.initiative_slug, c.initiative_name ?? c.initiative)}: ${f.exact(c.points)} points</li>`)}</ul>` : ""}</details>` : ""}
   </article>`;

@@ -21,7 +21,7 @@ export function plan(of) {
       of.target_score != null && last.score < of.target_score ? `, which lead to ${f.score(last.score)} and not further` : ""}.</p>`,
     climbChart(`Score of ${of.name} after each step: from ${f.score(of.score)} to ${f.score(last.score)}`, of.score, of.steps, of.target_score),
     p.table(`Steps for ${of.name}`, [
-      {label: "Step", right: true, value: (s) => s.place},
+      {label: "Step", right: true, value: (s) => s.rank},
       {label: "Recommendation", value: (s) => s.title, cell: (s) => s.title ?? s.recommendation, wide: true},
       {label: "Gain", title: "points that the initiative gains by it", right: true, value: (s) => s.gain, cell: (s) => p.bar(s.gain, most)},
       {label: "Score then", right: true, value: (s) => s.score, cell: (s) => f.score(s.score)},

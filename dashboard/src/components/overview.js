@@ -41,6 +41,6 @@ export function overview({about, initiatives, status, days}) {
 // What is wrong with posture itself, as far as the reader may see it.
 const health = (status) => (status.length ? p.card("posture itself", p.table("Warnings of posture.status()", [
   {label: "What", cell: (s) => s.item},
-  {label: "How it stands", cell: (s) => s.says, wide: true},
+  {label: "How it stands", cell: (s) => s.message, wide: true},
   {label: "What to do", cell: (s) => (s.hint ? html`<code>${s.hint}</code>` : ""), wide: true}
 ], status)) : "");

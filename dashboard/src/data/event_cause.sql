@@ -8,7 +8,7 @@ WITH event AS (
     LIMIT 500
 )
 SELECT e.event_id, x.initiative, i.name AS initiative_name, x.metric, m.name AS metric_name, x.recommendation, r.title,
-       x.reason, x.is_posture, x.points, x.newly_exposed, x.says
+       x.reason, x.is_posture, x.points, x.newly_exposed, x.message
 FROM event e
 CROSS JOIN LATERAL posture.explain(e.event_id) WITH ORDINALITY x
 LEFT JOIN posture.initiative i ON i.key = x.initiative

@@ -1,5 +1,5 @@
 -- Is anything wrong with posture itself? Owners are not asked to mend it, and
 -- may not see all that status() looks at.
-SELECT s.item, s.value, s.says, s.hint
+SELECT s.item, s.value, s.message, s.hint
 FROM posture.status() s
 WHERE s.state = 'warning' AND has_table_privilege('posture_internal.finding_delta', 'SELECT');
