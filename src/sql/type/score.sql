@@ -1,4 +1,8 @@
-/* The type score and its formulas; the C side is src/score.c. */
+/*
+ * The type score: a number from 0 to 100 with exact arithmetic, with its casts,
+ * operators and formulas and the aggregate weighted_score(). Its C functions are
+ * in src/score*.c.
+ */
 
 CREATE TYPE posture.score;
 
@@ -19,50 +23,60 @@ CREATE TYPE posture.score (
     LIKE = pg_catalog.int4,
     CATEGORY = 'N'
 );
-COMMENT ON TYPE posture.score IS 'a score: 0 to 100, fixed point with six decimals, rounded half away from zero';
-COMMENT ON FUNCTION posture_internal.score_in(cstring) IS 'reads a score';
-COMMENT ON FUNCTION posture_internal.score_out(score) IS 'writes a score, with decimals as needed';
-COMMENT ON FUNCTION posture_internal.score_recv(internal) IS 'reads a binary score: millionths in four bytes';
-COMMENT ON FUNCTION posture_internal.score_send(score) IS 'writes a binary score: millionths in four bytes';
+COMMENT ON TYPE posture.score IS
+    'score from 0 to 100, fixed point with six decimals, rounded half away from zero';
+COMMENT ON FUNCTION posture_internal.score_in(cstring) IS 'input function';
+COMMENT ON FUNCTION posture_internal.score_out(score) IS
+    'output function: as many decimals as needed';
+COMMENT ON FUNCTION posture_internal.score_recv(internal) IS
+    'binary input function: millionths in four bytes';
+COMMENT ON FUNCTION posture_internal.score_send(score) IS
+    'binary output function: millionths in four bytes';
 
--- casts: to numeric implicitly, so that arithmetic with scores stays exact
+-- casts: the one to numeric is implicit, so that arithmetic with scores is exact
 
 CREATE FUNCTION posture_internal.score_to_numeric(score) RETURNS numeric
     AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION posture_internal.score_to_numeric(score) IS 'a score as numeric, exact';
+COMMENT ON FUNCTION posture_internal.score_to_numeric(score) IS 'score as numeric, exact';
 CREATE FUNCTION posture_internal.score_to_float8(score) RETURNS double precision
     AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION posture_internal.score_to_float8(score) IS 'a score as double precision, the nearest one';
+COMMENT ON FUNCTION posture_internal.score_to_float8(score) IS
+    'score as the nearest double precision number';
 CREATE FUNCTION posture_internal.score_from_numeric(numeric) RETURNS score
     AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION posture_internal.score_from_numeric(numeric) IS 'a number from 0 to 100 as score, rounded half away from zero to six decimals';
+COMMENT ON FUNCTION posture_internal.score_from_numeric(numeric) IS
+    'number from 0 to 100 as a score, rounded half away from zero to six decimals';
 CREATE FUNCTION posture_internal.score_from_int4(integer) RETURNS score
     AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION posture_internal.score_from_int4(integer) IS 'a whole number from 0 to 100 as score';
--- clients send a whole number in the type that fits it or that their language has
+COMMENT ON FUNCTION posture_internal.score_from_int4(integer) IS
+    'whole number from 0 to 100 as a score';
+-- Clients send whole numbers as smallint, integer or bigint, depending on their
+-- language.
 CREATE FUNCTION posture_internal.score_from_int2(smallint) RETURNS score
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
     RETURN score_from_int4($1::integer);
-COMMENT ON FUNCTION posture_internal.score_from_int2(smallint) IS 'a whole number from 0 to 100 as score';
+COMMENT ON FUNCTION posture_internal.score_from_int2(smallint) IS
+    'whole number from 0 to 100 as a score';
 CREATE FUNCTION posture_internal.score_from_int8(bigint) RETURNS score
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
     RETURN score_from_numeric($1::numeric);
-COMMENT ON FUNCTION posture_internal.score_from_int8(bigint) IS 'a whole number from 0 to 100 as score';
+COMMENT ON FUNCTION posture_internal.score_from_int8(bigint) IS
+    'whole number from 0 to 100 as a score';
 
 CREATE CAST (score AS numeric) WITH FUNCTION score_to_numeric(score) AS IMPLICIT;
 COMMENT ON CAST (posture.score AS numeric) IS 'exact';
 CREATE CAST (score AS double precision) WITH FUNCTION score_to_float8(score) AS ASSIGNMENT;
-COMMENT ON CAST (posture.score AS double precision) IS 'the nearest double precision number';
+COMMENT ON CAST (posture.score AS double precision) IS 'nearest double precision number';
 CREATE CAST (numeric AS score) WITH FUNCTION score_from_numeric(numeric) AS ASSIGNMENT;
-COMMENT ON CAST (numeric AS posture.score) IS 'rounds half away from zero to six decimals';
+COMMENT ON CAST (numeric AS posture.score) IS 'rounded half away from zero to six decimals';
 CREATE CAST (integer AS score) WITH FUNCTION score_from_int4(integer) AS ASSIGNMENT;
-COMMENT ON CAST (integer AS posture.score) IS 'so that a column of scores takes 80';
+COMMENT ON CAST (integer AS posture.score) IS 'whole numbers from 0 to 100';
 CREATE CAST (smallint AS score) WITH FUNCTION score_from_int2(smallint) AS ASSIGNMENT;
-COMMENT ON CAST (smallint AS posture.score) IS 'so that it takes the same of a client that sends it as smallint';
+COMMENT ON CAST (smallint AS posture.score) IS 'whole numbers from 0 to 100';
 CREATE CAST (bigint AS score) WITH FUNCTION score_from_int8(bigint) AS ASSIGNMENT;
-COMMENT ON CAST (bigint AS posture.score) IS 'or as bigint';
+COMMENT ON CAST (bigint AS posture.score) IS 'whole numbers from 0 to 100';
 
--- comparison: a score is stored as a whole number, so integer's functions serve
+-- comparison: a score is stored as an integer, so integer's functions apply
 
 CREATE FUNCTION posture_internal.score_eq(score, score) RETURNS boolean
     AS 'int4eq' LANGUAGE internal IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
@@ -150,37 +164,51 @@ COMMENT ON FUNCTION posture_internal.score_minus(score, score) IS 'implementatio
 CREATE OPERATOR posture.- (
     LEFTARG = score, RIGHTARG = score, FUNCTION = score_minus
 );
-COMMENT ON OPERATOR posture.- (score, score) IS 'points between two scores, exact';
+COMMENT ON OPERATOR posture.- (score, score) IS 'difference of two scores in points, exact';
 
 CREATE FUNCTION posture.score(exposed numeric, assessed numeric) RETURNS score
     AS 'MODULE_PATHNAME', 'score_of_exposed' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION posture.score(numeric, numeric) IS 'the score by counts, 100 x (assessed - exposed) / assessed; NULL where nothing is assessed';
+COMMENT ON FUNCTION posture.score(numeric, numeric) IS
+    'score from counts, 100 * (assessed - exposed) / assessed; NULL if nothing is assessed';
 
 CREATE FUNCTION posture.score_drop(previous score, current score, basis text DEFAULT 'points')
     RETURNS numeric
     AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION posture.score_drop(score, score, text) IS 'how far a score fell, in points or (relative) in percent of the previous score; negative where it rose';
+COMMENT ON FUNCTION posture.score_drop(score, score, text) IS
+    'drop from one score to another, in points or, with basis relative, in percent of the '
+    'previous score; negative if the score rose, NULL if relative to a score of 0';
 
 CREATE FUNCTION posture.is_drop(previous score, current score,
                                 threshold numeric DEFAULT NULL, basis text DEFAULT NULL)
     RETURNS boolean
     AS 'MODULE_PATHNAME' LANGUAGE C STABLE PARALLEL SAFE;
-COMMENT ON FUNCTION posture.is_drop(score, score, numeric, text) IS 'whether a score fell by the threshold or more; by default posture.drop_threshold in posture.drop_basis';
+COMMENT ON FUNCTION posture.is_drop(score, score, numeric, text) IS
+    'whether a score dropped by the threshold or more; the defaults are posture.drop_threshold '
+    'and posture.drop_basis; false if either score is NULL';
 
--- weighted_score: exact in any order, parallel, usable as a moving window
+-- weighted_score(): exact for any order of rows, parallel safe, and usable over
+-- a moving window
 
-CREATE FUNCTION posture_internal.weighted_score_accum(state bigint[], score score, weight numeric) RETURNS bigint[]
+CREATE FUNCTION posture_internal.weighted_score_accum(state bigint[], score score, weight numeric)
+    RETURNS bigint[]
     AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION posture_internal.weighted_score_accum(bigint[], score, numeric) IS 'weighted_score: takes a row in';
-CREATE FUNCTION posture_internal.weighted_score_accum_inv(state bigint[], score score, weight numeric) RETURNS bigint[]
+COMMENT ON FUNCTION posture_internal.weighted_score_accum(bigint[], score, numeric) IS
+    'transition function of weighted_score()';
+CREATE FUNCTION posture_internal.weighted_score_accum_inv(
+    state bigint[], score score, weight numeric)
+    RETURNS bigint[]
     AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION posture_internal.weighted_score_accum_inv(bigint[], score, numeric) IS 'weighted_score: takes a row out of a moving window';
-CREATE FUNCTION posture_internal.weighted_score_combine(state bigint[], other bigint[]) RETURNS bigint[]
+COMMENT ON FUNCTION posture_internal.weighted_score_accum_inv(bigint[], score, numeric) IS
+    'inverse transition function of weighted_score(), for moving windows';
+CREATE FUNCTION posture_internal.weighted_score_combine(state bigint[], other bigint[])
+    RETURNS bigint[]
     AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION posture_internal.weighted_score_combine(bigint[], bigint[]) IS 'weighted_score: joins the states of two workers';
+COMMENT ON FUNCTION posture_internal.weighted_score_combine(bigint[], bigint[]) IS
+    'combine function of weighted_score()';
 CREATE FUNCTION posture_internal.weighted_score_final(state bigint[]) RETURNS score
     AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION posture_internal.weighted_score_final(bigint[]) IS 'weighted_score: the result';
+COMMENT ON FUNCTION posture_internal.weighted_score_final(bigint[]) IS
+    'final function of weighted_score()';
 
 CREATE AGGREGATE posture.weighted_score(score score, weight numeric) (
     SFUNC = weighted_score_accum,
@@ -195,4 +223,6 @@ CREATE AGGREGATE posture.weighted_score(score score, weight numeric) (
     MFINALFUNC = weighted_score_final,
     PARALLEL = SAFE
 );
-COMMENT ON AGGREGATE posture.weighted_score(score, numeric) IS 'the weighted mean of scores, sum(weight x score) / sum(weight), exact; rows with a NULL don''t count; NULL where the weights add up to 0';
+COMMENT ON AGGREGATE posture.weighted_score(score, numeric) IS
+    'weighted mean of scores, sum(weight * score) / sum(weight), exact; rows with a NULL are '
+    'ignored; NULL if the weights sum to 0';
