@@ -8,7 +8,8 @@
  * both belong to a superuser, nobody else may create in them, and they hold
  * nothing but the extension.
  */
--- complain if the script is sourced in psql rather than by CREATE EXTENSION
+
+-- complain if script is sourced in psql, rather than via CREATE EXTENSION
 \echo Use "CREATE EXTENSION posture" to load this file. \quit
 SET LOCAL search_path TO pg_catalog, pg_temp;
 
@@ -17,7 +18,7 @@ DECLARE
     owner record;
     creator record;
 BEGIN
-    -- the installer's session decides how the literals of this script are read
+    -- With the setting off, backslashes in the literals of this script would be escapes.
     IF current_setting('standard_conforming_strings') <> 'on' THEN
         RAISE EXCEPTION 'posture can be created only with standard_conforming_strings on'
             USING ERRCODE = 'object_not_in_prerequisite_state',
@@ -60,8 +61,10 @@ END $$;
 
 CREATE SCHEMA posture_internal;
 GRANT USAGE ON SCHEMA posture, posture_internal TO PUBLIC;
-COMMENT ON SCHEMA posture IS 'security posture: catalog, findings, scores, daily snapshots, events and reports';
-COMMENT ON SCHEMA posture_internal IS 'internal functions and derived tables of posture, for no other use';
+COMMENT ON SCHEMA posture IS
+    'security posture: catalog, findings, scores, daily snapshots, events and reports';
+COMMENT ON SCHEMA posture_internal IS
+    'internal functions and derived tables of posture; any of them may change in any release';
 
 SET LOCAL search_path TO pg_catalog, posture, posture_internal, pg_temp;
 

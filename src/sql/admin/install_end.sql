@@ -1,19 +1,19 @@
 
 /*
- * End of the install script and of each upgrade script: what a dump includes,
- * and who may do what.
+ * End of the install script and of each upgrade script: sets the privileges of
+ * the installer and the contents of a dump, and checks who owns the objects.
  *
- * The installer of a trusted extension need not be a superuser. The installer
- * gets every privilege on the tables, with grant option, but owns no table, no
- * function and no schema: a superuser who assesses the cluster must not run a
- * trigger or a function that another role can replace. REFERENCES and TRIGGER
- * are not granted, because a cascaded DELETE runs the triggers of referencing
- * tables with the rights of the role that deletes.
+ * The installer of a trusted extension may be an ordinary role. It gets
+ * privileges on the tables, with grant option, but owns no table, function or
+ * schema: a superuser who assesses the cluster must not run a trigger or a
+ * function that another role can replace. REFERENCES and TRIGGER are not
+ * granted, because a cascaded DELETE runs the triggers of referencing tables
+ * with the rights of the role that deletes.
  */
 DO $$
 DECLARE
     relation record;
-    -- the role that runs an upgrade need not be the one that installed
+    -- The role that runs an upgrade may differ from the one that installed.
     installer name := (SELECT r.rolname FROM pg_extension e JOIN pg_roles r ON r.oid = e.extowner
                        WHERE e.extname = 'posture');
 BEGIN
@@ -34,8 +34,8 @@ BEGIN
             CASE relation.relkind WHEN 'r' THEN 'SELECT, INSERT, UPDATE, DELETE, TRUNCATE'
                                   WHEN 'S' THEN 'USAGE, SELECT, UPDATE' ELSE 'SELECT' END,
             relation.name, installer);
-        -- A dump includes every table, and the sequence of its ids, but for
-        -- derived tables, which logical replication skips as well.
+        -- A dump includes every table and sequence, except those of derived
+        -- data. Logical replication skips the same tables.
         IF relation.relkind IN ('r', 'S')
            AND NOT EXISTS (
                SELECT
@@ -55,16 +55,17 @@ BEGIN
     END LOOP;
 END $$;
 
--- An object of another role in the extension or in its schemas would run with
--- the rights of whoever calls posture: neither an installation nor an upgrade
--- succeeds beside one.
+-- An object of an ordinary role in the extension or its schemas would run with
+-- the rights of the caller of posture, so installation and upgrade fail if there
+-- is one.
 DO $$
 DECLARE
     foreign_object text := (
         WITH object AS (
             SELECT d.classid, d.objid
             FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid
-            WHERE d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e' AND e.extname = 'posture'
+            WHERE d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e'
+              AND e.extname = 'posture'
             UNION
             SELECT d.classid, d.objid
             FROM pg_depend d JOIN pg_namespace n ON n.oid = d.refobjid
@@ -73,7 +74,7 @@ DECLARE
         )
         SELECT min(pg_describe_object(o.classid, o.objid, 0))
         FROM object o
-        -- pg_shdepend does not record the bootstrap superuser as an owner
+        -- pg_shdepend does not record the bootstrap superuser as an owner.
         JOIN pg_shdepend s ON s.classid = o.classid AND s.objid = o.objid AND s.objsubid = 0
              AND s.deptype = 'o' AND s.refclassid = 'pg_authid'::regclass
              AND s.dbid = (SELECT b.oid FROM pg_database b WHERE b.datname = current_database())

@@ -1,42 +1,61 @@
+/*
+ * Scheduling run_daily() with pg_cron. pg_cron may be installed in this
+ * database, in another one or not at all, so its functions are called in
+ * dynamic SQL, and each error has a hint that gives the statement to run.
+ */
+
 CREATE FUNCTION posture.schedule(cron text DEFAULT '5 * * * *') RETURNS bigint
     LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
 DECLARE
-    home text;
+    cron_database text;
     job bigint;
 BEGIN
     IF EXISTS (SELECT FROM pg_extension e WHERE e.extname = 'pg_cron') THEN
         IF NOT has_schema_privilege('cron', 'USAGE') THEN
             RAISE EXCEPTION 'permission denied for schema cron'
-                USING ERRCODE = 'insufficient_privilege', HINT = format('An administrator can run: GRANT USAGE ON SCHEMA cron TO %I;', current_user);
+                USING ERRCODE = 'insufficient_privilege',
+                      HINT = format('An administrator can run: GRANT USAGE ON SCHEMA cron TO %I;',
+                                    current_user);
         END IF;
-        EXECUTE 'SELECT cron.schedule($1, $2, $3)' INTO job USING 'posture', cron, 'CALL posture.run_daily()';
+        EXECUTE 'SELECT cron.schedule($1, $2, $3)'
+            INTO job USING 'posture', cron, 'CALL posture.run_daily()';
         RETURN job;
     END IF;
     BEGIN
-        home := current_setting('cron.database_name', true);
+        cron_database := current_setting('cron.database_name', true);
     EXCEPTION WHEN insufficient_privilege THEN
-        -- pg_cron is loaded, but where it keeps its jobs is not for everybody
+        -- pg_cron is loaded, but only some roles may read cron.database_name.
         RAISE EXCEPTION 'extension pg_cron is not installed in this database'
             USING ERRCODE = 'object_not_in_prerequisite_state',
-                  HINT = format('Ask an administrator to run, in the database that cron.database_name names: SELECT cron.schedule_in_database(%L, %L, %L, %L, %L);',
-                                'posture ' || current_database(), cron, 'CALL posture.run_daily()', current_database(), current_user);
+                  HINT = format('Ask an administrator to run, in the database that '
+                                'cron.database_name names: '
+                                'SELECT cron.schedule_in_database(%L, %L, %L, %L, %L);',
+                                'posture ' || current_database(), cron,
+                                'CALL posture.run_daily()', current_database(), current_user);
     END;
-    IF home IS NULL THEN
+    IF cron_database IS NULL THEN
         RAISE EXCEPTION 'pg_cron is not loaded in this server'
             USING ERRCODE = 'object_not_in_prerequisite_state',
-                  HINT = 'Add pg_cron to shared_preload_libraries, restart the server and run CREATE EXTENSION pg_cron in the database that cron.database_name names; or have another scheduler run: CALL posture.run_daily()';
+                  HINT = 'Add pg_cron to shared_preload_libraries, restart the server and run '
+                         'CREATE EXTENSION pg_cron in the database that cron.database_name names; '
+                         'or have another scheduler run: CALL posture.run_daily()';
     END IF;
-    IF home = current_database() THEN
+    IF cron_database = current_database() THEN
         RAISE EXCEPTION 'extension pg_cron is not installed in this database'
-            USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Run: CREATE EXTENSION pg_cron;';
+            USING ERRCODE = 'object_not_in_prerequisite_state',
+                  HINT = 'Run: CREATE EXTENSION pg_cron;';
     END IF;
-    RAISE EXCEPTION 'pg_cron keeps its jobs in database "%"', home
+    RAISE EXCEPTION 'pg_cron keeps its jobs in database "%"', cron_database
         USING ERRCODE = 'object_not_in_prerequisite_state',
-              HINT = format('Run in database "%s": SELECT cron.schedule_in_database(%L, %L, %L, %L);',
-                            home, 'posture ' || current_database(), cron, 'CALL posture.run_daily()', current_database());
+              HINT = format('Run in database "%s": '
+                            'SELECT cron.schedule_in_database(%L, %L, %L, %L);',
+                            cron_database, 'posture ' || current_database(), cron,
+                            'CALL posture.run_daily()', current_database());
 END $$;
-COMMENT ON FUNCTION posture.schedule(text) IS 'has pg_cron run run_daily() by a schedule in cron''s notation and GMT; returns the id of the job; again: changes the schedule';
+COMMENT ON FUNCTION posture.schedule(text) IS
+    'schedules run_daily() with pg_cron, by a schedule in the syntax of cron and in GMT, or '
+    'changes the schedule; returns the id of the job';
 
 CREATE FUNCTION posture.unschedule() RETURNS boolean
     LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
@@ -47,12 +66,15 @@ BEGIN
     IF NOT EXISTS (SELECT FROM pg_extension e WHERE e.extname = 'pg_cron') THEN
         RAISE EXCEPTION 'extension pg_cron is not installed in this database'
             USING ERRCODE = 'object_not_in_prerequisite_state',
-                  HINT = format('Where pg_cron keeps its jobs, run: SELECT cron.unschedule(%L);', 'posture ' || current_database());
+                  HINT = format('Where pg_cron keeps its jobs, run: SELECT cron.unschedule(%L);',
+                                'posture ' || current_database());
     END IF;
-    EXECUTE 'SELECT j.jobid FROM cron.job j WHERE j.jobname = $1 AND j.username = current_user' INTO job USING 'posture';
+    EXECUTE 'SELECT j.jobid FROM cron.job j WHERE j.jobname = $1 AND j.username = current_user'
+        INTO job USING 'posture';
     IF job IS NOT NULL THEN
         EXECUTE 'SELECT cron.unschedule($1)' USING job;
     END IF;
     RETURN job IS NOT NULL;
 END $$;
-COMMENT ON FUNCTION posture.unschedule() IS 'takes the job away from pg_cron; returns whether there was one';
+COMMENT ON FUNCTION posture.unschedule() IS
+    'removes the job of schedule() from pg_cron; returns whether there was one';

@@ -1,6 +1,7 @@
 /*
- * status(): how posture itself is doing, a row for each thing that is looked
- * at, with what to do where it is not ok. It reads little: no findings.
+ * status(): the health of posture itself. Each check returns rows of
+ * status_item, with what to do where the state is not ok. A monitor can poll
+ * it, because it reads no findings.
  */
 
 CREATE TYPE posture.status_item AS (
@@ -10,71 +11,104 @@ CREATE TYPE posture.status_item AS (
     message text,
     hint text
 );
-COMMENT ON TYPE posture.status_item IS 'a row of status()';
-COMMENT ON COLUMN posture.status_item.item IS 'what is looked at';
+COMMENT ON TYPE posture.status_item IS 'row of status()';
+COMMENT ON COLUMN posture.status_item.item IS 'what is checked';
 COMMENT ON COLUMN posture.status_item.state IS 'ok or warning';
-COMMENT ON COLUMN posture.status_item.value IS 'the number behind it: rows, days, sources, differences or bytes, or seconds since it was done';
-COMMENT ON COLUMN posture.status_item.message IS 'how it stands, in words';
-COMMENT ON COLUMN posture.status_item.hint IS 'what to run or to look at; NULL: nothing';
+COMMENT ON COLUMN posture.status_item.value IS
+    'number of rows, days, sources, differences or bytes, or seconds since the last time; '
+    'NULL if there is none';
+COMMENT ON COLUMN posture.status_item.message IS 'the state in words';
+COMMENT ON COLUMN posture.status_item.hint IS
+    'statement to run, or what to check; NULL if there is nothing to do';
 
 CREATE FUNCTION posture_internal.fold_status() RETURNS SETOF status_item
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
     WITH pending AS MATERIALIZED (
         SELECT count(*) AS deltas, coalesce(sum(d.changes), 0) AS changes
-        FROM (SELECT f.changes FROM finding_delta f UNION ALL SELECT a.changes FROM asset_delta a
-              UNION ALL SELECT 1 FROM catalog_delta) d
-    ), folded AS MATERIALIZED (
-        SELECT max(t.made_at) AS at, (SELECT max(r.finished_at) FROM run r) AS run_at FROM counted_slice t
+        FROM (SELECT f.changes FROM finding_delta f
+              UNION ALL
+              SELECT a.changes FROM asset_delta a
+              UNION ALL
+              SELECT 1 FROM catalog_delta) d
+    ), last_fold AS MATERIALIZED (
+        SELECT max(t.made_at) AS at, (SELECT max(r.finished_at) FROM run r) AS run_at
+        FROM counted_slice t
     )
-    SELECT 'sets', CASE WHEN is_restored() OR row_security_error() IS NOT NULL THEN 'warning' ELSE 'ok' END,
+    SELECT 'sets',
+           CASE WHEN is_restored() OR row_security_error() IS NOT NULL THEN 'warning'
+                ELSE 'ok' END,
            NULL::numeric,
            coalesce(row_security_error(),
-                    CASE WHEN is_restored() THEN 'restored from a dump and not rebuilt since' ELSE 'built in this database' END),
-           CASE WHEN is_restored() OR row_security_error() IS NOT NULL THEN 'SELECT * FROM posture.rebuild();' END
+                    CASE WHEN is_restored() THEN 'restored from a dump and not rebuilt since'
+                         ELSE 'built in this database' END),
+           CASE WHEN is_restored() OR row_security_error() IS NOT NULL
+                THEN 'SELECT * FROM posture.rebuild();' END
     UNION ALL
-    -- the job folds what is due, and writes a row of each day that it has done: what waits for longer waits for nobody
-    SELECT 'deltas', CASE WHEN p.deltas > 0 AND greatest(f.at, f.run_at) < now() - interval '26 hours' THEN 'warning' ELSE 'ok' END, p.deltas,
+    -- Every run folds, and on a day without changes only the run is recorded.
+    -- If neither happened for 26 hours, nothing calls run_daily().
+    SELECT 'deltas',
+           CASE WHEN p.deltas > 0 AND greatest(f.at, f.run_at) < now() - interval '26 hours'
+                THEN 'warning' ELSE 'ok' END,
+           p.deltas,
            format('%s changes in %s deltas are not folded', p.changes, p.deltas),
-           CASE WHEN p.deltas > 0 AND greatest(f.at, f.run_at) < now() - interval '26 hours' THEN 'SELECT * FROM posture.fold();' END
-    FROM pending p CROSS JOIN folded f
+           CASE WHEN p.deltas > 0 AND greatest(f.at, f.run_at) < now() - interval '26 hours'
+                THEN 'SELECT * FROM posture.fold();' END
+    FROM pending p CROSS JOIN last_fold f
     UNION ALL
-    SELECT 'last fold', 'ok', round(extract(epoch FROM now() - f.at)), coalesce(minute_of(f.at), 'never'), NULL
-    FROM folded f;
+    SELECT 'last fold', 'ok', round(extract(epoch FROM now() - f.at)),
+           coalesce(minute_of(f.at), 'never'), NULL
+    FROM last_fold f;
 END;
-COMMENT ON FUNCTION posture_internal.fold_status() IS 'step of status(): what is kept, and what is not folded into it yet';
+COMMENT ON FUNCTION posture_internal.fold_status() IS
+    'step of status(): the stored sets, and the changes that are not folded into them yet';
 
 CREATE FUNCTION posture_internal.day_status() RETURNS SETOF status_item
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
     WITH missing AS MATERIALIZED (
-        SELECT count(*) AS days, to_char(min(d.day), 'YYYY-MM-DD') AS first, to_char(max(d.day), 'YYYY-MM-DD') AS last,
-               -- a run that is not due for long may still be under way
+        SELECT count(*) AS days, to_char(min(d.day), 'YYYY-MM-DD') AS first,
+               to_char(max(d.day), 'YYYY-MM-DD') AS last,
+               -- The run of a day that ended less than two hours ago may be in progress.
                bool_or(day_end(d.day::date) < now() - interval '2 hours') AS is_late
-        FROM generate_series(due_day()::timestamp, (today() - 1)::timestamp, interval '1 day') d(day)
+        FROM generate_series(due_day()::timestamp, (today() - 1)::timestamp,
+                             interval '1 day') d(day)
         WHERE NOT has_snapshot(d.day::date)
-    ), last AS MATERIALIZED (
-        SELECT r.day, r.finished_at, r.outcome, r.message FROM run r ORDER BY r.run_id DESC LIMIT 1
+    ), last_run AS MATERIALIZED (
+        SELECT r.day, r.finished_at, r.outcome, r.message
+        FROM run r
+        ORDER BY r.run_id DESC
+        LIMIT 1
     )
     SELECT 'last snapshot', 'ok', round(extract(epoch FROM now() - s.taken_at)),
-           CASE WHEN s.day IS NULL THEN 'none' ELSE format('of %s, taken at %s', to_char(s.day::timestamp, 'YYYY-MM-DD'), minute_of(s.taken_at)) END, NULL::text
-    FROM (SELECT) one LEFT JOIN (SELECT x.day, x.taken_at FROM snapshot x ORDER BY x.day DESC LIMIT 1) s ON true
+           CASE WHEN s.day IS NULL THEN 'none'
+                ELSE format('of %s, taken at %s', to_char(s.day::timestamp, 'YYYY-MM-DD'),
+                            minute_of(s.taken_at)) END,
+           NULL::text
+    FROM (SELECT) one
+    LEFT JOIN (SELECT x.day, x.taken_at FROM snapshot x ORDER BY x.day DESC LIMIT 1) s ON true
     UNION ALL
     SELECT 'days missing', CASE WHEN m.is_late THEN 'warning' ELSE 'ok' END, m.days,
-           CASE WHEN m.days = 0 THEN 'none' WHEN m.days = 1 THEN m.first ELSE format('%s between %s and %s', m.days, m.first, m.last) END,
+           CASE WHEN m.days = 0 THEN 'none'
+                WHEN m.days = 1 THEN m.first
+                ELSE format('%s between %s and %s', m.days, m.first, m.last) END,
            CASE WHEN m.is_late THEN 'CALL posture.run_daily();' END
     FROM missing m
     UNION ALL
-    SELECT 'last run', CASE WHEN l.outcome = 'failed' THEN 'warning' ELSE 'ok' END, round(extract(epoch FROM now() - l.finished_at)),
+    SELECT 'last run', CASE WHEN l.outcome = 'failed' THEN 'warning' ELSE 'ok' END,
+           round(extract(epoch FROM now() - l.finished_at)),
            CASE WHEN l.day IS NULL THEN 'no day was due yet'
-                ELSE format('%s for %s at %s', l.outcome, to_char(l.day::timestamp, 'YYYY-MM-DD'), minute_of(l.finished_at))
+                ELSE format('%s for %s at %s', l.outcome,
+                            to_char(l.day::timestamp, 'YYYY-MM-DD'), minute_of(l.finished_at))
                      || CASE WHEN l.outcome = 'failed' THEN ': ' || l.message ELSE '' END END,
-           CASE WHEN l.outcome = 'failed' THEN 'SELECT * FROM posture.run ORDER BY run_id DESC;' END
-    FROM (SELECT) one LEFT JOIN last l ON true;
+           CASE WHEN l.outcome = 'failed'
+                THEN 'SELECT * FROM posture.run ORDER BY run_id DESC;' END
+    FROM (SELECT) one LEFT JOIN last_run l ON true;
 END;
-COMMENT ON FUNCTION posture_internal.day_status() IS 'step of status(): the days that have a snapshot and those that lack one';
+COMMENT ON FUNCTION posture_internal.day_status() IS
+    'step of status(): the last snapshot, the days without one, and the last run';
 
--- in words of its own, because pg_cron need not be there
+-- The queries on pg_cron are dynamic SQL, because pg_cron may not be installed.
 CREATE FUNCTION posture_internal.job_status() RETURNS SETOF status_item
     LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
@@ -82,89 +116,137 @@ DECLARE
     job record;
     last_run timestamptz := (SELECT max(r.finished_at) FROM run r);
 BEGIN
-    IF EXISTS (SELECT FROM pg_extension e WHERE e.extname = 'pg_cron') AND has_schema_privilege('cron', 'USAGE')
-       AND has_table_privilege('cron.job', 'SELECT') AND has_table_privilege('cron.job_run_details', 'SELECT') THEN
-        -- pg_cron shows a role its own jobs, and a superuser all
+    IF EXISTS (SELECT FROM pg_extension e WHERE e.extname = 'pg_cron')
+       AND has_schema_privilege('cron', 'USAGE')
+       AND has_table_privilege('cron.job', 'SELECT')
+       AND has_table_privilege('cron.job_run_details', 'SELECT') THEN
+        -- pg_cron shows a role its own jobs, and a superuser all jobs.
         EXECUTE $job$
-            SELECT j.jobid, j.schedule, j.username, j.active, d.status, d.return_message, d.start_time, d.end_time
+            SELECT j.jobid, j.schedule, j.username, j.active,
+                   d.status, d.return_message, d.start_time, d.end_time
             FROM cron.job j
-            LEFT JOIN LATERAL (SELECT r.* FROM cron.job_run_details r WHERE r.jobid = j.jobid AND r.status IN ('succeeded', 'failed')
-                               ORDER BY r.runid DESC LIMIT 1) d ON true
+            LEFT JOIN LATERAL (SELECT r.*
+                               FROM cron.job_run_details r
+                               WHERE r.jobid = j.jobid AND r.status IN ('succeeded', 'failed')
+                               ORDER BY r.runid DESC
+                               LIMIT 1) d ON true
             WHERE j.database = current_database() AND j.command ILIKE '%posture.run_daily%'
-            ORDER BY j.active DESC, j.jobid LIMIT 1 $job$ INTO job;
+            ORDER BY j.active DESC, j.jobid
+            LIMIT 1 $job$ INTO job;
     END IF;
     IF job IS NULL THEN
         RETURN QUERY
-        SELECT 'job', CASE WHEN last_run > now() - interval '2 days' THEN 'ok' ELSE 'warning' END, NULL::numeric,
-               CASE WHEN last_run > now() - interval '2 days' THEN 'no pg_cron job is visible here, but the job runs'
+        SELECT 'job',
+               CASE WHEN last_run > now() - interval '2 days' THEN 'ok' ELSE 'warning' END,
+               NULL::numeric,
+               CASE WHEN last_run > now() - interval '2 days'
+                    THEN 'no pg_cron job is visible here, but the job runs'
                     ELSE 'no job is visible here' END,
-               CASE WHEN last_run > now() - interval '2 days' THEN NULL ELSE 'SELECT posture.schedule();' END;
+               CASE WHEN last_run > now() - interval '2 days' THEN NULL
+                    ELSE 'SELECT posture.schedule();' END;
         RETURN;
     END IF;
     RETURN QUERY
     SELECT 'job', CASE WHEN job.active THEN 'ok' ELSE 'warning' END, NULL::numeric,
-           format('job %s of %s runs at "%s" GMT', job.jobid, job.username, job.schedule) || CASE WHEN job.active THEN '' ELSE ', but is not active' END,
+           format('job %s of %s runs at "%s" GMT', job.jobid, job.username, job.schedule)
+           || CASE WHEN job.active THEN '' ELSE ', but is not active' END,
            CASE WHEN job.active THEN NULL
-                -- pg_cron keeps that function from most
-                WHEN has_function_privilege(to_regprocedure('cron.alter_job(bigint,text,text,text,text,boolean)'), 'EXECUTE') THEN format('SELECT cron.alter_job(%s, active := true);', job.jobid)
-                ELSE format('SELECT posture.unschedule(); SELECT posture.schedule(%L);', job.schedule) END;
+                -- pg_cron does not let PUBLIC call alter_job().
+                WHEN has_function_privilege(
+                         to_regprocedure('cron.alter_job(bigint,text,text,text,text,boolean)'),
+                         'EXECUTE')
+                THEN format('SELECT cron.alter_job(%s, active := true);', job.jobid)
+                ELSE format('SELECT posture.unschedule(); SELECT posture.schedule(%L);',
+                            job.schedule) END;
     RETURN QUERY
-    SELECT 'job outcome', CASE WHEN job.status = 'failed' THEN 'warning' ELSE 'ok' END, round(extract(epoch FROM now() - job.end_time)),
+    SELECT 'job outcome', CASE WHEN job.status = 'failed' THEN 'warning' ELSE 'ok' END,
+           round(extract(epoch FROM now() - job.end_time)),
            CASE WHEN job.status IS NULL THEN 'has not run yet'
                 ELSE format('%s at %s', job.status, minute_of(job.end_time::timestamptz))
-                     || CASE WHEN job.status = 'failed' THEN ': ' || btrim(job.return_message, E' \n') ELSE '' END END,
-           CASE WHEN job.status = 'failed' THEN format('SELECT * FROM cron.job_run_details WHERE jobid = %s ORDER BY runid DESC;', job.jobid) END;
+                     || CASE WHEN job.status = 'failed'
+                             THEN ': ' || btrim(job.return_message, E' \n') ELSE '' END END,
+           CASE WHEN job.status = 'failed'
+                THEN format('SELECT * FROM cron.job_run_details WHERE jobid = %s '
+                            'ORDER BY runid DESC;', job.jobid) END;
 END $$;
-COMMENT ON FUNCTION posture_internal.job_status() IS 'step of status(): the job of pg_cron, as far as the caller may see it';
+COMMENT ON FUNCTION posture_internal.job_status() IS
+    'step of status(): the pg_cron job, as far as the caller may see it';
 
 CREATE FUNCTION posture_internal.source_status() RETURNS SETOF status_item
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-    SELECT 'silent sources', CASE WHEN count(*) FILTER (WHERE s.is_silent) > 0 THEN 'warning' ELSE 'ok' END, count(*) FILTER (WHERE s.is_silent),
-           coalesce(string_agg(format('%s, last seen %s', s.key, coalesce(minute_of(s.last_seen), 'never')), '; ' ORDER BY s.key) FILTER (WHERE s.is_silent),
+    SELECT 'silent sources',
+           CASE WHEN count(*) FILTER (WHERE s.is_silent) > 0 THEN 'warning' ELSE 'ok' END,
+           count(*) FILTER (WHERE s.is_silent),
+           coalesce(string_agg(format('%s, last seen %s', s.key,
+                                      coalesce(minute_of(s.last_seen), 'never')),
+                               '; ' ORDER BY s.key) FILTER (WHERE s.is_silent),
                     format('none of %s', count(*))),
-           CASE WHEN count(*) FILTER (WHERE s.is_silent) > 0 THEN 'check their deliveries, or set is_active of retired sources to false' END
-    FROM (SELECT o.key, o.last_seen, o.stale_after IS NOT NULL AND (o.last_seen < stale_before(now(), o.stale_after)) IS NOT FALSE AS is_silent
+           CASE WHEN count(*) FILTER (WHERE s.is_silent) > 0
+                THEN 'check their deliveries, or set is_active of retired sources to false' END
+    FROM (SELECT o.key, o.last_seen,
+                 o.stale_after IS NOT NULL
+                 AND (o.last_seen < stale_before(now(), o.stale_after)) IS NOT FALSE AS is_silent
           FROM source o
           WHERE o.is_active) s;
 END;
-COMMENT ON FUNCTION posture_internal.source_status() IS 'step of status(): active sources that have not been heard of for longer than their stale_after';
+COMMENT ON FUNCTION posture_internal.source_status() IS
+    'step of status(): active sources that observed nothing for longer than their stale_after';
 
 CREATE FUNCTION posture_internal.inbox_status() RETURNS SETOF status_item
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-    SELECT 'inbox', CASE WHEN count(*) > 0 THEN 'warning' ELSE 'ok' END, count(*), format('%s rows are waiting', count(*)),
+    SELECT 'inbox', CASE WHEN count(*) > 0 THEN 'warning' ELSE 'ok' END, count(*),
+           format('%s rows are waiting', count(*)),
            CASE WHEN count(*) > 0 THEN 'SELECT * FROM posture.ingest();' END
     FROM inbox i;
 END;
-COMMENT ON FUNCTION posture_internal.inbox_status() IS 'step of status(): rows of the inbox that nobody has loaded';
+COMMENT ON FUNCTION posture_internal.inbox_status() IS
+    'step of status(): rows of the inbox that wait for ingest()';
 
 CREATE FUNCTION posture_internal.rejected_status() RETURNS SETOF status_item
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-    WITH lately AS MATERIALIZED (
-        SELECT r.reason, count(*) AS times FROM rejected r WHERE r.rejected_at > now() - interval '1 day' GROUP BY r.reason
+    WITH recent AS MATERIALIZED (
+        SELECT r.reason, count(*) AS rejections
+        FROM rejected r
+        WHERE r.rejected_at > now() - interval '1 day'
+        GROUP BY r.reason
     )
-    SELECT 'rejected', CASE WHEN l.times > 0 THEN 'warning' ELSE 'ok' END, coalesce(l.times, 0),
-           format('%s rows since yesterday, %s in total', coalesce(l.times, 0), (SELECT count(*) FROM rejected r))
-           || coalesce('; most frequent: ' || (SELECT x.reason FROM lately x ORDER BY x.times DESC, x.reason LIMIT 1), ''),
-           CASE WHEN l.times > 0 THEN 'SELECT * FROM posture.rejected ORDER BY rejected_at DESC;' END
-    FROM (SELECT sum(x.times) AS times FROM lately x) l;
+    SELECT 'rejected', CASE WHEN l.rejections > 0 THEN 'warning' ELSE 'ok' END,
+           coalesce(l.rejections, 0),
+           format('%s rows since yesterday, %s in total', coalesce(l.rejections, 0),
+                  (SELECT count(*) FROM rejected r))
+           || coalesce('; most frequent: ' || (SELECT x.reason
+                                               FROM recent x
+                                               ORDER BY x.rejections DESC, x.reason
+                                               LIMIT 1), ''),
+           CASE WHEN l.rejections > 0
+                THEN 'SELECT * FROM posture.rejected ORDER BY rejected_at DESC;' END
+    FROM (SELECT sum(x.rejections) AS rejections FROM recent x) l;
 END;
-COMMENT ON FUNCTION posture_internal.rejected_status() IS 'step of status(): what could not be loaded lately';
+COMMENT ON FUNCTION posture_internal.rejected_status() IS
+    'step of status(): rows that were rejected in the last 24 hours';
 
 CREATE FUNCTION posture_internal.verify_status() RETURNS SETOF status_item
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
     SELECT 'verify', CASE WHEN v.differences > 0 THEN 'warning' ELSE 'ok' END, v.differences,
            CASE WHEN v.differences IS NULL THEN 'never called'
-                ELSE format('%s differences at %s', v.differences, minute_of(v.verified_at)) || coalesce(', the first: ' || v.message, '') END,
-           CASE WHEN v.differences > 0 THEN 'SELECT * FROM posture.rebuild(); SELECT posture.apply_rules(); SELECT * FROM posture.verify();'
+                ELSE format('%s differences at %s', v.differences, minute_of(v.verified_at))
+                     || coalesce(', the first: ' || v.message, '') END,
+           CASE WHEN v.differences > 0
+                THEN 'SELECT * FROM posture.rebuild(); SELECT posture.apply_rules(); '
+                     'SELECT * FROM posture.verify();'
                 WHEN v.differences IS NULL THEN 'SELECT * FROM posture.verify();' END
     FROM (SELECT) one
-    LEFT JOIN (SELECT x.differences, x.verified_at, x.message FROM verification x ORDER BY x.verification_id DESC LIMIT 1) v ON true;
+    LEFT JOIN (SELECT x.differences, x.verified_at, x.message
+               FROM verification x
+               ORDER BY x.verification_id DESC
+               LIMIT 1) v ON true;
 END;
-COMMENT ON FUNCTION posture_internal.verify_status() IS 'step of status(): what verify() found when it was last called';
+COMMENT ON FUNCTION posture_internal.verify_status() IS
+    'step of status(): the result of the last verify()';
 
 CREATE FUNCTION posture_internal.size_status() RETURNS SETOF status_item
     LANGUAGE sql VOLATILE PARALLEL SAFE
@@ -173,23 +255,26 @@ BEGIN ATOMIC
     FROM (SELECT pg_total_relation_size(c.oid) AS size,
                  CASE WHEN c.relname ~ '^(finding|measure)$' THEN 'findings'
                       WHEN c.oid <> ALL (e.extconfig) THEN 'sets'
-                      WHEN c.relname ~ '(^|_)(snapshot|history)$|^(event|event_cause|run)$' THEN 'history'
+                      WHEN c.relname ~ '(^|_)(snapshot|history)$|^(event|event_cause|run)$'
+                      THEN 'history'
                       WHEN c.relname ~ '^(inbox|rejected)$' THEN 'deliveries'
                       ELSE 'catalog' END AS part
-          FROM pg_catalog.pg_extension e
-          JOIN pg_catalog.pg_depend d ON d.refclassid = 'pg_catalog.pg_extension'::regclass AND d.refobjid = e.oid AND d.deptype = 'e'
-          JOIN pg_catalog.pg_class c ON d.classid = 'pg_catalog.pg_class'::regclass AND c.oid = d.objid
+          FROM pg_extension e
+          JOIN pg_depend d ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid
+                          AND d.deptype = 'e'
+          JOIN pg_class c ON d.classid = 'pg_class'::regclass AND c.oid = d.objid
           WHERE e.extname = 'posture' AND c.relkind = 'r') p
     GROUP BY p.part
     ORDER BY sum(p.size) DESC;
 END;
-COMMENT ON FUNCTION posture_internal.size_status() IS 'step of status(): what the tables of each part and their indexes take';
+COMMENT ON FUNCTION posture_internal.size_status() IS
+    'step of status(): size of the tables of each part, with their indexes';
 
 CREATE FUNCTION posture.status() RETURNS SETOF status_item
     LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
 DECLARE
-    -- an owner sees a part, and what is kept of all can't be divided
+    -- An owner sees only some of the assets, and the stored sets hold all of them.
     sees_all boolean := has_table_privilege('posture_internal.finding_set'::regclass, 'SELECT');
 BEGIN
     IF sees_all THEN
@@ -198,7 +283,7 @@ BEGIN
     END IF;
     RETURN QUERY SELECT s.* FROM job_status() s;
     RETURN QUERY SELECT s.* FROM source_status() s;
-    -- readers don't see deliveries
+    -- Readers have no privilege on the inbox and on rejected rows.
     IF has_table_privilege('posture.inbox'::regclass, 'SELECT') THEN
         RETURN QUERY SELECT s.* FROM inbox_status() s;
     END IF;
@@ -210,4 +295,5 @@ BEGIN
     END IF;
     RETURN QUERY SELECT s.* FROM size_status() s;
 END $$;
-COMMENT ON FUNCTION posture.status() IS 'how posture itself is doing, a row for each thing that is looked at: ok, or a warning and what to do';
+COMMENT ON FUNCTION posture.status() IS
+    'health of posture itself: a row for each check, ok or warning, with what to do';
