@@ -89,6 +89,23 @@ SELECT state, message, hint FROM state WHERE item = 'sets';
 SELECT sets FROM posture.rebuild();
 SELECT state FROM state WHERE item = 'sets';
 
+-- a role other than the owner that may create objects in a schema of posture
+SELECT state, value, message, hint FROM state WHERE item = 'schemas';
+CREATE ROLE "regress_posture creator";
+CREATE ROLE regress_posture_grantee;
+GRANT CREATE ON SCHEMA posture TO "regress_posture creator" WITH GRANT OPTION;
+SET ROLE "regress_posture creator";
+GRANT CREATE ON SCHEMA posture TO regress_posture_grantee;
+RESET ROLE;
+GRANT CREATE ON SCHEMA posture_internal TO PUBLIC;
+\x on
+SELECT state, value, message, hint FROM state WHERE item = 'schemas';
+\x off
+SELECT hint FROM state WHERE item = 'schemas' \gexec
+SELECT state, value, hint FROM state WHERE item = 'schemas';
+DROP ROLE regress_posture_grantee;
+DROP ROLE "regress_posture creator";
+
 -- a reader does not see deliveries, and so not how many there are
 CREATE ROLE regress_posture_reader;
 SELECT posture.grant_access('regress_posture_reader', 'reader');

@@ -15,8 +15,8 @@ COMMENT ON TYPE posture.status_item IS 'row of status()';
 COMMENT ON COLUMN posture.status_item.item IS 'what is checked';
 COMMENT ON COLUMN posture.status_item.state IS 'ok or warning';
 COMMENT ON COLUMN posture.status_item.value IS
-    'number of rows, days, sources, differences or bytes, or seconds since the last time; '
-    'NULL if there is none';
+    'number of rows, days, sources, privileges, differences or bytes, or seconds since the last '
+    'time; NULL if there is none';
 COMMENT ON COLUMN posture.status_item.message IS 'the state in words';
 COMMENT ON COLUMN posture.status_item.hint IS
     'statement to run, or what to check; NULL if there is nothing to do';
@@ -248,6 +248,35 @@ END;
 COMMENT ON FUNCTION posture_internal.verify_status() IS
     'step of status(): the result of the last verify()';
 
+CREATE FUNCTION posture_internal.schema_status() RETURNS SETOF status_item
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    WITH creator AS MATERIALIZED (
+        SELECT n.nspname AS schema,
+               CASE WHEN x.grantee <> 0 THEN pg_get_userbyid(x.grantee) END AS role,
+               -- REVOKE ... CASCADE on a role that the owner granted the privilege
+               -- to also revokes it from the roles that this role granted it to.
+               bool_or(x.grantor = n.nspowner) AS is_direct,
+               bool_or(x.is_grantable) AS is_grantable
+        FROM pg_namespace n CROSS JOIN aclexplode(n.nspacl) x
+        WHERE n.nspname IN ('posture', 'posture_internal')
+          AND x.privilege_type = 'CREATE' AND x.grantee <> n.nspowner
+        GROUP BY n.nspname, x.grantee
+    )
+    SELECT 'schemas', CASE WHEN count(*) > 0 THEN 'warning' ELSE 'ok' END, count(*),
+           coalesce(string_agg(format('%s may create objects in schema %s',
+                                      coalesce('role "' || c.role || '"', 'PUBLIC'), c.schema),
+                               '; ' ORDER BY c.schema, c.role),
+                    'only the owner may create objects in schemas posture and posture_internal'),
+           string_agg(format('REVOKE CREATE ON SCHEMA %I FROM %s%s;', c.schema,
+                             coalesce(quote_ident(c.role), 'PUBLIC'),
+                             CASE WHEN c.is_grantable THEN ' CASCADE' ELSE '' END),
+                      ' ' ORDER BY c.schema, c.role) FILTER (WHERE c.is_direct)
+    FROM creator c;
+END;
+COMMENT ON FUNCTION posture_internal.schema_status() IS
+    'step of status(): roles other than the owner with CREATE on posture or posture_internal';
+
 CREATE FUNCTION posture_internal.size_status() RETURNS SETOF status_item
     LANGUAGE sql VOLATILE PARALLEL SAFE
 BEGIN ATOMIC
@@ -293,6 +322,7 @@ BEGIN
     IF sees_all THEN
         RETURN QUERY SELECT s.* FROM verify_status() s;
     END IF;
+    RETURN QUERY SELECT s.* FROM schema_status() s;
     RETURN QUERY SELECT s.* FROM size_status() s;
 END $$;
 COMMENT ON FUNCTION posture.status() IS
