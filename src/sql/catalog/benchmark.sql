@@ -1,3 +1,7 @@
+/*
+ * Benchmarks: scores of others to compare an initiative with.
+ */
+
 CREATE TABLE posture.benchmark (
     key object_key,
     name text NOT NULL,
@@ -7,10 +11,12 @@ CREATE TABLE posture.benchmark (
     details jsonb,
     PRIMARY KEY (initiative_id, key, day)
 );
-COMMENT ON TABLE posture.benchmark IS 'what others score on an initiative: all tenants, those of the same size, one''s own past';
-COMMENT ON COLUMN posture.benchmark.key IS 'which benchmark';
-COMMENT ON COLUMN posture.benchmark.name IS 'what people call it';
-COMMENT ON COLUMN posture.benchmark.day IS 'the day that it is about';
-COMMENT ON COLUMN posture.benchmark.initiative_id IS 'the initiative that it is compared with';
-COMMENT ON COLUMN posture.benchmark.score IS 'the score of the others';
-COMMENT ON COLUMN posture.benchmark.details IS 'what else its source says of it';
+COMMENT ON TABLE posture.benchmark IS
+    'scores to compare an initiative with, such as those of all tenants or of tenants of the '
+    'same size';
+COMMENT ON COLUMN posture.benchmark.key IS 'key of the benchmark';
+COMMENT ON COLUMN posture.benchmark.name IS 'display name';
+COMMENT ON COLUMN posture.benchmark.day IS 'day of the score';
+COMMENT ON COLUMN posture.benchmark.initiative_id IS 'initiative to compare';
+COMMENT ON COLUMN posture.benchmark.score IS 'score of the benchmark';
+COMMENT ON COLUMN posture.benchmark.details IS 'further data of the source';

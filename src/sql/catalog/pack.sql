@@ -1,94 +1,140 @@
 /*
  * Packs: predefined initiatives. Their metrics have rules, so that they measure
- * whatever sources there are, now or later; a metric for which no source has
- * anything is unavailable and leaves its initiative. Domains and workloads are
- * as the formats of load() bring them, which each product words in its own way.
+ * the recommendations of all sources, present and future. A metric without
+ * recommendations is unavailable and does not count. Each product has its own
+ * names for domains and workloads; the rules list those that load() stores.
  */
 
 CREATE FUNCTION posture.pack() RETURNS TABLE (pack text, title text, description text)
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
 BEGIN ATOMIC
 VALUES
-    ('postgresql', 'This PostgreSQL cluster', 'What assess_cluster() measures: identity, network, data, logging and hardening of the cluster that posture runs in.'),
-    ('secure-score', 'Microsoft Secure Score by area', 'The points of Microsoft Secure Score for identity, devices, apps, data and infrastructure, each an initiative.'),
-    ('ransomware', 'Ransomware readiness', 'How well intruders who encrypt and extort are kept out, contained, noticed and recovered from.'),
-    ('zero-trust', 'Zero trust', 'Each pillar of an organisation that trusts nobody for where they are: identity, devices, applications, data, infrastructure, networks, visibility.'),
-    ('critical-assets', 'Critical assets', 'How critical assets stand, other assets left out, by how severe it is what they fail. Points that a source reports for the whole organisation count too.');
+    ('postgresql', 'This PostgreSQL cluster',
+     'What assess_cluster() measures: identity, network, data, logging and hardening of the '
+     'cluster that posture runs in.'),
+    ('secure-score', 'Microsoft Secure Score by area',
+     'The points of Microsoft Secure Score for identity, devices, apps, data and '
+     'infrastructure, each an initiative.'),
+    ('ransomware', 'Ransomware readiness',
+     'How well intruders who encrypt and extort are kept out, contained, noticed and recovered '
+     'from.'),
+    ('zero-trust', 'Zero trust',
+     'Each pillar of an organisation that trusts nobody for where they are: identity, devices, '
+     'applications, data, infrastructure, networks, visibility.'),
+    ('critical-assets', 'Critical assets',
+     'How critical assets stand, other assets left out, by how severe it is what they fail. '
+     'Points that a source reports for the whole organisation count too.');
 END;
-COMMENT ON FUNCTION posture.pack() IS 'the packs that install_pack() takes';
+COMMENT ON FUNCTION posture.pack() IS 'packs that install_pack() accepts';
 
 CREATE FUNCTION posture_internal.pack_initiative()
-    RETURNS TABLE (pack text, initiative text, name text, kind text, method initiative_method, target_score score, description text)
+    RETURNS TABLE (pack text, initiative text, name text, kind text, method initiative_method,
+                   target_score score, description text)
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-SELECT v.pack, v.initiative, v.name, v.kind, v.method::initiative_method, v.target_score::numeric::score, v.description
+SELECT v.pack, v.initiative, v.name, v.kind, v.method::initiative_method,
+       v.target_score::numeric::score, v.description
 FROM (VALUES
-    ('secure-score', 'secure-score-identity', 'Secure Score: identity', 'area', 'points', NULL, 'That accounts are taken over, or have more rights than they need.'),
-    ('secure-score', 'secure-score-device', 'Secure Score: devices', 'area', 'points', NULL, 'That devices run what they should not, or are not looked after.'),
-    ('secure-score', 'secure-score-apps', 'Secure Score: apps', 'area', 'points', NULL, 'That mail, documents and cloud apps let in what they should stop.'),
-    ('secure-score', 'secure-score-data', 'Secure Score: data', 'area', 'points', NULL, 'That data leaves without anybody noticing.'),
-    ('secure-score', 'secure-score-infrastructure', 'Secure Score: infrastructure', 'area', 'points', NULL, 'That servers and networks are open to attack.'),
-    ('ransomware', 'ransomware', 'Ransomware readiness', 'threat', 'weighted', '90', 'That intruders encrypt or steal data and stop the business.'),
-    ('zero-trust', 'zero-trust', 'Zero trust', 'strategy', 'weighted', '85', 'That whoever is inside once is trusted everywhere.'),
-    ('critical-assets', 'critical-assets', 'Critical assets', 'assets', 'weighted', '95', 'That what the organisation can''t do without fails or falls.')
+    ('secure-score', 'secure-score-identity', 'Secure Score: identity', 'area', 'points', NULL,
+     'That accounts are taken over, or have more rights than they need.'),
+    ('secure-score', 'secure-score-device', 'Secure Score: devices', 'area', 'points', NULL,
+     'That devices run what they should not, or are not looked after.'),
+    ('secure-score', 'secure-score-apps', 'Secure Score: apps', 'area', 'points', NULL,
+     'That mail, documents and cloud apps let in what they should stop.'),
+    ('secure-score', 'secure-score-data', 'Secure Score: data', 'area', 'points', NULL,
+     'That data leaves without anybody noticing.'),
+    ('secure-score', 'secure-score-infrastructure', 'Secure Score: infrastructure', 'area',
+     'points', NULL, 'That servers and networks are open to attack.'),
+    ('ransomware', 'ransomware', 'Ransomware readiness', 'threat', 'weighted', '90',
+     'That intruders encrypt or steal data and stop the business.'),
+    ('zero-trust', 'zero-trust', 'Zero trust', 'strategy', 'weighted', '85',
+     'That whoever is inside once is trusted everywhere.'),
+    ('critical-assets', 'critical-assets', 'Critical assets', 'assets', 'weighted', '95',
+     'That what the organisation can''t do without fails or falls.')
 ) v(pack, initiative, name, kind, method, target_score, description);
 END;
-COMMENT ON FUNCTION posture_internal.pack_initiative() IS 'the initiatives of packs, but for those of the source postgresql, which are in cluster_initiative()';
+COMMENT ON FUNCTION posture_internal.pack_initiative() IS
+    'initiatives of the packs, except those of pack postgresql, which are in cluster_initiative()';
 
 CREATE FUNCTION posture_internal.pack_metric()
-    RETURNS TABLE (initiative text, metric text, name text, importance importance, criticality_weights integer[], rule jsonb, description text)
+    RETURNS TABLE (initiative text, metric text, name text, importance importance,
+                   criticality_weights integer[], rule jsonb, description text)
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-SELECT v.initiative, v.metric, v.name, v.importance::importance, v.criticality_weights::integer[], v.rule::jsonb, v.description
+SELECT v.initiative, v.metric, v.name, v.importance::importance, v.criticality_weights::integer[],
+       v.rule::jsonb, v.description
 FROM (VALUES
-    ('ransomware', 'ransomware-identity', 'Accounts and roles that are easy to take over', 'critical', NULL,
-     '{"domain": ["identity", "identity-access", "identityandaccess"]}', 'Most intrusions begin with an account, and spread by its rights.'),
+    ('ransomware', 'ransomware-identity', 'Accounts and roles that are easy to take over',
+     'critical', NULL, '{"domain": ["identity", "identity-access", "identityandaccess"]}',
+     'Most intrusions begin with an account, and spread by its rights.'),
     ('ransomware', 'ransomware-recovery', 'Systems that could not be recovered', 'critical', NULL,
-     '{"domain": ["resilience", "recovery", "backup"]}', 'Copies, redundancy and protection against deletion: what there is to go back to.'),
+     '{"domain": ["resilience", "recovery", "backup"]}',
+     'Copies, redundancy and protection against deletion: what there is to go back to.'),
     ('ransomware', 'ransomware-backup', 'Backup services that can''t be relied on', 'high', NULL,
      '{"workload": ["recovery", "backup", "dlm"]}', 'The services that keep backups.'),
-    ('ransomware', 'ransomware-device', 'Devices and machines that are unpatched or unprotected', 'high', NULL,
-     '{"domain": ["device", "compute", "node-security", "vulnerabilities", "server"]}', 'Where malicious programs run, and which holes they use.'),
+    ('ransomware', 'ransomware-device', 'Devices and machines that are unpatched or unprotected',
+     'high', NULL,
+     '{"domain": ["device", "compute", "node-security", "vulnerabilities", "server"]}',
+     'Where malicious programs run, and which holes they use.'),
     ('ransomware', 'ransomware-host', 'Hosts that are not hardened', 'high', NULL,
-     '{"product": ["OpenSCAP", "SCAP Compliance Checker", "CIS-CAT", "jOVAL"]}', 'Settings of operating systems, as benchmarks check them.'),
+     '{"product": ["OpenSCAP", "SCAP Compliance Checker", "CIS-CAT", "jOVAL"]}',
+     'Settings of operating systems, as benchmarks check them.'),
     ('ransomware', 'ransomware-email', 'Gaps in the protection of mail', 'high', NULL,
      '{"workload": ["EXO", "MDO"]}', 'Mail is how most malicious programs and links come in.'),
     ('ransomware', 'ransomware-network', 'Systems that are exposed to networks', 'high', NULL,
-     '{"domain": ["network", "networking", "internet-exposed", "trust-boundaries"]}', 'What can be reached from outside, and from one system to the next.'),
+     '{"domain": ["network", "networking", "internet-exposed", "trust-boundaries"]}',
+     'What can be reached from outside, and from one system to the next.'),
     ('ransomware', 'ransomware-data', 'Data that is easy to read or steal', 'medium', NULL,
-     '{"domain": ["data", "encryption", "secrets"]}', 'What is stolen is what an organisation is extorted with.'),
-    ('ransomware', 'ransomware-detection', 'Systems whose attack would go unnoticed', 'medium', NULL,
-     '{"domain": ["logging", "threat-detection", "forensics-ready"]}', 'Between the intrusion and the damage there are days in which it can be noticed.'),
+     '{"domain": ["data", "encryption", "secrets"]}',
+     'What is stolen is what an organisation is extorted with.'),
+    ('ransomware', 'ransomware-detection', 'Systems whose attack would go unnoticed', 'medium',
+     NULL, '{"domain": ["logging", "threat-detection", "forensics-ready"]}',
+     'Between the intrusion and the damage there are days in which it can be noticed.'),
     ('zero-trust', 'zero-trust-identity', 'Identity', 'critical', NULL,
-     '{"domain": ["identity", "identity-access", "identityandaccess"]}', 'Everybody proves who they are, and may do no more than they need.'),
+     '{"domain": ["identity", "identity-access", "identityandaccess"]}',
+     'Everybody proves who they are, and may do no more than they need.'),
     ('zero-trust', 'zero-trust-device', 'Devices', 'high', NULL,
-     '{"domain": ["device", "compute", "node-security", "iot"]}', 'Only what is known and in good state gets access.'),
+     '{"domain": ["device", "compute", "node-security", "iot"]}',
+     'Only what is known and in good state gets access.'),
     ('zero-trust', 'zero-trust-application', 'Applications', 'medium', NULL,
-     '{"domain": ["apps", "appservices", "software-supply-chain", "gen-ai"]}', 'Applications ask for themselves who calls them.'),
+     '{"domain": ["apps", "appservices", "software-supply-chain", "gen-ai"]}',
+     'Applications ask for themselves who calls them.'),
     ('zero-trust', 'zero-trust-data', 'Data', 'high', NULL,
      '{"domain": ["data", "encryption", "secrets"]}', 'Data is protected wherever it goes.'),
     ('zero-trust', 'zero-trust-infrastructure', 'Infrastructure', 'medium', NULL,
-     '{"domain": ["infrastructure", "server", "container", "container-security", "cluster-security", "vulnerabilities", "resilience"]}',
+     '{"domain": ["infrastructure", "server", "container", "container-security", '
+     '"cluster-security", "vulnerabilities", "resilience"]}',
      'Servers and services are hardened and kept current.'),
     ('zero-trust', 'zero-trust-network', 'Networks', 'high', NULL,
-     '{"domain": ["network", "networking", "internet-exposed", "trust-boundaries"]}', 'To be inside a network opens no door.'),
+     '{"domain": ["network", "networking", "internet-exposed", "trust-boundaries"]}',
+     'To be inside a network opens no door.'),
     ('zero-trust', 'zero-trust-visibility', 'Visibility', 'medium', NULL,
-     '{"domain": ["logging", "threat-detection", "forensics-ready"]}', 'What happens is seen, and seen in time.')
+     '{"domain": ["logging", "threat-detection", "forensics-ready"]}',
+     'What happens is seen, and seen in time.')
 ) v(initiative, metric, name, importance, criticality_weights, rule, description)
 UNION ALL
-SELECT 'critical-assets', 'critical-assets-' || s.severity, format('Critical assets that fail what is of %s severity', s.severity),
-       s.severity::importance, '{0,0,0,1}', jsonb_build_object('severity', s.severity), 'Of all sources; other assets are not counted, points that a source reports for the whole organisation are.'
+SELECT 'critical-assets', 'critical-assets-' || s.severity,
+       format('Critical assets that fail what is of %s severity', s.severity),
+       s.severity::importance, '{0,0,0,1}', jsonb_build_object('severity', s.severity),
+       'Of all sources; other assets are not counted, points that a source reports for the whole '
+       'organisation are.'
 FROM (VALUES ('critical'), ('high'), ('medium'), ('low')) s(severity)
 UNION ALL
-SELECT 'secure-score-' || a.area, 'secure-score-' || a.area, format('Secure Score: points missing for %s', a.words),
-       'medium', NULL, jsonb_build_object('product', 'Microsoft Secure Score', 'domain', a.area), 'The controls of Microsoft Secure Score of this category.'
-FROM (VALUES ('identity', 'identity'), ('device', 'devices'), ('apps', 'apps'), ('data', 'data'), ('infrastructure', 'infrastructure')) a(area, words);
+SELECT 'secure-score-' || a.area, 'secure-score-' || a.area,
+       format('Secure Score: points missing for %s', a.words), 'medium', NULL,
+       jsonb_build_object('product', 'Microsoft Secure Score', 'domain', a.area),
+       'The controls of Microsoft Secure Score of this category.'
+FROM (VALUES ('identity', 'identity'), ('device', 'devices'), ('apps', 'apps'), ('data', 'data'),
+             ('infrastructure', 'infrastructure')) a(area, words);
 END;
-COMMENT ON FUNCTION posture_internal.pack_metric() IS 'the metrics of the initiatives in pack_initiative(), each with the rule that picks its recommendations';
+COMMENT ON FUNCTION posture_internal.pack_metric() IS
+    'metrics of the initiatives in pack_initiative(), each with the rule that selects its '
+    'recommendations';
 
--- What is there is somebody's: an initiative that exists is left alone, with
--- its metrics and weights, and so is a metric. One that was deleted comes back.
-CREATE FUNCTION posture.install_pack(pack text, OUT initiatives bigint, OUT metrics bigint, OUT changed bigint)
+-- Users may have changed initiatives and metrics of a pack, so existing ones are
+-- left as they are, with their weights. Deleted ones are added again.
+CREATE FUNCTION posture.install_pack(
+    pack text, OUT initiatives bigint, OUT metrics bigint, OUT changed bigint)
     LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
 DECLARE
@@ -108,7 +154,7 @@ BEGIN
         RETURN;
     END IF;
 
-    -- not beside load(), which may bring the same metrics
+    -- Wait for load(), which may be adding the same metrics.
     LOCK TABLE inbox IN SHARE UPDATE EXCLUSIVE MODE;
     WITH added AS (
         INSERT INTO initiative (key, name, kind, description, method, target_score)
@@ -140,4 +186,6 @@ BEGIN
     JOIN pack_metric() m USING (initiative)
     WHERE i.pack = install_pack.pack;
 END $$;
-COMMENT ON FUNCTION posture.install_pack(text) IS 'adds the initiatives of a pack with their metrics, as far as they are missing: how many the pack has, and how many of both were added';
+COMMENT ON FUNCTION posture.install_pack(text) IS
+    'adds the initiatives and metrics of a pack that do not exist yet; returns how many '
+    'initiatives and metrics the pack has, and how many of both were added';

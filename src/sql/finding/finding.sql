@@ -1,8 +1,10 @@
 /*
- * The truth: the state of a recommendation on an asset (finding), or of a
- * recommendation that is reported only as points (measure), and the
- * exemptions from them.
+ * Findings: the state of each recommendation on each asset. They and measures
+ * are the data from which all scores are computed.
  */
+
+CREATE TYPE posture.finding_state AS ENUM ('compliant', 'non_compliant', 'not_applicable');
+COMMENT ON TYPE posture.finding_state IS 'state of a recommendation on an asset';
 
 CREATE TABLE posture.finding (
     recommendation_id integer REFERENCES recommendation,
@@ -12,9 +14,9 @@ CREATE TABLE posture.finding (
     details jsonb,
     PRIMARY KEY (recommendation_id, asset_id)
 );
-COMMENT ON TABLE posture.finding IS 'the state of a recommendation on an asset';
-COMMENT ON COLUMN posture.finding.recommendation_id IS 'the recommendation';
-COMMENT ON COLUMN posture.finding.asset_id IS 'the asset';
+COMMENT ON TABLE posture.finding IS 'state of each recommendation on each asset';
+COMMENT ON COLUMN posture.finding.recommendation_id IS 'recommendation';
+COMMENT ON COLUMN posture.finding.asset_id IS 'asset';
 COMMENT ON COLUMN posture.finding.state IS 'whether the asset complies with the recommendation';
-COMMENT ON COLUMN posture.finding.changed_at IS 'since when it has this state';
-COMMENT ON COLUMN posture.finding.details IS 'what the source says of it';
+COMMENT ON COLUMN posture.finding.changed_at IS 'time from which it has had this state';
+COMMENT ON COLUMN posture.finding.details IS 'further data of the source';

@@ -63,18 +63,6 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION posture_internal.ingest_batch(text, timestamptz) IS 'step of ingest(): moves the inbox to rejected and to the batch';
 
--- an unchanged delivery writes this once a day, and no more
-CREATE FUNCTION posture_internal.update_last_seen(source_ids integer[], seen_at timestamptz[]) RETURNS void
-    LANGUAGE sql VOLATILE
-BEGIN ATOMIC
-    UPDATE source s
-    SET last_seen = n.seen_at
-    FROM unnest(source_ids, seen_at) n(source_id, seen_at)
-    WHERE s.source_id = n.source_id
-      AND (s.last_seen IS NULL OR day_of(s.last_seen) < day_of(n.seen_at));
-END;
-COMMENT ON FUNCTION posture_internal.update_last_seen(integer[], timestamptz[]) IS 'step of ingest() and load(): notes when sources last observed something';
-
 CREATE FUNCTION posture_internal.ingest_catalog() RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
