@@ -1,3 +1,8 @@
+/*
+ * Measures: the state of recommendations that a source reports as points for the
+ * whole organisation, without assets.
+ */
+
 CREATE TABLE posture.measure (
     recommendation_id integer PRIMARY KEY REFERENCES recommendation ON DELETE CASCADE,
     achieved points NOT NULL,
@@ -5,8 +10,10 @@ CREATE TABLE posture.measure (
     observed_at timestamptz NOT NULL DEFAULT now() CHECK (isfinite(observed_at)),
     CHECK (achieved <= possible)
 );
-COMMENT ON TABLE posture.measure IS 'the state of a recommendation that its source reports only as points for the whole organisation';
-COMMENT ON COLUMN posture.measure.recommendation_id IS 'the recommendation';
+COMMENT ON TABLE posture.measure IS
+    'state of each recommendation that its source reports only as points for the whole '
+    'organisation';
+COMMENT ON COLUMN posture.measure.recommendation_id IS 'recommendation';
 COMMENT ON COLUMN posture.measure.achieved IS 'points achieved';
 COMMENT ON COLUMN posture.measure.possible IS 'points possible';
-COMMENT ON COLUMN posture.measure.observed_at IS 'when the source said so';
+COMMENT ON COLUMN posture.measure.observed_at IS 'time at which the source observed it';
