@@ -36,21 +36,21 @@ SELECT v.pack, v.initiative, v.name, v.kind, v.method::initiative_method,
        v.target_score::numeric::score, v.description
 FROM (VALUES
     ('secure-score', 'secure-score-identity', 'Secure Score: identity', 'area', 'points', NULL,
-     'That accounts are taken over, or have more rights than they need.'),
+     'Risk that accounts are taken over or have more privileges than they need.'),
     ('secure-score', 'secure-score-device', 'Secure Score: devices', 'area', 'points', NULL,
-     'That devices run what they should not, or are not looked after.'),
+     'Risk that devices run unwanted software or are not maintained.'),
     ('secure-score', 'secure-score-apps', 'Secure Score: apps', 'area', 'points', NULL,
-     'That mail, documents and cloud apps let in what they should stop.'),
+     'Risk that mail, documents and cloud apps let attacks in.'),
     ('secure-score', 'secure-score-data', 'Secure Score: data', 'area', 'points', NULL,
-     'That data leaves without anybody noticing.'),
+     'Risk that data leaves the organisation unnoticed.'),
     ('secure-score', 'secure-score-infrastructure', 'Secure Score: infrastructure', 'area',
-     'points', NULL, 'That servers and networks are open to attack.'),
+     'points', NULL, 'Risk that servers and networks are open to attack.'),
     ('ransomware', 'ransomware', 'Ransomware readiness', 'threat', 'weighted', '90',
-     'That intruders encrypt or steal data and stop the business.'),
+     'Risk that intruders encrypt or steal data and stop the business.'),
     ('zero-trust', 'zero-trust', 'Zero trust', 'strategy', 'weighted', '85',
-     'That whoever is inside once is trusted everywhere.'),
+     'Risk that an intruder who is inside once is trusted everywhere.'),
     ('critical-assets', 'critical-assets', 'Critical assets', 'assets', 'weighted', '95',
-     'That what the organisation can''t do without fails or falls.')
+     'Risk that systems which the organisation depends on fail.')
 ) v(pack, initiative, name, kind, method, target_score, description);
 END;
 COMMENT ON FUNCTION posture_internal.pack_initiative() IS
@@ -69,7 +69,7 @@ FROM (VALUES
      'Most intrusions begin with an account, and spread by its rights.'),
     ('ransomware', 'ransomware-recovery', 'Systems that could not be recovered', 'critical', NULL,
      '{"domain": ["resilience", "recovery", "backup"]}',
-     'Copies, redundancy and protection against deletion: what there is to go back to.'),
+     'Backups, redundancy and protection against deletion.'),
     ('ransomware', 'ransomware-backup', 'Backup services that can''t be relied on', 'high', NULL,
      '{"workload": ["recovery", "backup", "dlm"]}', 'The services that keep backups.'),
     ('ransomware', 'ransomware-device', 'Devices and machines that are unpatched or unprotected',
@@ -98,7 +98,7 @@ FROM (VALUES
      'Only what is known and in good state gets access.'),
     ('zero-trust', 'zero-trust-application', 'Applications', 'medium', NULL,
      '{"domain": ["apps", "appservices", "software-supply-chain", "gen-ai"]}',
-     'Applications ask for themselves who calls them.'),
+     'Applications authenticate their callers.'),
     ('zero-trust', 'zero-trust-data', 'Data', 'high', NULL,
      '{"domain": ["data", "encryption", "secrets"]}', 'Data is protected wherever it goes.'),
     ('zero-trust', 'zero-trust-infrastructure', 'Infrastructure', 'medium', NULL,
@@ -107,14 +107,14 @@ FROM (VALUES
      'Servers and services are hardened and kept current.'),
     ('zero-trust', 'zero-trust-network', 'Networks', 'high', NULL,
      '{"domain": ["network", "networking", "internet-exposed", "trust-boundaries"]}',
-     'To be inside a network opens no door.'),
+     'Being inside a network grants no access.'),
     ('zero-trust', 'zero-trust-visibility', 'Visibility', 'medium', NULL,
      '{"domain": ["logging", "threat-detection", "forensics-ready"]}',
      'What happens is seen, and seen in time.')
 ) v(initiative, metric, name, importance, criticality_weights, rule, description)
 UNION ALL
 SELECT 'critical-assets', 'critical-assets-' || s.severity,
-       format('Critical assets that fail what is of %s severity', s.severity),
+       format('Critical assets that fail recommendations of %s severity', s.severity),
        s.severity::importance, '{0,0,0,1}', jsonb_build_object('severity', s.severity),
        'Of all sources; other assets are not counted, points that a source reports for the whole '
        'organisation are.'

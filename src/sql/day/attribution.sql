@@ -19,7 +19,7 @@ VALUES
     (NULL, 'metric_added', false, 'the metric came to the initiative'),
     (NULL, 'metric_removed', false, 'the metric left the initiative'),
     (NULL, 'metric_available', false, 'the metric has data, where it had none'),
-    (NULL, 'metric_unavailable', false, 'the metric has no longer has data'),
+    (NULL, 'metric_unavailable', false, 'the metric no longer has data'),
     (NULL, 'available', false, 'there is a score, where there was none'),
     (NULL, 'unavailable', false, 'there is no score any more'),
     (NULL, 'scope_change', false, 'assets are of another kind or criticality, the metric measures others, or a recommendation is worth other points'),
