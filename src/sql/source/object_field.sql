@@ -166,7 +166,7 @@ CREATE FUNCTION posture_internal.field_error(type text, field text, value jsonb,
         -- not words such as tomorrow
         WHEN holds <> 'text' AND (NOT is_input(value #>> '{}', holds)
                                   OR holds IN ('timestamptz', 'date') AND value #>> '{}' !~ '^\d{4}') THEN
-            format('%invalid %s for s: "%s"', field, replace(holds, '_', ' '), left(value #>> '{}', 100))
+            format('invalid %s for %s: "%s"', replace(holds, '_', ' '), field, left(value #>> '{}', 100))
         WHEN type = 'source' AND field = 'stale_after'
              AND NOT ((value #>> '{}')::interval > interval '0' AND (value #>> '{}')::interval <= interval '36500 days') THEN
             format('stale_after: expected more than 0 and at most 36500 days, found "%s"', left(value #>> '{}', 100))
