@@ -77,7 +77,7 @@ like($err, qr/permission denied/, 'and out of reach');
 
 # Functions that wait there are bound into bodies and views where they match
 # better than those of posture: nothing is installed that would call them.
-for my $function ('is_known(text) RETURNS boolean', 'text_at(jsonb, text) RETURNS text', 'cluster_is_ours(oid, regclass, oid) RETURNS boolean',
+for my $function ('has_data_before(text) RETURNS boolean', 'json_text(jsonb) RETURNS text', 'cluster_is_user_object(oid, regclass, oid) RETURNS boolean',
 	'initiative_member(text) RETURNS TABLE (initiative_id integer, metric_id integer, weight numeric)')
 {
 	my ($signature) = $function =~ /^(.*?\))/;

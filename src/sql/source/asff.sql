@@ -94,17 +94,17 @@ BEGIN ATOMIC
     CROSS JOIN LATERAL (
         SELECT json_text(o.compliance -> 'Status') AS status,
                CASE WHEN e.element ->> 'WorkflowState' = 'SUPPRESSED' THEN 'SUPPRESSED'
-                    ELSE coalesce(text_field(e.element -> 'Workflow', 'Status'), text_field(e.element, 'WorkflowState')) END AS workflow,
+                    ELSE coalesce(nullif(e.element -> 'Workflow' ->> 'Status', ''), nullif(e.element ->> 'WorkflowState', '')) END AS workflow,
                CASE WHEN jsonb_typeof(o.compliance) = 'object' THEN nullif(jsonb_strip_nulls(jsonb_build_object(
                    'RelatedRequirements', o.compliance -> 'RelatedRequirements',
                    'AssociatedStandards', o.compliance -> 'AssociatedStandards')), '{}') END AS compliance
         OFFSET 0) c
     CROSS JOIN LATERAL (
-        SELECT asff_state(c.status, text_field(e.element, 'RecordState'), c.workflow) AS state,
+        SELECT asff_state(c.status, nullif(e.element ->> 'RecordState', ''), c.workflow) AS state,
                -- the one is when the resource was seen to change, the other when the
                -- record was written: the state was known at the later
-               coalesce(greatest(finding_time(o.seen), finding_time(o.updated)),
-                        finding_time(o.created)) AS observed_at,
+               coalesce(greatest(parse_time(o.seen), parse_time(o.updated)),
+                        parse_time(o.created)) AS observed_at,
                -- Security Hub's own description is of the control, that of others of the finding
                coalesce(o.annotation, CASE WHEN o.source <> 'security-hub' THEN o.description END) AS message
         OFFSET 0) k
@@ -143,7 +143,7 @@ CREATE FUNCTION posture_internal.asff_severity(severity jsonb, told_label text) 
     LANGUAGE sql STABLE PARALLEL SAFE
     RETURN coalesce(
         severity(severity ->> 'Label'),
-        CASE width_bucket(coalesce(number_at(severity, 'Normalized'), number_at(severity, 'Product')), '{0,40,70,90,101}'::numeric[])
+        CASE width_bucket(coalesce(json_number(severity -> 'Normalized'), json_number(severity -> 'Product')), '{0,40,70,90,101}'::numeric[])
             WHEN 1 THEN 'low' WHEN 2 THEN 'medium' WHEN 3 THEN 'high' WHEN 4 THEN 'critical' END::importance,
         severity(told_label), severity(severity ->> 'Original'));
 COMMENT ON FUNCTION posture_internal.asff_severity(jsonb, text) IS 'severity of a finding of ASFF by its label, else by its score of 0 to 100, else as its provider told it; NULL: not known';
@@ -155,13 +155,13 @@ CREATE FUNCTION posture_internal.asff_recommendation(
     RETURN jsonb_strip_nulls(jsonb_build_object(
         'key', key, 'title', coalesce(json_text(element -> 'Title'), key),
         'description', CASE WHEN NOT is_prowler THEN json_text(element -> 'Description') END,
-        'remediation', text_field(remedy, 'Text'),
+        'remediation', nullif(remedy ->> 'Text', ''),
         'markup', markup(concat_ws(E'\n', CASE WHEN NOT is_prowler THEN element ->> 'Description' END, remedy ->> 'Text')),
         'severity', severity,
         'manage_url', CASE WHEN remedy ->> 'Url' ~* '^https?://' THEN remedy ->> 'Url' END,
         'details', nullif(jsonb_strip_nulls(jsonb_build_object(
-            'severity', nullif(lower(text_field(element -> 'Severity', 'Label')), severity::text),
-            'references', CASE WHEN text_field(remedy, 'Url') IS NOT NULL THEN jsonb_build_array(remedy -> 'Url') END,
+            'severity', nullif(lower(nullif(element -> 'Severity' ->> 'Label', '')), severity::text),
+            'references', CASE WHEN nullif(remedy ->> 'Url', '') IS NOT NULL THEN jsonb_build_array(remedy -> 'Url') END,
             'remediation', CASE WHEN jsonb_typeof(element -> 'Remediation') = 'object'
                            THEN nonempty((element -> 'Remediation') - 'Recommendation') END,
             'types', nonempty(element -> 'Types'),
@@ -172,13 +172,13 @@ COMMENT ON FUNCTION posture_internal.asff_recommendation(text, jsonb, jsonb, boo
 CREATE FUNCTION posture_internal.asff_tags(element jsonb, resource jsonb, region text) RETURNS jsonb
     LANGUAGE sql STABLE PARALLEL SAFE
     RETURN jsonb_strip_nulls(jsonb_build_object(
-            'account', text_field(element, 'AwsAccountId'),
-            'account_name', text_field(element, 'AwsAccountName'),
+            'account', nullif(element ->> 'AwsAccountId', ''),
+            'account_name', nullif(element ->> 'AwsAccountName', ''),
             'provider', 'aws',
-            'partition', text_field(resource, 'Partition'),
+            'partition', nullif(resource ->> 'Partition', ''),
             'region', region,
             'tags', nullif(resource -> 'Tags', '{}'),
-            'application', text_field(resource, 'ApplicationName'),
-            'application_arn', text_field(resource, 'ApplicationArn')))
+            'application', nullif(resource ->> 'ApplicationName', ''),
+            'application_arn', nullif(resource ->> 'ApplicationArn', '')))
         || (resource - '{Id,Type,Partition,Region,Tags,ApplicationName,ApplicationArn,ResourceRole,Details,DataClassification}'::text[]);
 COMMENT ON FUNCTION posture_internal.asff_tags(jsonb, jsonb, text) IS 'tags of the asset that a finding of ASFF is about';

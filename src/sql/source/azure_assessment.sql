@@ -12,23 +12,23 @@ BEGIN ATOMIC
                    WHEN a.state IS NULL THEN format('unrecognized properties.status.code "%s"', left(a.code, 100)) END
                WHEN 'left_out' THEN NULL
                ELSE CASE
-                   WHEN jsonb_typeof(element) <> 'object' THEN 'expected an object, found ' || json_type_name(element)
+                   WHEN jsonb_typeof(element) <> 'object' THEN not_object_error(element)
                    WHEN a.kind IS NOT NULL THEN format('type "%s" is not Microsoft.Security/assessments', left(a.kind, 100))
                    ELSE 'no properties: not an assessment of Defender for Cloud' END END,
            a.name, a.asset, CASE WHEN a.is_exempt THEN 'non_compliant' ELSE a.state END, a.is_exempt,
            a.resource_name, a.platform, a.link, a.has_metadata
-    FROM (SELECT e.id, azure_text(e.type) AS kind, s.properties, r.asset, r.name AS resource_name, r.platform,
-                 lower(coalesce(azure_text(e.name), substring(e.id FROM '/assessments/([^/]+)$'))) AS name,
-                 azure_text(c.code) AS code,
+    FROM (SELECT e.id, json_text(element -> 'type') AS kind, s.properties, r.asset, r.name AS resource_name, r.platform,
+                 lower(coalesce(json_text(element -> 'name'), substring(e.id FROM '/assessments/([^/]+)$'))) AS name,
+                 json_text(p.status -> 'code') AS code,
                  CASE lower(c.code) WHEN 'healthy' THEN 'compliant' WHEN 'unhealthy' THEN 'non_compliant'
                                     WHEN 'notapplicable' THEN 'not_applicable' END AS state,
                  -- before there was a cause, the description said it
                  coalesce(lower(c.code) = 'notapplicable' AND coalesce(c.cause, c.description) ~* '\mexempt', false) AS is_exempt,
-                 coalesce(text_at(p.links, 'azurePortal'), text_at(p.links, 'azurePortalUri')) AS link,
+                 coalesce(json_text(p.links -> 'azurePortal'), json_text(p.links -> 'azurePortalUri')) AS link,
                  coalesce(jsonb_typeof(p.metadata) = 'object', false) AS has_metadata
           FROM (SELECT azure_properties(element) AS properties OFFSET 0) s
           CROSS JOIN LATERAL jsonb_to_record(CASE jsonb_typeof(element) WHEN 'object' THEN element ELSE '{}' END)
-              e(id text, name text, type text)
+              e(id text)
           CROSS JOIN LATERAL jsonb_to_record(coalesce(s.properties, '{}'))
               p(status jsonb, "resourceDetails" jsonb, links jsonb, metadata jsonb)
           CROSS JOIN LATERAL jsonb_to_record(CASE jsonb_typeof(p.status) WHEN 'object' THEN p.status ELSE '{}' END)
@@ -53,15 +53,15 @@ BEGIN ATOMIC
     SELECT CASE WHEN c.category ~* '^mitigated' THEN 'mitigated'
                 WHEN c.category ~* '^(waiver|risk.?accepted)' THEN 'risk_accepted'
                 ELSE 'waived' END,
-           coalesce(text_at(p.policy, 'description'), text_at(p.policy, 'displayName'),
-                    text_at(properties, 'status', 'description'), 'exempt in Defender for Cloud'),
-           text_at(p.policy, 'metadata', 'approvedBy'),
-           parse_time(text_at(properties, 'status', 'statusChangeDate')),
-           parse_time(text_at(p.policy, 'expiresOn'))
+           coalesce(json_text(p.policy -> 'description'), json_text(p.policy -> 'displayName'),
+                    json_text(properties -> 'status' -> 'description'), 'exempt in Defender for Cloud'),
+           json_text(p.policy -> 'metadata' -> 'approvedBy'),
+           parse_time(json_text(properties -> 'status' -> 'statusChangeDate')),
+           parse_time(json_text(p.policy -> 'expiresOn'))
     FROM (SELECT jsonb_path_query_first(properties, '$.** ? (@.type() == "object" && exists (@.exemptionCategory))') AS policy OFFSET 0) p
     CROSS JOIN LATERAL (SELECT coalesce(
-        text_at(p.policy, 'exemptionCategory'),
-        substring(concat_ws(' ', text_at(properties, 'status', 'cause'), text_at(properties, 'status', 'description'))
+        json_text(p.policy -> 'exemptionCategory'),
+        substring(concat_ws(' ', json_text(properties -> 'status' -> 'cause'), json_text(properties -> 'status' -> 'description'))
                   FROM '(?i)\m(mitigated|waiver|risk accepted)\M')) AS category OFFSET 0) c;
 END;
 COMMENT ON FUNCTION posture_internal.azure_exemption(jsonb) IS 'the exemption that the properties of an exempt assessment tell of';
@@ -118,7 +118,7 @@ BEGIN ATOMIC
     UNION ALL
     SELECT g.location, NULL, 'asset', g.source, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
            jsonb_strip_nulls(jsonb_build_object('key', g.asset, 'kind', g.kind, 'name', g.asset_name,
-               'tags', nullif(azure_tags(g.element, object_at(azure_properties(g.element), 'resourceDetails'),
+               'tags', nullif(azure_tags(g.element, object_or_empty(azure_properties(g.element) -> 'resourceDetails'),
                                                  g.platform, g.subscription, g.resource_group, g.resource_type), '{}')))
     FROM good g
     WHERE (g.n IN (SELECT min(o.n) FROM good o GROUP BY o.asset)) = true

@@ -8,7 +8,7 @@ CREATE FUNCTION posture_internal.azure_control(element jsonb)
 BEGIN ATOMIC
     SELECT CASE WHEN t.type = 'left_out' THEN NULL
                 WHEN t.type IS NULL THEN CASE
-                    WHEN jsonb_typeof(element) <> 'object' THEN 'expected an object, found ' || json_type_name(element)
+                    WHEN jsonb_typeof(element) <> 'object' THEN not_object_error(element)
                     WHEN c.kind IS NOT NULL THEN format('type "%s" is not Microsoft.Security/secureScores/secureScoreControls', left(c.kind, 100))
                     ELSE 'no properties: not a control of a secure score' END
                 ELSE first_error(
@@ -21,14 +21,14 @@ BEGIN ATOMIC
                     CASE WHEN c.max_score IS NULL THEN 'missing properties.score.max'
                          WHEN c.max_score < 0 THEN 'properties.score.max is below 0' END) END,
            t.type, c.name, c.properties, c.healthy, c.unhealthy, c.max_score
-    FROM (SELECT lower(coalesce(text_at(element, 'name'),
-                                substring(text_at(element, 'id') FROM '/secureScoreControls/([^/]+)$'))) AS name,
-                 text_at(element, 'type') AS kind,
-                 lower(substring(text_at(element, 'id') FROM '(?i)/secureScores/([^/]+)/')) AS score,
+    FROM (SELECT lower(coalesce(json_text(element -> 'name'),
+                                substring(json_text(element -> 'id') FROM '/secureScoreControls/([^/]+)$'))) AS name,
+                 json_text(element -> 'type') AS kind,
+                 lower(substring(json_text(element -> 'id') FROM '(?i)/secureScores/([^/]+)/')) AS score,
                  p.properties,
-                 number_at(p.properties, 'healthyResourceCount') AS healthy,
-                 number_at(p.properties, 'unhealthyResourceCount') AS unhealthy,
-                 coalesce(number_at(p.properties, 'score', 'max'), number_at(p.properties, 'max')) AS max_score
+                 json_number(p.properties -> 'healthyResourceCount') AS healthy,
+                 json_number(p.properties -> 'unhealthyResourceCount') AS unhealthy,
+                 coalesce(json_number(p.properties -> 'score' -> 'max'), json_number(p.properties -> 'max')) AS max_score
           FROM (SELECT azure_properties(element) AS properties) p) c
     CROSS JOIN LATERAL (SELECT CASE
         WHEN lower(c.kind) <> 'microsoft.security/securescores/securescorecontrols' THEN NULL
@@ -57,18 +57,18 @@ BEGIN ATOMIC
         CROSS JOIN LATERAL azure_control(e.element) c
     ), good AS (
         -- pages that overlap give a row twice
-        SELECT DISTINCT ON (coalesce(lower(text_at(e.element, 'id')), e.location)) e.*,
-               coalesce(text_at(e.properties, 'displayName'), text_at(e.properties, 'definition', 'properties', 'displayName')) AS title,
-               coalesce(text_at(e.properties, 'definition', 'properties', 'description'), text_at(e.properties, 'description')) AS description
+        SELECT DISTINCT ON (coalesce(lower(json_text(e.element -> 'id')), e.location)) e.*,
+               coalesce(json_text(e.properties -> 'displayName'), json_text(e.properties -> 'definition' -> 'properties' -> 'displayName')) AS title,
+               coalesce(json_text(e.properties -> 'definition' -> 'properties' -> 'description'), json_text(e.properties -> 'description')) AS description
         FROM element e
         WHERE e.type = 'recommendation' AND e.error IS NULL
-        ORDER BY coalesce(lower(text_at(e.element, 'id')), e.location), e.n
+        ORDER BY coalesce(lower(json_text(e.element -> 'id')), e.location), e.n
     ), control AS MATERIALIZED (
         SELECT g.source, g.name, min(g.n) AS n, (array_agg(g.location ORDER BY g.n))[1] AS location,
                (array_agg(g.title ORDER BY g.n) FILTER (WHERE g.title IS NOT NULL))[1] AS title,
                (array_agg(g.description ORDER BY g.n) FILTER (WHERE g.description IS NOT NULL))[1] AS description,
                sum(g.healthy) AS healthy, sum(g.healthy + g.unhealthy) AS possible, max(g.max_score) AS weight,
-               jsonb_agg(jsonb_strip_nulls(jsonb_build_object('scope', substring(text_at(g.element, 'id') FROM '(?i)^(.*)/providers/Microsoft\.Security/secureScores/'))
+               jsonb_agg(jsonb_strip_nulls(jsonb_build_object('scope', substring(json_text(g.element -> 'id') FROM '(?i)^(.*)/providers/Microsoft\.Security/secureScores/'))
                          || (g.properties - '{displayName,description,definition}'::text[])) ORDER BY g.n) AS reported,
                (array_agg(g.properties #> '{definition,properties}' ORDER BY g.n)
                 FILTER (WHERE jsonb_typeof(g.properties #> '{definition,properties}') = 'object'))[1] AS definition
@@ -77,8 +77,8 @@ BEGIN ATOMIC
     ), member AS (
         SELECT c.name, array_agg(DISTINCT d.key) AS keys
         FROM control c
-        CROSS JOIN LATERAL jsonb_array_elements(array_at(c.definition, 'assessmentDefinitions')) a(definition)
-        CROSS JOIN LATERAL (SELECT lower(substring(text_at(a.definition, 'id') FROM '[^/]+$')) AS key) d
+        CROSS JOIN LATERAL jsonb_array_elements(array_or_empty(c.definition -> 'assessmentDefinitions')) a(definition)
+        CROSS JOIN LATERAL (SELECT lower(substring(json_text(a.definition -> 'id') FROM '[^/]+$')) AS key) d
         WHERE d.key IS NOT NULL AND jsonb_typeof(a.definition -> 'id') = 'string'
         GROUP BY c.name
     )

@@ -40,11 +40,6 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION posture_internal.azure_resource(text) IS 'what an id of Azure Resource Manager says of its resource; all but the name in lower case';
 
-CREATE FUNCTION posture_internal.azure_text(value text) RETURNS text
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN CASE WHEN value !~ '^\s*([[{]|$)' THEN btrim(value, E' \t\r\n') END;
-COMMENT ON FUNCTION posture_internal.azure_text(text) IS 'a value of a document where a name or an id is expected; NULL: it is empty, an object or an array';
-
 -- Resource Graph writes the names of resourceDetails with capitals. Of Amazon
 -- and Google, what an older connector brought is known by its id in Azure. A
 -- database, or a machine on premises, has no id of its own but that of the
@@ -60,20 +55,20 @@ BEGIN ATOMIC
                 ELSE coalesce(r.own, r.azure_id, r.scope) END,
            r.name, r.source
     FROM (SELECT lower(coalesce(d.source, d."Source")) AS source,
-                 azure_text(coalesce(nullif(d.id, ''), nullif(d."Id", ''), nullif(d."resourceId", ''), d."ResourceId")) AS own,
-                 azure_text(coalesce(d."azureResourceId", d."AzureResourceId")) AS azure_id,
-                 azure_text(coalesce(d."connectorId", d."ConnectorId")) AS connector,
-                 azure_text(coalesce(d."serverName", d."ServerName")) AS server,
-                 azure_text(coalesce(d."databaseName", d."DatabaseName")) AS database,
-                 azure_text(coalesce(d."workspaceId", d."WorkspaceId")) AS workspace,
-                 azure_text(coalesce(d."machineName", d."MachineName", d.vmuuid, d."Vmuuid")) AS machine,
-                 azure_text(coalesce(d."resourceName", d."ResourceName")) AS name,
+                 json_text(coalesce(nullif(d.id, '""'), nullif(d."Id", '""'), nullif(d."resourceId", '""'), d."ResourceId")) AS own,
+                 json_text(coalesce(d."azureResourceId", d."AzureResourceId")) AS azure_id,
+                 json_text(coalesce(d."connectorId", d."ConnectorId")) AS connector,
+                 json_text(coalesce(d."serverName", d."ServerName")) AS server,
+                 json_text(coalesce(d."databaseName", d."DatabaseName")) AS database,
+                 json_text(coalesce(d."workspaceId", d."WorkspaceId")) AS workspace,
+                 json_text(coalesce(d."machineName", d."MachineName", d.vmuuid, d."Vmuuid")) AS machine,
+                 json_text(coalesce(d."resourceName", d."ResourceName")) AS name,
                  nullif(left(azure_asset.id, greatest(strpos(lower(azure_asset.id), '/providers/microsoft.security/assessments/') - 1, 0)), '') AS scope
           FROM jsonb_to_record(details)
-              d(source text, "Source" text, id text, "Id" text, "resourceId" text, "ResourceId" text, "azureResourceId" text, "AzureResourceId" text,
-                "connectorId" text, "ConnectorId" text, "serverName" text, "ServerName" text, "databaseName" text, "DatabaseName" text,
-                "workspaceId" text, "WorkspaceId" text, "machineName" text, "MachineName" text, vmuuid text, "Vmuuid" text,
-                "resourceName" text, "ResourceName" text)
+              d(source text, "Source" text, id jsonb, "Id" jsonb, "resourceId" jsonb, "ResourceId" jsonb, "azureResourceId" jsonb, "AzureResourceId" jsonb,
+                "connectorId" jsonb, "ConnectorId" jsonb, "serverName" jsonb, "ServerName" jsonb, "databaseName" jsonb, "DatabaseName" jsonb,
+                "workspaceId" jsonb, "WorkspaceId" jsonb, "machineName" jsonb, "MachineName" jsonb, vmuuid jsonb, "Vmuuid" jsonb,
+                "resourceName" jsonb, "ResourceName" jsonb)
           OFFSET 0) r
     OFFSET 0;
 END;
@@ -82,10 +77,10 @@ COMMENT ON FUNCTION posture_internal.azure_asset(text, jsonb) IS 'the id of the 
 CREATE FUNCTION posture_internal.azure_tags(element jsonb, details jsonb, platform text, subscription text, resource_group text, resource_type text) RETURNS jsonb
     LANGUAGE sql STABLE PARALLEL SAFE
     RETURN jsonb_strip_nulls(jsonb_build_object(
-        'subscription', coalesce(subscription, lower(text_at(element, 'subscriptionId'))),
-        'resource_group', coalesce(resource_group, lower(text_at(element, 'resourceGroup'))),
+        'subscription', coalesce(subscription, lower(json_text(element -> 'subscriptionId'))),
+        'resource_group', coalesce(resource_group, lower(json_text(element -> 'resourceGroup'))),
         'resource_type', resource_type,
-        'tenant', lower(text_at(element, 'tenantId')),
+        'tenant', lower(json_text(element -> 'tenantId')),
         'platform', platform,
         -- of a resource of Azure the rest repeats its id
         'resource', nullif(details - '{id,Id,source,Source}'::text[]
@@ -119,17 +114,17 @@ CREATE FUNCTION posture_internal.azure_recommendation(key text, properties jsonb
 BEGIN ATOMIC
     SELECT jsonb_strip_nulls(jsonb_build_object(
         'key', key,
-        'title', coalesce(text_at(m.metadata, 'displayName'), text_at(properties, 'displayName')),
-        'description', text_at(m.metadata, 'description'),
-        'remediation', text_at(m.metadata, 'remediationDescription'),
+        'title', coalesce(json_text(m.metadata -> 'displayName'), json_text(properties -> 'displayName')),
+        'description', json_text(m.metadata -> 'description'),
+        'remediation', json_text(m.metadata -> 'remediationDescription'),
         'markup', CASE WHEN m.metadata ?| '{description,remediationDescription}' THEN
-                      markup(concat_ws(' ', text_at(m.metadata, 'description'),
-                                               text_at(m.metadata, 'remediationDescription'))) END,
-        'severity', severity(text_at(m.metadata, 'severity')),
-        'domain', coalesce(text_at(m.metadata, 'categories', '0'), text_at(m.metadata, 'category', '0')),
+                      markup(concat_ws(' ', json_text(m.metadata -> 'description'),
+                                               json_text(m.metadata -> 'remediationDescription'))) END,
+        'severity', severity(json_text(m.metadata -> 'severity')),
+        'domain', coalesce(json_text(m.metadata #> '{categories,0}'), json_text(m.metadata #> '{category,0}')),
         'manage_url', manage_url,
         'details', nullif(m.metadata - '{displayName,description,remediationDescription}'::text[]
-                          - CASE WHEN severity(text_at(m.metadata, 'severity')) IS NOT NULL THEN 'severity' ELSE '' END, '{}')))
-    FROM (SELECT object_at(properties, 'metadata') #- '{partnerData,secret}' AS metadata) m;
+                          - CASE WHEN severity(json_text(m.metadata -> 'severity')) IS NOT NULL THEN 'severity' ELSE '' END, '{}')))
+    FROM (SELECT object_or_empty(properties -> 'metadata') #- '{partnerData,secret}' AS metadata) m;
 END;
 COMMENT ON FUNCTION posture_internal.azure_recommendation(text, jsonb, text) IS 'the recommendation of an assessment as an object of format posture';

@@ -8,7 +8,7 @@ CREATE FUNCTION posture_internal.framework(element jsonb)
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
     SELECT t.type,
-           CASE WHEN jsonb_typeof(element) <> 'object' THEN 'expected an object, found ' || json_type_name(element)
+           CASE WHEN jsonb_typeof(element) <> 'object' THEN not_object_error(element)
                 WHEN t.type IS NULL THEN 'no Framework: not a compliance framework of Prowler'
                 ELSE first_error(
                     CASE WHEN f.framework IS NULL THEN 'missing Framework' END,
@@ -17,16 +17,16 @@ BEGIN ATOMIC
                          WHEN jsonb_typeof(element -> f.requirements) <> 'array' THEN
                              format('%s is not an array but %s', f.requirements, json_type_name(element -> f.requirements)) END) END,
            framework_key(f.framework, f.version, f.provider), coalesce(f.name, f.framework),
-           coalesce(text_at(element, 'Description'), text_at(element, 'description')), f.requirements,
-           coalesce(text_at(element, 'outputs', 'table_config', 'scoring', 'risk_field'),
-                    text_at(element, 'outputs', 'pdf_config', 'scoring', 'risk_field'), 'LevelOfRisk'),
-           coalesce(text_at(element, 'outputs', 'table_config', 'scoring', 'weight_field'),
-                    text_at(element, 'outputs', 'pdf_config', 'scoring', 'weight_field'), 'Weight'),
-           coalesce(text_at(element, 'outputs', 'table_config', 'group_by'), 'Section')
-    FROM (SELECT coalesce(text_at(element, 'Framework'), text_at(element, 'framework')) AS framework,
-                 coalesce(text_at(element, 'Version'), text_at(element, 'version')) AS version,
-                 coalesce(text_at(element, 'Provider'), text_at(element, 'provider')) AS provider,
-                 coalesce(text_at(element, 'Name'), text_at(element, 'name')) AS name,
+           coalesce(json_text(element -> 'Description'), json_text(element -> 'description')), f.requirements,
+           coalesce(json_text(element -> 'outputs' -> 'table_config' -> 'scoring' -> 'risk_field'),
+                    json_text(element -> 'outputs' -> 'pdf_config' -> 'scoring' -> 'risk_field'), 'LevelOfRisk'),
+           coalesce(json_text(element -> 'outputs' -> 'table_config' -> 'scoring' -> 'weight_field'),
+                    json_text(element -> 'outputs' -> 'pdf_config' -> 'scoring' -> 'weight_field'), 'Weight'),
+           coalesce(json_text(element -> 'outputs' -> 'table_config' -> 'group_by'), 'Section')
+    FROM (SELECT coalesce(json_text(element -> 'Framework'), json_text(element -> 'framework')) AS framework,
+                 coalesce(json_text(element -> 'Version'), json_text(element -> 'version')) AS version,
+                 coalesce(json_text(element -> 'Provider'), json_text(element -> 'provider')) AS provider,
+                 coalesce(json_text(element -> 'Name'), json_text(element -> 'name')) AS name,
                  CASE WHEN element ? 'Requirements' OR NOT element ? 'requirements' THEN 'Requirements' ELSE 'requirements' END AS requirements
           OFFSET 0) f
     CROSS JOIN LATERAL (SELECT CASE WHEN jsonb_typeof(element) = 'object' AND element ?| '{Framework,framework,Requirements,requirements}'
@@ -39,7 +39,7 @@ CREATE FUNCTION posture_internal.framework_requirement(requirement jsonb, risk_f
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
     SELECT first_error(
-               CASE WHEN jsonb_typeof(requirement) <> 'object' THEN 'expected an object, found ' || json_type_name(requirement) END,
+               CASE WHEN jsonb_typeof(requirement) <> 'object' THEN not_object_error(requirement) END,
                CASE WHEN r.id IS NULL THEN 'missing Id' END,
                CASE WHEN r.checks IS NOT NULL AND jsonb_typeof(r.checks) NOT IN ('array', 'object', 'null')
                     THEN format('Checks is not an array but %s', json_type_name(r.checks)) END,
@@ -47,16 +47,16 @@ BEGIN ATOMIC
                       OR jsonb_path_exists(r.found, '$[*] ? (@.type() != "string" || @ == "")') THEN 'Checks has what is no key of a check' END,
                CASE WHEN r.weight < 0 OR r.risk < 0 THEN format('%s x %s is below 0', weight_field, risk_field) END),
            r.id,
-           coalesce(text_at(r.attribute, 'SubSection') || ': ', text_at(r.attribute, group_field) || ': ',
-                    text_at(r.attribute, 'Section') || ': ', '')
-           || coalesce(text_at(r.attribute, 'Title'), r.name, r.id || coalesce(' ' || left(r.description, 200), '')),
+           coalesce(json_text(r.attribute -> 'SubSection') || ': ', json_text(r.attribute -> group_field) || ': ',
+                    json_text(r.attribute -> 'Section') || ': ', '')
+           || coalesce(json_text(r.attribute -> 'Title'), r.name, r.id || coalesce(' ' || left(r.description, 200), '')),
            r.description, r.found, trim_scale(r.weight * r.risk)
-    FROM (SELECT q.*, numeric_at(q.attribute, weight_field) AS weight, numeric_at(q.attribute, risk_field) AS risk,
+    FROM (SELECT q.*, parse_number(q.attribute -> weight_field) AS weight, parse_number(q.attribute -> risk_field) AS risk,
                  CASE jsonb_typeof(q.checks) WHEN 'array' THEN q.checks
                                              WHEN 'object' THEN jsonb_path_query_array(q.checks, 'lax $.*[*]') ELSE '[]' END AS found
-          FROM (SELECT coalesce(text_at(requirement, 'Id'), text_at(requirement, 'id')) AS id,
-                       coalesce(text_at(requirement, 'Name'), text_at(requirement, 'name')) AS name,
-                       coalesce(text_at(requirement, 'Description'), text_at(requirement, 'description')) AS description,
+          FROM (SELECT coalesce(json_text(requirement -> 'Id'), json_text(requirement -> 'id')) AS id,
+                       coalesce(json_text(requirement -> 'Name'), json_text(requirement -> 'name')) AS name,
+                       coalesce(json_text(requirement -> 'Description'), json_text(requirement -> 'description')) AS description,
                        coalesce(requirement -> 'Checks', requirement -> 'checks') AS checks,
                        -- the first of several, or the one
                        coalesce(requirement #> '{Attributes,0}', requirement -> 'Attributes', requirement #> '{attributes,0}',

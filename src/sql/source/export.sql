@@ -18,7 +18,7 @@ BEGIN ATOMIC
     UNION ALL
     SELECT 'asset', a.key,
            to_jsonb(a) - 'asset_id'
-           || strip_nulls(jsonb_build_object('aliases',
+           || strip_null_fields(jsonb_build_object('aliases',
                (SELECT jsonb_agg(l.alias ORDER BY l.alias COLLATE "C") FROM asset_alias l WHERE l.asset_id = a.asset_id)))
     FROM asset a
     UNION ALL
@@ -89,7 +89,7 @@ BEGIN
             USING ERRCODE = 'invalid_parameter_value', HINT = format('Types are %s.', array_to_string(known, ', '));
     END IF;
     RETURN QUERY
-    SELECT jsonb_build_object('type', e.type) || strip_nulls(e.object)
+    SELECT jsonb_build_object('type', e.type) || strip_null_fields(e.object)
     FROM (SELECT * FROM export_catalog()
           UNION ALL
           SELECT * FROM export_state() WHERE types IS NULL OR types && ARRAY['finding', 'measure', 'exemption']) e

@@ -11,7 +11,7 @@ BEGIN ATOMIC
     FROM (SELECT coalesce(c.score, c.percentage * c.worth / 100) AS achieved, c.worth AS possible
           FROM (SELECT g.score, g.percentage,
                        coalesce(max_points, CASE WHEN g.percentage > 0 THEN round(100 * g.score / g.percentage, 6) END) AS worth
-                FROM (SELECT number_at(control, 'score') AS score, number_at(control, 'percentage') AS percentage) g) c
+                FROM (SELECT json_number(control -> 'score') AS score, json_number(control -> 'percentage') AS percentage) g) c
           WHERE c.worth <= 1e15) p;
 END;
 COMMENT ON FUNCTION posture_internal.graph_points(jsonb, numeric) IS 'points achieved and possible of a control; NULL: what it is worth is not known';
@@ -22,13 +22,13 @@ CREATE FUNCTION posture_internal.graph_report(report jsonb, of_source text)
 BEGIN ATOMIC
     WITH control AS MATERIALIZED (
         SELECT r.recommendation_id, p.achieved, p.possible, r.is_active
-        FROM jsonb_array_elements(array_at(report, 'controls')) c(control)
+        FROM jsonb_array_elements(array_or_empty(report -> 'controls')) c(control)
         JOIN source s ON s.key = of_source
         JOIN recommendation r ON r.source_id = s.source_id AND r.key = c.control ->> 'recommendation'
         CROSS JOIN LATERAL graph_points(c.control, r.max_points) p
     ), rest AS (
-        SELECT number_at(report, 'achieved') - coalesce(sum(c.achieved), 0) AS achieved,
-               number_at(report, 'possible') - coalesce(sum(c.possible), 0) AS possible
+        SELECT json_number(report -> 'achieved') - coalesce(sum(c.achieved), 0) AS achieved,
+               json_number(report -> 'possible') - coalesce(sum(c.possible), 0) AS possible
         FROM control c
     )
     SELECT c.recommendation_id, c.achieved, c.possible FROM control c WHERE c.is_active AND c.possible IS NOT NULL

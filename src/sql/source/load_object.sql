@@ -29,7 +29,7 @@ BEGIN
         FROM (SELECT DISTINCT ON (i.object ->> 'key') i.object ->> 'key' AS key, i.object
               FROM pg_temp.posture_item i WHERE i.type = 'source' ORDER BY 1, i.ctid DESC) i
         JOIN source o ON o.key = i.key
-        CROSS JOIN LATERAL jsonb_populate_record(o, strip_nulls(i.object)) n
+        CROSS JOIN LATERAL jsonb_populate_record(o, strip_null_fields(i.object)) n
         WHERE s.source_id = o.source_id AND n IS DISTINCT FROM o;
         GET DIAGNOSTICS changed = ROW_COUNT;
     END IF;
@@ -50,7 +50,7 @@ BEGIN
         WHERE i.type = 'recommendation'
         ORDER BY 1, 2, i.ctid DESC
     ), was AS (
-        SELECT o, i.object || strip_nulls(jsonb_build_object('details', coalesce(o.details, '{}') || (i.object -> 'details'))) AS object
+        SELECT o, i.object || strip_null_fields(jsonb_build_object('details', coalesce(o.details, '{}') || (i.object -> 'details'))) AS object
         FROM given i
         JOIN source s ON s.key = i.source
         JOIN recommendation o ON o.source_id = s.source_id AND o.key = i.key
@@ -59,7 +59,7 @@ BEGIN
     SET title = n.title, description = n.description, remediation = n.remediation, markup = n.markup, severity = n.severity,
         workload = n.workload, domain = n.domain, max_points = n.max_points, manage_url = n.manage_url,
         assigned_to = n.assigned_to, due_on = n.due_on, is_active = n.is_active, details = n.details
-    FROM was CROSS JOIN LATERAL jsonb_populate_record(was.o, strip_nulls(was.object)) n
+    FROM was CROSS JOIN LATERAL jsonb_populate_record(was.o, strip_null_fields(was.object)) n
     WHERE r.recommendation_id = (was.o).recommendation_id AND n IS DISTINCT FROM was.o;
     GET DIAGNOSTICS changed = ROW_COUNT;
 
@@ -98,7 +98,7 @@ BEGIN
     RETURN QUERY
     SELECT DISTINCT i.type, i.object ->> 'key', m.member ->> 'source', m.member ->> 'recommendation'
     FROM pg_temp.posture_item i
-    CROSS JOIN LATERAL jsonb_array_elements(array_at(i.object, VARIADIC ARRAY['recommendations'])) m(member)
+    CROSS JOIN LATERAL jsonb_array_elements(array_or_empty(i.object -> 'recommendations')) m(member)
     WHERE i.type IN ('metric', 'initiative') AND jsonb_typeof(m.member) = 'object';
 END $$;
 COMMENT ON FUNCTION posture_internal.load_member() IS 'step of load(): the recommendations that metrics and initiatives of the document name';
@@ -123,7 +123,7 @@ BEGIN
           UNION
           SELECT i.object ->> 'key', i.object ->> 'kind', a.name
           FROM pg_temp.posture_item i
-          CROSS JOIN LATERAL jsonb_array_elements_text(array_at(i.object, VARIADIC ARRAY['aliases'])) a(name)
+          CROSS JOIN LATERAL jsonb_array_elements_text(array_or_empty(i.object -> 'aliases')) a(name)
           WHERE i.type = 'asset') n
     WHERE key_error('alias', n.name) IS NULL;
     ANALYZE pg_temp.posture_name;
@@ -181,13 +181,13 @@ BEGIN
         ORDER BY t.asset_id, t.arrival DESC
     ), was AS (
         -- an asset keeps its key, and tags that others gave it
-        SELECT o, (i.object - 'key') || strip_nulls(jsonb_build_object('tags', o.tags || (i.object -> 'tags'))) AS object
+        SELECT o, (i.object - 'key') || strip_null_fields(jsonb_build_object('tags', o.tags || (i.object -> 'tags'))) AS object
         FROM given i JOIN asset o ON o.asset_id = i.asset_id
     )
     UPDATE asset a
     SET kind = n.kind, name = n.name, criticality = n.criticality, owner = n.owner, tags = n.tags,
         first_seen = n.first_seen, last_seen = n.last_seen, retired_at = n.retired_at
-    FROM was CROSS JOIN LATERAL jsonb_populate_record(was.o, strip_nulls(was.object)) n
+    FROM was CROSS JOIN LATERAL jsonb_populate_record(was.o, strip_null_fields(was.object)) n
     WHERE a.asset_id = (was.o).asset_id AND n IS DISTINCT FROM was.o;
     GET DIAGNOSTICS changed = ROW_COUNT;
     RETURN changed + added;
@@ -210,7 +210,7 @@ BEGIN
     SELECT t.object ->> 'key', coalesce(n.name, o.name, t.object ->> 'key'), n.owner, n.kinds, n.min_criticality, n.tags
     FROM given t
     LEFT JOIN asset_group o ON o.key = t.object ->> 'key'
-    CROSS JOIN LATERAL jsonb_populate_record(o, strip_nulls(t.object)) n
+    CROSS JOIN LATERAL jsonb_populate_record(o, strip_null_fields(t.object)) n
     ON CONFLICT (key) DO UPDATE
     SET name = EXCLUDED.name, owner = EXCLUDED.owner, kinds = EXCLUDED.kinds, min_criticality = EXCLUDED.min_criticality, tags = EXCLUDED.tags
     WHERE (g.name, g.owner, g.kinds, g.min_criticality, g.tags)
@@ -239,7 +239,7 @@ BEGIN
               UNION ALL
               SELECT m.member ->> 'metric'
               FROM pg_temp.posture_item i
-              CROSS JOIN LATERAL jsonb_array_elements(array_at(i.object, VARIADIC ARRAY['metrics'])) m(member)
+              CROSS JOIN LATERAL jsonb_array_elements(array_or_empty(i.object -> 'metrics')) m(member)
               WHERE i.type = 'initiative') k
         ON CONFLICT (key) DO NOTHING
         RETURNING metric_id, key
@@ -260,7 +260,7 @@ BEGIN
             is_active = n.is_active, details = n.details
         FROM given t
         JOIN metric o ON o.key = t.object ->> 'key'
-        CROSS JOIN LATERAL jsonb_populate_record(o, strip_nulls(t.object)) n
+        CROSS JOIN LATERAL jsonb_populate_record(o, strip_null_fields(t.object)) n
         WHERE m.metric_id = o.metric_id AND n IS DISTINCT FROM o
         RETURNING m.metric_id
     )
@@ -327,7 +327,7 @@ BEGIN
             cooldown_days = n.cooldown_days, is_active = n.is_active, details = n.details
         FROM given t
         JOIN initiative o ON o.key = t.object ->> 'key'
-        CROSS JOIN LATERAL jsonb_populate_record(o, strip_nulls(t.object)) n
+        CROSS JOIN LATERAL jsonb_populate_record(o, strip_null_fields(t.object)) n
         WHERE m.initiative_id = o.initiative_id AND n IS DISTINCT FROM o
         RETURNING m.initiative_id
     )
@@ -359,7 +359,7 @@ BEGIN
         SELECT DISTINCT ON (o.initiative_id, m.metric_id) o.initiative_id, m.metric_id, (b.member ->> 'weight')::numeric AS weight
         FROM pg_temp.posture_item i
         JOIN initiative o ON o.key = i.object ->> 'key'
-        CROSS JOIN LATERAL jsonb_array_elements(array_at(i.object, VARIADIC ARRAY['metrics'])) WITH ORDINALITY b(member, n)
+        CROSS JOIN LATERAL jsonb_array_elements(array_or_empty(i.object -> 'metrics')) WITH ORDINALITY b(member, n)
         JOIN metric m ON m.key = b.member ->> 'metric'
         WHERE i.type = 'initiative'
         ORDER BY o.initiative_id, m.metric_id, i.ctid DESC, b.n DESC

@@ -15,7 +15,7 @@ BEGIN ATOMIC
                -- an exemption is of a person, unless it says otherwise
                || CASE WHEN t.type = 'exemption' AND NOT e.element ? 'is_reported' THEN '{"is_reported": false}' ELSE '{}'::jsonb END AS object
         FROM document_element(document, '{}') e
-        CROSS JOIN LATERAL (SELECT text_at(e.element, 'type') AS type WHERE jsonb_typeof(e.element) = 'object') t
+        CROSS JOIN LATERAL (SELECT json_text(e.element -> 'type') AS type WHERE jsonb_typeof(e.element) = 'object') t
     ), checked AS MATERIALIZED (
         SELECT e.*, object_error(e.type, e.object) AS error,
                e.type IN (SELECT f.type FROM object_field() f) AS is_known

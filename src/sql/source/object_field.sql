@@ -132,12 +132,12 @@ BEGIN ATOMIC
     FROM jsonb_array_elements(members) WITH ORDINALITY m(member, n)
     WHERE CASE field
               WHEN 'recommendations' THEN
-                  key_error('recommendation', text_at(m.member, 'recommendation')) IS NOT NULL
-                  OR key_error('source', text_at(m.member, 'source')) IS NOT NULL
+                  key_error('recommendation', json_text(m.member -> 'recommendation')) IS NOT NULL
+                  OR key_error('source', json_text(m.member -> 'source')) IS NOT NULL
               WHEN 'metrics' THEN
-                  key_error('metric', text_at(m.member, 'metric')) IS NOT NULL
+                  key_error('metric', json_text(m.member -> 'metric')) IS NOT NULL
                   OR coalesce(jsonb_typeof(m.member -> 'weight'), 'null') NOT IN ('null', 'number')
-                  OR number_at(m.member, 'weight') NOT BETWEEN 0 AND 1e15
+                  OR json_number(m.member -> 'weight') NOT BETWEEN 0 AND 1e15
               ELSE jsonb_typeof(m.member) <> 'string' END
     ORDER BY m.n
     LIMIT 1;

@@ -99,7 +99,7 @@ BEGIN ATOMIC
            CASE WHEN jsonb_typeof(e.element) = 'object' AND o.class IS NOT NULL
                 THEN coalesce(of_source, ocsf_source(o.product, o.vendor)) END,
            coalesce(o.product, o.vendor), k.recommendation, o.title, coalesce(a.uid, a.qualified),
-           lower(text_field(r.resource, 'type')), a.name, a.region, k.state, k.observed_at,
+           lower(nullif(r.resource ->> 'type', '')), a.name, a.region, k.state, k.observed_at,
            coalesce(o.uid, e.location), o.message, c.compliance,
            CASE WHEN coalesce(f.error, a.error) IS NULL
                 THEN ocsf_details(w.element, a.data, o.is_prowler, o.message, k.more) END,
@@ -113,28 +113,28 @@ BEGIN ATOMIC
                e.element -> 'resources' AS resources
         OFFSET 0) p
     CROSS JOIN LATERAL (
-        SELECT text_field(e.element, 'class_uid') AS class,
-               text_field(p.product, 'name') AS product,
-               text_field(p.product, 'vendor_name') AS vendor,
+        SELECT nullif(e.element ->> 'class_uid', '') AS class,
+               nullif(p.product ->> 'name', '') AS product,
+               nullif(p.product ->> 'vendor_name', '') AS vendor,
                coalesce(p.product ->> 'name' ILIKE 'prowler', false) AS is_prowler,
                json_text(p.metadata -> 'event_code') AS event_code,
-               text_field(e.element, 'status_code') AS status_code,
+               nullif(e.element ->> 'status_code', '') AS status_code,
                CASE e.element ->> 'status_id' WHEN '3' THEN 'Suppressed' WHEN '4' THEN 'Resolved' WHEN '5' THEN 'Archived'
-                   WHEN '6' THEN 'Deleted' ELSE text_field(e.element, 'status') END AS status,
-               CASE e.element ->> 'activity_id' WHEN '3' THEN 'Close' ELSE text_field(e.element, 'activity_name') END AS activity,
-               coalesce(text_field(e.element, 'message'), text_field(e.element, 'status_detail'),
-                        text_field(p.compliance, 'status_detail')) AS message,
-               text_field(e.element, 'status_detail') AS status_detail,
-               text_field(p.info, 'title') AS title,
-               text_field(p.info, 'uid') AS uid,
-               text_field(p.cloud -> 'account', 'uid') AS account,
-               text_field(p.cloud, 'region') AS region,
+                   WHEN '6' THEN 'Deleted' ELSE nullif(e.element ->> 'status', '') END AS status,
+               CASE e.element ->> 'activity_id' WHEN '3' THEN 'Close' ELSE nullif(e.element ->> 'activity_name', '') END AS activity,
+               coalesce(nullif(e.element ->> 'message', ''), nullif(e.element ->> 'status_detail', ''),
+                        nullif(p.compliance ->> 'status_detail', '')) AS message,
+               nullif(e.element ->> 'status_detail', '') AS status_detail,
+               nullif(p.info ->> 'title', '') AS title,
+               nullif(p.info ->> 'uid', '') AS uid,
+               nullif(p.cloud -> 'account' ->> 'uid', '') AS account,
+               nullif(p.cloud ->> 'region', '') AS region,
                e.element -> 'time' AS "time"
         OFFSET 0) o
     CROSS JOIN LATERAL (
-        SELECT text_field(p.compliance, 'status_id') AS status_id,
-               text_field(p.compliance, 'status') AS status,
-               text_field(p.compliance, 'status_code') AS status_code,
+        SELECT nullif(p.compliance ->> 'status_id', '') AS status_id,
+               nullif(p.compliance ->> 'status', '') AS status,
+               nullif(p.compliance ->> 'status_code', '') AS status_code,
                CASE WHEN jsonb_typeof(p.compliance) = 'object' THEN ocsf_compliance(p.compliance) END AS compliance
         OFFSET 0) c
     CROSS JOIN LATERAL (
@@ -150,12 +150,12 @@ BEGIN ATOMIC
                CASE WHEN o.class = '2003' THEN ocsf_state(c.status_id, c.status, o.status_code, c.status_code)
                     WHEN o.status_code IS NOT NULL THEN ocsf_state(NULL, NULL, o.status_code, NULL)
                     ELSE ocsf_state(c.status_id, c.status, c.status_code, NULL) END AS given,
-               coalesce(CASE jsonb_typeof(o.time) WHEN 'number' THEN parse_time(o.time::numeric)
-                                                  WHEN 'string' THEN finding_time(o.time #>> '{}') END,
-                        finding_time(text_field(e.element, 'time_dt')),
-                        finding_time(text_field(e.element, 'event_time')),
-                        finding_time(text_field(p.info, 'modified_time_dt')),
-                        finding_time(text_field(p.info, 'created_time_dt'))) AS observed_at
+               coalesce(CASE jsonb_typeof(o.time) WHEN 'number' THEN parse_epoch(o.time::numeric)
+                                                  WHEN 'string' THEN parse_time(o.time #>> '{}') END,
+                        parse_time(nullif(e.element ->> 'time_dt', '')),
+                        parse_time(nullif(e.element ->> 'event_time', '')),
+                        parse_time(nullif(p.info ->> 'modified_time_dt', '')),
+                        parse_time(nullif(p.info ->> 'created_time_dt', ''))) AS observed_at
         OFFSET 0) s
     CROSS JOIN LATERAL (
         SELECT s.recommendation, s.observed_at, s.result,
@@ -179,7 +179,7 @@ BEGIN ATOMIC
             WHEN o.class IS NULL THEN 'no class_uid: not an OCSF event'
             WHEN o.class NOT IN ('2003', '2004') THEN
                 format('class_uid %s%s is not a compliance or detection finding', left(o.class, 20),
-                       ' (' || left(text_field(e.element, 'class_name'), 60) || ')')
+                       ' (' || left(nullif(e.element ->> 'class_name', ''), 60) || ')')
             WHEN k.state IS NULL AND k.result IS NULL THEN
                 CASE o.class WHEN '2003' THEN 'missing compliance.status_id' ELSE 'missing status_code: not the result of a check' END
             WHEN k.state IS NULL THEN
@@ -205,8 +205,8 @@ BEGIN ATOMIC
                     WHEN i.uid IS NULL AND i.name IS NULL THEN 'missing ' || substr(r.path, 2) || '.uid' END AS error
         FROM (SELECT json_text(r.resource -> 'uid') AS uid,
                      coalesce(json_text(r.resource -> 'name'), json_text(r.resource -> 'hostname')) AS name,
-                     coalesce(text_field(r.resource, 'region'), o.region) AS region,
-                     text_field(r.resource, 'namespace') AS namespace,
+                     coalesce(nullif(r.resource ->> 'region', ''), o.region) AS region,
+                     nullif(r.resource ->> 'namespace', '') AS namespace,
                      r.resource -> 'data' AS data
               OFFSET 0) i
         OFFSET 0) a;
@@ -225,26 +225,26 @@ CREATE FUNCTION posture_internal.ocsf_recommendation(
     severity importance, service jsonb, compliance jsonb) RETURNS jsonb
     LANGUAGE sql STABLE PARALLEL SAFE
     RETURN jsonb_strip_nulls(jsonb_build_object(
-        'key', key, 'title', coalesce(text_field(info, 'title'), key),
-        'description', coalesce(text_field(info, 'desc'), text_field(element -> 'compliance', 'desc')),
-        'remediation', text_field(remedy, 'desc'),
+        'key', key, 'title', coalesce(nullif(info ->> 'title', ''), key),
+        'description', coalesce(nullif(info ->> 'desc', ''), nullif(element -> 'compliance' ->> 'desc', '')),
+        'remediation', nullif(remedy ->> 'desc', ''),
         'markup', markup(concat_ws(E'\n', coalesce(info ->> 'desc', element -> 'compliance' ->> 'desc'), remedy ->> 'desc'),
                                  CASE WHEN is_prowler THEN 'markdown' ELSE 'plain' END),
         'severity', severity,
-        'workload', CASE WHEN is_prowler THEN text_field(service, 'name') END,
+        'workload', CASE WHEN is_prowler THEN nullif(service ->> 'name', '') END,
         'manage_url', jsonb_path_query_first(remedy -> 'references', '$[*] ? (@ like_regex "^https?://" flag "i")'),
         'details', nullif(
             CASE WHEN is_prowler AND jsonb_typeof(unmapped) = 'object' THEN
                 jsonb_strip_nulls(jsonb_build_object(
-                    'related_url', text_field(unmapped, 'related_url'), 'notes', text_field(unmapped, 'notes'),
-                    'check_type', text_field(unmapped, 'check_type'), 'categories', nonempty(unmapped -> 'categories'),
+                    'related_url', nullif(unmapped ->> 'related_url', ''), 'notes', nullif(unmapped ->> 'notes', ''),
+                    'check_type', nullif(unmapped ->> 'check_type', ''), 'categories', nonempty(unmapped -> 'categories'),
                     'depends_on', nonempty(unmapped -> 'depends_on'), 'related_to', nonempty(unmapped -> 'related_to'),
                     'additional_urls', nonempty(unmapped -> 'additional_urls')))
                 || (unmapped - '{related_url,notes,check_type,categories,depends_on,related_to,additional_urls,compliance}'::text[])
             ELSE '{}' END
             || jsonb_strip_nulls(jsonb_build_object(
-                'severity', nullif(lower(text_field(element, 'severity')), severity::text),
-                'risk', text_field(element, 'risk_details'),
+                'severity', nullif(lower(nullif(element ->> 'severity', '')), severity::text),
+                'risk', nullif(element ->> 'risk_details', ''),
                 'references', nonempty(remedy -> 'references'),
                 'remediation', CASE WHEN jsonb_typeof(remedy) = 'object' THEN nonempty(remedy - '{desc,references}'::text[]) END,
                 'types', nonempty(info -> 'types'),
@@ -257,19 +257,19 @@ COMMENT ON FUNCTION posture_internal.ocsf_recommendation(text, jsonb, jsonb, jso
 CREATE FUNCTION posture_internal.ocsf_tags(element jsonb, cloud jsonb, account jsonb, resource jsonb, region text) RETURNS jsonb
     LANGUAGE sql STABLE PARALLEL SAFE
     RETURN jsonb_strip_nulls(jsonb_build_object(
-            'account', text_field(account, 'uid'),
-            'account_name', text_field(account, 'name'),
+            'account', nullif(account ->> 'uid', ''),
+            'account_name', nullif(account ->> 'name', ''),
             'account_labels', nullif(account -> 'labels', '[]'),
             'account_tags', nullif(account -> 'tags', '[]'),
-            'org', text_field(cloud -> 'org', 'uid'),
-            'org_name', text_field(cloud -> 'org', 'name'),
-            'org_unit', text_field(cloud -> 'org', 'ou_name'),
-            'tenant', text_field(element -> 'metadata', 'tenant_uid'),
-            'project', text_field(cloud, 'project_uid'),
-            'provider', text_field(cloud, 'provider'),
-            'partition', coalesce(text_field(resource, 'cloud_partition'), text_field(cloud, 'cloud_partition')),
+            'org', nullif(cloud -> 'org' ->> 'uid', ''),
+            'org_name', nullif(cloud -> 'org' ->> 'name', ''),
+            'org_unit', nullif(cloud -> 'org' ->> 'ou_name', ''),
+            'tenant', nullif(element -> 'metadata' ->> 'tenant_uid', ''),
+            'project', nullif(cloud ->> 'project_uid', ''),
+            'provider', nullif(cloud ->> 'provider', ''),
+            'partition', coalesce(nullif(resource ->> 'cloud_partition', ''), nullif(cloud ->> 'cloud_partition', '')),
             'region', region,
-            'namespace', text_field(resource, 'namespace'),
+            'namespace', nullif(resource ->> 'namespace', ''),
             'labels', nullif(resource -> 'labels', '[]'),
             'tags', nullif(nullif(resource -> 'tags', '[]'), '{}'),
             'group', CASE WHEN element -> 'metadata' -> 'product' ->> 'name' ILIKE 'prowler' THEN NULL ELSE nullif(resource -> 'group', '{}') END))

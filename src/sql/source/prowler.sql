@@ -9,7 +9,7 @@ CREATE FUNCTION posture_internal.prowler_check_item(document jsonb, of_source te
 BEGIN ATOMIC
     WITH element AS MATERIALIZED (
         SELECT e.n, e.location, e.element, coalesce(of_source, 'prowler') AS source, c.key, c.severity, t.type,
-               CASE WHEN jsonb_typeof(e.element) <> 'object' THEN 'expected an object, found ' || json_type_name(e.element)
+               CASE WHEN jsonb_typeof(e.element) <> 'object' THEN not_object_error(e.element)
                     WHEN t.type IS NULL THEN 'no CheckID: not a check of Prowler'
                     ELSE first_error(
                         CASE WHEN c.key IS NULL THEN 'missing CheckID' END,
@@ -17,13 +17,13 @@ BEGIN ATOMIC
                         CASE WHEN c.severity IS NOT NULL AND severity(c.severity) IS NULL
                              THEN format('unrecognized Severity "%s"', left(c.severity, 100)) END) END AS error
         FROM document_element(document, '{}') WITH ORDINALITY e(location, element, n)
-        CROSS JOIN LATERAL (SELECT text_at(e.element, 'CheckID') AS key, text_at(e.element, 'CheckTitle') AS title,
-                                   text_at(e.element, 'Severity') AS severity OFFSET 0) c
+        CROSS JOIN LATERAL (SELECT json_text(e.element -> 'CheckID') AS key, json_text(e.element -> 'CheckTitle') AS title,
+                                   json_text(e.element -> 'Severity') AS severity OFFSET 0) c
         CROSS JOIN LATERAL (SELECT CASE WHEN jsonb_typeof(e.element) = 'object' AND e.element ?| '{CheckID,CheckTitle,Remediation}'
                                         THEN 'recommendation' END AS type) t
     ), given AS (
-        SELECT DISTINCT ON (e.key) e.*, text_at(e.element, 'Description') AS description,
-               text_at(e.element, 'Remediation', 'Recommendation', 'Text') AS remediation
+        SELECT DISTINCT ON (e.key) e.*, json_text(e.element -> 'Description') AS description,
+               json_text(e.element -> 'Remediation' -> 'Recommendation' -> 'Text') AS remediation
         FROM element e
         WHERE e.error IS NULL
         ORDER BY e.key, e.n
@@ -37,14 +37,14 @@ BEGIN ATOMIC
     UNION ALL
     SELECT t.location, NULL, 'recommendation', t.source, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
            jsonb_strip_nulls(jsonb_build_object(
-               'key', t.key, 'title', text_at(t.element, 'CheckTitle'),
+               'key', t.key, 'title', json_text(t.element -> 'CheckTitle'),
                'description', t.description, 'remediation', t.remediation,
                'markup', CASE WHEN t.description IS NOT NULL OR t.remediation IS NOT NULL
                               THEN markup(concat_ws(' ', t.description, t.remediation), 'markdown') END,
-               'severity', severity(t.severity), 'workload', text_at(t.element, 'ServiceName'),
-               'domain', text_at(t.element, 'Categories', '0'),
-               'manage_url', text_at(t.element, 'Remediation', 'Recommendation', 'Url'),
-               'details', strip_empty(
+               'severity', severity(t.severity), 'workload', json_text(t.element -> 'ServiceName'),
+               'domain', json_text(t.element #> '{Categories,0}'),
+               'manage_url', json_text(t.element -> 'Remediation' -> 'Recommendation' -> 'Url'),
+               'details', strip_empty_fields(
                    (t.element - '{CheckID,CheckTitle,Description,Severity,ServiceName,Compliance}'::text[])
                    #- '{Remediation,Recommendation,Text}' #- '{Remediation,Recommendation,Url}'
                    || jsonb_build_object('compliance', t.element -> 'Compliance'))))
