@@ -130,35 +130,6 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION posture_internal.load_finding(boolean) IS 'step of load(): findings, through the inbox and ingest()';
 
-CREATE FUNCTION posture_internal.load_catalog(of_format text, counted text) RETURNS bigint
-    LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
-AS $$
-DECLARE
-    changes jsonb;
-    of_source text;
-BEGIN
-    -- in the order in which they need each other
-    changes := jsonb_build_object('importance_weight', load_weight())
-        || jsonb_build_object('asset', load_asset());
-    PERFORM load_alias(false);
-    changes := changes || jsonb_build_object('asset_group', load_asset_group())
-        || jsonb_build_object('metric', load_metric())
-        || jsonb_build_object('initiative', load_initiative())
-        || jsonb_build_object('measure', load_measure())
-        || jsonb_build_object('exemption', load_exemption())
-        || jsonb_build_object('benchmark', load_benchmark())
-        || jsonb_build_object('score_band', load_band());
-    FOR of_source IN SELECT DISTINCT i.source FROM pg_temp.posture_item i WHERE i.source IS NOT NULL ORDER BY i.source LOOP
-        IF of_format LIKE 'graph-%' THEN
-            PERFORM graph_finish(of_source);
-        ELSIF of_format LIKE 'azure-%' THEN
-            PERFORM azure_finish(of_source);
-        END IF;
-    END LOOP;
-    RETURN (SELECT coalesce(sum(c.value::bigint), 0) FROM jsonb_each_text(changes) c WHERE counted IS NULL OR c.key = counted);
-END $$;
-COMMENT ON FUNCTION posture_internal.load_catalog(text, text) IS 'step of load(): all but sources, recommendations and findings; returns how many of what is counted changed';
-
 CREATE FUNCTION posture_internal.load_document(
     of_format text, json_document jsonb, xml_document xml, of_source text, complete boolean,
     OUT loaded bigint, OUT changed bigint, OUT unchanged bigint, OUT rejected bigint, OUT closed bigint, OUT left_out bigint)

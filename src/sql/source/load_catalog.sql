@@ -1,0 +1,74 @@
+/*
+ * The catalog of a document: sources, recommendations, and the order in which
+ * all other objects are written.
+ */
+
+CREATE FUNCTION posture_internal.load_source(renames boolean) RETURNS bigint
+    LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+DECLARE
+    changed bigint := CASE WHEN renames THEN write_objects('source') ELSE insert_objects('source') END;
+BEGIN
+    INSERT INTO source (key, name)
+    SELECT DISTINCT i.source, i.source FROM pg_temp.posture_item i WHERE i.source IS NOT NULL
+    ON CONFLICT (key) DO NOTHING;
+    RETURN changed;
+END $$;
+COMMENT ON FUNCTION posture_internal.load_source(boolean) IS
+    'Step of load(): inserts sources that are new, and updates the others if the argument says so, '
+    'as it does for format posture. Returns the number of sources inserted or changed.';
+
+CREATE FUNCTION posture_internal.load_recommendation() RETURNS bigint
+    LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+DECLARE
+    changed bigint := cardinality(update_objects('recommendation'));
+    added bigint := insert_objects('recommendation');
+BEGIN
+    -- a recommendation that is only named has a row too
+    INSERT INTO recommendation (source_id, key, title)
+    SELECT DISTINCT s.source_id, m.key, m.key
+    FROM (SELECT i.source, i.object ->> 'recommendation' AS key
+          FROM pg_temp.posture_item i
+          WHERE i.type = 'measure' OR (i.type = 'exemption' AND i.object ->> 'kind' IS NOT NULL)
+          UNION ALL
+          SELECT b.source, b.recommendation FROM load_member() b) m
+    JOIN source s ON s.key = m.source
+    ON CONFLICT (source_id, key) DO NOTHING;
+    RETURN changed + added;
+END $$;
+COMMENT ON FUNCTION posture_internal.load_recommendation() IS
+    'Step of load(): writes recommendations, with a row for each that is only named. '
+    'Returns the number of recommendations inserted or changed.';
+
+CREATE FUNCTION posture_internal.load_catalog(of_format text, counted text) RETURNS bigint
+    LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+DECLARE
+    changes jsonb;
+    of_source text;
+BEGIN
+    -- in the order in which they need each other
+    changes := jsonb_build_object(
+        'importance_weight', cardinality(update_objects('importance_weight')),
+        'asset', write_objects('asset'));
+    PERFORM load_alias(false);
+    changes := changes || jsonb_build_object('asset_group', write_objects('asset_group'))
+        || jsonb_build_object('metric', load_metric())
+        || jsonb_build_object('initiative', load_initiative())
+        || jsonb_build_object('measure', load_measure())
+        || jsonb_build_object('exemption', load_exemption())
+        || jsonb_build_object('benchmark', insert_objects('benchmark'))
+        || jsonb_build_object('score_band', insert_objects('score_band'));
+    FOR of_source IN SELECT DISTINCT i.source FROM pg_temp.posture_item i WHERE i.source IS NOT NULL ORDER BY i.source LOOP
+        IF of_format LIKE 'graph-%' THEN
+            PERFORM graph_finish(of_source);
+        ELSIF of_format LIKE 'azure-%' THEN
+            PERFORM azure_finish(of_source);
+        END IF;
+    END LOOP;
+    RETURN (SELECT coalesce(sum(c.value::bigint), 0) FROM jsonb_each_text(changes) c WHERE counted IS NULL OR c.key = counted);
+END $$;
+COMMENT ON FUNCTION posture_internal.load_catalog(text, text) IS
+    'Step of load(): writes all objects but sources, recommendations and findings. '
+    'Returns the number of changes to what the format counts.';
