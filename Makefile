@@ -54,6 +54,7 @@ SHLIB_LINK = -lroaring
 PG_CFLAGS = -Wextra
 
 PARTS = $(patsubst %,src/sql/%.sql,$(shell sed 's/\#.*//' src/sql/load_order))
+PART_DATA = $(sort $(wildcard src/sql/*/*.txt))
 UPGRADES = $(sort $(wildcard src/sql/upgrade/posture--*--*.sql))
 DATA_built = posture--$(EXTVERSION).sql $(notdir $(UPGRADES))
 
@@ -76,14 +77,15 @@ else
 all install installcheck clean: ; @echo "$(PG_CONFIG) is not there: name your PostgreSQL's with PG_CONFIG=..., or let make check or make demo install one" >&2; exit 1
 endif
 
-# the install script is its parts, joined in the order of src/sql/load_order
-posture--$(EXTVERSION).sql: src/sql/load_order $(PARTS)
-	cat $(PARTS) > $@
+# the install script is its parts, joined in the order of src/sql/load_order,
+# with the rows of the data files that they name
+posture--$(EXTVERSION).sql: src/sql/load_order $(PARTS) $(PART_DATA) src/sql/values.awk
+	awk -v copy=1 -f src/sql/values.awk $(PARTS) > $@
 
 # an upgrade brings the code of this version, and ends as the install script
 # does: so each is to this version, whichever it is from
-posture--%--$(EXTVERSION).sql: src/sql/upgrade/posture--%--$(EXTVERSION).sql src/sql/load_order $(PARTS) src/sql/upgrade/upgrade.awk
-	awk -f src/sql/upgrade/upgrade.awk $(PARTS) $< > $@
+posture--%--$(EXTVERSION).sql: src/sql/upgrade/posture--%--$(EXTVERSION).sql src/sql/load_order $(PARTS) $(PART_DATA) src/sql/values.awk src/sql/upgrade/upgrade.awk
+	awk -f src/sql/values.awk -f src/sql/upgrade/upgrade.awk $(PARTS) $< > $@
 	cat src/sql/admin/install_end.sql >> $@
 
 $(OBJS) $(OBJS:.o=.bc): $(sort $(wildcard src/*.h))

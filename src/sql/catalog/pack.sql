@@ -61,57 +61,11 @@ CREATE FUNCTION posture_internal.pack_metric()
                    criticality_weights integer[], rule jsonb, description text)
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-SELECT v.initiative, v.metric, v.name, v.importance::importance, v.criticality_weights::integer[],
+SELECT v.initiative, v.metric, v.name, v.importance::importance, NULL::integer[],
        v.rule::jsonb, v.description
 FROM (VALUES
-    ('ransomware', 'ransomware-identity', 'Accounts and roles that are easy to take over',
-     'critical', NULL, '{"domain": ["identity", "identity-access", "identityandaccess"]}',
-     'Most intrusions begin with an account, and spread by its rights.'),
-    ('ransomware', 'ransomware-recovery', 'Systems that could not be recovered', 'critical', NULL,
-     '{"domain": ["resilience", "recovery", "backup"]}',
-     'Backups, redundancy and protection against deletion.'),
-    ('ransomware', 'ransomware-backup', 'Backup services that can''t be relied on', 'high', NULL,
-     '{"workload": ["recovery", "backup", "dlm"]}', 'The services that keep backups.'),
-    ('ransomware', 'ransomware-device', 'Devices and machines that are unpatched or unprotected',
-     'high', NULL,
-     '{"domain": ["device", "compute", "node-security", "vulnerabilities", "server"]}',
-     'Where malicious programs run, and which holes they use.'),
-    ('ransomware', 'ransomware-host', 'Hosts that are not hardened', 'high', NULL,
-     '{"product": ["OpenSCAP", "SCAP Compliance Checker", "CIS-CAT", "jOVAL"]}',
-     'Settings of operating systems, as benchmarks check them.'),
-    ('ransomware', 'ransomware-email', 'Gaps in the protection of mail', 'high', NULL,
-     '{"workload": ["EXO", "MDO"]}', 'Mail is how most malicious programs and links come in.'),
-    ('ransomware', 'ransomware-network', 'Systems that are exposed to networks', 'high', NULL,
-     '{"domain": ["network", "networking", "internet-exposed", "trust-boundaries"]}',
-     'What can be reached from outside, and from one system to the next.'),
-    ('ransomware', 'ransomware-data', 'Data that is easy to read or steal', 'medium', NULL,
-     '{"domain": ["data", "encryption", "secrets"]}',
-     'What is stolen is what an organisation is extorted with.'),
-    ('ransomware', 'ransomware-detection', 'Systems whose attack would go unnoticed', 'medium',
-     NULL, '{"domain": ["logging", "threat-detection", "forensics-ready"]}',
-     'Between the intrusion and the damage there are days in which it can be noticed.'),
-    ('zero-trust', 'zero-trust-identity', 'Identity', 'critical', NULL,
-     '{"domain": ["identity", "identity-access", "identityandaccess"]}',
-     'Everybody proves who they are, and may do no more than they need.'),
-    ('zero-trust', 'zero-trust-device', 'Devices', 'high', NULL,
-     '{"domain": ["device", "compute", "node-security", "iot"]}',
-     'Only what is known and in good state gets access.'),
-    ('zero-trust', 'zero-trust-application', 'Applications', 'medium', NULL,
-     '{"domain": ["apps", "appservices", "software-supply-chain", "gen-ai"]}',
-     'Applications authenticate their callers.'),
-    ('zero-trust', 'zero-trust-data', 'Data', 'high', NULL,
-     '{"domain": ["data", "encryption", "secrets"]}', 'Data is protected wherever it goes.'),
-    ('zero-trust', 'zero-trust-infrastructure', 'Infrastructure', 'medium', NULL,
-     '{"domain": ["infrastructure", "server", "container", "container-security", '
-     '"cluster-security", "vulnerabilities", "resilience"]}',
-     'Servers and services are hardened and kept current.'),
-    ('zero-trust', 'zero-trust-network', 'Networks', 'high', NULL,
-     '{"domain": ["network", "networking", "internet-exposed", "trust-boundaries"]}',
-     'Being inside a network grants no access.'),
-    ('zero-trust', 'zero-trust-visibility', 'Visibility', 'medium', NULL,
-     '{"domain": ["logging", "threat-detection", "forensics-ready"]}',
-     'What happens is seen, and seen in time.')
-) v(initiative, metric, name, importance, criticality_weights, rule, description)
+--@ values pack_metric.txt initiative metric name importance rule description
+) v(initiative, metric, name, importance, rule, description)
 UNION ALL
 SELECT 'critical-assets', 'critical-assets-' || s.severity,
        format('Critical assets that fail recommendations of %s severity', s.severity),
