@@ -1,8 +1,9 @@
 /*
- * Packs: predefined initiatives. Their metrics have rules, so that they measure
- * the recommendations of all sources, present and future. A metric without
- * recommendations is unavailable and does not count. Each product has its own
- * names for domains and workloads; the rules list those that load() stores.
+ * Packs: predefined initiatives. Their metrics have rules, so they measure what
+ * sources report, now or later. A metric that selects no recommendation is
+ * unavailable and does not count in its initiative. Rules name domains and
+ * workloads as products call them and load() keeps them. The metrics are in
+ * pack_metric.txt.
  */
 
 CREATE FUNCTION posture.pack() RETURNS TABLE (pack text, title text, description text)
@@ -25,11 +26,12 @@ VALUES
      'How critical assets stand, other assets left out, by how severe it is what they fail. '
      'Points that a source reports for the whole organisation count too.');
 END;
-COMMENT ON FUNCTION posture.pack() IS 'packs that install_pack() accepts';
+COMMENT ON FUNCTION posture.pack() IS 'Returns the packs that install_pack() accepts';
 
 CREATE FUNCTION posture_internal.pack_initiative()
-    RETURNS TABLE (pack text, initiative text, name text, kind text, method initiative_method,
-                   target_score score, description text)
+    RETURNS TABLE (
+        pack text, initiative text, name text, kind text, method initiative_method,
+        target_score score, description text)
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
 SELECT v.pack, v.initiative, v.name, v.kind, v.method::initiative_method,
@@ -54,15 +56,16 @@ FROM (VALUES
 ) v(pack, initiative, name, kind, method, target_score, description);
 END;
 COMMENT ON FUNCTION posture_internal.pack_initiative() IS
-    'initiatives of the packs, except those of pack postgresql, which are in cluster_initiative()';
+    'Returns the initiatives of packs; those of pack postgresql are in cluster_initiative()';
 
 CREATE FUNCTION posture_internal.pack_metric()
-    RETURNS TABLE (initiative text, metric text, name text, importance importance,
-                   criticality_weights integer[], rule jsonb, description text)
+    RETURNS TABLE (
+        initiative text, metric text, name text, importance importance,
+        criticality_weights integer[], rule jsonb, description text)
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-SELECT v.initiative, v.metric, v.name, v.importance::importance, NULL::integer[],
-       v.rule::jsonb, v.description
+SELECT v.initiative, v.metric, v.name, v.importance::importance, NULL::integer[], v.rule::jsonb,
+       v.description
 FROM (VALUES
 --@ values pack_metric.txt initiative metric name importance rule description
 ) v(initiative, metric, name, importance, rule, description)
@@ -70,25 +73,26 @@ UNION ALL
 SELECT 'critical-assets', 'critical-assets-' || s.severity,
        format('Critical assets that fail recommendations of %s severity', s.severity),
        s.severity::importance, '{0,0,0,1}', jsonb_build_object('severity', s.severity),
-       'Of all sources; other assets are not counted, points that a source reports for the whole '
-       'organisation are.'
+           'Of all sources; other assets are not counted, points that a source reports for the '
+           'whole organisation are.'
 FROM (VALUES ('critical'), ('high'), ('medium'), ('low')) s(severity)
 UNION ALL
 SELECT 'secure-score-' || a.area, 'secure-score-' || a.area,
-       format('Secure Score: points missing for %s', a.words), 'medium', NULL,
-       jsonb_build_object('product', 'Microsoft Secure Score', 'domain', a.area),
-       'The controls of Microsoft Secure Score of this category.'
+       format('Secure Score: points missing for %s', a.words),
+       'medium', NULL, jsonb_build_object('product', 'Microsoft Secure Score', 'domain', a.area),
+           'The controls of Microsoft Secure Score of this category.'
 FROM (VALUES ('identity', 'identity'), ('device', 'devices'), ('apps', 'apps'), ('data', 'data'),
-             ('infrastructure', 'infrastructure')) a(area, words);
+      ('infrastructure', 'infrastructure')) a(area, words);
 END;
 COMMENT ON FUNCTION posture_internal.pack_metric() IS
-    'metrics of the initiatives in pack_initiative(), each with the rule that selects its '
-    'recommendations';
+    'Returns the metrics of the initiatives in pack_initiative(), each with the rule that selects '
+    'its recommendations';
 
--- Users may have changed initiatives and metrics of a pack, so existing ones are
--- left as they are, with their weights. Deleted ones are added again.
-CREATE FUNCTION posture.install_pack(
-    pack text, OUT initiatives bigint, OUT metrics bigint, OUT changed bigint)
+-- Existing rows may have been edited: an initiative that exists keeps its metrics
+-- and weights, and a metric that exists is not changed. Deleted ones are added
+-- again.
+CREATE FUNCTION posture.install_pack(pack text, OUT initiatives bigint, OUT metrics bigint,
+                                     OUT changed bigint)
     LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
 DECLARE
@@ -108,7 +112,7 @@ BEGIN
         RETURN;
     END IF;
 
-    -- Wait for load(), which may be adding the same metrics.
+    -- not beside load(), which may bring the same metrics
     LOCK TABLE inbox IN SHARE UPDATE EXCLUSIVE MODE;
     WITH added AS (
         INSERT INTO initiative (key, name, kind, description, method, target_score)
@@ -141,5 +145,5 @@ BEGIN
     WHERE i.pack = install_pack.pack;
 END $$;
 COMMENT ON FUNCTION posture.install_pack(text) IS
-    'adds the initiatives and metrics of a pack that do not exist yet; returns how many '
-    'initiatives and metrics the pack has, and how many of both were added';
+    'Adds the initiatives of a pack with their metrics, as far as they are missing. Returns how '
+    'many initiatives and metrics the pack has, and how many of both were added.';

@@ -1,12 +1,14 @@
 /*
- * All the checks of 81_cluster_check.sql together, as far as the caller may
- * see what they look at, and the function that loads what they find.
+ * assess_cluster(): runs all checks, as far as the caller may read what they
+ * need, and loads their findings.
  */
 
--- one row for each recommendation that needs what the caller may not read, on
--- the cluster, because which assets it would be about is hidden too
-CREATE FUNCTION posture_internal.cluster_hidden_finding(cluster text, recommendations text, reason text)
-    RETURNS TABLE (recommendation text, asset text, asset_kind text, asset_name text, state text, details jsonb)
+-- The findings are about the cluster, because the assets are hidden as well.
+CREATE FUNCTION posture_internal.cluster_hidden_finding(cluster text, recommendations text,
+                                                        reason text)
+    RETURNS TABLE (
+        recommendation text, asset text, asset_kind text, asset_name text, state text,
+        details jsonb)
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
 SELECT c.key, cluster, 'cluster',
@@ -15,24 +17,34 @@ SELECT c.key, cluster, 'cluster',
 FROM cluster_recommendation() c
 WHERE c.key LIKE recommendations;
 END;
-COMMENT ON FUNCTION posture_internal.cluster_hidden_finding(text, text, text) IS 'findings of the recommendations whose keys match, not applicable for a reason';
+COMMENT ON FUNCTION posture_internal.cluster_hidden_finding(text, text, text) IS
+    'Returns findings for the recommendations whose keys match: not applicable, for the given '
+    'reason';
 
-CREATE FUNCTION posture_internal.cluster_may_read(view regclass, source regprocedure) RETURNS boolean
+CREATE FUNCTION posture_internal.cluster_may_read(view regclass, source regprocedure)
+    RETURNS boolean
     LANGUAGE sql STABLE PARALLEL SAFE
     RETURN has_table_privilege(view, 'SELECT') AND has_function_privilege(source, 'EXECUTE');
-COMMENT ON FUNCTION posture_internal.cluster_may_read(regclass, regprocedure) IS 'whether the caller may read a system view and run the function behind it';
+COMMENT ON FUNCTION posture_internal.cluster_may_read(regclass, regprocedure) IS
+    'Returns whether the caller may read a system view and execute the function behind it';
 
--- quoting must not vary between callers: names are part of keys
+-- Quoted names are part of keys, so quoting must not depend on the caller.
 CREATE FUNCTION posture_internal.cluster_finding()
-    RETURNS TABLE (recommendation text, asset text, asset_kind text, asset_name text, state text, details jsonb)
+    RETURNS TABLE (
+        recommendation text, asset text, asset_kind text, asset_name text, state text,
+        details jsonb)
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
     SET search_path = pg_catalog, posture, posture_internal, pg_temp SET quote_all_identifiers = off
 AS $$
 DECLARE
-    cluster text := (SELECT 'postgresql:' || c.system_identifier FROM pg_catalog.pg_control_system() c);
-    sees_files boolean := cluster_may_read(regclass 'pg_file_settings', regprocedure 'pg_show_all_file_settings()');
-    sees_rules boolean := cluster_may_read(regclass 'pg_hba_file_rules', regprocedure 'pg_hba_file_rules()');
-    sees_mappings boolean := cluster_may_read(regclass 'pg_ident_file_mappings', regprocedure 'pg_ident_file_mappings()');
+    cluster text := (SELECT 'postgresql:' || c.system_identifier
+                     FROM pg_catalog.pg_control_system() c);
+    sees_files boolean := cluster_may_read(regclass 'pg_file_settings',
+                                           regprocedure 'pg_show_all_file_settings()');
+    sees_rules boolean := cluster_may_read(regclass 'pg_hba_file_rules',
+                                           regprocedure 'pg_hba_file_rules()');
+    sees_mappings boolean := cluster_may_read(regclass 'pg_ident_file_mappings',
+                                              regprocedure 'pg_ident_file_mappings()');
     server jsonb;
     passwords jsonb;
     errors jsonb;
@@ -66,11 +78,14 @@ BEGIN
             'pg_hba_file_rules is hidden from the role that assessed');
     END IF;
 END $$;
-COMMENT ON FUNCTION posture_internal.cluster_finding() IS 'assesses the cluster that it runs in, as far as the caller may see it';
+COMMENT ON FUNCTION posture_internal.cluster_finding() IS
+    'Assesses this cluster, as far as the caller may see it';
 
 CREATE FUNCTION posture.assess_cluster(
-    OUT loaded bigint, OUT changed bigint, OUT unchanged bigint, OUT rejected bigint, OUT closed bigint, OUT left_out bigint)
-    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, posture, posture_internal, pg_temp
+    OUT loaded bigint, OUT changed bigint, OUT unchanged bigint, OUT rejected bigint,
+    OUT closed bigint, OUT left_out bigint)
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
 BEGIN
     PERFORM cluster_catalog();
@@ -82,4 +97,6 @@ BEGIN
     FROM ingest(complete_source => text 'postgresql', only_source => text 'postgresql') i;
     left_out := 0;
 END $$;
-COMMENT ON FUNCTION posture.assess_cluster() IS 'assesses the cluster that it runs in, of the catalogs of databases that of this one, and loads the findings as source postgresql: loaded, changed, unchanged, rejected and closed findings, as load() returns them';
+COMMENT ON FUNCTION posture.assess_cluster() IS
+    'Assesses this cluster, and of its databases the catalog of the current one, and loads the '
+    'findings as source postgresql. Returns numbers of findings, as load() does.';

@@ -63,7 +63,8 @@ COMMENT ON FUNCTION posture_internal.cluster_initiative() IS
 -- renames, changes, takes out or deletes afterwards stays as that person left
 -- it. People may also change severities; only texts follow the release.
 CREATE FUNCTION posture_internal.cluster_catalog() RETURNS void
-    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, posture, posture_internal, pg_temp
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
 DECLARE
     source_of integer;
@@ -71,7 +72,7 @@ DECLARE
     new_metrics integer[];
     new_initiatives integer[];
 BEGIN
-    -- one load at a time; before any other table, as load() and who grants access do
+    -- one load at a time; before any other table, as in load() and grant_access()
     LOCK TABLE inbox IN SHARE UPDATE EXCLUSIVE MODE;
     SELECT s.source_id INTO source_of FROM source s WHERE s.key = 'postgresql';
     IF NOT FOUND THEN
@@ -87,14 +88,18 @@ BEGIN
     FROM cluster_recommendation() c
     WHERE r.source_id = source_of AND r.key = c.key
       AND (r.title, r.description, r.remediation, r.workload, r.domain, r.manage_url)
-          IS DISTINCT FROM (c.title, c.description, c.remediation, 'PostgreSQL', c.domain, c.manage_url);
+          IS DISTINCT FROM (c.title, c.description, c.remediation, 'PostgreSQL', c.domain,
+                            c.manage_url);
 
     WITH added AS (
         INSERT INTO recommendation
-            (source_id, key, title, description, remediation, severity, workload, domain, manage_url)
-        SELECT source_of, c.key, c.title, c.description, c.remediation, c.severity, 'PostgreSQL', c.domain, c.manage_url
+            (source_id, key, title, description, remediation, severity, workload, domain,
+             manage_url)
+        SELECT source_of, c.key, c.title, c.description, c.remediation, c.severity, 'PostgreSQL',
+               c.domain, c.manage_url
         FROM cluster_recommendation() c
-        WHERE NOT EXISTS (SELECT FROM recommendation r WHERE r.source_id = source_of AND r.key = c.key)
+        WHERE NOT EXISTS (SELECT FROM recommendation r WHERE r.source_id = source_of
+                          AND r.key = c.key)
         ON CONFLICT DO NOTHING
         RETURNING recommendation_id
     )
@@ -108,7 +113,8 @@ BEGIN
         SELECT c.key, c.name, c.description, c.importance, c.asset_kinds
         FROM cluster_metric() c
         WHERE EXISTS (SELECT FROM recommendation r
-                      WHERE r.recommendation_id = ANY (new_recommendations) AND r.key = ANY (c.recommendations))
+                      WHERE r.recommendation_id = ANY (new_recommendations)
+                        AND r.key = ANY (c.recommendations))
           AND NOT EXISTS (SELECT FROM metric m WHERE m.key = c.key)
         ON CONFLICT DO NOTHING
         RETURNING metric_id
@@ -121,7 +127,8 @@ BEGIN
     FROM cluster_metric() c
     JOIN metric m ON m.key = c.key
     JOIN recommendation r ON r.source_id = source_of AND r.key = ANY (c.recommendations)
-    WHERE m.rule IS NULL AND (m.metric_id = ANY (new_metrics) OR r.recommendation_id = ANY (new_recommendations))
+    WHERE m.rule IS NULL AND (m.metric_id = ANY (new_metrics)
+                              OR r.recommendation_id = ANY (new_recommendations))
     ON CONFLICT DO NOTHING;
 
     WITH added AS (
@@ -144,4 +151,6 @@ BEGIN
     WHERE i.initiative_id = ANY (new_initiatives) OR m.metric_id = ANY (new_metrics)
     ON CONFLICT DO NOTHING;
 END $$;
-COMMENT ON FUNCTION posture_internal.cluster_catalog() IS 'puts the source postgresql, its recommendations, metrics and initiatives into the catalog, as far as they are missing';
+COMMENT ON FUNCTION posture_internal.cluster_catalog() IS
+    'Adds the source postgresql with its recommendations, metrics and initiatives to the catalog, '
+    'as far as they are missing';

@@ -1,14 +1,20 @@
-/* Databases, and the objects of this one. */
+/*
+ * Checks of databases, and of the objects in the current one.
+ */
 
 CREATE FUNCTION posture_internal.cluster_database_finding(cluster text)
-    RETURNS TABLE (recommendation text, asset text, asset_kind text, asset_name text, state text, details jsonb)
+    RETURNS TABLE (
+        recommendation text, asset text, asset_kind text, asset_name text, state text,
+        details jsonb)
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-SELECT c.recommendation, cluster_asset(cluster || '/database/' || quote_ident(d.datname)), 'database', d.datname::text,
+SELECT c.recommendation, cluster_asset(cluster || '/database/' || quote_ident(d.datname)),
+       'database', d.datname::text,
        cluster_state(c.met, NULL), cluster_details(NULL, c.found)
 FROM pg_catalog.pg_database d
 CROSS JOIN LATERAL (
-    SELECT coalesce(bool_or(a.privilege_type = 'CONNECT'), false), coalesce(bool_or(a.privilege_type = 'TEMPORARY'), false)
+    SELECT coalesce(bool_or(a.privilege_type = 'CONNECT'), false),
+           coalesce(bool_or(a.privilege_type = 'TEMPORARY'), false)
     FROM aclexplode(coalesce(d.datacl, acldefault('d', d.datdba))) a
     WHERE a.grantee = 0
 ) p(connects, makes_temporary)
@@ -17,14 +23,17 @@ CROSS JOIN LATERAL (
     WHERE o.setdatabase = d.oid AND o.setrole = 0 AND cluster_weak_setting(o.name, o.value)
 ) w(weak)
 CROSS JOIN LATERAL (
-    SELECT 'database-public-connect', NOT p.connects, jsonb_build_object('public_connect', p.connects)
+    SELECT 'database-public-connect', NOT p.connects,
+           jsonb_build_object('public_connect', p.connects)
     UNION ALL
-    SELECT 'database-public-temp', NOT p.makes_temporary, jsonb_build_object('public_temporary', p.makes_temporary)
+    SELECT 'database-public-temp', NOT p.makes_temporary,
+           jsonb_build_object('public_temporary', p.makes_temporary)
     UNION ALL
     SELECT 'database-settings', w.weak IS NULL, jsonb_build_object('settings', w.weak)
     UNION ALL
-    -- functions and types are everybody's by default, which is no act of the owner
-    SELECT 'database-default-privileges', a.granted_by IS NULL, jsonb_build_object('granted_by', a.granted_by)
+    -- PUBLIC has privileges on functions and types by default, not by the owner's choice
+    SELECT 'database-default-privileges', a.granted_by IS NULL,
+           jsonb_build_object('granted_by', a.granted_by)
     FROM (SELECT jsonb_agg(DISTINCT pg_get_userbyid(f.defaclrole)) FROM pg_catalog.pg_default_acl f
           WHERE f.defaclobjtype NOT IN ('f', 'T')
             AND EXISTS (SELECT FROM aclexplode(f.defaclacl) x WHERE x.grantee = 0)) a(granted_by)
@@ -32,37 +41,48 @@ CROSS JOIN LATERAL (
 ) c(recommendation, met, found)
 WHERE d.datallowconn;
 END;
-COMMENT ON FUNCTION posture_internal.cluster_database_finding(text) IS 'checks of the databases that can be connected to';
+COMMENT ON FUNCTION posture_internal.cluster_database_finding(text) IS
+    'Checks the databases that accept connections';
 
-CREATE FUNCTION posture_internal.cluster_is_user_object(schema oid, class oid, object oid) RETURNS boolean
+CREATE FUNCTION posture_internal.cluster_is_user_object(schema oid, class oid, object oid)
+    RETURNS boolean
     LANGUAGE sql STABLE PARALLEL SAFE
     RETURN (SELECT n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
             FROM pg_catalog.pg_namespace n WHERE n.oid = schema)
        AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d
                        WHERE d.classid = class AND d.objid = object AND d.deptype = 'e');
-COMMENT ON FUNCTION posture_internal.cluster_is_user_object(oid, oid, oid) IS 'whether an object is neither the system''s nor an extension''s';
+COMMENT ON FUNCTION posture_internal.cluster_is_user_object(oid, oid, oid) IS
+    'Returns whether an object belongs neither to the system nor to an extension';
 
 CREATE FUNCTION posture_internal.cluster_schema_finding(cluster text)
-    RETURNS TABLE (recommendation text, asset text, asset_kind text, asset_name text, state text, details jsonb)
+    RETURNS TABLE (
+        recommendation text, asset text, asset_kind text, asset_name text, state text,
+        details jsonb)
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
 SELECT 'schema-public-create',
-       cluster_asset(format('%s/database/%I/schema/%I', cluster, current_database(), n.nspname)), 'schema', n.nspname::text,
+       cluster_asset(format('%s/database/%I/schema/%I', cluster, current_database(), n.nspname)),
+           'schema', n.nspname::text,
        cluster_state(NOT p.creates, NULL), jsonb_build_object('public_create', p.creates)
 FROM pg_catalog.pg_namespace n
 CROSS JOIN LATERAL (
-    SELECT EXISTS (SELECT FROM aclexplode(n.nspacl) a WHERE a.grantee = 0 AND a.privilege_type = 'CREATE')
+    SELECT EXISTS (SELECT FROM aclexplode(n.nspacl) a WHERE a.grantee = 0
+                   AND a.privilege_type = 'CREATE')
 ) p(creates)
 WHERE cluster_is_user_object(n.oid, 'pg_namespace'::regclass, n.oid);
 END;
-COMMENT ON FUNCTION posture_internal.cluster_schema_finding(text) IS 'checks of the schemas of this database';
+COMMENT ON FUNCTION posture_internal.cluster_schema_finding(text) IS
+    'Checks the schemas of this database';
 
 CREATE FUNCTION posture_internal.cluster_table_finding(cluster text)
-    RETURNS TABLE (recommendation text, asset text, asset_kind text, asset_name text, state text, details jsonb)
+    RETURNS TABLE (
+        recommendation text, asset text, asset_kind text, asset_name text, state text,
+        details jsonb)
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
 WITH relation AS MATERIALIZED (
-    SELECT c.oid, c.relkind, c.relowner, c.relacl, c.relrowsecurity, c.relforcerowsecurity, c.reloptions,
+    SELECT c.oid, c.relkind, c.relowner, c.relacl, c.relrowsecurity, c.relforcerowsecurity,
+           c.reloptions,
            format('%s.%I', c.relnamespace::regnamespace, c.relname) AS name,
            EXISTS (SELECT FROM pg_catalog.pg_policy p WHERE p.polrelid = c.oid) AS has_policies
     FROM pg_catalog.pg_class c
@@ -70,59 +90,76 @@ WITH relation AS MATERIALIZED (
       AND cluster_is_user_object(c.relnamespace, 'pg_class'::regclass, c.oid)
 ), granted AS (
     SELECT a.oid, array_agg(DISTINCT a.privilege_type) AS privileges
-    FROM (SELECT r.oid, x.privilege_type FROM relation r CROSS JOIN aclexplode(r.relacl) x WHERE x.grantee = 0
+    FROM (SELECT r.oid, x.privilege_type FROM relation r CROSS JOIN aclexplode(r.relacl) x
+          WHERE x.grantee = 0
           UNION ALL
-          SELECT t.attrelid, x.privilege_type FROM pg_catalog.pg_attribute t CROSS JOIN aclexplode(t.attacl) x WHERE x.grantee = 0) a
+          SELECT t.attrelid, x.privilege_type FROM pg_catalog.pg_attribute t CROSS
+                 JOIN aclexplode(t.attacl) x WHERE x.grantee = 0) a
     GROUP BY a.oid
 ), read_by_view AS (
     -- the rule of a view depends on the tables that the view reads
     SELECT DISTINCT w.ev_class, d.refobjid
     FROM pg_catalog.pg_rewrite w
-    JOIN pg_catalog.pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid AND d.refclassid = 'pg_class'::regclass
+    JOIN pg_catalog.pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid
+        AND d.refclassid = 'pg_class'::regclass
 )
 SELECT c.recommendation,
-       cluster_asset(format('%s/database/%I/table/%s', cluster, current_database(), r.name)), 'table', r.name,
+       cluster_asset(format('%s/database/%I/table/%s', cluster, current_database(), r.name)),
+           'table', r.name,
        cluster_state(c.met, NULL), cluster_details(NULL, c.found)
 FROM relation r
 LEFT JOIN granted g ON g.oid = r.oid
 CROSS JOIN LATERAL (
-    SELECT 'table-public-read', coalesce(NOT 'SELECT' = ANY (g.privileges), true), jsonb_build_object('public', to_jsonb(g.privileges))
+    SELECT 'table-public-read', coalesce(NOT 'SELECT' = ANY (g.privileges), true),
+           jsonb_build_object('public', to_jsonb(g.privileges))
     UNION ALL
-    SELECT 'table-public-write', coalesce(g.privileges <@ '{SELECT}', true), jsonb_build_object('public', to_jsonb(g.privileges))
+    SELECT 'table-public-write', coalesce(g.privileges <@ '{SELECT}', true),
+           jsonb_build_object('public', to_jsonb(g.privileges))
     UNION ALL
-    SELECT 'table-owner', NOT o.rolsuper, jsonb_build_object('owner', o.rolname, 'superuser', o.rolsuper)
+    SELECT 'table-owner', NOT o.rolsuper,
+           jsonb_build_object('owner', o.rolname, 'superuser', o.rolsuper)
     FROM pg_catalog.pg_roles o WHERE o.oid = r.relowner
     UNION ALL
-    SELECT 'table-policies-enabled', r.relrowsecurity, jsonb_build_object('policies', r.has_policies, 'row_security', r.relrowsecurity)
+    SELECT 'table-policies-enabled', r.relrowsecurity,
+           jsonb_build_object('policies', r.has_policies, 'row_security', r.relrowsecurity)
     WHERE r.relrowsecurity OR r.has_policies
     UNION ALL
-    SELECT 'table-row-security-forced', r.relforcerowsecurity, jsonb_build_object('forced', r.relforcerowsecurity)
+    SELECT 'table-row-security-forced', r.relforcerowsecurity,
+           jsonb_build_object('forced', r.relforcerowsecurity)
     WHERE r.relrowsecurity
     UNION ALL
     SELECT 'view-row-security', i.invoker, jsonb_build_object('security_invoker', i.invoker)
-    FROM (SELECT coalesce(bool_or(p.option_value::boolean) FILTER (WHERE p.option_name = 'security_invoker'), false)
+    FROM (SELECT coalesce(bool_or(p.option_value::boolean)
+                          FILTER (WHERE p.option_name = 'security_invoker'), false)
           FROM pg_options_to_table(r.reloptions) p) i(invoker)
-    WHERE r.relkind = 'v' AND EXISTS (SELECT FROM read_by_view v JOIN pg_catalog.pg_class t ON t.oid = v.refobjid
+    WHERE r.relkind = 'v'
+      AND EXISTS (SELECT FROM read_by_view v JOIN pg_catalog.pg_class t ON t.oid = v.refobjid
                                       WHERE v.ev_class = r.oid AND t.relrowsecurity)
 ) c(recommendation, met, found);
 END;
-COMMENT ON FUNCTION posture_internal.cluster_table_finding(text) IS 'checks of the tables and views of this database';
+COMMENT ON FUNCTION posture_internal.cluster_table_finding(text) IS
+    'Checks the tables and views of this database';
 
 CREATE FUNCTION posture_internal.cluster_function_finding(cluster text)
-    RETURNS TABLE (recommendation text, asset text, asset_kind text, asset_name text, state text, details jsonb)
+    RETURNS TABLE (
+        recommendation text, asset text, asset_kind text, asset_name text, state text,
+        details jsonb)
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
 WITH routine AS MATERIALIZED (
     -- named by the types of its arguments, which are its identity, as names
     -- of arguments are not
     SELECT p.oid, p.prosecdef, p.proowner, p.proacl, l.lanname, l.lanpltrusted,
-           format('%s.%I(%s)', p.pronamespace::regnamespace, p.proname, oidvectortypes(p.proargtypes)) AS name,
-           (SELECT substr(s, length('search_path=') + 1) FROM unnest(p.proconfig) s WHERE s LIKE 'search\_path=%') AS search_path
+           format('%s.%I(%s)', p.pronamespace::regnamespace, p.proname,
+                  oidvectortypes(p.proargtypes)) AS name,
+           (SELECT substr(s, length('search_path=') + 1) FROM unnest(p.proconfig) s
+            WHERE s LIKE 'search\_path=%') AS search_path
     FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_language l ON l.oid = p.prolang
     WHERE p.prokind <> 'a' AND cluster_is_user_object(p.pronamespace, 'pg_proc'::regclass, p.oid)
 )
 SELECT c.recommendation,
-       cluster_asset(format('%s/database/%I/function/%s', cluster, current_database(), r.name)), 'function', r.name,
+       cluster_asset(format('%s/database/%I/function/%s', cluster, current_database(), r.name)),
+           'function', r.name,
        cluster_state(c.met, NULL), cluster_details(NULL, c.found)
 FROM routine r
 JOIN pg_catalog.pg_roles o ON o.oid = r.proowner
@@ -133,49 +170,62 @@ CROSS JOIN LATERAL (
            jsonb_build_object('search_path', coalesce(r.search_path, 'not pinned'))
     WHERE r.prosecdef
     UNION ALL
-    -- an empty path finds nothing of the owner's without its schema
-    SELECT 'function-search-path-temp', r.search_path ~ '(^\s*(""|'''')?\s*$|(^|,)\s*"?pg_temp"?\s*$)',
+    -- an empty search_path is safe
+    SELECT 'function-search-path-temp',
+           r.search_path ~ '(^\s*(""|'''')?\s*$|(^|,)\s*"?pg_temp"?\s*$)',
            jsonb_build_object('search_path', r.search_path)
     WHERE r.prosecdef AND r.search_path IS NOT NULL
     UNION ALL
-    SELECT 'function-public-execute', NOT e.executes, jsonb_build_object('public_execute', e.executes)
-    FROM (SELECT EXISTS (SELECT FROM aclexplode(coalesce(r.proacl, acldefault('f', r.proowner))) a WHERE a.grantee = 0)) e(executes)
+    SELECT 'function-public-execute', NOT e.executes,
+           jsonb_build_object('public_execute', e.executes)
+    FROM (SELECT EXISTS (SELECT FROM aclexplode(coalesce(r.proacl, acldefault('f', r.proowner))) a
+                         WHERE a.grantee = 0)) e(executes)
     WHERE r.prosecdef
     UNION ALL
-    SELECT 'function-owner', NOT o.rolsuper, jsonb_build_object('owner', o.rolname, 'superuser', o.rolsuper)
+    SELECT 'function-owner', NOT o.rolsuper,
+           jsonb_build_object('owner', o.rolname, 'superuser', o.rolsuper)
     WHERE r.prosecdef
 ) c(recommendation, met, found);
 END;
-COMMENT ON FUNCTION posture_internal.cluster_function_finding(text) IS 'checks of the functions and procedures of this database';
+COMMENT ON FUNCTION posture_internal.cluster_function_finding(text) IS
+    'Checks the functions and procedures of this database';
 
 CREATE FUNCTION posture_internal.cluster_extension_finding(cluster text)
-    RETURNS TABLE (recommendation text, asset text, asset_kind text, asset_name text, state text, details jsonb)
+    RETURNS TABLE (
+        recommendation text, asset text, asset_kind text, asset_name text, state text,
+        details jsonb)
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
 SELECT c.recommendation,
-       cluster_asset(format('%s/database/%I/extension/%I', cluster, current_database(), e.extname)), 'extension', e.extname::text,
+       cluster_asset(format('%s/database/%I/extension/%I', cluster, current_database(), e.extname)),
+           'extension', e.extname::text,
        cluster_state(c.met, c.hidden), cluster_details(c.hidden, c.found)
 FROM pg_catalog.pg_extension e
 JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace
 LEFT JOIN pg_catalog.pg_available_extensions a ON a.name = e.extname
 CROSS JOIN LATERAL (
-    SELECT EXISTS (SELECT FROM aclexplode(n.nspacl) x WHERE x.grantee = 0 AND x.privilege_type = 'CREATE')
+    SELECT EXISTS (SELECT FROM aclexplode(n.nspacl) x WHERE x.grantee = 0
+                   AND x.privilege_type = 'CREATE')
 ) s(is_open)
 CROSS JOIN LATERAL (
-    -- versions have no order: older is what has a way to the default version
+    -- versions have no order: a version is older if there is an update path to the default
     SELECT 'extension-current',
            e.extversion = a.default_version
                OR NOT EXISTS (SELECT FROM pg_extension_update_paths(e.extname) u
-                              WHERE u.source = e.extversion AND u.target = a.default_version AND u.path IS NOT NULL),
+                              WHERE u.source = e.extversion AND u.target = a.default_version
+                                AND u.path IS NOT NULL),
            jsonb_build_object('installed', e.extversion, 'available', a.default_version),
            CASE WHEN a.default_version IS NULL THEN 'the server has no files of the extension' END
     UNION ALL
     SELECT 'extension-outside',
-           e.extname NOT IN ('adminpack', 'dblink', 'file_fdw', 'http', 'pageinspect', 'pg_net', 'pg_surgery', 'plperlu',
+           e.extname NOT IN ('adminpack', 'dblink', 'file_fdw', 'http', 'pageinspect', 'pg_net',
+                             'pg_surgery', 'plperlu',
                              'plpython2u', 'plpython3u', 'plpythonu', 'plsh', 'pltclu'),
            jsonb_build_object('version', e.extversion), NULL
     UNION ALL
-    SELECT 'extension-schema', NOT s.is_open, jsonb_build_object('schema', n.nspname, 'public_create', s.is_open), NULL
+    SELECT 'extension-schema', NOT s.is_open,
+           jsonb_build_object('schema', n.nspname, 'public_create', s.is_open), NULL
 ) c(recommendation, met, found, hidden);
 END;
-COMMENT ON FUNCTION posture_internal.cluster_extension_finding(text) IS 'checks of the extensions of this database';
+COMMENT ON FUNCTION posture_internal.cluster_extension_finding(text) IS
+    'Checks the extensions of this database';

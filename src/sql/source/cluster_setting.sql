@@ -1,4 +1,6 @@
-/* Settings: what holds for the server, whatever this session has set. */
+/*
+ * Settings: the values in force for the server, whatever this session has set.
+ */
 
 CREATE FUNCTION posture_internal.cluster_file_setting() RETURNS jsonb
     LANGUAGE sql VOLATILE PARALLEL SAFE
@@ -7,16 +9,19 @@ SELECT jsonb_object_agg(f.name, f.setting ORDER BY f.seqno)
 FROM pg_catalog.pg_file_settings f
 WHERE f.applied AND f.name IS NOT NULL;
 END;
-COMMENT ON FUNCTION posture_internal.cluster_file_setting() IS 'settings as the configuration files have them; needs the right to read pg_file_settings';
+COMMENT ON FUNCTION posture_internal.cluster_file_setting() IS
+    'Returns the settings in the configuration files; needs the right to read pg_file_settings';
 
-CREATE FUNCTION posture_internal.cluster_own_setting(OUT setdatabase oid, OUT setrole oid, OUT name text, OUT value text)
+CREATE FUNCTION posture_internal.cluster_own_setting(OUT setdatabase oid, OUT setrole oid,
+                                                     OUT name text, OUT value text)
     RETURNS SETOF record
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
 SELECT s.setdatabase, s.setrole, split_part(c, '=', 1), substr(c, strpos(c, '=') + 1)
 FROM pg_catalog.pg_db_role_setting s CROSS JOIN unnest(s.setconfig) c;
 END;
-COMMENT ON FUNCTION posture_internal.cluster_own_setting() IS 'settings stored for a database (or 0) and a role (or 0)';
+COMMENT ON FUNCTION posture_internal.cluster_own_setting() IS
+    'Returns the settings stored for a database (or 0 for all) and a role (or 0 for all)';
 
 -- No session can change a setting of the first three contexts (and setting has
 -- file modes in octal, as reset_val has not). Of the others reset_val is what
@@ -36,23 +41,29 @@ LEFT JOIN (
     SELECT o.name, bool_or(o.setdatabase <> 0 OR o.setrole <> 0),
            max(o.value) FILTER (WHERE o.setdatabase = 0 AND o.setrole = 0)
     FROM cluster_own_setting() o
-    WHERE o.setdatabase IN (0, (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = current_database()))
+    WHERE o.setdatabase IN (0,
+                            (SELECT d.oid FROM pg_catalog.pg_database d
+                             WHERE d.datname = current_database()))
       AND o.setrole IN (0, (SELECT r.oid FROM pg_catalog.pg_roles r WHERE r.rolname = session_user))
     GROUP BY o.name
 ) own(name, is_set, everywhere) ON own.name = s.name;
 END;
-COMMENT ON FUNCTION posture_internal.cluster_setting(jsonb) IS 'the settings of the server by name, given those in the files if they may be read; absent or null: hidden from the caller';
+COMMENT ON FUNCTION posture_internal.cluster_setting(jsonb) IS
+    'Returns the settings of the server by name, given those in the files if the caller may read '
+    'them; a setting that is hidden from the caller is absent or null';
 
 -- values as pg_settings shows them, and as people write them into files
 CREATE FUNCTION posture_internal.cluster_is_on(value text) RETURNS boolean
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN value ~* '^(on|true|yes|1)$';
-COMMENT ON FUNCTION posture_internal.cluster_is_on(text) IS 'whether a boolean setting is on';
+COMMENT ON FUNCTION posture_internal.cluster_is_on(text) IS
+    'Returns whether a boolean setting is on';
 
 CREATE FUNCTION posture_internal.cluster_is_positive(value text) RETURNS boolean
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN value !~ '^\s*(-|0+(\.0*)?\s*[a-zA-Z]*\s*$)';
-COMMENT ON FUNCTION posture_internal.cluster_is_positive(text) IS 'whether a setting is a number or a time above 0';
+COMMENT ON FUNCTION posture_internal.cluster_is_positive(text) IS
+    'Returns whether a setting is a number or a time above 0';
 
 -- a role or database that has one of these weakens logging or a safeguard;
 -- statement_timeout is not among them: it has a recommendation of its own
@@ -61,9 +72,11 @@ CREATE FUNCTION posture_internal.cluster_weak_setting(name text, value text) RET
     RETURN CASE
         WHEN name IN ('log_statement', 'pgaudit.log') THEN value ~* '^\s*none\s*$'
         WHEN name = 'log_connections' THEN value ~* '^(off|false|no|0|)$'
-        WHEN name IN ('log_disconnections', 'log_lock_waits', 'log_replication_commands', 'track_activities')
+        WHEN name IN ('log_disconnections', 'log_lock_waits', 'log_replication_commands',
+                      'track_activities')
             THEN value ~* '^(off|false|no|0)$'
-        WHEN name IN ('log_min_messages', 'log_min_error_statement') THEN value ~* '^(log|fatal|panic)$'
+        WHEN name IN ('log_min_messages', 'log_min_error_statement')
+            THEN value ~* '^(log|fatal|panic)$'
         WHEN name = 'log_error_verbosity' THEN value ~* '^terse$'
         WHEN name = 'log_min_duration_statement' THEN value ~ '^\s*-'
         WHEN name = 'password_encryption' THEN value !~* '^scram-sha-256$'
@@ -74,4 +87,5 @@ CREATE FUNCTION posture_internal.cluster_weak_setting(name text, value text) RET
             THEN cluster_is_on(value)
         ELSE false
     END;
-COMMENT ON FUNCTION posture_internal.cluster_weak_setting(text, text) IS 'whether a setting stored for a role or database weakens logging or a safeguard';
+COMMENT ON FUNCTION posture_internal.cluster_weak_setting(text, text) IS
+    'Returns whether a setting stored for a role or database weakens logging or a safeguard';

@@ -27,7 +27,8 @@ COMMENT ON FUNCTION posture_internal.json_number(jsonb) IS
 CREATE FUNCTION posture_internal.parse_number(value jsonb) RETURNS numeric
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN CASE WHEN jsonb_typeof(value) = 'number' THEN value::numeric
-                WHEN jsonb_typeof(value) = 'string' AND value #>> '{}' ~ '^\s*-?\d{1,20}(\.\d{1,20})?\s*$'
+                WHEN jsonb_typeof(value) = 'string'
+                     AND value #>> '{}' ~ '^\s*-?\d{1,20}(\.\d{1,20})?\s*$'
                 THEN (value #>> '{}')::numeric END;
 COMMENT ON FUNCTION posture_internal.parse_number(jsonb) IS
     'Returns a number, also one that is written as a string; NULL if the value is not a number';
@@ -52,7 +53,8 @@ COMMENT ON FUNCTION posture_internal.nonempty(jsonb) IS
 
 CREATE FUNCTION posture_internal.strip_null_fields(object jsonb) RETURNS jsonb
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN object - coalesce((SELECT array_agg(e.key) FROM jsonb_each(object) e WHERE e.value = 'null'), '{}');
+    RETURN object - coalesce((SELECT array_agg(e.key) FROM jsonb_each(object) e
+                              WHERE e.value = 'null'), '{}');
 COMMENT ON FUNCTION posture_internal.strip_null_fields(jsonb) IS
     'Returns an object without its fields that are null; '
     'unlike jsonb_strip_nulls() it keeps those of nested objects';
@@ -67,14 +69,16 @@ COMMENT ON FUNCTION posture_internal.strip_empty_fields(jsonb) IS
 
 CREATE FUNCTION posture_internal.json_type_name(value jsonb) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN CASE jsonb_typeof(value) WHEN 'null' THEN 'null' WHEN 'array' THEN 'an array' WHEN 'object' THEN 'an object'
+    RETURN CASE jsonb_typeof(value) WHEN 'null' THEN 'null' WHEN 'array' THEN 'an array'
+                WHEN 'object' THEN 'an object'
                                     ELSE 'a ' || jsonb_typeof(value) END;
 COMMENT ON FUNCTION posture_internal.json_type_name(jsonb) IS
     'Returns the type of a value with its article, for messages: an object, a number, null';
 
 CREATE FUNCTION posture_internal.not_object_error(value jsonb) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN CASE WHEN jsonb_typeof(value) <> 'object' THEN 'expected an object, found ' || json_type_name(value) END;
+    RETURN CASE WHEN jsonb_typeof(value) <> 'object' THEN 'expected an object, found '
+        || json_type_name(value) END;
 COMMENT ON FUNCTION posture_internal.not_object_error(jsonb) IS
     'Returns the error for a value that must be an object; NULL if it is one';
 
@@ -87,13 +91,15 @@ CREATE FUNCTION posture_internal.parse_rare_time(value text, zone text) RETURNS 
     SET search_path = pg_catalog, posture, posture_internal, pg_temp SET datestyle = 'ISO, YMD'
 AS $$
 BEGIN
-    IF value !~ E'^\\d{4}-\\d\\d-\\d\\d([Tt ]\\d\\d:\\d\\d(:\\d\\d(\\.\\d+)?)?\\s*([Zz]|[+-]\\d\\d(:?\\d\\d)?)?)?$' THEN
+    IF value !~ E'^\\d{4}-\\d\\d-\\d\\d([Tt ]\\d\\d:\\d\\d(:\\d\\d(\\.\\d+)?)?\\s*'
+                 '([Zz]|[+-]\\d\\d(:?\\d\\d)?)?)?$' THEN
         RETURN NULL;
     ELSIF value ~ E'([Zz]|[T ].*[+-]\\d\\d(:?\\d\\d)?)$' THEN
         RETURN value::timestamptz;
     END IF;
     RETURN value::timestamp AT TIME ZONE zone;
-EXCEPTION WHEN datetime_field_overflow OR invalid_datetime_format OR invalid_time_zone_displacement_value THEN
+EXCEPTION WHEN datetime_field_overflow OR invalid_datetime_format
+    OR invalid_time_zone_displacement_value THEN
     RETURN NULL;
 END $$;
 COMMENT ON FUNCTION posture_internal.parse_rare_time(text, text) IS
@@ -104,7 +110,9 @@ COMMENT ON FUNCTION posture_internal.parse_rare_time(text, text) IS
 -- costs a subtransaction each.
 CREATE FUNCTION posture_internal.parse_time(value text, zone text DEFAULT 'UTC') RETURNS timestamptz
     LANGUAGE sql STABLE
-    RETURN CASE WHEN value ~ '^(19|20)\d\d-(0[1-9]|1[0-2])-(0[1-9]|1\d|2[0-8])T([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,9})?(Z|[+-](0\d|1[0-4]):[0-5]\d)$'
+    RETURN CASE WHEN value ~ '^(19|20)\d\d-(0[1-9]|1[0-2])-(0[1-9]|1\d|2[0-8])T'
+                           '([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,9})?'
+                           '(Z|[+-](0\d|1[0-4]):[0-5]\d)$'
                 THEN value::timestamptz
                 WHEN value IS NOT NULL THEN parse_rare_time(value, zone) END;
 COMMENT ON FUNCTION posture_internal.parse_time(text, text) IS
@@ -115,6 +123,7 @@ COMMENT ON FUNCTION posture_internal.parse_time(text, text) IS
 CREATE FUNCTION posture_internal.parse_epoch(epoch numeric) RETURNS timestamptz
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN CASE WHEN epoch BETWEEN 0 AND 99999999999 THEN to_timestamp(epoch::double precision)
-                WHEN epoch BETWEEN 100000000000 AND 99999999999999 THEN to_timestamp(epoch::double precision / 1000) END;
+                WHEN epoch BETWEEN 100000000000 AND 99999999999999
+                    THEN to_timestamp(epoch::double precision / 1000) END;
 COMMENT ON FUNCTION posture_internal.parse_epoch(numeric) IS
     'Returns a time given in seconds or milliseconds since 1970; NULL if it is out of range';

@@ -1,6 +1,6 @@
 /*
- * load(): a document becomes items (src/sql/87 to 95), and items become rows
- * (src/sql/86_load_item.sql). Findings go through the inbox and ingest().
+ * load(): the function of its format splits a document into items, and the
+ * items become rows. Findings go through the inbox and ingest().
  */
 
 CREATE FUNCTION posture.load_format()
@@ -8,27 +8,43 @@ CREATE FUNCTION posture.load_format()
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
 BEGIN ATOMIC
 VALUES
-    ('graph-secure-score-profiles', 'json', 'graph_profile_item', 'recommendation', 'secureScoreControlProfiles of Microsoft Graph'),
-    ('graph-secure-scores', 'json', 'graph_score_item', 'recommendation', 'secureScores of Microsoft Graph'),
-    ('azure-assessments', 'json', 'azure_assessment_item', 'finding', 'assessments of Defender for Cloud, by REST or Resource Graph'),
-    ('azure-secure-score-controls', 'json', 'azure_control_item', 'metric', 'secureScoreControls of Defender for Cloud, by REST or Resource Graph'),
-    ('ocsf', 'json', 'ocsf_item', 'finding', 'Compliance Findings (class_uid 2003) or Detection Findings (2004) of OCSF'),
+    ('graph-secure-score-profiles', 'json', 'graph_profile_item', 'recommendation',
+     'secureScoreControlProfiles of Microsoft Graph'),
+    ('graph-secure-scores', 'json', 'graph_score_item', 'recommendation',
+     'secureScores of Microsoft Graph'),
+    ('azure-assessments', 'json', 'azure_assessment_item', 'finding',
+     'assessments of Defender for Cloud, by REST or Resource Graph'),
+    ('azure-secure-score-controls', 'json', 'azure_control_item', 'metric',
+     'secureScoreControls of Defender for Cloud, by REST or Resource Graph'),
+    ('ocsf', 'json', 'ocsf_item', 'finding',
+     'Compliance Findings (class_uid 2003) or Detection Findings (2004) of OCSF'),
     ('asff', 'json', 'asff_item', 'finding', 'findings of AWS Security Hub'),
-    ('xccdf', 'xml', 'xccdf_item', 'finding', 'results of XCCDF 1.2: a TestResult, a Benchmark with one, or ARF'),
-    ('prowler-checks', 'json', 'prowler_check_item', 'recommendation', 'check definitions of Prowler'),
-    ('compliance-framework', 'json', 'framework_item', 'metric', 'a compliance framework of Prowler'),
-    ('posture', 'json', 'native_item', NULL, 'objects as posture.export() writes them, each with a type');
+    ('xccdf', 'xml', 'xccdf_item', 'finding',
+     'results of XCCDF 1.2: a TestResult, a Benchmark with one, or ARF'),
+    ('prowler-checks', 'json', 'prowler_check_item', 'recommendation',
+     'check definitions of Prowler'),
+    ('compliance-framework', 'json', 'framework_item', 'metric',
+     'a compliance framework of Prowler'),
+    ('posture', 'json', 'native_item', NULL,
+     'objects as posture.export() writes them, each with a type');
 END;
-COMMENT ON FUNCTION posture.load_format() IS 'the formats that load() takes: json or xml, the function that takes a document apart, what is counted, what a document is';
+COMMENT ON FUNCTION posture.load_format() IS
+    'Returns the formats that load() accepts: json or xml, the function that splits a document '
+    'into items, the type of object that load() counts (NULL for all), and what a document '
+    'contains';
 
-CREATE FUNCTION posture_internal.load_items(of_format text, mapping text, json_document jsonb, xml_document xml, of_source text) RETURNS void
+CREATE FUNCTION posture_internal.load_items(
+    of_format text, mapping text, json_document jsonb, xml_document xml, of_source text)
+    RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
 DECLARE
     command text := format(
         'INSERT INTO pg_temp.posture_item
-         SELECT i.location, item_error($1, i.error, i.type, i.source, i.details, i.object), i.type, i.source,
-                i.recommendation, i.asset, i.state, i.observed_at, i.asset_kind, i.asset_name, i.details, i.object
+         SELECT i.location, item_error($1, i.error, i.type, i.source, i.details, i.object), i.type,
+                i.source,
+                i.recommendation, i.asset, i.state, i.observed_at, i.asset_kind, i.asset_name,
+                    i.details, i.object
          FROM %I($2, $3) i', mapping);
 BEGIN
     CREATE TEMP TABLE posture_item OF item ON COMMIT DROP;
@@ -38,9 +54,11 @@ BEGIN
         EXECUTE command USING of_format, xml_document, of_source;
     END IF;
 END $$;
-COMMENT ON FUNCTION posture_internal.load_items(text, text, jsonb, xml, text) IS 'step of load(): takes a document apart into items';
+COMMENT ON FUNCTION posture_internal.load_items(text, text, jsonb, xml, text) IS
+    'Step of load(): splits a document into items';
 
--- one clear error, where nothing in the document is of the format
+-- A document of another format raises one clear error, instead of being
+-- rejected element by element.
 CREATE FUNCTION posture_internal.load_check_format(of_format text, expects text) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
@@ -55,51 +73,64 @@ BEGIN
     IF FOUND THEN
         RAISE EXCEPTION 'document is not of format "%"', of_format
             USING ERRCODE = 'invalid_parameter_value',
-                  DETAIL = format('Expected %s; found none of them, for instance at %s: %s.', expects, odd.location, odd.error),
-                  HINT = format('Formats are %s.', (SELECT string_agg(f.format, ', ') FROM load_format() f));
+                  DETAIL = format('Expected %s; found none of them, for instance at %s: %s.',
+                                  expects, odd.location, odd.error),
+                  HINT = format('Formats are %s.',
+                                (SELECT string_agg(f.format, ', ') FROM load_format() f));
     END IF;
 END $$;
-COMMENT ON FUNCTION posture_internal.load_check_format(text, text) IS 'step of load(): an error if nothing in the document is of its format';
+COMMENT ON FUNCTION posture_internal.load_check_format(text, text) IS
+    'Step of load(): raises an error if nothing in the document is of its format';
 
 CREATE FUNCTION posture_internal.load_reject() RETURNS bigint
-    LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp SET datestyle = 'ISO, YMD' SET timezone = 'UTC'
+    LANGUAGE plpgsql
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
+    SET datestyle = 'ISO, YMD' SET timezone = 'UTC'
 AS $$
 DECLARE
     rejected bigint;
 BEGIN
-    -- what else is wrong with a finding is said by whom it is about to go to
+    -- the inbox has checks of its own for findings
     UPDATE pg_temp.posture_item i
     SET error = inbox_error(
-        ROW(i.source, i.recommendation, i.asset, i.state, i.observed_at, i.asset_kind, i.asset_name, i.details)::inbox,
+        ROW(i.source, i.recommendation, i.asset, i.state, i.observed_at, i.asset_kind, i.asset_name,
+            i.details)::inbox,
         ARRAY[i.source], clock_timestamp())
     WHERE i.type = 'finding' AND i.error IS NULL
       AND inbox_error(
-        ROW(i.source, i.recommendation, i.asset, i.state, i.observed_at, i.asset_kind, i.asset_name, i.details)::inbox,
+        ROW(i.source, i.recommendation, i.asset, i.state, i.observed_at, i.asset_kind, i.asset_name,
+            i.details)::inbox,
         ARRAY[i.source], clock_timestamp()) IS NOT NULL;
-    -- without its group it would exempt everything
+    -- without its group the exemption would apply to all assets
     UPDATE pg_temp.posture_item i
     SET error = format('asset group "%s" does not exist', i.object ->> 'asset_group')
     WHERE i.type = 'exemption' AND i.error IS NULL AND i.object ->> 'asset_group' IS NOT NULL
       AND NOT EXISTS (SELECT FROM asset_group g WHERE g.key = i.object ->> 'asset_group')
       AND NOT EXISTS (SELECT FROM pg_temp.posture_item g
-                      WHERE g.type = 'asset_group' AND g.error IS NULL AND g.object ->> 'key' = i.object ->> 'asset_group');
+                      WHERE g.type = 'asset_group' AND g.error IS NULL
+                        AND g.object ->> 'key' = i.object ->> 'asset_group');
     WITH bad AS (
         DELETE FROM pg_temp.posture_item i
         WHERE i.error IS NOT NULL
         RETURNING i.*, i.ctid AS arrival
     )
-    INSERT INTO rejected (source, recommendation, asset, state, observed_at, asset_kind, asset_name, details, reason, rejected_at)
-    SELECT b.source, b.recommendation, b.asset, b.state, b.observed_at, b.asset_kind, b.asset_name, coalesce(b.details, b.object),
+    INSERT INTO rejected (source, recommendation, asset, state, observed_at, asset_kind, asset_name,
+                          details, reason, rejected_at)
+    SELECT b.source, b.recommendation, b.asset, b.state, b.observed_at, b.asset_kind, b.asset_name,
+           coalesce(b.details, b.object),
            format('%s: %s', b.location, b.error), clock_timestamp()
     FROM bad b
     ORDER BY b.arrival;
     GET DIAGNOSTICS rejected = ROW_COUNT;
     RETURN rejected;
 END $$;
-COMMENT ON FUNCTION posture_internal.load_reject() IS 'step of load(): keeps what can''t be loaded in rejected, with where it is in the document and why';
+COMMENT ON FUNCTION posture_internal.load_reject() IS
+    'Step of load(): moves items that can''t be loaded to rejected, with the place in the '
+    'document and the reason. Returns their number.';
 
 CREATE FUNCTION posture_internal.load_finding(
-    complete boolean, OUT loaded bigint, OUT changed bigint, OUT unchanged bigint, OUT rejected bigint, OUT closed bigint)
+    complete boolean, OUT loaded bigint, OUT changed bigint, OUT unchanged bigint,
+    OUT rejected bigint, OUT closed bigint)
     LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
 DECLARE
@@ -111,11 +142,14 @@ BEGIN
     unchanged := 0;
     rejected := 0;
     closed := 0;
-    INSERT INTO inbox (source, recommendation, asset, state, observed_at, asset_kind, asset_name, details)
-    SELECT i.source, i.recommendation, i.asset, i.state, i.observed_at, i.asset_kind, i.asset_name, i.details
+    INSERT INTO inbox (source, recommendation, asset, state, observed_at, asset_kind, asset_name,
+                       details)
+    SELECT i.source, i.recommendation, i.asset, i.state, i.observed_at, i.asset_kind, i.asset_name,
+           i.details
     FROM pg_temp.posture_item i
     WHERE i.type = 'finding';
-    FOR of_source IN SELECT DISTINCT i.source FROM pg_temp.posture_item i WHERE i.type = 'finding' ORDER BY i.source LOOP
+    FOR of_source IN SELECT DISTINCT i.source FROM pg_temp.posture_item i WHERE i.type = 'finding'
+        ORDER BY i.source LOOP
         SELECT i.* INTO step FROM ingest(CASE WHEN complete THEN of_source END, of_source) i;
         loaded := loaded + step.loaded;
         changed := changed + step.changed;
@@ -125,16 +159,20 @@ BEGIN
     END LOOP;
     IF complete AND of_source IS NULL THEN
         RAISE EXCEPTION 'document contains no finding'
-            USING ERRCODE = 'no_data_found', DETAIL = 'A complete delivery of nothing would close every finding of its source.';
+            USING ERRCODE = 'no_data_found',
+                  DETAIL = 'A complete delivery of nothing would close every finding of its '
+                           'source.';
     END IF;
 END $$;
-COMMENT ON FUNCTION posture_internal.load_finding(boolean) IS 'step of load(): findings, through the inbox and ingest()';
+COMMENT ON FUNCTION posture_internal.load_finding(boolean) IS
+    'Step of load(): loads findings through the inbox and ingest()';
 
 CREATE FUNCTION posture_internal.load_document(
     of_format text, json_document jsonb, xml_document xml, of_source text, complete boolean,
-    OUT loaded bigint, OUT changed bigint, OUT unchanged bigint, OUT rejected bigint, OUT closed bigint, OUT left_out bigint)
+    OUT loaded bigint, OUT changed bigint, OUT unchanged bigint, OUT rejected bigint,
+    OUT closed bigint, OUT left_out bigint)
     LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp SET jit = off
-    -- items are few beside what tables hold, and wide: a small sample tells enough
+    -- items are wide, and few compared to the rows of the tables: a small sample is enough
     SET default_statistics_target = 10
 AS $$
 DECLARE
@@ -148,15 +186,18 @@ BEGIN
     IF form IS NULL THEN
         RAISE EXCEPTION 'format "%" not recognized', of_format
             USING ERRCODE = 'invalid_parameter_value',
-                  HINT = format('Formats are %s.', (SELECT string_agg(f.format, ', ') FROM load_format() f));
+                  HINT = format('Formats are %s.',
+                                (SELECT string_agg(f.format, ', ') FROM load_format() f));
     ELSIF (form.document = 'xml') <> (xml_document IS NOT NULL) THEN
         RAISE EXCEPTION 'format "%" requires a document in %', of_format, upper(form.document)
-            USING ERRCODE = 'invalid_parameter_value', DETAIL = format('Expected %s.', form.expects);
+            USING ERRCODE = 'invalid_parameter_value',
+                  DETAIL = format('Expected %s.', form.expects);
     ELSIF complete AND form.counted <> 'finding' THEN
         RAISE EXCEPTION 'format "%" does not support complete deliveries', of_format
             USING ERRCODE = 'invalid_parameter_value', HINT = 'Omit the argument "complete".';
     ELSIF of_source IS NOT NULL AND key_error('source', of_source) IS NOT NULL THEN
-        RAISE EXCEPTION '%', key_error('source', of_source) USING ERRCODE = 'invalid_parameter_value';
+        RAISE EXCEPTION '%', key_error('source', of_source)
+            USING ERRCODE = 'invalid_parameter_value';
     END IF;
 
     -- one load or ingest at a time; all of it is one transaction
@@ -174,8 +215,10 @@ BEGIN
         RETURN;
     END IF;
     ANALYZE pg_temp.posture_item;
-    PERFORM progress(format('load: %s elements taken, %s rejected', (SELECT count(*) FROM pg_temp.posture_item), rejected));
-    SELECT count(*) FILTER (WHERE i.type <> 'left_out' AND (form.counted IS NULL OR i.type = form.counted)),
+    PERFORM progress(format('load: %s elements taken, %s rejected',
+                            (SELECT count(*) FROM pg_temp.posture_item), rejected));
+    SELECT count(*) FILTER (WHERE i.type <> 'left_out'
+                            AND (form.counted IS NULL OR i.type = form.counted)),
            count(*) FILTER (WHERE i.type = 'left_out')
     INTO others, left_out
     FROM pg_temp.posture_item i
@@ -195,11 +238,13 @@ BEGIN
     closed := step.closed;
     DROP TABLE pg_temp.posture_item;
 END $$;
-COMMENT ON FUNCTION posture_internal.load_document(text, jsonb, xml, text, boolean) IS 'load() of a document in JSON or XML';
+COMMENT ON FUNCTION posture_internal.load_document(text, jsonb, xml, text, boolean) IS
+    'Loads a document in JSON or XML, as load() does';
 
 CREATE FUNCTION posture.load(
     format text, document jsonb, source text DEFAULT NULL, complete boolean DEFAULT false,
-    OUT loaded bigint, OUT changed bigint, OUT unchanged bigint, OUT rejected bigint, OUT closed bigint, OUT left_out bigint)
+    OUT loaded bigint, OUT changed bigint, OUT unchanged bigint, OUT rejected bigint,
+    OUT closed bigint, OUT left_out bigint)
     LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
 BEGIN
@@ -209,7 +254,11 @@ BEGIN
     SELECT l.* INTO loaded, changed, unchanged, rejected, closed, left_out
     FROM load_document(format, document, NULL, source, coalesce(complete, false)) l;
 END $$;
-COMMENT ON FUNCTION posture.load(text, jsonb, text, boolean) IS 'loads a document as its product publishes it, into the catalog and, through the inbox, into findings; the formats are in load_format(). complete closes the findings of its source that it does not have. loaded = changed + unchanged, of what the format is about; left_out: elements that are not to be loaded';
+COMMENT ON FUNCTION posture.load(text, jsonb, text, boolean) IS
+    'Loads a document as its product publishes it: its objects into the catalog, its findings '
+    'through the inbox into finding. The formats are in load_format(). With complete, findings of '
+    'its source that it does not contain are closed. loaded = changed + unchanged counts what the '
+    'format is about; left_out counts elements that are not meant to be loaded.';
 
 CREATE FUNCTION posture_internal.xml_document(content text) RETURNS xml
     LANGUAGE plpgsql STABLE SET search_path = pg_catalog, posture, posture_internal, pg_temp
@@ -217,16 +266,19 @@ AS $$
 BEGIN
     IF xml_declares_type(content) THEN
         RAISE EXCEPTION 'document type declarations are not accepted'
-            USING ERRCODE = 'invalid_xml_document', DETAIL = 'Entities are not expanded and external resources are not fetched.',
+            USING ERRCODE = 'invalid_xml_document',
+                  DETAIL = 'Entities are not expanded and external resources are not fetched.',
                   HINT = 'Remove "<!DOCTYPE ...>" from it.';
     END IF;
     RETURN xmlparse(DOCUMENT content);
 END $$;
-COMMENT ON FUNCTION posture_internal.xml_document(text) IS 'a document in XML; an error if it is none, or declares a document type';
+COMMENT ON FUNCTION posture_internal.xml_document(text) IS
+    'Returns a document in XML; raises an error if it is malformed or declares a document type';
 
 CREATE FUNCTION posture.load(
     format text, document xml, source text DEFAULT NULL, complete boolean DEFAULT false,
-    OUT loaded bigint, OUT changed bigint, OUT unchanged bigint, OUT rejected bigint, OUT closed bigint, OUT left_out bigint)
+    OUT loaded bigint, OUT changed bigint, OUT unchanged bigint, OUT rejected bigint,
+    OUT closed bigint, OUT left_out bigint)
     LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
 BEGIN
@@ -234,9 +286,11 @@ BEGIN
         RAISE EXCEPTION 'document must not be null' USING ERRCODE = 'null_value_not_allowed';
     END IF;
     SELECT l.* INTO loaded, changed, unchanged, rejected, closed, left_out
-    FROM load_document(format, NULL, xml_document(document::text), source, coalesce(complete, false)) l;
+    FROM load_document(format, NULL, xml_document(document::text), source,
+                       coalesce(complete, false)) l;
 END $$;
-COMMENT ON FUNCTION posture.load(text, xml, text, boolean) IS 'loads a document in XML; see load(text, jsonb, text, boolean)';
+COMMENT ON FUNCTION posture.load(text, xml, text, boolean) IS
+    'Loads a document in XML; see load(text, jsonb, text, boolean)';
 
 CREATE FUNCTION posture_internal.json_line(line text) RETURNS jsonb
     LANGUAGE plpgsql STABLE SET search_path = pg_catalog, posture, posture_internal, pg_temp
@@ -246,7 +300,8 @@ BEGIN
 EXCEPTION WHEN data_exception THEN
     RETURN to_jsonb(line);
 END $$;
-COMMENT ON FUNCTION posture_internal.json_line(text) IS 'a line of NDJSON; one that is no JSON as a string, which is nothing of any format';
+COMMENT ON FUNCTION posture_internal.json_line(text) IS
+    'Returns a line of NDJSON; a line that is not JSON as a string, which no format accepts';
 
 CREATE FUNCTION posture_internal.json_document(document text) RETURNS jsonb
     LANGUAGE plpgsql STABLE SET search_path = pg_catalog, posture, posture_internal, pg_temp
@@ -259,32 +314,38 @@ EXCEPTION WHEN invalid_text_representation THEN
     lines := (SELECT jsonb_agg(json_line(l.line) ORDER BY l.n)
               FROM string_to_table(document, E'\n') WITH ORDINALITY l(line, n)
               WHERE l.line ~ E'\\S');
-    IF jsonb_array_length(lines) > 1 AND jsonb_path_exists(lines, '$[*] ? (@.type() == "object")') THEN
+    IF jsonb_array_length(lines) > 1
+        AND jsonb_path_exists(lines, '$[*] ? (@.type() == "object")') THEN
         RETURN lines;
     END IF;
-    -- not lines either: the error says where and what
+    -- lines of JSON neither: the error of the whole text is the clearer one
     RETURN document::jsonb;
 END $$;
-COMMENT ON FUNCTION posture_internal.json_document(text) IS 'a document in JSON, or one in lines (NDJSON) as an array';
+COMMENT ON FUNCTION posture_internal.json_document(text) IS
+    'Returns a document in JSON; lines of JSON (NDJSON) as an array';
 
 CREATE FUNCTION posture.load(
     format text, document text, source text DEFAULT NULL, complete boolean DEFAULT false,
-    OUT loaded bigint, OUT changed bigint, OUT unchanged bigint, OUT rejected bigint, OUT closed bigint, OUT left_out bigint)
+    OUT loaded bigint, OUT changed bigint, OUT unchanged bigint, OUT rejected bigint,
+    OUT closed bigint, OUT left_out bigint)
     LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
 DECLARE
     content text := document;
 BEGIN
-    -- a file may begin with a byte order mark, where the database has one
+    -- a file may begin with a byte order mark, if the encoding has one
     IF getdatabaseencoding() IN ('UTF8', 'SQL_ASCII') THEN
         content := ltrim(document, convert_from(decode('efbbbf', 'hex'), 'UTF8'));
     END IF;
     IF EXISTS (SELECT FROM load_format() f WHERE f.format = load.format AND f.document = 'xml') THEN
         SELECT l.* INTO loaded, changed, unchanged, rejected, closed, left_out
-        FROM load_document(format, NULL, xml_document(content), source, coalesce(complete, false)) l;
+        FROM load_document(format, NULL, xml_document(content), source,
+                           coalesce(complete, false)) l;
     ELSE
         SELECT l.* INTO loaded, changed, unchanged, rejected, closed, left_out
         FROM load(format, json_document(content), source, complete) l;
     END IF;
 END $$;
-COMMENT ON FUNCTION posture.load(text, text, text, boolean) IS 'loads a document in whatever its format is written in, JSON also in lines (NDJSON); see load(text, jsonb, text, boolean)';
+COMMENT ON FUNCTION posture.load(text, text, text, boolean) IS
+    'Loads a document as text in the notation of its format, JSON also in lines (NDJSON); see '
+    'load(text, jsonb, text, boolean)';

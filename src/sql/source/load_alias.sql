@@ -8,7 +8,8 @@ DECLARE
     clash record;
 BEGIN
     -- nothing is read from an empty table, see ingest_batch()
-    IF NOT EXISTS (SELECT FROM pg_temp.posture_item i WHERE i.type = 'asset' AND i.object ? 'aliases') THEN
+    IF NOT EXISTS (SELECT FROM pg_temp.posture_item i WHERE i.type = 'asset'
+                   AND i.object ? 'aliases') THEN
         RETURN;
     END IF;
     CREATE TEMP TABLE posture_name ON COMMIT DROP AS
@@ -19,7 +20,8 @@ BEGIN
           UNION
           SELECT i.object ->> 'key', i.object ->> 'kind', a.name
           FROM pg_temp.posture_item i
-          CROSS JOIN LATERAL jsonb_array_elements_text(array_or_empty(i.object -> 'aliases')) a(name)
+          CROSS JOIN LATERAL jsonb_array_elements_text(
+              array_or_empty(i.object -> 'aliases')) a(name)
           WHERE i.type = 'asset') n
     WHERE key_error('alias', n.name) IS NULL;
     ANALYZE pg_temp.posture_name;
@@ -43,9 +45,11 @@ BEGIN
         ORDER BY x.key
         LIMIT 1;
         IF FOUND THEN
-            RAISE NOTICE 'names of asset "%" belong to several assets, such as "%" and "%" (% such cases)',
+            RAISE NOTICE 'names of asset "%" belong to several assets, '
+                'such as "%" and "%" (% such cases)',
                 clash.key, clash.one, clash.other, clash.clashes
-                USING HINT = 'If they are one asset, merge them: SELECT posture.merge_asset(asset, into_asset).';
+                USING HINT = 'If they are one asset, merge them: '
+                             'SELECT posture.merge_asset(asset, into_asset).';
         END IF;
     END IF;
     DROP TABLE pg_temp.posture_name;

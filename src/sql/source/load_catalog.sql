@@ -7,7 +7,8 @@ CREATE FUNCTION posture_internal.load_source(renames boolean) RETURNS bigint
     LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
 DECLARE
-    changed bigint := CASE WHEN renames THEN write_objects('source') ELSE insert_objects('source') END;
+    changed bigint := CASE WHEN renames THEN write_objects('source')
+                           ELSE insert_objects('source') END;
 BEGIN
     INSERT INTO source (key, name)
     SELECT DISTINCT i.source, i.source FROM pg_temp.posture_item i WHERE i.source IS NOT NULL
@@ -60,14 +61,16 @@ BEGIN
         || jsonb_build_object('exemption', load_exemption())
         || jsonb_build_object('benchmark', insert_objects('benchmark'))
         || jsonb_build_object('score_band', insert_objects('score_band'));
-    FOR of_source IN SELECT DISTINCT i.source FROM pg_temp.posture_item i WHERE i.source IS NOT NULL ORDER BY i.source LOOP
+    FOR of_source IN SELECT DISTINCT i.source FROM pg_temp.posture_item i WHERE i.source IS NOT NULL
+        ORDER BY i.source LOOP
         IF of_format LIKE 'graph-%' THEN
             PERFORM graph_finish(of_source);
         ELSIF of_format LIKE 'azure-%' THEN
             PERFORM azure_finish(of_source);
         END IF;
     END LOOP;
-    RETURN (SELECT coalesce(sum(c.value::bigint), 0) FROM jsonb_each_text(changes) c WHERE counted IS NULL OR c.key = counted);
+    RETURN (SELECT coalesce(sum(c.value::bigint), 0) FROM jsonb_each_text(changes) c
+            WHERE counted IS NULL OR c.key = counted);
 END $$;
 COMMENT ON FUNCTION posture_internal.load_catalog(text, text) IS
     'Step of load(): writes all objects but sources, recommendations and findings. '

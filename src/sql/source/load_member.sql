@@ -78,14 +78,16 @@ BEGIN
               UNION ALL
               SELECT m.member ->> 'metric'
               FROM pg_temp.posture_item i
-              CROSS JOIN LATERAL jsonb_array_elements(array_or_empty(i.object -> 'metrics')) m(member)
+              CROSS JOIN LATERAL jsonb_array_elements(
+                  array_or_empty(i.object -> 'metrics')) m(member)
               WHERE i.type = 'initiative') k
         ON CONFLICT (key) DO NOTHING
         RETURNING metric_id, key
     )
     SELECT array_agg(s.metric_id::text) INTO added
     FROM stub s
-    WHERE EXISTS (SELECT FROM pg_temp.posture_item i WHERE i.type = 'metric' AND i.object ->> 'key' = s.key);
+    WHERE EXISTS (SELECT FROM pg_temp.posture_item i WHERE i.type = 'metric'
+                  AND i.object ->> 'key' = s.key);
     changed := update_objects('metric');
     changed := changed || write_members('metric');
     RETURN (SELECT count(DISTINCT t.id) FROM unnest(added || changed) t(id));
@@ -105,7 +107,8 @@ BEGIN
     WITH stub AS (
         INSERT INTO initiative (key, name)
         SELECT DISTINCT k.key, k.key
-        FROM (SELECT i.object ->> CASE i.type WHEN 'initiative' THEN 'key' ELSE 'initiative' END AS key
+        FROM (SELECT i.object ->> CASE i.type WHEN 'initiative' THEN 'key'
+                                       ELSE 'initiative' END AS key
               FROM pg_temp.posture_item i
               WHERE i.type IN ('initiative', 'benchmark', 'score_band', 'report')) k
         WHERE k.key IS NOT NULL
@@ -114,7 +117,8 @@ BEGIN
     )
     SELECT array_agg(s.initiative_id::text) INTO added
     FROM stub s
-    WHERE EXISTS (SELECT FROM pg_temp.posture_item i WHERE i.type = 'initiative' AND i.object ->> 'key' = s.key);
+    WHERE EXISTS (SELECT FROM pg_temp.posture_item i WHERE i.type = 'initiative'
+                  AND i.object ->> 'key' = s.key);
     changed := update_objects('initiative');
     changed := changed || write_members('initiative');
 
@@ -123,7 +127,8 @@ BEGIN
                o.initiative_id, m.metric_id, (b.member ->> 'weight')::numeric AS weight
         FROM pg_temp.posture_item i
         JOIN initiative o ON o.key = i.object ->> 'key'
-        CROSS JOIN LATERAL jsonb_array_elements(array_or_empty(i.object -> 'metrics')) WITH ORDINALITY b(member, n)
+        CROSS JOIN LATERAL jsonb_array_elements(array_or_empty(i.object -> 'metrics'))
+            WITH ORDINALITY b(member, n)
         JOIN metric m ON m.key = b.member ->> 'metric'
         WHERE i.type = 'initiative'
         ORDER BY o.initiative_id, m.metric_id, i.ctid DESC, b.n DESC
@@ -132,7 +137,8 @@ BEGIN
         USING initiative m, pg_temp.posture_item i
         WHERE i.type = 'initiative' AND i.object ? 'metrics' AND m.key = i.object ->> 'key'
           AND x.initiative_id = m.initiative_id
-          AND NOT EXISTS (SELECT FROM named n WHERE n.initiative_id = x.initiative_id AND n.metric_id = x.metric_id)
+          AND NOT EXISTS (SELECT FROM named n WHERE n.initiative_id = x.initiative_id
+                          AND n.metric_id = x.metric_id)
         RETURNING x.initiative_id
     ), added AS (
         INSERT INTO initiative_metric AS x (initiative_id, metric_id, weight)

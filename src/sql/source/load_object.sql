@@ -21,7 +21,8 @@ VALUES
     ('initiative', '', '{key}', NULL),
     ('measure',
      'JOIN source s ON s.key = i.source '
-     'JOIN recommendation p ON p.source_id = s.source_id AND p.key = i.object ->> ''recommendation''',
+     'JOIN recommendation p ON p.source_id = s.source_id '
+     'AND p.key = i.object ->> ''recommendation''',
      '{recommendation_id}', NULL),
     ('benchmark', 'JOIN initiative p ON p.key = i.object ->> ''initiative''',
      '{initiative_id,key,day}', NULL),
@@ -38,7 +39,8 @@ COMMENT ON FUNCTION posture_internal.object_table() IS
 CREATE FUNCTION posture_internal.object_key(of_type text, template text) RETURNS text
     LANGUAGE sql STABLE
 BEGIN ATOMIC
-    SELECT string_agg(format(template, k.name, CASE WHEN f.field IS NULL THEN 'p' ELSE 'n' END), ', ' ORDER BY k.n)
+    SELECT string_agg(format(template, k.name, CASE WHEN f.field IS NULL THEN 'p' ELSE 'n' END),
+                      ', ' ORDER BY k.n)
     FROM object_table() t
     CROSS JOIN LATERAL unnest(t.key_columns) WITH ORDINALITY k(name, n)
     LEFT JOIN object_field() f ON f.type = t.type AND f.field = k.name
@@ -54,14 +56,18 @@ BEGIN ATOMIC
     SELECT string_agg(
                format(template, a.attname,
                       concat_ws(', ',
-                                CASE WHEN a.attname IN ('name', 'title') AND 'key' = ANY (t.key_columns) THEN 'n.key'
-                                     WHEN t.type = 'asset' AND a.attname = 'first_seen' THEN 'n.last_seen'
-                                     WHEN t.type = 'asset' AND a.attname = 'last_seen' THEN 'n.first_seen' END,
+                                CASE WHEN a.attname IN ('name', 'title')
+                                     AND 'key' = ANY (t.key_columns) THEN 'n.key'
+                                     WHEN t.type = 'asset' AND a.attname = 'first_seen'
+                                         THEN 'n.last_seen'
+                                     WHEN t.type = 'asset' AND a.attname = 'last_seen'
+                                         THEN 'n.first_seen' END,
                                 coalesce(pg_get_expr(d.adbin, d.adrelid), 'NULL'))),
                ', ' ORDER BY a.attnum)
     FROM object_table() t
     JOIN object_field() f ON f.type = t.type AND f.field <> ALL (t.key_columns)
-    JOIN pg_attribute a ON a.attrelid = format('posture.%I', t.type)::regclass AND a.attname = f.field
+    JOIN pg_attribute a ON a.attrelid = format('posture.%I', t.type)::regclass
+        AND a.attname = f.field
     LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
     WHERE t.type = of_type;
 END;
@@ -87,11 +93,11 @@ BEGIN
         identity := 'canonical_key(n.key, n.kind)';
         is_new := 'asset_of(n.key, n.kind) IS NULL';
     ELSIF of_type = 'measure' THEN
-        -- Points that are the same again keep their time, since when they are so:
-        -- a late snapshot asks for it.
+        -- Equal points keep the time since when they hold: late snapshots need it.
         latest := 'coalesce(n.observed_at, now()) DESC, i.ctid DESC';
         replaces := 't.observed_at <= EXCLUDED.observed_at '
-                    'AND (t.achieved, t.possible) IS DISTINCT FROM (EXCLUDED.achieved, EXCLUDED.possible)';
+                    'AND (t.achieved, t.possible) '
+                    'IS DISTINCT FROM (EXCLUDED.achieved, EXCLUDED.possible)';
     ELSIF of_type IN ('benchmark', 'score_band') THEN
         replaces := format('(%s) IS DISTINCT FROM (%s)',
                            object_columns(of_type, 't.%I'), object_columns(of_type, 'EXCLUDED.%I'));
@@ -108,7 +114,8 @@ BEGIN
         identity, object_key(of_type, '%2$s.%1$I'), object_columns(of_type, 'coalesce(n.%I, %s)'),
         (SELECT t.parent FROM object_table() t WHERE t.type = of_type), is_new, latest,
         CASE WHEN replaces IS NULL THEN 'DO NOTHING'
-             ELSE format('DO UPDATE SET %s WHERE %s', object_columns(of_type, '%1$I = EXCLUDED.%1$I'), replaces) END);
+             ELSE format('DO UPDATE SET %s WHERE %s',
+                         object_columns(of_type, '%1$I = EXCLUDED.%1$I'), replaces) END);
     GET DIAGNOSTICS added = ROW_COUNT;
     RETURN added;
 END $$;
@@ -150,14 +157,16 @@ BEGIN
          )
          SELECT array_agg(c.id::text) FROM changed c',
         of_type, id, stored.parent,
-        CASE of_type WHEN 'asset' THEN 'CROSS JOIN LATERAL (SELECT asset_of(n.key, n.kind) AS asset_id) x'
+        CASE of_type WHEN 'asset' THEN
+                         'CROSS JOIN LATERAL (SELECT asset_of(n.key, n.kind) AS asset_id) x'
                      ELSE format('JOIN %I x ON (%s) = (%s)', of_type,
                                  object_key(of_type, 'x.%I'), object_key(of_type, '%2$s.%1$I')) END,
-        -- all columns, whatever differs: the triggers on UPDATE OF a column depend on it
+        -- all columns, not only those that differ: triggers on UPDATE OF a column must fire
         object_columns(of_type, '%1$I = n.%1$I'),
         CASE WHEN stored.merged IS NOT NULL THEN
             format('|| CASE WHEN g.object ? %1$L '
-                   'THEN jsonb_build_object(%1$L, coalesce(o.%1$I, ''{}'') || (g.object -> %1$L)) ELSE ''{}'' END',
+                   'THEN jsonb_build_object(%1$L, coalesce(o.%1$I, ''{}'') || (g.object -> %1$L)) '
+                   'ELSE ''{}'' END',
                    stored.merged) END)
     INTO changed;
     RETURN coalesce(changed, '{}');

@@ -7,14 +7,16 @@ CREATE FUNCTION posture_internal.load_measure() RETURNS bigint
 AS $$
 BEGIN
     PERFORM update_last_seen(array_agg(m.source_id), array_agg(m.seen_at))
-    FROM (SELECT s.source_id, max(coalesce((i.object ->> 'observed_at')::timestamptz, now())) AS seen_at
+    FROM (SELECT s.source_id,
+          max(coalesce((i.object ->> 'observed_at')::timestamptz, now())) AS seen_at
           FROM pg_temp.posture_item i JOIN source s ON s.key = i.source
           WHERE i.type = 'measure'
           GROUP BY s.source_id) m;
     RETURN insert_objects('measure');
 END $$;
 COMMENT ON FUNCTION posture_internal.load_measure() IS
-    'Step of load(): writes points that are newer than the stored ones. Returns the number of measures changed.';
+    'Step of load(): writes points that are newer than the stored ones. Returns the number of '
+    'measures changed.';
 
 CREATE FUNCTION posture_internal.load_exemption() RETURNS bigint
     LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
@@ -28,11 +30,15 @@ BEGIN
     INSERT INTO asset (key, name)
     SELECT DISTINCT i.object ->> 'asset', i.object ->> 'asset'
     FROM pg_temp.posture_item i
-    WHERE i.type = 'exemption' AND asset_of(i.object ->> 'asset', NULL) IS NULL AND i.object ->> 'asset' IS NOT NULL;
+    WHERE i.type = 'exemption' AND asset_of(i.object ->> 'asset', NULL) IS NULL
+      AND i.object ->> 'asset' IS NOT NULL;
     CREATE TEMP TABLE posture_exempt ON COMMIT DROP AS
-    SELECT DISTINCT r.recommendation_id, asset_of(i.object ->> 'asset', NULL) AS asset_id, g.asset_group_id, n.kind,
-           n.reason, CASE WHEN n.approved_by ~ E'\\S' THEN n.approved_by WHEN s.name ~ E'\\S' THEN s.name ELSE s.key END AS approved_by,
-           coalesce(n.created_at, least(n.expires_at, now())) AS created_at, n.expires_at, n.created_at IS NOT NULL AS is_dated,
+    SELECT DISTINCT r.recommendation_id, asset_of(i.object ->> 'asset', NULL) AS asset_id,
+           g.asset_group_id, n.kind,
+           n.reason, CASE WHEN n.approved_by ~ E'\\S' THEN n.approved_by WHEN s.name ~ E'\\S'
+                              THEN s.name ELSE s.key END AS approved_by,
+           coalesce(n.created_at, least(n.expires_at, now())) AS created_at, n.expires_at,
+               n.created_at IS NOT NULL AS is_dated,
            coalesce(n.is_reported, true) AS is_reported
     FROM pg_temp.posture_item i
     JOIN source s ON s.key = i.source
@@ -46,8 +52,10 @@ BEGIN
         SELECT e.exemption_id, n.ctid AS item
         FROM pg_temp.posture_exempt n
         JOIN exemption e
-          ON (e.recommendation_id, e.kind, e.reason, e.approved_by, e.is_reported) = (n.recommendation_id, n.kind, n.reason, n.approved_by, n.is_reported)
-         AND (e.asset_id, e.asset_group_id, e.expires_at) IS NOT DISTINCT FROM (n.asset_id, n.asset_group_id, n.expires_at)
+          ON (e.recommendation_id, e.kind, e.reason, e.approved_by,
+              e.is_reported) = (n.recommendation_id, n.kind, n.reason, n.approved_by, n.is_reported)
+         AND (e.asset_id, e.asset_group_id,
+              e.expires_at) IS NOT DISTINCT FROM (n.asset_id, n.asset_group_id, n.expires_at)
          AND (e.created_at = n.created_at OR NOT n.is_dated)
     ), ended AS (
         -- what its source reported once and does not report any more
@@ -56,12 +64,15 @@ BEGIN
         WHERE e.is_reported AND (e.expires_at IS NULL OR e.expires_at > now())
           AND EXISTS (SELECT FROM pg_temp.posture_exempt n
                       WHERE n.is_reported AND n.recommendation_id = e.recommendation_id
-                        AND (n.asset_id, n.asset_group_id) IS NOT DISTINCT FROM (e.asset_id, e.asset_group_id))
+                        AND (n.asset_id, n.asset_group_id) IS NOT DISTINCT FROM (e.asset_id,
+                                                                                 e.asset_group_id))
           AND NOT EXISTS (SELECT FROM same s WHERE s.exemption_id = e.exemption_id)
         RETURNING 1
     ), added AS (
-        INSERT INTO exemption (recommendation_id, asset_id, asset_group_id, kind, reason, approved_by, created_at, expires_at, is_reported)
-        SELECT n.recommendation_id, n.asset_id, n.asset_group_id, n.kind, n.reason, n.approved_by, n.created_at,
+        INSERT INTO exemption (recommendation_id, asset_id, asset_group_id, kind, reason,
+                               approved_by, created_at, expires_at, is_reported)
+        SELECT n.recommendation_id, n.asset_id, n.asset_group_id, n.kind, n.reason, n.approved_by,
+               n.created_at,
                n.expires_at, n.is_reported
         FROM pg_temp.posture_exempt n
         WHERE n.kind IS NOT NULL AND NOT EXISTS (SELECT FROM same s WHERE s.item = n.ctid)
@@ -72,5 +83,6 @@ BEGIN
     RETURN changed;
 END $$;
 COMMENT ON FUNCTION posture_internal.load_exemption() IS
-    'Step of load(): inserts exemptions that are new, and ends those that their source no longer reports. '
+    'Step of load(): inserts exemptions that are new, and ends those that their source no '
+    'longer reports.'
     'Returns the number of exemptions inserted or ended.';

@@ -1,6 +1,6 @@
 /*
- * Format posture: what this database holds, as objects, one a line, so that a
- * catalog moves between databases. Its fields are in object_field().
+ * Format posture: the rows of the catalog as objects, one a line, by which a
+ * catalog moves to another database. Their fields are in object_field().
  */
 
 CREATE FUNCTION posture_internal.native_item(document jsonb, of_source text) RETURNS SETOF item
@@ -12,26 +12,33 @@ BEGIN ATOMIC
                || CASE WHEN of_source IS NOT NULL AND NOT e.element ? 'source'
                             AND t.type IN ('recommendation', 'finding', 'measure', 'exemption')
                        THEN jsonb_build_object('source', of_source) ELSE '{}' END
-               -- an exemption is of a person, unless it says otherwise
-               || CASE WHEN t.type = 'exemption' AND NOT e.element ? 'is_reported' THEN '{"is_reported": false}' ELSE '{}'::jsonb END AS object
+               -- an exemption is given by a person, unless the object says otherwise
+               || CASE WHEN t.type = 'exemption' AND NOT e.element ? 'is_reported'
+                           THEN '{"is_reported": false}' ELSE '{}'::jsonb END AS object
         FROM document_element(document, '{}') e
-        CROSS JOIN LATERAL (SELECT json_text(e.element -> 'type') AS type WHERE jsonb_typeof(e.element) = 'object') t
+        CROSS JOIN LATERAL (SELECT json_text(e.element -> 'type') AS type
+                            WHERE jsonb_typeof(e.element) = 'object') t
     ), checked AS MATERIALIZED (
         SELECT e.*, object_error(e.type, e.object) AS error,
                e.type IN (SELECT f.type FROM object_field() f) AS is_known
         FROM element e
     )
     SELECT c.location,
-           CASE WHEN c.type IS NULL THEN 'missing type' WHEN NOT c.is_known THEN format('type "%s" not recognized', left(c.type, 100)) ELSE c.error END,
+           CASE WHEN c.type IS NULL THEN 'missing type' WHEN NOT c.is_known
+                    THEN format('type "%s" not recognized', left(c.type, 100)) ELSE c.error END,
            CASE WHEN c.is_known THEN c.type END, c.object ->> 'source',
            f.recommendation, f.asset, f.state, f.observed_at, f.asset_kind, f.asset_name, f.details,
-           CASE WHEN c.error IS NOT NULL OR NOT coalesce(c.is_known, false) THEN c.element WHEN c.type <> 'finding' THEN c.object END
+           CASE WHEN c.error IS NOT NULL OR NOT coalesce(c.is_known, false) THEN c.element
+                WHEN c.type <> 'finding' THEN c.object END
     FROM checked c
-    -- what is no finding, or has a fault, may have no time where the inbox has one
-    LEFT JOIN LATERAL jsonb_populate_record(NULL::inbox, CASE WHEN c.type = 'finding' AND c.error IS NULL THEN c.object END) f ON true
+    -- other objects, and objects with an error, may not fit the columns of the inbox
+    LEFT JOIN LATERAL jsonb_populate_record(NULL::inbox, CASE WHEN c.type = 'finding'
+                                            AND c.error IS NULL THEN c.object END) f ON true
     UNION ALL
-    SELECT e.location, not_object_error(e.element), NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, e.element
+    SELECT e.location, not_object_error(e.element), NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+           NULL, e.element
     FROM document_element(document, '{}') e
     WHERE jsonb_typeof(e.element) <> 'object';
 END;
-COMMENT ON FUNCTION posture_internal.native_item(jsonb, text) IS 'the items of a document of format posture';
+COMMENT ON FUNCTION posture_internal.native_item(jsonb, text) IS
+    'Returns the items of a document of format posture';

@@ -1,6 +1,7 @@
 /*
- * The objects of format posture, which all other formats are translated to: the
- * one place that says which fields there are and what they may hold.
+ * The objects of format posture, to which all other formats are translated.
+ * object_field() is the only list of their fields and of what these may hold:
+ * checks and load() follow it.
  */
 
 CREATE FUNCTION posture.object_field()
@@ -35,7 +36,8 @@ VALUES
     ('recommendation', 'title', 'text', false, 'title'),
     ('recommendation', 'description', 'text', false, 'what it is about'),
     ('recommendation', 'remediation', 'text', false, 'what to do'),
-    ('recommendation', 'markup', 'text', false, 'how these two are written: plain, html or markdown'),
+    ('recommendation', 'markup', 'text', false,
+     'how these two are written: plain, html or markdown'),
     ('recommendation', 'severity', 'importance', false, 'critical, high, medium or low'),
     ('recommendation', 'workload', 'text', false, 'service'),
     ('recommendation', 'domain', 'text', false, 'area'),
@@ -49,7 +51,8 @@ VALUES
     ('finding', 'recommendation', 'object_key', true, 'recommendation'),
     ('finding', 'asset', 'object_key', true, 'asset'),
     ('finding', 'state', 'text', true, 'compliant, non_compliant or not_applicable'),
-    ('finding', 'observed_at', 'timestamptz', false, 'when it was seen, of an export: since when it has this state'),
+    ('finding', 'observed_at', 'timestamptz', false,
+     'when it was seen, of an export: since when it has this state'),
     ('finding', 'asset_kind', 'text', false, 'kind of the asset'),
     ('finding', 'asset_name', 'text', false, 'name of the asset'),
     ('finding', 'details', 'object', false, 'anything else'),
@@ -60,9 +63,11 @@ VALUES
     ('measure', 'observed_at', 'timestamptz', false, 'when the source said so'),
     ('exemption', 'source', 'object_key', true, 'source'),
     ('exemption', 'recommendation', 'object_key', true, 'recommendation'),
-    ('exemption', 'asset', 'object_key', false, 'the asset that is exempt; without it and a group: all'),
+    ('exemption', 'asset', 'object_key', false,
+     'the asset that is exempt; without it and a group: all'),
     ('exemption', 'asset_group', 'object_key', false, 'the group that is exempt'),
-    ('exemption', 'kind', 'exemption_kind', false, 'mitigated, waived or risk_accepted; none where a source says that there is none'),
+    ('exemption', 'kind', 'exemption_kind', false,
+     'mitigated, waived or risk_accepted; none where a source says that there is none'),
     ('exemption', 'reason', 'text', false, 'why'),
     ('exemption', 'approved_by', 'text', false, 'who approved it'),
     ('exemption', 'created_at', 'timestamptz', false, 'since when it has effect'),
@@ -73,12 +78,15 @@ VALUES
     ('metric', 'description', 'text', false, 'what it measures'),
     ('metric', 'importance', 'importance', false, 'critical, high, medium, low or risk_accepted'),
     ('metric', 'asset_kinds', 'array', false, 'kinds of assets that it measures'),
-    ('metric', 'criticality_weights', 'array', false, 'how many times an asset counts: low, medium, high, critical'),
+    ('metric', 'criticality_weights', 'array', false,
+     'how many times an asset counts: low, medium, high, critical'),
     ('metric', 'rule', 'object', false, 'attributes of the recommendations that it measures'),
     ('metric', 'drop_threshold', 'threshold', false, 'least fall that is an event'),
-    ('metric', 'cooldown_days', 'day_count', false, 'days after a notified drop without another notification'),
+    ('metric', 'cooldown_days', 'day_count', false,
+     'days after a notified drop without another notification'),
     ('metric', 'is_active', 'boolean', false, 'whether it counts'),
-    ('metric', 'recommendations', 'array', false, 'all that it measures: objects of source and recommendation; a rule overrules it'),
+    ('metric', 'recommendations', 'array', false,
+     'all that it measures: objects of source and recommendation; a rule overrules it'),
     ('metric', 'details', 'object', false, 'anything else'),
     ('initiative', 'key', 'object_key', true, 'key'),
     ('initiative', 'name', 'text', false, 'name'),
@@ -90,10 +98,13 @@ VALUES
     ('initiative', 'is_pinned', 'boolean', false, 'whether it is shown first'),
     ('initiative', 'owner', 'name', false, 'role that answers for it'),
     ('initiative', 'drop_threshold', 'threshold', false, 'least fall that is an event'),
-    ('initiative', 'cooldown_days', 'day_count', false, 'days after a notified drop without another notification'),
+    ('initiative', 'cooldown_days', 'day_count', false,
+     'days after a notified drop without another notification'),
     ('initiative', 'is_active', 'boolean', false, 'whether it is shown'),
-    ('initiative', 'metrics', 'array', false, 'all its metrics: objects of metric and, if it has one here, weight'),
-    ('initiative', 'recommendations', 'array', false, 'all that it scores without a metric between: objects of source and recommendation'),
+    ('initiative', 'metrics', 'array', false,
+     'all its metrics: objects of metric and, if it has one here, weight'),
+    ('initiative', 'recommendations', 'array', false,
+     'all that it scores without a metric between: objects of source and recommendation'),
     ('initiative', 'details', 'object', false, 'anything else'),
     ('benchmark', 'initiative', 'object_key', true, 'initiative'),
     ('benchmark', 'key', 'object_key', true, 'key'),
@@ -101,14 +112,17 @@ VALUES
     ('benchmark', 'day', 'date', true, 'day'),
     ('benchmark', 'score', 'score', true, 'score of the others'),
     ('benchmark', 'details', 'object', false, 'anything else'),
-    ('score_band', 'initiative', 'object_key', false, 'the initiative whose scores are called so; without it: all that have no bands of their own'),
+    ('score_band', 'initiative', 'object_key', false,
+     'the initiative whose scores are called so; without it: all that have no bands of their own'),
     ('score_band', 'scheme', 'band_scheme', true, 'zone or maturity'),
     ('score_band', 'from_score', 'score', true, 'the least score that is called so'),
     ('score_band', 'name', 'text', true, 'what it is called'),
-    ('importance_weight', 'importance', 'importance', true, 'critical, high, medium, low or risk_accepted'),
+    ('importance_weight', 'importance', 'importance', true,
+     'critical, high, medium, low or risk_accepted'),
     ('importance_weight', 'weight', 'weight', true, 'its weight');
 END;
-COMMENT ON FUNCTION posture.object_field() IS 'the objects of format posture: each field with what it holds';
+COMMENT ON FUNCTION posture.object_field() IS
+    'Returns the fields of the objects of format posture, with what each holds';
 
 CREATE FUNCTION posture_internal.is_input(value text, type_name text) RETURNS boolean
     LANGUAGE plpgsql STABLE SET search_path = pg_catalog, posture, posture_internal, pg_temp
@@ -119,7 +133,8 @@ BEGIN
 EXCEPTION WHEN data_exception OR check_violation THEN
     RETURN false;
 END $$;
-COMMENT ON FUNCTION posture_internal.is_input(text, text) IS 'whether a text is a value of a type, of those in object_field()';
+COMMENT ON FUNCTION posture_internal.is_input(text, text) IS
+    'Returns whether a text is a valid value of a type that object_field() names';
 
 CREATE FUNCTION posture_internal.member_error(field text, members jsonb) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE
@@ -127,7 +142,8 @@ BEGIN ATOMIC
     SELECT CASE field
                WHEN 'recommendations' THEN
                    format('%s[%s] is not an object with source and recommendation', field, m.n - 1)
-               WHEN 'metrics' THEN format('%s[%s] is not an object with metric and weight', field, m.n - 1)
+               WHEN 'metrics' THEN format('%s[%s] is not an object with metric and weight', field,
+                                          m.n - 1)
                ELSE format('%s[%s] is not a string', field, m.n - 1) END
     FROM jsonb_array_elements(members) WITH ORDINALITY m(member, n)
     WHERE CASE field
@@ -142,9 +158,11 @@ BEGIN ATOMIC
     ORDER BY m.n
     LIMIT 1;
 END;
-COMMENT ON FUNCTION posture_internal.member_error(text, jsonb) IS 'why an array of an object of format posture can''t be loaded; NULL: it can';
+COMMENT ON FUNCTION posture_internal.member_error(text, jsonb) IS
+    'Returns why an array of an object can''t be loaded; NULL if it can';
 
-CREATE FUNCTION posture_internal.field_error(type text, field text, value jsonb, holds text) RETURNS text
+CREATE FUNCTION posture_internal.field_error(type text, field text, value jsonb, holds text)
+    RETURNS text
     LANGUAGE sql STABLE
     RETURN CASE
         WHEN holds IS NULL THEN format('unrecognized field "%s"', left(field, 100))
@@ -152,29 +170,39 @@ CREATE FUNCTION posture_internal.field_error(type text, field text, value jsonb,
             format('%s: expected an %s, found %s', field, holds, json_type_name(value))
         WHEN field = 'criticality_weights' THEN
             CASE WHEN NOT is_input(translate(value::text, '[]', '{}'), 'criticality_weights')
-                 THEN format('%s: expected four whole numbers from 0 to 1000, not all 0, found %s', field, left(value::text, 100)) END
+                 THEN format('%s: expected four whole numbers from 0 to 1000, not all 0, found %s',
+                             field, left(value::text, 100)) END
         WHEN holds = 'array' THEN member_error(field, value)
         WHEN type = 'metric' AND field = 'rule' THEN 'rule: ' || rule_error(value)
         WHEN holds = 'object' THEN NULL
         WHEN jsonb_typeof(value) NOT IN ('string', 'number', 'boolean') THEN
             format('%s: expected a value, found %s', field, json_type_name(value))
-        WHEN holds = 'object_key' THEN key_error(CASE field WHEN 'key' THEN type ELSE field END, value #>> '{}')
+        WHEN holds = 'object_key' THEN key_error(CASE field WHEN 'key' THEN type ELSE field END,
+                                                 value #>> '{}')
         WHEN type = 'asset' AND field = 'kind' THEN kind_error(value #>> '{}')
-        -- what is cut off may be another's
+        -- a truncated name may be the name of another role
         WHEN holds = 'name' AND octet_length(value #>> '{}') > 63 THEN
-            format('%s: name of a role has %s bytes, more than 63: "%s..."', field, octet_length(value #>> '{}'), left(value #>> '{}', 40))
-        -- not words such as tomorrow
+            format('%s: name of a role has %s bytes, more than 63: "%s..."', field,
+                   octet_length(value #>> '{}'), left(value #>> '{}', 40))
+        -- a date begins with its year: words such as tomorrow are not accepted
         WHEN holds <> 'text' AND (NOT is_input(value #>> '{}', holds)
-                                  OR holds IN ('timestamptz', 'date') AND value #>> '{}' !~ '^\d{4}') THEN
-            format('invalid %s for %s: "%s"', replace(holds, '_', ' '), field, left(value #>> '{}', 100))
+                                  OR holds IN ('timestamptz', 'date')
+                                      AND value #>> '{}' !~ '^\d{4}') THEN
+            format('invalid %s for %s: "%s"', replace(holds, '_', ' '), field,
+                   left(value #>> '{}', 100))
         WHEN type = 'source' AND field = 'stale_after'
-             AND NOT ((value #>> '{}')::interval > interval '0' AND (value #>> '{}')::interval <= interval '36500 days') THEN
-            format('stale_after: expected more than 0 and at most 36500 days, found "%s"', left(value #>> '{}', 100))
-        WHEN type = 'recommendation' AND field = 'markup' AND value #>> '{}' NOT IN ('plain', 'html', 'markdown')
-            OR field IN ('criticality', 'min_criticality') AND value #>> '{}' NOT IN ('low', 'medium', 'high', 'critical') THEN
+             AND NOT ((value #>> '{}')::interval > interval '0'
+                      AND (value #>> '{}')::interval <= interval '36500 days') THEN
+            format('stale_after: expected more than 0 and at most 36500 days, found "%s"',
+                   left(value #>> '{}', 100))
+        WHEN type = 'recommendation' AND field = 'markup'
+             AND value #>> '{}' NOT IN ('plain', 'html', 'markdown')
+            OR field IN ('criticality', 'min_criticality')
+                AND value #>> '{}' NOT IN ('low', 'medium', 'high', 'critical') THEN
             format('invalid %s "%s"', field, left(value #>> '{}', 100))
     END;
-COMMENT ON FUNCTION posture_internal.field_error(text, text, jsonb, text) IS 'why a field of an object of format posture can''t be loaded; NULL: it can';
+COMMENT ON FUNCTION posture_internal.field_error(text, text, jsonb, text) IS
+    'Returns why a field of an object can''t be loaded; NULL if it can';
 
 CREATE FUNCTION posture_internal.object_error(of_type text, object jsonb) RETURNS text
     LANGUAGE sql STABLE
@@ -182,7 +210,8 @@ BEGIN ATOMIC
     SELECT coalesce(
         (SELECT format('missing %s', CASE f.field WHEN 'key' THEN 'key' ELSE f.field END)
          FROM object_field() f
-         WHERE f.type = of_type AND f.is_required AND coalesce(jsonb_typeof(object -> f.field), 'null') = 'null'
+         WHERE f.type = of_type AND f.is_required
+           AND coalesce(jsonb_typeof(object -> f.field), 'null') = 'null'
          LIMIT 1),
         (SELECT v.error
          FROM jsonb_each(object) WITH ORDINALITY e(field, value, n)
@@ -192,16 +221,23 @@ BEGIN ATOMIC
          ORDER BY e.n
          LIMIT 1),
         -- here every field is of its type
-        CASE WHEN of_type = 'measure' AND (object ->> 'achieved')::numeric > (object ->> 'possible')::numeric
-                 THEN format('achieved %s of possible %s', object ->> 'achieved', object ->> 'possible')
-             WHEN of_type = 'exemption' AND object ->> 'asset' <> '' AND object ->> 'asset_group' <> ''
+        CASE WHEN of_type = 'measure'
+             AND (object ->> 'achieved')::numeric > (object ->> 'possible')::numeric
+                 THEN format('achieved %s of possible %s', object ->> 'achieved',
+                             object ->> 'possible')
+             WHEN of_type = 'exemption' AND object ->> 'asset' <> ''
+                  AND object ->> 'asset_group' <> ''
                  THEN 'both an asset and an asset_group'
-             WHEN of_type = 'exemption' AND (object ->> 'expires_at')::timestamptz < (object ->> 'created_at')::timestamptz
+             WHEN of_type = 'exemption'
+                  AND (object ->> 'expires_at')::timestamptz
+                     < (object ->> 'created_at')::timestamptz
                  THEN 'expires_at before created_at'
-             WHEN of_type = 'exemption' AND object ->> 'kind' <> '' AND coalesce(object ->> 'reason', '') !~ '\S'
+             WHEN of_type = 'exemption' AND object ->> 'kind' <> ''
+                  AND coalesce(object ->> 'reason', '') !~ '\S'
                  THEN 'missing reason'
              WHEN of_type = 'score_band' AND object ->> 'name' !~ '\S'
                  THEN 'missing name'
         END);
 END;
-COMMENT ON FUNCTION posture_internal.object_error(text, jsonb) IS 'why an object of format posture can''t be loaded; NULL: it can';
+COMMENT ON FUNCTION posture_internal.object_error(text, jsonb) IS
+    'Returns why an object of format posture can''t be loaded; NULL if it can';
