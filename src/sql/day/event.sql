@@ -130,7 +130,7 @@ BEGIN
         ORDER BY d.kind DESC, d.previous_score - d.score DESC, d.metric_id, d.initiative_id
         RETURNING e AS new_event
     )
-    SELECT count(*), count(pg_notify('posture_event', event_message(f.new_event))) FILTER (WHERE NOT (f.new_event).in_cooldown)
+    SELECT count(*), count(notify_event(f.new_event)) FILTER (WHERE NOT (f.new_event).in_cooldown)
     INTO events, notified
     FROM found f;
 

@@ -152,7 +152,7 @@ BEGIN
     END IF;
     SELECT f.events, f.recovered INTO events, recovered FROM record_events(of_day, ends OR of_day = today()) f;
     IF ends THEN
-        PERFORM pg_notify('posture_event', day_message(of_day));
+        PERFORM notify_day(of_day);
     END IF;
     metrics := (SELECT count(*) FROM metric_snapshot s WHERE s.day = of_day);
     initiatives := (SELECT count(*) FROM initiative_snapshot s WHERE s.day = of_day);

@@ -1,0 +1,46 @@
+/*
+ * The figures of a day, counted from its snapshot and its events. The
+ * notification at the end of a day sends them (notification.sql), and
+ * day_report shows them (report/day_report.sql).
+ */
+
+CREATE FUNCTION posture_internal.day_summary()
+    RETURNS TABLE (day date, initiatives bigint, metrics bigint, metric_drops bigint,
+                   initiative_drops bigint, new_initiatives bigint, recovered bigint,
+                   in_cooldown bigint, worst text, worst_name text, worst_drop numeric,
+                   worst_score numeric)
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT c.day, c.initiatives, c.metrics, c.metric_drops, c.initiative_drops, c.new_initiatives,
+           c.recovered, c.in_cooldown, w.key, w.name, w.drop, w.score
+    FROM (SELECT s.day,
+                 (SELECT count(*) FROM initiative_snapshot i WHERE i.day = s.day) AS initiatives,
+                 (SELECT count(*) FROM metric_snapshot m WHERE m.day = s.day) AS metrics,
+                 e.metric_drops, e.initiative_drops, e.new_initiatives, e.in_cooldown,
+                 coalesce(r.recovered, 0) AS recovered
+          FROM snapshot s
+          LEFT JOIN (SELECT r.recovered_on AS day, count(*) AS recovered
+                     FROM event r
+                     WHERE r.status = 'recovered'
+                     GROUP BY r.recovered_on) r ON r.day = s.day
+          CROSS JOIN LATERAL (
+              SELECT count(*) FILTER (WHERE e.kind = 'metric_score_drop') AS metric_drops,
+                     count(*) FILTER (WHERE e.kind = 'initiative_score_drop') AS initiative_drops,
+                     count(*) FILTER (WHERE e.kind = 'new_initiative') AS new_initiatives,
+                     count(*) FILTER (WHERE e.in_cooldown) AS in_cooldown
+              FROM event e
+              WHERE e.day = s.day) e) c
+    LEFT JOIN LATERAL (SELECT coalesce(i.key::text, s.key) AS key,
+                              coalesce(i.name, s.name, s.key) AS name,
+                              e.drop, e.score::numeric AS score
+                       FROM event e
+                       LEFT JOIN initiative i ON i.initiative_id = e.initiative_id
+                       LEFT JOIN initiative_snapshot s ON s.initiative_id = e.initiative_id
+                                                      AND s.day = e.day
+                       WHERE e.day = c.day AND e.kind = 'initiative_score_drop'
+                       ORDER BY e.drop DESC, e.event_id
+                       LIMIT 1) w ON true;
+END;
+COMMENT ON FUNCTION posture_internal.day_summary() IS
+    'returns the counts and the greatest drop of each day that has a snapshot; worst, worst_name, '
+    'worst_drop and worst_score are NULL if no initiative dropped';
