@@ -3,53 +3,6 @@
  * kept; one of today is taken anew at each call, until the day has ended.
  */
 
-CREATE FUNCTION posture_internal.has_data_before(as_of timestamptz) RETURNS boolean
-    LANGUAGE sql STABLE PARALLEL SAFE
-    RETURN EXISTS (SELECT FROM finding_history h WHERE h.day < day_of(as_of))
-        OR EXISTS (SELECT FROM finding_delta d WHERE d.day < day_of(as_of))
-        OR EXISTS (SELECT FROM finding f WHERE f.changed_at < as_of)
-        OR EXISTS (SELECT FROM measure m WHERE m.observed_at < as_of);
-COMMENT ON FUNCTION posture_internal.has_data_before(timestamptz) IS 'whether any finding or measure is older than a moment';
-
--- In another time zone a day may end later than it did when its snapshot was
--- taken: that has the last one taken again, and leaves those before it.
-CREATE FUNCTION posture_internal.has_snapshot(of_day date) RETURNS boolean
-    LANGUAGE sql STABLE PARALLEL SAFE
-    RETURN coalesce(
-        (SELECT s.taken_at >= CASE WHEN s.day < (SELECT max(l.day) FROM snapshot l)
-                                   THEN coalesce(s.ends_at, day_end(s.day))
-                                   ELSE greatest(s.ends_at, day_end(s.day)) END
-         FROM snapshot s WHERE s.day = of_day),
-        EXISTS (SELECT FROM initiative_snapshot i WHERE i.day = of_day AND NOT i.is_reported)
-        OR EXISTS (SELECT FROM metric_snapshot m WHERE m.day = of_day));
-COMMENT ON FUNCTION posture_internal.has_snapshot(date) IS 'whether a day has a snapshot that was taken after its end';
-
-CREATE FUNCTION posture_internal.close_history(of_day date) RETURNS void
-    LANGUAGE sql VOLATILE
-BEGIN ATOMIC
-    INSERT INTO finding_history AS h (day, recommendation_id, assessed, exposed)
-    SELECT d.day, e.recommendation_id, e.assessed, e.exposed
-    FROM backdated_toggle(of_day, NULL) e CROSS JOIN (VALUES (of_day), (of_day + 1)) d(day)
-    ON CONFLICT (day, recommendation_id) DO UPDATE
-    SET assessed = h.assessed # EXCLUDED.assessed, exposed = h.exposed # EXCLUDED.exposed;
-END;
-COMMENT ON FUNCTION posture_internal.close_history(date) IS 'moves what was toggled after a day, although it changed by the end of it, to that day, which is to have its snapshot';
-
-CREATE FUNCTION posture_internal.backdate_history(of_day date) RETURNS void
-    LANGUAGE sql VOLATILE
-BEGIN ATOMIC
-    WITH later AS (
-        DELETE FROM finding_history h WHERE h.day > of_day RETURNING h.*
-    )
-    INSERT INTO finding_history AS h (day, recommendation_id, assessed, exposed)
-    SELECT of_day, l.recommendation_id, xor_agg(l.assessed), xor_agg(l.exposed)
-    FROM later l
-    GROUP BY l.recommendation_id
-    ON CONFLICT (day, recommendation_id) DO UPDATE
-    SET assessed = h.assessed # EXCLUDED.assessed, exposed = h.exposed # EXCLUDED.exposed;
-END;
-COMMENT ON FUNCTION posture_internal.backdate_history(date) IS 'takes all that is known as known by the end of a day, whose snapshot shows how things stand now';
-
 CREATE FUNCTION posture_internal.write_snapshot(of_day date, as_of timestamptz) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$

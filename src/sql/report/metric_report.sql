@@ -1,3 +1,15 @@
+CREATE FUNCTION posture_internal.metric_trend(days integer)
+    RETURNS TABLE (metric_id integer, scores numeric[])
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT m.metric_id, array_agg(s.score::numeric ORDER BY ago DESC)
+    FROM metric m
+    CROSS JOIN generate_series(1, days) ago
+    LEFT JOIN metric_snapshot s ON s.metric_id = m.metric_id AND s.day = today() - ago
+    GROUP BY m.metric_id;
+END;
+COMMENT ON FUNCTION posture_internal.metric_trend(integer) IS 'the scores of each metric on so many days before today, oldest first; NULL: no snapshot, or unavailable';
+
 CREATE FUNCTION posture_internal.read_metric_report()
     RETURNS TABLE (initiative text, metric text, name text, state text, score numeric, exposed_assets numeric, assessed_assets numeric,
                    exposed_pct numeric, importance text, weight numeric, score_impact numeric, change_1d numeric, trend_14d numeric[],

@@ -10,18 +10,6 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION posture_internal.initiative_trend(integer) IS 'the scores of each initiative on so many days before today, oldest first; NULL: no snapshot, or unavailable';
 
-CREATE FUNCTION posture_internal.metric_trend(days integer)
-    RETURNS TABLE (metric_id integer, scores numeric[])
-    LANGUAGE sql STABLE PARALLEL SAFE
-BEGIN ATOMIC
-    SELECT m.metric_id, array_agg(s.score::numeric ORDER BY ago DESC)
-    FROM metric m
-    CROSS JOIN generate_series(1, days) ago
-    LEFT JOIN metric_snapshot s ON s.metric_id = m.metric_id AND s.day = today() - ago
-    GROUP BY m.metric_id;
-END;
-COMMENT ON FUNCTION posture_internal.metric_trend(integer) IS 'the scores of each metric on so many days before today, oldest first; NULL: no snapshot, or unavailable';
-
 -- The views read functions in PL/pgSQL, which keep their plans: planning these
 -- queries would take longer than running them.
 CREATE FUNCTION posture_internal.read_overview()

@@ -45,11 +45,6 @@ CREATE FUNCTION posture_internal.one_line(name text) RETURNS text
     RETURN regexp_replace(name, '[[:cntrl:]]+', ' ', 'g');
 COMMENT ON FUNCTION posture_internal.one_line(text) IS 'a text without what would break a line or move a cursor';
 
-CREATE FUNCTION posture_internal.format_change(points numeric) RETURNS text
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN CASE WHEN points > 0 THEN '+' ELSE '' END || format_number(points);
-COMMENT ON FUNCTION posture_internal.format_change(numeric) IS 'a change as a sentence shows it';
-
 CREATE FUNCTION posture_internal.show_head(of_initiative text, ascii boolean) RETURNS SETOF text
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
