@@ -46,8 +46,8 @@ CREATE FUNCTION posture_internal.owner_change_sets(previous_day date, on_day dat
     AS 'MODULE_PATHNAME', 'posture_owner' LANGUAGE C STABLE PARALLEL SAFE ROWS 100;
 COMMENT ON FUNCTION posture_internal.owner_change_sets(date, date, integer[]) IS 'change_sets() as far as the caller may see it';
 
-CREATE FUNCTION posture_internal.owner_change_attribution(previous_day date, on_day date, metrics integer[], alone integer[])
+CREATE FUNCTION posture_internal.owner_change_attribution(previous_day date, on_day date, of_metrics integer[], of_recommendations integer[])
     RETURNS TABLE (object_kind text, object_id integer, step integer, assessed bigint, exposed bigint,
-                   points_missing numeric, points_possible numeric, fresh assetset, assets assetset, recommendations integer[])
+                   points_missing numeric, points_possible numeric, newly_exposed assetset, assets assetset, recommendations integer[])
     AS 'MODULE_PATHNAME', 'posture_owner' LANGUAGE C STABLE PARALLEL SAFE ROWS 100;
 COMMENT ON FUNCTION posture_internal.owner_change_attribution(date, date, integer[], integer[]) IS 'change_attribution() as far as the caller may see it';

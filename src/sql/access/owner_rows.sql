@@ -189,14 +189,14 @@ END;
 COMMENT ON FUNCTION posture_internal.owner_change_sets_of(oid, date, date, integer[]) IS 'owner_change_sets() for a caller';
 REVOKE EXECUTE ON FUNCTION posture_internal.owner_change_sets_of(oid, date, date, integer[]) FROM PUBLIC;
 
-CREATE FUNCTION posture_internal.owner_change_attribution_of(caller oid, previous_day date, on_day date, metrics integer[], alone integer[])
+CREATE FUNCTION posture_internal.owner_change_attribution_of(caller oid, previous_day date, on_day date, of_metrics integer[], of_recommendations integer[])
     RETURNS TABLE (object_kind text, object_id integer, step integer, assessed bigint, exposed bigint,
-                   points_missing numeric, points_possible numeric, fresh assetset, assets assetset, recommendations integer[])
+                   points_missing numeric, points_possible numeric, newly_exposed assetset, assets assetset, recommendations integer[])
     LANGUAGE sql STABLE PARALLEL SAFE ROWS 100
 BEGIN ATOMIC
     SELECT *
     FROM change_attribution(previous_day, on_day,
-        owner_row_ids(caller, 'metric', metrics), owner_row_ids(caller, 'initiative_recommendation', alone));
+        owner_row_ids(caller, 'metric', of_metrics), owner_row_ids(caller, 'initiative_recommendation', of_recommendations));
 END;
 COMMENT ON FUNCTION posture_internal.owner_change_attribution_of(oid, date, date, integer[], integer[]) IS 'owner_change_attribution() for a caller';
 REVOKE EXECUTE ON FUNCTION posture_internal.owner_change_attribution_of(oid, date, date, integer[], integer[]) FROM PUBLIC;
