@@ -1,21 +1,26 @@
 /*
- * Days: a day is a local day of posture.timezone, so some have 23 hours and
- * some 25. The C side is src/day.c.
+ * When a day begins and ends. A day is a local day of posture.timezone, so some
+ * days have 23 or 25 hours. The C side is src/day.c. How a day that has ended is
+ * closed is in day_close.sql.
  */
 
 CREATE FUNCTION posture.day_of(at timestamptz) RETURNS date
     AS 'MODULE_PATHNAME', 'posture_day_of' LANGUAGE C STABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION posture.day_of(timestamptz) IS 'the day on which a moment falls';
+COMMENT ON FUNCTION posture.day_of(timestamptz) IS
+    'returns the day of posture.timezone on which a moment falls';
 
 CREATE FUNCTION posture.day_end(day date) RETURNS timestamptz
     AS 'MODULE_PATHNAME', 'posture_day_end' LANGUAGE C STABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION posture.day_end(date) IS 'the moment at which a day ends and the next begins';
+COMMENT ON FUNCTION posture.day_end(date) IS
+    'returns the moment at which a day of posture.timezone ends and the next one begins';
 
 CREATE FUNCTION posture.today() RETURNS date
     LANGUAGE sql STABLE PARALLEL SAFE
     RETURN day_of(now());
-COMMENT ON FUNCTION posture.today() IS 'the day that it is now in posture.timezone';
+COMMENT ON FUNCTION posture.today() IS
+    'returns the current day in posture.timezone, at the start of the transaction';
 
 CREATE FUNCTION posture_internal.minute_of(at timestamptz) RETURNS text
     AS 'MODULE_PATHNAME', 'posture_minute_of' LANGUAGE C STABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION posture_internal.minute_of(timestamptz) IS 'the minute of a moment as people read it, in posture.timezone';
+COMMENT ON FUNCTION posture_internal.minute_of(timestamptz) IS
+    'returns a moment in posture.timezone as text, to the minute';

@@ -11,10 +11,11 @@ CREATE FUNCTION posture_internal.has_data_before(as_of timestamptz) RETURNS bool
         OR EXISTS (SELECT FROM finding_delta d WHERE d.day < day_of(as_of))
         OR EXISTS (SELECT FROM finding f WHERE f.changed_at < as_of)
         OR EXISTS (SELECT FROM measure m WHERE m.observed_at < as_of);
-COMMENT ON FUNCTION posture_internal.has_data_before(timestamptz) IS 'whether any finding or measure is older than a moment';
+COMMENT ON FUNCTION posture_internal.has_data_before(timestamptz) IS
+    'returns whether any finding or measure is older than a moment';
 
--- In another time zone a day may end later than it did when its snapshot was
--- taken: that has the last one taken again, and leaves those before it.
+-- When posture.timezone changes, a day may end later than when its snapshot was
+-- taken. Then only the latest snapshot is taken again; earlier ones stay.
 CREATE FUNCTION posture_internal.has_snapshot(of_day date) RETURNS boolean
     LANGUAGE sql STABLE PARALLEL SAFE
     RETURN coalesce(
@@ -24,7 +25,8 @@ CREATE FUNCTION posture_internal.has_snapshot(of_day date) RETURNS boolean
          FROM snapshot s WHERE s.day = of_day),
         EXISTS (SELECT FROM initiative_snapshot i WHERE i.day = of_day AND NOT i.is_reported)
         OR EXISTS (SELECT FROM metric_snapshot m WHERE m.day = of_day));
-COMMENT ON FUNCTION posture_internal.has_snapshot(date) IS 'whether a day has a snapshot that was taken after its end';
+COMMENT ON FUNCTION posture_internal.has_snapshot(date) IS
+    'returns whether a day is closed: it has a snapshot that was taken after its end';
 
 CREATE FUNCTION posture_internal.close_history(of_day date) RETURNS void
     LANGUAGE sql VOLATILE
@@ -35,7 +37,9 @@ BEGIN ATOMIC
     ON CONFLICT (day, recommendation_id) DO UPDATE
     SET assessed = h.assessed # EXCLUDED.assessed, exposed = h.exposed # EXCLUDED.exposed;
 END;
-COMMENT ON FUNCTION posture_internal.close_history(date) IS 'moves what was toggled after a day, although it changed by the end of it, to that day, which is to have its snapshot';
+COMMENT ON FUNCTION posture_internal.close_history(date) IS
+    'moves changes that became known after the end of a day, but belong to it, to the history of '
+    'that day; its snapshot is taken next';
 
 CREATE FUNCTION posture_internal.backdate_history(of_day date) RETURNS void
     LANGUAGE sql VOLATILE
@@ -50,4 +54,6 @@ BEGIN ATOMIC
     ON CONFLICT (day, recommendation_id) DO UPDATE
     SET assessed = h.assessed # EXCLUDED.assessed, exposed = h.exposed # EXCLUDED.exposed;
 END;
-COMMENT ON FUNCTION posture_internal.backdate_history(date) IS 'takes all that is known as known by the end of a day, whose snapshot shows how things stand now';
+COMMENT ON FUNCTION posture_internal.backdate_history(date) IS
+    'moves all later history to a day, so that the current state is also the state at the end of '
+    'that day';

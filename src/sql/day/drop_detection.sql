@@ -1,24 +1,29 @@
 /*
  * Which scores dropped: a day's snapshot is compared with the one before it. A
- * score drops when it falls by the drop_threshold of its metric or initiative,
- * or by posture.drop_threshold where that is NULL (is_drop() in type/score.sql).
+ * score drops when it falls by drop_threshold of its metric or initiative, or by
+ * posture.drop_threshold where that is NULL (is_drop() in type/score.sql).
  */
 
--- a day that only a source reported has no snapshot of anything else
+-- A day for which a source reported scores itself may lack a snapshot of all
+-- other objects, so it is compared with only if no earlier day has a snapshot.
 CREATE FUNCTION posture_internal.previous_day(of_day date) RETURNS date
     LANGUAGE sql STABLE PARALLEL SAFE
     RETURN coalesce(greatest((SELECT max(s.day) FROM snapshot s WHERE s.day < of_day),
                              (SELECT max(s.day) FROM metric_snapshot s WHERE s.day < of_day),
-                             (SELECT max(s.day) FROM initiative_snapshot s WHERE s.day < of_day AND NOT s.is_reported)),
+                             (SELECT max(s.day) FROM initiative_snapshot s
+                              WHERE s.day < of_day AND NOT s.is_reported)),
                     (SELECT max(s.day) FROM initiative_snapshot s WHERE s.day < of_day));
-COMMENT ON FUNCTION posture_internal.previous_day(date) IS 'the latest earlier day with a snapshot: yesterday, unless that is missing; where none has one, the latest that a source reported';
+COMMENT ON FUNCTION posture_internal.previous_day(date) IS
+    'returns the day that a day is compared with: the latest earlier day with a snapshot, or else '
+    'the latest one with scores that a source reported; NULL if there is none';
 
 CREATE FUNCTION posture_internal.day_event(of_day date)
     RETURNS TABLE (kind event_kind, previous_day date, metric_id integer, initiative_id integer,
                    previous_score score, score score, weight numeric)
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-    SELECT 'metric_score_drop'::event_kind, p.day, n.metric_id, NULL::integer, p.score, n.score, w.weight
+    SELECT 'metric_score_drop'::event_kind, p.day, n.metric_id, NULL::integer,
+           p.score, n.score, w.weight
     FROM metric_snapshot n
     JOIN metric_snapshot p ON p.metric_id = n.metric_id AND p.day = previous_day(of_day)
     JOIN (SELECT b.metric_id, max(b.weight) AS weight
@@ -30,11 +35,13 @@ BEGIN ATOMIC
       AND (is_drop(p.score, n.score, m.drop_threshold)
            OR (n.score < p.score
                AND EXISTS (SELECT FROM event e
-                           WHERE e.day = of_day AND e.metric_id = n.metric_id AND e.status <> 'recovered')))
+                           WHERE e.day = of_day AND e.metric_id = n.metric_id
+                             AND e.status <> 'recovered')))
     UNION ALL
     SELECT 'initiative_score_drop', p.day, NULL, n.initiative_id, p.score, n.score, NULL
     FROM initiative_snapshot n
-    JOIN initiative_snapshot p ON p.initiative_id = n.initiative_id AND p.day = previous_day(of_day)
+    JOIN initiative_snapshot p ON p.initiative_id = n.initiative_id
+                              AND p.day = previous_day(of_day)
     LEFT JOIN initiative i ON i.initiative_id = n.initiative_id
     WHERE n.day = of_day
       AND (is_drop(p.score, n.score, i.drop_threshold)
@@ -51,11 +58,14 @@ BEGIN ATOMIC
       AND NOT EXISTS (SELECT FROM event e
                       WHERE e.initiative_id = n.initiative_id AND e.kind = 'new_initiative');
 END;
-COMMENT ON FUNCTION posture_internal.day_event(date) IS 'the events that a day''s snapshot shows: drops by the threshold, and less than that where the drop was found before and has not recovered';
+COMMENT ON FUNCTION posture_internal.day_event(date) IS
+    'returns the events that a day''s snapshot shows: drops by the threshold or more, smaller ones '
+    'that were recorded before and have not recovered, and new initiatives';
 
--- A drop within the quiet period is recorded and not notified, even if it is
--- worse than the one before: the period is for whoever works on that one.
-CREATE FUNCTION posture_internal.in_cooldown(of_day date, of_kind event_kind, of_metric integer, of_initiative integer) RETURNS boolean
+-- A drop within the cooldown is recorded without a notification, even if it is
+-- larger than the first one, which somebody is already working on.
+CREATE FUNCTION posture_internal.in_cooldown(
+    of_day date, of_kind event_kind, of_metric integer, of_initiative integer) RETURNS boolean
     LANGUAGE sql STABLE PARALLEL SAFE
     RETURN of_kind <> 'new_initiative' AND EXISTS (
         SELECT
@@ -63,5 +73,8 @@ CREATE FUNCTION posture_internal.in_cooldown(of_day date, of_kind event_kind, of
         LEFT JOIN metric m ON m.metric_id = e.metric_id
         LEFT JOIN initiative i ON i.initiative_id = e.initiative_id
         WHERE e.kind = of_kind AND (e.metric_id = of_metric OR e.initiative_id = of_initiative)
-          AND NOT e.in_cooldown AND e.day < of_day AND e.day >= of_day - coalesce(m.cooldown_days, i.cooldown_days)::integer);
-COMMENT ON FUNCTION posture_internal.in_cooldown(date, event_kind, integer, integer) IS 'whether an earlier drop of a metric or initiative was notified no more than its quiet_days before a day';
+          AND NOT e.in_cooldown AND e.day < of_day
+          AND e.day >= of_day - coalesce(m.cooldown_days, i.cooldown_days)::integer);
+COMMENT ON FUNCTION posture_internal.in_cooldown(date, event_kind, integer, integer) IS
+    'returns whether a drop of the same metric or initiative was notified within its cooldown_days '
+    'before a day';

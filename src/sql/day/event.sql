@@ -1,16 +1,17 @@
 /*
- * Events: found by comparing a day's snapshot with the one before it. Finding
- * them again adds what is new, mends what the day's snapshot now says, and
- * leaves what a person entered.
+ * Events: the drops and new initiatives of a day's snapshot, with their causes.
+ * Recording the events of a day again adds new ones, corrects those whose
+ * figures changed in the snapshot, and keeps what people entered.
  */
 
 CREATE FUNCTION posture_internal.write_causes(of_day date, is_written boolean) RETURNS void
-    LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
+    LANGUAGE plpgsql
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
 BEGIN
-    -- an event that has recovered keeps what it had, and so does one of a snapshot
-    -- that was kept: metrics that measure others since would explain it otherwise
-    WITH shown AS MATERIALIZED (
+    -- The causes of a recovered event stay, and so do those of a snapshot that was not
+    -- written now: metrics may have other recommendations since.
+    WITH explained AS MATERIALIZED (
         SELECT e.event_id, e.kind, e.metric_id, e.initiative_id
         FROM event e
         JOIN day_event(of_day) d
@@ -19,46 +20,61 @@ BEGIN
         WHERE e.day = of_day AND e.kind <> 'new_initiative'
           AND (is_written OR NOT EXISTS (SELECT FROM event_cause c WHERE c.event_id = e.event_id))
     ), earlier AS (
-        DELETE FROM event_cause c USING shown e WHERE e.event_id = c.event_id
-    ), part AS MATERIALIZED (
+        DELETE FROM event_cause c USING explained e WHERE e.event_id = c.event_id
+    ), initiative_part AS MATERIALIZED (
         SELECT p.*
-        FROM initiative_change(previous_day(of_day), of_day, ARRAY(SELECT e.initiative_id FROM shown e WHERE e.initiative_id IS NOT NULL)) p
-        WHERE EXISTS (SELECT FROM shown)
-    ), step AS MATERIALIZED (
-        SELECT c.*
-        FROM metric_change(previous_day(of_day), of_day, ARRAY(SELECT e.metric_id FROM shown e WHERE e.metric_id IS NOT NULL)) c
-        WHERE EXISTS (SELECT FROM shown e WHERE e.metric_id IS NOT NULL)
+        FROM initiative_change(previous_day(of_day), of_day,
+                               ARRAY(SELECT e.initiative_id
+                                     FROM explained e
+                                     WHERE e.initiative_id IS NOT NULL)) p
+        WHERE EXISTS (SELECT FROM explained)
+    ), metric_part AS MATERIALIZED (
+        SELECT p.*
+        FROM metric_change(previous_day(of_day), of_day,
+                           ARRAY(SELECT e.metric_id
+                                 FROM explained e
+                                 WHERE e.metric_id IS NOT NULL)) p
+        WHERE EXISTS (SELECT FROM explained e WHERE e.metric_id IS NOT NULL)
     )
-    INSERT INTO event_cause (event_id, initiative_id, metric_id, recommendation_id, reason, points, newly_exposed, only_this, assets)
-    SELECT e.event_id, e.initiative_id, p.metric_id, p.recommendation_id, p.reason, p.points, p.newly_exposed, NULL, NULL
-    FROM shown e
-    JOIN part p USING (initiative_id)
+    INSERT INTO event_cause (event_id, initiative_id, metric_id, recommendation_id, reason,
+                             points, newly_exposed, only_this, assets)
+    SELECT e.event_id, e.initiative_id, p.metric_id, p.recommendation_id, p.reason,
+           p.points, p.newly_exposed, NULL, NULL
+    FROM explained e
+    JOIN initiative_part p USING (initiative_id)
     UNION ALL
-    SELECT e.event_id, NULL, e.metric_id, s.recommendation_id, s.reason, s.points, s.newly_exposed, s.only_this, s.assets
-    FROM shown e
-    JOIN step s USING (metric_id)
+    SELECT e.event_id, NULL, e.metric_id, p.recommendation_id, p.reason,
+           p.points, p.newly_exposed, p.only_this, p.assets
+    FROM explained e
+    JOIN metric_part p USING (metric_id)
     UNION ALL
     -- in an initiative scored by points, a metric's part is that of its recommendations
     SELECT e.event_id, p.initiative_id, e.metric_id, NULL, 'effect', sum(p.points), NULL, NULL, NULL
-    FROM shown e
+    FROM explained e
     JOIN initiative_metric_snapshot b ON b.metric_id = e.metric_id AND b.day = of_day
     JOIN metric_snapshot s ON s.metric_id = e.metric_id AND s.day = of_day
-    JOIN part p ON p.initiative_id = b.initiative_id
-               AND (p.metric_id = e.metric_id OR p.recommendation_id = ANY (s.recommendations))
+    JOIN initiative_part p ON p.initiative_id = b.initiative_id
+                          AND (p.metric_id = e.metric_id
+                               OR p.recommendation_id = ANY (s.recommendations))
     GROUP BY e.event_id, p.initiative_id, e.metric_id;
 END $$;
-COMMENT ON FUNCTION posture_internal.write_causes(date, boolean) IS 'writes the causes of a day''s drops, in the place of earlier ones if its snapshot was written now';
+COMMENT ON FUNCTION posture_internal.write_causes(date, boolean) IS
+    'writes the causes of a day''s drops; replaces earlier ones if the day''s snapshot was written '
+    'now (is_written)';
 
-CREATE FUNCTION posture_internal.record_events(of_day date, is_written boolean, OUT events bigint, OUT recovered bigint)
-    LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
+CREATE FUNCTION posture_internal.record_events(
+    of_day date, is_written boolean, OUT events bigint, OUT recovered bigint)
+    LANGUAGE plpgsql
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
 DECLARE
     notified bigint;
 BEGIN
     WITH found AS (
-        INSERT INTO event AS e (kind, day, previous_day, metric_id, initiative_id, previous_score, score, drop, weight, in_cooldown)
-        SELECT d.kind, of_day, d.previous_day, d.metric_id, d.initiative_id, d.previous_score, d.score,
-               d.previous_score - d.score, d.weight,
+        INSERT INTO event AS e (kind, day, previous_day, metric_id, initiative_id,
+                                previous_score, score, drop, weight, in_cooldown)
+        SELECT d.kind, of_day, d.previous_day, d.metric_id, d.initiative_id,
+               d.previous_score, d.score, d.previous_score - d.score, d.weight,
                in_cooldown(of_day, d.kind, d.metric_id, d.initiative_id)
         FROM day_event(of_day) d
         WHERE NOT EXISTS (SELECT FROM event o
@@ -68,72 +84,91 @@ BEGIN
         ORDER BY d.kind DESC, d.previous_score - d.score DESC, d.metric_id, d.initiative_id
         RETURNING e AS new_event
     )
-    SELECT count(*), count(notify_event(f.new_event)) FILTER (WHERE NOT (f.new_event).in_cooldown)
+    SELECT count(*),
+           count(notify_event(f.new_event)) FILTER (WHERE NOT (f.new_event).in_cooldown)
     INTO events, notified
     FROM found f;
 
-    -- a drop that was found before: what the snapshot says now; open again only
-    -- if it had recovered on this very day, and then as a person left it
-    WITH repaired AS (
+    -- An event that was recorded before takes the figures of the snapshot. It is open again
+    -- only if it recovered on the same day, and then with the status that a person gave it.
+    WITH corrected AS (
         UPDATE event e
         SET previous_day = d.previous_day, previous_score = d.previous_score, score = d.score,
             drop = d.previous_score - d.score, weight = d.weight,
             status = CASE WHEN e.status <> 'recovered' OR e.recovered_on > of_day THEN e.status
-                          WHEN e.acknowledged_at IS NULL OR e.reopened_at > e.acknowledged_at THEN 'open'
+                          WHEN e.acknowledged_at IS NULL OR e.reopened_at > e.acknowledged_at
+                          THEN 'open'
                           ELSE 'acknowledged' END,
-            recovered_on = CASE WHEN e.status = 'recovered' AND e.recovered_on <= of_day THEN NULL ELSE e.recovered_on END
+            recovered_on = CASE WHEN e.status = 'recovered' AND e.recovered_on <= of_day THEN NULL
+                                ELSE e.recovered_on END
         FROM day_event(of_day) d
         WHERE e.day = of_day AND e.kind = d.kind
-          AND e.metric_id IS NOT DISTINCT FROM d.metric_id AND e.initiative_id IS NOT DISTINCT FROM d.initiative_id
-          AND (e.previous_day, e.previous_score, e.score, e.weight, e.status = 'recovered' AND e.recovered_on <= of_day)
+          AND e.metric_id IS NOT DISTINCT FROM d.metric_id
+          AND e.initiative_id IS NOT DISTINCT FROM d.initiative_id
+          AND (e.previous_day, e.previous_score, e.score, e.weight,
+               e.status = 'recovered' AND e.recovered_on <= of_day)
               IS DISTINCT FROM (d.previous_day, d.previous_score, d.score, d.weight, false)
         RETURNING e.event_id
     )
-    DELETE FROM event_cause c USING repaired m WHERE c.event_id = m.event_id;
+    DELETE FROM event_cause c USING corrected e WHERE c.event_id = e.event_id;
 
     PERFORM write_causes(of_day, is_written);
 
     UPDATE event e
     SET status = 'recovered', recovered_on = of_day
     WHERE e.status <> 'recovered' AND e.kind <> 'new_initiative' AND e.day <= of_day
-      -- one that a person opened again is not closed by the same day
+      -- an event that a person reopened recovers on a later day at the earliest
       AND (e.recovered_on IS NULL OR e.recovered_on < of_day)
       AND (EXISTS (SELECT FROM metric_snapshot s
-                   WHERE s.day = of_day AND s.metric_id = e.metric_id AND s.score >= e.previous_score)
+                   WHERE s.day = of_day AND s.metric_id = e.metric_id
+                     AND s.score >= e.previous_score)
            OR EXISTS (SELECT FROM initiative_snapshot s
-                      WHERE s.day = of_day AND s.initiative_id = e.initiative_id AND s.score >= e.previous_score));
+                      WHERE s.day = of_day AND s.initiative_id = e.initiative_id
+                        AND s.score >= e.previous_score));
     GET DIAGNOSTICS recovered = ROW_COUNT;
 END $$;
-COMMENT ON FUNCTION posture_internal.record_events(date, boolean) IS 'finds the events of a day''s snapshot, which was written now or before, with their causes, and the earlier ones that recovered';
+COMMENT ON FUNCTION posture_internal.record_events(date, boolean) IS
+    'records the events of a day''s snapshot with their causes, notifies listeners of new ones, '
+    'and marks earlier events as recovered; is_written: whether the snapshot was written now; '
+    'returns the numbers of new and of recovered events';
 
 CREATE FUNCTION posture.acknowledge(event_id integer, note text DEFAULT NULL) RETURNS void
-    LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
+    LANGUAGE plpgsql
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
 BEGIN
     UPDATE event e
     SET status = CASE WHEN e.status = 'open' THEN 'acknowledged' ELSE e.status END,
-        acknowledged_by = session_user, acknowledged_at = clock_timestamp(), note = coalesce(acknowledge.note, e.note)
+        acknowledged_by = session_user, acknowledged_at = clock_timestamp(),
+        note = coalesce(acknowledge.note, e.note)
     WHERE e.event_id = acknowledge.event_id;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'event % does not exist', event_id
-            USING ERRCODE = 'no_data_found', HINT = 'The view posture.event_report lists the events.';
+            USING ERRCODE = 'no_data_found',
+                  HINT = 'The view posture.event_report lists the events.';
     END IF;
 END $$;
-COMMENT ON FUNCTION posture.acknowledge(integer, text) IS 'notes that the caller has taken an event in hand';
+COMMENT ON FUNCTION posture.acknowledge(integer, text) IS
+    'acknowledges an event in the name of the session''s user; a note replaces the earlier one';
 
 CREATE FUNCTION posture.reopen(event_id integer, note text DEFAULT NULL) RETURNS void
-    LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
+    LANGUAGE plpgsql
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
 BEGIN
     UPDATE event e
-    SET status = 'open', reopened_by = session_user, reopened_at = clock_timestamp(), note = coalesce(reopen.note, e.note)
+    SET status = 'open', reopened_by = session_user, reopened_at = clock_timestamp(),
+        note = coalesce(reopen.note, e.note)
     WHERE e.event_id = reopen.event_id AND e.status <> 'open';
     IF FOUND THEN
         RETURN;
     ELSIF EXISTS (SELECT FROM event e WHERE e.event_id = reopen.event_id) THEN
-        RAISE EXCEPTION 'event % is already open', event_id USING ERRCODE = 'object_not_in_prerequisite_state';
+        RAISE EXCEPTION 'event % is already open', event_id
+            USING ERRCODE = 'object_not_in_prerequisite_state';
     END IF;
     RAISE EXCEPTION 'event % does not exist', event_id
         USING ERRCODE = 'no_data_found', HINT = 'The view posture.event_report lists the events.';
 END $$;
-COMMENT ON FUNCTION posture.reopen(integer, text) IS 'opens an event again that was acknowledged or has recovered; if its score is still back, the snapshot of a later day closes it';
+COMMENT ON FUNCTION posture.reopen(integer, text) IS
+    'reopens an event that was acknowledged or has recovered; if its score is back, the snapshot '
+    'of a later day marks it as recovered again';

@@ -1,10 +1,11 @@
 /*
- * The day's snapshot. A snapshot of a day that has ended is taken once and
- * kept; one of today is taken anew at each call, until the day has ended.
+ * The snapshot of a day. A day that has ended gets one snapshot, which stays. The
+ * snapshot of today is replaced at each call until the day has ended.
  */
 
 CREATE FUNCTION posture_internal.write_snapshot(of_day date, as_of timestamptz) RETURNS void
-    LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
+    LANGUAGE plpgsql
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
 BEGIN
     DELETE FROM recommendation_snapshot s WHERE s.day = of_day AND NOT s.is_reported;
@@ -14,22 +15,25 @@ BEGIN
     DELETE FROM exemption_snapshot s WHERE s.day = of_day;
     DELETE FROM asset_group_snapshot s WHERE s.day = of_day;
 
-    -- one statement, so that all is seen at one moment
+    -- one statement, so that every row shows the same moment
     WITH state AS MATERIALIZED (
         SELECT * FROM current_state(as_of)
     ), inactive AS (
         UPDATE snapshot s
-        SET inactive = coalesce((SELECT e.exposed
-                              FROM recommendation_exposure(as_of, true, NULL, findings_needed('{}'), NULL) e
-                              WHERE e.recommendation_id IS NULL), '{}')
+        SET inactive = coalesce(
+            (SELECT e.exposed
+             FROM recommendation_exposure(as_of, true, NULL, findings_needed('{}'), NULL) e
+             WHERE e.recommendation_id IS NULL), '{}')
         WHERE s.day = of_day
     ), exempt AS MATERIALIZED (
         SELECT * FROM exemption_in_force(as_of)
     ), exemption AS (
         INSERT INTO exemption_snapshot (day, recommendation_id, kind, for_all, assets, asset_groups)
-        SELECT of_day, e.recommendation_id, e.kind, bool_or(num_nonnulls(e.asset_id, e.asset_group_id) = 0),
+        SELECT of_day, e.recommendation_id, e.kind,
+               bool_or(num_nonnulls(e.asset_id, e.asset_group_id) = 0),
                coalesce(assetset_agg(e.asset_id), '{}'),
-               coalesce(array_agg(DISTINCT e.asset_group_id) FILTER (WHERE e.asset_group_id IS NOT NULL), '{}')
+               coalesce(array_agg(DISTINCT e.asset_group_id)
+                            FILTER (WHERE e.asset_group_id IS NOT NULL), '{}')
         FROM exempt e
         GROUP BY e.recommendation_id, e.kind
     ), exempt_group AS (
@@ -38,10 +42,13 @@ BEGIN
         FROM asset_group_set(true, NULL) g
         WHERE g.asset_group_id IN (SELECT e.asset_group_id FROM exempt e)
     ), recommendation AS (
-        INSERT INTO recommendation_snapshot (day, recommendation_id, exposed, assessed, achieved, possible, is_measured)
+        INSERT INTO recommendation_snapshot (day, recommendation_id, exposed, assessed,
+                                             achieved, possible, is_measured)
         SELECT of_day, recommendation_id, s.exposed::bigint, s.assessed::bigint,
-               achieved_points(r.max_points, s.exposed, s.assessed, s.points_missing, s.points_possible),
-               possible_points(r.max_points, s.assessed, s.points_possible), s.points_possible IS NOT NULL
+               achieved_points(r.max_points, s.exposed, s.assessed, s.points_missing,
+                               s.points_possible),
+               possible_points(r.max_points, s.assessed, s.points_possible),
+               s.points_possible IS NOT NULL
         FROM state s
         JOIN posture.recommendation r USING (recommendation_id)
         ON CONFLICT DO NOTHING
@@ -55,12 +62,19 @@ BEGIN
         FROM initiative_definition(NULL) i JOIN posture.initiative c USING (initiative_id)
         ON CONFLICT DO NOTHING
     )
-    INSERT INTO metric_snapshot (day, metric_id, exposed, assessed, score, importance, recommendations, switched_off, key, name)
+    INSERT INTO metric_snapshot (day, metric_id, exposed, assessed, score, importance,
+                                 recommendations, switched_off, key, name)
     SELECT of_day, m.metric_id, m.exposed, m.assessed, m.score, c.importance,
-           ARRAY(SELECT b.recommendation_id FROM metric_member(NULL) b WHERE b.metric_id = m.metric_id ORDER BY b.recommendation_id),
-           ARRAY(SELECT b.recommendation_id FROM metric_recommendation b
-                 JOIN posture.recommendation r USING (recommendation_id) JOIN source o USING (source_id)
-                 WHERE b.metric_id = m.metric_id AND NOT (o.is_active AND r.is_active) ORDER BY b.recommendation_id),
+           ARRAY(SELECT b.recommendation_id
+                 FROM metric_member(NULL) b
+                 WHERE b.metric_id = m.metric_id
+                 ORDER BY b.recommendation_id),
+           ARRAY(SELECT b.recommendation_id
+                 FROM metric_recommendation b
+                 JOIN posture.recommendation r USING (recommendation_id)
+                 JOIN source o USING (source_id)
+                 WHERE b.metric_id = m.metric_id AND NOT (o.is_active AND r.is_active)
+                 ORDER BY b.recommendation_id),
            c.key, c.name
     FROM state m JOIN metric c USING (metric_id);
 
@@ -69,53 +83,61 @@ BEGIN
     FROM initiative_result(of_day) r
     WHERE s.day = of_day AND s.initiative_id = r.initiative_id;
 END $$;
-COMMENT ON FUNCTION posture_internal.write_snapshot(date, timestamptz) IS 'writes how things stood at a moment as the snapshot of a day, in the place of an earlier one; what a source reported of that day stays';
+COMMENT ON FUNCTION posture_internal.write_snapshot(date, timestamptz) IS
+    'writes the state at a moment as the snapshot of a day and replaces an earlier one, except '
+    'what a source reported of that day';
 
 CREATE FUNCTION posture_internal.ensure_snapshot(
     of_day date, as_of timestamptz,
     OUT metrics bigint, OUT initiatives bigint, OUT events bigint, OUT recovered bigint)
-    LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
-    -- many short statements: compiling them costs more than it gains
+    LANGUAGE plpgsql
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
     SET jit = off
 AS $$
 DECLARE
-    ends boolean;
+    closes boolean;
 BEGIN
-    -- of two at once, the second waits and finds the snapshot taken; where both
-    -- are needed the sets are locked first
+    -- If two calls meet, the second one waits and finds the snapshot taken. Functions that need
+    -- both locks take the one on finding_set first.
     LOCK TABLE finding_set IN SHARE UPDATE EXCLUSIVE MODE;
     LOCK TABLE snapshot IN SHARE ROW EXCLUSIVE MODE;
-    ends := of_day < today() AND NOT has_snapshot(of_day);
-    IF ends OR of_day = today() THEN
+    closes := of_day < today() AND NOT has_snapshot(of_day);
+    IF closes OR of_day = today() THEN
         IF of_day < today() THEN
-            -- what is known of the day is folded into it, before it is closed
+            -- pending changes belong to the day as long as it is not closed
             PERFORM fold_due();
         END IF;
-        -- today is by now() too: a transaction that goes on over midnight does not close the day
+        -- now() and today() are those of the start of the transaction, so one that runs past
+        -- midnight does not close the day
         INSERT INTO snapshot (day, taken_at, ends_at) VALUES (of_day, now(), day_end(of_day))
         ON CONFLICT (day) DO UPDATE SET taken_at = EXCLUDED.taken_at, ends_at = EXCLUDED.ends_at;
         IF of_day < today() AND as_of < 'infinity' THEN
             PERFORM close_history(of_day);
         ELSIF of_day < today()
-              -- what a later day's snapshot and events tell is not dated back from under them
+              -- history stays with a later day that has its snapshot
               AND NOT EXISTS (SELECT FROM snapshot s WHERE s.day > of_day AND s.day < today()) THEN
             PERFORM backdate_history(of_day);
         END IF;
         PERFORM write_snapshot(of_day, as_of);
     END IF;
-    SELECT f.events, f.recovered INTO events, recovered FROM record_events(of_day, ends OR of_day = today()) f;
-    IF ends THEN
+    SELECT f.events, f.recovered INTO events, recovered
+    FROM record_events(of_day, closes OR of_day = today()) f;
+    IF closes THEN
         PERFORM notify_day(of_day);
     END IF;
     metrics := (SELECT count(*) FROM metric_snapshot s WHERE s.day = of_day);
     initiatives := (SELECT count(*) FROM initiative_snapshot s WHERE s.day = of_day);
 END $$;
-COMMENT ON FUNCTION posture_internal.ensure_snapshot(date, timestamptz) IS 'makes the snapshot of a day, if it needs one, from how things stood at a moment, and finds its events';
+COMMENT ON FUNCTION posture_internal.ensure_snapshot(date, timestamptz) IS
+    'takes the snapshot of a day from the state at a moment unless the day is closed, and records '
+    'its events; returns the numbers of its metrics and initiatives, and of new and recovered '
+    'events';
 
 CREATE FUNCTION posture.take_snapshot(
     day date DEFAULT today(),
     OUT metrics bigint, OUT initiatives bigint, OUT events bigint, OUT recovered bigint)
-    LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
+    LANGUAGE plpgsql
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
 DECLARE
     as_of timestamptz;
@@ -125,13 +147,17 @@ BEGIN
             USING ERRCODE = 'invalid_parameter_value',
                   DETAIL = format('Today is %s in time zone %s.', today(), setting('timezone'));
     END IF;
-    -- before anything is read: who grants access has it when it needs the rest
+    -- before any table is read: grant_access() takes this lock before all others, too
     PERFORM lock_sets();
     as_of := day_end(day);
     IF NOT has_data_before(as_of) AND has_data_before('infinity') AND NOT has_snapshot(day) THEN
-        RAISE NOTICE 'no finding is older than the end of %: its snapshot shows the current state', day;
+        RAISE NOTICE 'no finding is older than the end of %: its snapshot shows the current state',
+            day;
         as_of := 'infinity';
     END IF;
     SELECT k.* INTO metrics, initiatives, events, recovered FROM ensure_snapshot(day, as_of) k;
 END $$;
-COMMENT ON FUNCTION posture.take_snapshot(date) IS 'keeps how things stood at the end of a day, or today so far, and finds its events; doing it again changes nothing that a person entered';
+COMMENT ON FUNCTION posture.take_snapshot(date) IS
+    'takes the snapshot of a day, of its end or of today so far, and records its events; returns '
+    'the numbers of metrics and initiatives in the snapshot, of new events and of recovered ones; '
+    'the snapshot of a day that has ended is taken once; what people entered stays';

@@ -1,7 +1,8 @@
 /*
- * What is kept for each day: how things stood at its end, and what each score
- * was made of. Rows refer to metrics and initiatives by id without a foreign
- * key, and carry their key and name of that day: history outlives its objects.
+ * The tables of a day's snapshot: the state at the end of the day, and what each
+ * score was made of. Rows refer to metrics and initiatives by id without a
+ * foreign key, and hold their key and name of that day, because history outlives
+ * its objects.
  */
 
 CREATE TABLE posture.snapshot (
@@ -11,13 +12,17 @@ CREATE TABLE posture.snapshot (
     ends_at timestamptz
 );
 ALTER TABLE posture.snapshot ALTER inactive SET STORAGE EXTERNAL;
-COMMENT ON TABLE posture.snapshot IS 'the days that have a snapshot; one taken before the day''s end is taken again';
-COMMENT ON COLUMN posture.snapshot.day IS 'a local day of posture.timezone';
-COMMENT ON COLUMN posture.snapshot.taken_at IS 'when it was taken';
-COMMENT ON COLUMN posture.snapshot.ends_at IS 'when the day ended, by the posture.timezone it was taken under; NULL: as by the one in force';
-COMMENT ON COLUMN posture.snapshot.inactive IS 'the assets that did not count at its end: retired or stale';
+COMMENT ON TABLE posture.snapshot IS
+    'days that have a snapshot; one that was taken before the end of its day is taken again';
+COMMENT ON COLUMN posture.snapshot.day IS 'local day of posture.timezone';
+COMMENT ON COLUMN posture.snapshot.taken_at IS 'time when the snapshot was taken';
+COMMENT ON COLUMN posture.snapshot.ends_at IS
+    'end of the day by the posture.timezone in which the snapshot was taken; NULL: by the current '
+    'one';
+COMMENT ON COLUMN posture.snapshot.inactive IS
+    'assets that did not count at the end of the day: retired or stale';
 
--- Exemptions of single assets are kept as a set, those of a group by
+-- Exemptions of single assets are stored as a set, those of a group by
 -- reference: the same group is often exempt from hundreds of recommendations.
 CREATE TABLE posture_internal.exemption_snapshot (
     day date,
@@ -28,13 +33,19 @@ CREATE TABLE posture_internal.exemption_snapshot (
     asset_groups integer[] NOT NULL,
     PRIMARY KEY (day, recommendation_id, kind)
 );
-COMMENT ON TABLE posture_internal.exemption_snapshot IS 'the exemptions in force at the end of a day';
-COMMENT ON COLUMN posture_internal.exemption_snapshot.day IS 'the day';
-COMMENT ON COLUMN posture_internal.exemption_snapshot.recommendation_id IS 'the recommendation';
-COMMENT ON COLUMN posture_internal.exemption_snapshot.kind IS 'what they did to the score';
-COMMENT ON COLUMN posture_internal.exemption_snapshot.for_all IS 'whether one was of all assets';
-COMMENT ON COLUMN posture_internal.exemption_snapshot.assets IS 'the assets that were exempt one by one';
-COMMENT ON COLUMN posture_internal.exemption_snapshot.asset_groups IS 'the groups that were exempt: ids in asset_group_snapshot';
+COMMENT ON TABLE posture_internal.exemption_snapshot IS
+    'exemptions in force at the end of a day, by recommendation and kind';
+COMMENT ON COLUMN posture_internal.exemption_snapshot.day IS 'day of the snapshot';
+COMMENT ON COLUMN posture_internal.exemption_snapshot.recommendation_id IS
+    'id of the recommendation';
+COMMENT ON COLUMN posture_internal.exemption_snapshot.kind IS
+    'effect on the score: mitigated, waived or risk_accepted';
+COMMENT ON COLUMN posture_internal.exemption_snapshot.for_all IS
+    'whether one of the exemptions covered all assets';
+COMMENT ON COLUMN posture_internal.exemption_snapshot.assets IS
+    'assets that had an exemption of their own';
+COMMENT ON COLUMN posture_internal.exemption_snapshot.asset_groups IS
+    'ids of the groups that had an exemption; their assets are in asset_group_snapshot';
 
 CREATE TABLE posture_internal.asset_group_snapshot (
     day date,
@@ -42,10 +53,11 @@ CREATE TABLE posture_internal.asset_group_snapshot (
     assets assetset NOT NULL,
     PRIMARY KEY (day, asset_group_id)
 );
-COMMENT ON TABLE posture_internal.asset_group_snapshot IS 'the groups that were exempt from something, at the end of a day';
-COMMENT ON COLUMN posture_internal.asset_group_snapshot.day IS 'the day';
-COMMENT ON COLUMN posture_internal.asset_group_snapshot.asset_group_id IS 'the group';
-COMMENT ON COLUMN posture_internal.asset_group_snapshot.assets IS 'the assets in it';
+COMMENT ON TABLE posture_internal.asset_group_snapshot IS
+    'groups that had an exemption at the end of a day, with their assets';
+COMMENT ON COLUMN posture_internal.asset_group_snapshot.day IS 'day of the snapshot';
+COMMENT ON COLUMN posture_internal.asset_group_snapshot.asset_group_id IS 'id of the group';
+COMMENT ON COLUMN posture_internal.asset_group_snapshot.assets IS 'assets in the group';
 
 CREATE TABLE posture_internal.finding_history (
     day date,
@@ -54,11 +66,16 @@ CREATE TABLE posture_internal.finding_history (
     exposed assetset NOT NULL,
     PRIMARY KEY (day, recommendation_id)
 );
-COMMENT ON TABLE posture_internal.finding_history IS 'what changed on each day, net: the sets at the end of a day are those of now, xor all that is here of later days';
-COMMENT ON COLUMN posture_internal.finding_history.day IS 'the day';
-COMMENT ON COLUMN posture_internal.finding_history.recommendation_id IS 'the recommendation';
-COMMENT ON COLUMN posture_internal.finding_history.assessed IS 'assets that came to the assessed ones or left them on that day';
-COMMENT ON COLUMN posture_internal.finding_history.exposed IS 'assets that became exposed or stopped being so on that day';
+COMMENT ON TABLE posture_internal.finding_history IS
+    'net changes of findings on each day: XORing the current sets with the history of all later '
+    'days gives the sets at the end of a day';
+COMMENT ON COLUMN posture_internal.finding_history.day IS 'day of the changes';
+COMMENT ON COLUMN posture_internal.finding_history.recommendation_id IS
+    'id of the recommendation';
+COMMENT ON COLUMN posture_internal.finding_history.assessed IS
+    'assets that were added to the assessed assets or removed from them on the day';
+COMMENT ON COLUMN posture_internal.finding_history.exposed IS
+    'assets that were added to the exposed assets or removed from them on the day';
 
 CREATE TABLE posture.recommendation_snapshot (
     day date,
@@ -72,14 +89,20 @@ CREATE TABLE posture.recommendation_snapshot (
     PRIMARY KEY (day, recommendation_id)
 );
 COMMENT ON TABLE posture.recommendation_snapshot IS 'each recommendation at the end of a day';
-COMMENT ON COLUMN posture.recommendation_snapshot.day IS 'the day';
-COMMENT ON COLUMN posture.recommendation_snapshot.recommendation_id IS 'the recommendation';
-COMMENT ON COLUMN posture.recommendation_snapshot.exposed IS 'assets that failed it';
-COMMENT ON COLUMN posture.recommendation_snapshot.assessed IS 'assets that it applied to';
-COMMENT ON COLUMN posture.recommendation_snapshot.achieved IS 'points achieved; NULL: worth no points';
-COMMENT ON COLUMN posture.recommendation_snapshot.possible IS 'points possible; NULL: worth no points';
-COMMENT ON COLUMN posture.recommendation_snapshot.is_reported IS 'whether its source told how that day was; a snapshot leaves it as it is';
-COMMENT ON COLUMN posture.recommendation_snapshot.is_measured IS 'whether the points are those of a measure';
+COMMENT ON COLUMN posture.recommendation_snapshot.day IS 'day of the snapshot';
+COMMENT ON COLUMN posture.recommendation_snapshot.recommendation_id IS 'id of the recommendation';
+COMMENT ON COLUMN posture.recommendation_snapshot.exposed IS
+    'number of assets that failed the recommendation';
+COMMENT ON COLUMN posture.recommendation_snapshot.assessed IS
+    'number of assets that the recommendation applied to';
+COMMENT ON COLUMN posture.recommendation_snapshot.achieved IS
+    'points achieved; NULL if it was worth no points';
+COMMENT ON COLUMN posture.recommendation_snapshot.possible IS
+    'points possible; NULL if it was worth no points';
+COMMENT ON COLUMN posture.recommendation_snapshot.is_reported IS
+    'whether the source itself reported this day; a snapshot does not change the row then';
+COMMENT ON COLUMN posture.recommendation_snapshot.is_measured IS
+    'whether the points are those of a measure';
 
 CREATE TABLE posture.metric_snapshot (
     day date,
@@ -96,16 +119,21 @@ CREATE TABLE posture.metric_snapshot (
 );
 CREATE INDEX metric_snapshot_metric_id ON posture.metric_snapshot (metric_id, day);
 COMMENT ON TABLE posture.metric_snapshot IS 'each metric at the end of a day';
-COMMENT ON COLUMN posture.metric_snapshot.day IS 'the day';
-COMMENT ON COLUMN posture.metric_snapshot.metric_id IS 'the metric';
-COMMENT ON COLUMN posture.metric_snapshot.exposed IS 'distinct assets exposed, as many times as the metric weighed them, and points missing';
-COMMENT ON COLUMN posture.metric_snapshot.assessed IS 'distinct assets assessed, as many times as the metric weighed them, and points possible';
-COMMENT ON COLUMN posture.metric_snapshot.score IS 'its score; NULL: unavailable';
-COMMENT ON COLUMN posture.metric_snapshot.importance IS 'its importance';
-COMMENT ON COLUMN posture.metric_snapshot.key IS 'its key';
-COMMENT ON COLUMN posture.metric_snapshot.name IS 'its name';
-COMMENT ON COLUMN posture.metric_snapshot.recommendations IS 'ids of the recommendations that it measured';
-COMMENT ON COLUMN posture.metric_snapshot.switched_off IS 'ids of its recommendations that did not count because they, or their source, were inactive';
+COMMENT ON COLUMN posture.metric_snapshot.day IS 'day of the snapshot';
+COMMENT ON COLUMN posture.metric_snapshot.metric_id IS 'id of the metric';
+COMMENT ON COLUMN posture.metric_snapshot.exposed IS
+    'number of distinct exposed assets, each times its weight by criticality, plus points missing';
+COMMENT ON COLUMN posture.metric_snapshot.assessed IS
+    'number of distinct assessed assets, each times its weight by criticality, plus points '
+    'possible';
+COMMENT ON COLUMN posture.metric_snapshot.score IS 'score, 0 to 100; NULL: unavailable';
+COMMENT ON COLUMN posture.metric_snapshot.importance IS 'importance of the metric on that day';
+COMMENT ON COLUMN posture.metric_snapshot.key IS 'key of the metric on that day';
+COMMENT ON COLUMN posture.metric_snapshot.name IS 'name of the metric on that day';
+COMMENT ON COLUMN posture.metric_snapshot.recommendations IS
+    'ids of the recommendations that the metric measured';
+COMMENT ON COLUMN posture.metric_snapshot.switched_off IS
+    'ids of its recommendations that did not count because they, or their source, were inactive';
 
 CREATE TABLE posture.initiative_snapshot (
     day date,
@@ -120,14 +148,17 @@ CREATE TABLE posture.initiative_snapshot (
 );
 CREATE INDEX initiative_snapshot_initiative_id ON posture.initiative_snapshot (initiative_id, day);
 COMMENT ON TABLE posture.initiative_snapshot IS 'each initiative at the end of a day';
-COMMENT ON COLUMN posture.initiative_snapshot.day IS 'the day';
-COMMENT ON COLUMN posture.initiative_snapshot.initiative_id IS 'the initiative';
-COMMENT ON COLUMN posture.initiative_snapshot.score IS 'its score; NULL: unavailable';
-COMMENT ON COLUMN posture.initiative_snapshot.method IS 'how the score was added up';
-COMMENT ON COLUMN posture.initiative_snapshot.key IS 'its key';
-COMMENT ON COLUMN posture.initiative_snapshot.name IS 'its name';
-COMMENT ON COLUMN posture.initiative_snapshot.recommendations IS 'ids of the recommendations that it scored without a metric between';
-COMMENT ON COLUMN posture.initiative_snapshot.is_reported IS 'whether its source told how that day was; a snapshot leaves it as it is';
+COMMENT ON COLUMN posture.initiative_snapshot.day IS 'day of the snapshot';
+COMMENT ON COLUMN posture.initiative_snapshot.initiative_id IS 'id of the initiative';
+COMMENT ON COLUMN posture.initiative_snapshot.score IS 'score, 0 to 100; NULL: unavailable';
+COMMENT ON COLUMN posture.initiative_snapshot.method IS
+    'method by which the score was made on that day';
+COMMENT ON COLUMN posture.initiative_snapshot.key IS 'key of the initiative on that day';
+COMMENT ON COLUMN posture.initiative_snapshot.name IS 'name of the initiative on that day';
+COMMENT ON COLUMN posture.initiative_snapshot.recommendations IS
+    'ids of the recommendations that the initiative scored without a metric';
+COMMENT ON COLUMN posture.initiative_snapshot.is_reported IS
+    'whether the source itself reported this day; a snapshot does not change the row then';
 
 CREATE TABLE posture.initiative_metric_snapshot (
     day date,
@@ -136,8 +167,10 @@ CREATE TABLE posture.initiative_metric_snapshot (
     weight numeric NOT NULL,
     PRIMARY KEY (day, initiative_id, metric_id)
 );
-COMMENT ON TABLE posture.initiative_metric_snapshot IS 'the metrics of each initiative at the end of a day';
-COMMENT ON COLUMN posture.initiative_metric_snapshot.day IS 'the day';
-COMMENT ON COLUMN posture.initiative_metric_snapshot.initiative_id IS 'the initiative';
-COMMENT ON COLUMN posture.initiative_metric_snapshot.metric_id IS 'a metric of it';
-COMMENT ON COLUMN posture.initiative_metric_snapshot.weight IS 'the weight that the metric had in it';
+COMMENT ON TABLE posture.initiative_metric_snapshot IS
+    'the metrics of each initiative at the end of a day';
+COMMENT ON COLUMN posture.initiative_metric_snapshot.day IS 'day of the snapshot';
+COMMENT ON COLUMN posture.initiative_metric_snapshot.initiative_id IS 'id of the initiative';
+COMMENT ON COLUMN posture.initiative_metric_snapshot.metric_id IS 'id of a metric in it';
+COMMENT ON COLUMN posture.initiative_metric_snapshot.weight IS
+    'weight of the metric in the initiative on that day';
