@@ -1,3 +1,8 @@
+/*
+ * assignment_report: the recommendations that are left to do, by the person or
+ * team to whom they are assigned.
+ */
+
 CREATE VIEW posture.assignment_report WITH (security_invoker = true) AS
 SELECT r.assigned_to,
        count(*) AS recommendations,
@@ -11,11 +16,20 @@ JOIN recommendation r USING (recommendation_id)
 LEFT JOIN open_assets() e USING (recommendation_id)
 WHERE n.progress IS NOT NULL
 GROUP BY r.assigned_to;
-COMMENT ON VIEW posture.assignment_report IS 'who has how many recommendations to do, of those that apply to something; with a row for those that nobody has';
-COMMENT ON COLUMN posture.assignment_report.assigned_to IS 'who has them to do; NULL: nobody';
-COMMENT ON COLUMN posture.assignment_report.recommendations IS 'how many apply to something: completed + on_time + overdue';
-COMMENT ON COLUMN posture.assignment_report.completed IS 'those with nothing exposed, or with all of the risk accepted';
-COMMENT ON COLUMN posture.assignment_report.on_time IS 'those that are open and due today, later or on no day';
-COMMENT ON COLUMN posture.assignment_report.overdue IS 'those that are open and were due before today';
-COMMENT ON COLUMN posture.assignment_report.exposed_assets IS 'distinct assets on which something is left to do: exposed, and the risk is not accepted';
-COMMENT ON COLUMN posture.assignment_report.next_due IS 'the first day, from today on, on which one that is open is due';
+COMMENT ON VIEW posture.assignment_report IS
+    'each person or team with the number of recommendations assigned to them, of those that apply '
+    'to something; one row is for unassigned recommendations';
+COMMENT ON COLUMN posture.assignment_report.assigned_to IS
+    'person or team to whom they are assigned; NULL: nobody';
+COMMENT ON COLUMN posture.assignment_report.recommendations IS
+    'number of recommendations that apply to something: completed + on_time + overdue';
+COMMENT ON COLUMN posture.assignment_report.completed IS
+    'number of those with nothing exposed, or with all of their risk accepted';
+COMMENT ON COLUMN posture.assignment_report.on_time IS
+    'number of those that are open and not overdue, with or without a due date';
+COMMENT ON COLUMN posture.assignment_report.overdue IS
+    'number of those that are open and were due before today';
+COMMENT ON COLUMN posture.assignment_report.exposed_assets IS
+    'number of distinct assets with work left to do: exposed, and the risk is not accepted';
+COMMENT ON COLUMN posture.assignment_report.next_due IS
+    'first day, from today on, on which an open recommendation is due; NULL: none';

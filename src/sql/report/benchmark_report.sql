@@ -1,5 +1,5 @@
 /*
- * benchmark_report: the scores of others beside the initiative's own.
+ * benchmark_report: the scores of others beside those of the initiative.
  */
 
 CREATE VIEW posture.benchmark_report WITH (security_invoker = true) AS
@@ -18,11 +18,15 @@ LEFT JOIN (SELECT s.day, s.initiative_id, s.score
            UNION ALL
            SELECT today(), r.initiative_id, r.score
            FROM initiative_result(NULL) r) o USING (day, initiative_id);
-COMMENT ON VIEW posture.benchmark_report IS 'what others scored on each initiative, by each benchmark on each of its days, beside its own score of that day';
+COMMENT ON VIEW posture.benchmark_report IS
+    'score of each benchmark on each of its days, with the initiative''s own score of that day';
 COMMENT ON COLUMN posture.benchmark_report.initiative IS 'key of the initiative';
-COMMENT ON COLUMN posture.benchmark_report.day IS 'the day that the benchmark is about';
+COMMENT ON COLUMN posture.benchmark_report.day IS 'day of the benchmark';
 COMMENT ON COLUMN posture.benchmark_report.benchmark IS 'key of the benchmark';
 COMMENT ON COLUMN posture.benchmark_report.name IS 'name of the benchmark';
-COMMENT ON COLUMN posture.benchmark_report.score IS 'the score of the others';
-COMMENT ON COLUMN posture.benchmark_report.own_score IS 'the initiative''s own score on that day, today as it stands now; NULL: no snapshot, or unavailable';
-COMMENT ON COLUMN posture.benchmark_report.difference IS 'own_score - score, in points; positive: better than the others';
+COMMENT ON COLUMN posture.benchmark_report.score IS 'score of the others, 0 to 100';
+COMMENT ON COLUMN posture.benchmark_report.own_score IS
+    'score of the initiative itself on that day, 0 to 100, for today the current one; NULL if '
+    'there is no snapshot or the score is unavailable';
+COMMENT ON COLUMN posture.benchmark_report.difference IS
+    'own_score - score, in points, positive if better than the others; NULL if own_score is NULL';

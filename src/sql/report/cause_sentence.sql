@@ -1,105 +1,153 @@
 /*
- * Events as a person reads them: with one sentence that says why.
+ * The cause sentence of an event: metric_cause() and initiative_cause() say in
+ * one sentence why a score dropped. The other functions return parts of it.
  */
 
 CREATE FUNCTION posture_internal.recommendation_phrase(recommendation_id integer) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE
     RETURN CASE WHEN recommendation_id IS NULL THEN 'several recommendations'
-                ELSE coalesce((SELECT format('''%s''', r.title) FROM recommendation r WHERE r.recommendation_id = recommendation_phrase.recommendation_id),
+                ELSE coalesce((SELECT format('''%s''', r.title)
+                               FROM recommendation r
+                               WHERE r.recommendation_id = recommendation_phrase.recommendation_id),
                               'a recommendation') END;
-COMMENT ON FUNCTION posture_internal.recommendation_phrase(integer) IS 'the title of a recommendation in quotes, as a part of a sentence, or that it is one, where it was deleted; NULL: several';
+COMMENT ON FUNCTION posture_internal.recommendation_phrase(integer) IS
+    'returns the quoted title of a recommendation, or ''a recommendation'' if it was deleted; NULL '
+    'stands for several';
 
 CREATE FUNCTION posture_internal.change_phrase(cause event_cause) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE
     RETURN (
         SELECT CASE
             WHEN cause.reason = 'newly_exposed' AND cause.points IS NULL
-                THEN format('%s newly exposed by %s, %s by it alone', c.assets, n.recommendation, cause.only_this)
-            WHEN cause.reason IN ('newly_exposed', 'value_change') AND cause.newly_exposed > 0 THEN c.newly_exposed || ' newly exposed'
-            WHEN cause.reason = 'value_change' THEN CASE sign(cause.points) WHEN 1 THEN 'its state got worse' WHEN -1 THEN 'its state improved' ELSE 'its state changed' END
+                THEN format('%s newly exposed by %s, %s by it alone',
+                            c.assets, n.recommendation, cause.only_this)
+            WHEN cause.reason IN ('newly_exposed', 'value_change') AND cause.newly_exposed > 0
+                THEN c.newly_exposed || ' newly exposed'
+            WHEN cause.reason = 'value_change'
+                THEN CASE sign(cause.points) WHEN 1 THEN 'its state got worse'
+                                             WHEN -1 THEN 'its state improved'
+                                             ELSE 'its state changed' END
             WHEN cause.reason = 'no_longer_exposed' THEN c.assets || ' no longer exposed'
-            WHEN cause.reason = 'assets_added' AND cause.newly_exposed > 0 THEN format('%s new, %s of them exposed', c.assets, cause.newly_exposed)
+            WHEN cause.reason = 'assets_added' AND cause.newly_exposed > 0
+                THEN format('%s new, %s of them exposed', c.assets, cause.newly_exposed)
             WHEN cause.reason = 'assets_added' THEN c.assets || ' new'
             WHEN cause.reason = 'assets_left' THEN c.assets || ' no longer assessed'
             WHEN cause.reason = 'assets_retired' THEN c.assets || ' retired or stale'
             WHEN cause.reason = 'assets_returned' THEN c.assets || ' back'
-            WHEN cause.reason = 'points_change' AND cause.points > 0 THEN 'points of measures lost'
-            WHEN cause.reason = 'points_change' AND cause.points < 0 THEN 'points of measures gained'
-            WHEN cause.reason = 'exemption_ended' THEN format('%s from %s ended', n.exemption, n.recommendation)
-            WHEN cause.reason = 'exemption_given' THEN format('%s from %s %s given', n.exemption, n.recommendation, n.verb)
-            WHEN cause.reason LIKE 'recommendation\_%able' THEN format('%s %s', n.recommendation, CASE cause.reason
-                WHEN 'recommendation_available' THEN 'assessed for the first time' ELSE 'no longer assessed' END)
+            WHEN cause.reason = 'points_change' AND cause.points > 0
+                THEN 'points of measures lost'
+            WHEN cause.reason = 'points_change' AND cause.points < 0
+                THEN 'points of measures gained'
+            WHEN cause.reason = 'exemption_ended'
+                THEN format('%s from %s ended', n.exemption, n.recommendation)
+            WHEN cause.reason = 'exemption_given'
+                THEN format('%s from %s %s given', n.exemption, n.recommendation, n.verb)
+            WHEN cause.reason LIKE 'recommendation\_%able'
+                THEN format('%s %s', n.recommendation,
+                            CASE cause.reason WHEN 'recommendation_available'
+                                              THEN 'assessed for the first time'
+                                              ELSE 'no longer assessed' END)
             WHEN cause.reason LIKE 'recommendation\_%' OR cause.reason LIKE 'switched\_%'
-                THEN format('%s %s %s', n.recommendation, n.verb, replace(replace(cause.reason, 'recommendation_', ''), '_', ' '))
-        END || CASE WHEN cause.newly_exposed > 0 AND cause.reason NOT IN ('newly_exposed', 'value_change', 'assets_added')
+                THEN format('%s %s %s', n.recommendation, n.verb,
+                            replace(replace(cause.reason, 'recommendation_', ''), '_', ' '))
+        END || CASE WHEN cause.newly_exposed > 0
+                     AND cause.reason NOT IN ('newly_exposed', 'value_change', 'assets_added')
                     THEN format(' (%s newly exposed)', c.newly_exposed) ELSE '' END
         FROM (SELECT recommendation_phrase(cause.recommendation_id) AS recommendation,
                      CASE WHEN cause.recommendation_id IS NULL THEN 'were' ELSE 'was' END AS verb,
-                     CASE WHEN cause.recommendation_id IS NULL THEN 'exemptions' ELSE 'an exemption' END AS exemption) n
+                     CASE WHEN cause.recommendation_id IS NULL THEN 'exemptions'
+                          ELSE 'an exemption' END AS exemption) n
         CROSS JOIN (SELECT count_phrase(cardinality(cause.assets), 'asset') AS assets,
                            count_phrase(cause.newly_exposed, 'asset') AS newly_exposed) c);
-COMMENT ON FUNCTION posture_internal.change_phrase(event_cause) IS 'what a cause says, as a part of a sentence; NULL: no more than its reason';
+COMMENT ON FUNCTION posture_internal.change_phrase(event_cause) IS
+    'returns what a cause says beyond its reason, as a part of a sentence; NULL if nothing';
 
 CREATE FUNCTION posture_internal.effect_phrase(of_event event) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE
     RETURN (
         SELECT format('; this took %s', CASE
-                   WHEN c.points = t.lost THEN format('all of the %s that %s lost', points_phrase(t.lost), t.name)
-                   WHEN t.lost > c.points THEN format('%s of the %s that %s lost', format_number(c.points), points_phrase(t.lost), t.name)
+                   WHEN c.points = t.lost
+                   THEN format('all of the %s that %s lost', points_phrase(t.lost), t.name)
+                   WHEN t.lost > c.points
+                   THEN format('%s of the %s that %s lost', format_number(c.points),
+                               points_phrase(t.lost), t.name)
                    ELSE format('%s of %s', points_phrase(c.points), t.name) END)
         FROM event_cause c
         CROSS JOIN LATERAL (SELECT coalesce(n.name, n.key) AS name, p.score - n.score AS lost
                             FROM initiative_snapshot n
                             JOIN initiative_snapshot p USING (initiative_id)
-                            WHERE n.initiative_id = c.initiative_id AND n.day = of_event.day AND p.day = of_event.previous_day) t
+                            WHERE n.initiative_id = c.initiative_id
+                              AND n.day = of_event.day AND p.day = of_event.previous_day) t
         WHERE c.event_id = of_event.event_id AND c.reason = 'effect' AND c.points > 0
         ORDER BY c.points DESC, c.initiative_id
         LIMIT 1);
-COMMENT ON FUNCTION posture_internal.effect_phrase(event) IS 'what a metric''s drop took from the initiative that lost most through it, as a part of a sentence';
+COMMENT ON FUNCTION posture_internal.effect_phrase(event) IS
+    'returns what a metric''s drop took from the initiative that lost most through it, as a part '
+    'of a sentence; NULL if none lost points';
 
 CREATE FUNCTION posture_internal.exposed_phrase(of_event event) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE
     RETURN (
         SELECT CASE WHEN t.new = t.assets THEN count_phrase(t.assets, 'new asset') || ' exposed'
                     ELSE count_phrase(t.assets, 'asset') || ' newly exposed' END
-               || CASE WHEN t.new > 0 AND t.new < t.assets THEN format(' (%s of them new)', t.new) ELSE '' END
-               || coalesce((SELECT CASE WHEN c.newly_exposed < t.assets THEN format(', %s of them', c.newly_exposed) ELSE '' END
+               || CASE WHEN t.new > 0 AND t.new < t.assets
+                       THEN format(' (%s of them new)', t.new) ELSE '' END
+               || coalesce((SELECT CASE WHEN c.newly_exposed < t.assets
+                                        THEN format(', %s of them', c.newly_exposed) ELSE '' END
                                    || ' by ' || recommendation_phrase(c.recommendation_id)
                             FROM event_cause c
-                            WHERE c.event_id = of_event.event_id AND c.reason = 'newly_exposed' AND c.points IS NULL
+                            WHERE c.event_id = of_event.event_id
+                              AND c.reason = 'newly_exposed' AND c.points IS NULL
                             ORDER BY c.newly_exposed DESC, c.recommendation_id
                             LIMIT 1), '')
-        FROM (SELECT sum(c.newly_exposed)::bigint AS assets, coalesce(sum(c.newly_exposed) FILTER (WHERE c.reason = 'assets_added'), 0) AS new
+        FROM (SELECT sum(c.newly_exposed)::bigint AS assets,
+                     coalesce(sum(c.newly_exposed) FILTER (WHERE c.reason = 'assets_added'), 0)
+                         AS new
               FROM event_cause c
-              WHERE c.event_id = of_event.event_id AND c.reason IN ('newly_exposed', 'assets_added') AND c.points IS NOT NULL) t
+              WHERE c.event_id = of_event.event_id
+                AND c.reason IN ('newly_exposed', 'assets_added') AND c.points IS NOT NULL) t
         WHERE t.assets > 0);
-COMMENT ON FUNCTION posture_internal.exposed_phrase(event) IS 'the newly exposed assets of a metric''s drop and what most of them fail, as a part of a sentence; NULL: none';
+COMMENT ON FUNCTION posture_internal.exposed_phrase(event) IS
+    'returns how many assets a metric''s drop newly exposed, and the recommendation that most of '
+    'them fail, as a part of a sentence; NULL if none';
 
 CREATE FUNCTION posture_internal.reason_label(reason text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN CASE reason
-        WHEN 'metric_added' THEN 'added' WHEN 'recommendation_added' THEN 'recommendations added'
-        WHEN 'metric_removed' THEN 'removed' WHEN 'recommendation_removed' THEN 'recommendations removed'
-        WHEN 'metric_unavailable' THEN 'no longer has data' WHEN 'recommendation_unavailable' THEN 'recommendations no longer have data'
-        WHEN 'metric_available' THEN 'has data again' WHEN 'recommendation_available' THEN 'recommendations with data for the first time'
-        WHEN 'weight_change' THEN 'weight changed' WHEN 'scope_change' THEN 'scope changed'
-        WHEN 'switched_off' THEN 'switched off' WHEN 'switched_on' THEN 'switched on'
+        WHEN 'metric_added' THEN 'added'
+        WHEN 'recommendation_added' THEN 'recommendations added'
+        WHEN 'metric_removed' THEN 'removed'
+        WHEN 'recommendation_removed' THEN 'recommendations removed'
+        WHEN 'metric_unavailable' THEN 'no longer has data'
+        WHEN 'recommendation_unavailable' THEN 'recommendations no longer have data'
+        WHEN 'metric_available' THEN 'has data again'
+        WHEN 'recommendation_available' THEN 'recommendations with data for the first time'
+        WHEN 'weight_change' THEN 'weight changed'
+        WHEN 'scope_change' THEN 'scope changed'
+        WHEN 'switched_off' THEN 'switched off'
+        WHEN 'switched_on' THEN 'switched on'
         ELSE replace(reason, '_', ' ') END;
-COMMENT ON FUNCTION posture_internal.reason_label(text) IS 'a reason as it stands in brackets';
+COMMENT ON FUNCTION posture_internal.reason_label(text) IS
+    'returns a reason as it is shown in parentheses';
 
 CREATE FUNCTION posture_internal.metric_cause(of_event event) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE
     RETURN (
-        SELECT format('%s: exposed rose from %s %% to %s %%, %s of %s',
-                      n.name, format_number(100 - of_event.previous_score), format_number(100 - of_event.score), trim_scale(n.exposed), trim_scale(n.assessed))
-               -- unless that day is past retention
-               || coalesce(' where it was ' || trim_scale(p.exposed) || ' of ' || trim_scale(p.assessed), '')
+        SELECT format('%s: exposed rose from %s %% to %s %%, %s of %s', n.name,
+                      format_number(100 - of_event.previous_score),
+                      format_number(100 - of_event.score),
+                      trim_scale(n.exposed), trim_scale(n.assessed))
+               -- the previous day may be past retention
+               || coalesce(' where it was ' || trim_scale(p.exposed) || ' of '
+                           || trim_scale(p.assessed), '')
                || coalesce(': ' || nullif(concat_ws(', ',
                       exposed_phrase(of_event),
                       (SELECT string_agg(x.phrase, ', ' ORDER BY x.rank)
-                       FROM (SELECT coalesce(change_phrase(c), reason_label(c.reason)) AS phrase, row_number() OVER (ORDER BY c.points DESC, c.reason) AS rank
+                       FROM (SELECT coalesce(change_phrase(c), reason_label(c.reason)) AS phrase,
+                                    row_number() OVER (ORDER BY c.points DESC, c.reason) AS rank
                              FROM event_cause c
-                             WHERE c.event_id = of_event.event_id AND c.initiative_id IS NULL AND c.points > 0
+                             WHERE c.event_id = of_event.event_id
+                               AND c.initiative_id IS NULL AND c.points > 0
                                AND c.reason <> 'newly_exposed'
                                AND NOT (c.reason = 'assets_added' AND c.newly_exposed > 0)) x
                        WHERE x.rank <= 2)), ''), '')
@@ -107,23 +155,30 @@ CREATE FUNCTION posture_internal.metric_cause(of_event event) RETURNS text
         FROM metric_snapshot n
         LEFT JOIN metric_snapshot p ON p.metric_id = n.metric_id AND p.day = of_event.previous_day
         WHERE n.metric_id = of_event.metric_id AND n.day = of_event.day);
-COMMENT ON FUNCTION posture_internal.metric_cause(event) IS 'why a metric''s score dropped, in one sentence';
+COMMENT ON FUNCTION posture_internal.metric_cause(event) IS
+    'returns why a metric''s score dropped, in one sentence';
 
 CREATE FUNCTION posture_internal.cause_phrase(of_event event, cause event_cause) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE
     RETURN format_number(cause.points) || ' by ' || CASE
         WHEN cause.reason = 'method_change' THEN 'another method'
         ELSE CASE WHEN cause.metric_id IS NULL THEN recommendation_phrase(cause.recommendation_id)
-                  ELSE coalesce((SELECT format('''%s''', m.name) FROM metric_snapshot m
-                                 WHERE m.metric_id = cause.metric_id AND m.day IN (of_event.day, of_event.previous_day)
-                                 ORDER BY m.day DESC LIMIT 1), 'a metric') END
+                  ELSE coalesce((SELECT format('''%s''', m.name)
+                                 FROM metric_snapshot m
+                                 WHERE m.metric_id = cause.metric_id
+                                   AND m.day IN (of_event.day, of_event.previous_day)
+                                 ORDER BY m.day DESC
+                                 LIMIT 1), 'a metric') END
              || CASE WHEN cause.reason = 'value_change' AND cause.newly_exposed > 0
-                         THEN format(' (%s newly exposed)', count_phrase(cause.newly_exposed, 'asset'))
+                     THEN format(' (%s newly exposed)', count_phrase(cause.newly_exposed, 'asset'))
                      WHEN cause.reason = 'value_change' THEN ''
-                     -- of an initiative's own recommendation
-                     WHEN cause.metric_id IS NULL THEN format(' (%s)', reason_label(replace(cause.reason, 'recommendation_', 'metric_')))
+                     -- a recommendation without a metric has the same labels as a metric
+                     WHEN cause.metric_id IS NULL
+                     THEN format(' (%s)', reason_label(replace(cause.reason, 'recommendation_',
+                                                               'metric_')))
                      ELSE format(' (%s)', reason_label(cause.reason)) END END;
-COMMENT ON FUNCTION posture_internal.cause_phrase(event, event_cause) IS 'one cause of an initiative''s drop, as a part of a sentence';
+COMMENT ON FUNCTION posture_internal.cause_phrase(event, event_cause) IS
+    'returns one cause of an initiative''s drop, as a part of a sentence';
 
 CREATE FUNCTION posture_internal.initiative_cause(of_event event) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE
@@ -132,7 +187,9 @@ CREATE FUNCTION posture_internal.initiative_cause(of_event event) RETURNS text
                || string_agg(x.phrase, ', ' ORDER BY x.rank) FILTER (WHERE x.rank <= 3)
                || CASE WHEN count(*) > 3 THEN format(', and %s more', count(*) - 3) ELSE '' END
         FROM (SELECT cause_phrase(of_event, c) AS phrase,
-                     row_number() OVER (ORDER BY c.points DESC, c.metric_id, c.recommendation_id, c.reason) AS rank
+                     row_number() OVER (ORDER BY c.points DESC, c.metric_id, c.recommendation_id,
+                                                 c.reason) AS rank
               FROM event_cause c
               WHERE c.event_id = of_event.event_id AND c.points <> 0) x);
-COMMENT ON FUNCTION posture_internal.initiative_cause(event) IS 'why an initiative''s score dropped, in one sentence';
+COMMENT ON FUNCTION posture_internal.initiative_cause(event) IS
+    'returns why an initiative''s score dropped, in one sentence';

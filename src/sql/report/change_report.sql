@@ -3,42 +3,59 @@
  * two days that have a snapshot, also by less than the threshold of an event.
  */
 
-CREATE FUNCTION posture_internal.require_snapshot(object text, of_metric integer, of_initiative integer, on_day date) RETURNS void
-    LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, posture, posture_internal, pg_temp
+CREATE FUNCTION posture_internal.require_snapshot(
+    object text, of_metric integer, of_initiative integer, on_day date) RETURNS void
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
 DECLARE
-    days date[] := ARRAY(SELECT s.day FROM metric_snapshot s WHERE s.metric_id = of_metric
+    days date[] := ARRAY(SELECT s.day
+                         FROM metric_snapshot s
+                         WHERE s.metric_id = of_metric
                          UNION ALL
-                         SELECT s.day FROM initiative_snapshot s WHERE s.initiative_id = of_initiative);
+                         SELECT s.day
+                         FROM initiative_snapshot s
+                         WHERE s.initiative_id = of_initiative);
     nearest text;
 BEGIN
     IF on_day IS NOT NULL AND on_day <> ALL (days) THEN
-        nearest := concat_ws(' and ', (SELECT max(d) FROM unnest(days) d WHERE d < on_day), (SELECT min(d) FROM unnest(days) d WHERE d > on_day));
+        nearest := concat_ws(' and ', (SELECT max(d) FROM unnest(days) d WHERE d < on_day),
+                                      (SELECT min(d) FROM unnest(days) d WHERE d > on_day));
         RAISE EXCEPTION '"%" has no snapshot on %', object, on_day
             USING ERRCODE = 'no_data_found',
-                  HINT = CASE WHEN on_day = today() THEN 'take_snapshot() takes that of today so far.'
+                  HINT = CASE WHEN on_day = today()
+                              THEN 'take_snapshot() takes that of today so far.'
                               WHEN nearest = '' THEN 'take_snapshot() or run_daily() takes one.'
                               ELSE format('The nearest days that have one: %s.', nearest) END;
     END IF;
 END $$;
-COMMENT ON FUNCTION posture_internal.require_snapshot(text, integer, integer, date) IS 'an error if a metric or initiative has no snapshot on a day';
+COMMENT ON FUNCTION posture_internal.require_snapshot(text, integer, integer, date) IS
+    'raises an error if a metric or initiative has no snapshot on a day';
 
-CREATE FUNCTION posture_internal.change_part(of_metric integer, of_initiative integer, from_day date, to_day date) RETURNS SETOF event_cause
+CREATE FUNCTION posture_internal.change_part(
+    of_metric integer, of_initiative integer, from_day date, to_day date)
+    RETURNS SETOF event_cause
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-    SELECT NULL::integer, p.metric_id, p.recommendation_id, p.initiative_id, p.reason, p.points, p.newly_exposed, NULL::assetset, NULL::bigint
+    SELECT NULL::integer, p.metric_id, p.recommendation_id, p.initiative_id, p.reason,
+           p.points, p.newly_exposed, NULL::assetset, NULL::bigint
     FROM initiative_change(from_day, to_day, ARRAY[of_initiative]) p
     WHERE p.initiative_id = of_initiative
     UNION ALL
-    SELECT NULL, p.metric_id, p.recommendation_id, NULL, p.reason, p.points, p.newly_exposed, p.assets, p.only_this
+    SELECT NULL, p.metric_id, p.recommendation_id, NULL, p.reason,
+           p.points, p.newly_exposed, p.assets, p.only_this
     FROM metric_change(from_day, to_day, ARRAY[of_metric]) p;
 END;
-COMMENT ON FUNCTION posture_internal.change_part(integer, integer, date, date) IS 'the parts of the change of a metric or an initiative between two days, as causes of no event';
+COMMENT ON FUNCTION posture_internal.change_part(integer, integer, date, date) IS
+    'returns the parts of the change of a metric or an initiative between two days as causes '
+    'without an event';
 
 CREATE FUNCTION posture.change_report(object text, from_day date, to_day date)
-    RETURNS TABLE (initiative text, metric text, recommendation text, reason text, is_posture boolean, points numeric,
-                   newly_exposed bigint, only_this bigint, assets assetset, message text, previous_score numeric, score numeric)
-    LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, posture, posture_internal, pg_temp
+    RETURNS TABLE (initiative text, metric text, recommendation text, reason text,
+                   is_posture boolean, points numeric, newly_exposed bigint, only_this bigint,
+                   assets assetset, message text, previous_score numeric, score numeric)
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
 #variable_conflict use_column
 DECLARE
@@ -48,22 +65,27 @@ BEGIN
     SELECT o.metric_id, o.initiative_id INTO of_metric, of_initiative FROM object_of(object) o;
     IF from_day >= to_day THEN
         RAISE EXCEPTION 'from_day must be before to_day'
-            USING ERRCODE = 'invalid_parameter_value', DETAIL = format('from_day is %s, to_day is %s.', from_day, to_day);
+            USING ERRCODE = 'invalid_parameter_value',
+                  DETAIL = format('from_day is %s, to_day is %s.', from_day, to_day);
     END IF;
-    PERFORM require_snapshot(object, of_metric, of_initiative, from_day), require_snapshot(object, of_metric, of_initiative, to_day);
+    PERFORM require_snapshot(object, of_metric, of_initiative, from_day),
+            require_snapshot(object, of_metric, of_initiative, to_day);
     RETURN QUERY
     WITH compared AS (
         SELECT p.score AS previous_score, n.score
-        FROM metric_snapshot n JOIN metric_snapshot p ON p.metric_id = n.metric_id AND p.day = from_day
+        FROM metric_snapshot n
+        JOIN metric_snapshot p ON p.metric_id = n.metric_id AND p.day = from_day
         WHERE n.metric_id = of_metric AND n.day = to_day
         UNION ALL
         SELECT p.score, n.score
-        FROM initiative_snapshot n JOIN initiative_snapshot p ON p.initiative_id = n.initiative_id AND p.day = from_day
+        FROM initiative_snapshot n
+        JOIN initiative_snapshot p ON p.initiative_id = n.initiative_id AND p.day = from_day
         WHERE n.initiative_id = of_initiative AND n.day = to_day
     ), part AS (
         SELECT p AS cause FROM change_part(of_metric, of_initiative, from_day, to_day) p
         UNION ALL
-        SELECT ROW(NULL::integer, of_metric, NULL::integer, of_initiative, CASE WHEN c.score IS NULL THEN 'unavailable' ELSE 'available' END,
+        SELECT ROW(NULL::integer, of_metric, NULL::integer, of_initiative,
+                   CASE WHEN c.score IS NULL THEN 'unavailable' ELSE 'available' END,
                    NULL::numeric, NULL::bigint, NULL::assetset, NULL::bigint)::event_cause
         FROM compared c
         WHERE (c.score IS NULL) <> (c.previous_score IS NULL)
@@ -72,6 +94,10 @@ BEGIN
     FROM compared c
     CROSS JOIN part p
     CROSS JOIN LATERAL change_row(p.cause, to_day) d
-    ORDER BY d.points IS NULL, d.points DESC, d.newly_exposed DESC NULLS LAST, d.metric, d.recommendation, d.reason;
+    ORDER BY d.points IS NULL, d.points DESC, d.newly_exposed DESC NULLS LAST,
+             d.metric, d.recommendation, d.reason;
 END $$;
-COMMENT ON FUNCTION posture.change_report(text, date, date) IS 'why the score of a metric or initiative changed between two days that have a snapshot, as explain() tells it of an event: points lost, negative: gained, which sum exactly to the change';
+COMMENT ON FUNCTION posture.change_report(text, date, date) IS
+    'returns why the score of a metric or initiative changed between two days that have a '
+    'snapshot, with the columns of explain(); points lost, negative if gained, sum exactly to '
+    'previous_score - score';

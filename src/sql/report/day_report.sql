@@ -29,7 +29,7 @@ SELECT d.day,
 FROM day_summary() d
 ORDER BY d.day DESC;
 COMMENT ON VIEW posture.day_report IS
-    'each day that has a snapshot, newest first: what was measured, what dropped and what recovered';
+    'each day that has a snapshot, newest first: what it measured, what dropped and what recovered';
 COMMENT ON COLUMN posture.day_report.day IS 'local day of posture.timezone';
 COMMENT ON COLUMN posture.day_report.initiatives IS 'number of initiatives in the day''s snapshot';
 COMMENT ON COLUMN posture.day_report.metrics IS 'number of metrics in the day''s snapshot';

@@ -1,19 +1,22 @@
 /*
- * What is not to be done, with who said so and until when, and what is, by who
- * has it to do.
+ * exemption_report: the exemptions with who approved them, until when, and
+ * whether they have an effect.
  */
 
 CREATE FUNCTION posture_internal.read_exemption_report()
-    RETURNS TABLE (exemption_id integer, source text, recommendation text, title text, scope text, asset text, asset_group text,
-                   kind text, reason text, approved_by text, created_at timestamptz, expires_at timestamptz, days_left integer,
+    RETURNS TABLE (exemption_id integer, source text, recommendation text, title text, scope text,
+                   asset text, asset_group text, kind text, reason text, approved_by text,
+                   created_at timestamptz, expires_at timestamptz, days_left integer,
                    state text, failing_assets bigint)
-    LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 100 SET search_path = pg_catalog, posture, posture_internal, pg_temp
+    LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 100
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
     SET jit = off
 AS $$
 BEGIN
     RETURN QUERY
     WITH exempt AS MATERIALIZED (
-        SELECT x.recommendation_id, x.kind, x.for_all, x.assets FROM exempt_set('infinity', true, NULL) x
+        SELECT x.recommendation_id, x.kind, x.for_all, x.assets
+        FROM exempt_set('infinity', true, NULL) x
     ), member AS MATERIALIZED (
         SELECT g.asset_group_id, g.assets
         FROM asset_group_set(true, NULL) g
@@ -22,61 +25,84 @@ BEGIN
         SELECT f.recommendation_id, f.failing
         FROM recommendation_assets(ARRAY(SELECT DISTINCT x.recommendation_id FROM exempt x)) f
     ), listed AS (
-        -- covered: what it exempts; NULL: all
-        SELECT e.*, coalesce(e.expires_at <= now(), false) AS is_over, e.created_at > now() AS is_future,
+        -- covered: the exempt assets, NULL for all
+        SELECT e.*, coalesce(e.expires_at <= now(), false) AS is_expired,
+               e.created_at > now() AS is_future,
                CASE WHEN e.asset_id IS NOT NULL THEN ARRAY[e.asset_id]::assetset
                     WHEN e.asset_group_id IS NOT NULL THEN coalesce(g.assets, '{}') END AS covered
         FROM exemption e LEFT JOIN member g ON g.asset_group_id = e.asset_group_id
     ), stronger AS (
-        SELECT k.recommendation_id, k.kind, bool_or(x.for_all) AS for_all, union_agg(x.assets) AS assets
+        SELECT k.recommendation_id, k.kind, bool_or(x.for_all) AS for_all,
+               union_agg(x.assets) AS assets
         FROM exempt k
-        JOIN exempt x ON x.recommendation_id = k.recommendation_id AND x.kind <> k.kind AND (x.kind = 'waived' OR k.kind = 'risk_accepted')
+        JOIN exempt x ON x.recommendation_id = k.recommendation_id AND x.kind <> k.kind
+                     AND (x.kind = 'waived' OR k.kind = 'risk_accepted')
         GROUP BY k.recommendation_id, k.kind
-    ), named AS (
-        SELECT r.recommendation_id, r.source_id, r.title, recommendation_label(r.recommendation_id) AS label
+    ), labelled AS (
+        SELECT r.recommendation_id, r.source_id, r.title,
+               recommendation_label(r.recommendation_id) AS label
         FROM recommendation r
         WHERE r.recommendation_id IN (SELECT e.recommendation_id FROM exemption e)
-    ), beside AS (
+    ), compared AS (
         SELECT l.*, coalesce(x.for_all, false) AS all_stronger, x.assets AS stronger
         FROM listed l
         LEFT JOIN stronger x ON x.recommendation_id = l.recommendation_id AND x.kind = l.kind
     )
     SELECT b.exemption_id, s.key::text, r.label, r.title,
-           CASE WHEN b.asset_id IS NOT NULL THEN 'asset' WHEN b.asset_group_id IS NOT NULL THEN 'asset_group' ELSE 'all' END,
-           a.key::text, g.key::text, b.kind::text, b.reason, b.approved_by, b.created_at, b.expires_at,
-           CASE WHEN isfinite(b.expires_at) THEN day_of(b.expires_at - interval '1 microsecond') - today() END,
-           CASE WHEN b.is_over THEN 'expired'
+           CASE WHEN b.asset_id IS NOT NULL THEN 'asset'
+                WHEN b.asset_group_id IS NOT NULL THEN 'asset_group' ELSE 'all' END,
+           a.key::text, g.key::text, b.kind::text, b.reason, b.approved_by,
+           b.created_at, b.expires_at,
+           CASE WHEN isfinite(b.expires_at)
+                THEN day_of(b.expires_at - interval '1 microsecond') - today() END,
+           CASE WHEN b.is_expired THEN 'expired'
                 WHEN b.is_future THEN 'future'
-                WHEN b.all_stronger OR (b.covered <> '{}' AND b.covered <@ b.stronger) THEN 'overridden'
+                WHEN b.all_stronger OR (b.covered <> '{}' AND b.covered <@ b.stronger)
+                THEN 'overridden'
                 ELSE 'in_force' END,
-           CASE WHEN b.is_over OR b.is_future OR b.all_stronger OR f.failing IS NULL THEN 0
+           CASE WHEN b.is_expired OR b.is_future OR b.all_stronger OR f.failing IS NULL THEN 0
                 ELSE cardinality(set_difference(
-                    CASE WHEN b.covered IS NULL THEN f.failing ELSE f.failing & b.covered END, b.stronger)) END
-    FROM beside b
-    JOIN named r ON r.recommendation_id = b.recommendation_id
+                    CASE WHEN b.covered IS NULL THEN f.failing ELSE f.failing & b.covered END,
+                    b.stronger)) END
+    FROM compared b
+    JOIN labelled r ON r.recommendation_id = b.recommendation_id
     JOIN source s ON s.source_id = r.source_id
     LEFT JOIN asset a ON a.asset_id = b.asset_id
     LEFT JOIN asset_group g ON g.asset_group_id = b.asset_group_id
     LEFT JOIN failing f ON f.recommendation_id = b.recommendation_id
     ORDER BY b.exemption_id;
 END $$;
-COMMENT ON FUNCTION posture_internal.read_exemption_report() IS 'the view exemption_report';
+COMMENT ON FUNCTION posture_internal.read_exemption_report() IS
+    'returns the rows of the view exemption_report';
 
 CREATE VIEW posture.exemption_report WITH (security_invoker = true) AS
 SELECT * FROM read_exemption_report();
-COMMENT ON VIEW posture.exemption_report IS 'each exemption, also one that is over or to come';
-COMMENT ON COLUMN posture.exemption_report.exemption_id IS 'id, as in exemption';
-COMMENT ON COLUMN posture.exemption_report.source IS 'key of the source of the recommendation';
-COMMENT ON COLUMN posture.exemption_report.recommendation IS 'key of the recommendation that it exempts from, as source:key where two sources share it';
-COMMENT ON COLUMN posture.exemption_report.title IS 'what people call the recommendation';
-COMMENT ON COLUMN posture.exemption_report.scope IS 'asset, asset_group or all';
-COMMENT ON COLUMN posture.exemption_report.asset IS 'key of the asset that is exempt';
-COMMENT ON COLUMN posture.exemption_report.asset_group IS 'key of the group that is exempt';
-COMMENT ON COLUMN posture.exemption_report.kind IS 'mitigated: counts as compliant; waived: leaves the score; risk_accepted: stays exposed, nothing to do';
-COMMENT ON COLUMN posture.exemption_report.reason IS 'why';
-COMMENT ON COLUMN posture.exemption_report.approved_by IS 'who approved it';
-COMMENT ON COLUMN posture.exemption_report.created_at IS 'since when it has effect';
-COMMENT ON COLUMN posture.exemption_report.expires_at IS 'from when it has none; NULL: no end';
-COMMENT ON COLUMN posture.exemption_report.days_left IS 'local days of posture.timezone from today to the last one on which it has effect; 0: ends today; below 0: ended before; NULL: no end';
-COMMENT ON COLUMN posture.exemption_report.state IS 'expired; future: not yet; overridden: all that it exempts is exempt by a stronger kind, waived before mitigated before risk_accepted; else in_force';
-COMMENT ON COLUMN posture.exemption_report.failing_assets IS 'assets that fail the recommendation now and that it exempts, but those that a stronger kind exempts; 0 where it is not in force';
+COMMENT ON VIEW posture.exemption_report IS 'each exemption, also expired and future ones';
+COMMENT ON COLUMN posture.exemption_report.exemption_id IS 'id of the exemption';
+COMMENT ON COLUMN posture.exemption_report.source IS 'key of the recommendation''s source';
+COMMENT ON COLUMN posture.exemption_report.recommendation IS
+    'key of the recommendation, as source:key if two sources share it';
+COMMENT ON COLUMN posture.exemption_report.title IS 'title of the recommendation';
+COMMENT ON COLUMN posture.exemption_report.scope IS 'what is exempt: asset, asset_group or all';
+COMMENT ON COLUMN posture.exemption_report.asset IS
+    'key of the exempt asset; NULL for another scope';
+COMMENT ON COLUMN posture.exemption_report.asset_group IS
+    'key of the exempt group; NULL for another scope';
+COMMENT ON COLUMN posture.exemption_report.kind IS
+    'mitigated: counts as compliant; waived: leaves the score; risk_accepted: stays exposed, with '
+    'nothing to do';
+COMMENT ON COLUMN posture.exemption_report.reason IS 'reason for the exemption; NULL: unknown';
+COMMENT ON COLUMN posture.exemption_report.approved_by IS
+    'person who approved it; NULL: unknown';
+COMMENT ON COLUMN posture.exemption_report.created_at IS 'time from which it has effect';
+COMMENT ON COLUMN posture.exemption_report.expires_at IS
+    'time from which it has no effect; NULL: never';
+COMMENT ON COLUMN posture.exemption_report.days_left IS
+    'local days of posture.timezone from today to the last day with effect; 0: ends today; '
+    'negative: has ended; NULL: never ends';
+COMMENT ON COLUMN posture.exemption_report.state IS
+    'expired; future: has no effect yet; overridden: a stronger kind exempts all that it exempts '
+    '(waived is stronger than mitigated, mitigated than risk_accepted); else in_force';
+COMMENT ON COLUMN posture.exemption_report.failing_assets IS
+    'number of exempt assets that fail the recommendation now, without those that a stronger kind '
+    'exempts; 0 if the exemption is not in force';

@@ -3,26 +3,39 @@
  */
 
 CREATE FUNCTION posture_internal.change_row(cause event_cause, on_day date)
-    RETURNS TABLE (initiative text, metric text, recommendation text, reason text, is_posture boolean, points numeric,
-                   newly_exposed bigint, only_this bigint, assets assetset, message text)
+    RETURNS TABLE (initiative text, metric text, recommendation text, reason text,
+                   is_posture boolean, points numeric, newly_exposed bigint, only_this bigint,
+                   assets assetset, message text)
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-    SELECT coalesce((SELECT i.key::text FROM initiative i WHERE i.initiative_id = cause.initiative_id),
-                    (SELECT s.key FROM initiative_snapshot s WHERE s.initiative_id = cause.initiative_id AND s.day = on_day)),
+    SELECT coalesce((SELECT i.key::text
+                     FROM initiative i
+                     WHERE i.initiative_id = cause.initiative_id),
+                    (SELECT s.key
+                     FROM initiative_snapshot s
+                     WHERE s.initiative_id = cause.initiative_id AND s.day = on_day)),
            coalesce((SELECT m.key::text FROM metric m WHERE m.metric_id = cause.metric_id),
-                    (SELECT s.key FROM metric_snapshot s WHERE s.metric_id = cause.metric_id AND s.day <= on_day ORDER BY s.day DESC LIMIT 1)),
+                    (SELECT s.key
+                     FROM metric_snapshot s
+                     WHERE s.metric_id = cause.metric_id AND s.day <= on_day
+                     ORDER BY s.day DESC
+                     LIMIT 1)),
            recommendation_label(cause.recommendation_id), cause.reason,
            (SELECT r.is_posture FROM change_reason() r WHERE r.reason = cause.reason),
            cause.points, cause.newly_exposed, cause.only_this, cause.assets,
-           coalesce(change_phrase(cause), (SELECT r.meaning FROM change_reason() r WHERE r.reason = cause.reason),
+           coalesce(change_phrase(cause),
+                    (SELECT r.meaning FROM change_reason() r WHERE r.reason = cause.reason),
                     'what the initiative lost through it');
 END;
-COMMENT ON FUNCTION posture_internal.change_row(event_cause, date) IS 'a cause with the keys of what it is about, and in words';
+COMMENT ON FUNCTION posture_internal.change_row(event_cause, date) IS
+    'returns a cause with the keys of its objects and a message in words';
 
 CREATE FUNCTION posture.explain(event_id integer)
-    RETURNS TABLE (initiative text, metric text, recommendation text, reason text, is_posture boolean, points numeric,
-                   newly_exposed bigint, only_this bigint, assets assetset, message text)
-    LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, posture, posture_internal, pg_temp
+    RETURNS TABLE (initiative text, metric text, recommendation text, reason text,
+                   is_posture boolean, points numeric, newly_exposed bigint, only_this bigint,
+                   assets assetset, message text)
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
 #variable_conflict use_column
 DECLARE
@@ -30,13 +43,18 @@ DECLARE
 BEGIN
     IF of_day IS NULL AND explain.event_id IS NOT NULL THEN
         RAISE EXCEPTION 'event % does not exist', explain.event_id
-            USING ERRCODE = 'no_data_found', HINT = 'The view posture.event_report lists the events.';
+            USING ERRCODE = 'no_data_found',
+                  HINT = 'The view posture.event_report lists the events.';
     END IF;
     RETURN QUERY
     SELECT d.*
     FROM event_cause c
     CROSS JOIN LATERAL change_row(c, of_day) d
     WHERE c.event_id = explain.event_id
-    ORDER BY c.reason = 'effect', c.points IS NULL, c.points DESC, c.newly_exposed DESC NULLS LAST, d.metric, d.recommendation, c.reason;
+    ORDER BY c.reason = 'effect', c.points IS NULL, c.points DESC,
+             c.newly_exposed DESC NULLS LAST, d.metric, d.recommendation, c.reason;
 END $$;
-COMMENT ON FUNCTION posture.explain(integer) IS 'why the score of an event dropped: the signed parts, which sum exactly to the drop; rows without points are details of them; reason effect: what each initiative lost through a metric';
+COMMENT ON FUNCTION posture.explain(integer) IS
+    'returns why the score of an event dropped: the signed parts of the drop, which sum exactly to '
+    'it; points is NULL in rows that detail another part; rows with the reason effect say what '
+    'each initiative lost through a metric';

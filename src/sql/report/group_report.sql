@@ -1,20 +1,33 @@
+/*
+ * group_report: the scores of each asset group, counted from its assets alone.
+ */
+
 CREATE VIEW posture.group_report WITH (security_invoker = true) AS
-SELECT g.key::text AS asset_group, g.name AS group_name, g.owner::text AS owner, i.key::text AS initiative, m.key::text AS metric,
-       coalesce(m.name, i.name) AS name, s.score::numeric AS score, s.exposed::bigint AS exposed_assets, s.assessed AS assessed_assets,
-       s.critical AS critical_assets, s.weight
+SELECT g.key::text AS asset_group, g.name AS group_name, g.owner::text AS owner,
+       i.key::text AS initiative, m.key::text AS metric, coalesce(m.name, i.name) AS name,
+       s.score::numeric AS score, s.exposed::bigint AS exposed_assets,
+       s.assessed AS assessed_assets, s.critical AS critical_assets, s.weight
 FROM asset_group g
 CROSS JOIN LATERAL group_score(NULL, group_assets(g.asset_group_id)) s
 JOIN initiative i ON i.initiative_id = s.initiative_id
 LEFT JOIN metric m ON m.metric_id = s.metric_id;
-COMMENT ON VIEW posture.group_report IS 'each initiative, and each metric of it, by the assets of a group alone, as it stands now, without the points of the whole organisation';
+COMMENT ON VIEW posture.group_report IS
+    'each initiative and each of its metrics for the assets of each group, as it stands now, '
+    'without points of the whole organisation';
 COMMENT ON COLUMN posture.group_report.asset_group IS 'key of the group';
-COMMENT ON COLUMN posture.group_report.group_name IS 'its name';
-COMMENT ON COLUMN posture.group_report.owner IS 'the role that answers for the group';
+COMMENT ON COLUMN posture.group_report.group_name IS 'name of the group';
+COMMENT ON COLUMN posture.group_report.owner IS 'role that owns the group; NULL: none';
 COMMENT ON COLUMN posture.group_report.initiative IS 'key of the initiative';
-COMMENT ON COLUMN posture.group_report.metric IS 'key of the metric; NULL: the row is about the initiative itself';
-COMMENT ON COLUMN posture.group_report.name IS 'name of the metric, or of the initiative';
-COMMENT ON COLUMN posture.group_report.score IS '0 to 100, now; NULL: unavailable, because nothing of the group is assessed';
-COMMENT ON COLUMN posture.group_report.exposed_assets IS 'distinct assets of the group that are exposed, as much as they weigh in the metric';
-COMMENT ON COLUMN posture.group_report.assessed_assets IS 'distinct assets of the group that are assessed, likewise';
-COMMENT ON COLUMN posture.group_report.critical_assets IS 'the exposed ones that are critical, each once';
-COMMENT ON COLUMN posture.group_report.weight IS 'the weight of the metric in the initiative; NULL: the row is about the initiative itself';
+COMMENT ON COLUMN posture.group_report.metric IS
+    'key of the metric; NULL: the row is about the initiative';
+COMMENT ON COLUMN posture.group_report.name IS 'name of the metric, or else of the initiative';
+COMMENT ON COLUMN posture.group_report.score IS
+    'current score, 0 to 100; NULL: unavailable, because nothing of the group is assessed';
+COMMENT ON COLUMN posture.group_report.exposed_assets IS
+    'number of distinct assets of the group exposed, each times its weight by criticality';
+COMMENT ON COLUMN posture.group_report.assessed_assets IS
+    'number of distinct assets of the group assessed, each times its weight by criticality';
+COMMENT ON COLUMN posture.group_report.critical_assets IS
+    'number of exposed assets of the group that are critical, each counted once';
+COMMENT ON COLUMN posture.group_report.weight IS
+    'weight of the metric in the initiative; NULL: the row is about the initiative';

@@ -1,3 +1,8 @@
+/*
+ * metric_report: the metrics of each initiative as they stand now, with what
+ * each would gain.
+ */
+
 CREATE FUNCTION posture_internal.metric_trend(days integer)
     RETURNS TABLE (metric_id integer, scores numeric[])
     LANGUAGE sql STABLE PARALLEL SAFE
@@ -8,26 +13,32 @@ BEGIN ATOMIC
     LEFT JOIN metric_snapshot s ON s.metric_id = m.metric_id AND s.day = today() - ago
     GROUP BY m.metric_id;
 END;
-COMMENT ON FUNCTION posture_internal.metric_trend(integer) IS 'the scores of each metric on so many days before today, oldest first; NULL: no snapshot, or unavailable';
+COMMENT ON FUNCTION posture_internal.metric_trend(integer) IS
+    'returns the scores of each metric on the given number of days before today, oldest first; an '
+    'element is NULL if there is no snapshot or the score is unavailable';
 
 CREATE FUNCTION posture_internal.read_metric_report()
-    RETURNS TABLE (initiative text, metric text, name text, state text, score numeric, exposed_assets numeric, assessed_assets numeric,
-                   exposed_pct numeric, importance text, weight numeric, score_impact numeric, change_1d numeric, trend_14d numeric[],
-                   critical_assets bigint)
-    LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 200 SET search_path = pg_catalog, posture, posture_internal, pg_temp
+    RETURNS TABLE (initiative text, metric text, name text, state text, score numeric,
+                   exposed_assets numeric, assessed_assets numeric, exposed_pct numeric,
+                   importance text, weight numeric, score_impact numeric, change_1d numeric,
+                   trend_14d numeric[], critical_assets bigint)
+    LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 200
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
     SET jit = off
 AS $$
 #variable_conflict use_column
 BEGIN
     RETURN QUERY
-    WITH every_term AS MATERIALIZED (
-        SELECT t.*, t.weight * (t.mass - t.healthy) AS missing, d.initiative_id IS NOT NULL AS is_own
+    WITH term AS MATERIALIZED (
+        -- is_used: the term is of the method by which the initiative is scored
+        SELECT t.*, t.weight * (t.mass - t.healthy) AS missing,
+               d.initiative_id IS NOT NULL AS is_used
         FROM initiative_term(NULL) t
         LEFT JOIN initiative_definition(NULL) d USING (initiative_id, method)
     ), total AS MATERIALIZED (
         SELECT t.initiative_id, sum(t.missing) AS missing, sum(t.weight * t.mass) AS mass
-        FROM every_term t
-        WHERE t.is_own AND t.mass IS NOT NULL
+        FROM term t
+        WHERE t.is_used AND t.mass IS NOT NULL
         GROUP BY t.initiative_id
     ), member AS MATERIALIZED (
         SELECT im.initiative_id, im.metric_id, mr.recommendation_id
@@ -37,35 +48,33 @@ BEGIN
         JOIN metric_recommendation mr USING (metric_id)
         WHERE d.method = 'points' AND m.is_active
     ), metric AS MATERIALIZED (
-        -- the terms of a metric by two methods hold its counts and its score;
-        -- what is missing through it, by points, is missing through its recommendations
+        -- counts and score of a metric are in its terms by population and by weight; by points,
+        -- what is missing through the metric is missing through its recommendations
         SELECT t.initiative_id, t.metric_id, max(t.weight) AS weight,
                coalesce(max(t.mass) FILTER (WHERE t.method = 'population'), 0) AS assessed,
-               coalesce(max(t.mass - t.healthy) FILTER (WHERE t.method = 'population'), 0) AS exposed,
+               coalesce(max(t.mass - t.healthy) FILTER (WHERE t.method = 'population'), 0)
+                   AS exposed,
                (100 * max(t.healthy) FILTER (WHERE t.method = 'weighted'))::score AS score,
-               coalesce(sum(t.missing) FILTER (WHERE t.is_own), 0) AS missing, max(t.critical) AS critical
-        FROM (SELECT e.initiative_id, e.metric_id, e.method, e.weight, e.mass, e.healthy, e.missing, e.is_own, e.critical
-              FROM every_term e
+               coalesce(sum(t.missing) FILTER (WHERE t.is_used), 0) AS missing,
+               max(t.critical) AS critical
+        FROM (SELECT e.initiative_id, e.metric_id, e.method, e.weight, e.mass, e.healthy,
+                     e.missing, e.is_used, e.critical
+              FROM term e
               WHERE e.metric_id IS NOT NULL
               UNION ALL
-              SELECT b.initiative_id, b.metric_id, e.method, NULL, NULL, NULL, e.missing, e.is_own, NULL
-              FROM every_term e
+              SELECT b.initiative_id, b.metric_id, e.method, NULL, NULL, NULL,
+                     e.missing, e.is_used, NULL
+              FROM term e
               JOIN member b USING (initiative_id, recommendation_id)
-              WHERE e.is_own) t
+              WHERE e.is_used) t
         GROUP BY t.initiative_id, t.metric_id
     )
-    SELECT i.key::text,
-           c.key::text,
-           c.name,
+    SELECT i.key::text, c.key::text, c.name,
            CASE WHEN m.score IS NULL THEN 'unavailable'
                 WHEN c.importance = 'risk_accepted' THEN 'risk_accepted'
                 WHEN m.exposed = 0 THEN 'mitigated'
                 ELSE 'needs_attention' END,
-           m.score::numeric,
-           m.exposed,
-           m.assessed,
-           100 - m.score::numeric,
-           c.importance::text,
+           m.score::numeric, m.exposed, m.assessed, 100 - m.score::numeric, c.importance::text,
            m.weight,
            CASE WHEN m.score IS NOT NULL
                 THEN score(round(t.missing - m.missing, 30), t.mass)
@@ -85,22 +94,38 @@ BEGIN
                        LIMIT 1) day_1 ON true
     ORDER BY i.is_pinned DESC, i.name, i.key, m.weight DESC, m.score, c.name;
 END $$;
-COMMENT ON FUNCTION posture_internal.read_metric_report() IS 'the view metric_report';
+COMMENT ON FUNCTION posture_internal.read_metric_report() IS
+    'returns the rows of the view metric_report';
 
 CREATE VIEW posture.metric_report WITH (security_invoker = true) AS
 SELECT * FROM read_metric_report();
-COMMENT ON VIEW posture.metric_report IS 'each metric of each initiative, as it stands now';
+COMMENT ON VIEW posture.metric_report IS
+    'each active metric of each active initiative, as it stands now';
 COMMENT ON COLUMN posture.metric_report.initiative IS 'key of the initiative';
 COMMENT ON COLUMN posture.metric_report.metric IS 'key of the metric';
-COMMENT ON COLUMN posture.metric_report.name IS 'its name';
-COMMENT ON COLUMN posture.metric_report.state IS 'unavailable: nothing to measure; risk_accepted: its importance says so; mitigated: nothing exposed; else needs_attention';
-COMMENT ON COLUMN posture.metric_report.score IS '0 to 100, now; NULL: unavailable';
-COMMENT ON COLUMN posture.metric_report.exposed_assets IS 'distinct assets exposed, as many times as the metric weighs them; of measures, the points missing';
-COMMENT ON COLUMN posture.metric_report.assessed_assets IS 'distinct assets assessed, as many times as the metric weighs them; of measures, the points possible';
-COMMENT ON COLUMN posture.metric_report.exposed_pct IS 'the share exposed, in percent';
-COMMENT ON COLUMN posture.metric_report.importance IS 'critical, high, medium, low or risk_accepted';
-COMMENT ON COLUMN posture.metric_report.weight IS 'its weight in the initiative';
-COMMENT ON COLUMN posture.metric_report.score_impact IS 'points that the initiative would gain were the metric at 100';
-COMMENT ON COLUMN posture.metric_report.change_1d IS 'points since yesterday''s snapshot, or the latest earlier one; positive: better';
-COMMENT ON COLUMN posture.metric_report.trend_14d IS 'the scores of 13 days before today, oldest first, and the score now; NULL: no snapshot, or unavailable';
-COMMENT ON COLUMN posture.metric_report.critical_assets IS 'critical assets that the metric has exposed, each once';
+COMMENT ON COLUMN posture.metric_report.name IS 'name of the metric';
+COMMENT ON COLUMN posture.metric_report.state IS
+    'unavailable: nothing to measure; risk_accepted: its importance is risk_accepted; mitigated: '
+    'nothing exposed; else needs_attention';
+COMMENT ON COLUMN posture.metric_report.score IS 'current score, 0 to 100; NULL: unavailable';
+COMMENT ON COLUMN posture.metric_report.exposed_assets IS
+    'number of distinct assets exposed, each times its weight by criticality; of a metric on '
+    'measures, the points missing';
+COMMENT ON COLUMN posture.metric_report.assessed_assets IS
+    'number of distinct assets assessed, each times its weight by criticality; of a metric on '
+    'measures, the points possible';
+COMMENT ON COLUMN posture.metric_report.exposed_pct IS
+    'share that is exposed, in percent: 100 - score; NULL: unavailable';
+COMMENT ON COLUMN posture.metric_report.importance IS
+    'critical, high, medium, low or risk_accepted';
+COMMENT ON COLUMN posture.metric_report.weight IS 'weight of the metric in the initiative';
+COMMENT ON COLUMN posture.metric_report.score_impact IS
+    'points that the initiative would gain if the metric were at 100; NULL: unavailable';
+COMMENT ON COLUMN posture.metric_report.change_1d IS
+    'points since yesterday''s snapshot, or the latest earlier one, positive if better; NULL if '
+    'either score is missing';
+COMMENT ON COLUMN posture.metric_report.trend_14d IS
+    'scores of the 13 days before today, oldest first, and the current score; an element is NULL '
+    'if there is no snapshot or the score is unavailable';
+COMMENT ON COLUMN posture.metric_report.critical_assets IS
+    'number of exposed assets that are critical, each counted once';

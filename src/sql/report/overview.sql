@@ -1,3 +1,7 @@
+/*
+ * overview: the initiatives as they stand now.
+ */
+
 CREATE FUNCTION posture_internal.initiative_trend(days integer)
     RETURNS TABLE (initiative_id integer, scores numeric[])
     LANGUAGE sql STABLE PARALLEL SAFE
@@ -8,15 +12,17 @@ BEGIN ATOMIC
     LEFT JOIN initiative_snapshot s ON s.initiative_id = i.initiative_id AND s.day = today() - ago
     GROUP BY i.initiative_id;
 END;
-COMMENT ON FUNCTION posture_internal.initiative_trend(integer) IS 'the scores of each initiative on so many days before today, oldest first; NULL: no snapshot, or unavailable';
+COMMENT ON FUNCTION posture_internal.initiative_trend(integer) IS
+    'returns the scores of each initiative on the given number of days before today, oldest first; '
+    'an element is NULL if there is no snapshot or the score is unavailable';
 
--- The views read functions in PL/pgSQL, which keep their plans: planning these
--- queries would take longer than running them.
 CREATE FUNCTION posture_internal.read_overview()
-    RETURNS TABLE (initiative text, name text, kind text, is_pinned boolean, owner text, score numeric, target_score numeric,
-                   change_1d numeric, change_14d numeric, trend_14d numeric[], metrics bigint, exposed_assets bigint,
+    RETURNS TABLE (initiative text, name text, kind text, is_pinned boolean, owner text,
+                   score numeric, target_score numeric, change_1d numeric, change_14d numeric,
+                   trend_14d numeric[], metrics bigint, exposed_assets bigint,
                    critical_assets bigint, open_events bigint)
-    LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 20 SET search_path = pg_catalog, posture, posture_internal, pg_temp
+    LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 20
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
     SET jit = off
 AS $$
 BEGIN
@@ -24,7 +30,9 @@ BEGIN
     WITH result AS MATERIALIZED (
         SELECT r.initiative_id, r.score FROM initiative_result(NULL) r
     ), member AS MATERIALIZED (
-        SELECT b.initiative_id, count(*) AS metrics FROM initiative_member(NULL) b GROUP BY b.initiative_id
+        SELECT b.initiative_id, count(*) AS metrics
+        FROM initiative_member(NULL) b
+        GROUP BY b.initiative_id
     ), dropped AS (
         SELECT x.initiative_id, count(DISTINCT x.event_id) AS events
         FROM (SELECT v.event_id, v.initiative_id
@@ -36,14 +44,17 @@ BEGIN
               WHERE v.status = 'open' AND v.kind = 'metric_score_drop') x
         GROUP BY x.initiative_id
     )
-    SELECT i.key::text, i.name, i.kind, i.is_pinned, i.owner::text, n.score::numeric, i.target_score::numeric,
+    SELECT i.key::text, i.name, i.kind, i.is_pinned, i.owner::text,
+           n.score::numeric, i.target_score::numeric,
            n.score - day_1.score, n.score - day_14.score,
            t.scores || n.score::numeric,
-           coalesce(m.metrics, 0), coalesce(c.exposed, 0), coalesce(c.critical, 0), coalesce(d.events, 0)
+           coalesce(m.metrics, 0), coalesce(c.exposed, 0), coalesce(c.critical, 0),
+           coalesce(d.events, 0)
     FROM result n
     JOIN initiative i ON i.initiative_id = n.initiative_id
     LEFT JOIN member m ON m.initiative_id = n.initiative_id
-    LEFT JOIN current_object_count() c ON c.object_kind = 'initiative' AND c.object_id = n.initiative_id
+    LEFT JOIN current_object_count() c ON c.object_kind = 'initiative'
+                                      AND c.object_id = n.initiative_id
     LEFT JOIN initiative_trend(13) t ON t.initiative_id = n.initiative_id
     LEFT JOIN LATERAL (SELECT s.score
                        FROM initiative_snapshot s
@@ -58,22 +69,32 @@ BEGIN
     LEFT JOIN dropped d ON d.initiative_id = n.initiative_id
     ORDER BY i.is_pinned DESC, i.name, i.key;
 END $$;
-COMMENT ON FUNCTION posture_internal.read_overview() IS 'the view overview';
+COMMENT ON FUNCTION posture_internal.read_overview() IS 'returns the rows of the view overview';
 
 CREATE VIEW posture.overview WITH (security_invoker = true) AS
 SELECT * FROM read_overview();
-COMMENT ON VIEW posture.overview IS 'each initiative as it stands now, pinned ones first';
+COMMENT ON VIEW posture.overview IS 'each active initiative as it stands now, pinned ones first';
 COMMENT ON COLUMN posture.overview.initiative IS 'key of the initiative';
-COMMENT ON COLUMN posture.overview.name IS 'its name';
-COMMENT ON COLUMN posture.overview.kind IS 'workload, standard, threat, ...';
-COMMENT ON COLUMN posture.overview.is_pinned IS 'whether it is shown first';
-COMMENT ON COLUMN posture.overview.owner IS 'the role that answers for it';
-COMMENT ON COLUMN posture.overview.score IS '0 to 100, now; NULL: unavailable';
-COMMENT ON COLUMN posture.overview.target_score IS 'the score to reach';
-COMMENT ON COLUMN posture.overview.change_1d IS 'points since yesterday''s snapshot, or the latest earlier one; positive: better';
-COMMENT ON COLUMN posture.overview.change_14d IS 'points since the snapshot of 14 days ago, or the latest earlier one; positive: better';
-COMMENT ON COLUMN posture.overview.trend_14d IS 'the scores of 13 days before today, oldest first, and the score now; NULL: no snapshot, or unavailable';
-COMMENT ON COLUMN posture.overview.metrics IS 'how many active metrics it has';
-COMMENT ON COLUMN posture.overview.exposed_assets IS 'distinct assets that any of its metrics, or of the recommendations that it scores itself, has exposed';
-COMMENT ON COLUMN posture.overview.critical_assets IS 'those of them that are critical';
-COMMENT ON COLUMN posture.overview.open_events IS 'open drops of it and of its metrics';
+COMMENT ON COLUMN posture.overview.name IS 'name of the initiative';
+COMMENT ON COLUMN posture.overview.kind IS 'kind of initiative: workload, standard, threat, ...';
+COMMENT ON COLUMN posture.overview.is_pinned IS 'whether the initiative is shown first';
+COMMENT ON COLUMN posture.overview.owner IS 'role that owns the initiative; NULL: none';
+COMMENT ON COLUMN posture.overview.score IS 'current score, 0 to 100; NULL: unavailable';
+COMMENT ON COLUMN posture.overview.target_score IS 'score to reach; NULL: none';
+COMMENT ON COLUMN posture.overview.change_1d IS
+    'points since yesterday''s snapshot, or the latest earlier one, positive if better; NULL if '
+    'either score is missing';
+COMMENT ON COLUMN posture.overview.change_14d IS
+    'points since the snapshot of 14 days ago, or the latest earlier one, positive if better; NULL '
+    'if either score is missing';
+COMMENT ON COLUMN posture.overview.trend_14d IS
+    'scores of the 13 days before today, oldest first, and the current score; an element is NULL '
+    'if there is no snapshot or the score is unavailable';
+COMMENT ON COLUMN posture.overview.metrics IS 'number of active metrics in the initiative';
+COMMENT ON COLUMN posture.overview.exposed_assets IS
+    'number of distinct assets exposed by its metrics, or by recommendations that it scores '
+    'without a metric';
+COMMENT ON COLUMN posture.overview.critical_assets IS
+    'number of these assets that are critical';
+COMMENT ON COLUMN posture.overview.open_events IS
+    'number of open drops of the initiative and its metrics';

@@ -1,3 +1,7 @@
+/*
+ * recommendation_report: the recommendations as they stand now.
+ */
+
 CREATE VIEW posture.recommendation_report WITH (security_invoker = true) AS
 WITH member AS (
     SELECT mr.recommendation_id, mr.metric_id
@@ -5,11 +9,12 @@ WITH member AS (
     JOIN metric m USING (metric_id)
     WHERE m.is_active
 ), shared AS (
-    -- recommendation_label() for all at once
+    -- as recommendation_label() does, for all recommendations at once
     SELECT o.key FROM recommendation o GROUP BY o.key HAVING count(*) > 1
 )
 SELECT s.key::text AS source,
-       CASE WHEN r.key IN (SELECT h.key FROM shared h) THEN s.key || ':' || r.key ELSE r.key END AS recommendation,
+       CASE WHEN r.key IN (SELECT h.key FROM shared h) THEN s.key || ':' || r.key
+            ELSE r.key END AS recommendation,
        r.title,
        n.state,
        r.severity::text AS severity,
@@ -34,27 +39,47 @@ SELECT s.key::text AS source,
        r.remediation,
        r.manage_url,
        r.markup,
-       CASE WHEN n.progress IS NOT NULL AND r.assigned_to IS NULL THEN 'unassigned' ELSE n.progress END AS assignment
+       CASE WHEN n.progress IS NOT NULL AND r.assigned_to IS NULL THEN 'unassigned'
+            ELSE n.progress END AS assignment
 FROM recommendation_status() n
 JOIN recommendation r USING (recommendation_id)
 JOIN source s USING (source_id)
 LEFT JOIN last_change() c USING (recommendation_id);
-COMMENT ON VIEW posture.recommendation_report IS 'each active recommendation of an active source, as it stands now';
-COMMENT ON COLUMN posture.recommendation_report.source IS 'key of its source';
-COMMENT ON COLUMN posture.recommendation_report.recommendation IS 'its key, as source:key where two sources share it';
-COMMENT ON COLUMN posture.recommendation_report.title IS 'what people call it';
-COMMENT ON COLUMN posture.recommendation_report.state IS 'not_available: applies to nothing; non_compliant: something fails it; mitigated: what fails it is exempt; else compliant';
-COMMENT ON COLUMN posture.recommendation_report.severity IS 'critical, high, medium, low or risk_accepted';
-COMMENT ON COLUMN posture.recommendation_report.workload IS 'the service that it is about';
-COMMENT ON COLUMN posture.recommendation_report.domain IS 'the area that it is about';
-COMMENT ON COLUMN posture.recommendation_report.exposed_assets IS 'assets that fail it; of a measure, the points missing';
-COMMENT ON COLUMN posture.recommendation_report.assessed_assets IS 'assets that it applies to; of a measure, the points possible';
-COMMENT ON COLUMN posture.recommendation_report.metrics IS 'how many active metrics measure it';
-COMMENT ON COLUMN posture.recommendation_report.initiatives IS 'how many active initiatives it counts in';
-COMMENT ON COLUMN posture.recommendation_report.last_changed IS 'when any of its findings last changed';
-COMMENT ON COLUMN posture.recommendation_report.assigned_to IS 'who has it to do';
-COMMENT ON COLUMN posture.recommendation_report.due_on IS 'the day by which it should be done';
-COMMENT ON COLUMN posture.recommendation_report.remediation IS 'what to do, as its source says it';
-COMMENT ON COLUMN posture.recommendation_report.manage_url IS 'where it is dealt with';
-COMMENT ON COLUMN posture.recommendation_report.markup IS 'how remediation is written, as published: plain, html or markdown';
-COMMENT ON COLUMN posture.recommendation_report.assignment IS 'unassigned; completed: nothing is exposed, or all of its risk was accepted; overdue: due_on is past; else on_time. NULL: applies to nothing';
+COMMENT ON VIEW posture.recommendation_report IS
+    'each active recommendation of an active source, as it stands now';
+COMMENT ON COLUMN posture.recommendation_report.source IS 'key of the source';
+COMMENT ON COLUMN posture.recommendation_report.recommendation IS
+    'key of the recommendation, as source:key if two sources share it';
+COMMENT ON COLUMN posture.recommendation_report.title IS 'title of the recommendation';
+COMMENT ON COLUMN posture.recommendation_report.state IS
+    'not_available: applies to nothing; non_compliant: something fails it; mitigated: what fails '
+    'it is exempt; else compliant';
+COMMENT ON COLUMN posture.recommendation_report.severity IS
+    'critical, high, medium, low or risk_accepted';
+COMMENT ON COLUMN posture.recommendation_report.workload IS
+    'service that the recommendation is about; NULL: unknown';
+COMMENT ON COLUMN posture.recommendation_report.domain IS
+    'area that the recommendation is about: identity, device, data, network, ...; NULL: unknown';
+COMMENT ON COLUMN posture.recommendation_report.exposed_assets IS
+    'number of assets that fail the recommendation; of a measure, the points missing';
+COMMENT ON COLUMN posture.recommendation_report.assessed_assets IS
+    'number of assets that the recommendation applies to; of a measure, the points possible';
+COMMENT ON COLUMN posture.recommendation_report.metrics IS
+    'number of active metrics that measure it';
+COMMENT ON COLUMN posture.recommendation_report.initiatives IS
+    'number of active initiatives that it counts in';
+COMMENT ON COLUMN posture.recommendation_report.last_changed IS
+    'time when one of its findings changed last; NULL if it has none';
+COMMENT ON COLUMN posture.recommendation_report.assigned_to IS
+    'person or team to whom it is assigned; NULL: nobody';
+COMMENT ON COLUMN posture.recommendation_report.due_on IS
+    'day by which it should be done; NULL: none';
+COMMENT ON COLUMN posture.recommendation_report.remediation IS
+    'what to do, as the source says it; NULL: unknown';
+COMMENT ON COLUMN posture.recommendation_report.manage_url IS
+    'address of the page where it is managed; NULL: unknown';
+COMMENT ON COLUMN posture.recommendation_report.markup IS
+    'markup of remediation, as published: plain, html or markdown';
+COMMENT ON COLUMN posture.recommendation_report.assignment IS
+    'unassigned; completed: nothing is exposed, or all of its risk is accepted; overdue: due_on is '
+    'past; else on_time; NULL: applies to nothing';

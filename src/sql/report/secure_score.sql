@@ -1,15 +1,21 @@
+/*
+ * secure_score: initiatives that are scored by points, day by day.
+ * secure_score_part: their points by domain and by workload.
+ */
+
 CREATE VIEW posture.secure_score WITH (security_invoker = true) AS
 WITH total AS (
     SELECT t.day, t.initiative_id, sum(t.achieved) AS achieved, sum(t.possible) AS possible
     FROM points_term() t
     GROUP BY t.day, t.initiative_id
-), own AS (
+), scored AS (
     SELECT s.day, s.initiative_id, s.key, s.name, s.score, t.achieved, t.possible
     FROM initiative_snapshot s
     LEFT JOIN total t ON t.day = s.day AND t.initiative_id = s.initiative_id
     WHERE s.method = 'points' AND s.day <> today()
     UNION ALL
-    SELECT today(), d.initiative_id, NULL, NULL, score(round(t.possible - t.achieved, 30), t.possible), t.achieved, t.possible
+    SELECT today(), d.initiative_id, NULL, NULL,
+           score(round(t.possible - t.achieved, 30), t.possible), t.achieved, t.possible
     FROM initiative_definition(NULL) d
     LEFT JOIN total t ON t.day = today() AND t.initiative_id = d.initiative_id
     WHERE d.method = 'points'
@@ -25,10 +31,10 @@ SELECT coalesce(i.key::text, o.key, o.initiative_id::text) AS initiative,
        b.score::numeric AS benchmark_percentage,
        coalesce(i.name, o.name) AS name,
        z.name AS zone
-FROM own o
+FROM scored o
 LEFT JOIN initiative i USING (initiative_id)
-LEFT JOIN band z ON z.initiative_id IS NOT DISTINCT FROM i.initiative_id AND z.from_score <= o.score
-                AND (z.below IS NULL OR o.score < z.below)
+LEFT JOIN band z ON z.initiative_id IS NOT DISTINCT FROM i.initiative_id
+                AND z.from_score <= o.score AND (z.below IS NULL OR o.score < z.below)
 LEFT JOIN LATERAL (SELECT x.key
                    FROM benchmark x
                    WHERE x.initiative_id = o.initiative_id AND x.day <= o.day
@@ -39,19 +45,29 @@ LEFT JOIN LATERAL (SELECT x.score
                    WHERE x.initiative_id = o.initiative_id AND x.key = f.key AND x.day <= o.day
                    ORDER BY x.day DESC
                    LIMIT 1) b ON true;
-COMMENT ON VIEW posture.secure_score IS 'each initiative on each day on which it was scored by points, of deleted ones too; today as it stands now';
+COMMENT ON VIEW posture.secure_score IS
+    'each initiative on each day on which it was scored by points, also of deleted ones; for today '
+    'as it stands now';
 COMMENT ON COLUMN posture.secure_score.initiative IS 'key of the initiative';
-COMMENT ON COLUMN posture.secure_score.day IS 'the day at whose end it was so; today: so far';
-COMMENT ON COLUMN posture.secure_score.achieved IS 'points achieved';
-COMMENT ON COLUMN posture.secure_score.possible IS 'points possible';
-COMMENT ON COLUMN posture.secure_score.percentage IS 'the score as shown on that day: 100 x achieved / possible; NULL: unavailable';
-COMMENT ON COLUMN posture.secure_score.benchmark IS 'key of the benchmark that is first by key among those of the initiative by that day; all are in benchmark_report';
-COMMENT ON COLUMN posture.secure_score.benchmark_percentage IS 'the latest score of that benchmark by that day';
+COMMENT ON COLUMN posture.secure_score.day IS 'day, whose end the row shows; today: so far';
+COMMENT ON COLUMN posture.secure_score.achieved IS 'points achieved; NULL if none are possible';
+COMMENT ON COLUMN posture.secure_score.possible IS 'points possible; NULL if there are none';
+COMMENT ON COLUMN posture.secure_score.percentage IS
+    'score of that day, 100 x achieved / possible; NULL: unavailable';
+COMMENT ON COLUMN posture.secure_score.benchmark IS
+    'key of a benchmark of the initiative by that day, the first by key; benchmark_report has all; '
+    'NULL: none';
+COMMENT ON COLUMN posture.secure_score.benchmark_percentage IS
+    'latest score of that benchmark by that day, 0 to 100; NULL: none';
 COMMENT ON COLUMN posture.secure_score.name IS 'name of the initiative';
-COMMENT ON COLUMN posture.secure_score.zone IS 'the zone of the score, by the bands of now; NULL: none';
+COMMENT ON COLUMN posture.secure_score.zone IS
+    'zone of the score, by the current bands; NULL: none';
 
 CREATE VIEW posture.secure_score_part WITH (security_invoker = true) AS
-SELECT coalesce(i.key::text, (SELECT s.key FROM initiative_snapshot s WHERE s.day = p.day AND s.initiative_id = p.initiative_id),
+SELECT coalesce(i.key::text,
+                (SELECT s.key
+                 FROM initiative_snapshot s
+                 WHERE s.day = p.day AND s.initiative_id = p.initiative_id),
                 p.initiative_id::text) AS initiative,
        p.day,
        p.part,
@@ -60,19 +76,27 @@ SELECT coalesce(i.key::text, (SELECT s.key FROM initiative_snapshot s WHERE s.da
        round_points(p.possible) AS possible,
        score(round(p.possible - p.achieved, 30), p.possible)::numeric AS percentage,
        p.recommendations
-FROM (SELECT t.day, t.initiative_id, CASE grouping(r.domain) WHEN 0 THEN 'domain' ELSE 'workload' END AS part,
+FROM (SELECT t.day, t.initiative_id,
+             CASE grouping(r.domain) WHEN 0 THEN 'domain' ELSE 'workload' END AS part,
              CASE grouping(r.domain) WHEN 0 THEN r.domain ELSE r.workload END AS value,
-             sum(t.achieved) AS achieved, sum(t.possible) AS possible, count(*) AS recommendations
+             sum(t.achieved) AS achieved, sum(t.possible) AS possible,
+             count(*) AS recommendations
       FROM points_term() t
       LEFT JOIN recommendation r USING (recommendation_id)
-      GROUP BY GROUPING SETS ((t.day, t.initiative_id, r.domain), (t.day, t.initiative_id, r.workload))) p
+      GROUP BY GROUPING SETS ((t.day, t.initiative_id, r.domain),
+                              (t.day, t.initiative_id, r.workload))) p
 LEFT JOIN initiative i USING (initiative_id);
-COMMENT ON VIEW posture.secure_score_part IS 'the points of an initiative on a day, by domain and again by workload; the parts of either kind sum to secure_score';
+COMMENT ON VIEW posture.secure_score_part IS
+    'points of an initiative on a day by domain, and again by workload; the parts of either kind '
+    'sum to secure_score';
 COMMENT ON COLUMN posture.secure_score_part.initiative IS 'key of the initiative';
-COMMENT ON COLUMN posture.secure_score_part.day IS 'the day at whose end it was so; today: so far';
-COMMENT ON COLUMN posture.secure_score_part.part IS 'domain or workload';
-COMMENT ON COLUMN posture.secure_score_part.value IS 'the domain or workload that its recommendations have now; NULL: those that have none';
+COMMENT ON COLUMN posture.secure_score_part.day IS 'day, whose end the row shows; today: so far';
+COMMENT ON COLUMN posture.secure_score_part.part IS 'kind of the part: domain or workload';
+COMMENT ON COLUMN posture.secure_score_part.value IS
+    'domain or workload that its recommendations have now; NULL: those that have none';
 COMMENT ON COLUMN posture.secure_score_part.achieved IS 'points achieved';
 COMMENT ON COLUMN posture.secure_score_part.possible IS 'points possible';
-COMMENT ON COLUMN posture.secure_score_part.percentage IS '100 x achieved / possible; NULL: none possible';
-COMMENT ON COLUMN posture.secure_score_part.recommendations IS 'how many recommendations are worth points in it';
+COMMENT ON COLUMN posture.secure_score_part.percentage IS
+    'score of the part, 100 x achieved / possible; NULL if no points are possible';
+COMMENT ON COLUMN posture.secure_score_part.recommendations IS
+    'number of recommendations in the part that are worth points';
