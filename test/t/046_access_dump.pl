@@ -59,7 +59,7 @@ for my $role ('plain_reader', 'loader', 'operator', 'alice', 'dana', 'carol', 't
 	is($node->safe_psql('warehouse', sprintf($left, $role)), '0', 'nothing is left');
 	like(answer($role, 'SELECT * FROM posture.overview'), qr/permission denied for schema/, 'they read nothing') unless $role =~ /team|dana/;
 }
-is($node->safe_psql('warehouse', q{SELECT count(*) FROM pg_policy p, unnest(polroles) r WHERE polname = 'everything' AND r NOT IN (SELECT oid FROM pg_roles WHERE rolname IN ('warden', 'Reader "two"'))}), '0', 'policies name only who is left');
+is($node->safe_psql('warehouse', q{SELECT count(*) FROM pg_policy p, unnest(polroles) r WHERE polname = 'all_rows' AND r NOT IN (SELECT oid FROM pg_roles WHERE rolname IN ('warden', 'Reader "two"'))}), '0', 'policies name only who is left');
 cmp_ok($node->safe_psql('warehouse', $protected), '>', 0, 'while there is an owner there is row security');
 is(answer('warden', q{SELECT posture.revoke_access('fleet')}) . answer('warden', 'REVOKE ALL ON ALL TABLES IN SCHEMA posture, posture_internal FROM outsider') . answer('warden', q{SELECT posture.revoke_access('outsider')}), '', 'from the last');
 is($node->safe_psql('warehouse', $protected), '0', 'without an owner there is none');

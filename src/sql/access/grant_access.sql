@@ -1,5 +1,11 @@
+/*
+ * grant_access() and revoke_access(): roles get and lose a level of access. What
+ * a level may do is in table_privilege.sql.
+ */
+
 CREATE FUNCTION posture_internal.require_role(role name) RETURNS void
-    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, posture, posture_internal, pg_temp
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
 BEGIN
     IF role IS NULL THEN
@@ -8,18 +14,21 @@ BEGIN
         RAISE EXCEPTION 'role "%" does not exist', role USING ERRCODE = 'undefined_object';
     END IF;
 END $$;
-COMMENT ON FUNCTION posture_internal.require_role(name) IS 'step of grant_access() and revoke_access(): an error if there is no such role';
+COMMENT ON FUNCTION posture_internal.require_role(name) IS
+    'raises an error if a role does not exist';
 
 CREATE FUNCTION posture.grant_access(role name, level text) RETURNS void
-    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, posture, posture_internal, pg_temp
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
 BEGIN
     PERFORM require_role(role);
-    -- one at a time: two can't write the privileges of one table at once
+    -- one session at a time: two cannot write the privileges of a table at once
     LOCK TABLE run IN SHARE UPDATE EXCLUSIVE MODE;
     IF level IS NULL OR level NOT IN ('reader', 'owner', 'loader', 'operator') THEN
         RAISE EXCEPTION 'level "%" not recognized', coalesce(level, 'NULL')
-            USING ERRCODE = 'invalid_parameter_value', HINT = 'Levels are reader, owner, loader, operator.';
+            USING ERRCODE = 'invalid_parameter_value',
+                  HINT = 'Levels are reader, owner, loader, operator.';
     END IF;
     IF level = 'owner' OR EXISTS (SELECT FROM granted_role() g WHERE NOT g.sees_all) THEN
         PERFORM lock_access();
@@ -27,18 +36,23 @@ BEGIN
     EXECUTE (SELECT string_agg(format('GRANT %s ON %s TO %I', p.privileges, p.relation, role), '; ')
              FROM access_privilege(level) p);
     IF level = 'operator' THEN
-        -- who rebuilds mends it
+        -- rebuild() needs it in a restored database
         EXECUTE format('GRANT EXECUTE ON FUNCTION posture_internal.set_row_security() TO %I', role);
     END IF;
     IF EXISTS (SELECT FROM granted_role() g WHERE NOT g.sees_all) THEN
         PERFORM set_row_security();
     END IF;
 END $$;
-COMMENT ON FUNCTION posture.grant_access(name, text) IS 'lets a role do what its level needs: reader reads all; owner reads the initiatives and asset groups that name it, or a role it is a member of, as owner, and acknowledges their events; loader reads all and loads; operator reads all and runs the job. Levels add up; the first owner turns row security on';
+COMMENT ON FUNCTION posture.grant_access(name, text) IS
+    'grants a role the privileges of a level; levels add up; reader: reads all; owner: reads the '
+    'initiatives and asset groups whose owner is the role, or one that it is a member of, and '
+    'acknowledges their events; loader: reads all and loads; operator: reads all and runs the job; '
+    'the first owner turns row security on';
 REVOKE EXECUTE ON FUNCTION posture.grant_access(name, text) FROM PUBLIC;
 
 CREATE FUNCTION posture.revoke_access(role name) RETURNS void
-    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, posture, posture_internal, pg_temp
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
 DECLARE
     schemas oid[] := ARRAY['posture'::regnamespace, 'posture_internal'::regnamespace];
@@ -46,13 +60,18 @@ DECLARE
     has_row_security boolean;
 BEGIN
     PERFORM require_role(role);
-    -- they would be locked out, the owner of the tables too
-    IF EXISTS (SELECT FROM pg_extension e JOIN pg_roles r ON r.oid = e.extowner WHERE e.extname = 'posture' AND r.rolname = role) THEN
+    -- the extension's owner could not get its privileges back, even if it owns the tables
+    IF EXISTS (SELECT
+               FROM pg_extension e JOIN pg_roles r ON r.oid = e.extowner
+               WHERE e.extname = 'posture' AND r.rolname = role) THEN
         RAISE EXCEPTION 'role "%" owns the extension', role
-            USING ERRCODE = 'object_not_in_prerequisite_state', DETAIL = 'Its privileges come from ownership, not from a level.';
+            USING ERRCODE = 'object_not_in_prerequisite_state',
+                  DETAIL = 'Its privileges come from ownership, not from a level.';
     END IF;
     LOCK TABLE run IN SHARE UPDATE EXCLUSIVE MODE;
-    has_row_security := (SELECT c.relrowsecurity FROM pg_class c WHERE c.oid = 'posture.finding'::regclass);
+    has_row_security := (SELECT c.relrowsecurity
+                         FROM pg_class c
+                         WHERE c.oid = 'posture.finding'::regclass);
     IF has_row_security THEN
         PERFORM lock_access();
     END IF;
@@ -64,9 +83,11 @@ BEGIN
     IF has_row_security THEN
         PERFORM set_row_security();
     END IF;
-    -- only who granted it can take it back: by hand, or by restoring a dump
+    -- privileges that others granted, by hand or by restoring a dump, only they can revoke
     SELECT string_agg(DISTINCT quote_ident(r.rolname), ', ') INTO granted_by
-    FROM (SELECT c.relowner AS owner, c.relacl AS acl FROM pg_class c WHERE c.relnamespace = ANY (schemas)
+    FROM (SELECT c.relowner AS owner, c.relacl AS acl
+          FROM pg_class c
+          WHERE c.relnamespace = ANY (schemas)
           UNION ALL
           SELECT c.relowner, a.attacl
           FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
@@ -77,13 +98,19 @@ BEGIN
           SELECT n.nspowner, n.nspacl FROM pg_namespace n WHERE n.oid = ANY (schemas)) g
     CROSS JOIN LATERAL aclexplode(g.acl) x
     JOIN pg_roles r ON r.oid = x.grantor
-    WHERE x.grantee = (SELECT o.oid FROM pg_roles o WHERE o.rolname = role) AND x.grantor <> g.owner;
+    WHERE x.grantee = (SELECT o.oid FROM pg_roles o WHERE o.rolname = role)
+      AND x.grantor <> g.owner;
     IF granted_by IS NOT NULL THEN
         RAISE WARNING 'role "%" keeps privileges that % granted', role, granted_by
-            USING HINT = replace('To take that back too, run as ' || granted_by || ': REVOKE ALL ON ALL TABLES IN SCHEMA posture, posture_internal FROM $; '
-                                 'REVOKE ALL ON FUNCTION posture_internal.set_row_security() FROM $; REVOKE ALL ON SCHEMA posture FROM $; and call revoke_access() again.',
-                                 '$', quote_ident(role));
+            USING HINT = replace(
+                'To take that back too, run as ' || granted_by || ': '
+                'REVOKE ALL ON ALL TABLES IN SCHEMA posture, posture_internal FROM $; '
+                'REVOKE ALL ON FUNCTION posture_internal.set_row_security() FROM $; '
+                'REVOKE ALL ON SCHEMA posture FROM $; and call revoke_access() again.',
+                '$', quote_ident(role));
     END IF;
 END $$;
-COMMENT ON FUNCTION posture.revoke_access(name) IS 'takes back from a role all that grant_access() gave it; what was granted to it by hand it keeps. Without owners there is no row security';
+COMMENT ON FUNCTION posture.revoke_access(name) IS
+    'revokes from a role the privileges on tables and views, and warns of those that another role '
+    'granted, which stay; with the last owner, row security is turned off';
 REVOKE EXECUTE ON FUNCTION posture.revoke_access(name) FROM PUBLIC;

@@ -1,53 +1,87 @@
 /*
- * Who sees all, and who sees what they answer for.
+ * Who sees which rows.
  *
- * What is kept (src/sql/41_kept.sql) holds the assets of all: who may read it
- * could work out everything, and sees everything. Everybody else whom a table
- * is granted sees their initiatives and groups of assets, by row security
- * (src/sql/98_access.sql), and scores through the functions here, which read
- * what is kept for them. The C side is src/owner.c, what each runs is in
- * src/sql/97_own.sql.
+ * A role that may read finding_set sees all rows: the stored sets hold the assets
+ * of the whole organisation, and every score can be computed from them. Any other
+ * role that may read the tables is an owner. An owner sees the initiatives and
+ * asset groups whose owner is that role or one that it is a member of, and what
+ * belongs to them:
+ *
+ * - rows of tables by row security (row_security.sql), on the conditions in
+ *   table_privilege.sql;
+ * - scores through the owner_*() functions below. They read the stored sets on
+ *   behalf of the owner and return its part, which the functions of the same
+ *   name and "_of" in owner_rows.sql compute.
+ *
+ * The functions are in C (src/owner.c), because only there the caller is certain.
+ * In a SECURITY DEFINER function current_user is the owner of the function,
+ * session_user does not follow SET ROLE, and an argument could name any role.
  */
 
 CREATE FUNCTION posture_internal.sees_all() RETURNS boolean
     LANGUAGE sql STABLE PARALLEL SAFE
     RETURN has_table_privilege('posture_internal.finding_set'::regclass, 'SELECT');
-COMMENT ON FUNCTION posture_internal.sees_all() IS 'whether the caller sees all rows: those who may read finding_set do, others what they own';
+COMMENT ON FUNCTION posture_internal.sees_all() IS
+    'returns whether the caller sees all rows, because it may read finding_set; if not, it sees '
+    'those that it owns';
 
 CREATE FUNCTION posture_internal.owner_rows(what text) RETURNS SETOF assetset
     AS 'MODULE_PATHNAME', 'posture_owner' LANGUAGE C STABLE PARALLEL SAFE ROWS 1;
-COMMENT ON FUNCTION posture_internal.owner_rows(text) IS 'ids of what the caller owns or may see through it: initiative, asset_group; metric, initiative_recommendation: of those initiatives; group_asset: in those groups; recommendation, asset: all whose rows they may see';
+COMMENT ON FUNCTION posture_internal.owner_rows(text) IS
+    'returns one set of ids: initiative, asset_group: those that the caller owns; metric, '
+    'initiative_recommendation: those of its initiatives; group_asset: the assets of its groups; '
+    'recommendation, asset: all that the caller sees through an initiative or a group';
 
-CREATE FUNCTION posture_internal.owner_recommendation_exposure(as_of timestamptz, from_store boolean, of_slice integer, chosen integer[], within assetset)
-    RETURNS TABLE (recommendation_id integer, assessed assetset, exposed assetset, failing assetset, accepted assetset)
+CREATE FUNCTION posture_internal.owner_recommendation_exposure(
+    as_of timestamptz, from_store boolean, of_slice integer, chosen integer[], within assetset)
+    RETURNS TABLE (recommendation_id integer, assessed assetset, exposed assetset,
+                   failing assetset, accepted assetset)
     AS 'MODULE_PATHNAME', 'posture_owner' LANGUAGE C STABLE PARALLEL SAFE ROWS 100;
-COMMENT ON FUNCTION posture_internal.owner_recommendation_exposure(timestamptz, boolean, integer, integer[], assetset) IS 'recommendation_exposure() as far as the caller may see it';
+COMMENT ON FUNCTION posture_internal.owner_recommendation_exposure(
+    timestamptz, boolean, integer, integer[], assetset) IS
+    'returns the part of recommendation_exposure() that the caller owns';
 
-CREATE FUNCTION posture_internal.owner_asset_value(of_attribute text, from_store boolean, of_slice integer)
+CREATE FUNCTION posture_internal.owner_asset_value(
+    of_attribute text, from_store boolean, of_slice integer)
     RETURNS TABLE (value text, assets assetset)
     AS 'MODULE_PATHNAME', 'posture_owner' LANGUAGE C STABLE PARALLEL SAFE ROWS 10;
-COMMENT ON FUNCTION posture_internal.owner_asset_value(text, boolean, integer) IS 'asset_value_set() as far as the caller may see it';
+COMMENT ON FUNCTION posture_internal.owner_asset_value(text, boolean, integer) IS
+    'returns the part of asset_value_set() that the caller owns';
 
 CREATE FUNCTION posture_internal.owner_object_count()
-    RETURNS TABLE (object_kind text, object_id integer, assessed bigint, exposed bigint, failing bigint, critical bigint)
+    RETURNS TABLE (object_kind text, object_id integer, assessed bigint, exposed bigint,
+                   failing bigint, critical bigint)
     AS 'MODULE_PATHNAME', 'posture_owner' LANGUAGE C STABLE PARALLEL SAFE ROWS 100;
-COMMENT ON FUNCTION posture_internal.owner_object_count() IS 'current_object_count() as far as the caller may see it';
+COMMENT ON FUNCTION posture_internal.owner_object_count() IS
+    'returns the part of current_object_count() that the caller owns';
 
 CREATE FUNCTION posture_internal.owner_last_change()
     RETURNS TABLE (recommendation_id integer, changed_at timestamptz)
     AS 'MODULE_PATHNAME', 'posture_owner' LANGUAGE C STABLE PARALLEL SAFE ROWS 100;
-COMMENT ON FUNCTION posture_internal.owner_last_change() IS 'last_change() as far as the caller may see it';
+COMMENT ON FUNCTION posture_internal.owner_last_change() IS
+    'returns the part of last_change() that the caller owns';
 
-CREATE FUNCTION posture_internal.owner_change_sets(previous_day date, on_day date, chosen integer[])
+CREATE FUNCTION posture_internal.owner_change_sets(
+    previous_day date, on_day date, chosen integer[])
     RETURNS TABLE (recommendation_id integer,
-                   was_assessed assetset, was_exposed assetset, was_waived assetset, was_mitigated assetset,
-                   is_assessed assetset, is_exposed assetset, is_waived assetset, is_mitigated assetset,
-                   was_missing numeric, was_possible numeric, is_missing numeric, is_possible numeric, points_step integer, has_ended boolean, has_given boolean)
+                   was_assessed assetset, was_exposed assetset,
+                   was_waived assetset, was_mitigated assetset,
+                   is_assessed assetset, is_exposed assetset,
+                   is_waived assetset, is_mitigated assetset,
+                   was_missing numeric, was_possible numeric,
+                   is_missing numeric, is_possible numeric,
+                   points_step integer, has_ended boolean, has_given boolean)
     AS 'MODULE_PATHNAME', 'posture_owner' LANGUAGE C STABLE PARALLEL SAFE ROWS 100;
-COMMENT ON FUNCTION posture_internal.owner_change_sets(date, date, integer[]) IS 'change_sets() as far as the caller may see it';
+COMMENT ON FUNCTION posture_internal.owner_change_sets(date, date, integer[]) IS
+    'returns the part of change_sets() that the caller owns';
 
-CREATE FUNCTION posture_internal.owner_change_attribution(previous_day date, on_day date, of_metrics integer[], of_recommendations integer[])
-    RETURNS TABLE (object_kind text, object_id integer, step integer, assessed bigint, exposed bigint,
-                   points_missing numeric, points_possible numeric, newly_exposed assetset, assets assetset, recommendations integer[])
+CREATE FUNCTION posture_internal.owner_change_attribution(
+    previous_day date, on_day date, of_metrics integer[], of_recommendations integer[])
+    RETURNS TABLE (object_kind text, object_id integer, step integer,
+                   assessed bigint, exposed bigint,
+                   points_missing numeric, points_possible numeric,
+                   newly_exposed assetset, assets assetset, recommendations integer[])
     AS 'MODULE_PATHNAME', 'posture_owner' LANGUAGE C STABLE PARALLEL SAFE ROWS 100;
-COMMENT ON FUNCTION posture_internal.owner_change_attribution(date, date, integer[], integer[]) IS 'change_attribution() as far as the caller may see it';
+COMMENT ON FUNCTION posture_internal.owner_change_attribution(
+    date, date, integer[], integer[]) IS
+    'returns the part of change_attribution() that the caller owns';

@@ -1,12 +1,18 @@
 /*
- * What the functions of src/sql/44_own.sql run, with the rights of their
- * owner, for a caller whom src/owner.c names. Nobody else can call them.
+ * What belongs to an owner. The C functions of owner.sql run these with the
+ * rights of the role that owns both, and pass the role of their caller as the
+ * first argument. PUBLIC may not execute them, so nobody can ask for the rows of
+ * another role.
+ *
+ * An owner of an initiative sees its metrics and recommendations in full, with
+ * all their assets. An owner of an asset group sees its assets, and every
+ * recommendation that assesses one of them, for these assets only.
  */
 
 CREATE FUNCTION posture_internal.owner_row_id(caller oid, what text) RETURNS SETOF integer
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-    -- the role that is named as owner may not exist, or not any more
+    -- owner is a name, and a role of that name need not exist
     WITH initiative AS MATERIALIZED (
         SELECT i.initiative_id
         FROM posture.initiative i JOIN pg_catalog.pg_roles r ON r.rolname = i.owner
@@ -32,23 +38,26 @@ BEGIN ATOMIC
     FROM initiative i JOIN initiative_recommendation ir USING (initiative_id)
     WHERE what = 'initiative_recommendation';
 END;
-COMMENT ON FUNCTION posture_internal.owner_row_id(oid, text) IS 'step of owner_rows_of(): ids by the catalog alone';
+COMMENT ON FUNCTION posture_internal.owner_row_id(oid, text) IS
+    'returns ids for owner_rows_of() that follow from the catalog alone, possibly several times';
 REVOKE EXECUTE ON FUNCTION posture_internal.owner_row_id(oid, text) FROM PUBLIC;
 
 CREATE FUNCTION posture_internal.owner_row_set(caller oid, what text) RETURNS assetset
-    LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, posture, posture_internal, pg_temp
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
     SET jit = off
 AS $$
 DECLARE
     group_asset assetset;
 BEGIN
-    -- whom nothing is granted owns nothing
+    -- a role without privileges owns nothing, even where owner names it
     IF NOT has_table_privilege(caller, 'posture.initiative'::regclass, 'SELECT') THEN
         RETURN '{}';
     ELSIF what IN ('initiative', 'asset_group', 'metric', 'initiative_recommendation') THEN
         RETURN (SELECT coalesce(assetset_agg(i.id), '{}') FROM owner_row_id(caller, what) i(id));
     ELSIF what IS NULL OR what NOT IN ('group_asset', 'asset', 'recommendation') THEN
-        RAISE EXCEPTION 'unrecognized kind of owned rows: "%"', coalesce(what, 'NULL') USING ERRCODE = 'invalid_parameter_value';
+        RAISE EXCEPTION 'unrecognized kind of owned rows: "%"', coalesce(what, 'NULL')
+            USING ERRCODE = 'invalid_parameter_value';
     END IF;
     group_asset := (SELECT coalesce(union_agg(group_assets(i.id)), '{}')
                     FROM owner_row_id(caller, 'asset_group') i(id));
@@ -58,7 +67,7 @@ BEGIN
             group_asset |
             (SELECT coalesce(union_agg(k.assessed), '{}')
              FROM stored_set(timestamptz 'infinity', NULL::integer,
-                                   ARRAY(SELECT owner_row_id(caller, 'initiative_recommendation'))) k)
+                             ARRAY(SELECT owner_row_id(caller, 'initiative_recommendation'))) k)
         ELSE
             (SELECT coalesce(assetset_agg(r.id), '{}')
              FROM (SELECT owner_row_id(caller, 'initiative_recommendation') AS id
@@ -68,16 +77,18 @@ BEGIN
                    WHERE group_asset <> '{}' AND k.assessed && group_asset) r)
     END;
 END $$;
-COMMENT ON FUNCTION posture_internal.owner_row_set(oid, text) IS 'owner_rows() for a caller';
+COMMENT ON FUNCTION posture_internal.owner_row_set(oid, text) IS
+    'returns the set of owner_rows() for a role';
 REVOKE EXECUTE ON FUNCTION posture_internal.owner_row_set(oid, text) FROM PUBLIC;
 
-CREATE FUNCTION posture_internal.owner_row_ids(caller oid, what text, ids integer[]) RETURNS integer[]
+CREATE FUNCTION posture_internal.owner_row_ids(caller oid, what text, ids integer[])
+    RETURNS integer[]
     LANGUAGE sql STABLE PARALLEL SAFE
-    -- to who asks for all, all of theirs
     RETURN ARRAY(SELECT m.id
                  FROM members(owner_row_set(caller, what)) m(id)
                  WHERE ids IS NULL OR m.id = ANY (ids));
-COMMENT ON FUNCTION posture_internal.owner_row_ids(oid, text, integer[]) IS 'those of some ids, or of all for NULL, that a caller owns';
+COMMENT ON FUNCTION posture_internal.owner_row_ids(oid, text, integer[]) IS
+    'returns those of the given ids that a role owns, or all that it owns if ids is NULL';
 REVOKE EXECUTE ON FUNCTION posture_internal.owner_row_ids(oid, text, integer[]) FROM PUBLIC;
 
 CREATE FUNCTION posture_internal.owner_rows_of(caller oid, what text) RETURNS SETOF assetset
@@ -85,57 +96,74 @@ CREATE FUNCTION posture_internal.owner_rows_of(caller oid, what text) RETURNS SE
 BEGIN ATOMIC
     SELECT owner_row_set(caller, what);
 END;
-COMMENT ON FUNCTION posture_internal.owner_rows_of(oid, text) IS 'owner_rows() for a caller';
+COMMENT ON FUNCTION posture_internal.owner_rows_of(oid, text) IS
+    'returns the rows of owner_rows() for a role';
 REVOKE EXECUTE ON FUNCTION posture_internal.owner_rows_of(oid, text) FROM PUBLIC;
 
--- in full through an initiative; through a group, a recommendation on its assets
 CREATE FUNCTION posture_internal.owner_recommendation_exposure_of(
-    caller oid, as_of timestamptz, from_store boolean, of_slice integer, chosen integer[], within assetset)
-    RETURNS TABLE (recommendation_id integer, assessed assetset, exposed assetset, failing assetset, accepted assetset)
-    LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 100 SET search_path = pg_catalog, posture, posture_internal, pg_temp
+    caller oid, as_of timestamptz, from_store boolean, of_slice integer, chosen integer[],
+    within assetset)
+    RETURNS TABLE (recommendation_id integer, assessed assetset, exposed assetset,
+                   failing assetset, accepted assetset)
+    LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 100
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
     SET jit = off
 AS $$
 DECLARE
     recommendations assetset := owner_row_set(caller, 'initiative_recommendation');
     group_asset assetset := owner_row_set(caller, 'group_asset');
 BEGIN
+    -- o.assets: NULL for a recommendation of an owned initiative, which has all its assets
     RETURN QUERY
-    SELECT e.recommendation_id, set_intersect(e.assessed, o.assets), set_intersect(e.exposed, o.assets), set_intersect(e.failing, o.assets),
-           set_intersect(e.accepted, o.assets)
+    SELECT e.recommendation_id,
+           set_intersect(e.assessed, o.assets), set_intersect(e.exposed, o.assets),
+           set_intersect(e.failing, o.assets), set_intersect(e.accepted, o.assets)
     FROM recommendation_exposure(as_of, from_store, of_slice, chosen, within) e
-    CROSS JOIN LATERAL (SELECT CASE WHEN NOT recommendations @> e.recommendation_id THEN group_asset END AS assets) o
+    CROSS JOIN LATERAL (
+        SELECT CASE WHEN NOT recommendations @> e.recommendation_id THEN group_asset END
+                   AS assets) o
     WHERE e.recommendation_id IS NOT NULL
       AND (o.assets IS NULL OR e.failing | e.assessed && o.assets);
 END $$;
-COMMENT ON FUNCTION posture_internal.owner_recommendation_exposure_of(oid, timestamptz, boolean, integer, integer[], assetset) IS 'owner_recommendation_exposure() for a caller';
-REVOKE EXECUTE ON FUNCTION posture_internal.owner_recommendation_exposure_of(oid, timestamptz, boolean, integer, integer[], assetset) FROM PUBLIC;
+COMMENT ON FUNCTION posture_internal.owner_recommendation_exposure_of(
+    oid, timestamptz, boolean, integer, integer[], assetset) IS
+    'returns the rows of owner_recommendation_exposure() for a role';
+REVOKE EXECUTE ON FUNCTION posture_internal.owner_recommendation_exposure_of(
+    oid, timestamptz, boolean, integer, integer[], assetset) FROM PUBLIC;
 
-CREATE FUNCTION posture_internal.owner_asset_value_of(caller oid, of_attribute text, from_store boolean, of_slice integer)
+CREATE FUNCTION posture_internal.owner_asset_value_of(
+    caller oid, of_attribute text, from_store boolean, of_slice integer)
     RETURNS TABLE (value text, assets assetset)
-    LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 10 SET search_path = pg_catalog, posture, posture_internal, pg_temp
+    LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 10
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
     SET jit = off
 AS $$
 DECLARE
-    own_asset assetset := owner_row_set(caller, 'asset');
+    visible_assets assetset := owner_row_set(caller, 'asset');
 BEGIN
     RETURN QUERY
-    SELECT v.value, v.assets & own_asset
+    SELECT v.value, v.assets & visible_assets
     FROM asset_value_set(of_attribute, from_store, of_slice) v
-    WHERE v.assets && own_asset
-      -- of a group of others, what is exempt from recommendations of theirs
+    WHERE v.assets && visible_assets
+      -- a group of another owner is needed where it is exempt from an owned recommendation
       AND (of_attribute <> 'group'
            OR v.value IN (SELECT g.id::text FROM owner_row_id(caller, 'asset_group') g(id)
                           UNION ALL
                           SELECT e.asset_group_id::text
                           FROM exemption e
-                          WHERE e.recommendation_id IN (SELECT owner_row_id(caller, 'initiative_recommendation'))));
+                          WHERE e.recommendation_id IN (
+                              SELECT owner_row_id(caller, 'initiative_recommendation'))));
 END $$;
-COMMENT ON FUNCTION posture_internal.owner_asset_value_of(oid, text, boolean, integer) IS 'owner_asset_value() for a caller';
-REVOKE EXECUTE ON FUNCTION posture_internal.owner_asset_value_of(oid, text, boolean, integer) FROM PUBLIC;
+COMMENT ON FUNCTION posture_internal.owner_asset_value_of(oid, text, boolean, integer) IS
+    'returns the rows of owner_asset_value() for a role';
+REVOKE EXECUTE ON FUNCTION posture_internal.owner_asset_value_of(oid, text, boolean, integer)
+    FROM PUBLIC;
 
 CREATE FUNCTION posture_internal.owner_object_count_of(caller oid)
-    RETURNS TABLE (object_kind text, object_id integer, assessed bigint, exposed bigint, failing bigint, critical bigint)
-    LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 100 SET search_path = pg_catalog, posture, posture_internal, pg_temp
+    RETURNS TABLE (object_kind text, object_id integer, assessed bigint, exposed bigint,
+                   failing bigint, critical bigint)
+    LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 100
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
     SET jit = off
 AS $$
 DECLARE
@@ -151,18 +179,22 @@ BEGIN
                              ELSE recommendations @> t.object_id END;
     IF EXISTS (SELECT FROM owner_row_id(caller, 'asset_group')) THEN
         RETURN QUERY
-        SELECT text 'recommendation', e.recommendation_id, cardinality(e.assessed), cardinality(e.exposed),
-               cardinality(e.failing), 0::bigint
+        SELECT text 'recommendation', e.recommendation_id,
+               cardinality(e.assessed), cardinality(e.exposed), cardinality(e.failing), 0::bigint
         FROM owner_recommendation_exposure_of(caller, 'infinity', true, NULL, NULL, NULL) e
         WHERE NOT recommendations @> e.recommendation_id;
     END IF;
 END $$;
-COMMENT ON FUNCTION posture_internal.owner_object_count_of(oid) IS 'owner_object_count() for a caller';
+COMMENT ON FUNCTION posture_internal.owner_object_count_of(oid) IS
+    'returns the rows of owner_object_count() for a role';
 REVOKE EXECUTE ON FUNCTION posture_internal.owner_object_count_of(oid) FROM PUBLIC;
 
+-- Not for a recommendation that the owner sees through a group only, because its
+-- last change may be that of an asset outside the group.
 CREATE FUNCTION posture_internal.owner_last_change_of(caller oid)
     RETURNS TABLE (recommendation_id integer, changed_at timestamptz)
-    LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 100 SET search_path = pg_catalog, posture, posture_internal, pg_temp
+    LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 100
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
 DECLARE
     recommendations assetset := owner_row_set(caller, 'initiative_recommendation');
@@ -172,31 +204,47 @@ BEGIN
     FROM last_change() l
     WHERE recommendations @> l.recommendation_id;
 END $$;
-COMMENT ON FUNCTION posture_internal.owner_last_change_of(oid) IS 'owner_last_change() for a caller: of a recommendation that they see through a group alone it would tell of others'' assets';
+COMMENT ON FUNCTION posture_internal.owner_last_change_of(oid) IS
+    'returns the rows of owner_last_change() for a role';
 REVOKE EXECUTE ON FUNCTION posture_internal.owner_last_change_of(oid) FROM PUBLIC;
 
-CREATE FUNCTION posture_internal.owner_change_sets_of(caller oid, previous_day date, on_day date, chosen integer[])
+CREATE FUNCTION posture_internal.owner_change_sets_of(
+    caller oid, previous_day date, on_day date, chosen integer[])
     RETURNS TABLE (recommendation_id integer,
-                   was_assessed assetset, was_exposed assetset, was_waived assetset, was_mitigated assetset,
-                   is_assessed assetset, is_exposed assetset, is_waived assetset, is_mitigated assetset,
-                   was_missing numeric, was_possible numeric, is_missing numeric, is_possible numeric, points_step integer, has_ended boolean, has_given boolean)
+                   was_assessed assetset, was_exposed assetset,
+                   was_waived assetset, was_mitigated assetset,
+                   is_assessed assetset, is_exposed assetset,
+                   is_waived assetset, is_mitigated assetset,
+                   was_missing numeric, was_possible numeric,
+                   is_missing numeric, is_possible numeric,
+                   points_step integer, has_ended boolean, has_given boolean)
     LANGUAGE sql STABLE PARALLEL SAFE ROWS 100
 BEGIN ATOMIC
     SELECT *
     FROM change_sets(previous_day, on_day,
-        owner_row_ids(caller, 'initiative_recommendation', chosen));
+                     owner_row_ids(caller, 'initiative_recommendation', chosen));
 END;
-COMMENT ON FUNCTION posture_internal.owner_change_sets_of(oid, date, date, integer[]) IS 'owner_change_sets() for a caller';
-REVOKE EXECUTE ON FUNCTION posture_internal.owner_change_sets_of(oid, date, date, integer[]) FROM PUBLIC;
+COMMENT ON FUNCTION posture_internal.owner_change_sets_of(oid, date, date, integer[]) IS
+    'returns the rows of owner_change_sets() for a role';
+REVOKE EXECUTE ON FUNCTION posture_internal.owner_change_sets_of(oid, date, date, integer[])
+    FROM PUBLIC;
 
-CREATE FUNCTION posture_internal.owner_change_attribution_of(caller oid, previous_day date, on_day date, of_metrics integer[], of_recommendations integer[])
-    RETURNS TABLE (object_kind text, object_id integer, step integer, assessed bigint, exposed bigint,
-                   points_missing numeric, points_possible numeric, newly_exposed assetset, assets assetset, recommendations integer[])
+CREATE FUNCTION posture_internal.owner_change_attribution_of(
+    caller oid, previous_day date, on_day date, of_metrics integer[],
+    of_recommendations integer[])
+    RETURNS TABLE (object_kind text, object_id integer, step integer,
+                   assessed bigint, exposed bigint,
+                   points_missing numeric, points_possible numeric,
+                   newly_exposed assetset, assets assetset, recommendations integer[])
     LANGUAGE sql STABLE PARALLEL SAFE ROWS 100
 BEGIN ATOMIC
     SELECT *
-    FROM change_attribution(previous_day, on_day,
-        owner_row_ids(caller, 'metric', of_metrics), owner_row_ids(caller, 'initiative_recommendation', of_recommendations));
+    FROM change_attribution(
+        previous_day, on_day, owner_row_ids(caller, 'metric', of_metrics),
+        owner_row_ids(caller, 'initiative_recommendation', of_recommendations));
 END;
-COMMENT ON FUNCTION posture_internal.owner_change_attribution_of(oid, date, date, integer[], integer[]) IS 'owner_change_attribution() for a caller';
-REVOKE EXECUTE ON FUNCTION posture_internal.owner_change_attribution_of(oid, date, date, integer[], integer[]) FROM PUBLIC;
+COMMENT ON FUNCTION posture_internal.owner_change_attribution_of(
+    oid, date, date, integer[], integer[]) IS
+    'returns the rows of owner_change_attribution() for a role';
+REVOKE EXECUTE ON FUNCTION posture_internal.owner_change_attribution_of(
+    oid, date, date, integer[], integer[]) FROM PUBLIC;
