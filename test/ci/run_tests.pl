@@ -5,10 +5,8 @@
 #
 # A test is a file: sql/*.sql for pg_regress, test/specs/*.spec for
 # pg_isolation_regress, test/t/*.pl for TAP. Each of the first two kinds gets a
-# server of its own, a copy of the stopped one in DIR/data, so that roles and
-# settings of one test are not seen by another. TAP files start their servers
-# themselves. A TAP file with a line "# runs alone" among its comments runs after
-# all others, beside none.
+# server of its own, a copy of the cluster in DIR/data, so that no test sees the
+# roles and settings of another. TAP files start their servers themselves.
 #
 # Run in the top directory of a copy of the tree, where posture is installed.
 # DIR/passed_failed gets the number of tests that passed and that failed; a test
@@ -23,7 +21,28 @@ use Time::HiRes qw(time);
 
 # About how many seconds the longest tests take. They start first, so that none of
 # them is left alone at the end; an entry that is out of date does no harm.
-my %seconds = ();
+my %seconds = (
+	'sql/kept.sql' => 16,
+	'sql/exemption.sql' => 17,
+	'sql/scenario.sql' => 28,
+	'sql/plan.sql' => 31,
+	'sql/oracle.sql' => 40,
+	'test/specs/fold.spec' => 23,
+	'test/t/001_assetset_recv.pl' => 18,
+	'test/t/010_job.pl' => 52,
+	'test/t/020_crash.pl' => 24,
+	'test/t/022_timeout.pl' => 21,
+	'test/t/023_replica.pl' => 27,
+	'test/t/025_soak.pl' => 20,
+	'test/t/030_dump.pl' => 29,
+	'test/t/045_access.pl' => 77,
+	'test/t/047_hostile.pl' => 30,
+	'test/t/048_injection.pl' => 68,
+	'test/t/050_memory.pl' => 55,
+	'test/t/060_docs.pl' => 41,
+	'test/t/061_dashboard.pl' => 23,
+	'test/t/085_calls.pl' => 28,
+	'test/t/095_clients.pl' => 31);
 
 GetOptions(\my %option, 'find', 'work=s', 'bindir=s', 'pgxs=s', 'jobs=i') or exit 2;
 if ($option{find})
@@ -37,9 +56,7 @@ my (@failing, %running);
 STDOUT->autoflush;
 
 my @tests = sort { ($seconds{$b} // 0) <=> ($seconds{$a} // 0) || $a cmp $b } @ARGV;
-my %alone = map { $_ => 1 } grep { runs_alone($_) } @tests;
-run($option{jobs}, grep { !$alone{$_} } @tests);
-run(1, grep { $alone{$_} } @tests);
+run($option{jobs}, @tests);
 
 print "failed: @failing\n" if @failing;
 open(my $out, '>', "$option{work}/passed_failed") or die "$option{work}/passed_failed: $!";
@@ -95,12 +112,6 @@ sub is_near
 		@row = @next;
 	}
 	return $row[-1] <= (length($one) < 6 ? 1 : 2);
-}
-
-sub runs_alone
-{
-	my ($test) = @_;
-	return $test =~ m{\Atest/t/} && lines($test) =~ /^# runs alone\b/m;
 }
 
 # Runs these tests, so many at a time.
