@@ -79,7 +79,7 @@ foreach my $file (documents())
 	foreach my $name ($text =~ /(?<![\w.\/-])posture\.([a-z]\w*)/g)
 	{
 		$unknown{"posture.$name"} = 1
-			unless $relation{$name} || $function{$name} || $type{$name} || $setting{$name} || $name =~ /^(?:control|so)$/;
+			unless $relation{$name} || $function{$name} || $type{$name} || $setting{$name} || $name =~ /^(?:control|so|c)$/;
 	}
 	foreach my $span (code_spans($text))
 	{
