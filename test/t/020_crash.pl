@@ -3,14 +3,14 @@
 # what is kept must be what the committed deliveries amount to, and nothing half
 # done. A dump that was finished in between restores to the same.
 #
-# POSTURE_KILLS: how many (80), under POSTURE_WRITERS (4). POSTURE_SEED: repeats
+# POSTURE_KILLS: how many (40), under POSTURE_WRITERS (4). POSTURE_SEED: repeats
 # the choices of a run.
 
 use strict;
 use warnings;
 use FindBin;
 use lib $FindBin::RealBin;
-use List::Util qw(shuffle sum0);
+use List::Util qw(max shuffle sum0);
 use POSIX ':sys_wait_h';
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
@@ -18,7 +18,7 @@ use Test::More;
 use Time::HiRes qw(sleep time);
 use TestPosture;
 
-my $kills = $ENV{POSTURE_KILLS} // 80;
+my $kills = $ENV{POSTURE_KILLS} // 40;
 my $seed = $ENV{POSTURE_SEED} // (CORE::time ^ $$);
 srand($seed);
 my $writers = $ENV{POSTURE_WRITERS} // 4;
@@ -362,7 +362,7 @@ sub checkpointer
 }
 
 # the whole server, a dump, a kill -9, or (most of them) one backend's end
-my @plan = shuffle(('server') x int($kills / 25), ('dump') x int($kills / 20), ('kill') x int($kills / 12));
+my @plan = shuffle(('server') x max(2, int($kills / 25)), ('dump') x max(4, int($kills / 20)), ('kill') x int($kills / 12));
 @plan = shuffle(@plan, ('terminate') x ($kills - @plan));
 my $next_dump = 0;
 my $rounds = 0;

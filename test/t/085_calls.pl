@@ -14,7 +14,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use TestPosture;
 
-my $calls = $ENV{POSTURE_CALLS} // 3000;
+my $calls = $ENV{POSTURE_CALLS} // 1500;
 my $seed = $ENV{POSTURE_SEED} // time;
 diag "POSTURE_CALLS=$calls POSTURE_SEED=$seed";
 srand $seed;
