@@ -22,7 +22,14 @@ sub printed
 open(my $in, '<', "$top/CONTRIBUTING.md") or die "CONTRIBUTING.md: $!";
 my $guide = do { local $/; <$in> };
 my ($table) = $guide =~ /^<!-- part_tests -->\n(.*)^<!-- end of part_tests -->\n/ms;
-is($table, printed($top), 'the table of CONTRIBUTING.md is that of test/ci/part_tests --write');
+my $made = printed($top);
+if (!ok($table eq $made, 'the table of CONTRIBUTING.md is that of test/ci/part_tests --write'))
+{
+	my %is = map { $_ => 1 } split /\n/, $table;
+	my %should = map { $_ => 1 } split /\n/, $made;
+	diag map { "- $_\n" } grep { !$should{$_} } sort keys %is;
+	diag map { "+ $_\n" } grep { !$is{$_} } sort keys %should;
+}
 
 # a small tree
 my $tree = tempdir(CLEANUP => 1);
