@@ -1,145 +1,16 @@
-# What a client sends as a binary assetset: every truncated and bit-flipped
-# form of several sets, and bad ones made by hand. The server must take what
-# is valid, in its canonical form, refuse the rest with a reason, and not
-# crash. What is valid and what is canonical this file decides for itself.
+# An assetset that a client sends in binary: every truncated and bit-flipped form of
+# several sets, and forged ones. The server must accept a valid message in its canonical
+# form, refuse any other with a reason, and not crash. TestRoaring.pm decides which
+# messages are valid and what is canonical.
+# tests: type/assetset
 use strict;
 use warnings;
-
+use FindBin;
+use lib $FindBin::RealBin;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
-
-# The ids of a portable Roaring bitmap, or undef if it is not a valid one.
-sub decode
-{
-	my ($bytes) = @_;
-	my ($size, $pos, $count, $flags, @ids) = (length $bytes);
-	my $take = sub {
-		my ($n) = @_;
-		return if $pos + $n > $size;
-		$pos += $n;
-		return substr($bytes, $pos - $n, $n);
-	};
-
-	$pos = 0;
-	my $cookie = unpack('V', $take->(4) // return undef);
-	if (($cookie & 0xFFFF) == 12347)
-	{
-		$count = ($cookie >> 16) + 1;
-		$flags = $take->(int(($count + 7) / 8)) // return undef;
-		return undef if substr(unpack('b*', $flags), $count) =~ /1/;
-	}
-	elsif ($cookie == 12346)
-	{
-		$count = unpack('V', $take->(4) // return undef);
-		return undef if $count > 32768;
-	}
-	else { return undef; }
-	my @descriptors = unpack('v*', $take->(4 * $count) // return undef);
-	my @offsets;
-	@offsets = unpack('V*', $take->(4 * $count) // return undef) if !defined $flags || $count >= 4;
-
-	my $previous = -1;
-	for my $i (0 .. $count - 1)
-	{
-		my ($key, $cardinality) = ($descriptors[ 2 * $i ], $descriptors[ 2 * $i + 1 ] + 1);
-		return undef if $key <= $previous || $key >= 32768;
-		return undef if @offsets && $offsets[$i] != $pos;
-		$previous = $key;
-		my @values;
-		if (defined $flags && vec($flags, $i, 1))
-		{
-			my $n = unpack('v', $take->(2) // return undef);
-			my @runs = unpack('v*', $take->(4 * $n) // return undef);
-			my $end = -1;
-			while (my ($first, $more) = splice(@runs, 0, 2))
-			{
-				return undef if $first <= $end || $first + $more > 65535;
-				$end = $first + $more;
-				push @values, $first .. $end;
-			}
-		}
-		elsif ($cardinality <= 4096)
-		{
-			@values = unpack('v*', $take->(2 * $cardinality) // return undef);
-			$values[ $_ - 1 ] < $values[$_] or return undef for 1 .. $#values;
-		}
-		else
-		{
-			my $bits = unpack('b*', $take->(8192) // return undef);
-			push @values, pos($bits) - 1 while $bits =~ /1/g;
-		}
-		return undef if @values != $cardinality;
-		push @ids, map { $key * 65536 + $_ } @values;
-	}
-	return $pos == $size ? \@ids : undef;
-}
-
-# Puts containers together: [key, cardinality, data, is run], ...
-sub assemble
-{
-	my @containers = @_;
-	my $runs = grep { $_->[3] } @containers;
-	my $count = @containers;
-	my $head =
-	  $runs
-	  ? pack('vv', 12347, $count - 1) . pack('b*', join '', map { $_->[3] ? 1 : 0 } @containers)
-	  : pack('VV', 12346, $count);
-	$head .= join '', map { pack('vv', $_->[0], $_->[1] - 1) } @containers;
-	if (!$runs || $count >= 4)
-	{
-		my $offset = length($head) + 4 * $count;
-		for my $container (@containers)
-		{
-			$head .= pack('V', $offset);
-			$offset += length $container->[2];
-		}
-	}
-	return $head . join '', map { $_->[2] } @containers;
-}
-
-# Containers of one kind, for ids of one key.
-sub array_of { my ($key, @v) = @_; return [ $key, scalar(@v), pack('v*', @v), 0 ]; }
-
-sub bitset_of
-{
-	my ($key, @v) = @_;
-	my $bits = "\0" x 8192;
-	vec($bits, $_, 1) = 1 for @v;
-	return [ $key, scalar(@v), $bits, 0 ];
-}
-
-# of pairs [first, last]
-sub runs_of
-{
-	my ($key, @r) = @_;
-	my $cardinality = 0;
-	$cardinality += $_->[1] - $_->[0] + 1 for @r;
-	return [ $key, $cardinality, pack('v*', scalar(@r), map { ($_->[0], $_->[1] - $_->[0]) } @r), 1 ];
-}
-
-# The canonical form of ascending ids.
-sub encode
-{
-	my (%values, @containers);
-	push @{ $values{ $_ >> 16 } }, $_ & 0xFFFF for @_;
-	for my $key (sort { $a <=> $b } keys %values)
-	{
-		my @v = @{ $values{$key} };
-		my @runs;
-		for (@v)
-		{
-			if (@runs && $runs[-1][1] + 1 == $_) { $runs[-1][1] = $_; }
-			else { push @runs, [ $_, $_ ]; }
-		}
-		my $other = @v <= 4096 ? 2 * @v : 8192;
-		push @containers,
-		    2 + 4 * @runs < $other ? runs_of($key, @runs)
-		  : @v <= 4096             ? array_of($key, @v)
-		  :                          bitset_of($key, @v);
-	}
-	return assemble(@containers);
-}
+use TestRoaring;
 
 srand(20240229);
 my %set = (
@@ -149,11 +20,15 @@ my %set = (
 	mixed => [ 1, 5 .. 9, 70000 ],
 	run => [ 1 .. 4 ],
 	tie => [ 1, 2, 11, 12 ],
-	'five containers' => [ 7, 65536 .. 65545, 131072 + 65535, 196608 .. 196700, 2147483646, 2147483647 ],
-	# more run flags than a byte has, and containers of all three kinds under them
-	'ten containers' => [ map { my $key = $_; map { $key * 65536 + $_ } $key % 2 ? (1, 9) : (5 .. 9) } 0 .. 9 ],
-	'nine containers' => [ (map { 2 * $_ } 0 .. 4999), map { my $key = $_; map { $key * 65536 + $_ } $key % 3 ? 1 : (5 .. 9) } 1 .. 8 ],
-	'eight runs' => [ map { my $key = $_; map { $key * 65536 + $_ } 5 .. 9 } 0 .. 7 ],
+	'five containers' =>
+	  [ 7, 65536 .. 65545, 131072 + 65535, 196608 .. 196700, 2147483646, 2147483647 ],
+	# more run flags than a byte holds, and containers of all three kinds
+	'ten containers' =>
+	  [ map { my $key = $_ << 16; map { $key + $_ } $_ % 2 ? (1, 9) : (5 .. 9) } 0 .. 9 ],
+	'nine containers' => [
+		(map { 2 * $_ } 0 .. 4999),
+		map { my $key = $_ << 16; map { $key + $_ } $_ % 3 ? 1 : (5 .. 9) } 1 .. 8 ],
+	'eight runs' => [ map { my $key = $_ << 16; map { $key + $_ } 5 .. 9 } 0 .. 7 ],
 	'five arrays' => [ map { $_ * 65536 + 65535 } 0 .. 4 ],
 	'full container' => [ 0 .. 65535 ],
 	bitset => [ map { 2 * $_ } 0 .. 9999 ],
@@ -181,7 +56,9 @@ for my $name (sort keys %set)
 	my @lengths = $length <= 400 ? 0 .. $length - 1 : (0 .. 40, map { int rand $length } 1 .. 40);
 	push @candidates, [ "$name, cut to $_", substr($bytes, 0, $_) ] for @lengths;
 	my @bits =
-	  $length <= 150 ? 0 .. 8 * $length - 1 : (0 .. 8 * 40 - 1, map { int rand 8 * $length } 1 .. 100);
+	  $length <= 150
+	  ? 0 .. 8 * $length - 1
+	  : (0 .. 8 * 40 - 1, map { int rand 8 * $length } 1 .. 100);
 	for my $bit (@bits)
 	{
 		my $flipped = $bytes;
@@ -190,15 +67,17 @@ for my $name (sort keys %set)
 	}
 }
 
-# valid, in a choice of containers that is not posture's
+# valid, but posture chooses other containers
 push @candidates,
   [ 'array where a run is shorter', assemble(array_of(0, 1 .. 100)) ],
   [ 'run where an array is shorter', assemble(runs_of(0, [ 1, 1 ], [ 3, 3 ])) ],
   [ 'run of the same size as an array', assemble(runs_of(0, [ 1, 2 ])) ],
-  [ 'run where a bitset is shorter', assemble(runs_of(1, map { [ 4 * $_, 4 * $_ + 1 ] } 0 .. 9999)) ],
+  [ 'run where a bitset is shorter',
+	assemble(runs_of(1, map { [ 4 * $_, 4 * $_ + 1 ] } 0 .. 9999)) ],
   [ 'bitset where a run is shorter', assemble(bitset_of(3, 0 .. 65535)) ],
   [ 'runs that touch', assemble(runs_of(0, [ 1, 2 ], [ 3, 4 ], [ 5, 100 ])) ],
-  [ 'runs that touch, of a full container', assemble(runs_of(0, [ 0, 32767 ], [ 32768, 65535 ])) ],
+  [ 'runs that touch, of a full container',
+	assemble(runs_of(0, [ 0, 32767 ], [ 32768, 65535 ])) ],
   [ 'last value in a run', assemble(runs_of(0, [ 65535, 65535 ])) ],
   [ 'cookie for runs without runs', pack('vvCvvv', 12347, 0, 0, 0, 0, 5) ];
 # not valid
@@ -228,19 +107,22 @@ $node->start;
 $node->safe_psql('postgres', q(
 	CREATE EXTENSION posture;
 	CREATE TABLE received (s posture.assetset);
-	CREATE FUNCTION receive(path text) RETURNS text LANGUAGE plpgsql SET search_path = public, posture AS $$
+	CREATE FUNCTION receive(path text) RETURNS text LANGUAGE plpgsql
+		SET search_path = public, posture, posture_internal AS $$
 	DECLARE
 		detail text;
 		result text;
 	BEGIN
 		EXECUTE format('COPY received FROM %L (FORMAT binary)', path);
 		DELETE FROM received
-		RETURNING 'taken ' || encode(posture_internal.assetset_send(s), 'hex') || ' ' ||
+		RETURNING 'taken ' || encode(assetset_send(s), 'hex') || ' ' ||
 			(s::text::posture.assetset = s AND s::int[]::posture.assetset = s AND (s | '{}') = s AND
 			 (s & '{0-2147483647}') = s AND posture.cardinality(s) = cardinality(s::int[]) AND
-			 (s - s) = '{}' AND (s # '{3-70000}' # '{3-70000}') = s AND ((s & '{3-70000}') | (s - '{3-70000}')) = s AND
-			 s @> (s & '{3-70000}') AND ARRAY(SELECT posture.members(s)) = s::int[] AND s >= '{}' AND
-			 s @> ALL ((s::int[])[:100]) AND assetset_hash(s) = assetset_hash(s | s)) INTO STRICT result;
+			 (s - s) = '{}' AND (s # '{3-70000}' # '{3-70000}') = s AND
+			 ((s & '{3-70000}') | (s - '{3-70000}')) = s AND s @> (s & '{3-70000}') AND
+			 ARRAY(SELECT posture.members(s)) = s::int[] AND s >= '{}' AND
+			 s @> ALL ((s::int[])[:100]) AND assetset_hash(s) = assetset_hash(s | s))
+		INTO STRICT result;
 		RETURN result;
 	EXCEPTION WHEN OTHERS THEN
 		GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL;
@@ -248,7 +130,7 @@ $node->safe_psql('postgres', q(
 	END $$;
 ));
 
-# what the server says to each candidate
+# the server's answer to each message
 my $dir = $node->basedir;
 my $n = 0;
 for my $candidate (@candidates)
@@ -258,9 +140,9 @@ for my $candidate (@candidates)
 	  pack('nN', 1, length $candidate->[1]), $candidate->[1], pack('n', 0xFFFF);
 	close $file;
 }
-my @said = split /\n/, $node->safe_psql('postgres',
+my @answer = split /\n/, $node->safe_psql('postgres',
 	"SELECT receive('$dir/candidate' || n) FROM generate_series(0, $n - 1) n ORDER BY n");
-is(scalar(@said), $n, "an answer to each of $n messages");
+is(scalar(@answer), $n, "the server answers each of $n messages");
 
 my (@wrong, %count);
 for my $i (0 .. $n - 1)
@@ -270,23 +152,26 @@ for my $i (0 .. $n - 1)
 	my $right = defined $ids ? 'taken ' . unpack('H*', encode(@$ids)) . ' true'
 	  : qr/^refused 22P03 invalid binary assetset \| \S.*\.$/;
 	$count{ defined $ids ? 'valid' : 'invalid' }++;
-	push @wrong, "$what: $said[$i]" unless defined $ids ? $said[$i] eq $right : $said[$i] =~ $right;
+	push @wrong, "$what: $answer[$i]"
+	  unless defined $ids ? $answer[$i] eq $right : $answer[$i] =~ $right;
 }
 is(join("\n", map { substr $_, 0, 200 } @wrong[ 0 .. ($#wrong < 9 ? $#wrong : 9) ]), '',
-	"$count{valid} valid messages taken in canonical form, $count{invalid} others refused with a reason");
+	"$count{valid} valid messages are accepted, $count{invalid} others refused with a reason");
 
-# each reason to refuse was met
-my %reason = map { /\| (.*)$/ ? (($1 =~ s/\d+/N/gr) => 1) : () } @said;
+# every reason to refuse occurs
+my %reason = map { /\| (.*)$/ ? (($1 =~ s/\d+/N/gr) => 1) : () } @answer;
 cmp_ok(scalar(keys %reason), '>=', 14, 'reasons') or diag(join "\n", sort keys %reason);
 unlike(slurp_file($node->logfile), qr/terminated by signal|PANIC|Failed assertion/, 'no crash');
 
-# a set of which only the binary format can carry all
+# a set that only the binary format can carry
 open my $file, '>:raw', "$dir/large" or die $!;
 my $large = assemble(map { [ $_, 32768, "\x55" x 8192, 0 ] } 0 .. 16383);
-print $file "PGCOPY\n\xFF\r\n\0", pack('NN', 0, 0), pack('nN', 1, length $large), $large, pack('n', 0xFFFF);
+print $file "PGCOPY\n\xFF\r\n\0", pack('NN', 0, 0),
+  pack('nN', 1, length $large), $large, pack('n', 0xFFFF);
 close $file;
 $node->safe_psql('postgres', "COPY received FROM '$dir/large' (FORMAT binary)");
-is($node->safe_psql('postgres', 'SELECT posture.cardinality(s), length(posture_internal.assetset_send(s)) FROM received'),
+is($node->safe_psql('postgres', q{SELECT posture.cardinality(s),
+		length(posture_internal.assetset_send(s)) FROM received}),
 	16384 * 32768 . '|' . length $large, 'half a billion ids');
 for my $type ('text', 'int[]')
 {
