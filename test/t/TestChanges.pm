@@ -1,13 +1,14 @@
-# Random changes, as SQL: of findings, assets and the catalog. random_change() changes a
-# few rows of the warehouse of edge_warehouse_sql(), random_bulk_change() a part of all
-# rows of the sample.
+# Changes of findings, assets and the catalog, as SQL. random_change() changes a few rows
+# of the warehouse of edge_warehouse_sql(), random_bulk_change() a part of all rows of the
+# sample, and kinds_of_change() lists changes of the sample, each of another kind.
 package TestChanges;
 
 use strict;
 use warnings;
 use Exporter 'import';
 
-our @EXPORT = qw(pick edge_warehouse_sql random_change random_bulk_change random_isolation);
+our @EXPORT = qw(pick edge_warehouse_sql random_isolation random_change random_bulk_change
+  kinds_of_change);
 
 sub pick { return $_[ rand @_ ] }
 
@@ -235,5 +236,93 @@ WHERE recommendation_id %% 4 = %d', pick(qw(true true false)), rand 4 })->();
 }
 
 sub any_state { return pick(map { "'$_'" } qw(compliant non_compliant not_applicable)) }
+
+# a list of kinds of change to the sample: name, SQL, name, SQL, ...
+sub kinds_of_change
+{
+	return (
+		'findings that change, assets, a metric' => <<'SQL',
+UPDATE posture.finding
+SET state = CASE state WHEN 'compliant' THEN 'non_compliant' ELSE 'compliant' END
+            ::posture.finding_state,
+    changed_at = now()
+WHERE (asset_id + recommendation_id) % 4 = 0;
+UPDATE posture.asset SET kind = 'user', criticality = 'high' WHERE asset_id % 10 = 3;
+UPDATE posture.metric SET criticality_weights = '{1,1,3,9}' WHERE key = 'm2';
+SQL
+		'findings that are new, deleted or of another asset' => <<'SQL',
+DELETE FROM posture.finding WHERE asset_id % 9 = 4;
+INSERT INTO posture.asset (key, name, kind)
+SELECT 'n' || n, 'N', 'host' FROM generate_series(1, 20) n;
+INSERT INTO posture.finding
+SELECT r.recommendation_id, a.asset_id,
+       (enum_range(NULL::posture.finding_state))[1 + (a.asset_id + r.recommendation_id) % 3]
+FROM posture.recommendation r, posture.asset a WHERE a.key LIKE 'n%' AND r.key LIKE 'r%';
+UPDATE posture.finding f SET asset_id = n.asset_id
+FROM posture.asset n WHERE n.key = 'n1'
+AND f.asset_id = (SELECT asset_id FROM posture.asset WHERE key = 'a2')
+AND NOT EXISTS (SELECT FROM posture.finding o
+                WHERE o.asset_id = n.asset_id AND o.recommendation_id = f.recommendation_id);
+SQL
+		'one finding many times, and what was rolled back' => <<'SQL',
+BEGIN;
+UPDATE posture.finding SET state = 'compliant' WHERE asset_id = 7;
+SAVEPOINT s;
+UPDATE posture.finding SET state = 'non_compliant' WHERE asset_id = 7;
+DELETE FROM posture.finding WHERE asset_id = 8;
+ROLLBACK TO s;
+UPDATE posture.finding SET state = 'not_applicable' WHERE asset_id = 7;
+COMMIT;
+UPDATE posture.finding SET state = 'non_compliant' WHERE asset_id = 7;
+SQL
+		'assets that count differently' => <<'SQL',
+UPDATE posture.asset SET retired_at = now() WHERE asset_id % 11 = 5;
+UPDATE posture.asset SET criticality = 'low', tags = '{"a": 1}' WHERE asset_id % 11 = 6;
+UPDATE posture.asset SET last_seen = now() - interval '50 days' WHERE asset_id % 11 = 7;
+DELETE FROM posture.finding f USING posture.asset a
+WHERE a.asset_id = f.asset_id AND a.key IN ('n19', 'n20');
+DELETE FROM posture.asset WHERE key IN ('n19', 'n20');
+SQL
+		'assets that are seen again' =>
+		  q{UPDATE posture.asset SET last_seen = now() WHERE asset_id % 11 = 7},
+		'a delivery' => <<'SQL',
+INSERT INTO posture.inbox
+SELECT 'scan', 'r' || r, 'x' || a, CASE WHEN a % 2 = 0 THEN 'compliant' ELSE 'non_compliant' END
+FROM generate_series(1, 30) a, generate_series(1, 4) r;
+SELECT FROM posture.ingest('scan');
+SELECT FROM posture.merge_asset('x3', 'x4');
+SQL
+		'the catalog' => <<'SQL',
+INSERT INTO posture.metric (key, name) VALUES ('m9', 'Nine');
+INSERT INTO posture.metric_recommendation
+SELECT m.metric_id, r.recommendation_id FROM posture.metric m, posture.recommendation r
+WHERE m.key = 'm9' AND r.key IN ('r1', 'r5');
+INSERT INTO posture.initiative_metric
+SELECT i.initiative_id, m.metric_id FROM posture.initiative i, posture.metric m
+WHERE m.key = 'm9' AND i.key <> 'i3';
+DELETE FROM posture.metric_recommendation USING posture.metric m
+WHERE m.metric_id = metric_recommendation.metric_id AND m.key = 'm1';
+UPDATE posture.metric SET asset_kinds = '{user}' WHERE key = 'm3';
+INSERT INTO posture.exemption (recommendation_id, kind, reason)
+SELECT recommendation_id, 'waived', 'r' FROM posture.recommendation WHERE key = 'r3';
+UPDATE posture.asset_group SET min_criticality = 'high' WHERE key = 'g1';
+UPDATE posture.recommendation SET is_active = false WHERE key = 'r6';
+UPDATE posture.importance_weight SET weight = 9 WHERE importance = 'high';
+SQL
+		'rules' => <<'SQL',
+UPDATE posture.metric SET rule = '{"source": "cloud", "key": ["r5", "p%"]}' WHERE key = 'm5';
+INSERT INTO posture.recommendation (source_id, key, title)
+SELECT source_id, 'p2', 'P' FROM posture.source WHERE key = 'cloud';
+SQL
+		'an inactive source' => q{UPDATE posture.source SET is_active = false WHERE key = 'cloud'},
+		'TRUNCATE of findings' => 'TRUNCATE posture.finding',
+		'findings after it' => <<'SQL');
+UPDATE posture.source SET is_active = true;
+INSERT INTO posture.finding
+SELECT r.recommendation_id, a.asset_id,
+       (enum_range(NULL::posture.finding_state))[1 + (a.asset_id * r.recommendation_id) % 3]
+FROM posture.recommendation r, posture.asset a WHERE a.asset_id % 4 > 0 AND r.key LIKE 'r%';
+SQL
+}
 
 1;
