@@ -103,10 +103,10 @@ BEGIN
     IF granted_by IS NOT NULL THEN
         RAISE WARNING 'role "%" keeps privileges that % granted', role, granted_by
             USING HINT = replace(
-                'To take that back too, run as ' || granted_by || ': '
+                'To revoke them too, run as ' || granted_by || ': '
                 'REVOKE ALL ON ALL TABLES IN SCHEMA posture, posture_internal FROM $; '
                 'REVOKE ALL ON FUNCTION posture_internal.set_row_security() FROM $; '
-                'REVOKE ALL ON SCHEMA posture FROM $; and call revoke_access() again.',
+                'and call revoke_access() again.',
                 '$', quote_ident(role));
     END IF;
 END $$;
