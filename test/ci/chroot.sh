@@ -1,6 +1,7 @@
 # shellcheck shell=bash
-# chroot.sh: root directories of Debian's releases, and of Ubuntu's noble, for what
-# has to start from nothing. Sourced, after lib.sh; one at a time, and removed on exit.
+# chroot.sh: root directories of Debian's releases and of Ubuntu's noble, for tests that
+# start from a bare system. Sourced, after lib.sh. There is one at a time, and the exit
+# of the script removes it.
 
 root=
 
@@ -13,8 +14,8 @@ need_root_directories() {
     trap 'exit 143' TERM
 }
 
-# make_root RELEASE [PACKAGES]: sets root, a directory with that release's
-# smallest system and these packages, where no service is started.
+# make_root RELEASE [PACKAGES]: sets root, a directory with the smallest system of that
+# release and these packages. Services do not start in it.
 make_root() {
     local script mirror='' components=main
     root=$(mktemp -d "$(realpath "${TMPDIR:-/var/tmp}")/posture-$1.XXXXXX")
@@ -30,10 +31,11 @@ make_root() {
     debootstrap --variant=minbase --components="$components" --include="ca-certificates${2:+,$2}" "$1" "$root" "$mirror" "$script" >"$root/debootstrap.log" 2>&1 ||
         { cat "$root/debootstrap.log" >&2; die "debootstrap $1 failed"; }
     chmod 755 "$root"
-    # how this machine reaches its packages
+    # this machine's way to its packages
     cp /etc/resolv.conf "$root/etc/"
     cp -a /etc/apt/apt.conf.d/. "$root/etc/apt/apt.conf.d/"
-    # some of these are of packages, whose versions there ask which one to keep
+    # Some of these files belong to packages, whose own versions would have dpkg ask
+# which one to keep.
     echo 'DPkg::Options { "--force-confold"; };' >"$root/etc/apt/apt.conf.d/99posture"
     printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d"
     chmod 755 "$root/usr/sbin/policy-rc.d"
@@ -42,8 +44,8 @@ make_root() {
     mount -t tmpfs shm "$root/dev/shm"
 }
 
-# in_root COMMAND: as root there. In the background, because bash handles a
-# signal only while it waits.
+# in_root COMMAND: runs a command as root there, in the background, because bash
+# handles a signal only while it waits.
 in_root() {
     chroot "$root" env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 HOME=/root \
         DEBIAN_FRONTEND=noninteractive CI="${CI:-}" DEB_BUILD_OPTIONS="${DEB_BUILD_OPTIONS:-}" "$@" <&0 &
@@ -57,22 +59,22 @@ in_root_as() {
     in_root setpriv --reuid="$user" --regid="$user" --init-groups -- "$@"
 }
 
-# Ends what still runs there, then removes it.
+# remove_root: kills the processes that still run there, then removes it.
 remove_root() {
     local process
     [[ -n $root ]] || return 0
     for process in /proc/[0-9]*; do
         [[ $(readlink "$process/root") != "$root" ]] || kill -KILL "${process#/proc/}" 2>/dev/null || true
     done
-    # a process that was killed holds the mounts for a moment
+    # a killed process holds the mounts for a moment
     for _ in {1..50}; do
         umount "$root/proc" "$root/sys" "$root/dev/shm" "$root/dev" 2>/dev/null || true
         grep -qF " $root/" /proc/mounts || break
         sleep 0.1
     done
-    # what is mounted still is not to be removed
+    # never remove what is still mounted
     if grep -F " $root/" /proc/mounts >&2; then
-        say "$root is in use and stays" >&2
+        say "$root is in use and is not removed" >&2
     else
         rm -rf --one-file-system "$root"
     fi

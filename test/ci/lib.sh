@@ -8,7 +8,7 @@
 
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 
-# the caller's connection settings and make flags are not meant for our servers
+# the caller's connection settings and make flags are not for the throwaway servers
 for name in "${!PG@}"; do
     [[ $name == PG_CONFIG || $name == PG_MAJOR || $name == PG_TEST_* ]] || unset "$name"
 done
@@ -17,14 +17,14 @@ unset name MAKEFLAGS MFLAGS MAKELEVEL CDPATH
 say() { printf '%s\n' "$*"; }
 die() { printf 'posture: %s\n' "$*" >&2; exit 1; }
 
-# Asks for a password only where somebody can answer.
+# as_root COMMAND: runs a command as root. Asks for a password only at a terminal.
 as_root() {
     local ask=-n
     if [[ -t 0 ]]; then ask=-p"posture needs root to install; password for %u: "; fi
     if [[ $EUID == 0 ]]; then
         "$@"
     elif ! command -v sudo >/dev/null; then
-        say "this needs root, and there is no sudo: $*" >&2
+        say "this needs root, and sudo is missing: $*" >&2
         return 1
     elif ! sudo "$ask" true; then
         say "this needs root, and sudo did not allow it: $*" >&2
@@ -38,7 +38,7 @@ as_root() {
 server_user=$(id -un)
 if [[ $EUID == 0 ]]; then server_user=postgres; fi
 
-# Replaces this process: call it in a subshell, or through run_as_server.
+# exec_as_server COMMAND: replaces this process; call it in a subshell.
 exec_as_server() {
     if [[ $EUID == 0 ]]; then
         set -- setpriv --reuid="$server_user" --regid="$(id -g "$server_user")" --init-groups -- "$@"
@@ -46,12 +46,13 @@ exec_as_server() {
     exec env HOME="$work" TMPDIR="$work" "$@" </dev/null
 }
 
-# From the work directory, because the caller's may be closed to that user.
+# run_as_server COMMAND: runs it in the work directory, because the servers' user may
+# not be able to enter the caller's.
 run_as_server() { (cd "$work" && exec_as_server "$@"); }
 
-# Sets work: a new directory of the server's user. A socket's path holds 107
-# bytes and servers of the tests go some levels deeper, so a long TMPDIR, or
-# one closed to that user, is left aside.
+# make_work: sets work, a new directory that belongs to the servers' user. It is not in
+# TMPDIR if that user cannot enter TMPDIR, or if TMPDIR is long: the path of a socket
+# holds 107 bytes, and those of the tests are some levels deeper.
 make_work() {
     work=${TMPDIR:-/tmp}
     if ((${#work} > 40)) || ! run_as_server test -w . -a -x . 2>/dev/null; then work=/tmp; fi
@@ -59,7 +60,7 @@ make_work() {
     if [[ $EUID == 0 ]]; then chown "$server_user": "$work"; fi
 }
 
-# Stops whatever server is left below a work directory, then removes it.
+# remove_work DIRECTORY: stops all servers below a work directory, then removes it.
 remove_work() {
     local work=$1 pidfile
     while IFS= read -r pidfile; do
@@ -68,16 +69,16 @@ remove_work() {
     rm -rf "$work"
 }
 
-# Sets pg_config, bindir, libdir, pgxs once PostgreSQL is there.
+# find_postgres: sets pg_config, bindir, libdir and pgxs.
 find_postgres() {
     pg_config=${PG_CONFIG:-/usr/lib/postgresql/$PG_MAJOR/bin/pg_config}
-    pg_config=$(command -v "$pg_config") || die "there is no $pg_config"
+    pg_config=$(command -v "$pg_config") || die "$pg_config does not exist"
     bindir=$("$pg_config" --bindir)
     libdir=$("$pg_config" --pkglibdir)
     pgxs=$(dirname "$("$pg_config" --pgxs)")/../..
 }
 
-# copy_checkout DIRECTORY: the checkout, without what was built in it.
+# copy_checkout DIRECTORY: copies the checkout, without the files built in it.
 copy_checkout() {
     mkdir -p "$1"
     tar -C "$top" -cf - --exclude=./.git --exclude=./.demo --exclude=./dist --exclude=./results --exclude=./tmp_check \
@@ -86,8 +87,8 @@ copy_checkout() {
         tar -C "$1" -xf - --no-same-owner --no-same-permissions
 }
 
-# Builds a copy of the checkout, so that nothing of another user's or of
-# another PostgreSQL's stays in it, and installs.
+# build: builds and installs a copy of the checkout, so that the checkout gets no files
+# of another user or another PostgreSQL.
 build() {
     local sudo=(as_root)
     say "building with $("$pg_config" --version)"
@@ -134,8 +135,8 @@ start_cluster() {
 
 child=
 
-# Runs a command as the servers' user in a process group of its own: bash
-# handles a signal only while it waits, and then ends the whole group.
+# run_tests COMMAND: runs it as the servers' user in a process group of its own, in the
+# background: bash handles a signal only while it waits, and then ends that group.
 run_tests() {
     local status=0
     set -m
@@ -147,7 +148,7 @@ run_tests() {
     return "$status"
 }
 
-# Tests stop their servers themselves when asked to; they get ten seconds.
+# stop_tests: ends that group. Tests stop their own servers, and get ten seconds for it.
 stop_tests() {
     kill -TERM -- "-$child" 2>/dev/null || return 0
     for _ in {1..100}; do

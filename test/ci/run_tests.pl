@@ -163,12 +163,15 @@ sub start
 	  ? ("$option{pgxs}/src/test/regress/pg_regress", '--inputdir=.', '--dbname=contrib_regression')
 	  : ("$option{pgxs}/src/test/isolation/pg_isolation_regress", '--inputdir=test', '--dbname=isolation_regression',
 		'--load-extension=posture');
-	@ENV{qw(PGHOST PGPORT PGDATABASE)} = ($dir, 5432, 'postgres');
-	my $ok = system('cp', '-a', "$option{work}/data", "$dir/data") == 0 && system(@pg_ctl, '-w', '-o', "-k $dir", 'start') == 0;
+	# the path of a socket has to be short
+	my $socket = "$option{work}/$$";
+	@ENV{qw(PGHOST PGPORT PGDATABASE)} = ($socket, 5432, 'postgres');
+	my $ok = mkdir($socket) && system('cp', '-a', "$option{work}/data", "$dir/data") == 0
+	  && system(@pg_ctl, '-w', '-o', "-k $socket", 'start') == 0;
 	$ok &&= system(@regress, "--outputdir=$dir", "--bindir=$option{bindir}", $name) == 0;
 	# a server that does not stop in order is a failure of the test, too
 	$ok = system(@pg_ctl, '-m', 'fast', 'stop') == 0 && $ok;
-	system('rm', '-rf', "$dir/data");
+	system('rm', '-rf', "$dir/data", $socket);
 	POSIX::_exit($ok ? 0 : 1);
 }
 
