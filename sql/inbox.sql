@@ -129,13 +129,13 @@ INSERT INTO inbox (source, recommendation, asset, state, observed_at, details) V
     ('scan', 'tls', 'h1', 'compliant', '2024-03-02', NULL);
 SELECT * FROM ingest();
 SELECT source, left(recommendation, 5) AS recommendation, left(asset, 5) AS asset, state, details,
-       regexp_replace(reason, 'at \d{4}.*', 'at (a time)') AS reason
+       regexp_replace(reason, ': \d{4}.*', ': (a time)') AS reason
 FROM rejected ORDER BY reason COLLATE "C", source NULLS FIRST, recommendation NULLS FIRST, asset NULLS FIRST, state;
 SELECT left(recommendation, 5) AS recommendation, octet_length(recommendation), asset, state FROM pg_temp.f WHERE changed_at >= '2024-03-02';
 SELECT count(*) FROM inbox;
 -- to try again, put it back
-UPDATE rejected SET state = 'compliant' WHERE reason LIKE 'unknown state "f%';
-INSERT INTO inbox SELECT source, recommendation, asset, state, observed_at, asset_kind, asset_name, details FROM rejected WHERE reason LIKE 'unknown state "f%';
+UPDATE rejected SET state = 'compliant' WHERE reason LIKE 'invalid state "f%';
+INSERT INTO inbox SELECT source, recommendation, asset, state, observed_at, asset_kind, asset_name, details FROM rejected WHERE reason LIKE 'invalid state "f%';
 SELECT * FROM ingest();
 SELECT * FROM pg_temp.f WHERE recommendation = 'ssh' AND asset = 'h1';
 
