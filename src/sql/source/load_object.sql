@@ -123,6 +123,9 @@ COMMENT ON FUNCTION posture_internal.insert_objects(text) IS
     'Inserts a row for each object of a type that has none; a measure, a benchmark or a score band '
     'replaces the row that it has. Returns the number of rows inserted or replaced.';
 
+-- The row is found by a field of s.o, which is not a plain column: the planner
+-- then can't join the table with the objects before the rows, which it would do
+-- row by row where the table's statistics are those of an empty one.
 CREATE FUNCTION posture_internal.update_objects(of_type text) RETURNS text[]
     LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
@@ -146,13 +149,16 @@ BEGIN
              SELECT DISTINCT ON (f.id) f.id, strip_null_fields(f.object - ''key'') AS object
              FROM found f
              ORDER BY f.id, f.arrival DESC
+         ), stored AS (
+             SELECT o, g.object %6$s AS object
+             FROM given g
+             JOIN %1$I o ON o.%2$I = g.id
          ), changed AS (
              UPDATE %1$I t
              SET %5$s
-             FROM given g
-             JOIN %1$I o ON o.%2$I = g.id
-             CROSS JOIN LATERAL jsonb_populate_record(o, g.object %6$s) n
-             WHERE t.%2$I = g.id AND n IS DISTINCT FROM o
+             FROM stored s
+             CROSS JOIN LATERAL jsonb_populate_record(s.o, s.object) n
+             WHERE t.%2$I = (s.o).%2$I AND n IS DISTINCT FROM s.o
              RETURNING t.%2$I AS id
          )
          SELECT array_agg(c.id::text) FROM changed c',
