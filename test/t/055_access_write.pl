@@ -1,0 +1,163 @@
+# What each level can write: an owner acknowledges its events in its own name, a loader
+# loads, an operator runs the job, and none of them anything else.
+# tests: access/row_security
+
+use strict;
+use warnings;
+use FindBin;
+use lib $FindBin::RealBin;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use TestAccess;
+use TestDocument;
+use TestPosture;
+
+access_node('access');
+grant_levels();
+my $item = q{split_part(item, ' of ', 1)};
+is(answer('alice',
+		"SELECT string_agg(DISTINCT $item, ', ' ORDER BY $item) FROM posture.status()"),
+	'job, schemas, silent sources, size', 'status() shows an owner nothing of derived tables');
+
+# ---- an owner ----
+
+my $id = answer('alice', 'SELECT min(event_id) FROM posture.event WHERE initiative_id IS NOT NULL');
+is(answer('alice', "SELECT posture.acknowledge($id, 'seen');
+		SELECT status, acknowledged_by, note FROM posture.event_report WHERE event_id = $id"),
+	"\nacknowledged|alice|seen", 'an owner acknowledges an event');
+is(answer('alice', "SELECT posture.reopen($id, 'again'); SELECT status, acknowledged_by,
+		reopened_by, note FROM posture.event WHERE event_id = $id"),
+	"\nopen|alice|alice|again", 'and opens it again');
+is(answer('alice', "SELECT posture.acknowledge($id);
+		SELECT status FROM posture.event WHERE event_id = $id"),
+	"\nacknowledged", 'and acknowledges it again');
+for my $set (
+	q{status = 'open', reopened_by = 'bob', reopened_at = now()},
+	q{acknowledged_by = 'alice', acknowledged_at = 'infinity'},
+	q{status = 'recovered', acknowledged_by = 'alice', acknowledged_at = now()},
+	q{acknowledged_by = 'bob', acknowledged_at = now()},
+	q{acknowledged_by = 'alice', acknowledged_at = '2020-01-01'})
+{
+	like(answer('alice', "UPDATE posture.event SET $set WHERE event_id = $id"),
+		qr/new row violates row-level security policy/, "but not: $set");
+}
+my $reopen = q{status = 'open', reopened_by = 'alice', reopened_at = now()};
+for my $sets (
+	[qq{$reopen, acknowledged_by = 'bob', acknowledged_at = now()}],
+	[q{acknowledged_at = now(), acknowledged_by = 'alice', reopened_by = 'bob'}],
+	[q{acknowledged_at = now(), acknowledged_by = 'alice', reopened_at = '2020-01-01'}],
+	# after an update a moment ago the name that counts is right
+	[ $reopen, q{acknowledged_by = 'bob'} ],
+	[ $reopen, 'acknowledged_by = NULL' ])
+{
+	my @updates = map { "UPDATE posture.event SET $_ WHERE event_id = $id" } @$sets;
+	like(answer('alice', join '; ', 'BEGIN', @updates),
+		qr/event $id can be acknowledged or reopened only in your own name/,
+		"nor the name of another: @$sets");
+}
+is(answer('warden', "BEGIN; UPDATE posture.event SET status = 'open', reopened_by = 'carol',
+		acknowledged_by = 'bob' WHERE event_id = $id RETURNING acknowledged_by; ROLLBACK"),
+	'bob', 'a role that sees all rows can correct names');
+is(answer('alice', q{UPDATE posture.event SET note = 'mine', acknowledged_by = session_user,
+		acknowledged_at = now() WHERE event_id NOT IN (SELECT event_id FROM posture.event)}),
+	'', 'an event of others is not found');
+
+# ---- readers and owners write nothing else ----
+
+my @writes = (
+	(map { ("DELETE FROM $_", "INSERT INTO $_ OVERRIDING SYSTEM VALUE SELECT * FROM $_") }
+		  tables($node, 'warehouse')),
+	'UPDATE posture.event SET score = 100',
+	q{UPDATE posture.initiative SET owner = 'alice'},
+	'SELECT posture.ingest()', 'SELECT posture.take_snapshot()', 'CALL posture.run_daily()',
+	'SELECT posture.fold()', 'SELECT posture.rebuild()', 'SELECT posture.assess_cluster()',
+	'SELECT posture_internal.set_row_security()',
+	q{SELECT posture.load('posture', '{"type": "source", "key": "x", "name": "X"}'::jsonb)});
+for my $role ('plain_reader', 'alice', 'fleet')
+{
+	my @tried = (@writes, $role eq 'plain_reader' ? "SELECT posture.acknowledge($id)" : ());
+	my %answer = answers_as($role, { map { $_ => $_ } @tried });
+	my @wrong = grep { $answer{$_} !~ /permission denied for (table|function)/ } @tried;
+	is(join("\n", map { "$_: $answer{$_}" } @wrong), '', "$role writes nothing");
+}
+
+# ---- a loader ----
+
+my ($rc, $out, $err) = as_role('loader', <<'SQL');
+COPY posture.inbox (source, recommendation, asset, state, asset_kind) FROM STDIN (FORMAT csv);
+scan,a1,alice-1,compliant,host
+scan,a1,truck-21,non_compliant,truck
+scan,new,New,non_compliant,host
+scan,new,NEW,non_compliant,host
+nowhere,a1,x,compliant,host
+\.
+SELECT loaded, rejected FROM posture.ingest('scan');
+SELECT loaded, rejected FROM posture.load('posture', '[
+  {"type": "source", "key": "more", "name": "More"},
+  {"type": "recommendation", "source": "more", "key": "r", "title": "R"},
+  {"type": "asset", "key": "x", "aliases": ["y"], "tags": {"a": "b"}},
+  {"type": "asset_group", "key": "g", "name": "G"},
+  {"type": "importance_weight", "importance": "low", "weight": 2},
+  {"type": "metric", "key": "m", "name": "M",
+   "recommendations": [{"source": "more", "recommendation": "r"}]},
+  {"type": "initiative", "key": "i", "name": "I", "metrics": [{"metric": "m"}]},
+  {"type": "benchmark", "initiative": "i", "key": "b", "name": "B", "day": "2024-01-01",
+   "score": 5},
+  {"type": "measure", "source": "more", "recommendation": "r", "achieved": 1, "possible": 2,
+   "observed_at": "2024-01-01T00:00:00Z"},
+  {"type": "exemption", "source": "more", "recommendation": "r", "kind": "waived", "reason": "x",
+   "approved_by": "me", "created_at": "2024-01-01T00:00:00Z"},
+  {"type": "finding", "source": "more", "recommendation": "r", "asset": "x",
+   "state": "compliant"}]'::jsonb);
+SELECT loaded > 10, rejected FROM posture.assess_cluster();
+SELECT loaded > 10, changed < 5 FROM posture.assess_cluster();
+SELECT initiative, score IS NOT NULL FROM posture.overview WHERE initiative = 'ia';
+SQL
+is("$rc$err\n$out", "0\n4|2\n11|0\nt|0\nt|t\nia|t", 'a loader loads findings and reads scores');
+for my $sql ('SELECT posture.fold()', 'SELECT posture.take_snapshot()', 'CALL posture.run_daily()',
+	'DELETE FROM posture.event', 'UPDATE posture_internal.finding_history SET day = day')
+{
+	like(answer('loader', $sql), qr/permission denied for table/, "but not: $sql");
+}
+# a document of each format twice: the second time it updates and deletes
+for my $document (documents())
+{
+	my ($format, $text) = @$document;
+	my $load = "SELECT rejected FROM posture.load('$format', '" . ($text =~ s/'/''/gr) . "')";
+	is(answer('loader', $load), '0', "a loader loads $format, time $_") for 1, 2;
+}
+is($node->safe_psql('warehouse', 'SELECT * FROM posture.verify()'),
+	'', 'verify() finds no difference');
+
+# ---- an operator ----
+
+my $forget = join ' ', map { "DELETE FROM posture.$_ WHERE day = posture.today() - 1;" }
+  qw(snapshot metric_snapshot initiative_snapshot);
+($rc, $out, $err) = as_role('operator', <<"SQL");
+CALL posture.run_daily();
+SELECT count(*) FROM posture.verify();
+SELECT count(*) FROM posture.rebuild();
+SELECT slices >= 0 FROM posture.fold();
+SELECT initiatives > 0 FROM posture.take_snapshot();
+SELECT posture.acknowledge(min(event_id), 'operator') FROM posture.event;
+SET posture.retention_days = 1;
+$forget
+CALL posture.run_daily();
+SELECT count(*) FROM posture.event WHERE day < posture.today() - 1;
+SQL
+is("$rc$err\n$out", "0\n0\n1\nt\nt\n\n0",
+	'an operator runs the job, folds, rebuilds, verifies, deletes old days, acknowledges');
+is(answer('operator', q{SELECT outcome, counts ->> 'purged' > '0'
+	FROM posture.run ORDER BY run_id DESC LIMIT 1}), 'ok|t', 'without an error');
+for my $sql ('SELECT posture.ingest()', 'DELETE FROM posture.finding',
+	'UPDATE posture.finding SET state = state', 'UPDATE posture.exemption SET reason = reason',
+	'SELECT * FROM posture.inbox')
+{
+	like(answer('operator', $sql), qr/permission denied for table/, "but not: $sql");
+}
+is($node->safe_psql('warehouse', 'SELECT * FROM posture.verify()'),
+	'', 'verify() finds no difference');
+
+$node->stop;
+done_testing();
