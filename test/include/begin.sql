@@ -1,0 +1,19 @@
+\set ECHO none
+-- The head of every test: the extension, and what makes output the same everywhere.
+-- :rounds is how many times as many random rounds as usual a test tries; make torture
+-- sets it.
+CREATE EXTENSION posture;
+SET search_path = posture, posture_internal, public;
+SET timezone = 'UTC';
+SET posture.timezone = 'UTC';
+SET datestyle = 'ISO, YMD';
+SET jit = off;
+\pset format unaligned
+\pset fieldsep ' | '
+\set SHOW_CONTEXT never
+\getenv rounds POSTURE_ROUNDS
+\if :{?rounds}
+\else
+\set rounds 1
+\endif
+\set ECHO all
