@@ -66,7 +66,7 @@ BEGIN
         IF of_format LIKE 'graph-%' THEN
             PERFORM graph_finish(of_source);
         ELSIF of_format LIKE 'azure-%' THEN
-            PERFORM azure_finish(of_source);
+            PERFORM azure_update_control_metrics(of_source);
         END IF;
     END LOOP;
     RETURN (SELECT coalesce(sum(c.value::bigint), 0) FROM jsonb_each_text(changes) c
