@@ -1,12 +1,12 @@
 /*
- * Formats of findings: OCSF and ASFF. A function for each (89_ocsf.sql,
- * 90_asff.sql) tells what an element says of each of its resources; what
- * follows from that is the same for both (91_check_item.sql): a recommendation
- * and an asset once for a document, and one finding for a recommendation on an
- * asset, however many the document has.
+ * Results of checks: what formats ocsf and asff have in common. A function for
+ * each of them (ocsf_check_results(), asff_check_results()) reads a document and
+ * returns a row for each resource of each finding. check_item() makes items of
+ * these rows: each recommendation and each asset once, and one finding for a
+ * recommendation on an asset, whatever the number of results of it.
  *
- * Documents have 100,000 elements of 3 kB. OFFSET 0 keeps what was taken from
- * an element from being taken again at each use.
+ * A document may have 100,000 findings of 3 kB each, so no value of a finding is
+ * extracted more than once.
  */
 
 CREATE TYPE posture_internal.check_result AS (
@@ -29,66 +29,110 @@ CREATE TYPE posture_internal.check_result AS (
     element jsonb,
     resource jsonb
 );
-COMMENT ON TYPE posture_internal.check_result IS 'what an element of a document says of one resource';
-COMMENT ON COLUMN posture_internal.check_result.location IS 'where in the document';
-COMMENT ON COLUMN posture_internal.check_result.error IS 'why it can''t be loaded; NULL: it can';
-COMMENT ON COLUMN posture_internal.check_result.source IS 'key of the source; NULL: not an element of the format';
-COMMENT ON COLUMN posture_internal.check_result.product IS 'name of the product';
-COMMENT ON COLUMN posture_internal.check_result.recommendation IS 'key of the recommendation';
-COMMENT ON COLUMN posture_internal.check_result.title IS 'title of the recommendation';
-COMMENT ON COLUMN posture_internal.check_result.asset IS 'key of the asset';
-COMMENT ON COLUMN posture_internal.check_result.asset_kind IS 'kind of the asset';
-COMMENT ON COLUMN posture_internal.check_result.asset_name IS 'name of the asset';
-COMMENT ON COLUMN posture_internal.check_result.region IS 'region of the asset';
-COMMENT ON COLUMN posture_internal.check_result.state IS 'compliant, non_compliant or not_applicable';
-COMMENT ON COLUMN posture_internal.check_result.observed_at IS 'when the source saw it';
-COMMENT ON COLUMN posture_internal.check_result.uid IS 'the source''s id of the finding';
-COMMENT ON COLUMN posture_internal.check_result.message IS 'what the source says of the result';
-COMMENT ON COLUMN posture_internal.check_result.compliance IS 'where elements of one recommendation may differ: the standards that they name';
-COMMENT ON COLUMN posture_internal.check_result.details IS 'details of the finding';
-COMMENT ON COLUMN posture_internal.check_result.element IS 'the element';
-COMMENT ON COLUMN posture_internal.check_result.resource IS 'the resource';
+COMMENT ON TYPE posture_internal.check_result IS
+    'Result of a check on one resource, as a document reports it';
+COMMENT ON COLUMN posture_internal.check_result.location IS
+    'Location in the document, a path of jsonpath';
+COMMENT ON COLUMN posture_internal.check_result.error IS
+    'Why the result can''t be loaded; NULL if it can';
+COMMENT ON COLUMN posture_internal.check_result.source IS
+    'Key of the source; NULL if the element is not one of the format';
+COMMENT ON COLUMN posture_internal.check_result.product IS
+    'Name of the product';
+COMMENT ON COLUMN posture_internal.check_result.recommendation IS
+    'Key of the recommendation';
+COMMENT ON COLUMN posture_internal.check_result.title IS
+    'Title of the recommendation';
+COMMENT ON COLUMN posture_internal.check_result.asset IS
+    'Key of the asset';
+COMMENT ON COLUMN posture_internal.check_result.asset_kind IS
+    'Kind of the asset';
+COMMENT ON COLUMN posture_internal.check_result.asset_name IS
+    'Name of the asset';
+COMMENT ON COLUMN posture_internal.check_result.region IS
+    'Region of the asset';
+COMMENT ON COLUMN posture_internal.check_result.state IS
+    'compliant, non_compliant or not_applicable';
+COMMENT ON COLUMN posture_internal.check_result.observed_at IS
+    'Time of the observation by the source';
+COMMENT ON COLUMN posture_internal.check_result.uid IS
+    'Id of the finding in the source';
+COMMENT ON COLUMN posture_internal.check_result.message IS
+    'Message of the source about the result';
+COMMENT ON COLUMN posture_internal.check_result.compliance IS
+    'Standards and requirements that the finding names; '
+    'findings of one recommendation may name different ones';
+COMMENT ON COLUMN posture_internal.check_result.details IS
+    'Details of the finding';
+COMMENT ON COLUMN posture_internal.check_result.element IS
+    'Element of the document that the result comes from';
+COMMENT ON COLUMN posture_internal.check_result.resource IS
+    'Resource in that element';
 
--- Findings come as they are, as an answer of an API, or as events on a bus.
-CREATE FUNCTION posture_internal.finding_list(page jsonb) RETURNS text
+-- A document is a list of findings, the answer of an API, or an event on a bus.
+CREATE FUNCTION posture_internal.finding_list_path(page jsonb) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN CASE WHEN jsonb_typeof(page -> 'Findings') = 'array' THEN 'Findings'
                 WHEN jsonb_typeof(page -> 'findings') = 'array' THEN 'findings'
-                WHEN jsonb_typeof(page -> 'detail' -> 'findings') = 'array' THEN 'detail.findings' END;
-COMMENT ON FUNCTION posture_internal.finding_list(jsonb) IS 'where a page of a document has its list of findings; NULL: it is a finding itself';
+                WHEN jsonb_typeof(page -> 'detail' -> 'findings') = 'array'
+                THEN 'detail.findings' END;
+COMMENT ON FUNCTION posture_internal.finding_list_path(jsonb) IS
+    'Returns the path of the list of findings in a page of a document; '
+    'NULL if the page is a finding itself';
 
-CREATE FUNCTION posture_internal.finding_element(document jsonb) RETURNS TABLE (location text, element jsonb)
+CREATE FUNCTION posture_internal.finding_element(document jsonb)
+    RETURNS TABLE (location text, element jsonb)
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
     SELECT p.location || i.path, i.element
-    -- as #> hands it on, it is in memory, and not read from its row at each use
+    -- "#>" returns a copy in memory. A document in a row of a table would be
+    -- decompressed again at each use.
     FROM (SELECT document #> '{}' AS document OFFSET 0) d
     CROSS JOIN LATERAL (
-        SELECT s.location, s.page, finding_list(s.page) AS list
+        SELECT s.location, s.page, finding_list_path(s.page) AS list
         FROM (SELECT '$' AS location, d.document AS page WHERE jsonb_typeof(d.document) <> 'array'
               UNION ALL
               SELECT '$[' || a.n - 1 || ']', a.page
-              FROM jsonb_array_elements(CASE jsonb_typeof(d.document) WHEN 'array' THEN d.document END)
+              FROM jsonb_array_elements(CASE jsonb_typeof(d.document)
+                                        WHEN 'array' THEN d.document END)
                    WITH ORDINALITY a(page, n)) s
         OFFSET 0) p
     CROSS JOIN LATERAL (
         SELECT '' AS path, p.page AS element WHERE p.list IS NULL
         UNION ALL
         SELECT format('.%s[%s]', p.list, l.n - 1), l.element
-        FROM jsonb_array_elements(p.page #> string_to_array(p.list, '.')) WITH ORDINALITY l(element, n)
+        FROM jsonb_array_elements(p.page #> string_to_array(p.list, '.'))
+             WITH ORDINALITY l(element, n)
         WHERE p.list IS NOT NULL) i;
 END;
-COMMENT ON FUNCTION posture_internal.finding_element(jsonb) IS 'the findings of a document: of an array, of Findings, findings or detail.findings, of an array of such pages, or itself';
+COMMENT ON FUNCTION posture_internal.finding_element(jsonb) IS
+    'Returns the findings of a document, which is an array of findings, '
+    'an object with Findings, findings or detail.findings, an array of such objects, '
+    'or a finding itself';
 
--- One check may be told for several standards, each time with those of one.
-CREATE FUNCTION posture_internal.merged_compliance(given jsonb[]) RETURNS jsonb
+CREATE FUNCTION posture_internal.check_source(product text, vendor text) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN CASE WHEN lower(product) = 'prowler' THEN 'prowler'
+                WHEN product ~* '^((aws|amazon) )?security ?hub( cspm)?$' THEN 'security-hub'
+                ELSE coalesce(source_key(product), source_key(vendor), 'ocsf') END;
+COMMENT ON FUNCTION posture_internal.check_source(text, text) IS
+    'Returns the key of the source for the names of a product and its vendor';
+
+-- A product may report the same check once for each standard, and name only that
+-- standard in each report.
+CREATE FUNCTION posture_internal.merge_compliance(objects jsonb[]) RETURNS jsonb
     LANGUAGE sql STABLE PARALLEL SAFE
-    RETURN (SELECT jsonb_object_agg(k.key, CASE WHEN jsonb_typeof(k.least) = 'array' THEN (
+    RETURN (SELECT jsonb_object_agg(k.key, CASE WHEN jsonb_typeof(k.first_value) = 'array' THEN (
                        SELECT jsonb_agg(DISTINCT v.value)
-                       FROM unnest(given) o(object),
-                            jsonb_array_elements(CASE jsonb_typeof(o.object -> k.key) WHEN 'array' THEN o.object -> k.key END) v(value))
-                   ELSE k.least END)
-            FROM (SELECT e.key, (array_agg(e.value ORDER BY jsonb_typeof(e.value) <> 'array', e.value))[1] AS least
-                  FROM unnest(given) o(object), jsonb_each(o.object) e
+                       FROM unnest(objects) o(object),
+                            jsonb_array_elements(CASE jsonb_typeof(o.object -> k.key)
+                                                 WHEN 'array' THEN o.object -> k.key END) v(value))
+                   ELSE k.first_value END)
+            FROM (SELECT e.key,
+                         (array_agg(e.value ORDER BY jsonb_typeof(e.value) <> 'array', e.value))[1]
+                             AS first_value
+                  FROM unnest(objects) o(object), jsonb_each(o.object) e
                   GROUP BY e.key) k);
-COMMENT ON FUNCTION posture_internal.merged_compliance(jsonb[]) IS 'one object of several: an array in it has what the arrays have, another value is the least';
+COMMENT ON FUNCTION posture_internal.merge_compliance(jsonb[]) IS
+    'Returns one object with the keys of several; the arrays of a key are united, '
+    'and of other values the smallest is taken';

@@ -1,73 +1,37 @@
 /*
- * OCSF: compliance findings (class 2003) and detection findings that tell the
- * result of a check (class 2004, as Prowler writes it).
+ * Format ocsf: compliance findings (class 2003) and those detection findings
+ * (class 2004) that are results of checks, as Prowler writes them.
  */
 
-CREATE FUNCTION posture_internal.ocsf_source(name text, vendor text) RETURNS text
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN CASE WHEN lower(name) = 'prowler' THEN 'prowler'
-                WHEN name ~* '^((aws|amazon) )?security ?hub( cspm)?$' THEN 'security-hub'
-                ELSE coalesce(source_key(name), source_key(vendor), 'ocsf') END;
-COMMENT ON FUNCTION posture_internal.ocsf_source(text, text) IS 'key of a source by the names of a product and of its vendor';
-
--- A warning is by the schema a check without a result, for want of information.
-CREATE FUNCTION posture_internal.ocsf_result(result text) RETURNS text
+-- The schema defines a warning as a check without a result, for want of
+-- information.
+CREATE FUNCTION posture_internal.ocsf_result_state(result text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN CASE lower(replace(left(result, 40), ' ', '_'))
-        WHEN 'pass' THEN 'compliant' WHEN 'passed' THEN 'compliant' WHEN 'compliant' THEN 'compliant'
-        WHEN 'fail' THEN 'non_compliant' WHEN 'failed' THEN 'non_compliant' WHEN 'non_compliant' THEN 'non_compliant'
-        WHEN 'noncompliant' THEN 'non_compliant'
-        WHEN 'warning' THEN 'not_applicable' WHEN 'manual' THEN 'not_applicable' WHEN 'muted' THEN 'not_applicable'
-        WHEN 'info' THEN 'not_applicable' WHEN 'unknown' THEN 'not_applicable' WHEN 'other' THEN 'not_applicable'
+        WHEN 'pass' THEN 'compliant' WHEN 'passed' THEN 'compliant'
+        WHEN 'compliant' THEN 'compliant'
+        WHEN 'fail' THEN 'non_compliant' WHEN 'failed' THEN 'non_compliant'
+        WHEN 'non_compliant' THEN 'non_compliant' WHEN 'noncompliant' THEN 'non_compliant'
+        WHEN 'warning' THEN 'not_applicable' WHEN 'manual' THEN 'not_applicable'
+        WHEN 'muted' THEN 'not_applicable' WHEN 'info' THEN 'not_applicable'
+        WHEN 'unknown' THEN 'not_applicable' WHEN 'other' THEN 'not_applicable'
         WHEN 'not_available' THEN 'not_applicable' WHEN 'not_applicable' THEN 'not_applicable'
     END;
-COMMENT ON FUNCTION posture_internal.ocsf_result(text) IS 'the state that the name of a result means; NULL: not known';
+COMMENT ON FUNCTION posture_internal.ocsf_result_state(text) IS
+    'Returns the state that the name of a result stands for; NULL if the name is not known';
 
--- The id is the normalized one, so it goes before the name.
-CREATE FUNCTION posture_internal.ocsf_state(status_id text, status text, status_code text, other_code text) RETURNS text
+-- The id is normalized, so it takes precedence over the name.
+CREATE FUNCTION posture_internal.ocsf_state(
+    status_id text, status text, status_code text, other_code text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN CASE status_id WHEN '1' THEN 'compliant' WHEN '2' THEN 'not_applicable' WHEN '3' THEN 'non_compliant'
-           ELSE coalesce(ocsf_result(status), ocsf_result(status_code), ocsf_result(other_code),
+    RETURN CASE status_id WHEN '1' THEN 'compliant' WHEN '2' THEN 'not_applicable'
+                          WHEN '3' THEN 'non_compliant'
+           ELSE coalesce(ocsf_result_state(status), ocsf_result_state(status_code),
+                         ocsf_result_state(other_code),
                          CASE WHEN status_id IN ('0', '99') THEN 'not_applicable' END) END;
-COMMENT ON FUNCTION posture_internal.ocsf_state(text, text, text, text) IS 'the state by compliance.status_id, compliance.status or a status_code; NULL: none of them tells';
-
--- A host may be told as the device, an account by the cloud alone.
-CREATE FUNCTION posture_internal.ocsf_resource(element jsonb, resources jsonb) RETURNS TABLE (path text, resource jsonb)
-    LANGUAGE sql STABLE PARALLEL SAFE
-BEGIN ATOMIC
-    SELECT '.resources[0]', resources -> 0
-    WHERE jsonb_typeof(resources) = 'array' AND resources -> 0 IS NOT NULL
-    UNION ALL
-    SELECT '.resources[' || n || ']', resources -> n
-    FROM generate_series(1, CASE jsonb_typeof(resources) WHEN 'array' THEN jsonb_array_length(resources) END - 1) n
-    WHERE jsonb_typeof(resources) = 'array' AND resources -> 1 IS NOT NULL
-    UNION ALL
-    SELECT CASE WHEN jsonb_typeof(resources) = 'object' THEN '.resources'
-                WHEN jsonb_typeof(element -> 'resource') = 'object' THEN '.resource'
-                WHEN jsonb_typeof(element -> 'device') = 'object' THEN '.device'
-                WHEN json_text(element -> 'cloud' -> 'account' -> 'uid') IS NOT NULL THEN '.cloud.account'
-                ELSE '' END,
-           CASE WHEN jsonb_typeof(resources) = 'object' THEN resources
-                WHEN jsonb_typeof(element -> 'resource') = 'object' THEN element -> 'resource'
-                WHEN jsonb_typeof(element -> 'device') = 'object' THEN '{"type": "device"}' || (element -> 'device')
-                WHEN json_text(element -> 'cloud' -> 'account' -> 'uid') IS NOT NULL
-                    THEN '{"type": "account"}' || (element -> 'cloud' -> 'account') END
-    WHERE coalesce(jsonb_typeof(resources) <> 'array' OR resources = '[]', true);
-END;
-COMMENT ON FUNCTION posture_internal.ocsf_resource(jsonb, jsonb) IS 'what an event of OCSF is about: its resources, else its device, else its cloud account; resource is NULL where there is none';
-
--- what Prowler doesn't write of a finding
-CREATE FUNCTION posture_internal.ocsf_more_details(element jsonb) RETURNS jsonb
-    LANGUAGE sql STABLE PARALLEL SAFE
-    RETURN jsonb_strip_nulls(jsonb_build_object(
-        'labels', nullif(element -> 'metadata' -> 'labels', '[]'),
-        'unmapped', CASE WHEN jsonb_typeof(element -> 'unmapped') = 'object'
-                    THEN nullif((element -> 'unmapped') - 'compliance', '{}') END,
-        'compliance', CASE WHEN jsonb_typeof(element -> 'compliance') = 'object'
-                      THEN nullif((element -> 'compliance') - '{control,requirements,standards,compliance_references,compliance_standards,category,desc,status_id}'::text[], '{}') END,
-        'finding_info', CASE WHEN jsonb_typeof(element -> 'finding_info') = 'object'
-                        THEN nullif((element -> 'finding_info') - '{uid,title,desc,types,analytic,product,product_uid,name,created_time,created_time_dt,modified_time,modified_time_dt,first_seen_time,first_seen_time_dt,last_seen_time,last_seen_time_dt}'::text[], '{}') END));
-COMMENT ON FUNCTION posture_internal.ocsf_more_details(jsonb) IS 'details of a finding of OCSF from where it tells more of its recommendation than of itself';
+COMMENT ON FUNCTION posture_internal.ocsf_state(text, text, text, text) IS
+    'Returns the state for a compliance.status_id, a compliance.status or a status_code, '
+    'the first that is known; NULL if none is';
 
 CREATE FUNCTION posture_internal.ocsf_compliance(compliance jsonb) RETURNS jsonb
     LANGUAGE sql STABLE PARALLEL SAFE
@@ -76,185 +40,345 @@ CREATE FUNCTION posture_internal.ocsf_compliance(compliance jsonb) RETURNS jsonb
         'standards', compliance -> 'standards', 'category', compliance -> 'category',
         'compliance_references', compliance -> 'compliance_references',
         'compliance_standards', compliance -> 'compliance_standards')), '{}');
-COMMENT ON FUNCTION posture_internal.ocsf_compliance(jsonb) IS 'what compliance of OCSF says of the recommendation';
+COMMENT ON FUNCTION posture_internal.ocsf_compliance(jsonb) IS
+    'Returns the fields of an OCSF compliance object that describe the recommendation';
 
-CREATE FUNCTION posture_internal.ocsf_details(element jsonb, data jsonb, is_prowler boolean, message text, more jsonb) RETURNS jsonb
+CREATE FUNCTION posture_internal.ocsf_event(element jsonb)
+    RETURNS TABLE (class text, product text, vendor text, is_prowler boolean, event_code text,
+                   status_code text, status text, activity text, message text, status_detail text,
+                   title text, uid text, account text, region text, "time" jsonb,
+                   compliance jsonb, finding_info jsonb, resources jsonb)
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT nullif(element ->> 'class_uid', ''),
+           nullif(p.product ->> 'name', ''),
+           nullif(p.product ->> 'vendor_name', ''),
+           coalesce(p.product ->> 'name' ILIKE 'prowler', false),
+           json_text(p.metadata -> 'event_code'),
+           nullif(element ->> 'status_code', ''),
+           CASE element ->> 'status_id'
+               WHEN '3' THEN 'Suppressed' WHEN '4' THEN 'Resolved' WHEN '5' THEN 'Archived'
+               WHEN '6' THEN 'Deleted' ELSE nullif(element ->> 'status', '') END,
+           CASE element ->> 'activity_id' WHEN '3' THEN 'Close'
+                                          ELSE nullif(element ->> 'activity_name', '') END,
+           coalesce(nullif(element ->> 'message', ''), nullif(element ->> 'status_detail', ''),
+                    nullif(p.compliance ->> 'status_detail', '')),
+           nullif(element ->> 'status_detail', ''),
+           nullif(p.finding_info ->> 'title', ''),
+           nullif(p.finding_info ->> 'uid', ''),
+           nullif(p.cloud -> 'account' ->> 'uid', ''),
+           nullif(p.cloud ->> 'region', ''),
+           element -> 'time',
+           p.compliance, p.finding_info, element -> 'resources'
+    FROM (SELECT element -> 'metadata' AS metadata, element -> 'metadata' -> 'product' AS product,
+                 element -> 'compliance' AS compliance, element -> 'finding_info' AS finding_info,
+                 element -> 'cloud' AS cloud
+          OFFSET 0) p
+    OFFSET 0;
+END;
+COMMENT ON FUNCTION posture_internal.ocsf_event(jsonb) IS
+    'Returns the fields of an OCSF event that a finding is made of';
+
+-- A compliance finding is of a control. Prowler and detection findings name the
+-- check in metadata.event_code.
+CREATE FUNCTION posture_internal.ocsf_recommendation_key(
+    is_control boolean, compliance jsonb, finding_info jsonb, event_code text, title text)
+    RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN CASE WHEN is_control
+                THEN coalesce(json_text(compliance -> 'control'),
+                              CASE WHEN compliance -> 'checks' -> 1 IS NULL
+                                   THEN json_text(compliance -> 'checks' -> 0 -> 'uid') END,
+                              json_text(finding_info -> 'analytic' -> 'uid'), event_code,
+                              json_text(finding_info -> 'analytic' -> 'name'), title)
+                ELSE coalesce(event_code, json_text(finding_info -> 'analytic' -> 'uid'),
+                              json_text(compliance -> 'control'),
+                              json_text(finding_info -> 'analytic' -> 'name'), title) END;
+COMMENT ON FUNCTION posture_internal.ocsf_recommendation_key(boolean, jsonb, jsonb, text, text) IS
+    'Returns the key of the recommendation of an OCSF finding; NULL if the finding names none';
+
+CREATE FUNCTION posture_internal.ocsf_time(element jsonb, "time" jsonb, finding_info jsonb)
+    RETURNS timestamptz
+    LANGUAGE sql STABLE
+    RETURN coalesce(CASE jsonb_typeof("time") WHEN 'number' THEN parse_epoch("time"::numeric)
+                                              WHEN 'string' THEN parse_time("time" #>> '{}') END,
+                    parse_time(nullif(element ->> 'time_dt', '')),
+                    parse_time(nullif(element ->> 'event_time', '')),
+                    parse_time(nullif(finding_info ->> 'modified_time_dt', '')),
+                    parse_time(nullif(finding_info ->> 'created_time_dt', '')));
+COMMENT ON FUNCTION posture_internal.ocsf_time(jsonb, jsonb, jsonb) IS
+    'Returns the time of an OCSF event; NULL if it has none that can be read';
+
+CREATE FUNCTION posture_internal.ocsf_finding(element jsonb)
+    RETURNS TABLE (error text, class text, product text, vendor text, is_prowler boolean,
+                   recommendation text, title text, uid text, state text, observed_at timestamptz,
+                   message text, status_details jsonb, compliance jsonb,
+                   account text, region text, resources jsonb)
+    LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT CASE
+               WHEN jsonb_typeof(element) <> 'object' THEN not_object_error(element)
+               WHEN o.class IS NULL THEN 'no class_uid: not an OCSF event'
+               WHEN o.class NOT IN ('2003', '2004')
+               THEN format('class_uid %s%s is not a compliance or detection finding',
+                           left(o.class, 20),
+                           ' (' || left(nullif(element ->> 'class_name', ''), 60) || ')')
+               WHEN s.state IS NULL AND r.result IS NULL
+               THEN CASE o.class WHEN '2003' THEN 'missing compliance.status_id'
+                                 ELSE 'missing status_code: not the result of a check' END
+               WHEN s.state IS NULL
+               THEN format('invalid %s "%s"',
+                           CASE WHEN o.class = '2003' OR o.status_code IS NULL
+                                THEN 'compliance.status' ELSE 'status_code' END,
+                           left(r.result, 100))
+               WHEN r.recommendation IS NULL
+               THEN CASE o.class WHEN '2003' THEN 'missing compliance.control'
+                                 ELSE 'missing metadata.event_code' END
+               WHEN r.observed_at IS NULL AND jsonb_typeof(o.time) <> 'null'
+               THEN format('time %s is no time', left(o.time::text, 40)) END,
+           o.class, o.product, o.vendor, o.is_prowler, r.recommendation, o.title, o.uid,
+           s.state, r.observed_at, o.message, s.status_details, c.compliance,
+           o.account, o.region, o.resources
+    FROM ocsf_event(element) o
+    CROSS JOIN LATERAL (
+        SELECT nullif(o.compliance ->> 'status_id', '') AS status_id,
+               nullif(o.compliance ->> 'status', '') AS status,
+               nullif(o.compliance ->> 'status_code', '') AS status_code,
+               CASE WHEN jsonb_typeof(o.compliance) = 'object'
+                    THEN ocsf_compliance(o.compliance) END AS compliance
+        OFFSET 0) c
+    CROSS JOIN LATERAL (
+        SELECT ocsf_recommendation_key(o.class = '2003' AND NOT o.is_prowler, o.compliance,
+                                       o.finding_info, o.event_code, o.title) AS recommendation,
+               CASE WHEN o.class = '2003'
+                    THEN coalesce(c.status, o.status_code, c.status_code, c.status_id)
+                    ELSE coalesce(o.status_code, c.status, c.status_code, c.status_id)
+               END AS result,
+               CASE WHEN o.class = '2003'
+                    THEN ocsf_state(c.status_id, c.status, o.status_code, c.status_code)
+                    WHEN o.status_code IS NOT NULL
+                    THEN ocsf_state(NULL, NULL, o.status_code, NULL)
+                    ELSE ocsf_state(c.status_id, c.status, c.status_code, NULL) END AS state,
+               ocsf_time(element, o.time, o.finding_info) AS observed_at
+        OFFSET 0) r
+    CROSS JOIN LATERAL (
+        -- A closed finding no longer reports a failure. A finding that a person
+        -- marked as resolved fails until the check passes.
+        SELECT CASE WHEN lower(o.status) IN ('suppressed', 'archived', 'deleted')
+                    THEN 'not_applicable'
+                    WHEN o.activity = 'Close' AND r.state = 'non_compliant' THEN 'not_applicable'
+                    WHEN r.result IS NULL AND (o.activity = 'Close' OR lower(o.status) = 'resolved')
+                    THEN 'compliant'
+                    ELSE r.state END AS state,
+               CASE WHEN r.state = 'not_applicable' OR o.status <> 'New' OR o.activity = 'Close'
+                         OR o.status_detail <> o.message
+                    THEN jsonb_strip_nulls(jsonb_build_object(
+                        'status_detail', nullif(o.status_detail, o.message),
+                        'result', CASE
+                            WHEN r.state = 'not_applicable' OR o.activity = 'Close'
+                                 OR lower(o.status) IN ('suppressed', 'archived', 'deleted')
+                            THEN r.result END,
+                        'status', nullif(o.status, 'New'),
+                        'activity', CASE WHEN o.activity = 'Close'
+                                         THEN o.activity END)) END AS status_details
+        OFFSET 0) s
+    OFFSET 0;
+END;
+COMMENT ON FUNCTION posture_internal.ocsf_finding(jsonb) IS
+    'Returns what an OCSF event reports, apart from its resources; '
+    'error is why it can''t be loaded, or NULL';
+
+-- A host may be given as the device, an account only as the account of the cloud.
+CREATE FUNCTION posture_internal.ocsf_resources(element jsonb, resources jsonb)
+    RETURNS TABLE (path text, resource jsonb)
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT '.resources[0]', resources -> 0
+    WHERE jsonb_typeof(resources) = 'array' AND resources -> 0 IS NOT NULL
+    UNION ALL
+    SELECT '.resources[' || n || ']', resources -> n
+    FROM generate_series(1, CASE jsonb_typeof(resources)
+                            WHEN 'array' THEN jsonb_array_length(resources) END - 1) n
+    WHERE jsonb_typeof(resources) = 'array' AND resources -> 1 IS NOT NULL
+    UNION ALL
+    SELECT CASE WHEN jsonb_typeof(resources) = 'object' THEN '.resources'
+                WHEN jsonb_typeof(element -> 'resource') = 'object' THEN '.resource'
+                WHEN jsonb_typeof(element -> 'device') = 'object' THEN '.device'
+                WHEN json_text(element -> 'cloud' -> 'account' -> 'uid') IS NOT NULL
+                THEN '.cloud.account'
+                ELSE '' END,
+           CASE WHEN jsonb_typeof(resources) = 'object' THEN resources
+                WHEN jsonb_typeof(element -> 'resource') = 'object' THEN element -> 'resource'
+                WHEN jsonb_typeof(element -> 'device') = 'object'
+                THEN '{"type": "device"}' || (element -> 'device')
+                WHEN json_text(element -> 'cloud' -> 'account' -> 'uid') IS NOT NULL
+                THEN '{"type": "account"}' || (element -> 'cloud' -> 'account') END
+    WHERE coalesce(jsonb_typeof(resources) <> 'array' OR resources = '[]', true);
+END;
+COMMENT ON FUNCTION posture_internal.ocsf_resources(jsonb, jsonb) IS
+    'Returns the resources that an OCSF event is about, else its device, '
+    'else its cloud account; resource is NULL if it has none of them';
+
+CREATE FUNCTION posture_internal.ocsf_asset(
+    path text, resource jsonb, account text, event_region text)
+    RETURNS TABLE (error text, asset text, name text, region text, data jsonb)
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT CASE WHEN resource IS NULL THEN 'missing resources'
+                WHEN jsonb_typeof(resource) <> 'object'
+                THEN substr(path, 2) || ': ' || not_object_error(resource)
+                WHEN i.uid IS NULL AND i.name IS NULL
+                THEN 'missing ' || substr(path, 2) || '.uid' END,
+           coalesce(i.uid, CASE WHEN i.name IS NOT NULL
+                                THEN concat_ws('/', account, i.region, i.namespace, i.name) END),
+           i.name, i.region, i.data
+    FROM (SELECT json_text(resource -> 'uid') AS uid,
+                 coalesce(json_text(resource -> 'name'), json_text(resource -> 'hostname')) AS name,
+                 coalesce(nullif(resource ->> 'region', ''), event_region) AS region,
+                 nullif(resource ->> 'namespace', '') AS namespace,
+                 resource -> 'data' AS data
+          OFFSET 0) i
+    OFFSET 0;
+END;
+COMMENT ON FUNCTION posture_internal.ocsf_asset(text, jsonb, text, text) IS
+    'Returns the asset that a resource of OCSF is: its uid, '
+    'or its name within account, region and namespace; '
+    'error is why the resource is none, or NULL';
+
+-- Prowler writes none of these fields about a finding.
+CREATE FUNCTION posture_internal.ocsf_nested_details(element jsonb) RETURNS jsonb
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN jsonb_strip_nulls(jsonb_build_object(
+        'labels', nullif(element -> 'metadata' -> 'labels', '[]'),
+        'unmapped', CASE WHEN jsonb_typeof(element -> 'unmapped') = 'object'
+                    THEN nullif((element -> 'unmapped') - 'compliance', '{}') END,
+        'compliance', CASE WHEN jsonb_typeof(element -> 'compliance') = 'object'
+                      THEN nullif((element -> 'compliance')
+                                  - '{control,requirements,standards,compliance_references,'
+                                    'compliance_standards,category,desc,status_id}'::text[],
+                                  '{}') END,
+        'finding_info', CASE WHEN jsonb_typeof(element -> 'finding_info') = 'object'
+                        THEN nullif((element -> 'finding_info')
+                                    - '{uid,title,desc,types,analytic,product,product_uid,name,'
+                                      'created_time,created_time_dt,modified_time,modified_time_dt,'
+                                      'first_seen_time,first_seen_time_dt,'
+                                      'last_seen_time,last_seen_time_dt}'::text[], '{}') END));
+COMMENT ON FUNCTION posture_internal.ocsf_nested_details(jsonb) IS
+    'Returns the details of an OCSF finding that are in objects about its recommendation';
+
+CREATE FUNCTION posture_internal.ocsf_details(
+    element jsonb, data jsonb, is_prowler boolean, message text, status_details jsonb) RETURNS jsonb
     LANGUAGE sql STABLE PARALLEL SAFE
     RETURN nullif(
         CASE WHEN message IS NULL THEN '{}' ELSE jsonb_build_object('message', message) END
-        || coalesce(more, '{}')
-        || CASE WHEN is_prowler THEN '{}' ELSE ocsf_more_details(element) END
-        -- what no other place takes
-        || (element - '{message,status_detail,status,status_id,status_code,activity_id,activity_name,metadata,unmapped,compliance,finding_info,severity,severity_id,resources,resource,cloud,remediation,risk_details,class_uid,class_name,category_uid,category_name,type_uid,type_name,time,time_dt,event_time,start_time,start_time_dt,end_time,end_time_dt,timezone_offset}'::text[])
-        || CASE WHEN data IS NULL OR data IN ('null', '""', '{}', '{"details": ""}', '{"details": "", "metadata": {}}')
+        || coalesce(status_details, '{}')
+        || CASE WHEN is_prowler THEN '{}' ELSE ocsf_nested_details(element) END
+        -- the fields that no other function reads
+        || (element - '{message,status_detail,status,status_id,status_code,activity_id,'
+                      'activity_name,metadata,unmapped,compliance,finding_info,severity,'
+                      'severity_id,resources,resource,cloud,remediation,risk_details,class_uid,'
+                      'class_name,category_uid,category_name,type_uid,type_name,time,time_dt,'
+                      'event_time,start_time,start_time_dt,end_time,end_time_dt,'
+                      'timezone_offset}'::text[])
+        || CASE WHEN data IS NULL OR data IN ('null', '""', '{}', '{"details": ""}',
+                                              '{"details": "", "metadata": {}}')
                 THEN '{}' ELSE jsonb_build_object('data', data) END,
         '{}');
-COMMENT ON FUNCTION posture_internal.ocsf_details(jsonb, jsonb, boolean, text, jsonb) IS 'details of a finding of OCSF: what is not of its recommendation or asset, without times and ids of one scan';
+COMMENT ON FUNCTION posture_internal.ocsf_details(jsonb, jsonb, boolean, text, jsonb) IS
+    'Returns the details of an OCSF finding: what is not about its recommendation or its asset, '
+    'without the times and ids of one scan';
 
-CREATE FUNCTION posture_internal.ocsf_result_of(document jsonb, of_source text) RETURNS SETOF check_result
+CREATE FUNCTION posture_internal.ocsf_check_results(document jsonb, of_source text)
+    RETURNS SETOF check_result
     LANGUAGE sql STABLE
 BEGIN ATOMIC
     SELECT e.location || CASE WHEN f.error IS NULL THEN coalesce(r.path, '') ELSE '' END,
            coalesce(f.error, a.error),
-           CASE WHEN jsonb_typeof(e.element) = 'object' AND o.class IS NOT NULL
-                THEN coalesce(of_source, ocsf_source(o.product, o.vendor)) END,
-           coalesce(o.product, o.vendor), k.recommendation, o.title, coalesce(a.uid, a.qualified),
-           lower(nullif(r.resource ->> 'type', '')), a.name, a.region, k.state, k.observed_at,
-           coalesce(o.uid, e.location), o.message, c.compliance,
+           CASE WHEN jsonb_typeof(e.element) = 'object' AND f.class IS NOT NULL
+                THEN coalesce(of_source, check_source(f.product, f.vendor)) END,
+           coalesce(f.product, f.vendor), f.recommendation, f.title, a.asset,
+           lower(nullif(r.resource ->> 'type', '')), a.name, a.region, f.state, f.observed_at,
+           coalesce(f.uid, e.location), f.message, f.compliance,
            CASE WHEN coalesce(f.error, a.error) IS NULL
-                THEN ocsf_details(w.element, a.data, o.is_prowler, o.message, k.more) END,
-           CASE WHEN a.error IS NULL OR w.element ? 'resources' THEN w.element
-                ELSE w.element || jsonb_build_object('resources', jsonb_build_array(r.resource)) END,
+                THEN ocsf_details(o.element, a.data, f.is_prowler, f.message, f.status_details) END,
+           CASE WHEN f.error IS NOT NULL OR a.error IS NULL OR o.element ? 'resources'
+                THEN o.element
+                ELSE o.element
+                     || jsonb_build_object('resources', jsonb_build_array(r.resource)) END,
            r.resource
     FROM finding_element(document) e
+    CROSS JOIN LATERAL ocsf_finding(e.element) f
     CROSS JOIN LATERAL (
-        SELECT e.element -> 'metadata' AS metadata, e.element -> 'metadata' -> 'product' AS product,
-               e.element -> 'compliance' AS compliance, e.element -> 'finding_info' AS info, e.element -> 'cloud' AS cloud,
-               e.element -> 'resources' AS resources
-        OFFSET 0) p
-    CROSS JOIN LATERAL (
-        SELECT nullif(e.element ->> 'class_uid', '') AS class,
-               nullif(p.product ->> 'name', '') AS product,
-               nullif(p.product ->> 'vendor_name', '') AS vendor,
-               coalesce(p.product ->> 'name' ILIKE 'prowler', false) AS is_prowler,
-               json_text(p.metadata -> 'event_code') AS event_code,
-               nullif(e.element ->> 'status_code', '') AS status_code,
-               CASE e.element ->> 'status_id' WHEN '3' THEN 'Suppressed' WHEN '4' THEN 'Resolved' WHEN '5' THEN 'Archived'
-                   WHEN '6' THEN 'Deleted' ELSE nullif(e.element ->> 'status', '') END AS status,
-               CASE e.element ->> 'activity_id' WHEN '3' THEN 'Close' ELSE nullif(e.element ->> 'activity_name', '') END AS activity,
-               coalesce(nullif(e.element ->> 'message', ''), nullif(e.element ->> 'status_detail', ''),
-                        nullif(p.compliance ->> 'status_detail', '')) AS message,
-               nullif(e.element ->> 'status_detail', '') AS status_detail,
-               nullif(p.info ->> 'title', '') AS title,
-               nullif(p.info ->> 'uid', '') AS uid,
-               nullif(p.cloud -> 'account' ->> 'uid', '') AS account,
-               nullif(p.cloud ->> 'region', '') AS region,
-               e.element -> 'time' AS "time"
-        OFFSET 0) o
-    CROSS JOIN LATERAL (
-        SELECT nullif(p.compliance ->> 'status_id', '') AS status_id,
-               nullif(p.compliance ->> 'status', '') AS status,
-               nullif(p.compliance ->> 'status_code', '') AS status_code,
-               CASE WHEN jsonb_typeof(p.compliance) = 'object' THEN ocsf_compliance(p.compliance) END AS compliance
-        OFFSET 0) c
-    CROSS JOIN LATERAL (
-        SELECT CASE WHEN o.class = '2003' AND NOT o.is_prowler
-                    THEN coalesce(json_text(p.compliance -> 'control'),
-                                  CASE WHEN p.compliance -> 'checks' -> 1 IS NULL THEN json_text(p.compliance -> 'checks' -> 0 -> 'uid') END,
-                                  json_text(p.info -> 'analytic' -> 'uid'), o.event_code,
-                                  json_text(p.info -> 'analytic' -> 'name'), o.title)
-                    ELSE coalesce(o.event_code, json_text(p.info -> 'analytic' -> 'uid'), json_text(p.compliance -> 'control'),
-                                  json_text(p.info -> 'analytic' -> 'name'), o.title) END AS recommendation,
-               CASE WHEN o.class = '2003' THEN coalesce(c.status, o.status_code, c.status_code, c.status_id)
-                    ELSE coalesce(o.status_code, c.status, c.status_code, c.status_id) END AS result,
-               CASE WHEN o.class = '2003' THEN ocsf_state(c.status_id, c.status, o.status_code, c.status_code)
-                    WHEN o.status_code IS NOT NULL THEN ocsf_state(NULL, NULL, o.status_code, NULL)
-                    ELSE ocsf_state(c.status_id, c.status, c.status_code, NULL) END AS given,
-               coalesce(CASE jsonb_typeof(o.time) WHEN 'number' THEN parse_epoch(o.time::numeric)
-                                                  WHEN 'string' THEN parse_time(o.time #>> '{}') END,
-                        parse_time(nullif(e.element ->> 'time_dt', '')),
-                        parse_time(nullif(e.element ->> 'event_time', '')),
-                        parse_time(nullif(p.info ->> 'modified_time_dt', '')),
-                        parse_time(nullif(p.info ->> 'created_time_dt', ''))) AS observed_at
-        OFFSET 0) s
-    CROSS JOIN LATERAL (
-        SELECT s.recommendation, s.observed_at, s.result,
-               CASE WHEN s.given = 'not_applicable' OR o.status <> 'New' OR o.activity = 'Close' OR o.status_detail <> o.message
-                    THEN jsonb_strip_nulls(jsonb_build_object(
-                             'status_detail', nullif(o.status_detail, o.message),
-                             'result', CASE WHEN s.given = 'not_applicable' OR lower(o.status) IN ('suppressed', 'archived', 'deleted') OR o.activity = 'Close'
-                                       THEN s.result END,
-                             'status', nullif(o.status, 'New'),
-                             'activity', CASE WHEN o.activity = 'Close' THEN o.activity END)) END AS more,
-               -- a finding that was closed no longer tells of a failure; one that a person
-               -- calls resolved fails until the check says otherwise
-               CASE WHEN lower(o.status) IN ('suppressed', 'archived', 'deleted') THEN 'not_applicable'
-                    WHEN o.activity = 'Close' AND s.given = 'non_compliant' THEN 'not_applicable'
-                    WHEN s.result IS NULL AND (o.activity = 'Close' OR lower(o.status) = 'resolved') THEN 'compliant'
-                    ELSE s.given END AS state
-        OFFSET 0) k
-    CROSS JOIN LATERAL (
-        SELECT CASE
-            WHEN jsonb_typeof(e.element) <> 'object' THEN not_object_error(e.element)
-            WHEN o.class IS NULL THEN 'no class_uid: not an OCSF event'
-            WHEN o.class NOT IN ('2003', '2004') THEN
-                format('class_uid %s%s is not a compliance or detection finding', left(o.class, 20),
-                       ' (' || left(nullif(e.element ->> 'class_name', ''), 60) || ')')
-            WHEN k.state IS NULL AND k.result IS NULL THEN
-                CASE o.class WHEN '2003' THEN 'missing compliance.status_id' ELSE 'missing status_code: not the result of a check' END
-            WHEN k.state IS NULL THEN
-                format('invalid %s "%s"', CASE WHEN o.class = '2003' OR o.status_code IS NULL THEN 'compliance.status' ELSE 'status_code' END,
-                       left(k.result, 100))
-            WHEN k.recommendation IS NULL THEN
-                CASE o.class WHEN '2003' THEN 'missing compliance.control' ELSE 'missing metadata.event_code' END
-            WHEN k.observed_at IS NULL AND jsonb_typeof(o.time) <> 'null' THEN
-                format('time %s is no time', left(o.time::text, 40)) END AS error
-        OFFSET 0) f
-    CROSS JOIN LATERAL (
-        -- with all its resources for each of them it would grow with their square
-        SELECT CASE WHEN f.error IS NULL AND p.resources -> 1 IS NOT NULL AND jsonb_typeof(p.resources) = 'array'
+        -- An element that is repeated for each of its resources goes without
+        -- them: the size of all would grow with the square of their number.
+        SELECT CASE WHEN f.error IS NULL AND f.resources -> 1 IS NOT NULL
+                         AND jsonb_typeof(f.resources) = 'array'
                     THEN e.element - 'resources' ELSE e.element END AS element
-        OFFSET 0) w
-    LEFT JOIN LATERAL ocsf_resource(e.element, p.resources) r ON f.error IS NULL
-    CROSS JOIN LATERAL (
-        SELECT i.uid, i.name, i.region, i.data,
-               CASE WHEN i.name IS NOT NULL THEN concat_ws('/', o.account, i.region, i.namespace, i.name) END AS qualified,
-               CASE WHEN f.error IS NOT NULL THEN NULL
-                    WHEN r.resource IS NULL THEN 'missing resources'
-                    WHEN jsonb_typeof(r.resource) <> 'object' THEN substr(r.path, 2) || ': ' || not_object_error(r.resource)
-                    WHEN i.uid IS NULL AND i.name IS NULL THEN 'missing ' || substr(r.path, 2) || '.uid' END AS error
-        FROM (SELECT json_text(r.resource -> 'uid') AS uid,
-                     coalesce(json_text(r.resource -> 'name'), json_text(r.resource -> 'hostname')) AS name,
-                     coalesce(nullif(r.resource ->> 'region', ''), o.region) AS region,
-                     nullif(r.resource ->> 'namespace', '') AS namespace,
-                     r.resource -> 'data' AS data
-              OFFSET 0) i
-        OFFSET 0) a;
+        OFFSET 0) o
+    LEFT JOIN LATERAL ocsf_resources(e.element, f.resources) r ON f.error IS NULL
+    CROSS JOIN LATERAL ocsf_asset(r.path, r.resource, f.account, f.region) a;
 END;
-COMMENT ON FUNCTION posture_internal.ocsf_result_of(jsonb, text) IS 'what a document of OCSF says of each resource of each of its findings';
+COMMENT ON FUNCTION posture_internal.ocsf_check_results(jsonb, text) IS
+    'Returns a row for each resource of each finding in an OCSF document';
 
 CREATE FUNCTION posture_internal.ocsf_severity(severity_id text, severity text) RETURNS importance
     LANGUAGE sql STABLE PARALLEL SAFE
-    RETURN CASE severity_id WHEN '1' THEN 'low' WHEN '2' THEN 'low' WHEN '3' THEN 'medium' WHEN '4' THEN 'high' WHEN '5' THEN 'critical'
-               WHEN '6' THEN 'critical' ELSE severity(severity) END;
-COMMENT ON FUNCTION posture_internal.ocsf_severity(text, text) IS 'a severity of OCSF, by its id, else by its name; NULL: not known';
+    RETURN CASE severity_id WHEN '1' THEN 'low' WHEN '2' THEN 'low' WHEN '3' THEN 'medium'
+                            WHEN '4' THEN 'high' WHEN '5' THEN 'critical' WHEN '6' THEN 'critical'
+                            ELSE severity(severity) END;
+COMMENT ON FUNCTION posture_internal.ocsf_severity(text, text) IS
+    'Returns the severity for a severity_id of OCSF, else for a name; NULL if it is not known';
 
--- the arguments are parts of the element: the finding's info, its remediation, what is unmapped of it
+-- Beside the element the arguments are parts of it and of its resource.
 CREATE FUNCTION posture_internal.ocsf_recommendation(
-    key text, element jsonb, info jsonb, remedy jsonb, unmapped jsonb, is_prowler boolean,
-    severity importance, service jsonb, compliance jsonb) RETURNS jsonb
+    key text, element jsonb, finding_info jsonb, remediation jsonb, unmapped jsonb,
+    is_prowler boolean, severity importance, service jsonb, compliance jsonb) RETURNS jsonb
     LANGUAGE sql STABLE PARALLEL SAFE
     RETURN jsonb_strip_nulls(jsonb_build_object(
-        'key', key, 'title', coalesce(nullif(info ->> 'title', ''), key),
-        'description', coalesce(nullif(info ->> 'desc', ''), nullif(element -> 'compliance' ->> 'desc', '')),
-        'remediation', nullif(remedy ->> 'desc', ''),
-        'markup', markup(concat_ws(E'\n', coalesce(info ->> 'desc', element -> 'compliance' ->> 'desc'), remedy ->> 'desc'),
-                                 CASE WHEN is_prowler THEN 'markdown' ELSE 'plain' END),
+        'key', key, 'title', coalesce(nullif(finding_info ->> 'title', ''), key),
+        'description', coalesce(nullif(finding_info ->> 'desc', ''),
+                                nullif(element -> 'compliance' ->> 'desc', '')),
+        'remediation', nullif(remediation ->> 'desc', ''),
+        'markup', markup(concat_ws(E'\n', coalesce(finding_info ->> 'desc',
+                                                   element -> 'compliance' ->> 'desc'),
+                                   remediation ->> 'desc'),
+                         CASE WHEN is_prowler THEN 'markdown' ELSE 'plain' END),
         'severity', severity,
         'workload', CASE WHEN is_prowler THEN nullif(service ->> 'name', '') END,
-        'manage_url', jsonb_path_query_first(remedy -> 'references', '$[*] ? (@ like_regex "^https?://" flag "i")'),
+        'manage_url', jsonb_path_query_first(
+            remediation -> 'references', '$[*] ? (@ like_regex "^https?://" flag "i")'),
         'details', nullif(
             CASE WHEN is_prowler AND jsonb_typeof(unmapped) = 'object' THEN
                 jsonb_strip_nulls(jsonb_build_object(
-                    'related_url', nullif(unmapped ->> 'related_url', ''), 'notes', nullif(unmapped ->> 'notes', ''),
-                    'check_type', nullif(unmapped ->> 'check_type', ''), 'categories', nonempty(unmapped -> 'categories'),
-                    'depends_on', nonempty(unmapped -> 'depends_on'), 'related_to', nonempty(unmapped -> 'related_to'),
+                    'related_url', nullif(unmapped ->> 'related_url', ''),
+                    'notes', nullif(unmapped ->> 'notes', ''),
+                    'check_type', nullif(unmapped ->> 'check_type', ''),
+                    'categories', nonempty(unmapped -> 'categories'),
+                    'depends_on', nonempty(unmapped -> 'depends_on'),
+                    'related_to', nonempty(unmapped -> 'related_to'),
                     'additional_urls', nonempty(unmapped -> 'additional_urls')))
-                || (unmapped - '{related_url,notes,check_type,categories,depends_on,related_to,additional_urls,compliance}'::text[])
+                || (unmapped - '{related_url,notes,check_type,categories,depends_on,related_to,'
+                               'additional_urls,compliance}'::text[])
             ELSE '{}' END
             || jsonb_strip_nulls(jsonb_build_object(
                 'severity', nullif(lower(nullif(element ->> 'severity', '')), severity::text),
                 'risk', nullif(element ->> 'risk_details', ''),
-                'references', nonempty(remedy -> 'references'),
-                'remediation', CASE WHEN jsonb_typeof(remedy) = 'object' THEN nonempty(remedy - '{desc,references}'::text[]) END,
-                'types', nonempty(info -> 'types'),
-                'analytic', nonempty(info -> 'analytic'),
+                'references', nonempty(remediation -> 'references'),
+                'remediation', CASE WHEN jsonb_typeof(remediation) = 'object'
+                               THEN nonempty(remediation - '{desc,references}'::text[]) END,
+                'types', nonempty(finding_info -> 'types'),
+                'analytic', nonempty(finding_info -> 'analytic'),
                 'feature', nonempty(element -> 'metadata' -> 'product' -> 'feature'),
-                'compliance', nonempty(coalesce(compliance, '{}') || CASE jsonb_typeof(unmapped -> 'compliance')
-                              WHEN 'object' THEN unmapped -> 'compliance' ELSE '{}' END))), '{}')));
-COMMENT ON FUNCTION posture_internal.ocsf_recommendation(text, jsonb, jsonb, jsonb, jsonb, boolean, importance, jsonb, jsonb) IS 'the recommendation that a finding of OCSF tells, as an object of format posture';
+                'compliance', nonempty(coalesce(compliance, '{}')
+                                       || CASE jsonb_typeof(unmapped -> 'compliance')
+                                          WHEN 'object' THEN unmapped -> 'compliance'
+                                          ELSE '{}' END))), '{}')));
+COMMENT ON FUNCTION posture_internal.ocsf_recommendation(
+    text, jsonb, jsonb, jsonb, jsonb, boolean, importance, jsonb, jsonb) IS
+    'Returns the recommendation of an OCSF finding as an object of format posture';
 
-CREATE FUNCTION posture_internal.ocsf_tags(element jsonb, cloud jsonb, account jsonb, resource jsonb, region text) RETURNS jsonb
+CREATE FUNCTION posture_internal.ocsf_tags(
+    element jsonb, cloud jsonb, account jsonb, resource jsonb, region text) RETURNS jsonb
     LANGUAGE sql STABLE PARALLEL SAFE
     RETURN jsonb_strip_nulls(jsonb_build_object(
             'account', nullif(account ->> 'uid', ''),
@@ -267,11 +391,17 @@ CREATE FUNCTION posture_internal.ocsf_tags(element jsonb, cloud jsonb, account j
             'tenant', nullif(element -> 'metadata' ->> 'tenant_uid', ''),
             'project', nullif(cloud ->> 'project_uid', ''),
             'provider', nullif(cloud ->> 'provider', ''),
-            'partition', coalesce(nullif(resource ->> 'cloud_partition', ''), nullif(cloud ->> 'cloud_partition', '')),
+            'partition', coalesce(nullif(resource ->> 'cloud_partition', ''),
+                                  nullif(cloud ->> 'cloud_partition', '')),
             'region', region,
             'namespace', nullif(resource ->> 'namespace', ''),
             'labels', nullif(resource -> 'labels', '[]'),
             'tags', nullif(nullif(resource -> 'tags', '[]'), '{}'),
-            'group', CASE WHEN element -> 'metadata' -> 'product' ->> 'name' ILIKE 'prowler' THEN NULL ELSE nullif(resource -> 'group', '{}') END))
-        || (resource - '{uid,name,type,type_id,region,namespace,labels,tags,group,data,cloud_partition,created_time,created_time_dt,modified_time,modified_time_dt,first_seen_time,first_seen_time_dt,last_seen_time,last_seen_time_dt,boot_time,boot_time_dt}'::text[]);
-COMMENT ON FUNCTION posture_internal.ocsf_tags(jsonb, jsonb, jsonb, jsonb, text) IS 'tags of the asset that a finding of OCSF is about';
+            'group', CASE WHEN element -> 'metadata' -> 'product' ->> 'name' ILIKE 'prowler'
+                          THEN NULL ELSE nullif(resource -> 'group', '{}') END))
+        || (resource - '{uid,name,type,type_id,region,namespace,labels,tags,group,data,'
+                       'cloud_partition,created_time,created_time_dt,'
+                       'modified_time,modified_time_dt,first_seen_time,first_seen_time_dt,'
+                       'last_seen_time,last_seen_time_dt,boot_time,boot_time_dt}'::text[]);
+COMMENT ON FUNCTION posture_internal.ocsf_tags(jsonb, jsonb, jsonb, jsonb, text) IS
+    'Returns the tags of the asset that an OCSF finding is about';
