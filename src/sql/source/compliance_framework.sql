@@ -1,10 +1,23 @@
-CREATE FUNCTION posture_internal.framework_key(framework text, version text, provider text) RETURNS text
+/*
+ * Format compliance-framework: compliance frameworks of Prowler. Those of one
+ * provider have keys with capitals and an array of checks. Those of many
+ * providers have keys in lower case and an object of checks, with an array for
+ * each provider. A framework becomes an initiative, a requirement a metric.
+ */
+
+CREATE FUNCTION posture_internal.framework_key(framework text, version text, provider text)
+    RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE
-    RETURN nullif(btrim(regexp_replace(lower(left(concat_ws('-', framework, version, provider), 1000)), '[^a-z0-9.]+', '-', 'g'), '-'), '');
-COMMENT ON FUNCTION posture_internal.framework_key(text, text, text) IS 'the key of the initiative of a compliance framework: prowlerthreatscore-1.0-azure';
+    RETURN nullif(btrim(regexp_replace(
+        lower(left(concat_ws('-', framework, version, provider), 1000)),
+        '[^a-z0-9.]+', '-', 'g'), '-'), '');
+COMMENT ON FUNCTION posture_internal.framework_key(text, text, text) IS
+    'Returns the key of the initiative of a compliance framework, '
+    'such as prowlerthreatscore-1.0-azure';
 
 CREATE FUNCTION posture_internal.framework(element jsonb)
-    RETURNS TABLE (type text, error text, key text, name text, description text, requirements text, risk_field text, weight_field text, group_field text)
+    RETURNS TABLE (type text, error text, key text, name text, description text, requirements text,
+                   risk_field text, weight_field text, group_field text)
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
     SELECT t.type,
@@ -12,59 +25,109 @@ BEGIN ATOMIC
                 WHEN t.type IS NULL THEN 'no Framework: not a compliance framework of Prowler'
                 ELSE first_error(
                     CASE WHEN f.framework IS NULL THEN 'missing Framework' END,
-                    CASE WHEN framework_key(f.framework, f.version, f.provider) IS NULL THEN 'Framework has no letter or digit' END,
+                    CASE WHEN framework_key(f.framework, f.version, f.provider) IS NULL
+                         THEN 'Framework has no letter or digit' END,
                     CASE WHEN NOT element ? f.requirements THEN 'missing Requirements'
-                         WHEN jsonb_typeof(element -> f.requirements) <> 'array' THEN
-                             format('%s is not an array but %s', f.requirements, json_type_name(element -> f.requirements)) END) END,
+                         WHEN jsonb_typeof(element -> f.requirements) <> 'array'
+                         THEN format('%s is not an array but %s', f.requirements,
+                                     json_type_name(element -> f.requirements)) END) END,
            framework_key(f.framework, f.version, f.provider), coalesce(f.name, f.framework),
-           coalesce(json_text(element -> 'Description'), json_text(element -> 'description')), f.requirements,
-           coalesce(json_text(element -> 'outputs' -> 'table_config' -> 'scoring' -> 'risk_field'),
-                    json_text(element -> 'outputs' -> 'pdf_config' -> 'scoring' -> 'risk_field'), 'LevelOfRisk'),
-           coalesce(json_text(element -> 'outputs' -> 'table_config' -> 'scoring' -> 'weight_field'),
-                    json_text(element -> 'outputs' -> 'pdf_config' -> 'scoring' -> 'weight_field'), 'Weight'),
-           coalesce(json_text(element -> 'outputs' -> 'table_config' -> 'group_by'), 'Section')
-    FROM (SELECT coalesce(json_text(element -> 'Framework'), json_text(element -> 'framework')) AS framework,
-                 coalesce(json_text(element -> 'Version'), json_text(element -> 'version')) AS version,
-                 coalesce(json_text(element -> 'Provider'), json_text(element -> 'provider')) AS provider,
+           coalesce(json_text(element -> 'Description'), json_text(element -> 'description')),
+           f.requirements,
+           coalesce(json_text(f.outputs -> 'table_config' -> 'scoring' -> 'risk_field'),
+                    json_text(f.outputs -> 'pdf_config' -> 'scoring' -> 'risk_field'),
+                    'LevelOfRisk'),
+           coalesce(json_text(f.outputs -> 'table_config' -> 'scoring' -> 'weight_field'),
+                    json_text(f.outputs -> 'pdf_config' -> 'scoring' -> 'weight_field'), 'Weight'),
+           coalesce(json_text(f.outputs -> 'table_config' -> 'group_by'), 'Section')
+    FROM (SELECT coalesce(json_text(element -> 'Framework'),
+                          json_text(element -> 'framework')) AS framework,
+                 coalesce(json_text(element -> 'Version'),
+                          json_text(element -> 'version')) AS version,
+                 coalesce(json_text(element -> 'Provider'),
+                          json_text(element -> 'provider')) AS provider,
                  coalesce(json_text(element -> 'Name'), json_text(element -> 'name')) AS name,
-                 CASE WHEN element ? 'Requirements' OR NOT element ? 'requirements' THEN 'Requirements' ELSE 'requirements' END AS requirements
+                 CASE WHEN element ? 'Requirements' OR NOT element ? 'requirements'
+                      THEN 'Requirements' ELSE 'requirements' END AS requirements,
+                 element -> 'outputs' AS outputs
           OFFSET 0) f
-    CROSS JOIN LATERAL (SELECT CASE WHEN jsonb_typeof(element) = 'object' AND element ?| '{Framework,framework,Requirements,requirements}'
-                                    THEN 'initiative' END AS type) t;
+    CROSS JOIN LATERAL (
+        SELECT CASE WHEN jsonb_typeof(element) = 'object'
+                         AND element ?| '{Framework,framework,Requirements,requirements}'
+                    THEN 'initiative' END AS type) t;
 END;
-COMMENT ON FUNCTION posture_internal.framework(jsonb) IS 'what an element of a document of frameworks is, and its fields; type NULL: not an element of the format';
+COMMENT ON FUNCTION posture_internal.framework(jsonb) IS
+    'Returns what an element of a document of frameworks is, and its fields; '
+    'type is NULL if it is not an element of the format';
 
-CREATE FUNCTION posture_internal.framework_requirement(requirement jsonb, risk_field text, weight_field text, group_field text)
+CREATE FUNCTION posture_internal.framework_requirement(
+    requirement jsonb, risk_field text, weight_field text, group_field text)
     RETURNS TABLE (error text, id text, name text, description text, checks jsonb, weight numeric)
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
     SELECT first_error(
-               CASE WHEN jsonb_typeof(requirement) <> 'object' THEN not_object_error(requirement) END,
+               CASE WHEN jsonb_typeof(requirement) <> 'object'
+                    THEN not_object_error(requirement) END,
                CASE WHEN r.id IS NULL THEN 'missing Id' END,
-               CASE WHEN r.checks IS NOT NULL AND jsonb_typeof(r.checks) NOT IN ('array', 'object', 'null')
+               CASE WHEN r.checks IS NOT NULL
+                         AND jsonb_typeof(r.checks) NOT IN ('array', 'object', 'null')
                     THEN format('Checks is not an array but %s', json_type_name(r.checks)) END,
-               CASE WHEN jsonb_path_exists(r.checks, 'lax $.* ? (@.type() != "array" && @.type() != "string")')
-                      OR jsonb_path_exists(r.found, '$[*] ? (@.type() != "string" || @ == "")') THEN 'Checks has what is no key of a check' END,
-               CASE WHEN r.weight < 0 OR r.risk < 0 THEN format('%s x %s is below 0', weight_field, risk_field) END),
+               CASE WHEN jsonb_path_exists(
+                             r.checks, 'lax $.* ? (@.type() != "array" && @.type() != "string")')
+                      OR jsonb_path_exists(r.check_keys, '$[*] ? (@.type() != "string" || @ == "")')
+                    THEN 'Checks has what is no key of a check' END,
+               CASE WHEN r.weight < 0 OR r.risk < 0
+                    THEN format('%s x %s is below 0', weight_field, risk_field) END),
            r.id,
-           coalesce(json_text(r.attribute -> 'SubSection') || ': ', json_text(r.attribute -> group_field) || ': ',
+           coalesce(json_text(r.attribute -> 'SubSection') || ': ',
+                    json_text(r.attribute -> group_field) || ': ',
                     json_text(r.attribute -> 'Section') || ': ', '')
-           || coalesce(json_text(r.attribute -> 'Title'), r.name, r.id || coalesce(' ' || left(r.description, 200), '')),
-           r.description, r.found, trim_scale(r.weight * r.risk)
-    FROM (SELECT q.*, parse_number(q.attribute -> weight_field) AS weight, parse_number(q.attribute -> risk_field) AS risk,
-                 CASE jsonb_typeof(q.checks) WHEN 'array' THEN q.checks
-                                             WHEN 'object' THEN jsonb_path_query_array(q.checks, 'lax $.*[*]') ELSE '[]' END AS found
-          FROM (SELECT coalesce(json_text(requirement -> 'Id'), json_text(requirement -> 'id')) AS id,
-                       coalesce(json_text(requirement -> 'Name'), json_text(requirement -> 'name')) AS name,
-                       coalesce(json_text(requirement -> 'Description'), json_text(requirement -> 'description')) AS description,
+           || coalesce(json_text(r.attribute -> 'Title'), r.name,
+                       r.id || coalesce(' ' || left(r.description, 200), '')),
+           r.description, r.check_keys, trim_scale(r.weight * r.risk)
+    FROM (SELECT q.*, parse_number(q.attribute -> weight_field) AS weight,
+                 parse_number(q.attribute -> risk_field) AS risk,
+                 CASE jsonb_typeof(q.checks)
+                     WHEN 'array' THEN q.checks
+                     WHEN 'object' THEN jsonb_path_query_array(q.checks, 'lax $.*[*]')
+                     ELSE '[]' END AS check_keys
+          FROM (SELECT coalesce(json_text(requirement -> 'Id'),
+                                json_text(requirement -> 'id')) AS id,
+                       coalesce(json_text(requirement -> 'Name'),
+                                json_text(requirement -> 'name')) AS name,
+                       coalesce(json_text(requirement -> 'Description'),
+                                json_text(requirement -> 'description')) AS description,
                        coalesce(requirement -> 'Checks', requirement -> 'checks') AS checks,
-                       -- the first of several, or the one
-                       coalesce(requirement #> '{Attributes,0}', requirement -> 'Attributes', requirement #> '{attributes,0}',
-                                requirement -> 'attributes') AS attribute
+                       -- Attributes are an array, of which the first counts, or an object.
+                       coalesce(requirement #> '{Attributes,0}', requirement -> 'Attributes',
+                                requirement #> '{attributes,0}', requirement -> 'attributes')
+                           AS attribute
                 OFFSET 0) q
           OFFSET 0) r;
 END;
-COMMENT ON FUNCTION posture_internal.framework_requirement(jsonb, text, text, text) IS 'the fields of a requirement of a compliance framework, and what is wrong with them';
+COMMENT ON FUNCTION posture_internal.framework_requirement(jsonb, text, text, text) IS
+    'Returns the fields of a requirement of a compliance framework, '
+    'and the first error in them; weight is NULL if the framework has no weights';
+
+-- In published frameworks two requirements may share an id: the second is copy 2,
+-- and so on. An exact repetition of a requirement belongs to the same copy.
+CREATE FUNCTION posture_internal.framework_requirement_list(
+    requirements jsonb, risk_field text, weight_field text, group_field text)
+    RETURNS TABLE (n bigint, requirement jsonb, error text, id text, name text, description text,
+                   checks jsonb, weight numeric, copy bigint)
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT l.n, l.requirement, l.error, l.id, l.name, l.description, l.checks, l.weight,
+           dense_rank() OVER (PARTITION BY l.id ORDER BY l.first_n)
+    FROM (SELECT e.n, e.requirement, r.*,
+                 min(e.n) OVER (PARTITION BY r.id, e.requirement) AS first_n
+          FROM jsonb_array_elements(requirements) WITH ORDINALITY e(requirement, n)
+          CROSS JOIN LATERAL framework_requirement(
+              e.requirement, risk_field, weight_field, group_field) r) l;
+END;
+COMMENT ON FUNCTION posture_internal.framework_requirement_list(jsonb, text, text, text) IS
+    'Returns the requirements of a compliance framework; '
+    'copy counts the requirements that share an id';
 
 CREATE FUNCTION posture_internal.framework_item(document jsonb, of_source text) RETURNS SETOF item
     LANGUAGE sql STABLE PARALLEL SAFE
@@ -73,38 +136,43 @@ BEGIN ATOMIC
         SELECT e.n, e.location, e.element, coalesce(of_source, 'prowler') AS source, f.*
         FROM document_element(document, '{}') WITH ORDINALITY e(location, element, n)
         CROSS JOIN LATERAL framework(e.element) f
-    ), listed AS (
-        SELECT e.n AS framework, i.n, format('%s.%s[%s]', e.location, e.requirements, i.n - 1) AS location,
-               i.requirement, e.source, e.key AS initiative, r.*,
-               min(i.n) OVER (PARTITION BY e.n, r.id, i.requirement) AS first_n
-        FROM element e
-        CROSS JOIN LATERAL jsonb_array_elements(CASE WHEN e.error IS NULL THEN e.element -> e.requirements END) WITH ORDINALITY i(requirement, n)
-        CROSS JOIN LATERAL framework_requirement(i.requirement, e.risk_field, e.weight_field, e.group_field) r
     ), requirement AS MATERIALIZED (
-        -- published frameworks have ids that two requirements share: the second is "#2"
-        SELECT q.*, q.initiative || ':' || q.id || CASE WHEN q.copy > 1 THEN '#' || q.copy ELSE '' END AS key
-        FROM (SELECT l.*, dense_rank() OVER (PARTITION BY l.framework, l.id ORDER BY l.first_n) AS copy FROM listed l) q
+        SELECT e.n AS framework, e.source, e.key AS initiative, r.*,
+               format('%s.%s[%s]', e.location, e.requirements, r.n - 1) AS location,
+               e.key || ':' || r.id || CASE WHEN r.copy > 1 THEN '#' || r.copy ELSE '' END AS key
+        FROM element e
+        CROSS JOIN LATERAL framework_requirement_list(
+            CASE WHEN e.error IS NULL THEN e.element -> e.requirements END,
+            e.risk_field, e.weight_field, e.group_field) r
     ), metric AS MATERIALIZED (
-        -- of a framework that is there twice
-        SELECT r.source, r.initiative, r.key, (array_agg(r.location ORDER BY r.framework, r.n))[1] AS location, min(r.framework) AS framework, min(r.n) AS n,
+        -- If a document contains a framework twice, the first counts.
+        SELECT r.source, r.initiative, r.key, min(r.framework) AS framework, min(r.n) AS n,
+               (array_agg(r.location ORDER BY r.framework, r.n))[1] AS location,
                (array_agg(r.name ORDER BY r.framework, r.n))[1] AS name,
                (array_agg(r.description ORDER BY r.framework, r.n))[1] AS description,
                (array_agg(r.weight ORDER BY r.framework, r.n))[1] AS weight,
-               (array_agg(r.requirement - '{Id,id,Name,name,Description,description,Checks,checks}'::text[] ORDER BY r.framework, r.n))[1] AS details
+               (array_agg(r.requirement - '{Id,id,Name,name,Description,description,'
+                                          'Checks,checks}'::text[]
+                          ORDER BY r.framework, r.n))[1] AS details
         FROM requirement r
         WHERE r.error IS NULL AND r.checks <> '[]'
         GROUP BY r.source, r.initiative, r.key
     ), member AS (
-        SELECT d.key, jsonb_agg(jsonb_build_object('source', d.source, 'recommendation', d.recommendation) ORDER BY d.recommendation) AS members
+        SELECT d.key, jsonb_agg(jsonb_build_object(
+                          'source', d.source, 'recommendation', d.recommendation)
+                          ORDER BY d.recommendation) AS members
         FROM (SELECT DISTINCT r.key, r.source, c.recommendation
-              FROM requirement r CROSS JOIN LATERAL jsonb_array_elements_text(r.checks) c(recommendation)
+              FROM requirement r
+              CROSS JOIN LATERAL jsonb_array_elements_text(r.checks) c(recommendation)
               WHERE r.error IS NULL) d
         GROUP BY d.key
     )
-    SELECT e.location, e.error, e.type, e.source, NULL::text, NULL::text, NULL::text, NULL::timestamptz, NULL::text, NULL::text, NULL::jsonb, e.element
+    SELECT e.location, e.error, e.type, e.source, NULL::text, NULL::text, NULL::text,
+           NULL::timestamptz, NULL::text, NULL::text, NULL::jsonb, e.element
     FROM element e WHERE e.error IS NOT NULL
     UNION ALL
-    SELECT r.location, r.error, 'metric', r.source, NULL, NULL, NULL, NULL, NULL, NULL, NULL, r.requirement
+    SELECT r.location, r.error, 'metric', r.source, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+           r.requirement
     FROM requirement r WHERE r.error IS NOT NULL
     UNION ALL
     SELECT r.location, NULL, 'left_out', r.source, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
@@ -116,19 +184,28 @@ BEGIN ATOMIC
      FROM element e WHERE e.error IS NULL ORDER BY e.n LIMIT 1)
     UNION ALL
     SELECT m.location, NULL, 'metric', m.source, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
-           jsonb_strip_nulls(jsonb_build_object('key', m.key, 'name', m.name, 'description', m.description,
-                                                'recommendations', b.members, 'details', nullif(m.details, '{}')))
+           jsonb_strip_nulls(jsonb_build_object(
+               'key', m.key, 'name', m.name, 'description', m.description,
+               'recommendations', b.members, 'details', nullif(m.details, '{}')))
     FROM metric m JOIN member b ON b.key = m.key
     UNION ALL
-    (SELECT DISTINCT ON (e.key) e.location, NULL, 'initiative', e.source, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
-            jsonb_strip_nulls(jsonb_build_object('key', e.key, 'name', e.name, 'kind', 'standard', 'description', e.description,
-                'method', CASE WHEN w.is_weighted THEN 'population' ELSE 'weighted' END, 'metrics', coalesce(w.metrics, '[]'),
-                'details', nullif(e.element - '{Framework,framework,Name,name,Description,description,Requirements,requirements}'::text[], '{}')))
+    (SELECT DISTINCT ON (e.key)
+            e.location, NULL, 'initiative', e.source, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+            jsonb_strip_nulls(jsonb_build_object(
+                'key', e.key, 'name', e.name, 'kind', 'standard', 'description', e.description,
+                'method', CASE WHEN w.is_weighted THEN 'population' ELSE 'weighted' END,
+                'metrics', coalesce(w.metrics, '[]'),
+                'details', nullif(e.element - '{Framework,framework,Name,name,Description,'
+                                              'description,Requirements,requirements}'::text[],
+                                  '{}')))
      FROM element e
      LEFT JOIN (SELECT m.initiative, bool_or(m.weight IS NOT NULL) AS is_weighted,
-                       jsonb_agg(jsonb_strip_nulls(jsonb_build_object('metric', m.key, 'weight', m.weight)) ORDER BY m.framework, m.n) AS metrics
+                       jsonb_agg(jsonb_strip_nulls(jsonb_build_object(
+                           'metric', m.key, 'weight', m.weight))
+                           ORDER BY m.framework, m.n) AS metrics
                 FROM metric m GROUP BY m.initiative) w ON w.initiative = e.key
      WHERE e.error IS NULL
      ORDER BY e.key, e.n);
 END;
-COMMENT ON FUNCTION posture_internal.framework_item(jsonb, text) IS 'takes compliance frameworks of Prowler apart';
+COMMENT ON FUNCTION posture_internal.framework_item(jsonb, text) IS
+    'Returns the items of a document of compliance frameworks of Prowler';
