@@ -64,7 +64,7 @@ BEGIN
     FOR of_source IN SELECT DISTINCT i.source FROM pg_temp.posture_item i WHERE i.source IS NOT NULL
         ORDER BY i.source LOOP
         IF of_format LIKE 'graph-%' THEN
-            PERFORM graph_finish(of_source);
+            PERFORM graph_apply_reports(of_source);
         ELSIF of_format LIKE 'azure-%' THEN
             PERFORM azure_update_control_metrics(of_source);
         END IF;

@@ -1,0 +1,117 @@
+/*
+ * Format graph-secure-score-profiles: the controls of Microsoft Secure Score, as
+ * Microsoft Graph publishes them. Profiles say what each control is about and
+ * worth, scores how many of its points a tenant has. Either document may be
+ * loaded first, and each may contain controls that the other does not.
+ */
+
+-- A state is what a person set a control to. Resolved through a third party or
+-- by another mitigation, a control earns its points. Ignored, it earns none and
+-- leaves the list. "reviewed" is what the API calls an alternate mitigation.
+CREATE FUNCTION posture_internal.graph_exemption(state text) RETURNS exemption_kind
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN CASE regexp_replace(lower(state), '[^a-z]', '', 'g')
+        WHEN 'ignored' THEN 'risk_accepted' WHEN 'ignore' THEN 'risk_accepted'
+        WHEN 'riskaccepted' THEN 'risk_accepted'
+        WHEN 'thirdparty' THEN 'mitigated' WHEN 'resolvedthroughthirdparty' THEN 'mitigated'
+        WHEN 'reviewed' THEN 'mitigated'
+        WHEN 'alternate' THEN 'mitigated' WHEN 'alternatemitigation' THEN 'mitigated'
+        WHEN 'resolvedthroughalternatemitigation' THEN 'mitigated'
+    END::exemption_kind;
+COMMENT ON FUNCTION posture_internal.graph_exemption(text) IS
+    'Returns the kind of exemption that a state of a control is; '
+    'NULL for other states, such as Default';
+
+CREATE FUNCTION posture_internal.graph_profile_error(element jsonb) RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN first_error(
+        key_error('id', json_text(element -> 'id')),
+        CASE WHEN coalesce(jsonb_typeof(element -> 'maxScore'), 'null') NOT IN ('number', 'null')
+             THEN 'maxScore: expected a number, found '
+                  || json_type_name(element -> 'maxScore') END,
+        CASE WHEN json_number(element -> 'maxScore') < 0
+             THEN format('maxScore is %s', element -> 'maxScore') END,
+        CASE WHEN coalesce(jsonb_typeof(element -> 'deprecated'), 'null') NOT IN ('boolean', 'null')
+             THEN 'deprecated: expected a boolean, found '
+                  || json_type_name(element -> 'deprecated') END,
+        CASE WHEN coalesce(jsonb_typeof(element -> 'controlStateUpdates'), 'null')
+                  NOT IN ('array', 'null')
+             THEN 'controlStateUpdates: expected an array, found '
+                  || json_type_name(element -> 'controlStateUpdates') END);
+COMMENT ON FUNCTION posture_internal.graph_profile_error(jsonb) IS
+    'Returns why a secureScoreControlProfile can''t be loaded; NULL if it can';
+
+CREATE FUNCTION posture_internal.graph_profile_item(document jsonb, of_source text)
+    RETURNS SETOF item
+    LANGUAGE sql STABLE
+BEGIN ATOMIC
+    WITH element AS MATERIALIZED (
+        SELECT e.location, e.element,
+               CASE WHEN not_object_error(e.element) IS NOT NULL THEN not_object_error(e.element)
+                    WHEN NOT e.element ?| '{maxScore,controlCategory,controlStateUpdates,'
+                                          'actionType}'
+                    THEN 'no maxScore, controlCategory or actionType: '
+                         'not a secureScoreControlProfile'
+                    WHEN e.element ? 'controlScores'
+                    THEN 'controlScores: not a secureScoreControlProfile but a secureScore'
+               END AS format_error
+        FROM document_element(document, '{value}') e
+    ), profile AS MATERIALIZED (
+        SELECT e.location, e.element, e.format_error,
+               CASE WHEN e.format_error IS NULL THEN graph_profile_error(e.element) END AS error,
+               coalesce(of_source, 'microsoft-secure-score') AS source,
+               json_text(e.element -> 'id') AS key
+        FROM element e
+    ), state AS (
+        -- The latest update gives the current state.
+        SELECT p.location, p.source, p.key, u.change,
+               graph_exemption(json_text(u.change -> 'state')) AS kind
+        FROM profile p
+        LEFT JOIN LATERAL (
+            SELECT a.change
+            FROM jsonb_array_elements(array_or_empty(p.element -> 'controlStateUpdates'))
+                 WITH ORDINALITY a(change, n)
+            ORDER BY parse_time(json_text(a.change -> 'updatedDateTime')) DESC NULLS LAST, a.n DESC
+            LIMIT 1) u ON true
+        WHERE p.format_error IS NULL AND p.error IS NULL
+    )
+    SELECT p.location, coalesce(p.format_error, p.error),
+           CASE WHEN p.format_error IS NULL THEN 'recommendation' END, p.source,
+           NULL, NULL, NULL, NULL::timestamptz, NULL, NULL, NULL::jsonb,
+           CASE WHEN coalesce(p.format_error, p.error) IS NOT NULL THEN p.element ELSE
+               jsonb_strip_nulls(jsonb_build_object(
+                   'key', p.key,
+                   'title', json_text(p.element -> 'title'),
+                   'remediation', json_text(p.element -> 'remediation'),
+                   'markup', markup(json_text(p.element -> 'remediation')),
+                   'workload', json_text(p.element -> 'service'),
+                   'domain', lower(json_text(p.element -> 'controlCategory')),
+                   'max_points', json_number(p.element -> 'maxScore'),
+                   'manage_url', json_text(p.element -> 'actionUrl'),
+                   'assigned_to', json_text(s.change -> 'assignedTo'),
+                   'is_active', NOT coalesce((p.element ->> 'deprecated')::boolean, false)))
+               || jsonb_build_object('details', p.element
+                   - '{id,title,remediation,service,controlCategory,maxScore,'
+                     'actionUrl,deprecated}'::text[])
+           END
+    FROM profile p LEFT JOIN state s USING (location)
+    UNION ALL
+    SELECT s.location, NULL, 'exemption', s.source, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+           jsonb_build_object('recommendation', s.key, 'kind', s.kind)
+           || CASE WHEN s.kind IS NULL THEN '{}' ELSE
+               jsonb_strip_nulls(jsonb_build_object(
+                   'reason', coalesce(json_text(s.change -> 'comment'),
+                                      format('set to %s', json_text(s.change -> 'state'))),
+                   'approved_by', json_text(s.change -> 'updatedBy'),
+                   'created_at', CASE WHEN u.updated_at <= now() THEN u.updated_at END)) END
+    FROM state s
+    CROSS JOIN LATERAL parse_time(json_text(s.change -> 'updatedDateTime')) u(updated_at)
+    UNION ALL
+    SELECT '$', NULL, 'source', s.source, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+           jsonb_build_object('key', s.source, 'name', 'Microsoft Secure Score',
+                              'product', 'Microsoft Secure Score')
+    FROM (SELECT DISTINCT p.source FROM profile p WHERE p.format_error IS NULL) s;
+END;
+COMMENT ON FUNCTION posture_internal.graph_profile_item(jsonb, text) IS
+    'Returns the items of a document of secureScoreControlProfiles: recommendations, '
+    'and exemptions for the states that a person set';

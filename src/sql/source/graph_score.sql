@@ -1,0 +1,171 @@
+/*
+ * Format graph-secure-scores: the daily reports of Microsoft Secure Score, as
+ * Microsoft Graph publishes them.
+ */
+
+CREATE FUNCTION posture_internal.graph_score_error(element jsonb) RETURNS text
+    LANGUAGE sql STABLE
+    RETURN first_error(
+        CASE WHEN json_text(element -> 'createdDateTime') IS NULL THEN 'missing createdDateTime'
+             WHEN parse_time(json_text(element -> 'createdDateTime')) IS NULL
+             THEN format('createdDateTime is no time: "%s"',
+                         left(json_text(element -> 'createdDateTime'), 100))
+             WHEN parse_time(json_text(element -> 'createdDateTime')) > statement_timestamp()
+             THEN format('createdDateTime is in the future: %s',
+                         left(json_text(element -> 'createdDateTime'), 100)) END,
+        CASE WHEN json_number(element -> 'currentScore') IS NULL THEN 'missing currentScore'
+             WHEN json_number(element -> 'maxScore') IS NULL THEN 'missing maxScore'
+             WHEN json_number(element -> 'currentScore') < 0
+                  OR json_number(element -> 'currentScore') > json_number(element -> 'maxScore')
+                  OR json_number(element -> 'maxScore') > 1e15
+             THEN format('currentScore %s of maxScore %s',
+                         element -> 'currentScore', element -> 'maxScore') END);
+COMMENT ON FUNCTION posture_internal.graph_score_error(jsonb) IS
+    'Returns why a secureScore can''t be loaded; NULL if it can';
+
+CREATE FUNCTION posture_internal.graph_control_error(control jsonb) RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN first_error(
+        not_object_error(control),
+        key_error('controlName', json_text(control -> 'controlName')),
+        CASE WHEN json_number(control -> 'score') IS NULL
+                  AND json_number(control -> 'scoreInPercentage') IS NULL
+             THEN 'neither score nor scoreInPercentage'
+             -- the range of domain points
+             WHEN json_number(control -> 'score') NOT BETWEEN 0 AND 1e15
+             THEN format('score is %s', control -> 'score')
+             WHEN json_number(control -> 'scoreInPercentage') NOT BETWEEN 0 AND 100
+             THEN format('scoreInPercentage is %s', control -> 'scoreInPercentage') END);
+COMMENT ON FUNCTION posture_internal.graph_control_error(jsonb) IS
+    'Returns why a controlScore can''t be loaded; NULL if it can';
+
+-- An average is a percentage. If it is above 100, as in documents of earlier
+-- years, it is in points: of the maximums of its categories, or else of the
+-- maximum of the tenant.
+CREATE FUNCTION posture_internal.graph_benchmark_score(average jsonb, tenant_max numeric)
+    RETURNS score
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN (SELECT CASE WHEN a.score BETWEEN 0 AND 100 THEN round(a.score, 6)::score
+                        WHEN a.score > 100 AND a.score <= a.possible
+                        THEN round(100 * a.score / a.possible, 6)::score END
+            FROM (SELECT json_number(average -> 'averageScore') AS score,
+                         coalesce(nullif((SELECT sum(json_number(average -> c.key))
+                                          FROM jsonb_object_keys(average) c(key)
+                                          WHERE c.key LIKE '%ScoreMax'), 0),
+                                  tenant_max) AS possible) a);
+COMMENT ON FUNCTION posture_internal.graph_benchmark_score(jsonb, numeric) IS
+    'Returns the score of an averageComparativeScore; NULL if it has none that can be read';
+
+CREATE FUNCTION posture_internal.graph_benchmark_name(average jsonb) RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN CASE json_text(average -> 'basis')
+        WHEN 'AllTenants' THEN 'All tenants'
+        WHEN 'TotalSeats' THEN coalesce(
+            format('Tenants of %s to %s seats',
+                   coalesce(json_text(average -> 'SeatSizeRangeLowerValue'),
+                            json_text(average -> 'seatSizeRangeLowerValue')),
+                   coalesce(json_text(average -> 'SeatSizeRangeUpperValue'),
+                            json_text(average -> 'seatSizeRangeUpperValue'))),
+            'Tenants of the same size')
+        WHEN 'IndustryTypes' THEN 'Tenants of the same industry'
+        ELSE json_text(average -> 'basis') END;
+COMMENT ON FUNCTION posture_internal.graph_benchmark_name(jsonb) IS
+    'Returns the name of a benchmark for the basis of an averageComparativeScore';
+
+CREATE FUNCTION posture_internal.graph_report_control(recommendation text, control jsonb)
+    RETURNS jsonb
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN jsonb_strip_nulls(jsonb_build_object(
+        'recommendation', recommendation,
+        'score', json_number(control -> 'score'),
+        'percentage', json_number(control -> 'scoreInPercentage')));
+COMMENT ON FUNCTION posture_internal.graph_report_control(text, jsonb) IS
+    'Returns a control as the report of a day contains it';
+
+CREATE FUNCTION posture_internal.graph_score_item(document jsonb, of_source text) RETURNS SETOF item
+    LANGUAGE sql STABLE
+BEGIN ATOMIC
+    WITH element AS MATERIALIZED (
+        SELECT e.location, e.element, coalesce(of_source, 'microsoft-secure-score') AS source,
+               CASE WHEN not_object_error(e.element) IS NOT NULL THEN not_object_error(e.element)
+                    WHEN coalesce(jsonb_typeof(e.element -> 'controlScores'), 'null') <> 'array'
+                    THEN 'no controlScores: not a secureScore' END AS format_error
+        FROM document_element(document, '{value}') e
+    ), secure_score AS MATERIALIZED (
+        SELECT e.*, CASE WHEN e.format_error IS NULL THEN graph_score_error(e.element) END AS error,
+               parse_time(json_text(e.element -> 'createdDateTime')) AS observed_at
+        FROM element e
+    ), valid AS MATERIALIZED (
+        SELECT * FROM secure_score s WHERE s.format_error IS NULL AND s.error IS NULL
+    ), control AS MATERIALIZED (
+        SELECT format('%s.controlScores[%s]', v.location, c.n - 1) AS location,
+               v.location AS score_location, v.source, v.observed_at, c.control,
+               graph_control_error(c.control) AS error,
+               json_text(c.control -> 'controlName') AS key
+        FROM valid v
+        CROSS JOIN LATERAL jsonb_array_elements(v.element -> 'controlScores')
+            WITH ORDINALITY c(control, n)
+    ), latest_control AS (
+        -- Reports before the latest one that was loaded change the history only.
+        SELECT DISTINCT ON (c.key) c.*
+        FROM control c
+        LEFT JOIN initiative i ON i.key = c.source
+        WHERE c.error IS NULL
+          AND c.observed_at >= coalesce(parse_time(i.details #>> '{report,observed_at}'),
+                                        '-infinity')
+        ORDER BY c.key, c.observed_at DESC, c.location
+    )
+    SELECT s.location, coalesce(s.format_error, s.error),
+           CASE WHEN s.format_error IS NULL THEN 'report' END, s.source,
+           NULL, NULL, NULL, NULL::timestamptz, NULL, NULL, NULL::jsonb,
+           CASE WHEN coalesce(s.format_error, s.error) IS NOT NULL THEN s.element ELSE
+               jsonb_build_object(
+                   'initiative', s.source, 'observed_at', json_text(s.element -> 'createdDateTime'),
+                   -- The day is the one that is written, whatever the time zone.
+                   'day', left(json_text(s.element -> 'createdDateTime'), 10),
+                   'achieved', s.element -> 'currentScore', 'possible', s.element -> 'maxScore',
+                   'controls', coalesce((
+                       SELECT jsonb_agg(graph_report_control(c.key, c.control) ORDER BY c.location)
+                       FROM control c
+                       WHERE c.score_location = s.location AND c.error IS NULL), '[]')) END
+    FROM secure_score s
+    UNION ALL
+    SELECT c.location, c.error, 'recommendation', c.source,
+           NULL, NULL, NULL, NULL, NULL, NULL, NULL, c.control
+    FROM control c WHERE c.error IS NOT NULL
+    UNION ALL
+    SELECT c.location, NULL, 'recommendation', c.source, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+           jsonb_strip_nulls(jsonb_build_object(
+               'key', c.key, 'description', json_text(c.control -> 'description'),
+               'markup', CASE WHEN markup(json_text(c.control -> 'description')) = 'html'
+                              THEN 'html' END,
+               'domain', lower(json_text(c.control -> 'controlCategory'))))
+           || jsonb_build_object('details', jsonb_build_object('control_score',
+               c.control - '{controlName,controlCategory,description,lastSynced}'::text[]))
+    FROM latest_control c
+    UNION ALL
+    SELECT v.location, NULL, 'benchmark', v.source, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+           jsonb_build_object(
+               'initiative', v.source, 'key', a.average ->> 'basis',
+               'name', graph_benchmark_name(a.average), 'score', b.score, 'details', a.average,
+               'day', left(json_text(v.element -> 'createdDateTime'), 10))
+    FROM valid v
+    CROSS JOIN LATERAL jsonb_array_elements(
+        array_or_empty(v.element -> 'averageComparativeScores')) a(average)
+    CROSS JOIN LATERAL (
+        SELECT graph_benchmark_score(a.average, json_number(v.element -> 'maxScore')) AS score
+        WHERE jsonb_typeof(a.average) = 'object') b
+    WHERE json_text(a.average -> 'basis') IS NOT NULL AND b.score IS NOT NULL
+    UNION ALL
+    SELECT '$', NULL, o.type, s.source, NULL, NULL, NULL, NULL, NULL, NULL, NULL, o.object
+    FROM (SELECT DISTINCT v.source FROM valid v) s
+    CROSS JOIN LATERAL (VALUES
+        ('source', jsonb_build_object('key', s.source, 'name', 'Microsoft Secure Score',
+                                      'product', 'Microsoft Secure Score')),
+        ('initiative', jsonb_build_object('key', s.source, 'name', 'Microsoft Secure Score',
+                                          'kind', 'secure score', 'method', 'points')))
+        o(type, object);
+END;
+COMMENT ON FUNCTION posture_internal.graph_score_item(jsonb, text) IS
+    'Returns the items of a document of secureScores: recommendations, benchmarks, '
+    'and a report for each day';
