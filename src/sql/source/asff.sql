@@ -1,10 +1,10 @@
 /*
- * Format asff: findings of AWS Security Hub and of the products that send it
- * theirs.
+ * Format asff: findings of AWS Security Hub, its own and those that other
+ * products send to it.
  */
 
--- Products name themselves in several fields. A product that was not made for
--- Security Hub is "default" of company "Personal" there.
+-- Products name themselves in several fields. Security Hub calls a product that
+-- was not made for it "default", of company "Personal".
 CREATE FUNCTION posture_internal.asff_product(element jsonb) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN coalesce(json_text(element -> 'ProductFields' -> 'ProviderName'),
@@ -164,7 +164,7 @@ CREATE FUNCTION posture_internal.asff_details(
                                              - '{Severity,Types}'::text[]
                                         ELSE (element -> 'FindingProviderFields') - 'Severity'
                                    END, '{}') END))
-        -- the fields that no other function reads
+        -- The rest are fields that no other function reads.
         || (element - '{SchemaVersion,Id,ProductArn,ProductName,CompanyName,Region,GeneratorId,'
                       'AwsAccountId,AwsAccountName,Types,FirstObservedAt,LastObservedAt,CreatedAt,'
                       'UpdatedAt,ProcessedAt,Severity,Title,Description,Remediation,Resources,'
@@ -199,8 +199,8 @@ BEGIN ATOMIC
     FROM finding_element(document) e
     CROSS JOIN LATERAL asff_finding(e.element) f
     CROSS JOIN LATERAL (
-        -- An element that is repeated for each of its resources goes without
-        -- them: the size of all would grow with the square of their number.
+        -- An element is returned once for each of its resources, and without
+        -- them: the size of the result would grow with the square of their number.
         SELECT CASE WHEN f.error IS NULL AND e.element -> 'Resources' -> 1 IS NOT NULL
                     THEN e.element - 'Resources' ELSE e.element END AS element,
                e.element -> 'Resources' AS resources

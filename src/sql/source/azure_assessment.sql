@@ -96,11 +96,11 @@ COMMENT ON FUNCTION posture_internal.azure_columns(jsonb) IS
     'Returns the columns of a row of Resource Graph that have a value, '
     'without those that become tags or identify the assessment';
 
--- The status is stored whole. ingest() keeps the earlier details of a finding
--- that comes without any, and would so keep the cause of an earlier state. The
--- times in the status change only with the state. Azure never publishes the
--- secret with which a partner writes its assessments; if a document contains it
--- anyway, it is dropped here.
+-- The whole status is stored, so that details are never empty: ingest() keeps the
+-- earlier details of a finding that comes without any, and these would give the
+-- cause of an earlier state. The times in the status change only with the state.
+-- Azure never publishes the secret with which a partner writes its assessments;
+-- if a document contains it anyway, it is dropped here.
 CREATE FUNCTION posture_internal.azure_details(element jsonb) RETURNS jsonb
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN CASE WHEN element ? 'properties'
@@ -145,12 +145,12 @@ COMMENT ON FUNCTION posture_internal.azure_exemption(jsonb) IS
 
 /*
  * Azure reports an exempt resource as not applicable, and no longer evaluates
- * it. Here the finding stays non_compliant, and an exemption takes it out of the
- * score. So a mitigated finding counts as compliant and an accepted one stays
- * exposed, as everywhere in posture; the cause of a drop is that an exemption
- * began or ended, not that an asset came or left; and what was exposed before
- * stays known. An exemption without a category becomes one of kind "waived",
- * which removes the finding from the score, as in Azure.
+ * it. Here the finding stays non_compliant and gets an exemption. So a mitigated
+ * finding counts as compliant and an accepted one stays exposed, as everywhere in
+ * posture. A drop is attributed to the begin or the end of an exemption, not to
+ * an asset that came or left, and the assets that were exposed stay known. An
+ * exemption without a category becomes one of kind "waived", which removes the
+ * finding from the score, as in Azure.
  */
 CREATE FUNCTION posture_internal.azure_assessment_item(document jsonb, of_source text)
     RETURNS SETOF item

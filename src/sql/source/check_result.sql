@@ -5,8 +5,9 @@
  * these rows: each recommendation and each asset once, and one finding for a
  * recommendation on an asset, whatever the number of results of it.
  *
- * A document may have 100,000 findings of 3 kB each, so no value of a finding is
- * extracted more than once.
+ * A document may have 100,000 findings of 3 kB each, so each value of a finding is
+ * extracted once: OFFSET 0 keeps the planner from copying the expression to every
+ * place where the value is used.
  */
 
 CREATE TYPE posture_internal.check_result AS (
@@ -37,37 +38,26 @@ COMMENT ON COLUMN posture_internal.check_result.error IS
     'Why the result can''t be loaded; NULL if it can';
 COMMENT ON COLUMN posture_internal.check_result.source IS
     'Key of the source; NULL if the element is not one of the format';
-COMMENT ON COLUMN posture_internal.check_result.product IS
-    'Name of the product';
-COMMENT ON COLUMN posture_internal.check_result.recommendation IS
-    'Key of the recommendation';
-COMMENT ON COLUMN posture_internal.check_result.title IS
-    'Title of the recommendation';
-COMMENT ON COLUMN posture_internal.check_result.asset IS
-    'Key of the asset';
-COMMENT ON COLUMN posture_internal.check_result.asset_kind IS
-    'Kind of the asset';
-COMMENT ON COLUMN posture_internal.check_result.asset_name IS
-    'Name of the asset';
-COMMENT ON COLUMN posture_internal.check_result.region IS
-    'Region of the asset';
+COMMENT ON COLUMN posture_internal.check_result.product IS 'Name of the product';
+COMMENT ON COLUMN posture_internal.check_result.recommendation IS 'Key of the recommendation';
+COMMENT ON COLUMN posture_internal.check_result.title IS 'Title of the recommendation';
+COMMENT ON COLUMN posture_internal.check_result.asset IS 'Key of the asset';
+COMMENT ON COLUMN posture_internal.check_result.asset_kind IS 'Kind of the asset';
+COMMENT ON COLUMN posture_internal.check_result.asset_name IS 'Name of the asset';
+COMMENT ON COLUMN posture_internal.check_result.region IS 'Region of the asset';
 COMMENT ON COLUMN posture_internal.check_result.state IS
     'compliant, non_compliant or not_applicable';
 COMMENT ON COLUMN posture_internal.check_result.observed_at IS
     'Time of the observation by the source';
-COMMENT ON COLUMN posture_internal.check_result.uid IS
-    'Id of the finding in the source';
-COMMENT ON COLUMN posture_internal.check_result.message IS
-    'Message of the source about the result';
+COMMENT ON COLUMN posture_internal.check_result.uid IS 'Id of the finding in the source';
+COMMENT ON COLUMN posture_internal.check_result.message IS 'Message of the source about the result';
 COMMENT ON COLUMN posture_internal.check_result.compliance IS
     'Standards and requirements that the finding names; '
     'findings of one recommendation may name different ones';
-COMMENT ON COLUMN posture_internal.check_result.details IS
-    'Details of the finding';
+COMMENT ON COLUMN posture_internal.check_result.details IS 'Details of the finding';
 COMMENT ON COLUMN posture_internal.check_result.element IS
     'Element of the document that the result comes from';
-COMMENT ON COLUMN posture_internal.check_result.resource IS
-    'Resource in that element';
+COMMENT ON COLUMN posture_internal.check_result.resource IS 'Resource in that element';
 
 -- A document is a list of findings, the answer of an API, or an event on a bus.
 CREATE FUNCTION posture_internal.finding_list_path(page jsonb) RETURNS text

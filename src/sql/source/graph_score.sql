@@ -31,7 +31,7 @@ CREATE FUNCTION posture_internal.graph_control_error(control jsonb) RETURNS text
         CASE WHEN json_number(control -> 'score') IS NULL
                   AND json_number(control -> 'scoreInPercentage') IS NULL
              THEN 'neither score nor scoreInPercentage'
-             -- the range of domain points
+             -- This is the range of domain points.
              WHEN json_number(control -> 'score') NOT BETWEEN 0 AND 1e15
              THEN format('score is %s', control -> 'score')
              WHEN json_number(control -> 'scoreInPercentage') NOT BETWEEN 0 AND 100

@@ -188,7 +188,7 @@ COMMENT ON FUNCTION posture_internal.ocsf_finding(jsonb) IS
     'Returns what an OCSF event reports, apart from its resources; '
     'error is why it can''t be loaded, or NULL';
 
--- A host may be given as the device, an account only as the account of the cloud.
+-- A host may come as the device, and an account only as the account of the cloud.
 CREATE FUNCTION posture_internal.ocsf_resources(element jsonb, resources jsonb)
     RETURNS TABLE (path text, resource jsonb)
     LANGUAGE sql STABLE PARALLEL SAFE
@@ -243,7 +243,7 @@ END;
 COMMENT ON FUNCTION posture_internal.ocsf_asset(text, jsonb, text, text) IS
     'Returns the asset that a resource of OCSF is: its uid, '
     'or its name within account, region and namespace; '
-    'error is why the resource is none, or NULL';
+    'error is why the resource is not an asset, or NULL';
 
 -- Prowler writes none of these fields about a finding.
 CREATE FUNCTION posture_internal.ocsf_nested_details(element jsonb) RETURNS jsonb
@@ -273,7 +273,7 @@ CREATE FUNCTION posture_internal.ocsf_details(
         CASE WHEN message IS NULL THEN '{}' ELSE jsonb_build_object('message', message) END
         || coalesce(status_details, '{}')
         || CASE WHEN is_prowler THEN '{}' ELSE ocsf_nested_details(element) END
-        -- the fields that no other function reads
+        -- The rest are fields that no other function reads.
         || (element - '{message,status_detail,status,status_id,status_code,activity_id,'
                       'activity_name,metadata,unmapped,compliance,finding_info,severity,'
                       'severity_id,resources,resource,cloud,remediation,risk_details,class_uid,'
@@ -309,8 +309,8 @@ BEGIN ATOMIC
     FROM finding_element(document) e
     CROSS JOIN LATERAL ocsf_finding(e.element) f
     CROSS JOIN LATERAL (
-        -- An element that is repeated for each of its resources goes without
-        -- them: the size of all would grow with the square of their number.
+        -- An element is returned once for each of its resources, and without
+        -- them: the size of the result would grow with the square of their number.
         SELECT CASE WHEN f.error IS NULL AND f.resources -> 1 IS NOT NULL
                          AND jsonb_typeof(f.resources) = 'array'
                     THEN e.element - 'resources' ELSE e.element END AS element
@@ -329,7 +329,7 @@ CREATE FUNCTION posture_internal.ocsf_severity(severity_id text, severity text) 
 COMMENT ON FUNCTION posture_internal.ocsf_severity(text, text) IS
     'Returns the severity for a severity_id of OCSF, else for a name; NULL if it is not known';
 
--- Beside the element the arguments are parts of it and of its resource.
+-- Most arguments are parts of the element, which the caller extracts once.
 CREATE FUNCTION posture_internal.ocsf_recommendation(
     key text, element jsonb, finding_info jsonb, remediation jsonb, unmapped jsonb,
     is_prowler boolean, severity importance, service jsonb, compliance jsonb) RETURNS jsonb

@@ -1,5 +1,5 @@
 /*
- * Format prowler-checks: the metadata of the checks of Prowler.
+ * Format prowler-checks: metadata of Prowler's checks.
  */
 
 CREATE FUNCTION posture_internal.prowler_check_item(document jsonb, of_source text)

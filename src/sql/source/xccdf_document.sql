@@ -1,6 +1,6 @@
 /*
- * Format xccdf: the document. Results of XCCDF are a TestResult alone, in its
- * Benchmark, or in a report of ARF; a document may have several of them.
+ * Format xccdf: the document. XCCDF results come as a TestResult alone, in its
+ * Benchmark, or in a report of ARF; a document may contain several TestResults.
  * XCCDF 1.2 and 1.1 are read in the same way. Elements are recognized by
  * namespace, whatever its prefix.
  *

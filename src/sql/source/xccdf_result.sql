@@ -43,24 +43,18 @@ COMMENT ON COLUMN posture_internal.xccdf_test_result.test_result IS
     'Number of the TestResult in the document';
 COMMENT ON COLUMN posture_internal.xccdf_test_result.location IS
     'Location in the document, an XPath';
-COMMENT ON COLUMN posture_internal.xccdf_test_result.source IS
-    'Key of the source';
+COMMENT ON COLUMN posture_internal.xccdf_test_result.source IS 'Key of the source';
 COMMENT ON COLUMN posture_internal.xccdf_test_result.product IS
     'Product that made the assessment, as xccdf_product() returns it';
 COMMENT ON COLUMN posture_internal.xccdf_test_result.asset IS
     'Key of the host; NULL if there is no target';
-COMMENT ON COLUMN posture_internal.xccdf_test_result.asset_name IS
-    'Name of the host';
-COMMENT ON COLUMN posture_internal.xccdf_test_result.ended IS
-    'Attribute end-time';
-COMMENT ON COLUMN posture_internal.xccdf_test_result.started IS
-    'Attribute start-time';
-COMMENT ON COLUMN posture_internal.xccdf_test_result.benchmark IS
-    'Id of the benchmark';
+COMMENT ON COLUMN posture_internal.xccdf_test_result.asset_name IS 'Name of the host';
+COMMENT ON COLUMN posture_internal.xccdf_test_result.ended IS 'Attribute end-time';
+COMMENT ON COLUMN posture_internal.xccdf_test_result.started IS 'Attribute start-time';
+COMMENT ON COLUMN posture_internal.xccdf_test_result.benchmark IS 'Id of the benchmark';
 COMMENT ON COLUMN posture_internal.xccdf_test_result.benchmark_version IS
     'Version of the benchmark';
-COMMENT ON COLUMN posture_internal.xccdf_test_result.profile IS
-    'Id of the profile';
+COMMENT ON COLUMN posture_internal.xccdf_test_result.profile IS 'Id of the profile';
 COMMENT ON COLUMN posture_internal.xccdf_test_result.report IS
     'Id of the ARF report that the TestResult is in; NULL if it is in none';
 

@@ -202,26 +202,21 @@ CREATE TYPE posture_internal.xccdf_assessed_rule AS (
 );
 COMMENT ON TYPE posture_internal.xccdf_assessed_rule IS
     'A rule that has results, as one of its rule-results describes it';
-COMMENT ON COLUMN posture_internal.xccdf_assessed_rule.source IS
-    'Key of the source';
-COMMENT ON COLUMN posture_internal.xccdf_assessed_rule.idref IS
-    'Id of the rule';
+COMMENT ON COLUMN posture_internal.xccdf_assessed_rule.source IS 'Key of the source';
+COMMENT ON COLUMN posture_internal.xccdf_assessed_rule.idref IS 'Id of the rule';
 COMMENT ON COLUMN posture_internal.xccdf_assessed_rule.location IS
     'Location of the rule-result in the document';
 COMMENT ON COLUMN posture_internal.xccdf_assessed_rule.test_result IS
     'Number of the TestResult in the document';
-COMMENT ON COLUMN posture_internal.xccdf_assessed_rule.benchmark IS
-    'Id of the benchmark';
+COMMENT ON COLUMN posture_internal.xccdf_assessed_rule.benchmark IS 'Id of the benchmark';
 COMMENT ON COLUMN posture_internal.xccdf_assessed_rule.benchmark_version IS
     'Version of the benchmark';
 COMMENT ON COLUMN posture_internal.xccdf_assessed_rule.severity IS
     'Severity, as the profile refined it';
 COMMENT ON COLUMN posture_internal.xccdf_assessed_rule.weight IS
     'Weight, as the profile refined it';
-COMMENT ON COLUMN posture_internal.xccdf_assessed_rule.role IS
-    'Role, as the profile refined it';
-COMMENT ON COLUMN posture_internal.xccdf_assessed_rule.version IS
-    'Version of the rule';
+COMMENT ON COLUMN posture_internal.xccdf_assessed_rule.role IS 'Role, as the profile refined it';
+COMMENT ON COLUMN posture_internal.xccdf_assessed_rule.version IS 'Version of the rule';
 
 -- Severity, weight and role of a rule-result take precedence, because they are
 -- those of the rule as the profile refined them.
@@ -255,7 +250,8 @@ BEGIN ATOMIC
                xccdf_text(r.fixtext, r.fixtext_markup, v."values"),
                xccdf_text(r.rationale, r.rationale_markup, v."values"),
                coalesce(severity(a.severity), severity(r.severity)),
-               -- A rule that nothing is known of is worth 1 point.
+               -- The default weight is 1. A document without the rule does not
+               -- replace points that are known already.
                CASE WHEN coalesce(a.role, r.role) = 'unscored' THEN 0
                     ELSE coalesce(xccdf_weight(a.weight), xccdf_weight(r.weight),
                                   CASE WHEN r.benchmark IS NOT NULL OR k.max_points IS NULL

@@ -14,10 +14,8 @@ COMMENT ON COLUMN posture_internal.xccdf_target.test_result IS
     'Number of the TestResult, as in xccdf_test_result';
 COMMENT ON COLUMN posture_internal.xccdf_target.name IS
     'Name of the element: target, target-address, fact, set-value, ...';
-COMMENT ON COLUMN posture_internal.xccdf_target.key IS
-    'Attribute name or idref';
-COMMENT ON COLUMN posture_internal.xccdf_target.value IS
-    'Text of the element';
+COMMENT ON COLUMN posture_internal.xccdf_target.key IS 'Attribute name or idref';
+COMMENT ON COLUMN posture_internal.xccdf_target.value IS 'Text of the element';
 
 CREATE FUNCTION posture_internal.xccdf_target(document xml, namespace text)
     RETURNS SETOF xccdf_target
