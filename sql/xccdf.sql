@@ -1,25 +1,12 @@
 -- XCCDF results, taken apart into items.
-CREATE EXTENSION posture;
-\pset format unaligned
-\pset fieldsep ' | '
-SET search_path = posture, posture_internal, public;
-\set SHOW_CONTEXT never
+\getenv abs_srcdir PG_ABS_SRCDIR
+\set include :abs_srcdir '/test/include'
+\i :include/begin.sql
+\i :include/xccdf.sql
 \set VERBOSITY terse
-SET timezone = 'UTC';
 SET posture.timezone = 'Europe/Berlin';
-CREATE FUNCTION pg_temp.finding(document xml, of_source text DEFAULT NULL)
-    RETURNS TABLE (location text, error text, source text, recommendation text, asset text, state text, observed_at timestamptz)
-    LANGUAGE sql AS $$
-    SELECT location, error, source, recommendation, asset, state, observed_at
-    FROM posture_internal.xccdf_item(document, of_source) WHERE type IS NULL OR type = 'finding' ORDER BY location COLLATE "C", error $$;
-CREATE FUNCTION pg_temp.object(document xml, of_type text, of_source text DEFAULT NULL)
-    RETURNS TABLE (location text, source text, object jsonb)
-    LANGUAGE sql AS $$
-    SELECT location, source, object
-    FROM posture_internal.xccdf_item(document, of_source) WHERE type = of_type ORDER BY location COLLATE "C", object::text COLLATE "C" $$;
 
 -- every result, in a bare TestResult, some with a time of their own
-\set every '<TestResult xmlns="http://checklists.nist.gov/xccdf/1.2" id="t" start-time="2024-03-01T09:00:00" end-time="2024-03-01T10:00:00" test-system="cpe:/a:redhat:openscap:1.3.9"><target>Web1.Example.com.</target><rule-result idref="r_pass" time="2024-03-01T09:30:00"><result>pass</result></rule-result><rule-result idref="r_fail" time="2024-03-01T09:30:00Z"><result>fail</result></rule-result><rule-result idref="r_error" time="2024-03-01T09:30:00.5-05:00"><result>error</result></rule-result><rule-result idref="r_unknown"><result> unknown </result></rule-result><rule-result idref="r_notapplicable"><result>notapplicable</result></rule-result><rule-result idref="r_notchecked"><result>notchecked</result></rule-result><rule-result idref="r_notselected"><result>notselected</result></rule-result><rule-result idref="r_informational"><result>informational</result></rule-result><rule-result idref="r_fixed"><result>fixed</result></rule-result><score system="urn:xccdf:scoring:flat" maximum="2">1</score></TestResult>'
 SELECT * FROM pg_temp.finding(:'every');
 SELECT DISTINCT asset_kind, asset_name FROM xccdf_item(:'every', NULL) WHERE type = 'finding';
 SELECT * FROM pg_temp.object(:'every', 'source');
@@ -31,57 +18,69 @@ SET posture.timezone = 'America/New_York';
 SELECT recommendation, source, observed_at FROM pg_temp.finding(:'every', 'scans') LIMIT 3;
 SET posture.timezone = 'Europe/Berlin';
 -- without an end the start, without either now, which is no time here
-SELECT observed_at FROM pg_temp.finding(replace(:'every', ' end-time', ' xml:base')::xml) WHERE recommendation = 'r_fixed';
-SELECT observed_at FROM pg_temp.finding(regexp_replace(:'every', '(start|end)-time="[^"]*"', '', 'g')::xml) WHERE recommendation = 'r_fixed';
+SELECT observed_at FROM pg_temp.finding(replace(:'every', ' end-time', ' xml:base')::xml)
+WHERE recommendation = 'r_fixed';
+SELECT observed_at
+FROM pg_temp.finding(regexp_replace(:'every', '(start|end)-time="[^"]*"', '', 'g')::xml)
+WHERE recommendation = 'r_fixed';
 -- names of test systems
 SELECT v AS test_system, xccdf_product(v), xccdf_source_name(xccdf_product(v))
-FROM unnest('{cpe:/a:redhat:openscap:1.2.17,cpe:2.3:a:redhat:openscap:1.3.9:*:*:*:*:*:*:*,cpe:/a:spawar:scc:5.4,cpe:/a:cisecurity:cis-cat:4,cpe:/a:example:Some_Scanner%21:1,a scanner,cpe:/a:example,"",NULL}'::text[]) v;
+FROM unnest('{cpe:/a:redhat:openscap:1.2.17,cpe:2.3:a:redhat:openscap:1.3.9:*:*:*:*:*:*:*,
+    cpe:/a:spawar:scc:5.4,cpe:/a:cisecurity:cis-cat:4,
+    cpe:/a:example:Some_Scanner%21:1,a scanner,cpe:/a:example,"",NULL}'::text[])
+    v;
 
 -- a Benchmark with its rules; another prefix, and the older namespace, say the same
-\set bench '<c:Benchmark xmlns:c="http://checklists.nist.gov/xccdf/1.2" xmlns:h="http://www.w3.org/1999/xhtml" xmlns:dc="http://purl.org/dc/elements/1.1/" id="bench"><c:status>accepted</c:status><c:title>Example Guide</c:title><c:version>1.2</c:version><c:Group id="g1"><c:title>Access</c:title><c:Group id="g2"><c:title>Remote access</c:title><c:Rule id="ssh" severity="high" weight="10.0" selected="true"><c:version>X-1</c:version><c:title>No root\n over SSH</c:title><c:description>Set <h:code>PermitRootLogin no</h:code>, wait <c:sub idref="v_wait" use="legacy"/> s, if 1 &lt; 2.<h:br/><h:a href="https://example.com/a?b=1&amp;c=2">more</h:a></c:description><c:warning category="functionality">Have <h:b>another</h:b> way in</c:warning><c:reference href="https://example.com/controls">AC-6(2)</c:reference><c:reference><dc:publisher>Example</dc:publisher> <dc:identifier>42</dc:identifier></c:reference><c:rationale>root &amp; no name</c:rationale><c:platform idref="cpe:/o:example:os:1"/><c:ident system="http://cce.mitre.org">CCE-1</c:ident><c:ident system="http://cyber.mil/cci">CCI-000001</c:ident><c:fixtext fixref="f1">edit a &amp; b, then reload &lt;service&gt;</c:fixtext><c:fix id="f1" system="urn:xccdf:fix:script:sh" complexity="low" disruption="low" reboot="false" strategy="configure">sed -i s/yes/no/ /etc/ssh/sshd_config\n</c:fix><c:check system="http://oval.mitre.org/XMLSchema/oval-definitions-5"><c:check-content-ref href="oval.xml" name="oval:x:def:1"/></c:check></c:Rule></c:Group><c:Rule id="pw" severity="unknown"><c:title>Passwords</c:title><c:description>&lt;Discussion&gt;At least <c:sub idref="v_len"/> &amp; no fewer&lt;/Discussion&gt;</c:description><c:fixtext>minlen = <c:sub idref="v_len"/></c:fixtext></c:Rule></c:Group><c:Rule id="log" severity="info" weight="0.5"><c:title>Logs</c:title><c:description><![CDATA[a < b & c]]></c:description></c:Rule><c:Rule id="note" severity="low" role="unscored"><c:title>Note</c:title></c:Rule><c:Rule id="unused"><c:title>Not in the results</c:title></c:Rule><c:TestResult id="t1" end-time="2024-03-01T10:00:00" test-system="cpe:/a:spawar:scc:5.4"><c:benchmark href="#b" id="bench"/><c:organization>Example Corp</c:organization><c:profile idref="p1"/><c:target>WEB1</c:target><c:target-address>127.0.0.1</c:target-address><c:target-address>192.0.2.7</c:target-address><c:target-address>0:0:0:0:0:0:0:1</c:target-address><c:target-address>2001:db8::1</c:target-address><c:target-facts><c:fact name="urn:xccdf:fact:scanner:version" type="string">5.4</c:fact><c:fact name="urn:scap:fact:asset:identifier:fqdn" type="string">web1.Example.com.</c:fact><c:fact name="urn:scap:fact:asset:identifier:host_name" type="string">WEB1</c:fact><c:fact name="urn:scap:fact:asset:identifier:os_name" type="string">Example OS</c:fact><c:fact name="urn:scap:fact:asset:identifier:os_version" type="string">7.7</c:fact><c:fact name="urn:scap:fact:asset:identifier:domain" type="string"/><c:fact name="urn:scap:fact:asset:identifier:processor_mhz" type="string">2712.006</c:fact><c:fact name="urn:scap:fact:asset:identifier:ipv4" type="string">127.0.0.1</c:fact><c:fact name="urn:scap:fact:asset:identifier:ipv4" type="string">192.0.2.8</c:fact><c:fact name="urn:scap:fact:asset:identifier:mac" type="string">00:00:00:00:00:00</c:fact><c:fact name="urn:xccdf:fact:ethernet:MAC" type="string">02:00:00:00:00:01</c:fact></c:target-facts><c:platform idref="cpe:/o:example:os:1"/><c:set-value idref="v_wait">&lt;30</c:set-value><c:set-value idref="v_len">15</c:set-value><c:rule-result idref="ssh" severity="medium" weight="5.000"><c:result>fail</c:result><c:override time="2024-02-01T00:00:00" authority="Auditor"><c:old-result>pass</c:old-result><c:new-result>fail</c:new-result><c:remark>seen by hand</c:remark></c:override><c:message severity="error">root may &amp; can</c:message><c:message severity="info"> </c:message><c:instance context="file">/etc/ssh/sshd_config</c:instance><c:fix system="urn:xccdf:fix:script:sh">reload</c:fix><c:check system="http://oval.mitre.org/XMLSchema/oval-definitions-5"><c:check-import import-name="stdout">yes</c:check-import><c:check-content-ref href="oval.xml" name="oval:x:def:1"/></c:check></c:rule-result><c:rule-result idref="pw"><c:result>pass</c:result></c:rule-result><c:rule-result idref="log"><c:result>fixed</c:result></c:rule-result><c:rule-result idref="note"><c:result>fail</c:result></c:rule-result></c:TestResult></c:Benchmark>'
 SELECT * FROM pg_temp.finding(:'bench');
-SELECT jsonb_pretty(details) FROM xccdf_item(:'bench', NULL) WHERE type = 'finding' AND recommendation = 'ssh';
+SELECT details FROM xccdf_item(:'bench', NULL) WHERE type = 'finding' AND recommendation = 'ssh';
 SELECT details FROM xccdf_item(:'bench', NULL) WHERE type = 'finding' AND recommendation = 'pw';
-SELECT jsonb_pretty(object) FROM pg_temp.object(:'bench', 'asset');
+SELECT object FROM pg_temp.object(:'bench', 'asset');
 SELECT object FROM pg_temp.object(:'bench', 'source');
-SELECT location, source, jsonb_pretty(object) FROM pg_temp.object(:'bench', 'recommendation');
-SELECT object ->> 'description' AS description, object ->> 'remediation' AS remediation, object #>> '{details,rationale}' AS rationale
+SELECT location, source, object FROM pg_temp.object(:'bench', 'recommendation');
+SELECT object ->> 'description' AS description, object ->> 'remediation' AS remediation,
+    object #>> '{details,rationale}' AS rationale
 FROM pg_temp.object(:'bench', 'recommendation') WHERE object ->> 'description' IS NOT NULL;
 CREATE TEMP TABLE item AS SELECT * FROM xccdf_item(:'bench', NULL);
 SELECT count(*) FROM item;
 SELECT count(*) AS differ FROM (
-    SELECT i.* FROM xccdf_item(replace(replace(:'bench', '<c:', '<'), '</c:', '</')::text::xml, NULL) i
+    SELECT i.* FROM xccdf_item(replace(replace(:'bench', '<c:', '<'), '</c:', '</')::text::xml,
+        NULL) i
     EXCEPT SELECT * FROM item) x; -- without its namespace it is none
 SELECT count(*) AS differ FROM (
-    (SELECT i.* FROM xccdf_item(replace(replace(replace(:'bench', '<c:', '<'), '</c:', '</'), 'xmlns:c', 'xmlns')::xml, NULL) i EXCEPT SELECT * FROM item)
-    UNION ALL (SELECT * FROM item EXCEPT SELECT i.* FROM xccdf_item(replace(replace(replace(:'bench', '<c:', '<'), '</c:', '</'), 'xmlns:c', 'xmlns')::xml, NULL) i)) x;
+    (SELECT i.* FROM xccdf_item(replace(replace(replace(:'bench', '<c:', '<'), '</c:', '</'),
+        'xmlns:c', 'xmlns')::xml, NULL) i EXCEPT SELECT * FROM item)
+    UNION ALL (SELECT * FROM item EXCEPT SELECT i.*
+    FROM xccdf_item(replace(replace(replace(:'bench', '<c:', '<'), '</c:', '</'), 'xmlns:c',
+        'xmlns')::xml, NULL) i)) x;
 SELECT count(*) AS differ FROM (
-    SELECT i.* FROM xccdf_item(replace(:'bench', 'xccdf/1.2', 'xccdf/1.1')::xml, NULL) i EXCEPT SELECT * FROM item) x;
+    SELECT i.* FROM xccdf_item(replace(:'bench', 'xccdf/1.2', 'xccdf/1.1')::xml, NULL) i EXCEPT
+    SELECT * FROM item) x;
 -- and so do a byte order mark, a declaration, comments and instructions before it
 SELECT count(*) AS differ FROM (
-    SELECT i.* FROM xccdf_item(xmlparse(CONTENT convert_from('\xefbbbf', 'UTF8') || :'bench'), NULL) i EXCEPT SELECT * FROM item) x;
+    SELECT i.* FROM xccdf_item(xmlparse(CONTENT convert_from('\xefbbbf', 'UTF8') || :'bench'),
+        NULL) i EXCEPT SELECT * FROM item) x;
 SELECT count(*) AS differ FROM (
-    SELECT i.* FROM xccdf_item(('<?xml version="1.0"?> <!-- <!DOCTYPE a - - <b>--><?p <!DOCTYPE a?>' || :'bench')::xml, NULL) i EXCEPT SELECT * FROM item) x;
+    SELECT i.* FROM xccdf_item(('<?xml version="1.0"?> <!-- <!DOCTYPE a - - <b>--><?p <!DOCTYPE a?>'
+        || :'bench')::xml, NULL) i EXCEPT SELECT * FROM item) x;
 
 -- several results of one rule are one finding: the worst of them, the others in its details
-CREATE FUNCTION pg_temp.results(VARIADIC results text[]) RETURNS xml LANGUAGE sql AS $$
-    SELECT xmlelement(name "TestResult", xmlattributes('http://checklists.nist.gov/xccdf/1.2' AS xmlns, '2024-03-01T10:00:00Z' AS "end-time"),
-                      '<target>h1</target>'::xml, xmlagg(format('<rule-result idref="r" time="2024-03-01T09:00:0%sZ"><result>%s</result><instance>i%s</instance></rule-result>', n, r, n)::xml ORDER BY n))
-    FROM unnest(results) WITH ORDINALITY u(r, n) $$;
-SELECT location, state, observed_at, details FROM xccdf_item(pg_temp.results('pass', 'fail', 'notapplicable'), NULL) WHERE type = 'finding';
-SELECT r, (SELECT concat_ws(' ', state, details ->> 'result', error) FROM xccdf_item(pg_temp.results(VARIADIC r), NULL) WHERE type = 'finding' ORDER BY error LIMIT 1)
-FROM (VALUES ('{error,fail}'::text[]), ('{unknown,error}'), ('{pass,unknown}'), ('{pass,fixed}'), ('{notchecked,pass}'), ('{notselected,notapplicable,notchecked}'), ('{pass,passed}'), ('{notselected}')) v(r);
+SELECT location, state, observed_at, details
+FROM xccdf_item(pg_temp.results('pass', 'fail', 'notapplicable'), NULL) WHERE type = 'finding';
+SELECT r, (SELECT concat_ws(' ', state, details ->> 'result', error)
+FROM xccdf_item(pg_temp.results(VARIADIC r), NULL) WHERE type = 'finding' ORDER BY error LIMIT 1)
+FROM (VALUES ('{error,fail}'::text[]), ('{unknown,error}'), ('{pass,unknown}'), ('{pass,fixed}'),
+    ('{notchecked,pass}'), ('{notselected,notapplicable,notchecked}'), ('{pass,passed}'),
+    ('{notselected}')) v(r);
 
 -- several TestResults: a rule that one of them did not select is that of the other;
 -- of a host the last one tells
-\set two '<Benchmark xmlns="http://checklists.nist.gov/xccdf/1.2" id="b"><title>B</title><version>1</version><Rule id="r1"><title>One</title></Rule><Rule id="r2"><title>Two</title></Rule><TestResult id="t1" end-time="2024-03-01T10:00:00Z"><profile idref="p1"/><target>h1</target><target>h1.example.com</target><target>the first host</target><target-facts><fact name="urn:xccdf:fact:os_version">1</fact></target-facts><rule-result idref="r1" weight="3"><result>fail</result></rule-result><rule-result idref="r2"><result>notselected</result></rule-result></TestResult><TestResult id="t2" end-time="2024-03-01T11:00:00Z"><profile idref="p2"/><target>H1.</target><target-facts><fact name="urn:xccdf:fact:os_version">2</fact></target-facts><rule-result idref="r1" weight="4"><result>notselected</result></rule-result><rule-result idref="r2"><result>pass</result></rule-result></TestResult><TestResult id="t3" end-time="2024-03-01T11:00:00Z" test-system="cpe:/a:spawar:scc:5"><target>h2</target><rule-result idref="r1"><result>notselected</result></rule-result></TestResult></Benchmark>'
 SELECT * FROM pg_temp.finding(:'two');
 SELECT * FROM pg_temp.object(:'two', 'source');
 SELECT * FROM pg_temp.object(:'two', 'asset');
-SELECT location, source, object ->> 'key' AS key, object -> 'max_points' AS max_points, object -> 'title' AS title FROM pg_temp.object(:'two', 'recommendation');
+SELECT location, source, object ->> 'key' AS key, object -> 'max_points' AS max_points,
+    object -> 'title' AS title FROM pg_temp.object(:'two', 'recommendation');
 
 -- a report of ARF: rules in the request, results in the reports, hosts among the assets
-\set arf '<arf:asset-report-collection xmlns:arf="http://scap.nist.gov/schema/asset-reporting-format/1.1" xmlns:core="http://scap.nist.gov/schema/reporting-core/1.1" xmlns:ai="http://scap.nist.gov/schema/asset-identification/1.1"><core:relationships xmlns:v="http://scap.nist.gov/specifications/arf/vocabulary/relationships/1.0#"><core:relationship type="v:createdFor" subject="x1"><core:ref>c1</core:ref></core:relationship><core:relationship type="v:isAbout" subject="x1"><core:ref>a1</core:ref></core:relationship></core:relationships><arf:report-requests><arf:report-request id="c1"><arf:content><ds:data-stream-collection xmlns:ds="http://scap.nist.gov/schema/scap/source/1.2"><ds:component id="other"><Benchmark xmlns="http://checklists.nist.gov/xccdf/1.2" id="other"><version>1</version><Rule id="r1"><title>Of another benchmark</title></Rule></Benchmark></ds:component><ds:component id="b"><Benchmark xmlns="http://checklists.nist.gov/xccdf/1.2" id="b"><title>B</title><version>1</version><Rule id="r1"><title>One</title></Rule></Benchmark></ds:component></ds:data-stream-collection></arf:content></arf:report-request></arf:report-requests><arf:assets><arf:asset id="a1"><ai:computing-device><ai:cpe>cpe:/o:example:os:1</ai:cpe><ai:connections><ai:connection><ai:ip-address><ai:ip-v4>127.0.0.1</ai:ip-v4></ai:ip-address></ai:connection><ai:connection><ai:ip-address><ai:ip-v4>192.0.2.1</ai:ip-v4><ai:ip-v6>2001:db8::2</ai:ip-v6></ai:ip-address><ai:mac-address>02:00:00:00:00:02</ai:mac-address></ai:connection></ai:connections><ai:fqdn>db1.example.com</ai:fqdn><ai:hostname>db1</ai:hostname><ai:motherboard-guid>g-1</ai:motherboard-guid></ai:computing-device></arf:asset><arf:asset id="a2"><ai:computing-device><ai:fqdn>localhost.localdomain</ai:fqdn><ai:hostname>DB2</ai:hostname></ai:computing-device></arf:asset><arf:asset id="a3"><ai:computing-device><ai:hostname>nobody</ai:hostname></ai:computing-device></arf:asset></arf:assets><arf:reports><arf:report id="x1"><arf:content><TestResult xmlns="http://checklists.nist.gov/xccdf/1.2" id="t1" end-time="2024-03-01T10:00:00+01:00" version="9"><benchmark href="#b" id="b"/><target>db1</target><rule-result idref="r1"><result>pass</result><ident system="http://cce.mitre.org">CCE-1</ident></rule-result><rule-result idref="r9" version="V-9"><result>fail</result><ident system="http://cce.mitre.org">CCE-9</ident><ident system="http://cce.mitre.org">CCE-9</ident></rule-result></TestResult></arf:content></arf:report><arf:report id="x2"><arf:content><TestResult xmlns="http://checklists.nist.gov/xccdf/1.2" id="t2" end-time="2024-03-01T10:00:00+01:00"><benchmark href="#b" id="b"/><target>db2</target><target-id-ref system="http://scap.nist.gov/schema/asset-identification/1.1" href="" name="a2"/><rule-result idref="r1"><result>fail</result></rule-result></TestResult></arf:content></arf:report></arf:reports></arf:asset-report-collection>'
 SELECT * FROM pg_temp.finding(:'arf');
 SELECT * FROM pg_temp.object(:'arf', 'asset');
 SELECT * FROM pg_temp.object(:'arf', 'recommendation');
@@ -89,70 +88,45 @@ SELECT * FROM pg_temp.object(:'arf', 'recommendation');
 SELECT object FROM pg_temp.object(replace(:'arf', 'isAbout', 'other')::xml, 'asset');
 
 -- results that can't be loaded
-CREATE FUNCTION pg_temp.one(result text, target text DEFAULT '<target>h1</target>', attributes text DEFAULT '')
-    RETURNS TABLE (error text, recommendation text, asset text, state text, observed_at timestamptz, element text)
-    LANGUAGE sql AS $$
-    SELECT error, left(recommendation, 20), left(asset, 20), state, observed_at, left(object #>> '{}', 160)
-    FROM posture_internal.xccdf_item(format('<TestResult xmlns="http://checklists.nist.gov/xccdf/1.2" %s>%s%s</TestResult>', attributes, target, result)::xml, NULL)
-    WHERE type IS NULL OR type = 'finding' $$;
-SELECT * FROM pg_temp.one('<rule-result idref="r"><result>pass</result></rule-result>', '');
-SELECT * FROM pg_temp.one('<rule-result idref="r"><result>pass</result></rule-result>', '<target> </target>');
-SELECT * FROM pg_temp.one('<rule-result idref="r"><result>pass</result></rule-result>', '<target>.</target>');
-SELECT * FROM pg_temp.one('<rule-result><result>pass</result></rule-result>');
-SELECT * FROM pg_temp.one('<rule-result idref=" "><result>pass</result></rule-result>');
-SELECT * FROM pg_temp.one('<rule-result idref="r"/>');
-SELECT * FROM pg_temp.one('<rule-result idref="r"><result/></rule-result>');
-SELECT * FROM pg_temp.one('<rule-result idref="r"><result xmlns="urn:other">pass</result></rule-result>');
-SELECT * FROM pg_temp.one('<rule-result idref="r"><result>PASS</result></rule-result>');
-SELECT * FROM pg_temp.one('<rule-result idref="r"><result>maybe &amp; &lt;so&gt;</result></rule-result>');
-SELECT left(error, 40), length(error) FROM pg_temp.one('<rule-result idref="r"><result>' || repeat('x', 5000) || '</result></rule-result>');
-SELECT * FROM pg_temp.one('<rule-result idref="r" time="yesterday"><result>pass</result></rule-result>');
-SELECT * FROM pg_temp.one('<rule-result idref="r" time="2024-02-30T00:00:00"><result>pass</result></rule-result>');
-SELECT * FROM pg_temp.one('<rule-result idref="r" time="2024-03-01T00:00:00+99:00"><result>pass</result></rule-result>');
-SELECT * FROM pg_temp.one('<rule-result idref="r" time="292277026596-12-04T15:30:08"><result>pass</result></rule-result>');
-SELECT * FROM pg_temp.one('<rule-result idref="r" time=""><result>pass</result></rule-result>', attributes => 'end-time="-1"');
-SELECT * FROM pg_temp.one('<rule-result idref="r" time="9999-12-31T23:59:59Z"><result>pass</result></rule-result>');
--- one result has one value
-SELECT * FROM pg_temp.one('<rule-result idref="a"><result>pass</result><result>fail</result></rule-result><rule-result><result>x</result></rule-result>');
--- keys of any length are left to who loads them
-SELECT * FROM pg_temp.one(format('<rule-result idref="%s"><result>pass</result></rule-result>', repeat('k', 5000)), format('<target>%s</target>', repeat('t', 5000)));
+SELECT o.error, o.recommendation, o.asset, o.state, o.observed_at, o.element
+FROM one_result r, pg_temp.one(r.result, r.target, r.attributes) WITH ORDINALITY o
+ORDER BY r.n, o.ordinality;
+SELECT left(error, 40), length(error)
+FROM pg_temp.one('<rule-result idref="r"><result>' || repeat('x', 5000)
+                 || '</result></rule-result>');
 -- weights and severities that are none
-SELECT left(w, 10) AS weight, s AS severity, (SELECT concat_ws(' ', object -> 'max_points', object -> 'severity') FROM xccdf_item(format('<TestResult xmlns="http://checklists.nist.gov/xccdf/1.2"><target>h</target><rule-result idref="r" weight="%s" severity="%s"><result>pass</result></rule-result></TestResult>', w, s)::xml, NULL) WHERE type = 'recommendation')
-FROM (VALUES ('10.000000', 'high'), ('0', 'info'), ('.5', 'low'), ('-1', 'grave'), ('1e9', ''), ('NaN', 'unknown'), (repeat('9', 500), 'medium'), ('', 'critical')) v(w, s);
+SELECT left(w, 10) AS weight, s AS severity,
+    (SELECT concat_ws(' ', object -> 'max_points', object -> 'severity')
+    FROM xccdf_item(format('<TestResult xmlns="http://checklists.nist.gov/xccdf/1.2"><target>h</target>
+        <rule-result idref="r" weight="%s" severity="%s"><result>pass</result></rule-result></TestResult>',
+    w, s)::xml, NULL) WHERE type = 'recommendation')
+FROM (VALUES ('10.000000', 'high'), ('0', 'info'), ('.5', 'low'), ('-1', 'grave'), ('1e9', ''),
+    ('NaN', 'unknown'), (repeat('9', 500), 'medium'), ('', 'critical')) v(w, s);
 -- nothing in it; deep; wide
-SELECT type, object FROM xccdf_item('<TestResult xmlns="http://checklists.nist.gov/xccdf/1.2"/>', NULL);
-SELECT type, location, state FROM xccdf_item((repeat('<a>', 200) || :'every' || repeat('</a>', 200))::xml, NULL) WHERE state = 'compliant';
-SELECT count(*) FILTER (WHERE type = 'finding') AS findings, count(*) FILTER (WHERE type = 'recommendation') AS recommendations
-FROM xccdf_item((SELECT xmlelement(name "TestResult", xmlattributes('http://checklists.nist.gov/xccdf/1.2' AS xmlns), '<target>h</target>'::xml,
-    xmlagg(xmlelement(name "rule-result", xmlattributes(lpad(n::text, 5, '0') AS idref), '<result>pass</result>'::xml))) FROM generate_series(10001, 13000) n), NULL);
+SELECT type, object
+FROM xccdf_item('<TestResult xmlns="http://checklists.nist.gov/xccdf/1.2"/>', NULL);
+SELECT type, location, state
+FROM xccdf_item((repeat('<a>', 200) || :'every' || repeat('</a>', 200))::xml, NULL)
+WHERE state = 'compliant';
+SELECT count(*) FILTER (WHERE type = 'finding') AS findings,
+    count(*) FILTER (WHERE type = 'recommendation') AS recommendations
+FROM xccdf_item((SELECT xmlelement(name "TestResult",
+    xmlattributes('http://checklists.nist.gov/xccdf/1.2' AS xmlns), '<target>h</target>'::xml,
+    xmlagg(xmlelement(name "rule-result", xmlattributes(lpad(n::text, 5, '0') AS idref),
+        '<result>pass</result>'::xml))) FROM generate_series(10001, 13000) n), NULL);
 
 -- documents that are no XCCDF results
-SELECT v AS document, x.* FROM unnest(ARRAY[
-    '<html xmlns="http://www.w3.org/1999/xhtml"><body>TestResult</body></html>',
-    '<testsuites><testsuite name="a"/></testsuites>',
-    '<oval_results xmlns="http://oval.mitre.org/XMLSchema/oval-results-5"/>',
-    '<TestResult><target>h</target></TestResult>',
-    '<TestResult xmlns="urn:other"/>',
-    '<x:TestResult xmlns:x="http://checklists.nist.gov/xccdf/1.3"/>',
-    '<Benchmark xmlns="http://checklists.nist.gov/xccdf/1.2" id="b"><Rule id="r"/></Benchmark>',
-    '<arf:asset-report-collection xmlns:arf="http://scap.nist.gov/schema/asset-reporting-format/1.1"/>',
-    '<a/><b/>', 'text', '', '<!-- only -->']) v, LATERAL (SELECT location, type, error FROM xccdf_item(v::xml, NULL)) x;
+SELECT v AS document, x.*
+FROM unnest(pg_temp.other_documents()) v,
+    LATERAL (SELECT location, type, error FROM xccdf_item(v::xml, NULL)) x;
 SELECT * FROM xccdf_item(NULL, NULL);
 -- a document type declaration, wherever it may stand, is refused; text of one isn't
-SELECT v AS document, xml_error(v::xml) FROM unnest(ARRAY[
-    '<!DOCTYPE TestResult [<!ENTITY e "pass">]><TestResult xmlns="http://checklists.nist.gov/xccdf/1.2"><target>&e;</target></TestResult>',
-    '<!DOCTYPE TestResult SYSTEM "http://example.com/x.dtd"><TestResult xmlns="http://checklists.nist.gov/xccdf/1.2"/>',
-    '<?xml version="1.0"?> <!DOCTYPE a><TestResult xmlns="http://checklists.nist.gov/xccdf/1.2"/>',
-    '<!-- <a> --><?p <b>?><!DOCTYPE a><TestResult xmlns="http://checklists.nist.gov/xccdf/1.2"/>',
-    '<TestResult xmlns="http://checklists.nist.gov/xccdf/1.2"><![CDATA[<!DOCTYPE a>]]></TestResult>',
-    '<TestResult xmlns="http://checklists.nist.gov/xccdf/1.2"><!-- <!DOCTYPE a> --></TestResult>']) v;
-SELECT * FROM pg_temp.finding('<!DOCTYPE TestResult [<!ENTITY e SYSTEM "file:///etc/hostname">]><TestResult xmlns="http://checklists.nist.gov/xccdf/1.2"><target>&e;</target><rule-result idref="r"><result>pass</result></rule-result></TestResult>');
+SELECT v AS document, xml_error(v::xml) FROM unnest(pg_temp.declarations()) v;
+SELECT * FROM pg_temp.finding('<!DOCTYPE TestResult [<!ENTITY e SYSTEM "file:///etc/hostname">]>
+<TestResult xmlns="http://checklists.nist.gov/xccdf/1.2"><target>&e;</target>
+<rule-result idref="r"><result>pass</result></rule-result></TestResult>');
 
 -- and loaded
-CREATE VIEW pg_temp.f AS
-SELECT s.key::text AS source, r.key::text AS recommendation, a.key::text AS asset, f.state, f.changed_at
-FROM finding f JOIN recommendation r USING (recommendation_id) JOIN source s USING (source_id) JOIN asset a USING (asset_id)
-ORDER BY 1, 2, 3;
 SELECT * FROM load('xccdf', :'bench'::xml);
 SELECT * FROM pg_temp.f;
 SELECT key, name, product FROM source;
@@ -161,17 +135,25 @@ SELECT alias FROM asset_alias;
 SELECT key, title, severity, max_points, workload, domain, markup FROM recommendation ORDER BY key;
 -- the same again, and the equal scan of the next day under the other name of the host
 SELECT * FROM load('xccdf', :'bench'::xml);
-SELECT * FROM load('xccdf', replace(replace(:'bench', '2024-03-01', '2024-03-02'), 'WEB1</c:target', 'web1.example.com</c:target')::xml);
+SELECT * FROM load('xccdf',
+    replace(replace(:'bench', '2024-03-01', '2024-03-02'), 'WEB1</c:target',
+    'web1.example.com</c:target')::xml);
 SELECT key FROM asset;
 -- a points initiative over the rules is the flat model: of 5 + 1 + 0.5 points 1.5
 INSERT INTO initiative (key, name, method) VALUES ('guide', 'Guide', 'points');
-INSERT INTO initiative_recommendation SELECT i.initiative_id, r.recommendation_id FROM initiative i, recommendation r;
+INSERT INTO initiative_recommendation SELECT i.initiative_id, r.recommendation_id
+FROM initiative i, recommendation r;
 SELECT score, score(5, 6.5) AS flat FROM overview WHERE initiative = 'guide';
 -- a rule that the next scan does not have is closed by a complete one
-SELECT * FROM load('xccdf', replace(replace(:'bench', '2024-03-01', '2024-03-03'), '<c:rule-result idref="pw"><c:result>pass</c:result></c:rule-result>', '')::xml, complete => true);
+SELECT * FROM load('xccdf',
+    replace(replace(:'bench', '2024-03-01', '2024-03-03'),
+    '<c:rule-result idref="pw"><c:result>pass</c:result></c:rule-result>', '')::xml,
+    complete => true);
 SELECT * FROM pg_temp.f;
 -- what can't be loaded is kept with its element
-SELECT * FROM load('xccdf', replace(replace(:'bench', '2024-03-01', '2024-03-04'), '<c:result>fixed</c:result>', '<c:result>repaired</c:result>')::xml);
+SELECT * FROM load('xccdf',
+    replace(replace(:'bench', '2024-03-01', '2024-03-04'), '<c:result>fixed</c:result>',
+    '<c:result>repaired</c:result>')::xml);
 SELECT source, recommendation, asset, reason, details FROM rejected;
 SELECT * FROM load('xccdf', :'arf'::xml, 'scans');
 SELECT * FROM pg_temp.f WHERE source = 'scans';
