@@ -122,35 +122,8 @@ SELECT key FROM metric WHERE key IN ('good', 'm') UNION ALL SELECT key FROM init
 WHERE key = 'i' UNION ALL SELECT key FROM asset WHERE key = 'a' AND kind <> 'unknown';
 
 -- documents that are none of the format: one error
-\set VERBOSITY default
-SET posture.timezone = 'UTC';
-DO $$
-DECLARE
-    d record;
-    message text; detail text; hint text; code text;
-BEGIN
-    FOR d IN SELECT *
-    FROM (VALUES ('posture', '[]'), ('posture', '5'), ('posture', '"x"'), ('posture', 'null'),
-        ('posture', '{}'), ('posture', '[[{"type": "metric", "key": "x"}]]'),
-                                   ('posture', '{"value": [{"id": 1}]}'), ('posture', 'not json'),
-                                       ('posture', ''),
-                                       ('posture', '{"type": "metric", "key": "cut'),
-                                       ('posture', E'first line\nsecond line'),
-                                   ('Posture', '[]'), (NULL, '[]'), ('posture', NULL),
-                                       ('posture', '"\u0000"'), ('xccdf', '<a>'), ('xccdf', '{}'),
-                                       ('xccdf', '<!DOCTYPE a><a/>')) v(format, document) LOOP
-        BEGIN
-            RAISE NOTICE '% %: %', d.format, d.document,
-                (SELECT l FROM load(d.format, d.document) l);
-        EXCEPTION WHEN others THEN
-            GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL,
-                hint = PG_EXCEPTION_HINT, code = RETURNED_SQLSTATE;
-            RAISE WARNING E'% %: % %\n%\n%', d.format, d.document, code, message, detail,
-                left(hint, 30);
-        END;
-    END LOOP;
-END $$;
-\set VERBOSITY terse
+SELECT d.format, d.document, e.*
+FROM error_document d, pg_temp.load_error(d.format, d.document) e ORDER BY d.n;
 SELECT * FROM load('posture', '[]'::jsonb, source => repeat('x', 2000));
 SELECT * FROM load('ocsf', '<a/>'::xml);
 SELECT * FROM load('xccdf', '{}'::jsonb);

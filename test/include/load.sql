@@ -123,4 +123,28 @@ SELECT '[
     {"type": "initiative", "key": "i", "metrics": [{"metric": "m", "weight": 1e16}]},
     {"type": "asset_group", "key": "g",
     "owner": "o23456789o123456789o123456789o123456789o123456789o123456789o1234"}]' AS bad_objects \gset
+-- the error that load() raises
+CREATE FUNCTION pg_temp.load_error(of_format text, of_document text,
+                                   OUT code text, OUT message text, OUT detail text, OUT hint text)
+    LANGUAGE plpgsql AS $$
+BEGIN
+    message := 'no error: ' || (SELECT l::text FROM posture.load(of_format, of_document) l);
+EXCEPTION WHEN others THEN
+    GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL,
+                            hint = PG_EXCEPTION_HINT, code = RETURNED_SQLSTATE;
+    hint := left(hint, 30);
+END $$;
+CREATE TABLE pg_temp.error_document (
+    n integer GENERATED ALWAYS AS IDENTITY, format text, document text);
+INSERT INTO error_document (format, document)
+VALUES
+    ('posture', '[]'), ('posture', '5'), ('posture', '"x"'), ('posture', 'null'),
+    ('posture', '{}'), ('posture', '[[{"type": "metric", "key": "x"}]]'),
+    ('posture', '{"value": [{"id": 1}]}'), ('posture', 'not json'),
+    ('posture', ''),
+    ('posture', '{"type": "metric", "key": "cut'),
+    ('posture', E'first line\nsecond line'),
+    ('Posture', '[]'), (NULL, '[]'), ('posture', NULL),
+    ('posture', '"\u0000"'), ('xccdf', '<a>'), ('xccdf', '{}'),
+    ('xccdf', '<!DOCTYPE a><a/>');
 \set ECHO all
