@@ -41,35 +41,15 @@ SELECT count(*) AS changed FROM (TABLE pg_temp.written EXCEPT ALL TABLE before) 
 SELECT count(*) AS to_count_anew FROM catalog_delta;
 
 -- sources arrive: their recommendations join by themselves
-INSERT INTO source (key, name, product)
-    VALUES ('microsoft-secure-score', 'Microsoft Secure Score', 'Microsoft Secure Score'),
-    ('prowler', 'Prowler', 'Prowler'), ('openscap', 'OpenSCAP', 'OpenSCAP');
-INSERT INTO recommendation (source_id, key, title, domain, workload, severity) VALUES
-    (1, 'mfa', 'MFA', 'identity', 'AzureAD', 'medium'),
-        (1, 'admins', 'Admins', 'identity', 'AzureAD', 'medium'),
-        (1, 'phishing', 'Phishing', 'apps', 'MDO', 'medium'),
-        (1, 'edr', 'EDR', 'device', 'MDATP', 'medium'),
-    (2, 'vm_backup_enabled', 'Backup', 'resilience', 'vm', 'high'),
-        (2, 'nsg_open', 'Open', 'internet-exposed', 'network', 'critical'),
-        (3, 'sshd', 'SSH', NULL, 'Linux STIG', 'low');
-INSERT INTO measure
-    VALUES (1, 5, 10, '2024-03-02 10:00'), (2, 8, 8, '2024-03-02 10:00'),
-    (3, 3, 12, '2024-03-02 10:00');
-INSERT INTO asset (key, name, kind) SELECT 'vm' || n, 'VM', 'host' FROM generate_series(1, 4) n;
-INSERT INTO finding
-SELECT 5, n, CASE WHEN n <= 1 THEN 'non_compliant' ELSE 'compliant' END::finding_state,
-    '2024-03-02 10:00' FROM generate_series(1, 4) n;
-INSERT INTO finding
-SELECT 6, n, CASE WHEN n <= 2 THEN 'non_compliant' ELSE 'compliant' END::finding_state,
-    '2024-03-02 10:00' FROM generate_series(1, 4) n;
-INSERT INTO finding SELECT 7, n, 'non_compliant', '2024-03-02 10:00' FROM generate_series(1, 2) n;
+\i :include/pack.sql
 SELECT m.key AS metric, string_agg(r.key, ' ' ORDER BY r.key) AS recommendations
 FROM metric m JOIN metric_recommendation USING (metric_id)
 JOIN recommendation r USING (recommendation_id) GROUP BY m.key ORDER BY m.key;
 SELECT key, criticality_weights FROM metric WHERE criticality_weights IS NOT NULL ORDER BY key;
 -- points of an area: identity 13 of 18, apps 3 of 12
 SELECT initiative, score FROM overview WHERE initiative LIKE 'secure-score-%' ORDER BY 1;
--- identity 13 of 18 at 10, recovery 3 of 4 at 10, hosts 0 of 2, mail 3 of 12 and network 2 of 4 at 7.5, the rest has no data
+-- identity 13 of 18 at 10, recovery 3 of 4 at 10, hosts 0 of 2, mail 3 of 12 and
+-- network 2 of 4 at 7.5, the rest has no data
 SELECT metric, score, weight FROM metric_report
 WHERE initiative = 'ransomware' AND score IS NOT NULL ORDER BY 1;
 SELECT score, round((10 * 72.222222 + 10 * 75 + 7.5 * 0 + 7.5 * 25 + 7.5 * 50) / 42.5, 6) AS by_hand
