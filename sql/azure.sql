@@ -19,17 +19,20 @@ SELECT i.id, r.* FROM (VALUES
 LEFT JOIN LATERAL azure_resource(i.id) r ON true;
 
 -- as REST lists them
-SELECT location, error, type, recommendation, asset, state, observed_at, asset_kind, asset_name,
-    details
+SELECT location, error, type, recommendation, pg_temp.short(asset) AS asset, state, observed_at,
+    asset_kind, asset_name, details
 FROM azure_assessment_item(pg_temp.doc('rest'), NULL) WHERE type = 'finding';
-SELECT location, error, type, source, object FROM azure_assessment_item(pg_temp.doc('rest'), NULL)
+SELECT location, error, type, source, pg_temp.short(object::text) AS object
+FROM azure_assessment_item(pg_temp.doc('rest'), NULL)
 WHERE type IN ('source', 'recommendation', 'left_out', 'exemption');
-SELECT object FROM azure_assessment_item(pg_temp.doc('rest'), NULL) WHERE type = 'asset';
+SELECT pg_temp.short(object::text) AS object FROM azure_assessment_item(pg_temp.doc('rest'), NULL)
+WHERE type = 'asset';
 -- the caller's source
 SELECT DISTINCT source FROM azure_assessment_item(pg_temp.doc('rest'), 'mdc-2');
 
 -- as Resource Graph writes them, and flattened
-SELECT location, error, recommendation, asset, state, asset_kind, asset_name, details
+SELECT location, error, recommendation, pg_temp.short(asset) AS asset, state, asset_kind,
+    asset_name, details
 FROM azure_assessment_item(pg_temp.doc('graph'), NULL) WHERE type = 'finding';
 SELECT object ->> 'name' AS name, object -> 'tags' AS tags
 FROM azure_assessment_item(pg_temp.doc('graph'), NULL) WHERE type = 'asset';
