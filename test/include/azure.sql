@@ -162,7 +162,7 @@ CREATE VIEW pg_temp.m AS
 SELECT m.key::text AS metric, array_agg(r.key::text ORDER BY r.key COLLATE "C") AS recommendations
 FROM metric m LEFT JOIN metric_recommendation USING (metric_id) LEFT
 JOIN recommendation r USING (recommendation_id) GROUP BY m.key ORDER BY m.key COLLATE "C";
--- long ids, of which both spellings differ, and a kind that most assets have
+-- Shortens the long ids and the kind that most assets have; both spellings stay different.
 CREATE FUNCTION pg_temp.short(text) RETURNS text LANGUAGE sql AS $$
     SELECT replace(replace(replace($1, pg_temp.vm(''), 'VM:'), lower(pg_temp.vm('')), 'vm:'),
                    '"microsoft.compute/virtualmachines"', '"vm"') $$;

@@ -40,7 +40,7 @@ SELECT regexp_replace('{"type": "initiative", "key": "basics", "name": "The basi
     "name": "Under way"}
 
 ', '\n +', ' ', 'g') AS lines \gset
--- objects in error, but the first
+-- Only the first object is valid.
 SELECT '[
     {"type": "metric", "key": "good"},
     {"type": "metric"},
@@ -123,7 +123,7 @@ SELECT '[
     {"type": "initiative", "key": "i", "metrics": [{"metric": "m", "weight": 1e16}]},
     {"type": "asset_group", "key": "g",
     "owner": "o23456789o123456789o123456789o123456789o123456789o123456789o1234"}]' AS bad_objects \gset
--- the error that load() raises
+-- Returns the error that load() raises.
 CREATE FUNCTION pg_temp.load_error(of_format text, of_document text,
                                    OUT code text, OUT message text, OUT detail text, OUT hint text)
     LANGUAGE plpgsql AS $$

@@ -185,7 +185,7 @@ SELECT s.key::text AS source, r.key::text AS recommendation, a.key::text AS asse
 FROM finding f JOIN recommendation r USING (recommendation_id) JOIN source s USING (source_id)
 JOIN asset a USING (asset_id)
 ORDER BY 1, 2, 3;
--- results, most of which are in error
+-- Results, most of them with an error.
 CREATE TABLE pg_temp.one_result (
     n integer GENERATED ALWAYS AS IDENTITY, result text, target text, attributes text);
 INSERT INTO one_result (result, target, attributes) VALUES
@@ -216,7 +216,7 @@ INSERT INTO one_result (result, target, attributes) VALUES
     ('<rule-result idref="a"><result>pass</result><result>fail</result></rule-result>'
      '<rule-result><result>x</result></rule-result>',
      '<target>h1</target>', ''),
-    -- keys of any length are left to who loads them
+    -- load() checks the length of keys, not the mapping
     (format('<rule-result idref="%s"><result>pass</result></rule-result>', repeat('k', 5000)),
      format('<target>%s</target>', repeat('t', 5000)), '');
 \set ECHO all
