@@ -76,11 +76,11 @@ SELECT metric, name, score, exposed_assets, assessed_assets, weight FROM metric_
 ORDER BY metric COLLATE "C";
 SELECT initiative, name, kind, score FROM overview;
 SELECT * FROM load('azure-secure-score-controls', pg_temp.doc('control'));
-SELECT azure_finish(NULL);
+SELECT azure_update_control_metrics(NULL);
 -- no finding applies any more: the counts are back
 UPDATE finding SET state = 'not_applicable', changed_at = now();
-SELECT azure_finish('defender-for-cloud'), azure_finish('defender-for-cloud'),
-    azure_finish('unheard of');
+SELECT azure_update_control_metrics('defender-for-cloud'), azure_update_control_metrics('defender-for-cloud'),
+    azure_update_control_metrics('unheard of');
 SELECT * FROM pg_temp.m;
 SELECT metric, score, exposed_assets, assessed_assets, weight FROM metric_report
 ORDER BY metric COLLATE "C";
