@@ -17,6 +17,9 @@ CREATE TABLE posture.asset (
     last_seen timestamptz NOT NULL DEFAULT now(),
     retired_at timestamptz
 );
+-- assets that may be stale or retired
+CREATE INDEX asset_last_seen ON posture.asset (last_seen);
+CREATE INDEX asset_retired_at ON posture.asset (retired_at) WHERE retired_at IS NOT NULL;
 COMMENT ON TABLE posture.asset IS
     'things that are assessed; an asset is retired rather than deleted';
 COMMENT ON COLUMN posture.asset.asset_id IS 'internal id, a member of assetsets';

@@ -14,6 +14,7 @@ CREATE TABLE posture.finding (
     details jsonb,
     PRIMARY KEY (recommendation_id, asset_id)
 );
+CREATE INDEX finding_asset_id ON posture.finding (asset_id);
 COMMENT ON TABLE posture.finding IS 'state of each recommendation on each asset';
 COMMENT ON COLUMN posture.finding.recommendation_id IS 'recommendation';
 COMMENT ON COLUMN posture.finding.asset_id IS 'asset';

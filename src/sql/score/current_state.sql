@@ -51,6 +51,7 @@ BEGIN ATOMIC
     WHERE s.metric_id IS NOT NULL;
 END;
 COMMENT ON FUNCTION posture_internal.metric_state(timestamptz, boolean) IS 'each active metric at a moment';
+
 CREATE FUNCTION posture_internal.recommendation_state(as_of timestamptz, from_store boolean DEFAULT true)
     RETURNS TABLE (recommendation_id integer, exposed numeric, assessed numeric, failing boolean, achieved numeric, possible numeric,
                    points_missing numeric, points_possible numeric)

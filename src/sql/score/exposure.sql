@@ -151,21 +151,3 @@ BEGIN ATOMIC
     WHERE of_slice IS NOT NULL AND r.recommendation_id IS NULL;
 END;
 COMMENT ON FUNCTION posture_internal.exposure(timestamptz, boolean, integer, integer[]) IS 'the assets behind each count, from what is kept or recomputed: those that count, without retired, stale and exempt ones; failing: exempt or not. Of a slice also those that are gone';
-
-CREATE FUNCTION posture_internal.asset_count(as_of timestamptz, from_store boolean)
-    RETURNS TABLE (object_kind text, object_id integer, assessed bigint, exposed bigint, failing bigint, critical bigint)
-    LANGUAGE sql STABLE PARALLEL SAFE ROWS 600
-    SET jit = off
-BEGIN ATOMIC
-    WITH class AS MATERIALIZED (
-        SELECT criticality_sets(from_store, NULL) AS sets
-    )
-    SELECT e.object_kind, e.object_id, weighted_count(e.assessed, m.criticality_weights, c.sets),
-           weighted_count(e.exposed, m.criticality_weights, c.sets), coalesce(cardinality(e.failing), 0),
-           CASE WHEN e.object_kind <> 'recommendation'
-                THEN coalesce(cardinality(e.exposed & c.sets[4]), 0) ELSE 0 END
-    FROM exposure(as_of, from_store, NULL, NULL) e
-    CROSS JOIN class c
-    LEFT JOIN metric m ON e.object_kind = 'metric' AND m.metric_id = e.object_id;
-END;
-COMMENT ON FUNCTION posture_internal.asset_count(timestamptz, boolean) IS 'distinct assets of each recommendation, metric and initiative, of a metric as many times as it weighs them, counted from the sets that are kept, or recomputed';

@@ -33,7 +33,13 @@ CREATE FUNCTION posture_internal.achieved_points(max_points numeric, exposed num
     RETURN CASE WHEN points_possible IS NOT NULL THEN points_possible - points_missing
                 WHEN assessed > 0 THEN round(max_points * (assessed - exposed), 40) / assessed END;
 COMMENT ON FUNCTION posture_internal.achieved_points(numeric, numeric, numeric, numeric, numeric) IS 'points achieved of a recommendation: those of its measure, or max_points times the share of healthy assets; NULL: worth none';
+
 CREATE FUNCTION posture_internal.possible_points(max_points numeric, assessed numeric, points_possible numeric) RETURNS numeric
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN CASE WHEN points_possible IS NOT NULL THEN points_possible WHEN assessed > 0 THEN max_points END;
 COMMENT ON FUNCTION posture_internal.possible_points(numeric, numeric, numeric) IS 'points possible of a recommendation: those of its measure, or max_points; NULL: worth none';
+
+CREATE FUNCTION posture_internal.round_points(points numeric) RETURNS numeric
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN trim_scale(round(points, 6));
+COMMENT ON FUNCTION posture_internal.round_points(numeric) IS 'points as reports show them: six decimals, as scores have';

@@ -31,11 +31,6 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION posture_internal.points_term() IS 'the points of each recommendation in each initiative that is scored by points: on past days from their snapshots, today as they are now';
 
-CREATE FUNCTION posture_internal.round_points(points numeric) RETURNS numeric
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN trim_scale(round(points, 6));
-COMMENT ON FUNCTION posture_internal.round_points(numeric) IS 'points as reports show them: six decimals, as scores have';
-
 CREATE FUNCTION posture_internal.points_on(of_initiative integer, on_day date)
     RETURNS TABLE (recommendation_id integer, achieved numeric, possible numeric)
     LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, posture, posture_internal, pg_temp

@@ -135,30 +135,3 @@ BEGIN
     GROUP BY i.initiative_id;
 END $$;
 COMMENT ON FUNCTION posture_internal.touched_count(integer[]) IS 'what the assets whose findings changed, and some more, add to the tally, or take from it, since the sets were folded';
-
-CREATE FUNCTION posture_internal.touched_limit() RETURNS bigint
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN 2000;
-COMMENT ON FUNCTION posture_internal.touched_limit() IS 'how many findings or assets may be touched before counting the sets is faster than looking at each, and before ingest() folds';
-
-CREATE FUNCTION posture_internal.touched_assets() RETURNS integer[]
-    LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, posture, posture_internal, pg_temp
-AS $$
-DECLARE
-    touched integer[] := ARRAY(SELECT members(d.assets) FROM asset_delta d);
-BEGIN
-    IF EXISTS (SELECT FROM source s WHERE s.is_active AND s.stale_after IS NOT NULL) THEN
-        -- not stale when the slices were counted
-        touched := touched || ARRAY(
-            SELECT l.asset_id
-            FROM (SELECT DISTINCT stale_before(made.made_at, s.stale_after) AS seen_from, s.seen_before
-                  FROM (SELECT min(t.made_at) AS made_at FROM counted_slice t) made
-                  CROSS JOIN stale_limit('infinity') s) stale
-            CROSS JOIN LATERAL (SELECT a.asset_id
-                                FROM asset a
-                                WHERE a.last_seen >= stale.seen_from AND a.last_seen < stale.seen_before
-                                LIMIT touched_limit() + 1) l);
-    END IF;
-    RETURN touched;
-END $$;
-COMMENT ON FUNCTION posture_internal.touched_assets() IS 'the assets that may count otherwise since the sets were folded, because they changed or became stale';

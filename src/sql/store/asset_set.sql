@@ -1,25 +1,78 @@
-CREATE TABLE posture_internal.asset_set (
-    attribute text CHECK (attribute IN ('kind', 'criticality', 'group', 'inactive')),
-    value text,
-    chunk integer,
-    assets assetset NOT NULL,
-    PRIMARY KEY (attribute, chunk, value)
-) WITH (toast_tuple_target = 8160);
-COMMENT ON TABLE posture_internal.asset_set IS 'the folded sets of assets by what they are, by chunk';
-COMMENT ON COLUMN posture_internal.asset_set.attribute IS 'kind, criticality, group, or gone: retired or stale';
-COMMENT ON COLUMN posture_internal.asset_set.value IS 'the kind, the criticality, the id of the group, or nothing';
-COMMENT ON COLUMN posture_internal.asset_set.chunk IS 'asset_id / 65536';
-COMMENT ON COLUMN posture_internal.asset_set.assets IS 'the assets';
+CREATE FUNCTION posture_internal.asset_in(of_assets assetset) RETURNS SETOF asset
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    -- many are found by reading all
+    SELECT a.*
+    FROM asset a
+    WHERE (of_assets IS NULL OR cardinality(of_assets) > 10000)
+      AND (of_assets IS NULL OR of_assets @> a.asset_id)
+    UNION ALL
+    SELECT a.*
+    FROM members(of_assets) m(asset_id) JOIN asset a ON a.asset_id = m.asset_id
+    WHERE cardinality(of_assets) <= 10000;
+END;
+COMMENT ON FUNCTION posture_internal.asset_in(assetset) IS 'the rows of asset of a set, or of all for NULL';
 
-CREATE TABLE posture_internal.asset_delta (
-    delta_id bigint GENERATED ALWAYS AS IDENTITY,
-    slice integer NOT NULL,
-    changes integer NOT NULL,
-    assets assetset NOT NULL
-) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
-ALTER TABLE posture_internal.asset_delta REPLICA IDENTITY FULL;
-COMMENT ON TABLE posture_internal.asset_delta IS 'what is not folded yet: a row for each statement on asset after which assets may count otherwise, by slice';
-COMMENT ON COLUMN posture_internal.asset_delta.delta_id IS 'id';
-COMMENT ON COLUMN posture_internal.asset_delta.slice IS 'asset_id / 1048576';
-COMMENT ON COLUMN posture_internal.asset_delta.changes IS 'how many assets';
-COMMENT ON COLUMN posture_internal.asset_delta.assets IS 'the assets';
+CREATE FUNCTION posture_internal.asset_class(of_assets assetset)
+    RETURNS TABLE (attribute text, value text, chunk integer, assets assetset)
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    WITH class AS MATERIALIZED (
+        SELECT a.kind, a.criticality, assetset_agg(a.asset_id) AS assets
+        FROM asset_in(of_assets) a
+        GROUP BY a.kind, a.criticality
+    ), whole AS (
+        SELECT 'kind' AS attribute, c.kind AS value, union_agg(c.assets) AS assets
+        FROM class c
+        GROUP BY c.kind
+        UNION ALL
+        SELECT 'criticality', c.criticality, union_agg(c.assets)
+        FROM class c
+        GROUP BY c.criticality
+        UNION ALL
+        SELECT 'group', g.asset_group_id::text, m.assets
+        FROM asset_group g
+        CROSS JOIN LATERAL (SELECT assetset_agg(a.asset_id) AS assets
+                            FROM asset_in(of_assets) a
+                            WHERE in_group(a, g)) m
+    )
+    SELECT w.attribute, w.value, x.chunk, x.assets
+    FROM whole w CROSS JOIN LATERAL chunks(w.assets) x;
+END;
+COMMENT ON FUNCTION posture_internal.asset_class(assetset) IS 'recomputed from asset: what the assets of a set, or all for NULL, are';
+
+CREATE FUNCTION posture_internal.all_asset_value(of_attribute text, from_store boolean, of_slice integer)
+    RETURNS TABLE (value text, assets assetset)
+    LANGUAGE sql STABLE PARALLEL SAFE
+    -- never a part of the query that calls it, whose reader may not read these tables
+    SET jit = off
+BEGIN ATOMIC
+    WITH touched AS MATERIALIZED (
+        SELECT union_agg(d.assets) AS assets
+        FROM asset_delta d
+        WHERE from_store AND of_slice IS NULL
+    )
+    SELECT v.value, union_agg(v.assets)
+    FROM (SELECT s.value, set_difference(s.assets, t.assets) AS assets
+          FROM asset_set s CROSS JOIN touched t
+          WHERE from_store AND s.attribute = of_attribute
+            AND (of_slice IS NULL OR s.chunk BETWEEN of_slice * 16 AND of_slice * 16 + 15)
+          UNION ALL
+          SELECT c.value, c.assets
+          FROM touched t CROSS JOIN LATERAL asset_class(t.assets) c
+          WHERE t.assets IS NOT NULL AND c.attribute = of_attribute
+          UNION ALL
+          SELECT c.value, c.assets FROM asset_class(NULL) c WHERE NOT from_store AND c.attribute = of_attribute) v
+    GROUP BY v.value;
+END;
+COMMENT ON FUNCTION posture_internal.all_asset_value(text, boolean, integer) IS 'the assets of each kind, criticality or group, kept or recomputed; of a slice: as they are folded';
+
+CREATE FUNCTION posture_internal.asset_value_set(of_attribute text, from_store boolean, of_slice integer)
+    RETURNS TABLE (value text, assets assetset)
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT * FROM all_asset_value(of_attribute, from_store, of_slice) WHERE sees_all()
+    UNION ALL
+    SELECT * FROM owner_asset_value(of_attribute, from_store, of_slice) WHERE NOT sees_all();
+END;
+COMMENT ON FUNCTION posture_internal.asset_value_set(text, boolean, integer) IS 'all_asset_value(), as far as the caller may see it';

@@ -1,49 +1,62 @@
 /*
- * What is kept so that scores need no scan of finding: derived from finding
- * and asset, rebuilt by rebuild(), compared by verify(), in no dump.
+ * Sets as they are: recomputed from finding and asset, or kept. Whatever is
+ * kept is checked against what is recomputed.
  *
- * Statements append to the tables of deltas (src/capture_finding.c), fold() merges
- * them into the sets, and readers see sets and deltas in one snapshot. All
- * sets are kept by chunk of 65536 asset ids; 16 chunks are a slice, which is
- * what one step of fold() takes.
+ * as_of is the moment that is asked about, the end of a day; 'infinity' asks
+ * about now.
  */
 
-CREATE TABLE posture_internal.finding_set (
-    recommendation_id integer,
-    chunk integer,
-    assessed assetset NOT NULL,
-    exposed assetset NOT NULL,
-    PRIMARY KEY (recommendation_id, chunk)
-) WITH (toast_tuple_target = 8160);
-COMMENT ON TABLE posture_internal.finding_set IS 'the folded sets: the assets that each recommendation applies to and those that fail it, by chunk';
-COMMENT ON COLUMN posture_internal.finding_set.recommendation_id IS 'the recommendation';
-COMMENT ON COLUMN posture_internal.finding_set.chunk IS 'asset_id / 65536';
-COMMENT ON COLUMN posture_internal.finding_set.assessed IS 'assets with a finding that is compliant or non_compliant';
-COMMENT ON COLUMN posture_internal.finding_set.exposed IS 'assets with a finding that is non_compliant';
+CREATE FUNCTION posture_internal.recommendation_set(as_of timestamptz)
+    RETURNS TABLE (recommendation_id integer, assessed assetset, exposed assetset, last_changed timestamptz)
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT f.recommendation_id,
+           assetset_agg(f.asset_id) FILTER (WHERE f.state <> 'not_applicable'),
+           assetset_agg(f.asset_id) FILTER (WHERE f.state = 'non_compliant'),
+           max(f.changed_at)
+    FROM finding f
+    WHERE f.changed_at < as_of
+    GROUP BY f.recommendation_id;
+END;
+COMMENT ON FUNCTION posture_internal.recommendation_set(timestamptz) IS 'recomputed from finding: the assets that each recommendation applies to and those that fail it; a finding that changed later is left out, because finding does not have what it was before';
 
--- No index: rows are few and are read together, and eight writers at once
--- would meet at an index's last page.
-CREATE TABLE posture_internal.finding_delta (
-    delta_id bigint GENERATED ALWAYS AS IDENTITY,
-    day date NOT NULL,
-    slice integer NOT NULL,
-    changes integer NOT NULL,
-    recommendations integer[] NOT NULL,
-    assessed assetset[] NOT NULL,
-    exposed assetset[] NOT NULL,
-    last_changed timestamptz[] NOT NULL
-) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
-ALTER TABLE posture_internal.finding_delta
-    ALTER assessed SET STORAGE EXTERNAL,
-    ALTER exposed SET STORAGE EXTERNAL,
-    -- so that a publication for all tables doesn't keep fold() from deleting
-    REPLICA IDENTITY FULL;
-COMMENT ON TABLE posture_internal.finding_delta IS 'what is not folded yet: a row for each statement on finding that changed a state, by day and slice';
-COMMENT ON COLUMN posture_internal.finding_delta.delta_id IS 'id';
-COMMENT ON COLUMN posture_internal.finding_delta.day IS 'the day on which the findings changed';
-COMMENT ON COLUMN posture_internal.finding_delta.slice IS 'asset_id / 1048576';
-COMMENT ON COLUMN posture_internal.finding_delta.changes IS 'how many findings changed';
-COMMENT ON COLUMN posture_internal.finding_delta.recommendations IS 'the recommendations of those findings';
-COMMENT ON COLUMN posture_internal.finding_delta.assessed IS 'for each of them, the assets that came to the assessed ones or left them';
-COMMENT ON COLUMN posture_internal.finding_delta.exposed IS 'for each of them, the assets that came to the exposed ones or left them';
-COMMENT ON COLUMN posture_internal.finding_delta.last_changed IS 'for each of them, the latest time of change';
+CREATE FUNCTION posture_internal.stored_set(as_of timestamptz, of_slice integer, chosen integer[], within assetset DEFAULT NULL)
+    RETURNS TABLE (recommendation_id integer, assessed assetset, exposed assetset)
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    WITH folded AS (
+        SELECT s.recommendation_id, union_agg(s.assessed) AS assessed, union_agg(s.exposed) AS exposed
+        FROM (SELECT f.recommendation_id, f.assessed, f.exposed
+              FROM finding_set f
+              WHERE of_slice IS NULL AND within IS NULL AND (chosen IS NULL OR f.recommendation_id = ANY (chosen))
+              UNION ALL
+              -- chunk by chunk: the smaller both sets are, the faster they are compared
+              SELECT f.recommendation_id, f.assessed & w.assets, f.exposed & w.assets
+              FROM chunks(within) w
+              JOIN finding_set f ON f.chunk = w.chunk
+              WHERE of_slice IS NULL AND (chosen IS NULL OR f.recommendation_id = ANY (chosen))
+              UNION ALL
+              SELECT f.recommendation_id, f.assessed, f.exposed
+              FROM recommendation r
+              JOIN finding_set f ON f.recommendation_id = r.recommendation_id
+                                        AND f.chunk BETWEEN of_slice * 16 AND of_slice * 16 + 15
+              WHERE of_slice IS NOT NULL) s
+        GROUP BY s.recommendation_id
+    ), toggled AS (
+        SELECT recommendation_id,
+               CASE WHEN t.assessed IS NULL THEN f.assessed ELSE coalesce(f.assessed, '{}') # t.assessed END AS assessed,
+               CASE WHEN t.exposed IS NULL THEN f.exposed ELSE coalesce(f.exposed, '{}') # t.exposed END AS exposed
+        FROM folded f
+        FULL JOIN (SELECT g.recommendation_id, set_intersect(g.assessed, within) AS assessed, set_intersect(g.exposed, within) AS exposed
+                   -- by the end of today all is known that is known, also what another time zone, or a clock
+                   -- that was ahead, put on a later day
+                   FROM finding_toggle(CASE WHEN as_of < day_end(today()) THEN day_of(as_of) - 1
+                                                    ELSE 'infinity' END, chosen) g
+                   WHERE of_slice IS NULL) t USING (recommendation_id)
+    )
+    SELECT t.recommendation_id, t.assessed,
+           -- what was deleted and came back with an earlier time may not add up on the days between
+           CASE WHEN as_of < 'infinity' THEN t.exposed & t.assessed ELSE t.exposed END
+    FROM toggled t;
+END;
+COMMENT ON FUNCTION posture_internal.stored_set(timestamptz, integer, integer[], assetset) IS 'the same from what is kept, of all recommendations or of some, of all assets or within a set of them; of a slice, as a whole: as it is folded';

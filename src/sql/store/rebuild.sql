@@ -1,3 +1,14 @@
+-- A restored database has the history, and findings whose loading appended
+-- deltas that are in that history already.
+CREATE FUNCTION posture_internal.is_restored() RETURNS boolean
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN NOT EXISTS (SELECT FROM counted_slice)
+           AND (EXISTS (SELECT FROM finding_history)
+                -- all of it may be past retention: what closes a day folds it
+                OR EXISTS (SELECT FROM snapshot s JOIN recommendation_snapshot r USING (day)
+                           WHERE s.taken_at >= s.ends_at AND r.assessed > 0));
+COMMENT ON FUNCTION posture_internal.is_restored() IS 'whether the sets were never built in this database although there is history: it comes from a dump';
+
 CREATE TYPE posture_internal.recomputed_set AS (
     recommendation_id integer,
     assessed assetset,

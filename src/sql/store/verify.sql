@@ -11,10 +11,6 @@ COMMENT ON COLUMN posture_internal.verification.verified_at IS 'when';
 COMMENT ON COLUMN posture_internal.verification.differences IS 'how many rows verify() gave';
 COMMENT ON COLUMN posture_internal.verification.message IS 'the first of them';
 
--- what an asset's findings are, and which assets may be stale or retired
-CREATE INDEX finding_asset_id ON posture.finding (asset_id);
-CREATE INDEX asset_last_seen ON posture.asset (last_seen);
-CREATE INDEX asset_retired_at ON posture.asset (retired_at) WHERE retired_at IS NOT NULL;
 /*
  * finding and asset are the truth: verify() compares what is kept with them,
  * rebuild() makes it anew.

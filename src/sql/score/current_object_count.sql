@@ -1,3 +1,30 @@
+CREATE FUNCTION posture_internal.touched_limit() RETURNS bigint
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN 2000;
+COMMENT ON FUNCTION posture_internal.touched_limit() IS 'how many findings or assets may be touched before counting the sets is faster than looking at each, and before ingest() folds';
+
+CREATE FUNCTION posture_internal.touched_assets() RETURNS integer[]
+    LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+DECLARE
+    touched integer[] := ARRAY(SELECT members(d.assets) FROM asset_delta d);
+BEGIN
+    IF EXISTS (SELECT FROM source s WHERE s.is_active AND s.stale_after IS NOT NULL) THEN
+        -- not stale when the slices were counted
+        touched := touched || ARRAY(
+            SELECT l.asset_id
+            FROM (SELECT DISTINCT stale_before(made.made_at, s.stale_after) AS seen_from, s.seen_before
+                  FROM (SELECT min(t.made_at) AS made_at FROM counted_slice t) made
+                  CROSS JOIN stale_limit('infinity') s) stale
+            CROSS JOIN LATERAL (SELECT a.asset_id
+                                FROM asset a
+                                WHERE a.last_seen >= stale.seen_from AND a.last_seen < stale.seen_before
+                                LIMIT touched_limit() + 1) l);
+    END IF;
+    RETURN touched;
+END $$;
+COMMENT ON FUNCTION posture_internal.touched_assets() IS 'the assets that may count otherwise since the sets were folded, because they changed or became stale';
+
 -- In PL/pgSQL, as what follows, because that keeps its plans, and with generic
 -- plans where there are arguments: planning would take longer than running.
 CREATE FUNCTION posture_internal.object_count_is_current() RETURNS boolean
@@ -13,6 +40,24 @@ BEGIN
                 AND EXISTS (SELECT FROM exemption e WHERE e.asset_group_id IS NOT NULL));
 END $$;
 COMMENT ON FUNCTION posture_internal.object_count_is_current() IS 'whether the tally and a look at what was touched since give the counts of now';
+
+CREATE FUNCTION posture_internal.asset_count(as_of timestamptz, from_store boolean)
+    RETURNS TABLE (object_kind text, object_id integer, assessed bigint, exposed bigint, failing bigint, critical bigint)
+    LANGUAGE sql STABLE PARALLEL SAFE ROWS 600
+    SET jit = off
+BEGIN ATOMIC
+    WITH class AS MATERIALIZED (
+        SELECT criticality_sets(from_store, NULL) AS sets
+    )
+    SELECT e.object_kind, e.object_id, weighted_count(e.assessed, m.criticality_weights, c.sets),
+           weighted_count(e.exposed, m.criticality_weights, c.sets), coalesce(cardinality(e.failing), 0),
+           CASE WHEN e.object_kind <> 'recommendation'
+                THEN coalesce(cardinality(e.exposed & c.sets[4]), 0) ELSE 0 END
+    FROM exposure(as_of, from_store, NULL, NULL) e
+    CROSS JOIN class c
+    LEFT JOIN metric m ON e.object_kind = 'metric' AND m.metric_id = e.object_id;
+END;
+COMMENT ON FUNCTION posture_internal.asset_count(timestamptz, boolean) IS 'distinct assets of each recommendation, metric and initiative, of a metric as many times as it weighs them, counted from the sets that are kept, or recomputed';
 
 CREATE FUNCTION posture_internal.current_object_count()
     RETURNS TABLE (object_kind text, object_id integer, assessed bigint, exposed bigint, failing bigint, critical bigint)
@@ -46,27 +91,3 @@ BEGIN
     RETURN QUERY SELECT * FROM asset_count('infinity', true);
 END $$;
 COMMENT ON FUNCTION posture_internal.current_object_count() IS 'distinct assets of each recommendation, metric and initiative, of a metric as many times as it weighs them, now';
-
-CREATE FUNCTION posture_internal.last_change()
-    RETURNS TABLE (recommendation_id integer, changed_at timestamptz)
-    LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 600 SET search_path = pg_catalog, posture, posture_internal, pg_temp
-AS $$
-BEGIN
-    IF NOT sees_all() THEN
-        RETURN QUERY SELECT * FROM owner_last_change();
-        RETURN;
-    END IF;
-    RETURN QUERY
-    SELECT x.recommendation_id, max(x.at)
-    FROM (SELECT t.object_id AS recommendation_id, t.last_changed AS at
-          FROM object_count t
-          WHERE t.object_kind = 'recommendation'
-          UNION ALL
-          SELECT e.recommendation_id, e.last_changed
-          FROM finding_delta d CROSS JOIN LATERAL unnest(d.recommendations, d.last_changed) e(recommendation_id, last_changed)
-          UNION ALL
-          SELECT o.recommendation_id, o.observed_at
-          FROM measure o) x
-    GROUP BY x.recommendation_id;
-END $$;
-COMMENT ON FUNCTION posture_internal.last_change() IS 'when any finding or the measure of each recommendation last changed';

@@ -1,0 +1,12 @@
+CREATE TABLE posture_internal.asset_set (
+    attribute text CHECK (attribute IN ('kind', 'criticality', 'group', 'inactive')),
+    value text,
+    chunk integer,
+    assets assetset NOT NULL,
+    PRIMARY KEY (attribute, chunk, value)
+) WITH (toast_tuple_target = 8160);
+COMMENT ON TABLE posture_internal.asset_set IS 'the folded sets of assets by what they are, by chunk';
+COMMENT ON COLUMN posture_internal.asset_set.attribute IS 'kind, criticality, group, or gone: retired or stale';
+COMMENT ON COLUMN posture_internal.asset_set.value IS 'the kind, the criticality, the id of the group, or nothing';
+COMMENT ON COLUMN posture_internal.asset_set.chunk IS 'asset_id / 65536';
+COMMENT ON COLUMN posture_internal.asset_set.assets IS 'the assets';
