@@ -48,7 +48,7 @@ RESET client_min_messages;
 SELECT item, state, value IS NOT NULL AS has_value, left(message, 6) AS message, hint FROM state WHERE item IN ('days missing', 'last snapshot', 'last run', 'job', 'last fold', 'deltas');
 INSERT INTO posture.run (day, started_at, finished_at, outcome, message) VALUES (posture.today() - 1, now(), now(), 'failed', 'out of luck');
 SELECT state, right(message, 13) AS message, hint FROM state WHERE item = 'last run';
-UPDATE posture_internal.counted_slice SET made_at = now() - interval '27 hours';
+UPDATE posture_internal.counted_slice SET counted_at = now() - interval '27 hours';
 SELECT state, hint FROM state WHERE item = 'deltas';
 UPDATE posture.finding SET state = 'non_compliant' WHERE state = 'compliant';
 -- the job ran lately: it was a quiet day

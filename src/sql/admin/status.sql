@@ -32,7 +32,7 @@ BEGIN ATOMIC
               UNION ALL
               SELECT 1 FROM catalog_delta) d
     ), last_fold AS MATERIALIZED (
-        SELECT max(t.made_at) AS at, (SELECT max(r.finished_at) FROM run r) AS run_at
+        SELECT max(t.counted_at) AS at, (SELECT max(r.finished_at) FROM run r) AS run_at
         FROM counted_slice t
     )
     SELECT 'sets',

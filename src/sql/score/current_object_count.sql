@@ -13,8 +13,8 @@ BEGIN
         -- not stale when the slices were counted
         touched := touched || ARRAY(
             SELECT l.asset_id
-            FROM (SELECT DISTINCT stale_before(made.made_at, s.stale_after) AS seen_from, s.seen_before
-                  FROM (SELECT min(t.made_at) AS made_at FROM counted_slice t) made
+            FROM (SELECT DISTINCT stale_before(made.counted_at, s.stale_after) AS seen_from, s.seen_before
+                  FROM (SELECT min(t.counted_at) AS counted_at FROM counted_slice t) made
                   CROSS JOIN stale_limit('infinity') s) stale
             CROSS JOIN LATERAL (SELECT a.asset_id
                                 FROM asset a
@@ -32,7 +32,7 @@ CREATE FUNCTION posture_internal.object_count_is_current() RETURNS boolean
 AS $$
 BEGIN
     RETURN NOT EXISTS (SELECT FROM catalog_delta)
-       AND NOT EXISTS (SELECT FROM counted_slice t WHERE now() < t.made_at OR now() >= t.valid_until)
+       AND NOT EXISTS (SELECT FROM counted_slice t WHERE now() < t.counted_at OR now() >= t.valid_until)
        AND coalesce((SELECT sum(d.changes) FROM finding_delta d), 0)
            + coalesce((SELECT sum(d.changes) FROM asset_delta d), 0) <= touched_limit()
        -- a touched asset may have come to an exempt group, or left it

@@ -23,9 +23,9 @@ BEGIN ATOMIC
           UNION
           SELECT t.slice
           FROM counted_slice t
-          WHERE EXISTS (SELECT FROM catalog_delta) OR now() < t.made_at OR now() >= t.valid_until
+          WHERE EXISTS (SELECT FROM catalog_delta) OR now() < t.counted_at OR now() >= t.valid_until
              OR EXISTS (SELECT FROM stale_limit('infinity'))) s
-    WHERE NOT EXISTS (SELECT FROM counted_slice t WHERE t.slice = s.slice AND t.made_at >= since)
+    WHERE NOT EXISTS (SELECT FROM counted_slice t WHERE t.slice = s.slice AND t.counted_at >= since)
     ORDER BY s.slice;
 END;
 COMMENT ON FUNCTION posture_internal.due_slice(timestamptz) IS 'the slices that have something to fold or are to be counted anew, and were not folded since a moment';

@@ -139,14 +139,14 @@ BEGIN
     WHERE (t.assessed, t.exposed, t.failing, t.critical, t.last_changed)
           IS DISTINCT FROM (EXCLUDED.assessed, EXCLUDED.exposed, EXCLUDED.failing, EXCLUDED.critical, greatest(t.last_changed, EXCLUDED.last_changed));
 
-    INSERT INTO counted_slice AS s (slice, made_at, valid_until)
+    INSERT INTO counted_slice AS s (slice, counted_at, valid_until)
     SELECT of_slice, now(), least(
         (SELECT min(e.expires_at) FROM exemption e WHERE e.expires_at > now()),
         (SELECT min(e.created_at) FROM exemption e WHERE e.created_at > now()),
         (SELECT min(a.retired_at) FROM asset a WHERE a.retired_at > now()),
         'infinity')
     ON CONFLICT (slice) DO UPDATE
-    SET made_at = EXCLUDED.made_at, valid_until = EXCLUDED.valid_until;
+    SET counted_at = EXCLUDED.counted_at, valid_until = EXCLUDED.valid_until;
 END $$;
 COMMENT ON FUNCTION posture_internal.fold_object_count(integer, bigint[]) IS 'step of fold(): counts a slice of the folded sets anew';
 

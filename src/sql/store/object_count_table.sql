@@ -22,10 +22,10 @@ COMMENT ON COLUMN posture_internal.object_count.last_changed IS 'of a recommenda
 
 CREATE TABLE posture_internal.counted_slice (
     slice integer PRIMARY KEY,
-    made_at timestamptz NOT NULL,
+    counted_at timestamptz NOT NULL,
     valid_until timestamptz NOT NULL
 );
 COMMENT ON TABLE posture_internal.counted_slice IS 'the slices that were counted';
 COMMENT ON COLUMN posture_internal.counted_slice.slice IS 'asset_id / 1048576';
-COMMENT ON COLUMN posture_internal.counted_slice.made_at IS 'the moment as of which it was counted';
+COMMENT ON COLUMN posture_internal.counted_slice.counted_at IS 'the moment as of which it was counted';
 COMMENT ON COLUMN posture_internal.counted_slice.valid_until IS 'when an exemption begins or ends, or an asset retires, and it is to be counted anew';
