@@ -7,11 +7,11 @@ CREATE FUNCTION posture_internal.current_state(as_of timestamptz, from_store boo
 AS $$
 BEGIN
     RETURN QUERY
-    WITH tally AS MATERIALIZED (
+    WITH tally AS (
         SELECT t.* FROM current_object_count() t WHERE from_store AND as_of = 'infinity'
         UNION ALL
         SELECT c.* FROM asset_count(as_of, from_store) c WHERE NOT (from_store AND as_of = 'infinity')
-    ), measured AS MATERIALIZED (
+    ), measured AS (
         SELECT m.* FROM measured(as_of) m
     ), metric AS (
         SELECT m.metric_id, coalesce(t.exposed, 0) + coalesce(o.missing, 0) AS exposed,

@@ -2,7 +2,7 @@ CREATE FUNCTION posture_internal.exempt_set(as_of timestamptz, from_store boolea
     RETURNS TABLE (recommendation_id integer, kind exemption_kind, for_all boolean, assets assetset)
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-    WITH exempt AS MATERIALIZED (
+    WITH exempt AS (
         SELECT e.* FROM exemption_in_force(as_of) e
     ), member AS MATERIALIZED (
         SELECT g.asset_group_id, g.assets

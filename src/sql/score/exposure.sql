@@ -35,7 +35,7 @@ CREATE FUNCTION posture_internal.all_recommendation_exposure(as_of timestamptz, 
     -- never a part of the query that calls it, whose reader may not read these tables
     SET jit = off
 BEGIN ATOMIC
-    WITH found AS MATERIALIZED (
+    WITH found AS (
         SELECT f.recommendation_id, coalesce(f.assessed, '{}') AS assessed, coalesce(f.exposed, '{}') AS exposed,
                stale_before(least(as_of, now()), s.stale_after) AS seen_before
         FROM (SELECT k.recommendation_id, k.assessed, k.exposed
@@ -48,11 +48,11 @@ BEGIN ATOMIC
         JOIN recommendation r USING (recommendation_id)
         JOIN source s USING (source_id)
         WHERE s.is_active AND r.is_active
-    ), old AS MATERIALIZED (
+    ), old AS (
         -- not seen for so long
         SELECT l.seen_before, (SELECT assetset_agg(a.asset_id) FROM asset a WHERE a.last_seen < l.seen_before) AS assets
         FROM (SELECT DISTINCT o.seen_before FROM stale_limit(as_of) o) l
-    ), oldest AS MATERIALIZED (
+    ), oldest AS (
         SELECT union_agg(o.assets) AS assets FROM old o
     ), fresh AS (
         -- an asset counts while any source that assesses it has seen it lately
@@ -62,14 +62,14 @@ BEGIN ATOMIC
               WHERE oldest.assets IS NOT NULL
               GROUP BY a.seen_before) f
         LEFT JOIN old o USING (seen_before)
-    ), inactive AS MATERIALIZED (
+    ), inactive AS (
         SELECT union_agg(g.assets) AS assets
         FROM (SELECT set_difference(oldest.assets, fresh.assets) AS assets FROM oldest CROSS JOIN fresh
               UNION ALL
               SELECT assetset_agg(a.asset_id)
               FROM asset a
               WHERE a.retired_at < as_of AND a.retired_at <= now()) g
-    ), exempt AS MATERIALIZED (
+    ), exempt AS (
         SELECT * FROM exempt_set(as_of, from_store, of_slice)
     ), failing AS (
         SELECT f.recommendation_id, set_difference(f.assessed, g.assets) AS assessed, set_difference(f.exposed, g.assets) AS failing
@@ -109,7 +109,7 @@ CREATE FUNCTION posture_internal.exposure(as_of timestamptz, from_store boolean,
     -- would cost more than running it
     SET jit = off
 BEGIN ATOMIC
-    WITH recommendation AS MATERIALIZED (
+    WITH recommendation AS (
         SELECT r.* FROM recommendation_exposure(as_of, from_store, of_slice, chosen, NULL) r
     ), filter AS MATERIALIZED (
         SELECT f.* FROM metric_filter(from_store, of_slice) f
@@ -120,7 +120,7 @@ BEGIN ATOMIC
         JOIN recommendation r USING (recommendation_id)
         WHERE m.is_active
         GROUP BY mr.metric_id
-    ), metric AS MATERIALIZED (
+    ), metric AS (
         SELECT j.metric_id,
                set_intersect(j.assessed, f.assets) AS assessed,
                set_intersect(j.exposed, f.assets) AS exposed

@@ -2,7 +2,7 @@ CREATE FUNCTION posture_internal.group_set(of_initiative integer, chosen integer
     RETURNS TABLE (metric_id integer, recommendation_id integer, assessed assetset, exposed assetset)
     LANGUAGE sql STABLE PARALLEL SAFE ROWS 600
 BEGIN ATOMIC
-    WITH recommendation AS MATERIALIZED (
+    WITH recommendation AS (
         SELECT e.recommendation_id, e.assessed, e.exposed
         FROM recommendation_exposure('infinity', true, NULL, chosen, within) e
         WHERE e.recommendation_id IS NOT NULL
@@ -38,18 +38,18 @@ DECLARE
     chosen integer[] := scored_recommendations(of_initiative);
 BEGIN
     RETURN QUERY
-    WITH class AS MATERIALIZED (
+    WITH class AS (
         SELECT x.sets, coalesce(x.sets[4], '{}') AS critical FROM (SELECT criticality_sets(true, NULL) AS sets) x
-    ), assets AS MATERIALIZED (
+    ), assets AS (
         SELECT s.* FROM group_set(of_initiative, chosen, within) s
-    ), counted AS MATERIALIZED (
+    ), counted AS (
         SELECT s.metric_id, s.recommendation_id, weighted_count(s.exposed, m.criticality_weights, c.sets)::numeric AS exposed,
                weighted_count(s.assessed, m.criticality_weights, c.sets)::numeric AS assessed,
                CASE WHEN s.metric_id IS NOT NULL THEN cardinality(s.exposed & c.critical) END AS critical
         FROM assets s
         CROSS JOIN class c
         LEFT JOIN metric m ON m.metric_id = s.metric_id
-    ), member AS MATERIALIZED (
+    ), member AS (
         SELECT b.* FROM initiative_member(NULL) b WHERE of_initiative IS NULL OR b.initiative_id = of_initiative
     ), whole AS (
         SELECT x.initiative_id, union_agg(x.exposed) AS exposed, union_agg(x.assessed) AS assessed
@@ -83,9 +83,9 @@ AS $$
 #variable_conflict use_column
 BEGIN
     RETURN QUERY
-    WITH counted AS MATERIALIZED (
+    WITH counted AS (
         SELECT n.*, score(n.exposed, n.assessed) AS score FROM group_count(of_initiative, within) n
-    ), definition AS MATERIALIZED (
+    ), definition AS (
         SELECT d.* FROM initiative_definition(NULL) d WHERE of_initiative IS NULL OR d.initiative_id = of_initiative
     ), term AS MATERIALIZED (
         SELECT b.initiative_id, t.method, b.weight, t.mass, t.healthy

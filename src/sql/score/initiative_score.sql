@@ -26,7 +26,7 @@ AS $$
 #variable_conflict use_column
 BEGIN
     RETURN QUERY
-    WITH state AS MATERIALIZED (
+    WITH state AS (
         SELECT n.metric_id, n.recommendation_id, n.exposed, n.assessed, n.score, n.points_missing, n.points_possible, n.critical
         FROM current_state('infinity') n
         WHERE on_day IS NULL AND n.initiative_id IS NULL
@@ -38,11 +38,11 @@ BEGIN
         SELECT NULL, s.recommendation_id, NULL, NULL, NULL, s.possible - s.achieved, s.possible, NULL
         FROM recommendation_snapshot s
         WHERE s.day = on_day
-    ), member AS MATERIALIZED (
+    ), member AS (
         SELECT b.*, m.exposed, m.assessed, m.score, m.critical
         FROM initiative_member(on_day) b
         LEFT JOIN state m USING (metric_id)
-    ), definition AS MATERIALIZED (
+    ), definition AS (
         SELECT i.initiative_id, i.recommendations
         FROM initiative_definition(on_day) i
         WHERE on_day IS NOT NULL OR i.method = 'points'

@@ -24,17 +24,17 @@ DECLARE
     chosen integer[] := scored_recommendations(of_initiative);
 BEGIN
     RETURN QUERY
-    WITH every_term AS MATERIALIZED (
+    WITH every_term AS (
         SELECT t.* FROM initiative_term(NULL) t WHERE t.initiative_id = of_initiative AND t.mass IS NOT NULL
-    ), own AS MATERIALIZED (
+    ), own AS (
         SELECT t.*, t.weight / sum(t.weight * t.mass) OVER () AS share
         FROM every_term t JOIN initiative_definition(NULL) d USING (initiative_id, method)
         WHERE t.weight * t.mass > 0
-    ), remediable AS MATERIALIZED (
+    ), remediable AS (
         SELECT r.recommendation_id, r.exposed, r.accepted, set_difference(r.exposed, r.accepted) AS open,
                CASE WHEN NOT r.is_accepted AND r.missing > 0 THEN r.missing END AS missing, r.missing IS NOT NULL AS is_measured
         FROM remediable(chosen) r
-    ), member AS MATERIALIZED (
+    ), member AS (
         -- of one asset, or point, of the metric: the terms by population are counts
         SELECT b.metric_id, b.recommendation_id, 100 * o.share * o.mass / n.mass AS worth
         FROM own o
@@ -120,7 +120,7 @@ AS $$
 #variable_conflict use_column
 BEGIN
     RETURN QUERY
-    WITH gain AS MATERIALIZED (
+    WITH gain AS (
         SELECT row_number() OVER () AS n, g.* FROM plan_gain(of_initiative) g
     ), input AS (
         -- a measure is one thing to touch
@@ -129,12 +129,12 @@ BEGIN
                array_agg(CASE WHEN plan_steps.basis = 'gain_per_asset' THEN greatest(g.to_touch, 1) ELSE 1 END::double precision ORDER BY g.n) AS costs,
                array_agg(g.assets ORDER BY g.n) AS assets
         FROM gain g
-    ), step AS MATERIALIZED (
+    ), step AS (
         SELECT o.rank, o.needed_at, g.recommendation_id, g.metric_id, g.to_touch, coalesce(g.at_once, o.repaired * g.weight) AS repaired
         FROM input i
         CROSS JOIN LATERAL plan_order(i.pools, i.recommendations, i.worths, i.costs, i.assets) o
         JOIN gain g ON g.n = o.n
-    ), scored AS MATERIALIZED (
+    ), scored AS (
         SELECT s.rank, s.score
         FROM (SELECT array_agg(x.rank) AS ranks, array_agg(nullif(x.metric_id, 0)) AS metrics,
                      array_agg(CASE WHEN x.metric_id = 0 THEN x.recommendation_id END) AS recommendations, array_agg(x.repaired) AS repaired

@@ -9,7 +9,7 @@ BEGIN
         RETURN;
     END IF;
     RETURN QUERY
-    WITH exempt AS MATERIALIZED (
+    WITH exempt AS (
         SELECT x.recommendation_id, x.kind
         FROM exempt_set(as_of, true, NULL) x
         WHERE x.for_all

@@ -35,7 +35,7 @@ DECLARE
     chosen integer[] := scored_recommendations(of_initiative);
 BEGIN
     RETURN QUERY
-    WITH remediable AS MATERIALIZED (
+    WITH remediable AS (
         SELECT r.recommendation_id, r.exposed, r.missing IS NOT NULL AS is_measured, c.is_chosen,
                CASE WHEN NOT c.is_chosen THEN r.exposed WHEN keep_accepted THEN r.accepted ELSE '{}' END AS remaining,
                CASE WHEN c.is_chosen AND NOT (keep_accepted AND r.is_accepted) THEN coalesce(r.missing, 0) ELSE 0 END AS made_up
@@ -85,14 +85,14 @@ BEGIN
         FROM initiative_term(NULL) t
         WHERE (of_initiative IS NULL OR t.initiative_id = of_initiative) AND t.mass IS NOT NULL
         WINDOW w AS (PARTITION BY t.initiative_id, t.metric_id)
-    ), own AS MATERIALIZED (
+    ), own AS (
         SELECT t.* FROM every_term t JOIN initiative_definition(NULL) d USING (initiative_id, method)
-    ), total AS MATERIALIZED (
+    ), total AS (
         SELECT d.initiative_id, sum(o.weight * (o.mass - o.healthy)) AS missing, sum(o.weight * o.mass) AS mass
         FROM initiative_definition(NULL) d LEFT JOIN own o USING (initiative_id)
         WHERE of_initiative IS NULL OR d.initiative_id = of_initiative
         GROUP BY d.initiative_id
-    ), change AS MATERIALIZED (
+    ), change AS (
         SELECT c.rank, c.metric_id, c.recommendation_id,
                sum(sum(c.repaired)) OVER (PARTITION BY c.metric_id, c.recommendation_id ORDER BY c.rank) AS repaired
         FROM unnest(ranks, metrics, recommendations, repaired) c(rank, metric_id, recommendation_id, repaired)

@@ -16,7 +16,7 @@ CREATE FUNCTION posture_internal.touched_count(more_assets integer[])
 AS $$
 BEGIN
     RETURN QUERY
-    WITH toggle AS MATERIALIZED (
+    WITH toggle AS (
         SELECT e.recommendation_id, m.asset_id,
                count(*) FILTER (WHERE m.of_assessed) % 2 = 1 AS assessed,
                count(*) FILTER (WHERE NOT m.of_assessed) % 2 = 1 AS exposed
@@ -30,7 +30,7 @@ BEGIN
         SELECT coalesce(union_agg(d.assets), '{}') AS assets FROM asset_delta d
     ), stale AS MATERIALIZED (
         SELECT max(l.seen_before) AS seen_before FROM stale_limit('infinity') l
-    ), asset AS MATERIALIZED (
+    ), asset AS (
         SELECT t.asset_id,
                a.kind AS kind, criticality_rank(a.criticality) AS rank,
                NOT coalesce(a.retired_at <= now(), false)
@@ -57,7 +57,7 @@ BEGIN
         CROSS JOIN stale s
         -- one by one, here and below, however many the planner expects: they are few
         LEFT JOIN LATERAL (SELECT x.* FROM posture.asset x WHERE x.asset_id = t.asset_id OFFSET 0) a ON true
-    ), found AS MATERIALIZED (
+    ), found AS (
         SELECT f.recommendation_id, a.*, f.state <> 'not_applicable' AS assessed, f.state = 'non_compliant' AS exposed
         FROM asset a
         CROSS JOIN LATERAL (SELECT x.recommendation_id, x.state FROM finding x WHERE x.asset_id = a.asset_id OFFSET 0) f
@@ -67,7 +67,7 @@ BEGIN
         SELECT g.recommendation_id, a.*, false, false
         FROM toggle g JOIN asset a ON a.asset_id = g.asset_id
         WHERE NOT EXISTS (SELECT FROM found f WHERE f.recommendation_id = g.recommendation_id AND f.asset_id = g.asset_id)
-    ), exempt AS MATERIALIZED (
+    ), exempt AS (
         SELECT x.* FROM exempt_set('infinity', true, NULL) x
     ), state AS (
         SELECT p.*,
@@ -81,7 +81,7 @@ BEGIN
         LEFT JOIN exempt w ON w.recommendation_id = p.recommendation_id AND w.kind = 'waived'
         LEFT JOIN exempt m ON m.recommendation_id = p.recommendation_id AND m.kind = 'mitigated'
         WHERE s.is_active AND r.is_active
-    ), effect AS MATERIALIZED (
+    ), effect AS (
         SELECT s.recommendation_id, s.asset_id, s.kind, s.was_kind, s.rank, s.was_rank,
                s.assessed AND s.counts AND NOT s.waived AS assessed,
                s.exposed AND s.counts AS failing,
@@ -90,7 +90,7 @@ BEGIN
                s.was_exposed AND s.counted AS was_failing,
                s.was_exposed AND s.counted AND NOT s.waived AND NOT s.mitigated AS was_exposed
         FROM state s
-    ), metric AS MATERIALIZED (
+    ), metric AS (
         SELECT mr.metric_id, e.asset_id, e.rank, e.was_rank, i.weight, i.was_weight,
                bool_or(e.assessed AND i.weight > 0) AS assessed, bool_or(e.was_assessed AND i.was_weight > 0) AS was_assessed,
                bool_or(e.exposed AND i.weight > 0) AS exposed, bool_or(e.was_exposed AND i.was_weight > 0) AS was_exposed

@@ -17,7 +17,7 @@ CREATE FUNCTION posture_internal.asset_class(of_assets assetset)
     RETURNS TABLE (attribute text, value text, chunk integer, assets assetset)
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-    WITH class AS MATERIALIZED (
+    WITH class AS (
         SELECT a.kind, a.criticality, assetset_agg(a.asset_id) AS assets
         FROM asset_in(of_assets) a
         GROUP BY a.kind, a.criticality
@@ -47,7 +47,7 @@ CREATE FUNCTION posture_internal.all_asset_value(of_attribute text, from_store b
     -- never a part of the query that calls it, whose reader may not read these tables
     SET jit = off
 BEGIN ATOMIC
-    WITH touched AS MATERIALIZED (
+    WITH touched AS (
         SELECT union_agg(d.assets) AS assets
         FROM asset_delta d
         WHERE from_store AND of_slice IS NULL

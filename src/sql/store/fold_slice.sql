@@ -27,7 +27,7 @@ AS $$
 DECLARE
     sets bigint;
 BEGIN
-    WITH net AS MATERIALIZED (
+    WITH net AS (
         SELECT e.recommendation_id, xor_agg(e.assessed) AS assessed, xor_agg(e.exposed) AS exposed
         FROM finding_delta d
         CROSS JOIN LATERAL unnest(d.recommendations, d.assessed, d.exposed) e(recommendation_id, assessed, exposed)
@@ -55,7 +55,7 @@ AS $$
 BEGIN
     WITH fresh AS MATERIALIZED (
         SELECT c.* FROM asset_class(touched) c
-    ), merged AS MATERIALIZED (
+    ), merged AS (
         SELECT attribute, value, chunk,
                CASE WHEN f.assets IS NULL THEN set_difference(s.assets, touched)
                     ELSE set_difference(coalesce(s.assets, '{}'), touched) | f.assets END AS assets
@@ -83,9 +83,9 @@ CREATE FUNCTION posture_internal.fold_object_count(of_slice integer, delta_ids b
     SET jit = off
 AS $$
 BEGIN
-    WITH fresh AS MATERIALIZED (
+    WITH fresh AS (
         SELECT e.* FROM exposure('infinity', true, of_slice, NULL) e
-    ), inactive AS MATERIALIZED (
+    ), inactive AS (
         SELECT c.chunk, c.assets
         FROM fresh f CROSS JOIN LATERAL chunks(f.exposed) c
         WHERE f.object_kind = 'inactive' AND c.chunk BETWEEN of_slice * 16 AND of_slice * 16 + 15
@@ -114,7 +114,7 @@ BEGIN
         SELECT 'recommendation', x.recommendation_id FROM changed x
         UNION
         SELECT t.object_kind, t.object_id FROM object_count t WHERE t.slice = of_slice AND t.object_kind = 'recommendation'
-    ), counted AS MATERIALIZED (
+    ), counted AS (
         SELECT object_kind, object_id, weighted_count(f.assessed, m.criticality_weights, c.sets) AS assessed,
                weighted_count(f.exposed, m.criticality_weights, c.sets) AS exposed,
                coalesce(cardinality(f.failing), 0) AS failing,

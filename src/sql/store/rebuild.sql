@@ -26,7 +26,7 @@ CREATE FUNCTION posture_internal.rebuild_finding_sets(fresh recomputed_set[], OU
     SET jit = off
 AS $$
 BEGIN
-    WITH chunk AS MATERIALIZED (
+    WITH chunk AS (
         SELECT w.recommendation_id, c.chunk, coalesce(union_agg(c.assessed), '{}') AS assessed,
                coalesce(union_agg(c.exposed), '{}') AS exposed
         FROM unnest(fresh) w

@@ -24,7 +24,7 @@ AS $$
 #variable_conflict use_column
 BEGIN
     RETURN QUERY
-    WITH toggle AS MATERIALIZED (
+    WITH toggle AS (
         SELECT t.* FROM finding_toggle('infinity', NULL) t
     ), from_store AS (
         SELECT k.recommendation_id, k.chunk, coalesce(xor_agg(k.assessed), '{}') AS assessed, coalesce(xor_agg(k.exposed), '{}') AS exposed
@@ -57,7 +57,7 @@ BEGIN
 
     PERFORM progress('verify: sets of findings are compared');
     RETURN QUERY
-    WITH touched AS MATERIALIZED (
+    WITH touched AS (
         SELECT coalesce(union_agg(d.assets), '{}') AS assets FROM asset_delta d
     ), from_store AS (
         SELECT s.attribute, s.value, s.chunk, set_difference(s.assets, t.assets) AS assets
