@@ -4,7 +4,7 @@ CREATE FUNCTION posture_internal.exempt_set(as_of timestamptz, from_store boolea
 BEGIN ATOMIC
     WITH exempt AS (
         SELECT e.* FROM exemption_in_force(as_of) e
-    ), member AS MATERIALIZED (
+    ), member AS (
         SELECT g.asset_group_id, g.assets
         FROM asset_group_set(from_store, of_slice) g
         WHERE EXISTS (SELECT FROM exempt e WHERE e.asset_group_id IS NOT NULL)

@@ -6,11 +6,11 @@ CREATE FUNCTION posture_internal.metric_filter(from_store boolean, of_slice inte
 AS $$
 BEGIN
     RETURN QUERY
-    WITH kinds AS MATERIALIZED (
+    WITH kinds AS (
         SELECT k.value AS kind, k.assets
         FROM asset_value_set('kind', from_store, of_slice) k
         WHERE EXISTS (SELECT FROM metric m WHERE m.asset_kinds IS NOT NULL)
-    ), criticalities AS MATERIALIZED (
+    ), criticalities AS (
         SELECT criticality_rank(c.value) AS rank, c.assets
         FROM asset_value_set('criticality', from_store, of_slice) c
         WHERE EXISTS (SELECT FROM metric m WHERE 0 = ANY (m.criticality_weights))
@@ -111,8 +111,6 @@ CREATE FUNCTION posture_internal.exposure(as_of timestamptz, from_store boolean,
 BEGIN ATOMIC
     WITH recommendation AS (
         SELECT r.* FROM recommendation_exposure(as_of, from_store, of_slice, chosen, NULL) r
-    ), filter AS MATERIALIZED (
-        SELECT f.* FROM metric_filter(from_store, of_slice) f
     ), joined AS (
         SELECT mr.metric_id, union_agg(r.assessed) AS assessed, union_agg(r.exposed) AS exposed
         FROM metric_recommendation mr
@@ -125,7 +123,7 @@ BEGIN ATOMIC
                set_intersect(j.assessed, f.assets) AS assessed,
                set_intersect(j.exposed, f.assets) AS exposed
         FROM joined j
-        LEFT JOIN filter f USING (metric_id)
+        LEFT JOIN metric_filter(from_store, of_slice) f USING (metric_id)
     )
     SELECT 'recommendation', r.recommendation_id, r.assessed, r.exposed, r.failing
     FROM recommendation r

@@ -6,8 +6,6 @@ BEGIN ATOMIC
         SELECT e.recommendation_id, e.assessed, e.exposed
         FROM recommendation_exposure('infinity', true, NULL, chosen, within) e
         WHERE e.recommendation_id IS NOT NULL
-    ), filter AS MATERIALIZED (
-        SELECT f.* FROM metric_filter(true, NULL) f
     ), joined AS (
         SELECT b.metric_id, union_agg(r.assessed) AS assessed, union_agg(r.exposed) AS exposed
         FROM metric_member(NULL) b
@@ -23,7 +21,7 @@ BEGIN ATOMIC
            set_intersect(j.assessed, f.assets),
            set_intersect(j.exposed, f.assets)
     FROM joined j
-    LEFT JOIN filter f USING (metric_id);
+    LEFT JOIN metric_filter(true, NULL) f USING (metric_id);
 END;
 COMMENT ON FUNCTION posture_internal.group_set(integer, integer[], assetset) IS 'the assets within a set that each recommendation and metric of an initiative, or of all for NULL, has assessed and exposed';
 

@@ -40,14 +40,12 @@ BEGIN
         FROM own o
         JOIN every_term n ON n.metric_id = o.metric_id AND n.method = 'population'
         JOIN metric_member(NULL) b ON b.metric_id = o.metric_id
-    ), filter AS MATERIALIZED (
-        SELECT f.* FROM metric_filter(true, NULL) f
     ), blocked AS MATERIALIZED (
         SELECT m.metric_id, union_agg(r.accepted) AS assets
         FROM member m JOIN remediable r USING (recommendation_id)
         WHERE r.accepted <> '{}'
         GROUP BY m.metric_id
-    ), class AS MATERIALIZED (
+    ), class AS (
         -- assets of a metric that weigh alike; NULL: all
         SELECT m.metric_id, 0 AS rank, 1 AS weight, NULL::assetset AS assets
         FROM metric m
@@ -65,7 +63,7 @@ BEGIN
         FROM member m
         JOIN remediable r USING (recommendation_id)
         JOIN class c USING (metric_id)
-        LEFT JOIN filter f USING (metric_id)
+        LEFT JOIN metric_filter(true, NULL) f USING (metric_id)
         LEFT JOIN blocked b USING (metric_id)
         UNION ALL
         SELECT m.metric_id, 0, recommendation_id, m.worth * r.missing, 1, NULL, r.missing

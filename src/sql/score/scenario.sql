@@ -41,8 +41,6 @@ BEGIN
                CASE WHEN c.is_chosen AND NOT (keep_accepted AND r.is_accepted) THEN coalesce(r.missing, 0) ELSE 0 END AS made_up
         FROM remediable(chosen) r
         CROSS JOIN LATERAL (SELECT r.recommendation_id = ANY (remediated) AS is_chosen) c
-    ), filter AS MATERIALIZED (
-        SELECT f.* FROM metric_filter(true, NULL) f
     ), class AS MATERIALIZED (
         SELECT criticality_sets(true, NULL) AS sets
     ), joined AS (
@@ -60,7 +58,7 @@ BEGIN
     FROM joined j
     JOIN metric m USING (metric_id)
     CROSS JOIN class c
-    LEFT JOIN filter f USING (metric_id)
+    LEFT JOIN metric_filter(true, NULL) f USING (metric_id)
     UNION ALL
     SELECT NULL, r.recommendation_id,
            CASE WHEN r.is_measured THEN r.made_up ELSE cardinality(r.exposed) - cardinality(r.remaining) END

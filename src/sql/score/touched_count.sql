@@ -26,7 +26,7 @@ BEGIN
                             UNION ALL
                             SELECT members(e.exposed), false) m
         GROUP BY e.recommendation_id, m.asset_id
-    ), changed AS MATERIALIZED (
+    ), changed AS (
         SELECT coalesce(union_agg(d.assets), '{}') AS assets FROM asset_delta d
     ), stale AS MATERIALIZED (
         SELECT max(l.seen_before) AS seen_before FROM stale_limit('infinity') l

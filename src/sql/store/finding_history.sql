@@ -15,7 +15,7 @@ CREATE FUNCTION posture_internal.backdated_toggle(on_day date, chosen integer[])
     RETURNS TABLE (recommendation_id integer, assessed assetset, exposed assetset)
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-    WITH later AS MATERIALIZED (
+    WITH later AS (
         SELECT t.recommendation_id, xor_agg(t.assessed) AS assessed, xor_agg(t.exposed) AS exposed
         FROM (SELECT e.recommendation_id, e.assessed, e.exposed
               FROM finding_delta d

@@ -53,16 +53,14 @@ CREATE FUNCTION posture_internal.fold_assets(of_slice integer, touched assetset)
     LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
 BEGIN
-    WITH fresh AS MATERIALIZED (
-        SELECT c.* FROM asset_class(touched) c
-    ), merged AS (
+    WITH merged AS (
         SELECT attribute, value, chunk,
                CASE WHEN f.assets IS NULL THEN set_difference(s.assets, touched)
                     ELSE set_difference(coalesce(s.assets, '{}'), touched) | f.assets END AS assets
         FROM (SELECT k.attribute, k.value, k.chunk, k.assets
               FROM asset_set k
               WHERE k.attribute <> 'inactive' AND k.chunk BETWEEN of_slice * 16 AND of_slice * 16 + 15) s
-        FULL JOIN fresh f USING (attribute, value, chunk)
+        FULL JOIN asset_class(touched) f USING (attribute, value, chunk)
     ), emptied AS (
         DELETE FROM asset_set s
         USING merged m

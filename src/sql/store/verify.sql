@@ -34,11 +34,9 @@ BEGIN
               UNION ALL
               SELECT t.recommendation_id, c.chunk, NULL, c.assets FROM toggle t CROSS JOIN LATERAL chunks(t.exposed) c) k
         GROUP BY k.recommendation_id, k.chunk
-    ), whole AS MATERIALIZED (
-        SELECT n.recommendation_id, n.assessed, n.exposed FROM recommendation_set('infinity') n
     ), fresh AS (
         SELECT w.recommendation_id, c.chunk, union_agg(c.assessed) AS assessed, union_agg(c.exposed) AS exposed
-        FROM whole w
+        FROM recommendation_set('infinity') w
         CROSS JOIN LATERAL (SELECT a.chunk, a.assets AS assessed, NULL::assetset AS exposed FROM chunks(w.assessed) a
                             UNION ALL
                             SELECT e.chunk, NULL, e.assets FROM chunks(w.exposed) e) c
