@@ -45,6 +45,8 @@ BEGIN
         FROM member m JOIN remediable r USING (recommendation_id)
         WHERE r.accepted <> '{}'
         GROUP BY m.metric_id
+    ), criticality AS MATERIALIZED (
+        SELECT criticality_sets(true, NULL) AS sets
     ), class AS (
         -- assets of a metric that weigh alike; NULL: all
         SELECT m.metric_id, 0 AS rank, 1 AS weight, NULL::assetset AS assets
@@ -53,7 +55,7 @@ BEGIN
         UNION ALL
         SELECT m.metric_id, g.rank, m.criticality_weights[g.rank], coalesce(c.sets[g.rank], '{}')
         FROM metric m
-        CROSS JOIN (SELECT criticality_sets(true, NULL) AS sets) c
+        CROSS JOIN criticality c
         CROSS JOIN generate_series(1, 4) g(rank)
         WHERE m.criticality_weights[g.rank] > 0
     ), gain AS (
