@@ -2,7 +2,6 @@ CREATE FUNCTION posture_internal.current_state(as_of timestamptz, from_store boo
     RETURNS TABLE (metric_id integer, recommendation_id integer, initiative_id integer, exposed numeric, assessed numeric,
                    critical bigint, failing boolean, score score, points_missing numeric, points_possible numeric)
     LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 600 SET search_path = pg_catalog, posture, posture_internal, pg_temp
-    SET jit = off
     SET plan_cache_mode = force_generic_plan
 AS $$
 BEGIN

@@ -1,7 +1,6 @@
 CREATE FUNCTION posture_internal.metric_filter(from_store boolean, of_slice integer)
     RETURNS TABLE (metric_id integer, assets assetset)
     LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 20 SET search_path = pg_catalog, posture, posture_internal, pg_temp
-    SET jit = off
     SET plan_cache_mode = force_generic_plan
 AS $$
 BEGIN

@@ -28,7 +28,6 @@ COMMENT ON FUNCTION posture_internal.group_set(integer, integer[], assetset) IS 
 CREATE FUNCTION posture_internal.group_count(of_initiative integer, within assetset)
     RETURNS TABLE (initiative_id integer, metric_id integer, recommendation_id integer, weight numeric, exposed numeric, assessed numeric, critical bigint)
     LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 500 SET search_path = pg_catalog, posture, posture_internal, pg_temp
-    SET jit = off
     SET plan_cache_mode = force_generic_plan
 AS $$
 #variable_conflict use_column
@@ -75,7 +74,6 @@ COMMENT ON FUNCTION posture_internal.group_count(integer, assetset) IS 'distinct
 CREATE FUNCTION posture_internal.group_score(of_initiative integer, within assetset)
     RETURNS TABLE (initiative_id integer, metric_id integer, weight numeric, score score, exposed numeric, assessed numeric, critical bigint)
     LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 200 SET search_path = pg_catalog, posture, posture_internal, pg_temp
-    SET jit = off
     SET plan_cache_mode = force_generic_plan
 AS $$
 #variable_conflict use_column

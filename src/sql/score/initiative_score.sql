@@ -20,7 +20,6 @@ CREATE FUNCTION posture_internal.initiative_term(on_day date)
     RETURNS TABLE (initiative_id integer, method initiative_method, metric_id integer, recommendation_id integer,
                    weight numeric, mass numeric, healthy numeric, critical bigint)
     LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, posture, posture_internal, pg_temp
-    SET jit = off
     SET plan_cache_mode = force_generic_plan
 AS $$
 #variable_conflict use_column

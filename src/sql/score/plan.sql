@@ -16,7 +16,6 @@ CREATE FUNCTION posture_internal.plan_gain(of_initiative integer)
     RETURNS TABLE (pool integer, metric_id integer, recommendation_id integer, worth numeric, weight integer, assets assetset,
                    at_once numeric, to_touch bigint)
     LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 500 SET search_path = pg_catalog, posture, posture_internal, pg_temp
-    SET jit = off
     SET plan_cache_mode = force_generic_plan
 AS $$
 #variable_conflict use_column
@@ -114,7 +113,6 @@ COMMENT ON FUNCTION posture_internal.effort(jsonb) IS 'what a recommendation cos
 
 CREATE FUNCTION posture_internal.plan_steps(of_initiative integer, target score, basis text) RETURNS SETOF plan_step
     LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 100 SET search_path = pg_catalog, posture, posture_internal, pg_temp
-    SET jit = off
     SET plan_cache_mode = force_generic_plan
 AS $$
 #variable_conflict use_column

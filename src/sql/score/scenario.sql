@@ -27,7 +27,6 @@ COMMENT ON FUNCTION posture_internal.remediable(integer[]) IS 'the assets that f
 CREATE FUNCTION posture_internal.remediation(of_initiative integer, remediated integer[], keep_accepted boolean)
     RETURNS TABLE (metric_id integer, recommendation_id integer, repaired numeric)
     LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, posture, posture_internal, pg_temp
-    SET jit = off
     SET plan_cache_mode = force_generic_plan
 AS $$
 #variable_conflict use_column
@@ -70,7 +69,6 @@ COMMENT ON FUNCTION posture_internal.remediation(integer, integer[], boolean) IS
 CREATE FUNCTION posture_internal.score_after(of_initiative integer, ranks integer[], metrics integer[], recommendations integer[], repaired numeric[])
     RETURNS TABLE (initiative_id integer, rank integer, score score)
     LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 100 SET search_path = pg_catalog, posture, posture_internal, pg_temp
-    SET jit = off
     SET plan_cache_mode = force_generic_plan
 AS $$
 #variable_conflict use_column

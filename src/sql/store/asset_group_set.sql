@@ -15,7 +15,6 @@ COMMENT ON FUNCTION posture_internal.asset_group_set(boolean, integer) IS 'the a
 -- In PL/pgSQL, as what follows, because that keeps its plan.
 CREATE FUNCTION posture_internal.group_assets(of_group integer) RETURNS assetset
     LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, posture, posture_internal, pg_temp
-    SET jit = off
     SET plan_cache_mode = force_generic_plan
 AS $$
 BEGIN

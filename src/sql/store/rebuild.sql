@@ -23,7 +23,6 @@ COMMENT ON COLUMN posture_internal.recomputed_set.last_changed IS 'when any of i
 
 CREATE FUNCTION posture_internal.rebuild_finding_sets(fresh recomputed_set[], OUT sets bigint, OUT repaired bigint)
     LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
-    SET jit = off
 AS $$
 BEGIN
     WITH chunk AS (
