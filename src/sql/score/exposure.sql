@@ -1,6 +1,17 @@
+/*
+ * From sets to what counts of them: the assets that each recommendation,
+ * metric and initiative has assessed and exposed, without assets that are
+ * retired, stale or exempt.
+ *
+ * as_of is the end of a day; 'infinity' asks about now. from_store says
+ * whether sets are read from the store or recomputed from finding and asset.
+ * of_slice asks for the folded sets of a slice, without deltas.
+ */
+
 CREATE FUNCTION posture_internal.metric_filter(from_store boolean, of_slice integer)
     RETURNS TABLE (metric_id integer, assets assetset)
-    LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 20 SET search_path = pg_catalog, posture, posture_internal, pg_temp
+    LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 20
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
     SET plan_cache_mode = force_generic_plan
 AS $$
 BEGIN
@@ -26,86 +37,104 @@ BEGIN
           GROUP BY m.metric_id) f
     GROUP BY f.metric_id;
 END $$;
-COMMENT ON FUNCTION posture_internal.metric_filter(boolean, integer) IS 'for each metric that does not count all assets, those that it may: of its kinds, and not weighing 0; kept or recomputed; of a slice: as they are folded';
+COMMENT ON FUNCTION posture_internal.metric_filter(boolean, integer) IS
+    'returns the assets that each metric can count: those of its kinds whose weight is not 0; '
+    'metrics that count all assets have no row';
 
-CREATE FUNCTION posture_internal.all_recommendation_exposure(as_of timestamptz, from_store boolean, of_slice integer, chosen integer[], within assetset)
-    RETURNS TABLE (recommendation_id integer, assessed assetset, exposed assetset, failing assetset, accepted assetset)
+CREATE FUNCTION posture_internal.all_recommendation_exposure(
+    as_of timestamptz, from_store boolean, of_slice integer, chosen integer[], within assetset)
+    RETURNS TABLE (recommendation_id integer, assessed assetset, exposed assetset,
+                   failing assetset, accepted assetset)
     LANGUAGE sql STABLE PARALLEL SAFE ROWS 500
-    -- never a part of the query that calls it, whose reader may not read these tables
     SET jit = off
 BEGIN ATOMIC
     WITH found AS (
-        SELECT f.recommendation_id, coalesce(f.assessed, '{}') AS assessed, coalesce(f.exposed, '{}') AS exposed,
-               stale_before(least(as_of, now()), s.stale_after) AS seen_before
+        SELECT f.recommendation_id, r.source_id, coalesce(f.assessed, '{}') AS assessed,
+               coalesce(f.exposed, '{}') AS exposed
         FROM (SELECT k.recommendation_id, k.assessed, k.exposed
               FROM stored_set(as_of, of_slice, chosen, within) k
               WHERE from_store
               UNION ALL
-              SELECT n.recommendation_id, set_intersect(n.assessed, within), set_intersect(n.exposed, within)
+              SELECT n.recommendation_id, set_intersect(n.assessed, within),
+                     set_intersect(n.exposed, within)
               FROM recommendation_set(as_of) n
               WHERE NOT from_store) f
         JOIN recommendation r USING (recommendation_id)
         JOIN source s USING (source_id)
         WHERE s.is_active AND r.is_active
-    ), old AS (
-        -- not seen for so long
-        SELECT l.seen_before, (SELECT assetset_agg(a.asset_id) FROM asset a WHERE a.last_seen < l.seen_before) AS assets
-        FROM (SELECT DISTINCT o.seen_before FROM stale_limit(as_of) o) l
-    ), oldest AS (
-        SELECT union_agg(o.assets) AS assets FROM old o
-    ), fresh AS (
-        -- an asset counts while any source that assesses it has seen it lately
-        SELECT union_agg(set_difference(f.assets, o.assets)) AS assets
-        FROM (SELECT a.seen_before, union_agg(a.assessed & oldest.assets) AS assets
-              FROM found a CROSS JOIN oldest
-              WHERE oldest.assets IS NOT NULL
-              GROUP BY a.seen_before) f
-        LEFT JOIN old o USING (seen_before)
+    ), candidate AS (
+        SELECT c.assets FROM stale_candidates(as_of) c
+    ), assessed AS (
+        SELECT array_agg(x.source_id) AS sources, array_agg(x.assets) AS sets
+        FROM (SELECT f.source_id, union_agg(f.assessed & c.assets) AS assets
+              FROM found f CROSS JOIN candidate c
+              WHERE c.assets IS NOT NULL
+              GROUP BY f.source_id) x
     ), inactive AS (
-        SELECT union_agg(g.assets) AS assets
-        FROM (SELECT set_difference(oldest.assets, fresh.assets) AS assets FROM oldest CROSS JOIN fresh
+        SELECT union_agg(x.assets) AS assets
+        FROM (SELECT s.assets
+              FROM candidate c
+              CROSS JOIN assessed a
+              CROSS JOIN LATERAL stale_assets(as_of, c.assets, a.sources, a.sets) s
               UNION ALL
               SELECT assetset_agg(a.asset_id)
               FROM asset a
-              WHERE a.retired_at < as_of AND a.retired_at <= now()) g
+              WHERE a.retired_at < as_of AND a.retired_at <= now()) x
     ), exempt AS (
         SELECT * FROM exempt_set(as_of, from_store, of_slice)
     ), failing AS (
-        SELECT f.recommendation_id, set_difference(f.assessed, g.assets) AS assessed, set_difference(f.exposed, g.assets) AS failing
-        FROM found f CROSS JOIN inactive g
+        SELECT f.recommendation_id, set_difference(f.assessed, i.assets) AS assessed,
+               set_difference(f.exposed, i.assets) AS failing
+        FROM found f CROSS JOIN inactive i
     )
     SELECT f.recommendation_id,
            CASE WHEN waived.for_all THEN '{}' ELSE set_difference(f.assessed, waived.assets) END,
            x.exposed, f.failing,
            CASE WHEN accepted.for_all THEN x.exposed ELSE x.exposed & accepted.assets END
     FROM failing f
-    LEFT JOIN exempt waived ON waived.recommendation_id = f.recommendation_id AND waived.kind = 'waived'
-    LEFT JOIN exempt mitigated ON mitigated.recommendation_id = f.recommendation_id AND mitigated.kind = 'mitigated'
-    LEFT JOIN exempt accepted ON accepted.recommendation_id = f.recommendation_id AND accepted.kind = 'risk_accepted'
-    CROSS JOIN LATERAL (SELECT CASE WHEN waived.for_all OR mitigated.for_all THEN '{}'
-                                    ELSE set_difference(set_difference(f.failing, waived.assets), mitigated.assets) END AS exposed) x
+    LEFT JOIN exempt waived
+           ON waived.recommendation_id = f.recommendation_id AND waived.kind = 'waived'
+    LEFT JOIN exempt mitigated
+           ON mitigated.recommendation_id = f.recommendation_id AND mitigated.kind = 'mitigated'
+    LEFT JOIN exempt accepted
+           ON accepted.recommendation_id = f.recommendation_id AND accepted.kind = 'risk_accepted'
+    CROSS JOIN LATERAL (
+        SELECT CASE WHEN waived.for_all OR mitigated.for_all THEN '{}'
+                    ELSE set_difference(set_difference(f.failing, waived.assets),
+                                        mitigated.assets) END AS exposed) x
     UNION ALL
-    SELECT NULL, NULL, g.assets, NULL, NULL
-    FROM inactive g
-    WHERE g.assets IS NOT NULL;
+    SELECT NULL, NULL, i.assets, NULL, NULL
+    FROM inactive i
+    WHERE i.assets IS NOT NULL;
 END;
-COMMENT ON FUNCTION posture_internal.all_recommendation_exposure(timestamptz, boolean, integer, integer[], assetset) IS 'the assets of each recommendation that count, of all or within a set, from what is kept or recomputed: without retired, stale and exempt ones; failing: exempt or not; accepted: those of the exposed ones whose risk is accepted, NULL: none. Under no recommendation those that are gone, retired or stale';
+COMMENT ON FUNCTION posture_internal.all_recommendation_exposure(
+    timestamptz, boolean, integer, integer[], assetset) IS
+    'returns the assets of each recommendation that count, of all or of chosen ones, of all '
+    'assets or within a set: assessed; exposed; failing, exempt or not; accepted, exposed with '
+    'the risk accepted, NULL for none. Under recommendation NULL, exposed has the inactive '
+    'assets: those that are retired or stale';
 
-CREATE FUNCTION posture_internal.recommendation_exposure(as_of timestamptz, from_store boolean, of_slice integer, chosen integer[], within assetset)
-    RETURNS TABLE (recommendation_id integer, assessed assetset, exposed assetset, failing assetset, accepted assetset)
+CREATE FUNCTION posture_internal.recommendation_exposure(
+    as_of timestamptz, from_store boolean, of_slice integer, chosen integer[], within assetset)
+    RETURNS TABLE (recommendation_id integer, assessed assetset, exposed assetset,
+                   failing assetset, accepted assetset)
     LANGUAGE sql STABLE PARALLEL SAFE ROWS 500
 BEGIN ATOMIC
-    SELECT * FROM all_recommendation_exposure(as_of, from_store, of_slice, chosen, within) WHERE sees_all()
+    SELECT * FROM all_recommendation_exposure(as_of, from_store, of_slice, chosen, within)
+    WHERE sees_all()
     UNION ALL
-    SELECT * FROM owner_recommendation_exposure(as_of, from_store, of_slice, chosen, within) WHERE NOT sees_all();
+    SELECT * FROM owner_recommendation_exposure(as_of, from_store, of_slice, chosen, within)
+    WHERE NOT sees_all();
 END;
-COMMENT ON FUNCTION posture_internal.recommendation_exposure(timestamptz, boolean, integer, integer[], assetset) IS 'all_recommendation_exposure(), as far as the caller may see it';
+COMMENT ON FUNCTION posture_internal.recommendation_exposure(
+    timestamptz, boolean, integer, integer[], assetset) IS
+    'returns all_recommendation_exposure(), as far as the caller may see it';
 
-CREATE FUNCTION posture_internal.exposure(as_of timestamptz, from_store boolean, of_slice integer, chosen integer[])
-    RETURNS TABLE (object_kind text, object_id integer, assessed assetset, exposed assetset, failing assetset)
+CREATE FUNCTION posture_internal.exposure(
+    as_of timestamptz, from_store boolean, of_slice integer, chosen integer[])
+    RETURNS TABLE (object_kind text, object_id integer, assessed assetset, exposed assetset,
+                   failing assetset)
     LANGUAGE sql STABLE PARALLEL SAFE ROWS 600
-    -- a plan of its own, and not a part of each report's: compiling all of it
-    -- would cost more than running it
     SET jit = off
 BEGIN ATOMIC
     WITH recommendation AS (
@@ -147,4 +176,7 @@ BEGIN ATOMIC
     FROM recommendation r
     WHERE of_slice IS NOT NULL AND r.recommendation_id IS NULL;
 END;
-COMMENT ON FUNCTION posture_internal.exposure(timestamptz, boolean, integer, integer[]) IS 'the assets behind each count, from what is kept or recomputed: those that count, without retired, stale and exempt ones; failing: exempt or not. Of a slice also those that are gone';
+COMMENT ON FUNCTION posture_internal.exposure(timestamptz, boolean, integer, integer[]) IS
+    'returns the assets behind each count, of recommendations, metrics and, with chosen NULL, '
+    'initiatives; failing: exempt or not. Of a slice, under inactive, also its assets that are '
+    'retired or stale';

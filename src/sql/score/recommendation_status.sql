@@ -1,32 +1,37 @@
 /*
- * What is left to do. Accepting a risk changes no score, but takes it off the
- * lists of what to do.
+ * Whether a recommendation is compliant, and whether it is completed, on time
+ * or overdue. Accepting a risk changes no score, but completes what it is
+ * accepted for.
  */
 
 CREATE FUNCTION posture_internal.recommendation_assets(of_recommendations integer[])
     RETURNS TABLE (recommendation_id integer, exposed assetset, failing assetset)
-    LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, posture, posture_internal, pg_temp
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
 BEGIN
     RETURN QUERY
     SELECT e.object_id, e.exposed, e.failing
-    FROM exposure(
-        timestamptz 'infinity', true, NULL::integer,
-        -- whether an asset is stale depends on what else assesses it
-        CASE WHEN NOT EXISTS (SELECT FROM stale_limit('infinity')) THEN of_recommendations END) e
-    WHERE e.object_kind = 'recommendation' AND (of_recommendations IS NULL OR e.object_id = ANY (of_recommendations));
+    FROM exposure(timestamptz 'infinity', true, NULL::integer,
+                  findings_needed(of_recommendations)) e
+    WHERE e.object_kind = 'recommendation'
+      AND (of_recommendations IS NULL OR e.object_id = ANY (of_recommendations));
 END $$;
-COMMENT ON FUNCTION posture_internal.recommendation_assets(integer[]) IS 'the assets that count and fail a recommendation now, without exempt ones (exposed) and with them (failing); of some recommendations, or of all for NULL';
+COMMENT ON FUNCTION posture_internal.recommendation_assets(integer[]) IS
+    'returns the assets that count and fail each of some recommendations now, or of all for '
+    'NULL: exposed, without exempt ones, and failing, with them';
 
 CREATE FUNCTION posture_internal.accepted_recommendation() RETURNS SETOF integer
-    LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, posture, posture_internal, pg_temp
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
 DECLARE
     chosen integer[] := ARRAY(SELECT DISTINCT e.recommendation_id
                               FROM exemption e
-                              WHERE e.kind = 'risk_accepted' AND e.created_at <= now() AND (e.expires_at IS NULL OR e.expires_at > now()));
+                              WHERE e.kind = 'risk_accepted' AND e.created_at <= now()
+                                AND (e.expires_at IS NULL OR e.expires_at > now()));
 BEGIN
-    -- most have none
+    -- most databases have no accepted risk
     IF cardinality(chosen) = 0 THEN
         RETURN;
     END IF;
@@ -36,23 +41,28 @@ BEGIN
     LEFT JOIN recommendation_assets(chosen) e ON e.recommendation_id = x.recommendation_id
     LEFT JOIN measured('infinity') m ON m.recommendation_id = x.recommendation_id
     WHERE x.kind = 'risk_accepted'
-      AND (x.for_all OR (coalesce(e.exposed, '{}') <@ x.assets AND coalesce(m.achieved >= m.possible, true)));
+      AND (x.for_all OR (coalesce(e.exposed, '{}') <@ x.assets
+                         AND coalesce(m.achieved >= m.possible, true)));
 END $$;
-COMMENT ON FUNCTION posture_internal.accepted_recommendation() IS 'the recommendations whose risk is accepted wherever they are exposed';
+COMMENT ON FUNCTION posture_internal.accepted_recommendation() IS
+    'returns the recommendations whose risk is accepted wherever they are exposed';
 
 CREATE FUNCTION posture_internal.recommendation_status()
-    RETURNS TABLE (recommendation_id integer, state text, exposed numeric, assessed numeric, progress text)
+    RETURNS TABLE (recommendation_id integer, state text, exposed numeric, assessed numeric,
+                   progress text)
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
     SELECT r.recommendation_id, x.state, coalesce(n.exposed, 0), coalesce(n.assessed, 0),
            CASE WHEN x.state = 'not_available' THEN NULL
                 WHEN x.state IN ('compliant', 'mitigated')
-                     OR r.recommendation_id IN (SELECT a.id FROM accepted_recommendation() a(id)) THEN 'completed'
+                     OR r.recommendation_id IN (SELECT a.id FROM accepted_recommendation() a(id))
+                THEN 'completed'
                 WHEN r.due_on < today() THEN 'overdue'
                 ELSE 'on_time' END
     FROM recommendation r
     JOIN source s USING (source_id)
-    LEFT JOIN (SELECT c.recommendation_id, c.failing, c.exposed + coalesce(c.points_missing, 0) AS exposed,
+    LEFT JOIN (SELECT c.recommendation_id, c.failing,
+                      c.exposed + coalesce(c.points_missing, 0) AS exposed,
                       c.assessed + coalesce(c.points_possible, 0) AS assessed
                FROM current_state('infinity') c
                WHERE c.recommendation_id IS NOT NULL) n USING (recommendation_id)
@@ -62,7 +72,10 @@ BEGIN ATOMIC
                                     ELSE 'compliant' END AS state) x
     WHERE s.is_active AND r.is_active;
 END;
-COMMENT ON FUNCTION posture_internal.recommendation_status() IS 'each active recommendation of an active source now: its state, and whether it is completed, on time or overdue; NULL: applies to nothing. Completed: nothing is exposed, or the risk of all that is was accepted';
+COMMENT ON FUNCTION posture_internal.recommendation_status() IS
+    'returns the state of each active recommendation of an active source now; progress: '
+    'completed if nothing is exposed or the risk of all that is was accepted, else on_time or '
+    'overdue; NULL: it applies to nothing';
 
 CREATE FUNCTION posture_internal.open_assets()
     RETURNS TABLE (recommendation_id integer, assets assetset)
@@ -70,7 +83,10 @@ CREATE FUNCTION posture_internal.open_assets()
 BEGIN ATOMIC
     SELECT e.recommendation_id, set_difference(e.exposed, x.assets)
     FROM recommendation_assets(NULL) e
-    LEFT JOIN exempt_set('infinity', true, NULL) x ON x.recommendation_id = e.recommendation_id AND x.kind = 'risk_accepted'
+    LEFT JOIN exempt_set('infinity', true, NULL) x
+           ON x.recommendation_id = e.recommendation_id AND x.kind = 'risk_accepted'
     WHERE NOT coalesce(x.for_all, false);
 END;
-COMMENT ON FUNCTION posture_internal.open_assets() IS 'the assets on which there is something to do for a recommendation: exposed, and the risk is not accepted';
+COMMENT ON FUNCTION posture_internal.open_assets() IS
+    'returns the assets that a recommendation is still to be remediated on: '
+    'exposed, and the risk is not accepted';
