@@ -1,17 +1,26 @@
--- Noted before the slices are counted, forgotten when all of them have been.
+/*
+ * fold() merges deltas into the sets and the history, and counts, slice by
+ * slice. One transaction at a time folds. It locks and writes nothing that a
+ * writer of findings does, and readers see the sets and deltas of before or of
+ * after.
+ */
+
+-- Read before the slices are counted, deleted when all of them have been.
 CREATE FUNCTION posture_internal.catalog_changes(OUT ids bigint[], OUT changes text[])
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-    SELECT coalesce(array_agg(d.delta_id), '{}'), coalesce(array_agg(DISTINCT d.changed), '{}') FROM catalog_delta d;
+    SELECT coalesce(array_agg(d.delta_id), '{}'), coalesce(array_agg(DISTINCT d.changed), '{}')
+    FROM catalog_delta d;
 END;
-COMMENT ON FUNCTION posture_internal.catalog_changes() IS 'step of fold(): what the catalog changed since the last one';
-
+COMMENT ON FUNCTION posture_internal.catalog_changes() IS
+    'step of fold(): returns the rows of catalog_delta and the tables that they name';
 CREATE FUNCTION posture_internal.forget_catalog_changes(ids bigint[]) RETURNS void
     LANGUAGE sql VOLATILE
 BEGIN ATOMIC
     DELETE FROM catalog_delta d WHERE d.delta_id = ANY (ids);
 END;
-COMMENT ON FUNCTION posture_internal.forget_catalog_changes(bigint[]) IS 'step of fold(): all slices have been counted with these changes';
+COMMENT ON FUNCTION posture_internal.forget_catalog_changes(bigint[]) IS
+    'step of fold(): deletes rows of catalog_delta, when all slices have been counted since';
 
 CREATE FUNCTION posture_internal.due_slice(since timestamptz) RETURNS SETOF integer
     LANGUAGE sql STABLE PARALLEL SAFE
@@ -28,31 +37,39 @@ BEGIN ATOMIC
     WHERE NOT EXISTS (SELECT FROM counted_slice t WHERE t.slice = s.slice AND t.counted_at >= since)
     ORDER BY s.slice;
 END;
-COMMENT ON FUNCTION posture_internal.due_slice(timestamptz) IS 'the slices that have something to fold or are to be counted anew, and were not folded since a moment';
+COMMENT ON FUNCTION posture_internal.due_slice(timestamptz) IS
+    'returns the slices that have deltas or have to be counted again, and were not folded since a '
+    'moment';
 
--- Nothing that has policies is read before: who grants access locks those last.
+-- A transaction that grants access locks the tables that have policies last. To
+-- avoid a deadlock, this function reads none of them before it locks.
 CREATE FUNCTION posture_internal.lock_sets() RETURNS void
-    LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
+    LANGUAGE plpgsql
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
 BEGIN
     IF NOT EXISTS (SELECT FROM counted_slice) THEN
-        -- in a restored database, rebuild() may bring row security back, and that begins with this lock
+        -- in a restored database, rebuild() may restore row security, and begins with this lock
         LOCK TABLE run IN SHARE UPDATE EXCLUSIVE MODE;
     END IF;
-    -- one at a time; writers and readers go on beside it
+    -- does not block writers of findings or readers
     LOCK TABLE finding_set IN SHARE UPDATE EXCLUSIVE MODE;
 END $$;
-COMMENT ON FUNCTION posture_internal.lock_sets() IS 'step of fold(), take_snapshot() and run_daily(): nobody else folds, rebuilds or takes a snapshot';
+COMMENT ON FUNCTION posture_internal.lock_sets() IS
+    'step of fold(), take_snapshot() and run_daily(): keeps others from folding, rebuilding or '
+    'taking a snapshot';
 
-CREATE FUNCTION posture_internal.fold_due(OUT slices bigint, OUT deltas bigint, OUT changes bigint, OUT sets bigint)
-    LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
+CREATE FUNCTION posture_internal.fold_due(
+    OUT slices bigint, OUT deltas bigint, OUT changes bigint, OUT sets bigint)
+    LANGUAGE plpgsql
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
 DECLARE
     catalog_ids bigint[];
     catalog_changes text[];
     all_due integer[];
     due integer;
-    step record;
+    folded record;
 BEGIN
     IF is_restored() THEN
         PERFORM rebuild();
@@ -65,27 +82,33 @@ BEGIN
     all_due := ARRAY(SELECT due_slice('infinity'));
     FOREACH due IN ARRAY all_due LOOP
         PERFORM progress(format('fold: slice %s of %s', slices + 1, cardinality(all_due)));
-        SELECT f.* INTO step FROM fold_slice(due, catalog_changes) f;
+        SELECT f.* INTO folded FROM fold_slice(due, catalog_changes) f;
         slices := slices + 1;
-        deltas := deltas + step.deltas;
-        changes := changes + step.changes;
-        sets := sets + step.sets;
+        deltas := deltas + folded.deltas;
+        changes := changes + folded.changes;
+        sets := sets + folded.sets;
     END LOOP;
     PERFORM forget_catalog_changes(catalog_ids);
 END $$;
-COMMENT ON FUNCTION posture_internal.fold_due() IS 'step of fold(): folds all that is due, where the sets are locked';
+COMMENT ON FUNCTION posture_internal.fold_due() IS
+    'step of fold(): folds all slices that are due, in a transaction that has the sets locked';
 
-CREATE FUNCTION posture.fold(OUT slices bigint, OUT deltas bigint, OUT changes bigint, OUT sets bigint)
-    LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
+CREATE FUNCTION posture.fold(
+    OUT slices bigint, OUT deltas bigint, OUT changes bigint, OUT sets bigint)
+    LANGUAGE plpgsql
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
 BEGIN
     PERFORM lock_sets();
     SELECT f.* INTO slices, deltas, changes, sets FROM fold_due() f;
 END $$;
-COMMENT ON FUNCTION posture.fold() IS 'merges what statements appended since the last time into the sets and the history; returns how many slices, deltas, changed findings and assets, and sets';
+COMMENT ON FUNCTION posture.fold() IS
+    'merges what statements appended since the last fold into the sets and the history; returns '
+    'the number of slices, deltas, changed findings and assets, and sets';
 
 CREATE FUNCTION posture_internal.fold_next(since timestamptz) RETURNS boolean
-    LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
+    LANGUAGE plpgsql
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
 DECLARE
     due integer;
@@ -97,24 +120,28 @@ BEGIN
     due := (SELECT min(d.slice) FROM due_slice(since) d(slice));
     IF due IS NOT NULL THEN
         PERFORM progress(format('fold: %s slices to go', (SELECT count(*) FROM due_slice(since))));
-        -- as it is by now: another, which began later, won't fold this slice again
+        -- with the catalog changes of now, because a run that began later does not fold this
+        -- slice again
         PERFORM fold_slice(due, (SELECT c.changes FROM catalog_changes() c));
     END IF;
     RETURN due IS NOT NULL;
 END $$;
-COMMENT ON FUNCTION posture_internal.fold_next(timestamptz) IS 'step of run_daily(): folds the first slice that was not since a moment; returns whether there was one';
+COMMENT ON FUNCTION posture_internal.fold_next(timestamptz) IS
+    'step of run_daily(): folds the first slice that was not folded since a moment; returns '
+    'whether there was one';
 
 CREATE FUNCTION posture_internal.fold_if_many() RETURNS boolean
-    LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
+    LANGUAGE plpgsql
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
 BEGIN
-    -- who loads need not be who folds; and at a higher isolation level a fold by
-    -- another would end the whole load
+    -- a role that loads may not be allowed to fold; and above READ COMMITTED, a concurrent fold
+    -- would make the whole load fail
     IF NOT has_table_privilege('posture_internal.finding_set'::regclass, 'DELETE')
        OR current_setting('transaction_isolation') <> 'read committed' THEN
         RETURN false;
     END IF;
-    -- with what is locked already, row security can't be brought back
+    -- rebuild() may have to restore row security, which the locks of this transaction prevent
     IF is_restored()
        OR coalesce((SELECT sum(d.changes) FROM finding_delta d), 0)
           + coalesce((SELECT sum(d.changes) FROM asset_delta d), 0) <= touched_limit() THEN
@@ -123,10 +150,12 @@ BEGIN
     BEGIN
         LOCK TABLE finding_set IN SHARE UPDATE EXCLUSIVE MODE NOWAIT;
     EXCEPTION WHEN lock_not_available THEN
-        -- somebody folds already
+        -- another transaction is folding
         RETURN false;
     END;
     PERFORM fold_due();
     RETURN true;
 END $$;
-COMMENT ON FUNCTION posture_internal.fold_if_many() IS 'step of ingest(): folds if much was appended since the last time and nobody else is at it';
+COMMENT ON FUNCTION posture_internal.fold_if_many() IS
+    'step of ingest(): folds if many findings or assets are touched and no other transaction '
+    'folds; returns whether it did';
