@@ -106,7 +106,7 @@ AS $$
 #variable_conflict use_column
 BEGIN
     RETURN QUERY
-    SELECT 'tally',
+    SELECT 'object_count',
            CASE WHEN object_kind = 'recommendation' THEN recommendation_label(object_id) END,
            NULL::integer,
            format('%s %s has %s assets assessed, %s exposed, %s failing and %s critical, '
