@@ -1,32 +1,39 @@
 /*
- * Scores from counts. on_day NULL asks about now and a day about its snapshot,
- * so that one formula serves the reports, the snapshots and the causes of a
- * drop.
+ * Scores from counts. The score of an initiative is
+ *     100 x sum(weight x healthy) / sum(weight x mass)
+ * over its terms. on_day NULL asks about now, a day about its snapshot, so that
+ * reports, snapshots and the causes of a drop share one formula.
  */
 
-CREATE FUNCTION posture_internal.metric_term(of_score score, exposed numeric, assessed numeric)
+CREATE FUNCTION posture_internal.metric_term(
+    of_score score, exposed numeric, assessed numeric)
     RETURNS TABLE (method initiative_method, mass numeric, healthy numeric)
     LANGUAGE sql IMMUTABLE PARALLEL SAFE ROWS 2
 BEGIN ATOMIC
-    SELECT 'weighted'::initiative_method, CASE WHEN of_score IS NOT NULL THEN 1::numeric END, of_score::numeric * 0.01
+    SELECT 'weighted'::initiative_method, CASE WHEN of_score IS NOT NULL THEN 1::numeric END,
+           of_score::numeric * 0.01
     UNION ALL
-    SELECT 'population', CASE WHEN of_score IS NOT NULL THEN assessed END, CASE WHEN of_score IS NOT NULL THEN assessed - exposed END;
+    SELECT 'population', CASE WHEN of_score IS NOT NULL THEN assessed END,
+           CASE WHEN of_score IS NOT NULL THEN assessed - exposed END;
 END;
-COMMENT ON FUNCTION posture_internal.metric_term(score, numeric, numeric) IS 'what a metric adds to an initiative by each method of metrics; mass is NULL where it is unavailable';
+COMMENT ON FUNCTION posture_internal.metric_term(score, numeric, numeric) IS
+    'returns the term of a metric by each method of initiatives that have metrics; '
+    'mass NULL: the metric is unavailable';
 
--- In PL/pgSQL, as current_state() is, because that keeps its plan: planning it would
--- take longer than running it.
 CREATE FUNCTION posture_internal.initiative_term(on_day date)
-    RETURNS TABLE (initiative_id integer, method initiative_method, metric_id integer, recommendation_id integer,
-                   weight numeric, mass numeric, healthy numeric, critical bigint)
-    LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, posture, posture_internal, pg_temp
+    RETURNS TABLE (initiative_id integer, method initiative_method, metric_id integer,
+                   recommendation_id integer, weight numeric, mass numeric, healthy numeric,
+                   critical bigint)
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
     SET plan_cache_mode = force_generic_plan
 AS $$
 #variable_conflict use_column
 BEGIN
     RETURN QUERY
     WITH state AS (
-        SELECT n.metric_id, n.recommendation_id, n.exposed, n.assessed, n.score, n.points_missing, n.points_possible, n.critical
+        SELECT n.metric_id, n.recommendation_id, n.exposed, n.assessed, n.score,
+               n.points_missing, n.points_possible, n.critical
         FROM current_state('infinity') n
         WHERE on_day IS NULL AND n.initiative_id IS NULL
         UNION ALL
@@ -34,7 +41,8 @@ BEGIN
         FROM metric_snapshot s
         WHERE s.day = on_day
         UNION ALL
-        SELECT NULL, s.recommendation_id, NULL, NULL, NULL, s.possible - s.achieved, s.possible, NULL
+        SELECT NULL, s.recommendation_id, NULL, NULL, NULL, s.possible - s.achieved, s.possible,
+               NULL
         FROM recommendation_snapshot s
         WHERE s.day = on_day
     ), member AS (
@@ -46,13 +54,15 @@ BEGIN
         FROM initiative_definition(on_day) i
         WHERE on_day IS NOT NULL OR i.method = 'points'
     )
-    SELECT b.initiative_id, t.method, b.metric_id, NULL::integer, b.weight, t.mass, t.healthy, b.critical
+    SELECT b.initiative_id, t.method, b.metric_id, NULL::integer, b.weight, t.mass, t.healthy,
+           b.critical
     FROM member b
     CROSS JOIN LATERAL metric_term(b.score, b.exposed, b.assessed) t
     UNION ALL
     SELECT o.initiative_id, 'points', NULL, o.recommendation_id, 1,
            possible_points(r.max_points, p.assessed, p.points_possible),
-           achieved_points(r.max_points, p.exposed, p.assessed, p.points_missing, p.points_possible), NULL
+           achieved_points(r.max_points, p.exposed, p.assessed,
+                           p.points_missing, p.points_possible), NULL
     FROM (SELECT b.initiative_id, mr.recommendation_id
           FROM definition d
           JOIN member b USING (initiative_id)
@@ -64,11 +74,13 @@ BEGIN
     LEFT JOIN state p USING (recommendation_id)
     LEFT JOIN recommendation r USING (recommendation_id);
 END $$;
-COMMENT ON FUNCTION posture_internal.initiative_term(date) IS 'what each initiative''s score is made of, now by its method and by those of metrics, on a day by every method: score = 100 x sum(weight x healthy) / sum(weight x mass); mass is NULL where unavailable; critical: of a metric now, the critical assets that it has exposed';
+COMMENT ON FUNCTION posture_internal.initiative_term(date) IS
+    'returns the terms of each initiative: of metrics by both methods of metrics, of '
+    'recommendations by points, now only where the initiative adds up by points; mass NULL: '
+    'unavailable; critical: now, the critical assets that the metric has exposed';
 
--- Points of a share of assets have 40 decimals, and a sum has 30: what the
--- division of thirds left must not decide how a score is rounded, and three
--- thirds are one.
+-- Achieved points have 40 decimals, a sum is rounded to 30: the remainder of a
+-- division does not decide how a score is rounded, and three thirds are one.
 CREATE FUNCTION posture_internal.initiative_result(on_day date)
     RETURNS TABLE (initiative_id integer, method initiative_method, score score)
     LANGUAGE sql STABLE PARALLEL SAFE
@@ -79,4 +91,5 @@ BEGIN ATOMIC
     LEFT JOIN initiative_term(on_day) t USING (initiative_id, method)
     GROUP BY i.initiative_id, i.method;
 END;
-COMMENT ON FUNCTION posture_internal.initiative_result(date) IS 'the score of each active initiative, now or from what a day''s snapshot holds';
+COMMENT ON FUNCTION posture_internal.initiative_result(date) IS
+    'returns the method and score of each active initiative, now or on a day';

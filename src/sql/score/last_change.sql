@@ -1,6 +1,7 @@
 CREATE FUNCTION posture_internal.last_change()
     RETURNS TABLE (recommendation_id integer, changed_at timestamptz)
-    LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 600 SET search_path = pg_catalog, posture, posture_internal, pg_temp
+    LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 600
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
 BEGIN
     IF NOT sees_all() THEN
@@ -14,10 +15,13 @@ BEGIN
           WHERE t.object_kind = 'recommendation'
           UNION ALL
           SELECT e.recommendation_id, e.last_changed
-          FROM finding_delta d CROSS JOIN LATERAL unnest(d.recommendations, d.last_changed) e(recommendation_id, last_changed)
+          FROM finding_delta d
+          CROSS JOIN LATERAL unnest(d.recommendations, d.last_changed)
+                             e(recommendation_id, last_changed)
           UNION ALL
           SELECT o.recommendation_id, o.observed_at
           FROM measure o) x
     GROUP BY x.recommendation_id;
 END $$;
-COMMENT ON FUNCTION posture_internal.last_change() IS 'when any finding or the measure of each recommendation last changed';
+COMMENT ON FUNCTION posture_internal.last_change() IS
+    'returns when a finding or the measure of each recommendation last changed';

@@ -1,12 +1,6 @@
 /*
- * From sets to counts: what counts of them, and how many distinct assets each
- * recommendation, metric and initiative has assessed and exposed. All else is
- * arithmetic.
- */
-
-/*
- * The definitions of initiatives: on_day NULL asks about now and a day about
- * its snapshot.
+ * What metrics and initiatives consist of, and by which method an initiative
+ * adds up. on_day NULL asks about now, a day about its snapshot.
  */
 
 CREATE FUNCTION posture_internal.initiative_member(on_day date)
@@ -24,14 +18,16 @@ BEGIN ATOMIC
     FROM initiative_metric_snapshot s
     WHERE s.day = on_day;
 END;
-COMMENT ON FUNCTION posture_internal.initiative_member(date) IS 'the active metrics of each active initiative with their weight, now or on a day';
+COMMENT ON FUNCTION posture_internal.initiative_member(date) IS
+    'returns the active metrics of each active initiative with their weight, now or on a day';
 
 CREATE FUNCTION posture_internal.initiative_definition(on_day date)
     RETURNS TABLE (initiative_id integer, method initiative_method, recommendations integer[])
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
     SELECT i.initiative_id,
-           CASE WHEN EXISTS (SELECT FROM initiative_member(NULL) b WHERE b.initiative_id = i.initiative_id)
+           CASE WHEN EXISTS (SELECT FROM initiative_member(NULL) b
+                             WHERE b.initiative_id = i.initiative_id)
                 THEN i.method ELSE 'points' END,
            ARRAY(SELECT ir.recommendation_id
                  FROM initiative_recommendation ir
@@ -46,7 +42,9 @@ BEGIN ATOMIC
     FROM initiative_snapshot s
     WHERE s.day = on_day;
 END;
-COMMENT ON FUNCTION posture_internal.initiative_definition(date) IS 'how each active initiative adds up, and the recommendations that it scores without a metric between, now or on a day';
+COMMENT ON FUNCTION posture_internal.initiative_definition(date) IS
+    'returns the method of each active initiative and the recommendations that it scores without '
+    'a metric, now or on a day; an initiative without metrics adds up by points';
 
 CREATE FUNCTION posture_internal.metric_member(on_day date)
     RETURNS TABLE (metric_id integer, recommendation_id integer)
@@ -62,4 +60,6 @@ BEGIN ATOMIC
     FROM metric_snapshot s
     WHERE s.day = on_day;
 END;
-COMMENT ON FUNCTION posture_internal.metric_member(date) IS 'the active recommendations of active sources that each metric measures, now or on a day';
+COMMENT ON FUNCTION posture_internal.metric_member(date) IS
+    'returns the active recommendations of active sources that each metric measures, '
+    'now or on a day';

@@ -1,5 +1,6 @@
 CREATE FUNCTION posture.metric_assets(metric text, day date DEFAULT NULL) RETURNS assetset
-    LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, posture, posture_internal, pg_temp
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
 DECLARE
     wanted integer := (SELECT m.metric_id FROM metric m WHERE m.key = metric_assets.metric);
@@ -7,13 +8,18 @@ DECLARE
 BEGIN
     IF wanted IS NULL AND metric IS NOT NULL THEN
         RAISE EXCEPTION 'metric "%" does not exist', metric
-            USING ERRCODE = 'undefined_object', HINT = 'The table posture.metric lists the metrics.';
+            USING ERRCODE = 'undefined_object',
+                  HINT = 'The table posture.metric lists the metrics.';
     END IF;
-    chosen := findings_needed(ARRAY(SELECT mr.recommendation_id FROM metric_recommendation mr WHERE mr.metric_id = wanted));
+    chosen := findings_needed(ARRAY(SELECT mr.recommendation_id FROM metric_recommendation mr
+                                    WHERE mr.metric_id = wanted));
     RETURN (SELECT coalesce(e.exposed, '{}')
             FROM metric m
-            LEFT JOIN exposure(coalesce(day_end(day), timestamptz 'infinity'), true, NULL::integer, chosen) e
+            LEFT JOIN exposure(coalesce(day_end(day), timestamptz 'infinity'), true,
+                               NULL::integer, chosen) e
                    ON e.object_kind = 'metric' AND e.object_id = m.metric_id
             WHERE m.metric_id = wanted AND m.is_active);
 END $$;
-COMMENT ON FUNCTION posture.metric_assets(text, date) IS 'the assets that a metric has exposed, now or at the end of a day; before posture.retention_days ago, as on the first day that is kept';
+COMMENT ON FUNCTION posture.metric_assets(text, date) IS
+    'returns the assets that a metric has exposed, now or at the end of a day; for a day before '
+    'posture.retention_days ago, those of the first day whose history is still there';

@@ -1,21 +1,31 @@
 /*
  * What to remediate, in which order, for an initiative to reach a score.
  *
- * A metric gains the same by each asset that fails none of its recommendations
- * any more, so the order is found over sets, in C; the scores on the way are
- * those of score_after(). Where the risk is accepted, an asset stays exposed
- * in all metrics of the recommendation: no other recommendation mends it there.
+ * A metric gains the same by each asset that stops failing all of its
+ * recommendations, so plan_order() finds the order over sets, in C; the scores
+ * at each step are those of score_after(). Where the risk of a recommendation
+ * is accepted, an asset stays exposed in each of its metrics, and remediating
+ * another recommendation does not repair it there.
  */
 
-CREATE FUNCTION posture_internal.plan_order(pools integer[], recommendations integer[], worths double precision[], costs double precision[], assets assetset[])
+CREATE FUNCTION posture_internal.plan_order(
+    pools integer[], recommendations integer[], worths double precision[],
+    costs double precision[], assets assetset[])
     RETURNS TABLE (rank integer, n integer, repaired bigint, needed_at integer)
     AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE ROWS 1000;
-COMMENT ON FUNCTION posture_internal.plan_order(integer[], integer[], double precision[], double precision[], assetset[]) IS 'the order in which to remediate, what gains most for its cost first. Arrays of rows: a recommendation mends these assets of a pool, as far as they fail no other of it, and each is worth so much; without a set, all of the row is worth so much at once. Each row that can gain comes back by its number, with its place, the assets mended then, and the place at which it first had an effect';
+COMMENT ON FUNCTION posture_internal.plan_order(
+    integer[], integer[], double precision[], double precision[], assetset[]) IS
+    'returns the order in which to remediate, what gains most for its cost first. The arrays are '
+    'columns of rows: a recommendation repairs the assets of a pool that fail no other '
+    'recommendation of it, and each asset has a worth; a row without a set has its worth at once. '
+    'Each row that can gain is returned by its number n, with its rank, the assets repaired at it, '
+    'and the rank at which the row first has an effect';
 
 CREATE FUNCTION posture_internal.plan_gain(of_initiative integer)
-    RETURNS TABLE (pool integer, metric_id integer, recommendation_id integer, worth numeric, weight integer, assets assetset,
-                   at_once numeric, to_touch bigint)
-    LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 500 SET search_path = pg_catalog, posture, posture_internal, pg_temp
+    RETURNS TABLE (pool integer, metric_id integer, recommendation_id integer, worth numeric,
+                   weight integer, assets assetset, at_once numeric, to_touch bigint)
+    LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 500
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
     SET plan_cache_mode = force_generic_plan
 AS $$
 #variable_conflict use_column
@@ -24,21 +34,24 @@ DECLARE
 BEGIN
     RETURN QUERY
     WITH every_term AS (
-        SELECT t.* FROM initiative_term(NULL) t WHERE t.initiative_id = of_initiative AND t.mass IS NOT NULL
-    ), own AS (
+        SELECT t.* FROM initiative_term(NULL) t
+        WHERE t.initiative_id = of_initiative AND t.mass IS NOT NULL
+    ), term AS (
         SELECT t.*, t.weight / sum(t.weight * t.mass) OVER () AS share
         FROM every_term t JOIN initiative_definition(NULL) d USING (initiative_id, method)
         WHERE t.weight * t.mass > 0
     ), remediable AS (
-        SELECT r.recommendation_id, r.exposed, r.accepted, set_difference(r.exposed, r.accepted) AS open,
-               CASE WHEN NOT r.is_accepted AND r.missing > 0 THEN r.missing END AS missing, r.missing IS NOT NULL AS is_measured
+        SELECT r.recommendation_id, r.exposed, r.accepted,
+               set_difference(r.exposed, r.accepted) AS open,
+               CASE WHEN NOT r.is_accepted AND r.missing > 0 THEN r.missing END AS missing,
+               r.missing IS NOT NULL AS is_measured
         FROM remediable(chosen) r
     ), member AS (
-        -- of one asset, or point, of the metric: the terms by population are counts
-        SELECT b.metric_id, b.recommendation_id, 100 * o.share * o.mass / n.mass AS worth
-        FROM own o
-        JOIN every_term n ON n.metric_id = o.metric_id AND n.method = 'population'
-        JOIN metric_member(NULL) b ON b.metric_id = o.metric_id
+        -- worth of an asset, or point, of the metric: the terms by population are counts
+        SELECT b.metric_id, b.recommendation_id, 100 * t.share * t.mass / n.mass AS worth
+        FROM term t
+        JOIN every_term n ON n.metric_id = t.metric_id AND n.method = 'population'
+        JOIN metric_member(NULL) b ON b.metric_id = t.metric_id
     ), blocked AS MATERIALIZED (
         SELECT m.metric_id, union_agg(r.accepted) AS assets
         FROM member m JOIN remediable r USING (recommendation_id)
@@ -59,7 +72,8 @@ BEGIN
         WHERE m.criticality_weights[g.rank] > 0
     ), gain AS (
         SELECT metric_id, c.rank, recommendation_id, m.worth * c.weight AS worth, c.weight,
-               set_intersect(set_difference(set_intersect(r.open, f.assets), b.assets), c.assets) AS assets,
+               set_intersect(set_difference(set_intersect(r.open, f.assets), b.assets),
+                             c.assets) AS assets,
                NULL::numeric AS at_once
         FROM member m
         JOIN remediable r USING (recommendation_id)
@@ -70,21 +84,27 @@ BEGIN
         SELECT m.metric_id, 0, recommendation_id, m.worth * r.missing, 1, NULL, r.missing
         FROM member m JOIN remediable r USING (recommendation_id)
         UNION ALL
-        SELECT 0, 0, recommendation_id, 100 * o.share * r.missing, 1, NULL, r.missing
-        FROM own o JOIN remediable r USING (recommendation_id)
+        SELECT 0, 0, recommendation_id, 100 * t.share * r.missing, 1, NULL, r.missing
+        FROM term t JOIN remediable r USING (recommendation_id)
         WHERE r.is_measured
         UNION ALL
-        SELECT 0, 0, recommendation_id, 100 * o.share * (o.mass - o.healthy) * cardinality(r.open) / cardinality(r.exposed), 1, NULL,
-               cardinality(r.open)
-        FROM own o JOIN remediable r USING (recommendation_id)
+        SELECT 0, 0, recommendation_id,
+               100 * t.share * (t.mass - t.healthy) * cardinality(r.open) / cardinality(r.exposed),
+               1, NULL, cardinality(r.open)
+        FROM term t JOIN remediable r USING (recommendation_id)
         WHERE NOT r.is_measured AND r.exposed <> '{}'
     )
-    SELECT dense_rank() OVER (ORDER BY g.metric_id, g.rank)::integer, g.metric_id, recommendation_id, g.worth, g.weight, g.assets,
-           g.at_once, cardinality(r.open)
+    SELECT dense_rank() OVER (ORDER BY g.metric_id, g.rank)::integer, g.metric_id,
+           recommendation_id, g.worth, g.weight, g.assets, g.at_once, cardinality(r.open)
     FROM gain g JOIN remediable r USING (recommendation_id)
     WHERE g.worth > 0;
 END $$;
-COMMENT ON FUNCTION posture_internal.plan_gain(integer) IS 'what the recommendations of an initiative mend: assets of its metrics, each worth so many points of the initiative, or without a set so much at once; metric 0: by points. Without what is exempt, and without assets that an accepted risk leaves exposed; pool: assets of a metric that weigh alike, each so many of it; to_touch: the assets to remediate';
+COMMENT ON FUNCTION posture_internal.plan_gain(integer) IS
+    'returns what remediating each recommendation of an initiative repairs: assets of a metric, '
+    'each worth so many points of the initiative, or without a set a worth at once; metric_id 0: '
+    'by points. Exempt assets, and assets that an accepted risk leaves exposed, are left out; '
+    'pool: assets of a metric that weigh alike; weight: how many of the metric each is; '
+    'to_touch: the assets to remediate';
 
 CREATE TYPE posture.plan_step AS (
     rank integer,
@@ -97,22 +117,35 @@ CREATE TYPE posture.plan_step AS (
     basis text
 );
 COMMENT ON TYPE posture.plan_step IS 'a step of plan()';
-COMMENT ON COLUMN posture.plan_step.rank IS 'its place in the order, from 1';
-COMMENT ON COLUMN posture.plan_step.recommendation IS 'what to remediate, named as in recommendation_report';
-COMMENT ON COLUMN posture.plan_step.title IS 'what people call it';
-COMMENT ON COLUMN posture.plan_step.gain IS 'points that the initiative gains by it at this place; 0: by it and later ones';
-COMMENT ON COLUMN posture.plan_step.assets IS 'assets to remediate: those that fail it now and are not exempt; 0: a measure';
-COMMENT ON COLUMN posture.plan_step.effort IS 'what its source says that it costs to do; NULL: unknown';
-COMMENT ON COLUMN posture.plan_step.score IS 'the score of the initiative when it and all before it are remediated';
-COMMENT ON COLUMN posture.plan_step.basis IS 'how the order was found: gain, what gains most first, or gain_per_asset, what gains most for each asset to remediate';
+COMMENT ON COLUMN posture.plan_step.rank IS 'rank in the order, from 1';
+COMMENT ON COLUMN posture.plan_step.recommendation IS
+    'recommendation to remediate, named as in recommendation_report';
+COMMENT ON COLUMN posture.plan_step.title IS 'title of the recommendation';
+COMMENT ON COLUMN posture.plan_step.gain IS
+    'points that the initiative gains by it at this rank; 0: it gains only with later steps';
+COMMENT ON COLUMN posture.plan_step.assets IS
+    'assets to remediate: those that fail it now and are not exempt; 0: a measure';
+COMMENT ON COLUMN posture.plan_step.effort IS
+    'effort to remediate it, as its source states it; NULL: unknown';
+COMMENT ON COLUMN posture.plan_step.score IS
+    'score of the initiative when this and all earlier steps are remediated';
+COMMENT ON COLUMN posture.plan_step.basis IS
+    'how the order was found: gain, what gains most first, or gain_per_asset, what gains most for '
+    'each asset to remediate';
 
 CREATE FUNCTION posture_internal.effort(details jsonb) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN coalesce(details ->> 'implementationEffort', details ->> 'implementationCost', details #>> '{fixes,0,complexity}', details ->> 'effort');
-COMMENT ON FUNCTION posture_internal.effort(jsonb) IS 'what a recommendation costs to do, as Defender for Cloud, Secure Score or XCCDF has it in recommendation.details, or else its effort there';
+    RETURN coalesce(details ->> 'implementationEffort', details ->> 'implementationCost',
+                    details #>> '{fixes,0,complexity}', details ->> 'effort');
+COMMENT ON FUNCTION posture_internal.effort(jsonb) IS
+    'returns the effort to remediate a recommendation, from recommendation.details as Defender '
+    'for Cloud, Secure Score or XCCDF writes them, or else from effort there; NULL: unknown';
 
-CREATE FUNCTION posture_internal.plan_steps(of_initiative integer, target score, basis text) RETURNS SETOF plan_step
-    LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 100 SET search_path = pg_catalog, posture, posture_internal, pg_temp
+CREATE FUNCTION posture_internal.plan_steps(
+    of_initiative integer, target score, basis text)
+    RETURNS SETOF plan_step
+    LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 100
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
     SET plan_cache_mode = force_generic_plan
 AS $$
 #variable_conflict use_column
@@ -121,49 +154,66 @@ BEGIN
     WITH gain AS (
         SELECT row_number() OVER () AS n, g.* FROM plan_gain(of_initiative) g
     ), input AS (
-        -- a measure is one thing to touch
-        SELECT array_agg(g.pool ORDER BY g.n) AS pools, array_agg(g.recommendation_id ORDER BY g.n) AS recommendations,
+        -- a measure costs as much as an asset
+        SELECT array_agg(g.pool ORDER BY g.n) AS pools,
+               array_agg(g.recommendation_id ORDER BY g.n) AS recommendations,
                array_agg(g.worth::double precision ORDER BY g.n) AS worths,
-               array_agg(CASE WHEN plan_steps.basis = 'gain_per_asset' THEN greatest(g.to_touch, 1) ELSE 1 END::double precision ORDER BY g.n) AS costs,
+               array_agg(CASE WHEN plan_steps.basis = 'gain_per_asset'
+                              THEN greatest(g.to_touch, 1) ELSE 1 END::double precision
+                         ORDER BY g.n) AS costs,
                array_agg(g.assets ORDER BY g.n) AS assets
         FROM gain g
     ), step AS (
-        SELECT o.rank, o.needed_at, g.recommendation_id, g.metric_id, g.to_touch, coalesce(g.at_once, o.repaired * g.weight) AS repaired
+        SELECT o.rank, o.needed_at, g.recommendation_id, g.metric_id, g.to_touch,
+               coalesce(g.at_once, o.repaired * g.weight) AS repaired
         FROM input i
         CROSS JOIN LATERAL plan_order(i.pools, i.recommendations, i.worths, i.costs, i.assets) o
         JOIN gain g ON g.n = o.n
     ), scored AS (
         SELECT s.rank, s.score
         FROM (SELECT array_agg(x.rank) AS ranks, array_agg(nullif(x.metric_id, 0)) AS metrics,
-                     array_agg(CASE WHEN x.metric_id = 0 THEN x.recommendation_id END) AS recommendations, array_agg(x.repaired) AS repaired
+                     array_agg(CASE WHEN x.metric_id = 0
+                                    THEN x.recommendation_id END) AS recommendations,
+                     array_agg(x.repaired) AS repaired
               FROM step x) c
-        CROSS JOIN LATERAL score_after(of_initiative, c.ranks, c.metrics, c.recommendations, c.repaired) s
+        CROSS JOIN LATERAL score_after(of_initiative, c.ranks, c.metrics, c.recommendations,
+                                       c.repaired) s
     ), stop AS (
-        SELECT coalesce(min(s.rank) FILTER (WHERE s.score >= target), max(s.rank)) AS rank FROM scored s
+        SELECT coalesce(min(s.rank) FILTER (WHERE s.score >= target), max(s.rank)) AS rank
+        FROM scored s
     ), needed AS (
-        -- what has no effect until then may be left
-        SELECT DISTINCT s.rank, s.recommendation_id, s.to_touch FROM step s CROSS JOIN stop t WHERE s.needed_at <= t.rank
+        -- without steps that have no effect up to there
+        SELECT DISTINCT s.rank, s.recommendation_id, s.to_touch
+        FROM step s CROSS JOIN stop t
+        WHERE s.needed_at <= t.rank
     )
-    SELECT 0, NULL::text, NULL::text, NULL::numeric, NULL::bigint, NULL::text, s.score::numeric, plan_steps.basis
+    SELECT 0, NULL::text, NULL::text, NULL::numeric, NULL::bigint, NULL::text, s.score::numeric,
+           plan_steps.basis
     FROM scored s
     WHERE s.rank = 0
     UNION ALL
-    SELECT (row_number() OVER (ORDER BY n.rank))::integer, recommendation_label(n.recommendation_id), r.title,
-           s.score - b.score, n.to_touch, effort(r.details), s.score::numeric, plan_steps.basis
+    SELECT (row_number() OVER (ORDER BY n.rank))::integer,
+           recommendation_label(n.recommendation_id), r.title, s.score - b.score, n.to_touch,
+           effort(r.details), s.score::numeric, plan_steps.basis
     FROM needed n
     JOIN scored s ON s.rank = n.rank
     JOIN scored b ON b.rank = n.rank - 1
     JOIN recommendation r ON r.recommendation_id = n.recommendation_id
     ORDER BY 1;
 END $$;
-COMMENT ON FUNCTION posture_internal.plan_steps(integer, score, text) IS 'plan() and, as place 0, how the initiative stands';
+COMMENT ON FUNCTION posture_internal.plan_steps(integer, score, text) IS
+    'returns plan() and, as rank 0, the score of the initiative now';
 
-CREATE FUNCTION posture.plan(initiative text, target score DEFAULT NULL, basis text DEFAULT 'gain') RETURNS SETOF plan_step
-    LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 100 SET search_path = pg_catalog, posture, posture_internal, pg_temp
+CREATE FUNCTION posture.plan(
+    initiative text, target score DEFAULT NULL, basis text DEFAULT 'gain')
+    RETURNS SETOF plan_step
+    LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 100
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
 DECLARE
     wanted integer := initiative_of(initiative);
-    to_reach score := coalesce(target, (SELECT i.target_score FROM initiative i WHERE i.initiative_id = wanted));
+    to_reach score := coalesce(target, (SELECT i.target_score FROM initiative i
+                                        WHERE i.initiative_id = wanted));
     steps plan_step[];
     reached score;
 BEGIN
@@ -181,7 +231,11 @@ BEGIN
     ELSIF reached < to_reach THEN
         RAISE NOTICE 'initiative "%" can reach %, not %', initiative, reached, to_reach;
     ELSIF cardinality(steps) = 1 AND to_reach IS NOT NULL THEN
-        RAISE NOTICE 'initiative "%" has already reached %: its score is %', initiative, to_reach, reached;
+        RAISE NOTICE 'initiative "%" has already reached %: its score is %',
+            initiative, to_reach, reached;
     END IF;
 END $$;
-COMMENT ON FUNCTION posture.plan(text, score, text) IS 'what to remediate, in which order, for an initiative to reach a score: by default its target_score, and without one all that can be reached. basis: gain, what gains most first, or gain_per_asset, what gains most for each asset to remediate';
+COMMENT ON FUNCTION posture.plan(text, score, text) IS
+    'returns what to remediate, in which order, for an initiative to reach a score: by default '
+    'its target_score, and without one all that can be reached; basis: gain, what gains most '
+    'first, or gain_per_asset, what gains most for each asset to remediate';

@@ -1,10 +1,16 @@
+/*
+ * The points of recommendations: those of its measure, which a source reports
+ * for the whole organisation, or max_points times the share of healthy assets.
+ */
+
 CREATE FUNCTION posture_internal.measured(as_of timestamptz)
     RETURNS TABLE (recommendation_id integer, achieved numeric, possible numeric, failing boolean)
-    LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 100 SET search_path = pg_catalog, posture, posture_internal, pg_temp
+    LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 100
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
     SET plan_cache_mode = force_generic_plan
 AS $$
 BEGIN
-    -- most have none
+    -- most databases have no measure
     IF NOT EXISTS (SELECT FROM measure) THEN
         RETURN;
     END IF;
@@ -15,31 +21,47 @@ BEGIN
         WHERE x.for_all
     )
     SELECT m.recommendation_id,
-           CASE WHEN EXISTS (SELECT FROM exempt x WHERE x.recommendation_id = m.recommendation_id AND x.kind = 'mitigated')
+           CASE WHEN EXISTS (SELECT FROM exempt x
+                             WHERE x.recommendation_id = m.recommendation_id
+                               AND x.kind = 'mitigated')
                 THEN m.possible::numeric ELSE m.achieved::numeric END,
            m.possible::numeric, m.achieved < m.possible
     FROM measure m
     JOIN recommendation r ON r.recommendation_id = m.recommendation_id
     JOIN source s ON s.source_id = r.source_id
     WHERE s.is_active AND r.is_active AND m.observed_at < as_of
-      AND NOT EXISTS (SELECT FROM exempt x WHERE x.recommendation_id = m.recommendation_id AND x.kind = 'waived');
+      AND NOT EXISTS (SELECT FROM exempt x
+                      WHERE x.recommendation_id = m.recommendation_id AND x.kind = 'waived');
 END $$;
-COMMENT ON FUNCTION posture_internal.measured(timestamptz) IS 'points that active sources report for the whole organisation, without inactive recommendations and waived ones, mitigated ones as achieved; failing: mitigated or not';
+COMMENT ON FUNCTION posture_internal.measured(timestamptz) IS
+    'returns the points of measures that count: of active recommendations of active sources, '
+    'without waived ones, all points achieved of mitigated ones; '
+    'failing: points are missing, mitigated or not';
 
--- A share of assets has no end of decimals; 40 are far below what a score shows.
-CREATE FUNCTION posture_internal.achieved_points(max_points numeric, exposed numeric, assessed numeric, points_missing numeric, points_possible numeric)
+-- A quotient has no end of decimals; 40 are far below what a score shows.
+CREATE FUNCTION posture_internal.achieved_points(
+    max_points numeric, exposed numeric, assessed numeric,
+    points_missing numeric, points_possible numeric)
     RETURNS numeric
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN CASE WHEN points_possible IS NOT NULL THEN points_possible - points_missing
                 WHEN assessed > 0 THEN round(max_points * (assessed - exposed), 40) / assessed END;
-COMMENT ON FUNCTION posture_internal.achieved_points(numeric, numeric, numeric, numeric, numeric) IS 'points achieved of a recommendation: those of its measure, or max_points times the share of healthy assets; NULL: worth none';
-
-CREATE FUNCTION posture_internal.possible_points(max_points numeric, assessed numeric, points_possible numeric) RETURNS numeric
+COMMENT ON FUNCTION posture_internal.achieved_points(
+    numeric, numeric, numeric, numeric, numeric) IS
+    'returns the points achieved of a recommendation: those of its measure, '
+    'or max_points times the share of healthy assets; NULL: worth no points';
+CREATE FUNCTION posture_internal.possible_points(
+    max_points numeric, assessed numeric, points_possible numeric)
+    RETURNS numeric
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN CASE WHEN points_possible IS NOT NULL THEN points_possible WHEN assessed > 0 THEN max_points END;
-COMMENT ON FUNCTION posture_internal.possible_points(numeric, numeric, numeric) IS 'points possible of a recommendation: those of its measure, or max_points; NULL: worth none';
+    RETURN CASE WHEN points_possible IS NOT NULL THEN points_possible
+                WHEN assessed > 0 THEN max_points END;
+COMMENT ON FUNCTION posture_internal.possible_points(numeric, numeric, numeric) IS
+    'returns the points possible of a recommendation: those of its measure, or max_points; '
+    'NULL: worth no points';
 
 CREATE FUNCTION posture_internal.round_points(points numeric) RETURNS numeric
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN trim_scale(round(points, 6));
-COMMENT ON FUNCTION posture_internal.round_points(numeric) IS 'points as reports show them: six decimals, as scores have';
+COMMENT ON FUNCTION posture_internal.round_points(numeric) IS
+    'returns points as reports show them, with at most six decimals as scores have';

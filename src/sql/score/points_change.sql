@@ -1,26 +1,30 @@
 /*
- * Points: how many of those that are possible an initiative has achieved, on
- * each day, by domain and workload, and from one day to another; and what
- * others score. Points are shown with six decimals, as scores are.
+ * The points of each recommendation in each initiative that adds up by points,
+ * on a day, and how they changed between two days.
  */
 
--- What initiative_term() has of one day, of all days at once. A recommendation
--- counts once, however many metrics measure it: sets of ids say so fastest.
+-- What initiative_term() returns of one day, of all days at once. A
+-- recommendation counts once, however many metrics measure it; a union of sets
+-- of ids is the fastest way to that.
 CREATE FUNCTION posture_internal.points_term()
-    RETURNS TABLE (day date, initiative_id integer, recommendation_id integer, achieved numeric, possible numeric)
+    RETURNS TABLE (day date, initiative_id integer, recommendation_id integer,
+                   achieved numeric, possible numeric)
     LANGUAGE sql STABLE PARALLEL SAFE ROWS 100000
 BEGIN ATOMIC
     SELECT o.day, o.initiative_id, o.recommendation_id, r.achieved, r.possible
-    FROM (SELECT x.day, x.initiative_id, members(union_agg(x.recommendations)) AS recommendation_id
+    FROM (SELECT x.day, x.initiative_id,
+                 members(union_agg(x.recommendations)) AS recommendation_id
           FROM (SELECT s.day, s.initiative_id, s.recommendations::assetset AS recommendations
                 FROM initiative_snapshot s
                 WHERE s.method = 'points' AND s.day <> today()
                 UNION ALL
                 SELECT s.day, s.initiative_id, m.recommendations::assetset
                 FROM initiative_snapshot s
-                JOIN initiative_metric_snapshot b ON b.day = s.day AND b.initiative_id = s.initiative_id
+                JOIN initiative_metric_snapshot b
+                  ON b.day = s.day AND b.initiative_id = s.initiative_id
                 JOIN metric_snapshot m ON m.day = b.day AND m.metric_id = b.metric_id
-                WHERE s.method = 'points' AND s.day <> today() AND b.weight > 0 AND m.score IS NOT NULL) x
+                WHERE s.method = 'points' AND s.day <> today()
+                  AND b.weight > 0 AND m.score IS NOT NULL) x
           GROUP BY x.day, x.initiative_id) o
     JOIN recommendation_snapshot r ON r.day = o.day AND r.recommendation_id = o.recommendation_id
     WHERE r.possible IS NOT NULL
@@ -29,26 +33,32 @@ BEGIN ATOMIC
     FROM initiative_term(NULL) t
     WHERE t.method = 'points' AND t.mass IS NOT NULL;
 END;
-COMMENT ON FUNCTION posture_internal.points_term() IS 'the points of each recommendation in each initiative that is scored by points: on past days from their snapshots, today as they are now';
+COMMENT ON FUNCTION posture_internal.points_term() IS
+    'returns the points of each recommendation in each initiative that adds up by points: '
+    'on past days from their snapshots, today as they are now';
 
 CREATE FUNCTION posture_internal.points_on(of_initiative integer, on_day date)
     RETURNS TABLE (recommendation_id integer, achieved numeric, possible numeric)
-    LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, posture, posture_internal, pg_temp
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
 #variable_conflict use_column
 DECLARE
     days date[] := ARRAY(SELECT s.day FROM initiative_snapshot s
-                         WHERE s.initiative_id = of_initiative AND s.method = 'points' AND s.day <> today()
+                         WHERE s.initiative_id = of_initiative AND s.method = 'points'
+                           AND s.day <> today()
                          UNION ALL
                          SELECT today() FROM initiative_definition(NULL) d
                          WHERE d.initiative_id = of_initiative AND d.method = 'points');
     nearest text;
 BEGIN
     IF on_day IS NULL OR on_day <> ALL (days) THEN
-        SELECT concat_ws(', ', max(d.day) FILTER (WHERE d.day < on_day) || ' before it', min(d.day) FILTER (WHERE d.day > on_day) || ' after it',
+        SELECT concat_ws(', ', max(d.day) FILTER (WHERE d.day < on_day) || ' before it',
+                         min(d.day) FILTER (WHERE d.day > on_day) || ' after it',
                          max(d.day) FILTER (WHERE on_day IS NULL))
         INTO nearest FROM unnest(days) d(day);
-        RAISE EXCEPTION 'initiative "%" has no points on day %', (SELECT i.key FROM initiative i WHERE i.initiative_id = of_initiative),
+        RAISE EXCEPTION 'initiative "%" has no points on day %',
+                (SELECT i.key FROM initiative i WHERE i.initiative_id = of_initiative),
                 coalesce(on_day::text, 'NULL')
             USING ERRCODE = 'no_data_found',
                   DETAIL = CASE WHEN cardinality(days) = 0 THEN 'It has points on no day.'
@@ -59,12 +69,17 @@ BEGIN
     FROM initiative_term(nullif(on_day, today())) t
     WHERE t.initiative_id = of_initiative AND t.method = 'points' AND t.mass IS NOT NULL;
 END $$;
-COMMENT ON FUNCTION posture_internal.points_on(integer, date) IS 'the points of each recommendation of an initiative on a day, today as they are now; an error where it was not scored by points';
+COMMENT ON FUNCTION posture_internal.points_on(integer, date) IS
+    'returns the points of each recommendation of an initiative on a day, today as they are now; '
+    'an error if the initiative did not add up by points on that day';
 
 CREATE FUNCTION posture.points_change(initiative text, from_day date, to_day date)
-    RETURNS TABLE (recommendation text, title text, domain text, workload text, previous_achieved numeric, achieved numeric,
-                   previous_possible numeric, possible numeric, gained numeric, regressed numeric)
-    LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, posture, posture_internal, pg_temp
+    RETURNS TABLE (recommendation text, title text, domain text, workload text,
+                   previous_achieved numeric, achieved numeric,
+                   previous_possible numeric, possible numeric,
+                   gained numeric, regressed numeric)
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
 #variable_conflict use_column
 DECLARE
@@ -73,17 +88,26 @@ BEGIN
     IF wanted IS NULL THEN
         RETURN;
     ELSIF from_day > to_day THEN
-        RAISE EXCEPTION 'from_day % is after to_day %', from_day, to_day USING ERRCODE = 'invalid_parameter_value';
+        RAISE EXCEPTION 'from_day % is after to_day %', from_day, to_day
+            USING ERRCODE = 'invalid_parameter_value';
     END IF;
     RETURN QUERY
-    SELECT coalesce(recommendation_label(x.recommendation_id), x.recommendation_id::text), r.title, r.domain, r.workload,
-           x.previous_achieved, x.achieved, x.previous_possible, x.possible, greatest(x.change, 0), greatest(-x.change, 0)
-    FROM (SELECT recommendation_id, round_points(p.achieved) AS previous_achieved, round_points(n.achieved) AS achieved,
-                 round_points(p.possible) AS previous_possible, round_points(n.possible) AS possible,
-                 round_points(coalesce(round_points(n.achieved), 0) - coalesce(round_points(p.achieved), 0)) AS change
+    SELECT coalesce(recommendation_label(x.recommendation_id), x.recommendation_id::text),
+           r.title, r.domain, r.workload,
+           x.previous_achieved, x.achieved, x.previous_possible, x.possible,
+           greatest(x.change, 0), greatest(-x.change, 0)
+    FROM (SELECT recommendation_id,
+                 round_points(p.achieved) AS previous_achieved,
+                 round_points(n.achieved) AS achieved,
+                 round_points(p.possible) AS previous_possible,
+                 round_points(n.possible) AS possible,
+                 round_points(coalesce(round_points(n.achieved), 0)
+                              - coalesce(round_points(p.achieved), 0)) AS change
           FROM points_on(wanted, from_day) p
           FULL JOIN points_on(wanted, to_day) n USING (recommendation_id)) x
     LEFT JOIN recommendation r USING (recommendation_id)
     ORDER BY x.change, 1;
 END $$;
-COMMENT ON FUNCTION posture.points_change(text, date, date) IS 'the points of each recommendation of an initiative on two days, and what it gained or lost between them; NULL: not worth points on that day. Today is as it stands now';
+COMMENT ON FUNCTION posture.points_change(text, date, date) IS
+    'returns the points of each recommendation of an initiative on two days, and what it gained '
+    'or lost between them; today is as it stands now; NULL: worth no points on that day';

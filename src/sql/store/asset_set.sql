@@ -1,7 +1,12 @@
+/*
+ * Sets of assets by kind, criticality and group, recomputed from asset or read
+ * from the store.
+ */
+
 CREATE FUNCTION posture_internal.asset_in(of_assets assetset) RETURNS SETOF asset
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-    -- many are found by reading all
+    -- many are found by a scan, few one by one
     SELECT a.*
     FROM asset a
     WHERE (of_assets IS NULL OR cardinality(of_assets) > 10000)
@@ -11,7 +16,8 @@ BEGIN ATOMIC
     FROM members(of_assets) m(asset_id) JOIN asset a ON a.asset_id = m.asset_id
     WHERE cardinality(of_assets) <= 10000;
 END;
-COMMENT ON FUNCTION posture_internal.asset_in(assetset) IS 'the rows of asset of a set, or of all for NULL';
+COMMENT ON FUNCTION posture_internal.asset_in(assetset) IS
+    'returns the rows of asset of a set, or all for NULL';
 
 CREATE FUNCTION posture_internal.asset_class(of_assets assetset)
     RETURNS TABLE (attribute text, value text, chunk integer, assets assetset)
@@ -39,12 +45,13 @@ BEGIN ATOMIC
     SELECT w.attribute, w.value, x.chunk, x.assets
     FROM whole w CROSS JOIN LATERAL chunks(w.assets) x;
 END;
-COMMENT ON FUNCTION posture_internal.asset_class(assetset) IS 'recomputed from asset: what the assets of a set, or all for NULL, are';
+COMMENT ON FUNCTION posture_internal.asset_class(assetset) IS
+    'returns rows of asset_set for the assets of a set, or for all for NULL, recomputed from asset';
 
-CREATE FUNCTION posture_internal.all_asset_value(of_attribute text, from_store boolean, of_slice integer)
+CREATE FUNCTION posture_internal.all_asset_value(
+    of_attribute text, from_store boolean, of_slice integer)
     RETURNS TABLE (value text, assets assetset)
     LANGUAGE sql STABLE PARALLEL SAFE
-    -- never a part of the query that calls it, whose reader may not read these tables
     SET jit = off
 BEGIN ATOMIC
     WITH touched AS (
@@ -62,12 +69,17 @@ BEGIN ATOMIC
           FROM touched t CROSS JOIN LATERAL asset_class(t.assets) c
           WHERE t.assets IS NOT NULL AND c.attribute = of_attribute
           UNION ALL
-          SELECT c.value, c.assets FROM asset_class(NULL) c WHERE NOT from_store AND c.attribute = of_attribute) v
+          SELECT c.value, c.assets
+          FROM asset_class(NULL) c
+          WHERE NOT from_store AND c.attribute = of_attribute) v
     GROUP BY v.value;
 END;
-COMMENT ON FUNCTION posture_internal.all_asset_value(text, boolean, integer) IS 'the assets of each kind, criticality or group, kept or recomputed; of a slice: as they are folded';
+COMMENT ON FUNCTION posture_internal.all_asset_value(text, boolean, integer) IS
+    'returns the assets of each kind, criticality or group, from the store or recomputed; '
+    'of a slice: as they are folded';
 
-CREATE FUNCTION posture_internal.asset_value_set(of_attribute text, from_store boolean, of_slice integer)
+CREATE FUNCTION posture_internal.asset_value_set(
+    of_attribute text, from_store boolean, of_slice integer)
     RETURNS TABLE (value text, assets assetset)
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
@@ -75,4 +87,5 @@ BEGIN ATOMIC
     UNION ALL
     SELECT * FROM owner_asset_value(of_attribute, from_store, of_slice) WHERE NOT sees_all();
 END;
-COMMENT ON FUNCTION posture_internal.asset_value_set(text, boolean, integer) IS 'all_asset_value(), as far as the caller may see it';
+COMMENT ON FUNCTION posture_internal.asset_value_set(text, boolean, integer) IS
+    'returns all_asset_value(), as far as the caller may see it';

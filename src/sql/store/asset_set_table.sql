@@ -5,8 +5,11 @@ CREATE TABLE posture_internal.asset_set (
     assets assetset NOT NULL,
     PRIMARY KEY (attribute, chunk, value)
 ) WITH (toast_tuple_target = 8160);
-COMMENT ON TABLE posture_internal.asset_set IS 'the folded sets of assets by what they are, by chunk';
-COMMENT ON COLUMN posture_internal.asset_set.attribute IS 'kind, criticality, group, or gone: retired or stale';
-COMMENT ON COLUMN posture_internal.asset_set.value IS 'the kind, the criticality, the id of the group, or nothing';
+COMMENT ON TABLE posture_internal.asset_set IS
+    'folded sets of assets by kind, criticality and group, and of inactive assets, by chunk';
+COMMENT ON COLUMN posture_internal.asset_set.attribute IS
+    'kind, criticality, group, or inactive: retired or stale';
+COMMENT ON COLUMN posture_internal.asset_set.value IS
+    'the kind, the criticality or the id of the group; empty for inactive';
 COMMENT ON COLUMN posture_internal.asset_set.chunk IS 'asset_id / 65536';
 COMMENT ON COLUMN posture_internal.asset_set.assets IS 'the assets';

@@ -1,47 +1,66 @@
+/*
+ * Triggers that append deltas. Those on finding and asset are in C:
+ * src/capture_finding.c and src/capture_asset.c. Changes of the catalog are
+ * only noted.
+ */
+
 CREATE FUNCTION posture_internal.capture_finding() RETURNS trigger
     AS 'MODULE_PATHNAME', 'posture_capture_finding' LANGUAGE C;
-COMMENT ON FUNCTION posture_internal.capture_finding() IS 'appends what a statement on finding changed to finding_delta';
+COMMENT ON FUNCTION posture_internal.capture_finding() IS
+    'appends to finding_delta what a statement on finding changed';
 REVOKE EXECUTE ON FUNCTION posture_internal.capture_finding() FROM PUBLIC;
 
 CREATE TRIGGER capture_insert AFTER INSERT ON posture.finding
-    REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION capture_finding();
+    REFERENCING NEW TABLE AS added
+    FOR EACH STATEMENT EXECUTE FUNCTION capture_finding();
 CREATE TRIGGER capture_update AFTER UPDATE ON posture.finding
-    REFERENCING OLD TABLE AS removed NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION capture_finding();
+    REFERENCING OLD TABLE AS removed NEW TABLE AS added
+    FOR EACH STATEMENT EXECUTE FUNCTION capture_finding();
 CREATE TRIGGER capture_delete AFTER DELETE ON posture.finding
-    REFERENCING OLD TABLE AS removed FOR EACH STATEMENT EXECUTE FUNCTION capture_finding();
+    REFERENCING OLD TABLE AS removed
+    FOR EACH STATEMENT EXECUTE FUNCTION capture_finding();
 COMMENT ON TRIGGER capture_insert ON posture.finding IS 'keeps the sets current';
 COMMENT ON TRIGGER capture_update ON posture.finding IS 'keeps the sets current';
 COMMENT ON TRIGGER capture_delete ON posture.finding IS 'keeps the sets current';
 
--- with the rights of its owner, because it asks which sources let assets become stale
+-- SECURITY DEFINER, because it reads stale_after of the sources
 CREATE FUNCTION posture_internal.capture_asset() RETURNS trigger
-    AS 'MODULE_PATHNAME', 'posture_capture_asset' LANGUAGE C SECURITY DEFINER SET search_path = pg_catalog, posture, posture_internal, pg_temp;
-COMMENT ON FUNCTION posture_internal.capture_asset() IS 'appends the assets that may count otherwise after a statement to asset_delta';
+    AS 'MODULE_PATHNAME', 'posture_capture_asset' LANGUAGE C SECURITY DEFINER
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp;
+COMMENT ON FUNCTION posture_internal.capture_asset() IS
+    'appends to asset_delta the assets that may count otherwise after a statement on asset';
 REVOKE EXECUTE ON FUNCTION posture_internal.capture_asset() FROM PUBLIC;
 
 CREATE TRIGGER capture_insert AFTER INSERT ON posture.asset
-    REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION capture_asset();
+    REFERENCING NEW TABLE AS added
+    FOR EACH STATEMENT EXECUTE FUNCTION capture_asset();
 CREATE TRIGGER capture_update AFTER UPDATE ON posture.asset
-    REFERENCING OLD TABLE AS removed NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION capture_asset();
+    REFERENCING OLD TABLE AS removed NEW TABLE AS added
+    FOR EACH STATEMENT EXECUTE FUNCTION capture_asset();
 CREATE TRIGGER capture_delete AFTER DELETE ON posture.asset
-    REFERENCING OLD TABLE AS removed FOR EACH STATEMENT EXECUTE FUNCTION capture_asset();
+    REFERENCING OLD TABLE AS removed
+    FOR EACH STATEMENT EXECUTE FUNCTION capture_asset();
 COMMENT ON TRIGGER capture_insert ON posture.asset IS 'keeps the sets current';
 COMMENT ON TRIGGER capture_update ON posture.asset IS 'keeps the sets current';
 COMMENT ON TRIGGER capture_delete ON posture.asset IS 'keeps the sets current';
 
--- A statement that empties finding has no transition table: all that was is toggled.
+-- TRUNCATE has no transition table: all of the stored sets is toggled.
 CREATE FUNCTION posture_internal.capture_truncate() RETURNS trigger
-    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, posture, posture_internal, pg_temp
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
 BEGIN
-    -- an older snapshot than the lock would miss what others committed in between
+    -- a snapshot older than the lock would miss what others committed in between
     IF current_setting('transaction_isolation') IN ('repeatable read', 'serializable') THEN
         RAISE EXCEPTION 'TRUNCATE of posture.finding needs isolation level READ COMMITTED'
             USING ERRCODE = 'feature_not_supported', HINT = 'Use DELETE.';
     END IF;
-    INSERT INTO finding_delta (day, slice, changes, recommendations, assessed, exposed, last_changed)
-    SELECT today(), p.slice, p.changes, ARRAY[p.recommendation_id], ARRAY[p.assessed], ARRAY[p.exposed], ARRAY[now()]
-    FROM (SELECT s.recommendation_id, c.chunk / 16 AS slice, sum(cardinality(c.assets))::integer AS changes,
+    INSERT INTO finding_delta (day, slice, changes, recommendations, assessed, exposed,
+                               last_changed)
+    SELECT today(), p.slice, p.changes, ARRAY[p.recommendation_id], ARRAY[p.assessed],
+           ARRAY[p.exposed], ARRAY[now()]
+    FROM (SELECT s.recommendation_id, c.chunk / 16 AS slice,
+                 sum(cardinality(c.assets))::integer AS changes,
                  union_agg(c.assets) AS assessed, union_agg(c.assets & s.exposed) AS exposed
           FROM stored_set('infinity', NULL, NULL) s
           CROSS JOIN LATERAL chunks(s.assessed) c
@@ -49,18 +68,20 @@ BEGIN
     ORDER BY p.slice, p.recommendation_id;
     RETURN NULL;
 END $$;
-COMMENT ON FUNCTION posture_internal.capture_truncate() IS 'appends to finding_delta that all findings went';
+COMMENT ON FUNCTION posture_internal.capture_truncate() IS
+    'appends to finding_delta that all findings were removed';
 REVOKE EXECUTE ON FUNCTION posture_internal.capture_truncate() FROM PUBLIC;
 CREATE TRIGGER capture_truncate AFTER TRUNCATE ON posture.finding
     FOR EACH STATEMENT EXECUTE FUNCTION capture_truncate();
 COMMENT ON TRIGGER capture_truncate ON posture.finding IS 'keeps the sets current';
 
--- Its argument are the columns that matter. A statement that changed none of
--- them, in no row, is not noted: after a document that says what is known
--- already, readers go on with what was tallied. A row that logical replication
--- applies has no statement (src/sql/47_replica.sql).
+-- The argument names the columns that are counted. A statement that changes
+-- none of them in any row is not noted, so that loading an unchanged document
+-- leaves the counts valid. Logical replication applies rows without statements
+-- (replication.sql).
 CREATE FUNCTION posture_internal.capture_catalog() RETURNS trigger
-    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, posture, posture_internal, pg_temp
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
 DECLARE
     is_changed boolean := true;
@@ -74,22 +95,27 @@ BEGIN
     ELSIF TG_OP = 'DELETE' THEN
         is_changed := EXISTS (SELECT FROM removed);
     ELSIF TG_OP = 'UPDATE' THEN
-        EXECUTE format('SELECT EXISTS (SELECT %1$s FROM added EXCEPT SELECT %1$s FROM removed)', array_to_string(TG_ARGV, ', ')) INTO is_changed;
+        EXECUTE format('SELECT EXISTS (SELECT %1$s FROM added EXCEPT SELECT %1$s FROM removed)',
+                       array_to_string(TG_ARGV, ', '))
+        INTO is_changed;
     END IF;
     IF is_changed THEN
         INSERT INTO catalog_delta (changed) VALUES (TG_TABLE_NAME);
     END IF;
     RETURN NULL;
 END $$;
-COMMENT ON FUNCTION posture_internal.capture_catalog() IS 'notes in catalog_delta that a statement, or a row of logical replication, changed what is counted';
+COMMENT ON FUNCTION posture_internal.capture_catalog() IS
+    'notes in catalog_delta that a statement, or a row of logical replication, changed what is '
+    'counted';
 REVOKE EXECUTE ON FUNCTION posture_internal.capture_catalog() FROM PUBLIC;
 
--- What is new is counted nowhere yet: that takes members, findings, or an
--- exemption. Names, weights and the like are read where they are.
+-- A new row of these tables is counted from its insertion on (on_insert), or
+-- only once members, findings or an exemption refer to it. Names, weights and
+-- the like are not counted: readers read them from their tables.
 DO $$
 DECLARE
     counted record;
-    made record;
+    trigger record;
 BEGIN
     FOR counted IN
         SELECT *
@@ -101,18 +127,27 @@ BEGIN
             ('initiative', false, 'initiative_id, method, is_active'),
             ('initiative_metric', true, 'initiative_id, metric_id'),
             ('initiative_recommendation', true, 'initiative_id, recommendation_id'),
-            ('exemption', true, 'exemption_id, recommendation_id, asset_id, asset_group_id, kind, created_at, expires_at'),
-            ('asset_group', true, 'asset_group_id, kinds, min_criticality, tags')) v(relation, also_new, columns)
+            ('exemption', true,
+             'exemption_id, recommendation_id, asset_id, asset_group_id, kind, created_at, expires_at'),
+            ('asset_group', true, 'asset_group_id, kinds, min_criticality, tags'))
+            v(relation, on_insert, columns)
     LOOP
-        FOR made IN
+        FOR trigger IN
             SELECT *
-            FROM (VALUES ('insert', 'REFERENCING NEW TABLE AS added'), ('update', 'REFERENCING OLD TABLE AS removed NEW TABLE AS added'),
-                         ('delete', 'REFERENCING OLD TABLE AS removed'), ('truncate', '')) v(event, tables)
-            WHERE event <> 'insert' OR counted.also_new
+            FROM (VALUES
+                ('insert', 'REFERENCING NEW TABLE AS added'),
+                ('update', 'REFERENCING OLD TABLE AS removed NEW TABLE AS added'),
+                ('delete', 'REFERENCING OLD TABLE AS removed'),
+                ('truncate', '')) v(event, tables)
+            WHERE event <> 'insert' OR counted.on_insert
         LOOP
-            EXECUTE format('CREATE TRIGGER capture_%s AFTER %s ON posture.%I %s FOR EACH STATEMENT EXECUTE FUNCTION posture_internal.capture_catalog(%L)',
-                           made.event, made.event, counted.relation, made.tables, counted.columns);
-            EXECUTE format('COMMENT ON TRIGGER capture_%s ON posture.%I IS %L', made.event, counted.relation, 'notes that what is counted has changed');
+            EXECUTE format('CREATE TRIGGER capture_%s AFTER %s ON posture.%I %s '
+                           'FOR EACH STATEMENT EXECUTE FUNCTION capture_catalog(%L)',
+                           trigger.event, trigger.event, counted.relation, trigger.tables,
+                           counted.columns);
+            EXECUTE format('COMMENT ON TRIGGER capture_%s ON posture.%I IS %L',
+                           trigger.event, counted.relation,
+                           'notes that what is counted has changed');
         END LOOP;
     END LOOP;
 END $$;

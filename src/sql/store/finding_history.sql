@@ -1,16 +1,24 @@
+/*
+ * Sets of a past day. XORing a folded set with every toggle that was folded
+ * after the day, and with every delta up to it, gives the set at the end of the
+ * day.
+ */
+
 CREATE FUNCTION posture_internal.closed_day() RETURNS date
     LANGUAGE sql STABLE PARALLEL SAFE
-    -- as has_snapshot() has it; days that were left out after it are over, too
+    -- the condition is that of has_snapshot(); days after it that were left out are over, too
     RETURN coalesce((SELECT day_of(day_end(max(s.day))) - 1
                      FROM snapshot s
                      WHERE s.taken_at >= CASE WHEN s.day < (SELECT max(l.day) FROM snapshot l)
                                               THEN coalesce(s.ends_at, day_end(s.day))
-                                              ELSE greatest(s.ends_at, day_end(s.day)) END), '-infinity');
-COMMENT ON FUNCTION posture_internal.closed_day() IS 'the last day that has its snapshot: what becomes known later belongs to a later day';
+                                              ELSE greatest(s.ends_at, day_end(s.day)) END),
+                    '-infinity');
+COMMENT ON FUNCTION posture_internal.closed_day() IS
+    'returns the last day that has its snapshot: what becomes known later belongs to a later day';
 
--- A finding says since when it has its state. Where it was toggled on a later
--- day than that, because its time was changed afterwards, or because it was
--- deleted and came back with the time that it had, the finding is right.
+-- A finding has the time since when it has its state. It was toggled on a later
+-- day than that if its time was changed afterwards, or if it was deleted and
+-- inserted again with the time that it had. The finding is right then.
 CREATE FUNCTION posture_internal.backdated_toggle(on_day date, chosen integer[])
     RETURNS TABLE (recommendation_id integer, assessed assetset, exposed assetset)
     LANGUAGE sql STABLE PARALLEL SAFE
@@ -19,7 +27,8 @@ BEGIN ATOMIC
         SELECT t.recommendation_id, xor_agg(t.assessed) AS assessed, xor_agg(t.exposed) AS exposed
         FROM (SELECT e.recommendation_id, e.assessed, e.exposed
               FROM finding_delta d
-              CROSS JOIN LATERAL unnest(d.recommendations, d.assessed, d.exposed) e(recommendation_id, assessed, exposed)
+              CROSS JOIN LATERAL unnest(d.recommendations, d.assessed, d.exposed)
+                                 e(recommendation_id, assessed, exposed)
               WHERE greatest(d.day, closed_day() + 1) > on_day
               UNION ALL
               SELECT h.recommendation_id, h.assessed, h.exposed
@@ -33,15 +42,17 @@ BEGIN ATOMIC
            coalesce(assetset_agg(m.asset_id) FILTER (WHERE l.exposed @> m.asset_id), '{}')
     FROM later l
     CROSS JOIN LATERAL members(l.assessed | l.exposed) m(asset_id)
-    -- one by one: what was toggled lately is little of what there is
+    -- LIMIT has findings looked up one by one: few of them were toggled lately
     CROSS JOIN LATERAL (SELECT f.changed_at
                         FROM finding f
-                        WHERE f.recommendation_id = l.recommendation_id AND f.asset_id = m.asset_id
+                        WHERE f.recommendation_id = l.recommendation_id
+                          AND f.asset_id = m.asset_id
                         LIMIT 1) f
     WHERE f.changed_at < (SELECT day_end(on_day))
     GROUP BY l.recommendation_id;
 END;
-COMMENT ON FUNCTION posture_internal.backdated_toggle(date, integer[]) IS 'what was toggled after a day although the finding says that it changed by the end of it';
+COMMENT ON FUNCTION posture_internal.backdated_toggle(date, integer[]) IS
+    'returns what was toggled after a day although the finding has a time by the end of it';
 
 CREATE FUNCTION posture_internal.finding_toggle(on_day date, chosen integer[])
     RETURNS TABLE (recommendation_id integer, assessed assetset, exposed assetset)
@@ -50,18 +61,20 @@ BEGIN ATOMIC
     SELECT t.recommendation_id, xor_agg(t.assessed), xor_agg(t.exposed)
     FROM (SELECT e.recommendation_id, e.assessed, e.exposed
           FROM finding_delta d
-          CROSS JOIN LATERAL unnest(d.recommendations, d.assessed, d.exposed) e(recommendation_id, assessed, exposed)
+          CROSS JOIN LATERAL unnest(d.recommendations, d.assessed, d.exposed)
+                             e(recommendation_id, assessed, exposed)
           WHERE greatest(d.day, closed_day() + 1) <= on_day
           UNION ALL
           SELECT h.recommendation_id, h.assessed, h.exposed
           FROM finding_history h
           WHERE h.day > on_day
           UNION ALL
-          -- the history of a day that has its snapshot was settled with it
+          -- the history of a closed day has backdated toggles in it
           SELECT e.recommendation_id, e.assessed, e.exposed
           FROM backdated_toggle(on_day, chosen) e
           WHERE on_day > closed_day()) t
     WHERE chosen IS NULL OR t.recommendation_id = ANY (chosen)
     GROUP BY t.recommendation_id;
 END;
-COMMENT ON FUNCTION posture_internal.finding_toggle(date, integer[]) IS 'what makes the folded sets those of the end of a day: what is not folded yet up to it, and what was folded after it';
+COMMENT ON FUNCTION posture_internal.finding_toggle(date, integer[]) IS
+    'returns the toggles that turn the folded sets into those of the end of a day';

@@ -1,11 +1,12 @@
 /*
- * What is kept so that scores need no scan of finding: derived from finding
- * and asset, rebuilt by rebuild(), compared by verify(), in no dump.
+ * The store: sets of assets from which scores are counted without a scan of
+ * finding. It is derived from finding and asset. A dump leaves it out,
+ * rebuild() recomputes it, and verify() compares it with what is recomputed.
  *
- * Statements append to the tables of deltas (src/capture.c), fold() merges
- * them into the sets, and readers see sets and deltas in one snapshot. All
- * sets are kept by chunk of 65536 asset ids; 16 chunks are a slice, which is
- * what one step of fold() takes.
+ * A statement appends what it changes to a table of deltas, fold() merges
+ * deltas into the sets, and readers see sets and deltas in one snapshot. Sets
+ * are stored by chunk of 65536 asset ids. 16 chunks are a slice, which one step
+ * of fold() takes.
  */
 
 CREATE TABLE posture_internal.finding_set (
@@ -15,8 +16,12 @@ CREATE TABLE posture_internal.finding_set (
     exposed assetset NOT NULL,
     PRIMARY KEY (recommendation_id, chunk)
 ) WITH (toast_tuple_target = 8160);
-COMMENT ON TABLE posture_internal.finding_set IS 'the folded sets: the assets that each recommendation applies to and those that fail it, by chunk';
+COMMENT ON TABLE posture_internal.finding_set IS
+    'folded sets of findings: the assets that each recommendation has assessed and exposed, '
+    'by chunk';
 COMMENT ON COLUMN posture_internal.finding_set.recommendation_id IS 'the recommendation';
 COMMENT ON COLUMN posture_internal.finding_set.chunk IS 'asset_id / 65536';
-COMMENT ON COLUMN posture_internal.finding_set.assessed IS 'assets with a finding that is compliant or non_compliant';
-COMMENT ON COLUMN posture_internal.finding_set.exposed IS 'assets with a finding that is non_compliant';
+COMMENT ON COLUMN posture_internal.finding_set.assessed IS
+    'assets with a finding that is compliant or non_compliant';
+COMMENT ON COLUMN posture_internal.finding_set.exposed IS
+    'assets with a finding that is non_compliant';

@@ -1,4 +1,4 @@
--- Integers, because a slice has 1048576 assets, and none counts more than 1000 times.
+-- Integers are large enough: a slice has 1048576 assets, and none counts more than 1000 times.
 CREATE TABLE posture_internal.object_count (
     slice integer,
     object_kind text CHECK (object_kind IN ('recommendation', 'metric', 'initiative')),
@@ -10,22 +10,31 @@ CREATE TABLE posture_internal.object_count (
     last_changed timestamptz,
     PRIMARY KEY (slice, object_kind, object_id)
 );
-COMMENT ON TABLE posture_internal.object_count IS 'what was counted from the folded sets: distinct assets of each recommendation, metric and initiative, by slice; of a metric as many times as it weighs them';
+COMMENT ON TABLE posture_internal.object_count IS
+    'counts of the folded sets: distinct assets of each recommendation, metric and initiative, by '
+    'slice; of a metric as many times as it weighs them';
 COMMENT ON COLUMN posture_internal.object_count.slice IS 'asset_id / 1048576';
-COMMENT ON COLUMN posture_internal.object_count.object_kind IS 'recommendation, metric or initiative';
-COMMENT ON COLUMN posture_internal.object_count.object_id IS 'its id';
+COMMENT ON COLUMN posture_internal.object_count.object_kind IS
+    'recommendation, metric or initiative';
+COMMENT ON COLUMN posture_internal.object_count.object_id IS 'id of the object';
 COMMENT ON COLUMN posture_internal.object_count.assessed IS 'assets assessed; 0 for an initiative';
 COMMENT ON COLUMN posture_internal.object_count.exposed IS 'assets exposed';
-COMMENT ON COLUMN posture_internal.object_count.failing IS 'of a recommendation: assets that fail it, exempt or not';
-COMMENT ON COLUMN posture_internal.object_count.critical IS 'of a metric or an initiative: critical assets exposed, each once';
-COMMENT ON COLUMN posture_internal.object_count.last_changed IS 'of a recommendation: when any of its findings last changed';
+COMMENT ON COLUMN posture_internal.object_count.failing IS
+    'of a recommendation: assets that fail it, exempt or not';
+COMMENT ON COLUMN posture_internal.object_count.critical IS
+    'of a metric or an initiative: critical assets exposed, each once';
+COMMENT ON COLUMN posture_internal.object_count.last_changed IS
+    'of a recommendation: time at which any of its findings last changed';
 
 CREATE TABLE posture_internal.counted_slice (
     slice integer PRIMARY KEY,
     counted_at timestamptz NOT NULL,
     valid_until timestamptz NOT NULL
 );
-COMMENT ON TABLE posture_internal.counted_slice IS 'the slices that were counted';
+COMMENT ON TABLE posture_internal.counted_slice IS 'slices that have been counted';
 COMMENT ON COLUMN posture_internal.counted_slice.slice IS 'asset_id / 1048576';
-COMMENT ON COLUMN posture_internal.counted_slice.counted_at IS 'the moment as of which it was counted';
-COMMENT ON COLUMN posture_internal.counted_slice.valid_until IS 'when an exemption begins or ends, or an asset retires, and it is to be counted anew';
+COMMENT ON COLUMN posture_internal.counted_slice.counted_at IS
+    'moment as of which the slice was counted';
+COMMENT ON COLUMN posture_internal.counted_slice.valid_until IS
+    'moment at which it has to be counted again because an exemption begins or ends, '
+    'or an asset retires';
