@@ -68,7 +68,7 @@ COMMENT ON FUNCTION posture_internal.check_state_rank(text) IS
     'Returns the rank of a state: of several results the one with the lowest rank counts';
 
 CREATE FUNCTION posture_internal.add_other_results(details jsonb, other_results jsonb) RETURNS jsonb
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    LANGUAGE sql STABLE PARALLEL SAFE
     RETURN nullif(coalesce(details, '{}')
                   || CASE WHEN other_results IS NULL THEN '{}'
                           ELSE jsonb_build_object('others', other_results) END, '{}');

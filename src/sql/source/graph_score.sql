@@ -74,7 +74,7 @@ COMMENT ON FUNCTION posture_internal.graph_benchmark_name(jsonb) IS
 
 CREATE FUNCTION posture_internal.graph_report_control(recommendation text, control jsonb)
     RETURNS jsonb
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    LANGUAGE sql STABLE PARALLEL SAFE
     RETURN jsonb_strip_nulls(jsonb_build_object(
         'recommendation', recommendation,
         'score', json_number(control -> 'score'),

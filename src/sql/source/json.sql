@@ -83,18 +83,19 @@ COMMENT ON FUNCTION posture_internal.not_object_error(jsonb) IS
     'Returns the error for a value that must be an object; NULL if it is one';
 
 -- A time without a zone is taken to be in the given zone, whatever the session's
--- is. The body is parsed under the session's standard_conforming_strings, hence
--- E''. The function is not PARALLEL SAFE, because before PostgreSQL 17 no error
+-- is. The body has no backslash, because it is parsed under the session's
+-- standard_conforming_strings. The function is not PARALLEL SAFE, because before PostgreSQL 17 no error
 -- can be caught in a parallel worker.
 CREATE FUNCTION posture_internal.parse_rare_time(value text, zone text) RETURNS timestamptz
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, posture, posture_internal, pg_temp SET datestyle = 'ISO, YMD'
 AS $$
 BEGIN
-    IF value !~ E'^\\d{4}-\\d\\d-\\d\\d([Tt ]\\d\\d:\\d\\d(:\\d\\d(\\.\\d+)?)?\\s*'
-                 '([Zz]|[+-]\\d\\d(:?\\d\\d)?)?)?$' THEN
+    IF value !~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}'
+                '([Tt ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]+)?)?[[:space:]]*'
+                '([Zz]|[+-][0-9]{2}(:?[0-9]{2})?)?)?$' THEN
         RETURN NULL;
-    ELSIF value ~ E'([Zz]|[T ].*[+-]\\d\\d(:?\\d\\d)?)$' THEN
+    ELSIF value ~ '([Zz]|[T ].*[+-][0-9]{2}(:?[0-9]{2})?)$' THEN
         RETURN value::timestamptz;
     END IF;
     RETURN value::timestamp AT TIME ZONE zone;
