@@ -217,7 +217,7 @@ SELECT status, note FROM event WHERE event_id = :last;
 SELECT acknowledge(0);
 
 -- Running days again changes nothing and duplicates nothing.
-CREATE TEMP TABLE events AS SELECT e.ctid AS rank, e.xmin::text AS writer, e::text AS event FROM event e;
+CREATE TEMP TABLE events AS SELECT e.ctid AS place, e.xmin::text AS writer, e::text AS event FROM event e;
 CREATE TEMP TABLE causes AS TABLE event_cause;
 SELECT take_snapshot('2024-03-07'), take_snapshot('2024-03-03'), take_snapshot('2024-03-05'), take_snapshot('2024-03-01');
 SELECT (SELECT count(*) FROM events) AS events,

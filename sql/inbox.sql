@@ -14,7 +14,7 @@ FROM finding f JOIN recommendation r USING (recommendation_id) JOIN source s USI
 ORDER BY s.key COLLATE "C", r.key COLLATE "C", a.key COLLATE "C";
 -- which row versions there are
 CREATE VIEW pg_temp.version AS
-SELECT 'finding' AS of, f.ctid AS rank, f.xmin::text AS writer, f.recommendation_id, f.asset_id FROM finding f
+SELECT 'finding' AS of, f.ctid AS place, f.xmin::text AS writer, f.recommendation_id, f.asset_id FROM finding f
 UNION ALL SELECT 'asset', a.ctid, a.xmin::text, a.asset_id, NULL FROM asset a
 UNION ALL SELECT 'recommendation', r.ctid, r.xmin::text, r.recommendation_id, NULL FROM recommendation r;
 

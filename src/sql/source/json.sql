@@ -84,8 +84,8 @@ COMMENT ON FUNCTION posture_internal.not_object_error(jsonb) IS
 
 -- A time without a zone is taken to be in the given zone, whatever the session's
 -- is. The body has no backslash, because it is parsed under the session's
--- standard_conforming_strings. The function is not PARALLEL SAFE, because before PostgreSQL 17 no error
--- can be caught in a parallel worker.
+-- standard_conforming_strings. The function is not PARALLEL SAFE, because before
+-- PostgreSQL 17 no error can be caught in a parallel worker.
 CREATE FUNCTION posture_internal.parse_rare_time(value text, zone text) RETURNS timestamptz
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, posture, posture_internal, pg_temp SET datestyle = 'ISO, YMD'
