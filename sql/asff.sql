@@ -1,4 +1,5 @@
 -- Documents of ASFF: findings of AWS Security Hub, and of products that write its format.
+-- tests: source/check_item, source/check_result
 \getenv abs_srcdir PG_ABS_SRCDIR
 \set include :abs_srcdir '/test/include'
 \i :include/begin.sql

@@ -1,8 +1,9 @@
 -- The type assetset: text, bytes, operators, comparison, casts.
-CREATE EXTENSION posture;
-\pset format unaligned
-\pset fieldsep ' | '
-SET search_path = public, posture, posture_internal;
+-- tests: assetset_io.c, assetset_members.c, assetset_ops.c, range_reader.c, roaring_reader.c
+-- tests: roaring_writer.c
+\getenv abs_srcdir PG_ABS_SRCDIR
+\set include :abs_srcdir '/test/include'
+\i :include/begin.sql
 
 -- an error with its code and its detail
 CREATE FUNCTION error_of(statement text) RETURNS text LANGUAGE plpgsql AS $$
@@ -18,12 +19,14 @@ END $$;
 
 -- text: any order in, canonical out
 SELECT text AS "in", text::assetset AS "out"
-FROM unnest(ARRAY['{}', ' { } ', '{0}', '{1,5-9,70000}', '{1,2}', '{3,1,2}', '{2,2,2}', '{5-9,1-6,20,10}',
+FROM unnest(ARRAY['{}', ' { } ', '{0}', '{1,5-9,70000}', '{1,2}', '{3,1,2}', '{2,2,2}',
+                  '{5-9,1-6,20,10}',
                   E'{ 1 ,\t2 - 4\n,9 } ', '{7-7}', '{007}', '{2147483647}', '{0,2147483647}',
                   '{2147483646-2147483647}', '{65535-65536}', '{65535,65536,131071}', '{0-2147483647}',
                   '{65536-131071,0-65535}', '{9,8,7,6,5,4,3,2,1,0}']) WITH ORDINALITY u(text, n) ORDER BY n;
 -- more ranges than room was made for at first, each in turn before its place
-SELECT count(*), count(*) FILTER (WHERE text::assetset = ids::assetset AND text::assetset::text = canonical)
+SELECT count(*), count(*) FILTER (WHERE text::assetset = ids::assetset
+                                    AND text::assetset::text = canonical)
 FROM generate_series(1, 150) early,
      LATERAL (SELECT '{' || string_agg((3 * i)::text, ',' ORDER BY i <> early, i) || '}',
                      '{' || string_agg((3 * i)::text, ',' ORDER BY i) || '}', array_agg(3 * i)
@@ -31,7 +34,8 @@ FROM generate_series(1, 150) early,
 
 -- malformed text
 SELECT text, error_of(format('SELECT %L::posture.assetset', text))
-FROM unnest(ARRAY['', ' ', '{', '}', '{1', '{1,', '{1,}', '{,1}', '{1 2}', '{1,,2}', '{5-3}', '{1,2,9-8}', '{-1}',
+FROM unnest(ARRAY['', ' ', '{', '}', '{1', '{1,', '{1,}', '{,1}', '{1 2}', '{1,,2}', '{5-3}',
+                  '{1,2,9-8}', '{-1}',
                   '{1-}', '{1--2}', '{1}x', '{1} {2}', '1', '{a}', '{1.5}', '{NULL}', '{+1}',
                   '{' || repeat('1,', 100)]) WITH ORDINALITY u(text, n) ORDER BY n;
 -- ids out of range
@@ -41,7 +45,8 @@ FROM unnest(ARRAY['{2147483648}', '{1-2147483648}', '{4294967296}', '{1844674407
 
 -- bytes: the portable format; an array, a run, both, a bitset, a whole range of containers
 SELECT text, assetset_send(text::assetset)
-FROM unnest(ARRAY['{}', '{0}', '{1,5-9,70000}', '{1-2}', '{1-3}', '{1-4}', '{1-2,4-5}', '{2147483647}',
+FROM unnest(ARRAY['{}', '{0}', '{1,5-9,70000}', '{1-2}', '{1-3}', '{1-4}', '{1-2,4-5}',
+                  '{2147483647}',
                   '{0-65535}', '{0-262143}']) WITH ORDINALITY u(text, n) ORDER BY n;
 SELECT length(assetset_send(s)), cardinality(s), md5(assetset_send(s))
 FROM (SELECT array_agg(i * 2)::assetset FROM generate_series(0, 9999) i) t(s);
@@ -59,7 +64,8 @@ INSERT INTO made VALUES
     ('intersection of a run', '{10-31}'::assetset & '{9-11,20-21,30-32}'),
     ('symmetric difference', '{10-31}'::assetset # '{12-19,22-29}'),
     ('aggregate', (SELECT assetset_agg(i) FROM unnest(ARRAY[31, 21, 10, 11, 20, 30]) i));
-SELECT count(DISTINCT s), count(DISTINCT assetset_send(s)), count(DISTINCT assetset_hash(s)) FROM made;
+SELECT count(DISTINCT s), count(DISTINCT assetset_send(s)), count(DISTINCT assetset_hash(s))
+FROM made;
 DROP TABLE made;
 
 -- seeded random sets of arrays, bitsets and runs, over the borders of containers
@@ -67,25 +73,32 @@ SELECT setseed(0.42);
 CREATE TABLE element AS
 SELECT DISTINCT set_id, id
 FROM generate_series(1, 6) set_id,
-     LATERAL (SELECT (random() * 200000)::int FROM generate_series(1, 200)                          -- sparse
+     LATERAL (SELECT (random() * 200000)::int
+              FROM generate_series(1, 200)                          -- sparse
               UNION ALL
-              SELECT (random() * 10000)::int + 65000 FROM generate_series(1, 7000) WHERE set_id % 3 = 0  -- dense
+              SELECT (random() * 10000)::int + 65000 FROM generate_series(1, 7000)
+              WHERE set_id % 3 = 0  -- dense
               UNION ALL
               SELECT s + i FROM (SELECT (random() * 150000)::int FROM generate_series(1, 8)) r(s),
-                                generate_series(0, 300) i WHERE set_id % 2 = 0                      -- runs
+                                generate_series(0, 300) i
+              WHERE set_id % 2 = 0                      -- runs
               UNION ALL
-              SELECT i FROM generate_series(set_id * 10000, 65600) i WHERE set_id >= 5              -- one run
+              SELECT i FROM generate_series(set_id * 10000, 65600) i
+              WHERE set_id >= 5              -- one run
               UNION ALL
               SELECT v FROM unnest(ARRAY[0, 65535, 65536, 131071, 131072, 2147418112, 2147483647]) v
               WHERE random() < 0.5) e(id)
 WHERE set_id > 1;                                                                               -- 1 is empty
 CREATE TABLE sets AS
 SELECT set_id, coalesce(s, '{}') AS s
-FROM generate_series(1, 6) set_id LEFT JOIN (SELECT set_id, assetset_agg(id) FROM element GROUP BY 1) t(set_id, s) USING (set_id);
-SELECT set_id, cardinality(s) = (SELECT count(*) FROM element e WHERE e.set_id = sets.set_id) AS ok FROM sets ORDER BY 1;
+FROM generate_series(1, 6) set_id
+LEFT JOIN (SELECT set_id, assetset_agg(id) FROM element GROUP BY 1) t(set_id, s) USING (set_id);
+SELECT set_id, cardinality(s) = (SELECT count(*) FROM element e WHERE e.set_id = sets.set_id) AS ok
+FROM sets ORDER BY 1;
 SELECT count(*) FILTER (WHERE s::text::assetset <> s) AS text,
        count(*) FILTER (WHERE s::int[]::assetset <> s) AS array,
-       count(*) FILTER (WHERE s::int[] <> (SELECT coalesce(array_agg(m), '{}') FROM members(s) m)) AS members
+       count(*) FILTER (WHERE s::int[] <> (SELECT coalesce(array_agg(m), '{}')
+                                           FROM members(s) m)) AS members
 FROM sets;
 
 -- each operator against plain sets, both ways
@@ -101,14 +114,18 @@ BEGIN
     EXECUTE format('WITH got AS (SELECT x, y, m FROM pair, members(a OPERATOR(posture.%1$s) b) m),
         want AS (SELECT x, y, id FROM expectation WHERE %2$s)
         SELECT (SELECT count(*) FROM (TABLE got EXCEPT ALL TABLE want) d) +
-               (SELECT count(*) FROM (TABLE want EXCEPT ALL TABLE got) d)', operation, condition) INTO n;
+               (SELECT count(*) FROM (TABLE want EXCEPT ALL TABLE got) d)', operation,
+                   condition) INTO n;
     RETURN n;
 END $$;
 SELECT op, differences(op, condition)
-FROM (VALUES ('|', 'in_a OR in_b'), ('&', 'in_a AND in_b'), ('-', 'in_a AND NOT in_b'), ('#', 'in_a <> in_b')) v(op, condition);
+FROM (VALUES ('|', 'in_a OR in_b'), ('&', 'in_a AND in_b'), ('-', 'in_a AND NOT in_b'),
+             ('#', 'in_a <> in_b')) v(op, condition);
 SELECT x, y, a @> b AS contains, a <@ b AS contained, a && b AS overlaps, a = b AS equal
-FROM pair LEFT JOIN (SELECT x, y, bool_or(in_a AND in_b) AS common, bool_or(in_b AND NOT in_a) AS more_b,
-                            bool_or(in_a AND NOT in_b) AS more_a FROM expectation GROUP BY 1, 2) e USING (x, y)
+FROM pair LEFT JOIN (SELECT x, y, bool_or(in_a AND in_b) AS common,
+                            bool_or(in_b AND NOT in_a) AS more_b,
+                            bool_or(in_a AND NOT in_b) AS more_a FROM expectation
+                     GROUP BY 1, 2) e USING (x, y)
 WHERE (a @> b) IS DISTINCT FROM NOT coalesce(more_b, false)
    OR (a <@ b) IS DISTINCT FROM NOT coalesce(more_a, false)
    OR (a && b) IS DISTINCT FROM coalesce(common, false)
@@ -121,20 +138,26 @@ WITH small AS (
     SELECT coalesce(array_agg(i) FILTER (WHERE (mask >> i) & 1 = 1), '{}') AS ids
     FROM generate_series(0, 31) mask, generate_series(0, 4) i GROUP BY mask
 ), shifted AS (
-    SELECT (SELECT coalesce(array_agg(i + base), '{}') FROM unnest(ids) i)::assetset AS s FROM small, unnest(ARRAY[0, 65533]) base
-    UNION ALL SELECT s FROM sets UNION ALL SELECT s | '{65535}' FROM sets UNION ALL SELECT s - '{65535-2147483647}' FROM sets
+    SELECT (SELECT coalesce(array_agg(i + base), '{}') FROM unnest(ids) i)::assetset AS s
+    FROM small, unnest(ARRAY[0, 65533]) base
+    UNION ALL SELECT s FROM sets UNION ALL SELECT s | '{65535}' FROM sets UNION ALL SELECT s - '{65535-2147483647}'
+        FROM sets
 )
 SELECT count(*),
-       count(*) FILTER (WHERE (a.s < b.s) <> (a.s::int[] < b.s::int[]) OR (a.s <= b.s) <> (a.s::int[] <= b.s::int[])
-                           OR (a.s > b.s) <> (a.s::int[] > b.s::int[]) OR (a.s >= b.s) <> (a.s::int[] >= b.s::int[])
+       count(*) FILTER (WHERE (a.s < b.s) <> (a.s::int[] < b.s::int[])
+                          OR (a.s <= b.s) <> (a.s::int[] <= b.s::int[])
+                           OR (a.s > b.s) <> (a.s::int[] > b.s::int[])
+                          OR (a.s >= b.s) <> (a.s::int[] >= b.s::int[])
                            OR (a.s = b.s) <> (a.s::int[] = b.s::int[])
                            OR assetset_cmp(a.s, b.s) <> btarraycmp(a.s::int[], b.s::int[])) AS wrong
 FROM shifted a, shifted b;
-SELECT s FROM (VALUES ('{2}'::assetset), ('{1,2}'), ('{}'), ('{1}'), ('{1,3}'), ('{0-2147483647}'), ('{0}')) v(s) ORDER BY s;
+SELECT s FROM (VALUES ('{2}'::assetset), ('{1,2}'), ('{}'), ('{1}'), ('{1,3}'), ('{0-2147483647}'),
+                      ('{0}')) v(s) ORDER BY s;
 
 -- a single id
 SELECT count(*) AS wrong
-FROM sets, (SELECT id AS probe FROM element WHERE id % 17 = 0 UNION SELECT id + 1 FROM element WHERE id < 2147483647 AND id % 16 = 0) p
+FROM sets, (SELECT id AS probe FROM element WHERE id % 17 = 0 UNION SELECT id + 1 FROM element
+        WHERE id < 2147483647 AND id % 16 = 0) p
 WHERE (s @> probe) <> EXISTS (SELECT FROM element e WHERE e.set_id = sets.set_id AND e.id = probe)
    OR (s @> probe) <> (probe <@ s) OR (s @> probe) <> ((s | '{}') @> probe);
 SELECT '{0,5}'::assetset @> -1 AS negative, '{}'::assetset @> 0 AS empty, '{0}'::assetset @> 0 AS zero,
@@ -143,10 +166,12 @@ SELECT '{0,5}'::assetset @> -1 AS negative, '{}'::assetset @> 0 AS empty, '{0}':
 -- NULL gives NULL
 SELECT num_nulls('{1}'::assetset | NULL, NULL & '{1}'::assetset, '{1}'::assetset - NULL, NULL # '{1}'::assetset,
                  '{1}'::assetset @> NULL::assetset, '{1}'::assetset @> NULL::int, '{1}'::assetset && NULL,
-                 '{1}'::assetset = NULL, cardinality(NULL::assetset), NULL::assetset::int[], NULL::int[]::assetset);
+                 '{1}'::assetset = NULL, cardinality(NULL::assetset), NULL::assetset::int[],
+                 NULL::int[]::assetset);
 
 -- casts
-SELECT ARRAY[3, 1, 2, 2]::assetset, ARRAY[[1, 2], [9, 8]]::assetset, '{}'::int[]::assetset, '[5:6]={1,2}'::int[]::assetset,
+SELECT ARRAY[3, 1, 2, 2]::assetset, ARRAY[[1, 2], [9, 8]]::assetset, '{}'::int[]::assetset,
+       '[5:6]={1,2}'::int[]::assetset,
        ('{1,NULL}'::int[])[1:1]::assetset AS no_null_left, '{}'::assetset::int[], '{0,5-7,2147483647}'::assetset::int[];
 SELECT error_of($$SELECT '{1,NULL}'::int[]::posture.assetset$$), error_of($$SELECT '{1,-1}'::int[]::posture.assetset$$);
 SELECT error_of($$SELECT '{0-2147483647}'::posture.assetset::int[]$$);
@@ -156,7 +181,8 @@ SELECT error_of($$INSERT INTO assigned (a) SELECT s FROM assigned$$);
 TABLE assigned;
 
 -- cardinality and members
-SELECT s, cardinality(s) FROM (VALUES ('{}'::assetset), ('{0}'), ('{0-65535}'), ('{1,5-9,70000}'), ('{0-2147483647}')) v(s);
+SELECT s, cardinality(s) FROM (VALUES ('{}'::assetset), ('{0}'), ('{0-65535}'), ('{1,5-9,70000}'),
+                                      ('{0-2147483647}')) v(s);
 SELECT m FROM members('{65534-65537,2147483647}') m;
 SELECT count(*) FROM members('{}');
 SELECT members('{0-2147483647}') LIMIT 3;
@@ -168,14 +194,16 @@ BEGIN
     EXECUTE 'EXPLAIN ' || query INTO line;
     RETURN substring(line FROM 'rows=(\d+)');
 END $$;
-SELECT estimated_rows($$SELECT * FROM members('{1-70000}')$$), estimated_rows($$SELECT members(s) FROM (VALUES ('{1}'::assetset), ('{2}')) v(s)$$);
+SELECT estimated_rows($$SELECT * FROM members('{1-70000}')$$), estimated_rows($$SELECT members(s)
+        FROM (VALUES ('{1}'::assetset), ('{2}')) v(s)$$);
 
 -- stored and read again: in the row, out of line, and in an index
 CREATE TABLE stored (id int PRIMARY KEY, s assetset);
 INSERT INTO stored SELECT set_id, s FROM sets;
 SELECT count(*) FROM stored JOIN sets ON set_id = id WHERE stored.s <> sets.s;
 UPDATE stored SET s = s | '{77777}';
-SELECT count(*) FROM stored JOIN sets ON set_id = id WHERE (sets.s | '{77777}') IS DISTINCT FROM stored.s;
+SELECT count(*) FROM stored JOIN sets ON set_id = id
+WHERE (sets.s | '{77777}') IS DISTINCT FROM stored.s;
 SELECT attstorage, attalign, attlen FROM pg_attribute WHERE attrelid = 'stored'::regclass AND attname = 's';
 CREATE TABLE small (s assetset);
 INSERT INTO small SELECT ARRAY[i, i + 1] FROM generate_series(1, 500) i;
@@ -211,7 +239,8 @@ END $$;
 
 -- 10 million ids in and out
 SELECT cardinality(s), length(t) AS length, t::assetset = s AS same
-FROM (SELECT assetset_agg(i * 2) FROM generate_series(0, 9999999) i) a(s), LATERAL (SELECT s::text OFFSET 0) b(t);
+FROM (SELECT assetset_agg(i * 2) FROM generate_series(0, 9999999) i) a(s),
+    LATERAL (SELECT s::text OFFSET 0) b(t);
 
 -- objects of the extension all have a comment
 SELECT pg_describe_object(classid, objid, 0) AS without_comment

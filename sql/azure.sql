@@ -1,4 +1,5 @@
 -- Defender for Cloud: assessments and the controls of its secure score.
+-- tests: source/azure_resource, source/azure_assessment, source/azure_control
 \getenv abs_srcdir PG_ABS_SRCDIR
 \set include :abs_srcdir '/test/include'
 \i :include/begin.sql

@@ -1,22 +1,24 @@
--- The catalog: keys, references and checks, what deleting takes along, and
--- what every object of the extension must have.
-CREATE EXTENSION posture;
-\pset format unaligned
-\pset fieldsep ' | '
-SET search_path = posture, posture_internal, public;
-SET timezone = 'UTC';
-SET posture.timezone = 'UTC';
-\set SHOW_CONTEXT never
+-- The catalog: keys, references and checks, what a deletion takes along, and what every object of
+-- the extension must have.
+-- tests: catalog/key, catalog/source, catalog/asset, catalog/asset_group, catalog/recommendation
+-- tests: catalog/metric, catalog/initiative, catalog/importance_weight
+\getenv abs_srcdir PG_ABS_SRCDIR
+\set include :abs_srcdir '/test/include'
+\i :include/begin.sql
 
 INSERT INTO source (key, name) VALUES ('scan', 'Scanner'), ('cloud', 'Cloud');
-INSERT INTO asset (key, kind, name) VALUES ('h1', 'host', 'Host 1'), ('h2', 'host', 'Host 2'), ('spare', 'host', 'Never assessed');
+INSERT INTO asset (key, kind, name)
+VALUES ('h1', 'host', 'Host 1'), ('h2', 'host', 'Host 2'), ('spare', 'host', 'Never assessed');
 INSERT INTO asset_group (key, name) VALUES ('all', 'All');
-INSERT INTO recommendation (source_id, key, title) VALUES (1, 'ssh', 'SSH'), (2, 'ssh', 'SSH in the cloud'), (1, 'tls', 'TLS');
-INSERT INTO metric (key, name, importance) VALUES ('m1', 'Metric 1', 'high'), ('m2', 'Metric 2', 'low');
+INSERT INTO recommendation (source_id, key, title)
+VALUES (1, 'ssh', 'SSH'), (2, 'ssh', 'SSH in the cloud'), (1, 'tls', 'TLS');
+INSERT INTO metric (key, name, importance)
+VALUES ('m1', 'Metric 1', 'high'), ('m2', 'Metric 2', 'low');
 INSERT INTO metric_recommendation VALUES (1, 1), (1, 2), (2, 3);
 INSERT INTO initiative (key, name) VALUES ('i1', 'Initiative 1'), ('i2', 'Initiative 2');
 INSERT INTO initiative_metric VALUES (1, 1), (1, 2), (2, 1), (2, 2);
-INSERT INTO finding VALUES (1, 1, 'compliant', '2024-03-01'), (1, 2, 'compliant', '2024-03-01'), (3, 1, 'compliant', '2024-03-01');
+INSERT INTO finding VALUES (1, 1, 'compliant', '2024-03-01'), (1, 2, 'compliant', '2024-03-01'),
+                           (3, 1, 'compliant', '2024-03-01');
 
 -- nonsense is refused; only the SQLSTATE is shown: 23502 null, 23503 reference,
 -- 23505 key, 23514 check
@@ -49,7 +51,8 @@ INSERT INTO finding VALUES (1, 9, 'compliant');
 INSERT INTO measure VALUES (9, 1, 2, now());
 INSERT INTO exemption (recommendation_id, kind, reason) VALUES (9, 'waived', 'test');
 INSERT INTO exemption (recommendation_id, asset_id, kind, reason) VALUES (1, 9, 'waived', 'test');
-INSERT INTO exemption (recommendation_id, asset_group_id, kind, reason) VALUES (1, 9, 'waived', 'test');
+INSERT INTO exemption (recommendation_id, asset_group_id, kind, reason)
+VALUES (1, 9, 'waived', 'test');
 INSERT INTO benchmark VALUES ('all', 'All', '2024-03-01', 9, 50);
 -- values
 INSERT INTO source (key, name, stale_after) VALUES ('s', 'S', '0');
@@ -85,11 +88,13 @@ INSERT INTO measure VALUES (1, 3, 2, now());
 INSERT INTO measure VALUES (1, 1, 'NaN', now());
 INSERT INTO measure VALUES (1, 1, 'Infinity', now());
 INSERT INTO measure VALUES (1, NULL, 2, now());
-INSERT INTO exemption (recommendation_id, asset_id, asset_group_id, kind, reason) VALUES (1, 1, 1, 'waived', 'both');
+INSERT INTO exemption (recommendation_id, asset_id, asset_group_id, kind, reason)
+VALUES (1, 1, 1, 'waived', 'both');
 INSERT INTO exemption (recommendation_id, kind, reason) VALUES (1, 'waived', NULL);
 INSERT INTO exemption (recommendation_id, kind, reason) VALUES (1, 'waived', ' ');
 INSERT INTO exemption (recommendation_id, kind, reason) VALUES (1, 'forgiven', 'test');
-INSERT INTO exemption (recommendation_id, kind, reason, expires_at) VALUES (1, 'waived', 'test', now() - interval '1 day');
+INSERT INTO exemption (recommendation_id, kind, reason, expires_at)
+VALUES (1, 'waived', 'test', now() - interval '1 day');
 INSERT INTO benchmark VALUES ('all', 'All', '2024-03-01', 1, NULL);
 \set VERBOSITY default
 -- what is at the edge is fine
@@ -98,7 +103,8 @@ INSERT INTO source (key, name, stale_after) VALUES (repeat('k', 1024), 'Long', '
 INSERT INTO metric (key, name, drop_threshold) VALUES ('m', 'M', 100), ('n', 'N', 0.000001);
 INSERT INTO measure VALUES (1, 0, 0, now());
 INSERT INTO exemption (recommendation_id, kind, reason) VALUES (1, 'waived', 'test');
-SELECT approved_by = current_user AS approved_by, created_at = now() AS created_at, expires_at FROM exemption;
+SELECT approved_by = current_user AS approved_by, created_at = now() AS created_at, expires_at
+FROM exemption;
 INSERT INTO asset (asset_id, key, name) VALUES (0, 'zero', 'Zero'), (2147483647, 'last', 'Last');
 ROLLBACK;
 -- a message names what is wrong
@@ -125,13 +131,16 @@ UPDATE finding SET state = 'compliant', changed_at = '2024-03-01';
 SELECT * FROM take_snapshot('2024-03-03');
 UPDATE finding SET state = 'non_compliant', changed_at = '2024-03-04 10:00+00' WHERE asset_id = 1;
 SELECT * FROM take_snapshot('2024-03-04');
-SELECT event_id, kind, object, name, cause FROM event_report WHERE kind <> 'new_initiative' ORDER BY event_id;
+SELECT event_id, kind, object, name, cause FROM event_report WHERE kind <> 'new_initiative'
+ORDER BY event_id;
 DELETE FROM metric WHERE key = 'm1';
 SELECT * FROM metric_recommendation;
 SELECT * FROM initiative_metric ORDER BY 1;
-SELECT day, key, name, score, importance, recommendations FROM metric_snapshot ORDER BY day, metric_id;
+SELECT day, key, name, score, importance, recommendations FROM metric_snapshot
+ORDER BY day, metric_id;
 SELECT day, object_kind, object, score FROM score_history ORDER BY 1, 2, 3;
-SELECT event_id, kind, object, name, cause FROM event_report WHERE kind <> 'new_initiative' ORDER BY event_id;
+SELECT event_id, kind, object, name, cause FROM event_report WHERE kind <> 'new_initiative'
+ORDER BY event_id;
 -- an initiative the same
 DELETE FROM initiative WHERE key = 'i2';
 SELECT * FROM initiative_metric ORDER BY 1;
@@ -148,7 +157,8 @@ DELETE FROM asset WHERE key = 'spare';
 UPDATE asset SET retired_at = now() WHERE key = 'h1';
 SELECT metric, score, assessed_assets FROM metric_report;
 -- what hangs on nothing else goes
-INSERT INTO exemption (recommendation_id, asset_group_id, kind, reason) VALUES (1, 1, 'waived', 'test');
+INSERT INTO exemption (recommendation_id, asset_group_id, kind, reason)
+VALUES (1, 1, 'waived', 'test');
 DELETE FROM asset_group WHERE key = 'all';
 SELECT count(*) FROM exemption;
 
@@ -160,45 +170,60 @@ CROSS JOIN LATERAL pg_identify_object(d.classid, d.objid, 0) i
 WHERE d.refclassid = 'pg_extension'::regclass AND d.refobjid = (SELECT oid FROM pg_extension WHERE extname = 'posture')
   AND d.deptype = 'e' AND i.type NOT IN ('sequence', 'schema')
   AND NOT EXISTS (SELECT FROM pg_type t LEFT JOIN pg_class c ON c.oid = t.typrelid
-                  WHERE d.classid = 'pg_type'::regclass AND t.oid = d.objid AND (t.typcategory = 'A' OR c.relkind <> 'c'))
+                  WHERE d.classid = 'pg_type'::regclass AND t.oid = d.objid
+                    AND (t.typcategory = 'A' OR c.relkind <> 'c'))
   AND coalesce(obj_description(d.objid, d.classid::regclass::text::name), '') = '';
 -- how many there are, so that the above looks at something
 SELECT count(*) > 150 AS many, count(DISTINCT classid) >= 6 AS kinds
 FROM pg_depend
-WHERE refclassid = 'pg_extension'::regclass AND refobjid = (SELECT oid FROM pg_extension WHERE extname = 'posture') AND deptype = 'e';
+WHERE refclassid = 'pg_extension'::regclass AND refobjid = (SELECT oid FROM pg_extension WHERE extname = 'posture')
+  AND deptype = 'e';
 -- of every column of a table or view
 SELECT c.relname, a.attname
 FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
-WHERE c.relnamespace IN ('posture'::regnamespace, 'posture_internal'::regnamespace) AND c.relkind IN ('r', 'v', 'm', 'p', 'c') AND a.attnum > 0 AND NOT a.attisdropped
+WHERE c.relnamespace IN ('posture'::regnamespace, 'posture_internal'::regnamespace)
+  AND c.relkind IN ('r', 'v', 'm', 'p', 'c') AND a.attnum > 0 AND NOT a.attisdropped
   AND coalesce(col_description(c.oid, a.attnum), '') = '';
 -- of every operator, function, type and trigger of the schema, member or not
-SELECT o.oid::regoperator FROM pg_operator o WHERE o.oprnamespace IN ('posture'::regnamespace, 'posture_internal'::regnamespace) AND obj_description(o.oid, 'pg_operator') IS NULL;
-SELECT p.oid::regprocedure FROM pg_proc p WHERE p.pronamespace IN ('posture'::regnamespace, 'posture_internal'::regnamespace) AND obj_description(p.oid, 'pg_proc') IS NULL;
+SELECT o.oid::regoperator FROM pg_operator o
+WHERE o.oprnamespace IN ('posture'::regnamespace, 'posture_internal'::regnamespace)
+  AND obj_description(o.oid, 'pg_operator') IS NULL;
+SELECT p.oid::regprocedure FROM pg_proc p
+WHERE p.pronamespace IN ('posture'::regnamespace, 'posture_internal'::regnamespace)
+  AND obj_description(p.oid, 'pg_proc') IS NULL;
 SELECT t.typname FROM pg_type t
-WHERE t.typnamespace IN ('posture'::regnamespace, 'posture_internal'::regnamespace) AND t.typrelid = 0 AND t.typelem = 0 AND obj_description(t.oid, 'pg_type') IS NULL;
+WHERE t.typnamespace IN ('posture'::regnamespace, 'posture_internal'::regnamespace)
+  AND t.typrelid = 0 AND t.typelem = 0 AND obj_description(t.oid, 'pg_type') IS NULL;
 SELECT t.tgname FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
-WHERE c.relnamespace IN ('posture'::regnamespace, 'posture_internal'::regnamespace) AND NOT t.tgisinternal AND obj_description(t.oid, 'pg_trigger') IS NULL;
+WHERE c.relnamespace IN ('posture'::regnamespace, 'posture_internal'::regnamespace)
+  AND NOT t.tgisinternal AND obj_description(t.oid, 'pg_trigger') IS NULL;
 SELECT obj_description('posture'::regnamespace, 'pg_namespace') IS NOT NULL AS schema;
 
 -- Every view is read with the rights of its reader, and has plain columns only.
 SELECT c.relname FROM pg_class c
-WHERE c.relnamespace IN ('posture'::regnamespace, 'posture_internal'::regnamespace) AND c.relkind = 'v' AND NOT coalesce(c.reloptions, '{}') @> '{security_invoker=true}';
+WHERE c.relnamespace IN ('posture'::regnamespace, 'posture_internal'::regnamespace) AND c.relkind = 'v'
+  AND NOT coalesce(c.reloptions, '{}') @> '{security_invoker=true}';
 SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod)
 FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
 WHERE c.relnamespace IN ('posture'::regnamespace, 'posture_internal'::regnamespace) AND c.relkind = 'v' AND a.attnum > 0
   AND regexp_replace(format_type(a.atttypid, a.atttypmod), '\[\]$', '')
       NOT IN ('text', 'numeric', 'bigint', 'integer', 'boolean', 'date', 'timestamp with time zone');
-SELECT count(*) >= 5 AS views FROM pg_class c WHERE c.relnamespace IN ('posture'::regnamespace, 'posture_internal'::regnamespace) AND c.relkind = 'v';
+SELECT count(*) >= 5 AS views FROM pg_class c
+WHERE c.relnamespace IN ('posture'::regnamespace, 'posture_internal'::regnamespace) AND c.relkind = 'v';
 
 -- access_rule() says who may do what with each table, and names no other
 SELECT c.relname, r.relation
-FROM (SELECT relname, oid FROM pg_class WHERE relnamespace IN ('posture'::regnamespace, 'posture_internal'::regnamespace) AND relkind IN ('r', 'p', 'm', 'f')) c
+FROM (SELECT relname, oid FROM pg_class
+      WHERE relnamespace IN ('posture'::regnamespace, 'posture_internal'::regnamespace)
+        AND relkind IN ('r', 'p', 'm', 'f')) c
 FULL JOIN access_rule() r ON r.relation = c.oid
 WHERE c.relname IS NULL OR r.relation IS NULL;
 -- of all that is in the schema nothing was left behind
 SELECT c.relname FROM pg_class c
 WHERE c.relnamespace IN ('posture'::regnamespace, 'posture_internal'::regnamespace) AND c.relkind IN ('r', 'v')
-  AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e');
+  AND NOT EXISTS (SELECT FROM pg_depend d
+                  WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e');
 
 DROP EXTENSION posture;
-SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname ~ '^posture';
+SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname ~ '^posture';

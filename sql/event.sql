@@ -1,44 +1,52 @@
--- Drops, their causes, and what becomes of them. Measures of 100 points give
--- a metric any score.
-CREATE EXTENSION posture;
-\pset format unaligned
-\pset fieldsep ' | '
-SET search_path = posture, posture_internal, public;
-SET timezone = 'UTC';
-SET posture.timezone = 'UTC';
-\set SHOW_CONTEXT never
+-- Drops, their causes and their status. Measures of 100 points give a metric any score.
+-- tests: day/event_table, report/event_report, day/attribution, day/notification, admin/setting
+\getenv abs_srcdir PG_ABS_SRCDIR
+\set include :abs_srcdir '/test/include'
+\i :include/begin.sql
 
 INSERT INTO source (key, name) VALUES ('s', 'Source'), ('t', 'Other source');
-INSERT INTO recommendation (source_id, key, title, max_points) VALUES (1, 'r1', 'R1', 10), (1, 'r2', 'R2', 10), (2, 'r3', 'R3', 10), (1, 'r4', 'R4', 10);
-INSERT INTO metric (key, name, importance) VALUES ('m1', 'M1', 'critical'), ('m2', 'M2', 'medium'), ('m3', 'M3', 'low'), ('m4', 'M4', 'high');
+INSERT INTO recommendation (source_id, key, title, max_points)
+VALUES (1, 'r1', 'R1', 10), (1, 'r2', 'R2', 10), (2, 'r3', 'R3', 10), (1, 'r4', 'R4', 10);
+INSERT INTO metric (key, name, importance)
+VALUES ('m1', 'M1', 'critical'), ('m2', 'M2', 'medium'), ('m3', 'M3', 'low'), ('m4', 'M4', 'high');
 INSERT INTO metric_recommendation SELECT n, n FROM generate_series(1, 4) n;
 INSERT INTO measure SELECT n, 80, 100, '2024-03-01 10:00' FROM generate_series(1, 4) n;
-INSERT INTO initiative (key, name, method) VALUES ('w', 'Weighted', 'weighted'), ('p', 'Population', 'population'), ('q', 'Points', 'points'), ('r', 'Recommendations', 'weighted');
-INSERT INTO initiative_metric SELECT i, m, NULL FROM generate_series(1, 3) i, generate_series(1, 3) m;
+INSERT INTO initiative (key, name, method)
+VALUES ('w', 'Weighted', 'weighted'), ('p', 'Population', 'population'), ('q', 'Points', 'points'),
+       ('r', 'Recommendations', 'weighted');
+INSERT INTO initiative_metric
+SELECT i, m, NULL FROM generate_series(1, 3) i, generate_series(1, 3) m;
 INSERT INTO initiative_recommendation VALUES (4, 1), (4, 2);
 
 -- the scores of m1, m2, ... on a day, and the day's snapshot
-CREATE FUNCTION pg_temp.day(on_day date, VARIADIC scores numeric[], OUT events bigint, OUT recovered bigint) LANGUAGE plpgsql AS $$
+CREATE FUNCTION pg_temp.day(on_day date, VARIADIC scores numeric[], OUT events bigint,
+                            OUT recovered bigint) LANGUAGE plpgsql AS $$
 BEGIN
-    UPDATE measure SET achieved = possible * scores[recommendation_id] / 100, observed_at = on_day + interval '10 hours'
+    UPDATE measure SET achieved = possible * scores[recommendation_id] / 100,
+        observed_at = on_day + interval '10 hours'
     WHERE recommendation_id <= array_length(scores, 1);
     SELECT t.events, t.recovered INTO events, recovered FROM take_snapshot(on_day) t;
 END $$;
 CREATE VIEW pg_temp.e AS
-SELECT e.kind, e.day, e.previous_day, coalesce(m.key, i.key) AS of, e.previous_score AS previous, e.score, e.drop, e.weight, e.status, e.recovered_on
+SELECT e.kind, e.day, e.previous_day, coalesce(m.key, i.key) AS of, e.previous_score AS previous,
+       e.score, e.drop, e.weight, e.status, e.recovered_on
 FROM event e LEFT JOIN metric m USING (metric_id) LEFT JOIN initiative i USING (initiative_id)
 WHERE e.kind <> 'new_initiative'
 ORDER BY e.day, e.kind, m.key, i.key;
 -- what an initiative lost, by reason, and whether the parts sum to it
 CREATE VIEW pg_temp.c AS
-SELECT i.key AS of, e.drop, m.key AS metric, r.key AS rec, c.reason, c.points, sum(c.points) OVER (PARTITION BY c.event_id) = e.drop AS exact
-FROM event e JOIN event_cause c USING (event_id) JOIN initiative i ON i.initiative_id = e.initiative_id
-LEFT JOIN metric m ON m.metric_id = c.metric_id LEFT JOIN recommendation r ON r.recommendation_id = c.recommendation_id
+SELECT i.key AS of, e.drop, m.key AS metric, r.key AS rec, c.reason, c.points,
+       sum(c.points) OVER (PARTITION BY c.event_id) = e.drop AS exact
+FROM event e JOIN event_cause c USING (event_id)
+JOIN initiative i ON i.initiative_id = e.initiative_id
+LEFT JOIN metric m ON m.metric_id = c.metric_id
+LEFT JOIN recommendation r ON r.recommendation_id = c.recommendation_id
 ORDER BY i.key, c.points DESC, m.key, r.key;
 -- what a metric's drop did to each initiative
 CREATE VIEW pg_temp.effect AS
 SELECT m.key AS of, e.drop, e.weight, i.key AS initiative, c.reason, c.points
-FROM event e JOIN event_cause c USING (event_id) JOIN metric m ON m.metric_id = e.metric_id JOIN initiative i ON i.initiative_id = c.initiative_id
+FROM event e JOIN event_cause c USING (event_id) JOIN metric m ON m.metric_id = e.metric_id
+JOIN initiative i ON i.initiative_id = c.initiative_id
 ORDER BY m.key, i.key;
 
 -- a new initiative is an event once
@@ -74,7 +82,8 @@ ROLLBACK;
 BEGIN;
 UPDATE metric SET importance = 'risk_accepted' WHERE key = 'm1';
 UPDATE initiative_metric SET weight = 0 WHERE metric_id = 2;
-UPDATE initiative_metric SET weight = CASE initiative_id WHEN 2 THEN 0.5 ELSE 0 END WHERE metric_id = 3;
+UPDATE initiative_metric SET weight = CASE initiative_id WHEN 2 THEN 0.5 ELSE 0 END
+WHERE metric_id = 3;
 SELECT * FROM pg_temp.day('2024-03-03', 10, 20, 30);
 SELECT of, "drop", weight FROM pg_temp.e WHERE kind = 'metric_score_drop';
 ROLLBACK;
@@ -109,7 +118,8 @@ SELECT * FROM pg_temp.day('2024-03-04', 70, 10, 60, 5);
 TABLE pg_temp.e;
 TABLE pg_temp.c;
 TABLE pg_temp.effect;
-SELECT metric, points, newly_exposed, message FROM event e JOIN initiative i USING (initiative_id) CROSS JOIN explain(e.event_id) WHERE i.key = 'w';
+SELECT metric, points, newly_exposed, message FROM event e JOIN initiative i USING (initiative_id)
+CROSS JOIN explain(e.event_id) WHERE i.key = 'w';
 ROLLBACK TO s;
 -- weight
 UPDATE metric SET importance = 'critical' WHERE key = 'm2';
@@ -158,7 +168,8 @@ SELECT * FROM pg_temp.day('2024-03-04', 90, 20, 50, 5);
 UPDATE initiative SET method = 'population' WHERE key = 'w';
 SELECT * FROM pg_temp.day('2024-03-05', 89, 20, 50, 5);
 SELECT * FROM pg_temp.e WHERE of = 'w' AND day = '2024-03-05';
-SELECT * FROM pg_temp.c WHERE of = 'w' AND "drop" = (SELECT "drop" FROM pg_temp.e WHERE of = 'w' AND day = '2024-03-05');
+SELECT * FROM pg_temp.c WHERE of = 'w' AND "drop"
+    = (SELECT "drop" FROM pg_temp.e WHERE of = 'w' AND day = '2024-03-05');
 SELECT cause FROM event_report WHERE object = 'w' AND day = '2024-03-05';
 ROLLBACK TO s;
 -- an initiative without metrics: its recommendations
@@ -180,7 +191,8 @@ UPDATE initiative_metric SET weight = 1;
 SELECT events FROM pg_temp.day('2024-03-03', 80, 80, 80);
 SELECT events FROM pg_temp.day('2024-03-04', 70, 70, 69.999999);
 SELECT metric, "drop", points, exact FROM pg_temp.c WHERE of = 'w' ORDER BY metric;
-SELECT metric_id, reason, round(exact, 10) FROM initiative_change_part('2024-03-03', '2024-03-04', NULL) WHERE initiative_id = 1 ORDER BY 1;
+SELECT metric_id, reason, round(exact, 10)
+FROM initiative_change_part('2024-03-03', '2024-03-04', NULL) WHERE initiative_id = 1 ORDER BY 1;
 ROLLBACK;
 
 -- The day before is missing: the latest earlier one, and the event says which.
@@ -202,13 +214,15 @@ TABLE pg_temp.e;
 SELECT * FROM pg_temp.day('2024-03-07', 60, 82, 80);
 SELECT * FROM pg_temp.e WHERE of = 'm1';
 -- a note is kept
-SELECT m.key, e.status, e.acknowledged_by = session_user AS by_me, e.acknowledged_at IS NOT NULL AS at, e.note
+SELECT m.key, e.status, e.acknowledged_by = session_user AS by_me,
+       e.acknowledged_at IS NOT NULL AS at, e.note
 FROM event e JOIN metric m USING (metric_id) ORDER BY e.event_id;
 
 -- acknowledge(): who, when, a note that is kept if the next has none; no such event
 SELECT max(event_id) AS last FROM event WHERE kind = 'metric_score_drop' \gset
 SELECT acknowledge(:last);
-SELECT status, acknowledged_by = session_user AS by_me, acknowledged_at <= now() AS at, note FROM event WHERE event_id = :last;
+SELECT status, acknowledged_by = session_user AS by_me, acknowledged_at <= now() AS at, note
+FROM event WHERE event_id = :last;
 SELECT acknowledge(:last, 'first');
 SELECT acknowledge(:last);
 SELECT status, note FROM event WHERE event_id = :last;
@@ -217,30 +231,38 @@ SELECT status, note FROM event WHERE event_id = :last;
 SELECT acknowledge(0);
 
 -- Running days again changes nothing and duplicates nothing.
-CREATE TEMP TABLE events AS SELECT e.ctid AS place, e.xmin::text AS writer, e::text AS event FROM event e;
+CREATE TEMP TABLE events AS SELECT e.ctid AS place, e.xmin::text AS writer, e::text AS event
+FROM event e;
 CREATE TEMP TABLE causes AS TABLE event_cause;
-SELECT take_snapshot('2024-03-07'), take_snapshot('2024-03-03'), take_snapshot('2024-03-05'), take_snapshot('2024-03-01');
+SELECT take_snapshot('2024-03-07'), take_snapshot('2024-03-03'), take_snapshot('2024-03-05'),
+       take_snapshot('2024-03-01');
 SELECT (SELECT count(*) FROM events) AS events,
-       (SELECT count(*) FROM (SELECT e.ctid, e.xmin::text, e::text FROM event e EXCEPT ALL TABLE events) x) AS changed,
+       (SELECT count(*) FROM (SELECT e.ctid, e.xmin::text, e::text FROM event e
+                              EXCEPT ALL TABLE events) x) AS changed,
        (SELECT count(*) FROM causes) AS causes,
-       (SELECT count(*) FROM (SELECT c::text FROM event_cause c EXCEPT ALL SELECT c::text FROM causes c) x) AS more,
-       (SELECT count(*) FROM (SELECT c::text FROM causes c EXCEPT ALL SELECT c::text FROM event_cause c) x) AS less;
+       (SELECT count(*) FROM (SELECT c::text FROM event_cause c EXCEPT ALL SELECT c::text
+        FROM causes c) x) AS more,
+       (SELECT count(*) FROM (SELECT c::text FROM causes c EXCEPT ALL SELECT c::text
+        FROM event_cause c) x) AS less;
 
 -- what is sent on channel posture_event
-SELECT event_message(e)::jsonb - 'event_id' AS message FROM event e WHERE e.day = '2024-03-07' OR (e.kind = 'new_initiative' AND e.initiative_id = 1) ORDER BY e.event_id;
+SELECT event_message(e)::jsonb - 'event_id' AS message FROM event e
+WHERE e.day = '2024-03-07' OR (e.kind = 'new_initiative' AND e.initiative_id = 1)
+ORDER BY e.event_id;
 -- a key of 1024 bytes that JSON has to escape fits into a message
 SELECT octet_length(jsonb_build_object('k', repeat(E'\x01', 1024))::text) < 7000 AS fits;
 
--- Within a day: the snapshot of today is taken again. The day is that of a
--- zone where it is about noon, so that it doesn't end meanwhile.
-SELECT set_config('posture.timezone', 'Etc/GMT' || to_char(extract(hour FROM now() AT TIME ZONE 'UTC') - 12, 'FMSG99'), false) <> '' AS noon;
-CREATE FUNCTION pg_temp.now(VARIADIC scores numeric[], OUT events bigint, OUT recovered bigint) LANGUAGE plpgsql AS $$
+\i :include/noon.sql
+CREATE FUNCTION pg_temp.now(VARIADIC scores numeric[], OUT events bigint, OUT recovered bigint)
+    LANGUAGE plpgsql AS $$
 BEGIN
-    UPDATE measure SET achieved = scores[recommendation_id], observed_at = now() WHERE recommendation_id <= array_length(scores, 1);
+    UPDATE measure SET achieved = scores[recommendation_id], observed_at = now()
+    WHERE recommendation_id <= array_length(scores, 1);
     SELECT t.events, t.recovered INTO events, recovered FROM take_snapshot() t;
 END $$;
 CREATE VIEW pg_temp.today AS
-SELECT e.kind, coalesce(m.key, i.key) AS of, e.previous_score AS previous, e.score, e.drop, e.status, e.note, e.recovered_on = today() AS recovered_today
+SELECT e.kind, coalesce(m.key, i.key) AS of, e.previous_score AS previous, e.score, e.drop,
+       e.status, e.note, e.recovered_on = today() AS recovered_today
 FROM event e LEFT JOIN metric m USING (metric_id) LEFT JOIN initiative i USING (initiative_id)
 WHERE e.day = today() ORDER BY e.kind, m.key, i.key;
 UPDATE measure SET achieved = 80, observed_at = '2024-06-01';
@@ -259,7 +281,8 @@ SELECT * FROM pg_temp.now(80, 80, 80);
 TABLE pg_temp.today;
 SELECT * FROM pg_temp.now(50, 80, 80);
 TABLE pg_temp.today;
-SELECT i.key, sum(c.points) = e.drop AS exact, count(*) FROM event e JOIN event_cause c USING (event_id) JOIN initiative i ON i.initiative_id = e.initiative_id
+SELECT i.key, sum(c.points) = e.drop AS exact, count(*) FROM event e
+JOIN event_cause c USING (event_id) JOIN initiative i ON i.initiative_id = e.initiative_id
 WHERE e.day = today() AND c.reason <> 'effect' GROUP BY i.key, e.drop ORDER BY 1;
 
 DISCARD TEMP;

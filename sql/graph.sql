@@ -1,4 +1,5 @@
 -- Microsoft Secure Score as Microsoft Graph publishes it.
+-- tests: source/graph_history
 \getenv abs_srcdir PG_ABS_SRCDIR
 \set include :abs_srcdir '/test/include'
 \i :include/begin.sql

@@ -1,4 +1,6 @@
 -- load() whatever the format, the format posture, and export().
+-- tests: source/object_field, source/load_object, source/item, source/json, source/native
+-- tests: source/export
 \getenv abs_srcdir PG_ABS_SRCDIR
 \set include :abs_srcdir '/test/include'
 \i :include/begin.sql

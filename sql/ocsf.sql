@@ -1,4 +1,5 @@
 -- Documents of OCSF: compliance findings, and detection findings as Prowler writes them.
+-- tests: source/check_item, source/check_result
 \getenv abs_srcdir PG_ABS_SRCDIR
 \set include :abs_srcdir '/test/include'
 \i :include/begin.sql

@@ -1,17 +1,19 @@
--- Walks the catalog for what may be wrong with any routine, also one that is
--- added tomorrow: where it finds what it calls, with whose rights it runs, who
--- may call it, and whether its marks are true. What it finds with two logins
--- and an attacker is in test/t/040_role.pl, 045_access.pl and 047_hostile.pl.
-CREATE EXTENSION posture;
-\pset format unaligned
-\pset fieldsep ' | '
-\set SHOW_CONTEXT never
+-- Walks the catalog for what may be wrong with any routine, also with new ones: where it finds what
+-- it calls, with whose rights it runs, who may call it, and whether its marks are true. What needs
+-- two logins and an attacker is in test/t.
+-- tests: admin/install_begin, admin/install_end
+\getenv abs_srcdir PG_ABS_SRCDIR
+\set include :abs_srcdir '/test/include'
+\i :include/begin.sql
+RESET search_path;
 
 CREATE TEMP VIEW routine AS
-SELECT p.oid, p.oid::regprocedure::text AS routine, p.proname, l.lanname, p.provolatile, p.proparallel, p.prosecdef, p.proleakproof,
+SELECT p.oid, p.oid::regprocedure::text AS routine, p.proname, l.lanname, p.provolatile,
+       p.proparallel, p.prosecdef, p.proleakproof,
        p.prorettype, p.proargnames, p.proconfig, p.prosqlbody::text AS tree,
        -- of a body that is text: without comments, then without literals
-       CASE WHEN p.prosqlbody IS NULL AND l.lanname IN ('sql', 'plpgsql') THEN b.source END AS source,
+       CASE WHEN p.prosqlbody IS NULL AND l.lanname IN ('sql',
+                                                        'plpgsql') THEN b.source END AS source,
        CASE WHEN p.prosqlbody IS NULL AND l.lanname IN ('sql', 'plpgsql')
             THEN regexp_replace(b.source, '''[^'']*''', '''''', 'g') END AS body
 FROM pg_depend d
@@ -36,49 +38,66 @@ WITH tree AS (
     SELECT r.oid, w.ev_action::text
     FROM routine r
     CROSS JOIN LATERAL regexp_matches(r.body, '\m(?:FROM|JOIN)\s+(?:(?:posture|pg_catalog)\.)?(\w+)', 'g') m
-    JOIN pg_class v ON v.relname = m[1] AND v.relnamespace::regnamespace::text = ANY ('{pg_catalog, posture, posture_internal}')
+    JOIN pg_class v ON v.relname = m[1] AND v.relnamespace::regnamespace::text
+              = ANY ('{pg_catalog, posture, posture_internal}')
     JOIN pg_rewrite w ON w.ev_class = v.oid AND w.ev_type = '1'
 ), called AS (
-    SELECT t.oid, CASE m[1] WHEN 'opno' THEN (SELECT o.oprcode::oid FROM pg_operator o WHERE o.oid = m[2]::oid) ELSE m[2]::oid END AS function
+    SELECT t.oid, CASE m[1] WHEN 'opno' THEN (SELECT o.oprcode::oid FROM pg_operator o
+                                              WHERE o.oid = m[2]::oid)
+                            ELSE m[2]::oid END AS function
     FROM tree t CROSS JOIN LATERAL regexp_matches(t.tree, ':(funcid|aggfnoid|winfnoid|opno) (\d+)', 'g') m
     UNION
     SELECT r.oid, f
     FROM routine r
     JOIN pg_aggregate a ON a.aggfnoid = r.oid
-    CROSS JOIN LATERAL unnest(ARRAY[a.aggtransfn, a.aggfinalfn, a.aggcombinefn, a.aggserialfn, a.aggdeserialfn, a.aggmtransfn, a.aggminvtransfn, a.aggmfinalfn]::oid[]) f
+    CROSS JOIN LATERAL unnest(ARRAY[a.aggtransfn, a.aggfinalfn, a.aggcombinefn, a.aggserialfn,
+                                    a.aggdeserialfn, a.aggmtransfn, a.aggminvtransfn,
+                                    a.aggmfinalfn]::oid[]) f
     UNION
     -- conversions through text
     SELECT t.oid, y.typinput
-    FROM tree t CROSS JOIN LATERAL regexp_matches(t.tree, ':resulttype (\d+) :resultcollid \d+ :coerceformat', 'g') m JOIN pg_type y ON y.oid = m[1]::oid
+    FROM tree t CROSS JOIN LATERAL regexp_matches(t.tree, ':resulttype (\d+) :resultcollid \d+ :coerceformat', 'g') m
+    JOIN pg_type y ON y.oid = m[1]::oid
     UNION
     SELECT t.oid, y.typoutput
     FROM tree t
-    CROSS JOIN LATERAL regexp_matches(t.tree, '\{COERCEVIAIO :arg \{\w+ [^{}]*?:(?:vartype|consttype|paramtype|funcresulttype|opresulttype|aggtype|wintype|casetype|coalescetype|minmaxtype|array_typeid|type) (\d+)', 'g') m
+    CROSS JOIN LATERAL regexp_matches(t.tree,
+                                      '\{COERCEVIAIO :arg \{\w+ [^{}]*?:(?:vartype|consttype|paramtype|funcresulttype|opresulttype|aggtype|wintype|casetype|coalescetype|minmaxtype|array_typeid|type) (\d+)', 'g') m
     JOIN pg_type y ON y.oid = m[1]::oid
 )
-SELECT c.oid, f.oid::regprocedure::text AS what, f.provolatile::text AS volatility, f.proparallel::text AS parallel
+SELECT c.oid, f.oid::regprocedure::text AS what, f.provolatile::text AS volatility,
+       f.proparallel::text AS parallel
 FROM called c JOIN pg_proc f ON f.oid = c.function
 UNION ALL
 -- In a body that is text there are names: the most harmless function of a name.
-SELECT r.oid, concat_ws('.', n.schema, n.name), min(f.provolatile::text), translate(min(translate(f.proparallel::text, 'sru', '123')), '123', 'sru')
+SELECT r.oid, concat_ws('.', n.schema, n.name), min(f.provolatile::text),
+       translate(min(translate(f.proparallel::text, 'sru', '123')), '123', 'sru')
 FROM routine r
 CROSS JOIN LATERAL (SELECT DISTINCT m[1] AS schema, m[2] AS name
-                    FROM regexp_matches(r.body, '(?:\m(posture|posture_internal|pg_catalog)\s*\.\s*|(?<![.\w]))(\w+)\s*\(', 'g') m) n
+                    FROM regexp_matches(r.body,
+                                        '(?:\m(posture|posture_internal|pg_catalog)\s*\.\s*|(?<![.\w]))(\w+)\s*\(',
+                                        'g') m) n
 JOIN pg_proc f ON f.proname = n.name
-              AND f.pronamespace::regnamespace::text = ANY (CASE WHEN n.schema IS NULL THEN '{pg_catalog, posture, posture_internal}' ELSE ARRAY[n.schema] END)
+              AND f.pronamespace::regnamespace::text
+    = ANY (CASE WHEN n.schema IS NULL THEN '{pg_catalog, posture, posture_internal}' ELSE ARRAY[n.schema] END)
 GROUP BY r.oid, n.schema, n.name
 UNION ALL
 SELECT r.oid, 'conversion to ' || m[1], f.provolatile::text, f.proparallel::text
 FROM routine r CROSS JOIN LATERAL regexp_matches(r.body, '::\s*((?:posture\.)?\w+)', 'g') m
-JOIN pg_type y ON y.oid = coalesce(to_regtype(m[1]), to_regtype('posture.' || m[1]), to_regtype('posture_internal.' || m[1])) JOIN pg_proc f ON f.oid = y.typinput
+JOIN pg_type y ON y.oid = coalesce(to_regtype(m[1]), to_regtype('posture.' || m[1]),
+                                   to_regtype('posture_internal.' || m[1]))
+JOIN pg_proc f ON f.oid = y.typinput
 UNION ALL
 SELECT r.oid, v.what, v.volatility, v.parallel
 FROM routine r
 CROSS JOIN (VALUES
-    ('a table', ':rtekind 0 :relid ', '\m(FROM|JOIN|UPDATE|INTO|TABLE)\s+((posture|posture_internal|pg_catalog|pg_temp)\.|(' ||
-        (SELECT string_agg(c.relname, '|') FROM pg_class c WHERE c.relkind = 'r' AND c.relnamespace::regnamespace::text = ANY ('{posture, posture_internal}')) ||
+    ('a table', ':rtekind 0 :relid ',
+     '\m(FROM|JOIN|UPDATE|INTO|TABLE)\s+((posture|posture_internal|pg_catalog|pg_temp)\.|(' ||
+        (SELECT string_agg(c.relname, '|') FROM pg_class c
+         WHERE c.relkind = 'r' AND c.relnamespace::regnamespace::text = ANY ('{posture, posture_internal}')) ||
         ')\M(?!\s*\())', 's', 's'),
-    ('who asks, or when', '\{SQLVALUEFUNCTION', '\m(current_user|session_user|current_role|current_date|current_timestamp|localtimestamp)\M', 's', 's'),
+    ('who asks, or when', '\{SQLVALUEFUNCTION',
+     '\m(current_user|session_user|current_role|current_date|current_timestamp|localtimestamp)\M', 's', 's'),
     ('a temporary table', NULL, '\m(pg_temp\.|TEMP\M)', 's', 'r'),
     ('a statement that writes', ':commandType [2-5]|:hasForUpdate true',
      '\m(INSERT|UPDATE|DELETE|MERGE|TRUNCATE|LOCK|CREATE|ALTER|DROP|GRANT|REVOKE|COPY|NOTIFY|COMMIT|ROLLBACK|SET)\M\s+\w', 'v', 'u'),
@@ -96,7 +115,8 @@ WHERE r.tree ~ v.in_tree OR r.body ~ v.in_body
 -- because tables and policies are their owner's.
 CREATE TEMP VIEW definer (proname) AS
 VALUES ('capture_asset'), ('capture_catalog'), ('capture_truncate'),                -- append deltas
-       ('apply_rules_to_recommendation'), ('apply_changed_rule'), ('apply_rules_to_source'),               -- apply rules
+       ('apply_rules_to_recommendation'), ('apply_changed_rule'),
+       ('apply_rules_to_source'),               -- apply rules
        ('lock_rules'), ('check_member'), ('metric_recommendation_restore'),         -- keep what rules pick
        ('grant_access'), ('revoke_access'), ('set_row_security');
 
@@ -112,23 +132,28 @@ SELECT r.routine, 'is read otherwise with standard_conforming_strings off: ' || 
 FROM routine r CROSS JOIN LATERAL regexp_matches(r.source, '(E?)''([^'']*)''', 'gi') m
 WHERE m[1] = '' AND m[2] LIKE '%\\%'
 UNION ALL
-SELECT r.routine, 'runs with the rights of its owner' FROM routine r WHERE r.prosecdef AND r.proname NOT IN (SELECT d.proname FROM definer d)
+SELECT r.routine, 'runs with the rights of its owner' FROM routine r
+WHERE r.prosecdef AND r.proname NOT IN (SELECT d.proname FROM definer d)
 UNION ALL
-SELECT d.proname, 'is no SECURITY DEFINER' FROM definer d WHERE NOT EXISTS (SELECT FROM routine r WHERE r.prosecdef AND r.proname = d.proname)
+SELECT d.proname, 'is no SECURITY DEFINER' FROM definer d
+WHERE NOT EXISTS (SELECT FROM routine r WHERE r.prosecdef AND r.proname = d.proname)
 UNION ALL
 -- a trigger, what runs with other rights, and what is told who calls
 SELECT r.routine, 'can be executed by everybody'
 FROM routine r
-WHERE (r.prosecdef OR r.prorettype = 'trigger'::regtype OR 'caller' = ANY (r.proargnames)) AND has_function_privilege('public', r.oid, 'EXECUTE')
+WHERE (r.prosecdef OR r.prorettype = 'trigger'::regtype OR 'caller' = ANY (r.proargnames))
+  AND has_function_privilege('public', r.oid, 'EXECUTE')
 UNION ALL
 -- the comparisons of scores are those of bigint
 SELECT r.routine, 'is leakproof' FROM routine r WHERE r.proleakproof AND r.lanname <> 'internal'
 UNION ALL
-SELECT r.routine, CASE r.provolatile WHEN 'i' THEN 'is IMMUTABLE' ELSE 'is STABLE' END || ' and uses ' || u.what
+SELECT r.routine, CASE r.provolatile WHEN 'i' THEN 'is IMMUTABLE' ELSE 'is STABLE' END
+           || ' and uses ' || u.what
 FROM routine r JOIN used u USING (oid)
 WHERE r.provolatile::text < u.volatility
 UNION ALL
-SELECT r.routine, CASE r.proparallel WHEN 's' THEN 'is PARALLEL SAFE' ELSE 'is PARALLEL RESTRICTED' END || ' and uses ' || u.what
+SELECT r.routine, CASE r.proparallel WHEN 's' THEN 'is PARALLEL SAFE' ELSE 'is PARALLEL RESTRICTED' END || ' and uses '
+           || u.what
 FROM routine r JOIN used u USING (oid)
 WHERE translate(r.proparallel::text, 'sru', '123') < translate(u.parallel, 'sru', '123')
 UNION ALL
@@ -154,7 +179,8 @@ WHERE n.nspname IN ('posture', 'posture_internal') AND NOT r.rolsuper;
 
 SELECT * FROM error ORDER BY routine COLLATE "C", error COLLATE "C";
 -- it has looked at something
-SELECT count(*) > 400 AS routines, count(*) FILTER (WHERE tree IS NOT NULL) > 200 AS bound, count(*) FILTER (WHERE body IS NOT NULL) > 80 AS text FROM routine;
+SELECT count(*) > 400 AS routines, count(*) FILTER (WHERE tree IS NOT NULL) > 200 AS bound,
+       count(*) FILTER (WHERE body IS NOT NULL) > 80 AS text FROM routine;
 SELECT count(*) > 2000 AS used, count(DISTINCT what) > 400 AS things FROM used;
 
 -- What C does can't be looked into. All is IMMUTABLE and PARALLEL SAFE, but what
@@ -168,44 +194,76 @@ ORDER BY r.routine COLLATE "C";
 -- Each kind of error is found, as soon as there is such a routine.
 BEGIN;
 CREATE FUNCTION posture.no_path() RETURNS int LANGUAGE plpgsql AS 'BEGIN RETURN 1; END';
-CREATE FUNCTION posture.other_path() RETURNS int LANGUAGE plpgsql SET search_path = posture, posture_internal, pg_temp AS 'BEGIN RETURN 1; END';
-CREATE FUNCTION posture.no_temp() RETURNS int LANGUAGE plpgsql SET search_path = pg_catalog AS 'BEGIN RETURN 1; END';
+CREATE FUNCTION posture.other_path() RETURNS int LANGUAGE plpgsql
+SET search_path = posture, posture_internal, pg_temp AS 'BEGIN RETURN 1; END';
+CREATE FUNCTION posture.no_temp() RETURNS int LANGUAGE plpgsql
+SET search_path = pg_catalog AS 'BEGIN RETURN 1; END';
 CREATE FUNCTION posture.text_body() RETURNS int LANGUAGE sql AS 'SELECT 1';
 CREATE FUNCTION posture.definer() RETURNS int LANGUAGE sql SECURITY DEFINER RETURN 1;
-CREATE FUNCTION posture.touched() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp AS 'BEGIN RETURN NEW; END';
+CREATE FUNCTION posture.touched() RETURNS trigger LANGUAGE plpgsql
+SET search_path = pg_catalog, posture, posture_internal, pg_temp AS 'BEGIN RETURN NEW; END';
 CREATE FUNCTION posture.told_who(caller oid) RETURNS oid LANGUAGE sql RETURN caller;
 CREATE FUNCTION posture.leaky() RETURNS int LANGUAGE sql LEAKPROOF RETURN 1;
-CREATE FUNCTION posture.backslash() RETURNS boolean LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp AS $$BEGIN RETURN '1' ~ '\d' AND '1' ~ E'\\d'; END$$;
+CREATE FUNCTION posture.backslash() RETURNS boolean LANGUAGE plpgsql
+SET search_path = pg_catalog, posture, posture_internal, pg_temp AS $$BEGIN RETURN '1' ~ '\d'
+                                                                                AND '1' ~ E'\\d'; END$$;
 CREATE FUNCTION posture.of_setting() RETURNS date LANGUAGE sql IMMUTABLE RETURN posture.today();
-CREATE FUNCTION posture.of_zone(at text) RETURNS timestamptz LANGUAGE sql IMMUTABLE RETURN at::timestamptz;
+CREATE FUNCTION posture.of_zone(at text) RETURNS timestamptz
+    LANGUAGE sql IMMUTABLE RETURN at::timestamptz;
 CREATE FUNCTION posture.in_zone(at timestamptz) RETURNS text LANGUAGE sql IMMUTABLE RETURN at::text;
-CREATE FUNCTION posture.day_in_zone(at timestamptz) RETURNS date LANGUAGE sql IMMUTABLE RETURN at::date;
-CREATE FUNCTION posture.of_table() RETURNS bigint LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN (SELECT count(*) FROM posture.finding);
-CREATE FUNCTION posture.of_clock() RETURNS boolean LANGUAGE sql STABLE RETURN clock_timestamp() > now();
-CREATE FUNCTION posture.of_volatile_view() RETURNS bigint LANGUAGE sql STABLE RETURN (SELECT count(*) FROM pg_hba_file_rules);
-CREATE FUNCTION posture.of_sequence() RETURNS bigint LANGUAGE sql PARALLEL SAFE RETURN nextval('posture.asset_asset_id_seq');
-CREATE FUNCTION posture.of_fold() RETURNS bigint LANGUAGE sql STABLE PARALLEL SAFE RETURN (SELECT f.slices FROM posture.fold() f);
-CREATE FUNCTION posture.writes() RETURNS void LANGUAGE sql STABLE PARALLEL RESTRICTED BEGIN ATOMIC DELETE FROM posture.run; END;
+CREATE FUNCTION posture.day_in_zone(at timestamptz) RETURNS date
+    LANGUAGE sql IMMUTABLE RETURN at::date;
+CREATE FUNCTION posture.of_table() RETURNS bigint
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN (SELECT count(*) FROM posture.finding);
+CREATE FUNCTION posture.of_clock() RETURNS boolean
+    LANGUAGE sql STABLE RETURN clock_timestamp() > now();
+CREATE FUNCTION posture.of_volatile_view() RETURNS bigint
+    LANGUAGE sql STABLE RETURN (SELECT count(*) FROM pg_hba_file_rules);
+CREATE FUNCTION posture.of_sequence() RETURNS bigint
+    LANGUAGE sql PARALLEL SAFE RETURN nextval('posture.asset_asset_id_seq');
+CREATE FUNCTION posture.of_fold() RETURNS bigint
+    LANGUAGE sql STABLE PARALLEL SAFE RETURN (SELECT f.slices FROM posture.fold() f);
+CREATE FUNCTION posture.writes() RETURNS void
+    LANGUAGE sql STABLE PARALLEL RESTRICTED BEGIN ATOMIC DELETE FROM posture.run; END;
 CREATE FUNCTION posture.who() RETURNS name LANGUAGE sql IMMUTABLE RETURN current_user;
-CREATE FUNCTION posture.text_now() RETURNS timestamptz LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, posture, posture_internal, pg_temp AS 'BEGIN RETURN now(); END';
-CREATE FUNCTION posture.text_zone(at text) RETURNS timestamptz LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, posture, posture_internal, pg_temp AS 'BEGIN RETURN at::timestamptz; END';
-CREATE FUNCTION posture.text_setting() RETURNS text LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, posture, posture_internal, pg_temp AS $$BEGIN RETURN posture_internal.setting('timezone'); END$$;
-CREATE FUNCTION posture.text_fold() RETURNS void LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, posture, posture_internal, pg_temp AS 'BEGIN PERFORM posture.fold(); END';
-CREATE FUNCTION posture.text_writes() RETURNS void LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, posture, posture_internal, pg_temp AS 'BEGIN DELETE FROM posture.run; END';
-CREATE FUNCTION posture.text_notifies() RETURNS void LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, posture, posture_internal, pg_temp AS $$BEGIN PERFORM pg_notify('a', 'b'); END$$;
-CREATE FUNCTION posture.text_reads() RETURNS boolean LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, posture, posture_internal, pg_temp AS 'BEGIN RETURN EXISTS (SELECT FROM posture.run); END';
-CREATE FUNCTION posture.text_temp() RETURNS boolean LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, posture, posture_internal, pg_temp AS 'BEGIN RETURN EXISTS (SELECT FROM pg_temp.posture_item); END';
-CREATE FUNCTION posture.text_catches() RETURNS int LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, posture, posture_internal, pg_temp AS 'BEGIN RETURN 1; EXCEPTION WHEN OTHERS THEN RETURN 2; END';
-CREATE FUNCTION posture.text_runs(command text) RETURNS void LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, posture, posture_internal, pg_temp AS 'BEGIN EXECUTE command; END';
-CREATE FUNCTION posture.last_step(bigint) RETURNS bigint LANGUAGE sql IMMUTABLE PARALLEL RESTRICTED RETURN $1;
-CREATE AGGREGATE posture.all_steps(bigint) (sfunc = int8pl, stype = bigint, finalfunc = posture.last_step, parallel = safe);
+CREATE FUNCTION posture.text_now() RETURNS timestamptz LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, posture, posture_internal, pg_temp AS 'BEGIN RETURN now(); END';
+CREATE FUNCTION posture.text_zone(at text) RETURNS timestamptz LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, posture, posture_internal, pg_temp AS 'BEGIN RETURN at::timestamptz; END';
+CREATE FUNCTION posture.text_setting() RETURNS text LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, posture, posture_internal,
+    pg_temp AS $$BEGIN RETURN posture_internal.setting('timezone'); END$$;
+CREATE FUNCTION posture.text_fold() RETURNS void LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, posture, posture_internal, pg_temp AS 'BEGIN PERFORM posture.fold(); END';
+CREATE FUNCTION posture.text_writes() RETURNS void LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, posture, posture_internal, pg_temp AS 'BEGIN DELETE FROM posture.run; END';
+CREATE FUNCTION posture.text_notifies() RETURNS void LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, posture, posture_internal,
+    pg_temp AS $$BEGIN PERFORM pg_notify('a', 'b'); END$$;
+CREATE FUNCTION posture.text_reads() RETURNS boolean LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, posture, posture_internal,
+    pg_temp AS 'BEGIN RETURN EXISTS (SELECT FROM posture.run); END';
+CREATE FUNCTION posture.text_temp() RETURNS boolean LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, posture, posture_internal,
+    pg_temp AS 'BEGIN RETURN EXISTS (SELECT FROM pg_temp.posture_item); END';
+CREATE FUNCTION posture.text_catches() RETURNS int LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, posture, posture_internal,
+    pg_temp AS 'BEGIN RETURN 1; EXCEPTION WHEN OTHERS THEN RETURN 2; END';
+CREATE FUNCTION posture.text_runs(command text) RETURNS void LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, posture, posture_internal, pg_temp AS 'BEGIN EXECUTE command; END';
+CREATE FUNCTION posture.last_step(bigint) RETURNS bigint
+    LANGUAGE sql IMMUTABLE PARALLEL RESTRICTED RETURN $1;
+CREATE AGGREGATE posture.all_steps(bigint) (sfunc = int8pl, stype = bigint,
+                                            finalfunc = posture.last_step, parallel = safe);
 DO $$
 DECLARE
     f record;
 BEGIN
-    FOR f IN SELECT p.oid::regprocedure, CASE p.prokind WHEN 'a' THEN 'AGGREGATE' ELSE 'FUNCTION' END AS kind
+    FOR f IN SELECT p.oid::regprocedure, CASE p.prokind WHEN 'a' THEN 'AGGREGATE'
+                                                        ELSE 'FUNCTION' END AS kind
              FROM pg_proc p
-             WHERE p.pronamespace::regnamespace::text IN ('posture', 'posture_internal') AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = p.oid AND d.deptype = 'e') LOOP
+             WHERE p.pronamespace::regnamespace::text IN ('posture', 'posture_internal')
+      AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = p.oid AND d.deptype = 'e') LOOP
         EXECUTE format('ALTER EXTENSION posture ADD %s %s', f.kind, f.oid);
     END LOOP;
 END $$;

@@ -1,15 +1,19 @@
--- long work says how far it is, at intervals, and short work says nothing
-CREATE EXTENSION posture;
-\pset format unaligned
-\pset fieldsep ' | '
+-- Long work reports its progress at intervals; short work does not.
+\getenv abs_srcdir PG_ABS_SRCDIR
+\set include :abs_srcdir '/test/include'
+\i :include/begin.sql
 INSERT INTO posture.source (key, name) VALUES ('scan', 'S');
-INSERT INTO posture.inbox VALUES ('scan', 'r1', 'a1', 'compliant', now()), ('scan', 'r1', 'a2', 'bad', now());
+INSERT INTO posture.inbox VALUES ('scan', 'r1', 'a1', 'compliant', now()),
+                                 ('scan', 'r1', 'a2', 'bad', now());
 SELECT * FROM posture.ingest();
 
 SET posture.progress_interval = 0;
-INSERT INTO posture.inbox VALUES ('scan', 'r1', 'a1', 'non_compliant', now()), ('scan', 'r1', 'a2', 'bad', now());
+INSERT INTO posture.inbox VALUES ('scan', 'r1', 'a1', 'non_compliant', now()),
+                                 ('scan', 'r1', 'a2', 'bad', now());
 SELECT * FROM posture.ingest('scan');
-SELECT changed FROM posture.load('posture', '{"type": "finding", "source": "scan", "recommendation": "r1", "asset": "a3", "state": "compliant"}');
+SELECT changed FROM posture.load('posture',
+                                 '{"type": "finding", "source": "scan", "recommendation": "r1",
+                                   "asset": "a3", "state": "compliant"}');
 SELECT slices FROM posture.fold();
 SELECT sets, repaired FROM posture.rebuild();
 SELECT * FROM posture.verify();

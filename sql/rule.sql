@@ -1,21 +1,22 @@
 -- Rules: which recommendations a metric measures, by their attributes.
-CREATE EXTENSION posture;
-\pset format unaligned
-\pset fieldsep ' | '
-SET search_path = posture, posture_internal, public;
-SET timezone = 'UTC';
-SET posture.timezone = 'UTC';
-\set SHOW_CONTEXT never
+\getenv abs_srcdir PG_ABS_SRCDIR
+\set include :abs_srcdir '/test/include'
+\i :include/begin.sql
 
-INSERT INTO source (key, name, product) VALUES ('cloud', 'Cloud', 'Defender'), ('scan', 'Scanner', NULL);
+INSERT INTO source (key, name, product)
+VALUES ('cloud', 'Cloud', 'Defender'), ('scan', 'Scanner', NULL);
 INSERT INTO recommendation (source_id, key, title, domain, workload, severity) VALUES
-    (1, 'mfa', 'MFA', 'Identity', 'Entra', 'critical'), (1, 'mfa_admin', 'MFA of admins', 'identity', NULL, 'high'),
-    (1, 'backup%daily', 'Backup', 'RECOVERY', 'VM', 'medium'), (2, 'mfa', 'MFA', 'identity', 'VPN', 'low'),
+    (1, 'mfa', 'MFA', 'Identity', 'Entra', 'critical'),
+    (1, 'mfa_admin', 'MFA of admins', 'identity', NULL, 'high'),
+    (1, 'backup%daily', 'Backup', 'RECOVERY', 'VM', 'medium'),
+    (2, 'mfa', 'MFA', 'identity', 'VPN', 'low'),
     (2, 'tls', 'TLS', NULL, 'vm', 'high'), (2, 'odd', 'Odd', '', 'a"b\c', 'risk_accepted');
 -- what each metric measures
 CREATE VIEW pg_temp.members AS
-SELECT m.key AS metric, string_agg(s.key || ':' || r.key, ' ' ORDER BY s.key, r.key) AS recommendations
-FROM metric m LEFT JOIN metric_recommendation USING (metric_id) LEFT JOIN recommendation r USING (recommendation_id) LEFT JOIN source s USING (source_id)
+SELECT m.key AS metric, string_agg(s.key || ':' || r.key, ' ' ORDER BY s.key,
+                                   r.key) AS recommendations
+FROM metric m LEFT JOIN metric_recommendation USING (metric_id)
+LEFT JOIN recommendation r USING (recommendation_id) LEFT JOIN source s USING (source_id)
 GROUP BY m.key ORDER BY m.key;
 
 -- what is no rule is refused, with what is wrong
@@ -27,9 +28,12 @@ DECLARE
     code text;
     message text;
 BEGIN
-    FOREACH odd IN ARRAY ARRAY['{}', '[]', '"identity"', '5', 'null', '{"domain": null}', '{"domain": []}', '{"domain": 5}', '{"domain": {"a": "b"}}', '{"domain": ["a", 5]}',
-                               '{"domain": ["a", ["b"]]}', '{"domain": ["a", null]}', '{"severity": "grave"}', '{"severity": ["low", "Low"]}', '{"min_severity": ["low"]}', '{"min_severity": "grave"}',
-                               '{"min_severity": null}', '{"key": "a\\"}', '{"key": ["a", "b\\\\\\"]}', '{"domain": "a", "Source": "b"}', '{"source": true}'] LOOP
+    FOREACH odd IN ARRAY ARRAY['{}', '[]', '"identity"', '5', 'null', '{"domain": null}',
+                               '{"domain": []}', '{"domain": 5}', '{"domain": {"a": "b"}}', '{"domain": ["a", 5]}',
+                               '{"domain": ["a", ["b"]]}', '{"domain": ["a", null]}', '{"severity": "grave"}',
+                               '{"severity": ["low", "Low"]}', '{"min_severity": ["low"]}', '{"min_severity": "grave"}',
+                               '{"min_severity": null}', '{"key": "a\\"}', '{"key": ["a", "b\\\\\\"]}',
+                               '{"domain": "a", "Source": "b"}', '{"source": true}'] LOOP
         BEGIN
             INSERT INTO posture.metric (key, name, rule) VALUES ('bad', 'Bad', odd::jsonb);
             RAISE NOTICE '% is taken', odd;
@@ -46,18 +50,25 @@ DELETE FROM metric;
 
 -- by hand: each field alone, in its ways to be written, and all of them
 INSERT INTO metric (key, name, rule) VALUES
-    ('01 source', 'M', '{"source": "scan"}'), ('02 sources', 'M', '{"source": ["scan", "cloud", "none"]}'), ('03 Source', 'M', '{"source": "Scan"}'),
-    ('04 product', 'M', '{"product": "DEFENDER"}'), ('05 domain', 'M', '{"domain": "identity"}'), ('06 domains', 'M', '{"domain": ["Recovery", ""]}'),
-    ('07 workload', 'M', '{"workload": ["VM", "A\"B\\C"]}'), ('08 severity', 'M', '{"severity": ["critical", "risk_accepted"]}'), ('09 min', 'M', '{"min_severity": "high"}'),
-    ('10 key', 'M', '{"key": "mfa"}'), ('11 prefix', 'M', '{"key": "mfa%"}'), ('12 escape', 'M', '{"key": ["backup\\%%", "t_s"]}'),
-    ('13 all', 'M', '{"source": "cloud", "product": "defender", "domain": "identity", "workload": "entra", "severity": ["high", "critical"], "min_severity": "critical", "key": "m%"}'),
+    ('01 source', 'M', '{"source": "scan"}'), ('02 sources', 'M', '{"source": ["scan", "cloud", "none"]}'),
+    ('03 Source', 'M', '{"source": "Scan"}'),
+    ('04 product', 'M', '{"product": "DEFENDER"}'), ('05 domain', 'M', '{"domain": "identity"}'),
+    ('06 domains', 'M', '{"domain": ["Recovery", ""]}'),
+    ('07 workload', 'M', '{"workload": ["VM", "A\"B\\C"]}'),
+    ('08 severity', 'M', '{"severity": ["critical", "risk_accepted"]}'), ('09 min', 'M', '{"min_severity": "high"}'),
+    ('10 key', 'M', '{"key": "mfa"}'), ('11 prefix', 'M', '{"key": "mfa%"}'),
+    ('12 escape', 'M', '{"key": ["backup\\%%", "t_s"]}'),
+    ('13 all', 'M', '{"source": "cloud", "product": "defender", "domain": "identity",
+                      "workload": "entra", "severity": ["high", "critical"],
+                      "min_severity": "critical", "key": "m%"}'),
     ('14 none', 'M', '{"domain": "identity", "workload": "vm"}'), ('15 hand', 'M', NULL);
 INSERT INTO metric_recommendation SELECT metric_id, 5 FROM metric WHERE key = '15 hand';
 TABLE pg_temp.members;
 
 -- it follows: new ones join, changed ones join and leave, and so by their source
 DELETE FROM metric WHERE key NOT IN ('04 product', '05 domain', '09 min', '15 hand');
-INSERT INTO recommendation (source_id, key, title, domain, severity) VALUES (1, 'new', 'New', 'identity', 'low');
+INSERT INTO recommendation (source_id, key, title, domain, severity)
+VALUES (1, 'new', 'New', 'identity', 'low');
 TABLE pg_temp.members;
 UPDATE recommendation SET domain = 'data', severity = 'critical' WHERE key IN ('new', 'mfa');
 UPDATE recommendation SET source_id = 2 WHERE key = 'mfa_admin';
@@ -72,7 +83,8 @@ SELECT * FROM pg_temp.members WHERE metric = '05 domain';
 -- without its rule a metric keeps what it has, for a person to change; with one again it has what that picks
 UPDATE metric SET rule = NULL WHERE key = '09 min';
 UPDATE recommendation SET severity = 'low' WHERE key = 'new';
-DELETE FROM metric_recommendation WHERE metric_id = (SELECT metric_id FROM metric WHERE key = '09 min') AND recommendation_id = 1;
+DELETE FROM metric_recommendation
+WHERE metric_id = (SELECT metric_id FROM metric WHERE key = '09 min') AND recommendation_id = 1;
 SELECT * FROM pg_temp.members WHERE metric = '09 min';
 UPDATE metric SET rule = '{"min_severity": "high"}' WHERE key = '09 min';
 SELECT * FROM pg_temp.members WHERE metric = '09 min';
@@ -80,14 +92,19 @@ SELECT * FROM pg_temp.members WHERE metric = '09 min';
 -- what a person writes against the rule is refused
 \set VERBOSITY default
 INSERT INTO metric_recommendation SELECT metric_id, 3 FROM metric WHERE key = '09 min';
-DELETE FROM metric_recommendation WHERE metric_id = (SELECT metric_id FROM metric WHERE key = '09 min');
+DELETE FROM metric_recommendation
+WHERE metric_id = (SELECT metric_id FROM metric WHERE key = '09 min');
 \set VERBOSITY terse
-UPDATE metric_recommendation SET recommendation_id = 3 WHERE metric_id = (SELECT metric_id FROM metric WHERE key = '09 min') AND recommendation_id = 1;
-UPDATE metric_recommendation SET metric_id = (SELECT metric_id FROM metric WHERE key = '05 domain') WHERE metric_id = (SELECT metric_id FROM metric WHERE key = '15 hand');
+UPDATE metric_recommendation SET recommendation_id = 3
+WHERE metric_id = (SELECT metric_id FROM metric WHERE key = '09 min') AND recommendation_id = 1;
+UPDATE metric_recommendation SET metric_id = (SELECT metric_id FROM metric WHERE key = '05 domain')
+WHERE metric_id = (SELECT metric_id FROM metric WHERE key = '15 hand');
 -- what changes nothing is not
 UPDATE metric_recommendation SET recommendation_id = recommendation_id;
 INSERT INTO metric_recommendation TABLE metric_recommendation;
-INSERT INTO metric_recommendation SELECT m.metric_id, m.recommendation_id FROM metric_recommendation m JOIN metric USING (metric_id) WHERE key <> '15 hand';
+INSERT INTO metric_recommendation
+SELECT m.metric_id, m.recommendation_id FROM metric_recommendation m JOIN metric USING (metric_id)
+WHERE key <> '15 hand';
 TABLE pg_temp.members;
 -- and emptied, the table has at once what rules pick
 TRUNCATE metric_recommendation;
@@ -112,7 +129,8 @@ SELECT changed, count(*) FROM catalog_delta GROUP BY 1;
 -- a score is current in the very transaction that brought a recommendation
 BEGIN;
 INSERT INTO initiative (key, name) VALUES ('i', 'I');
-INSERT INTO initiative_metric SELECT initiative_id, metric_id FROM initiative, metric WHERE metric.key = '09 min';
+INSERT INTO initiative_metric
+SELECT initiative_id, metric_id FROM initiative, metric WHERE metric.key = '09 min';
 INSERT INTO asset (key, name) SELECT 'a' || n, 'A' FROM generate_series(1, 4) n;
 INSERT INTO finding SELECT 1, n, 'compliant' FROM generate_series(1, 4) n;
 SELECT score, assessed_assets FROM metric_report;
@@ -138,7 +156,8 @@ CREATE ROLE regress_posture_loader;
 GRANT USAGE ON SCHEMA posture, posture_internal TO regress_posture_loader;
 GRANT SELECT, INSERT, UPDATE ON source, recommendation TO regress_posture_loader;
 SET ROLE regress_posture_loader;
-INSERT INTO recommendation (source_id, key, title, severity) VALUES (1, 'theirs', 'Theirs', 'critical');
+INSERT INTO recommendation (source_id, key, title, severity)
+VALUES (1, 'theirs', 'Theirs', 'critical');
 SELECT count(*) FROM metric_recommendation;
 RESET ROLE;
 SELECT * FROM pg_temp.members WHERE metric = '09 min';
@@ -146,9 +165,12 @@ DROP OWNED BY regress_posture_loader;
 DROP ROLE regress_posture_loader;
 
 -- documents: the rule overrides what is named beside it, and comes back from an export
-SELECT loaded, changed, rejected FROM load('posture', '[{"type": "metric", "key": "doc", "rule": {"domain": "identity"}, "recommendations": [{"source": "cloud", "recommendation": "other"}]},
+SELECT loaded, changed, rejected
+FROM load('posture', '[{"type": "metric", "key": "doc", "rule": {"domain": "identity"},
+                        "recommendations": [{"source": "cloud", "recommendation": "other"}]},
     {"type": "recommendation", "source": "cloud", "key": "joined", "domain": "Identity"},
-    {"type": "metric", "key": "bad", "rule": {"colour": "red"}}, {"type": "metric", "key": "bad", "rule": {"key": "\\"}}]'::jsonb);
+    {"type": "metric", "key": "bad", "rule": {"colour": "red"}},
+                       {"type": "metric", "key": "bad", "rule": {"key": "\\"}}]'::jsonb);
 SELECT reason FROM rejected ORDER BY 1;
 SELECT * FROM pg_temp.members WHERE metric = 'doc';
 CREATE TEMP TABLE before AS SELECT * FROM pg_temp.members;
@@ -158,7 +180,8 @@ DELETE FROM metric;
 DELETE FROM recommendation;
 DELETE FROM source;
 SELECT loaded = changed AS all_new FROM load('posture', :'catalog'::jsonb);
-SELECT count(*) AS differ FROM ((TABLE before EXCEPT ALL TABLE pg_temp.members) UNION ALL (TABLE pg_temp.members EXCEPT ALL TABLE before)) x;
+SELECT count(*) AS differ FROM ((TABLE before EXCEPT ALL TABLE pg_temp.members)
+                                UNION ALL (TABLE pg_temp.members EXCEPT ALL TABLE before)) x;
 SELECT loaded, changed FROM load('posture', '[{"type": "metric", "key": "doc", "recommendations": []}]'::jsonb);
 SELECT * FROM pg_temp.members WHERE metric = 'doc';
 
@@ -168,7 +191,8 @@ DELETE FROM metric;
 DELETE FROM recommendation;
 DELETE FROM source;
 SELECT setseed(0.43);
-CREATE FUNCTION pg_temp.any_of(VARIADIC choices text[]) RETURNS text LANGUAGE sql VOLATILE AS $$ SELECT choices[1 + floor(random() * cardinality(choices))::integer] $$;
+CREATE FUNCTION pg_temp.any_of(VARIADIC choices text[]) RETURNS text LANGUAGE sql VOLATILE AS $$
+        SELECT choices[1 + floor(random() * cardinality(choices))::integer] $$;
 CREATE FUNCTION pg_temp.some(field text, in_rule boolean) RETURNS text LANGUAGE sql VOLATILE AS $$
     SELECT CASE field
         WHEN 'source' THEN pg_temp.any_of('s1', 's2', 's3', 'S1')
@@ -183,9 +207,13 @@ DECLARE
     field text;
 BEGIN
     WHILE rule = '{}' LOOP
-        FOREACH field IN ARRAY ARRAY['source', 'product', 'domain', 'workload', 'severity', 'key'] LOOP
+        FOREACH field IN ARRAY ARRAY['source', 'product', 'domain', 'workload', 'severity',
+                                     'key'] LOOP
             IF random() < 0.35 THEN
-                rule := rule || jsonb_build_object(field, CASE WHEN random() < 0.5 THEN to_jsonb(pg_temp.some(field, true))
+                rule := rule || jsonb_build_object(field,
+                                                   CASE WHEN random()
+                                                           < 0.5 THEN to_jsonb(pg_temp.some(field,
+                                                                                                true))
                                                                ELSE jsonb_build_array(pg_temp.some(field, true), pg_temp.some(field, true)) END);
             END IF;
         END LOOP;
@@ -198,19 +226,25 @@ END $$;
 CREATE FUNCTION pg_temp.picks(rule jsonb, field text, given text) RETURNS boolean LANGUAGE sql AS $$
     SELECT NOT rule ? field OR coalesce((
         SELECT bool_or(CASE WHEN field = 'key' THEN given ~ ('^' || replace(replace(v, '%', '.*'), '_', '.') || '$')
-                            WHEN field IN ('source', 'severity') THEN given = v ELSE lower(given) = lower(v) END)
+                            WHEN field IN ('source', 'severity') THEN given = v
+                            ELSE lower(given) = lower(v) END)
         FROM jsonb_array_elements_text(CASE jsonb_typeof(rule -> field) WHEN 'array' THEN rule -> field ELSE jsonb_build_array(rule -> field) END) v), false) $$;
 CREATE VIEW pg_temp.recomputed AS
 SELECT m.metric_id, r.recommendation_id
 FROM metric m, recommendation r JOIN source s USING (source_id)
 WHERE m.rule IS NOT NULL
-  AND pg_temp.picks(m.rule, 'source', s.key) AND pg_temp.picks(m.rule, 'product', s.product) AND pg_temp.picks(m.rule, 'domain', r.domain)
-  AND pg_temp.picks(m.rule, 'workload', r.workload) AND pg_temp.picks(m.rule, 'severity', r.severity::text) AND pg_temp.picks(m.rule, 'key', r.key)
+  AND pg_temp.picks(m.rule, 'source', s.key) AND pg_temp.picks(m.rule, 'product', s.product)
+  AND pg_temp.picks(m.rule, 'domain', r.domain)
+  AND pg_temp.picks(m.rule, 'workload', r.workload) AND pg_temp.picks(m.rule, 'severity', r.severity::text)
+  AND pg_temp.picks(m.rule, 'key', r.key)
   AND (NOT m.rule ? 'min_severity' OR array_position('{risk_accepted,low,medium,high,critical}', r.severity::text)
-                                      >= array_position('{risk_accepted,low,medium,high,critical}', m.rule ->> 'min_severity'));
-CREATE VIEW pg_temp.kept AS SELECT metric_id, recommendation_id FROM metric_recommendation JOIN metric m USING (metric_id) WHERE m.rule IS NOT NULL;
+                                      >= array_position('{risk_accepted,low,medium,high,critical}',
+                                                        m.rule ->> 'min_severity'));
+CREATE VIEW pg_temp.kept AS SELECT metric_id, recommendation_id FROM metric_recommendation
+JOIN metric m USING (metric_id) WHERE m.rule IS NOT NULL;
 CREATE TEMP TABLE round (n integer, members bigint, differ bigint);
-INSERT INTO source (key, name, product) SELECT 's' || n, 'S', pg_temp.some('product', false) FROM generate_series(1, 3) n;
+INSERT INTO source (key, name, product)
+SELECT 's' || n, 'S', pg_temp.some('product', false) FROM generate_series(1, 3) n;
 DO $$
 DECLARE
     ids integer[];
@@ -220,24 +254,37 @@ BEGIN
         CASE 1 + n % 8
         WHEN 1, 5 THEN
             INSERT INTO posture.recommendation (source_id, key, title, domain, workload, severity)
-            SELECT ids[1 + floor(random() * 3)::integer], 'r' || n || i, 'R', pg_temp.some('domain', false), pg_temp.some('workload', false), pg_temp.some('severity', false)::posture.importance
+            SELECT ids[1 + floor(random() * 3)::integer], 'r' || n || i, 'R',
+                   pg_temp.some('domain', false), pg_temp.some('workload', false),
+                   pg_temp.some('severity', false)::posture.importance
             FROM generate_series(1, 25) i ON CONFLICT DO NOTHING;
         WHEN 2, 6 THEN
-            INSERT INTO posture.metric (key, name, rule) SELECT 'm' || n || ' ' || i, 'M', CASE WHEN random() < 0.9 THEN pg_temp.some_rule() END FROM generate_series(1, 6) i;
+            INSERT INTO posture.metric (key, name, rule)
+            SELECT 'm' || n || ' ' || i, 'M', CASE WHEN random() < 0.9 THEN pg_temp.some_rule() END
+            FROM generate_series(1, 6) i;
         WHEN 3 THEN
-            UPDATE posture.recommendation SET domain = pg_temp.some('domain', false), severity = pg_temp.some('severity', false)::posture.importance WHERE random() < 0.3;
+            UPDATE posture.recommendation
+            SET domain = pg_temp.some('domain', false), severity = pg_temp.some('severity', false)::posture.importance
+            WHERE random() < 0.3;
         WHEN 4 THEN
-            UPDATE posture.metric SET rule = CASE WHEN random() < 0.9 THEN pg_temp.some_rule() END WHERE random() < 0.3;
+            UPDATE posture.metric SET rule = CASE WHEN random() < 0.9 THEN pg_temp.some_rule() END
+            WHERE random() < 0.3;
         WHEN 7 THEN
-            UPDATE posture.source SET product = pg_temp.some('product', false), key = CASE upper(key) WHEN 'S1' THEN pg_temp.any_of('s1', 'S1') ELSE key END;
+            UPDATE posture.source
+            SET product = pg_temp.some('product', false),
+                key = CASE upper(key) WHEN 'S1' THEN pg_temp.any_of('s1', 'S1') ELSE key END;
         ELSE
             DELETE FROM posture.recommendation WHERE random() < 0.05;
             DELETE FROM posture.metric WHERE random() < 0.05;
-            UPDATE posture.recommendation SET source_id = ids[1 + floor(random() * 3)::integer], workload = pg_temp.some('workload', false) WHERE random() < 0.1;
+            UPDATE posture.recommendation
+            SET source_id = ids[1 + floor(random() * 3)::integer],
+                workload = pg_temp.some('workload', false) WHERE random() < 0.1;
         END CASE;
         INSERT INTO pg_temp.round
         SELECT n, (SELECT count(*) FROM pg_temp.kept),
-               (SELECT count(*) FROM ((TABLE pg_temp.kept EXCEPT ALL TABLE pg_temp.recomputed) UNION ALL (TABLE pg_temp.recomputed EXCEPT ALL TABLE pg_temp.kept)) x);
+               (SELECT count(*)
+                FROM ((TABLE pg_temp.kept EXCEPT ALL TABLE pg_temp.recomputed)
+                      UNION ALL (TABLE pg_temp.recomputed EXCEPT ALL TABLE pg_temp.kept)) x);
     END LOOP;
 END $$;
 SELECT count(*) AS rounds, max(members) > 1000 AS many, sum(differ) AS differ FROM round;

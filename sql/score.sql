@@ -1,8 +1,8 @@
--- the type score, its formulas and the aggregate weighted_score
-CREATE EXTENSION posture;
-\pset format unaligned
-\pset fieldsep ' | '
-SET search_path = posture, posture_internal, public;
+-- The type score, its formulas and the aggregate weighted_score.
+-- tests: decimal.c, score_agg.c
+\getenv abs_srcdir PG_ABS_SRCDIR
+\set include :abs_srcdir '/test/include'
+\i :include/begin.sql
 SET extra_float_digits = 1;
 
 -- text: six decimals, rounded half away from zero, written as needed
@@ -101,7 +101,8 @@ SELECT score(0, repeat('9', 38)::numeric);
 \set VERBOSITY default
 
 -- weighted_score
-SELECT weighted_score(v, v) FROM (VALUES (1), (2), (3)) x(i), LATERAL (SELECT i::numeric::score AS v) y;
+SELECT weighted_score(v, v) FROM (VALUES (1), (2), (3)) x(i),
+    LATERAL (SELECT i::numeric::score AS v) y;
 SELECT weighted_score(NULL, NULL) AS no_scores FROM generate_series(1, 3);
 SELECT weighted_score('50', 1) AS no_rows WHERE false;
 SELECT weighted_score('50', 0) AS no_weight;
@@ -129,8 +130,10 @@ CREATE TEMP TABLE weighted AS
     FROM generate_series(1, 2000) i;
 SELECT count(*) AS rows, count(moving) AS scores,
        count(*) FILTER (WHERE moving IS DISTINCT FROM anew) AS mismatches
-FROM (SELECT weighted_score(s, w) OVER (ORDER BY id ROWS BETWEEN 2 PRECEDING AND CURRENT ROW) AS moving,
-             (SELECT weighted_score(s, w) FROM weighted i WHERE i.id BETWEEN o.id - 2 AND o.id) AS anew
+FROM (SELECT weighted_score(s,
+                            w) OVER (ORDER BY id ROWS BETWEEN 2 PRECEDING AND CURRENT ROW) AS moving,
+             (SELECT weighted_score(s, w) FROM weighted i
+              WHERE i.id BETWEEN o.id - 2 AND o.id) AS anew
       FROM weighted o) x;
 SELECT i, weighted_score(s, 1) OVER (ORDER BY i ROWS BETWEEN 1 PRECEDING AND CURRENT ROW)
 FROM (VALUES (1, NULL::score), (2, '10'), (3, '20'), (4, NULL), (5, NULL)) x(i, s);
@@ -218,12 +221,16 @@ CREATE TEMP TABLE cases AS
 SELECT count(*) AS cases, count(DISTINCT p) > 2900 AS are_random,
        count(*) FILTER (WHERE score(e, a) IS DISTINCT FROM
            round(100 * (a - e)::numeric(40, 20) / nullif(a, 0), 6)::score) AS score,
-       count(*) FILTER (WHERE score_drop(p, c) IS DISTINCT FROM p::numeric - c::numeric) AS drop_points,
+       count(*) FILTER (WHERE score_drop(p, c) IS DISTINCT FROM p::numeric
+                        - c::numeric) AS drop_points,
        count(*) FILTER (WHERE score_drop(p, c, 'relative') IS DISTINCT FROM
-           round(100 * (p::numeric - c::numeric)::numeric(40, 20) / nullif(p::numeric, 0), 6)) AS drop_relative,
-       count(*) FILTER (WHERE is_drop(p, c, t, 'points') IS DISTINCT FROM p::numeric - c::numeric >= t) AS is_drop_points,
+           round(100 * (p::numeric - c::numeric)::numeric(40, 20) / nullif(p::numeric, 0),
+                 6)) AS drop_relative,
+       count(*) FILTER (WHERE is_drop(p, c, t, 'points') IS DISTINCT FROM p::numeric - c::numeric
+                        >= t) AS is_drop_points,
        count(*) FILTER (WHERE is_drop(p, c, t, 'relative') IS DISTINCT FROM
-           (p::numeric - c::numeric > 0 AND 100 * (p::numeric - c::numeric) >= t * p::numeric)) AS is_drop_relative
+           (p::numeric - c::numeric > 0 AND 100 * (p::numeric - c::numeric) >= t
+            * p::numeric)) AS is_drop_relative
 FROM cases;
 SELECT count(*) AS groups, count(*) FILTER (WHERE ours IS DISTINCT FROM theirs) AS mismatches
 FROM (SELECT weighted_score(p, w) AS ours,

@@ -1,18 +1,20 @@
--- The day's snapshot: what it holds, when it is taken, and taken again.
-CREATE EXTENSION posture;
-\pset format unaligned
-\pset fieldsep ' | '
-SET search_path = posture, posture_internal, public;
-SET timezone = 'UTC';
+-- The snapshot of a day: what it holds, when it is taken, and taken again.
+-- tests: day/snapshot_table
+\getenv abs_srcdir PG_ABS_SRCDIR
+\set include :abs_srcdir '/test/include'
+\i :include/begin.sql
 SET posture.timezone = 'Europe/Berlin';
-\set SHOW_CONTEXT never
 
 INSERT INTO source (key, name) VALUES ('s', 'Source');
-INSERT INTO asset (key, name, kind) SELECT 'a' || n, 'Asset ' || n, 'host' FROM generate_series(1, 4) n;
-INSERT INTO recommendation (source_id, key, title, max_points) VALUES (1, 'r1', 'R1', 8), (1, 'r2', 'R2', NULL), (1, 'r3', 'R3', NULL);
-INSERT INTO metric (key, name, importance) VALUES ('m1', 'M1', 'high'), ('m2', 'M2', 'low'), ('m3', 'M3', 'low');
+INSERT INTO asset (key, name, kind)
+SELECT 'a' || n, 'Asset ' || n, 'host' FROM generate_series(1, 4) n;
+INSERT INTO recommendation (source_id, key, title, max_points)
+VALUES (1, 'r1', 'R1', 8), (1, 'r2', 'R2', NULL), (1, 'r3', 'R3', NULL);
+INSERT INTO metric (key, name, importance)
+VALUES ('m1', 'M1', 'high'), ('m2', 'M2', 'low'), ('m3', 'M3', 'low');
 INSERT INTO metric_recommendation VALUES (1, 1), (1, 2), (2, 3);
-INSERT INTO initiative (key, name, method) VALUES ('i1', 'I1', 'weighted'), ('i2', 'I2', 'weighted'), ('i3', 'I3', 'population');
+INSERT INTO initiative (key, name, method)
+VALUES ('i1', 'I1', 'weighted'), ('i2', 'I2', 'weighted'), ('i3', 'I3', 'population');
 INSERT INTO initiative_metric VALUES (1, 1, NULL), (1, 2, 4), (3, 3, NULL);
 INSERT INTO initiative_recommendation VALUES (2, 1), (2, 3);
 
@@ -34,12 +36,15 @@ INSERT INTO finding VALUES
     (1, 1, 'non_compliant', '2024-03-29 22:59:59.999999+00'), (1, 2, 'non_compliant', '2024-03-29 23:00+00'),
     (1, 3, 'non_compliant', '2024-03-31 21:59:59.999999+00'), (1, 4, 'non_compliant', '2024-03-31 22:00+00');
 INSERT INTO measure VALUES (3, 1, 2, '2024-03-30 22:59:59.999999+00');
-SELECT take_snapshot('2024-03-29'), take_snapshot('2024-03-30'), take_snapshot('2024-03-31'), take_snapshot('2024-04-01');
-SELECT day, metric_id, exposed, assessed, score, recommendations FROM metric_snapshot WHERE day > '2024-03-01' ORDER BY 1, 2;
+SELECT take_snapshot('2024-03-29'), take_snapshot('2024-03-30'), take_snapshot('2024-03-31'),
+       take_snapshot('2024-04-01');
+SELECT day, metric_id, exposed, assessed, score, recommendations FROM metric_snapshot
+WHERE day > '2024-03-01' ORDER BY 1, 2;
 SELECT * FROM recommendation_snapshot ORDER BY 1, 2;
 
 -- what a score was made of is kept with it
-DELETE FROM snapshot; DELETE FROM metric_snapshot; DELETE FROM initiative_snapshot; DELETE FROM initiative_metric_snapshot;
+DELETE FROM snapshot; DELETE FROM metric_snapshot; DELETE FROM initiative_snapshot; DELETE
+        FROM initiative_metric_snapshot;
 DELETE FROM recommendation_snapshot; DELETE FROM event;
 UPDATE finding SET changed_at = '2024-04-01';
 UPDATE finding SET state = 'compliant' WHERE asset_id > 1;
@@ -52,25 +57,32 @@ UPDATE initiative SET is_active = false WHERE key = 'i3';
 INSERT INTO initiative_metric VALUES (2, 1, NULL);
 UPDATE metric SET is_active = false WHERE key = 'm3';
 SELECT metrics, initiatives, recovered FROM take_snapshot('2024-04-03');
-SELECT day, metric_id, exposed, assessed, score, importance, key, name, recommendations FROM metric_snapshot ORDER BY 1, 2;
-SELECT day, initiative_id, score, method, key, name, recommendations FROM initiative_snapshot ORDER BY 1, 2;
+SELECT day, metric_id, exposed, assessed, score, importance, key, name, recommendations
+FROM metric_snapshot ORDER BY 1, 2;
+SELECT day, initiative_id, score, method, key, name, recommendations FROM initiative_snapshot
+ORDER BY 1, 2;
 SELECT day, initiative_id, metric_id, weight FROM initiative_metric_snapshot ORDER BY 1, 2, 3;
 
 -- a day that has ended is taken once: nothing is written again, whatever changed
 CREATE VIEW pg_temp.version AS
-SELECT 's' AS of, ctid AS rank, xmin::text AS writer FROM snapshot UNION ALL SELECT 'r', ctid, xmin::text FROM recommendation_snapshot
-UNION ALL SELECT 'm', ctid, xmin::text FROM metric_snapshot UNION ALL SELECT 'i', ctid, xmin::text FROM initiative_snapshot
-UNION ALL SELECT 'b', ctid, xmin::text FROM initiative_metric_snapshot UNION ALL SELECT 'e', ctid, xmin::text FROM event;
+SELECT 's' AS of, ctid AS rank, xmin::text AS writer FROM snapshot UNION ALL SELECT 'r', ctid, xmin::text
+FROM recommendation_snapshot
+UNION ALL SELECT 'm', ctid, xmin::text FROM metric_snapshot UNION ALL SELECT 'i', ctid, xmin::text
+FROM initiative_snapshot
+UNION ALL SELECT 'b', ctid, xmin::text FROM initiative_metric_snapshot UNION ALL SELECT 'e', ctid, xmin::text
+FROM event;
 CREATE TEMP TABLE before AS TABLE pg_temp.version;
 UPDATE finding SET state = 'non_compliant';
 SELECT * FROM take_snapshot('2024-04-03');
 SELECT * FROM take_snapshot('2024-04-02');
-SELECT (SELECT count(*) FROM before) AS rows, (SELECT count(*) FROM (TABLE before EXCEPT TABLE pg_temp.version) x) AS lost,
+SELECT (SELECT count(*) FROM before) AS rows,
+       (SELECT count(*) FROM (TABLE before EXCEPT TABLE pg_temp.version) x) AS lost,
        (SELECT count(*) FROM (TABLE pg_temp.version EXCEPT TABLE before) x) AS gained;
 
 -- a day of which nothing was known shows how things stand now, and says so
 SELECT metrics, initiatives FROM take_snapshot('2024-01-15');
-SELECT day, metric_id, exposed, assessed, score FROM metric_snapshot WHERE day = '2024-01-15' ORDER BY 2;
+SELECT day, metric_id, exposed, assessed, score FROM metric_snapshot WHERE day = '2024-01-15'
+ORDER BY 2;
 
 -- exemptions, retirement and staleness are those of the day's end
 SELECT metrics, initiatives FROM take_snapshot('2024-04-04');
@@ -78,25 +90,27 @@ INSERT INTO exemption (recommendation_id, asset_id, kind, reason, created_at, ex
     (1, 1, 'waived', 'for a day', '2024-04-05 10:00+00', '2024-04-06 22:00+00'),
     (1, 2, 'mitigated', 'from the next day on', '2024-04-05 22:00+00', NULL);
 UPDATE asset SET retired_at = '2024-04-07 21:59+00' WHERE asset_id = 3;
-UPDATE asset SET last_seen = CASE asset_id WHEN 4 THEN '2024-04-05 22:00+00' ELSE now() END::timestamptz;
+UPDATE asset SET last_seen = CASE asset_id WHEN 4 THEN '2024-04-05 22:00+00'
+                                           ELSE now() END::timestamptz;
 UPDATE source SET stale_after = '3 days';
 SELECT count(take_snapshot('2024-04-05'::date + n)) FROM generate_series(0, 4) n;
-SELECT day, exposed, assessed, score FROM metric_snapshot WHERE metric_id = 1 AND day >= '2024-04-04' ORDER BY day;
+SELECT day, exposed, assessed, score FROM metric_snapshot
+WHERE metric_id = 1 AND day >= '2024-04-04' ORDER BY day;
 
--- Today's snapshot is taken again at each call. Any hour may be about to
--- strike midnight, so the day is that of a zone where it is about noon.
-SELECT set_config('posture.timezone', 'Etc/GMT' || to_char(extract(hour FROM now() AT TIME ZONE 'UTC') - 12, 'FMSG99'), false) <> '' AS noon;
+\i :include/noon.sql
 SELECT extract(hour FROM now() AT TIME ZONE posture_internal.setting('timezone')) IN (12, 13) AS noon;
 DELETE FROM exemption;
 UPDATE source SET stale_after = NULL;
 UPDATE asset SET retired_at = NULL;
 UPDATE finding SET state = 'compliant';
 SELECT metrics, initiatives FROM take_snapshot();
-SELECT day = today() AS today, exposed, assessed, score FROM metric_snapshot WHERE metric_id = 1 AND day > '2024-05-01';
+SELECT day = today() AS today, exposed, assessed, score FROM metric_snapshot
+WHERE metric_id = 1 AND day > '2024-05-01';
 UPDATE finding SET state = 'non_compliant', changed_at = now() WHERE asset_id = 1;
 SELECT metrics, initiatives FROM take_snapshot();
 SELECT metrics, initiatives FROM take_snapshot(today());
-SELECT day = today() AS today, exposed, assessed, score FROM metric_snapshot WHERE metric_id = 1 AND day > '2024-05-01';
+SELECT day = today() AS today, exposed, assessed, score FROM metric_snapshot
+WHERE metric_id = 1 AND day > '2024-05-01';
 SELECT count(*) FROM snapshot WHERE day > '2024-05-01';
 -- what is no more is not in it
 UPDATE metric SET is_active = false WHERE key = 'm2';
@@ -115,7 +129,8 @@ SELECT metrics, initiatives FROM take_snapshot(today() - 1);
 SELECT has_snapshot(today() - 1);
 UPDATE finding SET state = 'non_compliant' WHERE asset_id = 3;
 SELECT metrics, initiatives FROM take_snapshot(today() - 1);
-SELECT today() - day AS ago, exposed, assessed, score FROM metric_snapshot WHERE metric_id = 1 AND day > '2024-05-01';
+SELECT today() - day AS ago, exposed, assessed, score FROM metric_snapshot
+WHERE metric_id = 1 AND day > '2024-05-01';
 
 DISCARD TEMP;
 DROP EXTENSION posture;
@@ -124,7 +139,8 @@ DROP EXTENSION posture;
 -- that was seen then has changed since, folded or not
 CREATE EXTENSION posture;
 INSERT INTO posture.source (key, name) VALUES ('s', 'S');
-INSERT INTO posture.inbox VALUES ('s', 'r', 'a', 'non_compliant', posture.day_end(posture.today() - 4) - interval '1 hour');
+INSERT INTO posture.inbox VALUES ('s', 'r', 'a', 'non_compliant',
+                                  posture.day_end(posture.today() - 4) - interval '1 hour');
 SELECT loaded FROM posture.ingest();
 INSERT INTO posture.inbox VALUES ('s', 'r', 'a', 'compliant');
 SELECT changed FROM posture.ingest();

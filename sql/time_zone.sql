@@ -1,11 +1,9 @@
--- Time zones: days tile time in every one, days of 23 and 25 hours and days
--- that never were have their snapshots, and a zone that is changed changes no
--- day that was kept.
-CREATE EXTENSION posture;
-\pset format unaligned
-\pset fieldsep ' | '
-SET search_path = posture, posture_internal, public;
-SET timezone = 'UTC';
+-- Time zones: days tile time in every one, days of 23 and 25 hours and days that never existed have
+-- their snapshots, and a change of the zone changes no day that is stored.
+-- tests: day/day_boundary, day/snapshot, day/run_daily
+\getenv abs_srcdir PG_ABS_SRCDIR
+\set include :abs_srcdir '/test/include'
+\i :include/begin.sql
 SET client_min_messages = warning;
 
 -- In every zone, at random moments and around the changes of its clock: a day
@@ -19,18 +17,21 @@ BEGIN
     PERFORM setseed(0.5);
     FOR zone IN
         SELECT n.name FROM pg_timezone_names n
-        WHERE n.name !~ '^(posix|right)/' AND n.name NOT IN (SELECT initcap(a.abbrev) FROM pg_timezone_abbrevs a UNION SELECT a.abbrev FROM pg_timezone_abbrevs a)
+        WHERE n.name !~ '^(posix|right)/' AND n.name NOT IN (SELECT initcap(a.abbrev)
+        FROM pg_timezone_abbrevs a UNION SELECT a.abbrev FROM pg_timezone_abbrevs a)
     LOOP
         PERFORM set_config('posture.timezone', zone, false);
         INSERT INTO public.differs
         SELECT zone, x.at, w.what
-        FROM (SELECT timestamptz '1970-01-01' + random() * interval '90 years' AS at FROM generate_series(1, 60) OFFSET 0) x
+        FROM (SELECT timestamptz '1970-01-01' + random() * interval '90 years' AS at
+              FROM generate_series(1, 60) OFFSET 0) x
         CROSS JOIN LATERAL (SELECT day_of(x.at) AS day, (x.at AT TIME ZONE zone)::date AS clock) d
         CROSS JOIN LATERAL (VALUES
             ('day', d.day = d.clock),
             ('begins', day_end(d.day - 1) <= x.at AND day_of(day_end(d.day - 1)) = d.day),
             ('ends', x.at < day_end(d.day) AND day_of(day_end(d.day) - interval '1 microsecond') = d.day),
-            ('length', day_end(d.day) - day_end(d.day - 1) BETWEEN interval '20 hours' AND interval '28 hours')) w(what, holds)
+            ('length', day_end(d.day) - day_end(d.day - 1) BETWEEN interval '20 hours' AND interval '28 hours')) w(what,
+                                                                                                                       holds)
         WHERE NOT w.holds;
     END LOOP;
 END $$;
@@ -39,13 +40,20 @@ DROP TABLE public.differs;
 
 -- clocks that went back over midnight by more than an hour, or after it: the
 -- day that has begun goes on
-SELECT zone, day, day_end(day), day_end(day) - day_end(day - 1) AS length, day_end(day + 1) - day_end(day) AS next,
-       (SELECT count(*) FROM generate_series(day_end(day - 2), day_end(day + 2) - interval '1 minute', '1 minute') t
-        WHERE day_of(t) <> day - 1 + (t >= day_end(day - 1))::int + (t >= day_end(day))::int + (t >= day_end(day + 1))::int) AS wrong
-FROM (VALUES ('Asia/Magadan', date '2014-10-25'), ('Antarctica/Casey', '2020-03-07'), ('Antarctica/Vostok', '2023-12-17'),
-             ('America/St_Johns', '1988-10-29'), ('America/St_Johns', '2010-11-06'), ('America/Asuncion', '2023-09-30'),
-             ('Asia/Beirut', '2022-03-26'), ('Africa/Cairo', '2026-04-23'), ('Africa/Cairo', '2026-10-29'),
-             ('Australia/Lord_Howe', '2026-04-04'), ('Pacific/Apia', '2011-12-29'), ('<far>-99:30', '2026-04-04'), ('<far>99', '2026-04-04')) v(zone, day)
+SELECT zone, day, day_end(day), day_end(day) - day_end(day - 1) AS length,
+       day_end(day + 1) - day_end(day) AS next,
+       (SELECT count(*) FROM generate_series(day_end(day - 2),
+                                             day_end(day + 2) - interval '1 minute', '1 minute') t
+        WHERE day_of(t) <> day - 1 + (t >= day_end(day - 1))::int + (t >= day_end(day))::int
+        + (t >= day_end(day + 1))::int) AS wrong
+FROM (VALUES ('Asia/Magadan', date '2014-10-25'), ('Antarctica/Casey', '2020-03-07'),
+             ('Antarctica/Vostok', '2023-12-17'),
+             ('America/St_Johns', '1988-10-29'), ('America/St_Johns', '2010-11-06'),
+             ('America/Asuncion', '2023-09-30'),
+             ('Asia/Beirut', '2022-03-26'), ('Africa/Cairo', '2026-04-23'),
+             ('Africa/Cairo', '2026-10-29'),
+             ('Australia/Lord_Howe', '2026-04-04'), ('Pacific/Apia', '2011-12-29'),
+             ('<far>-99:30', '2026-04-04'), ('<far>99', '2026-04-04')) v(zone, day)
 CROSS JOIN LATERAL (SELECT set_config('posture.timezone', zone, false) OFFSET 0) s;
 
 -- the first and the last moments that there are
@@ -80,10 +88,15 @@ BEGIN
     start := day_end(from_day - 1);
     CALL pg_temp.forget();
     DELETE FROM public.change;
-    INSERT INTO public.change SELECT n, start + (n - 1) * interval '30 minutes' FROM generate_series(1, 300) n;
-    INSERT INTO inbox SELECT 's', 'r', 'a' || n, 'compliant', start - interval '1 hour' FROM generate_series(1, 300) n;
+    INSERT INTO public.change
+    SELECT n, start + (n - 1) * interval '30 minutes' FROM generate_series(1, 300) n;
+    INSERT INTO inbox
+    SELECT 's', 'r', 'a' || n, 'compliant', start - interval '1 hour'
+    FROM generate_series(1, 300) n;
     PERFORM ingest();
-    INSERT INTO inbox SELECT 's', 'r', 'a' || c.asset_id, 'non_compliant', c.at FROM public.change c ORDER BY random();
+    INSERT INTO inbox
+    SELECT 's', 'r', 'a' || c.asset_id, 'non_compliant', c.at FROM public.change c
+    ORDER BY random();
     PERFORM ingest();
     PERFORM take_snapshot(from_day - 1 + n) FROM generate_series(0, 5) n;
 END $$;
@@ -100,9 +113,12 @@ DECLARE
     c record;
 BEGIN
     FOR c IN SELECT * FROM (VALUES
-        ('Europe/Berlin', date '2026-03-28'), ('Europe/Berlin', '2026-10-24'), ('America/St_Johns', '2010-11-05'),
-        ('Australia/Lord_Howe', '2026-04-03'), ('Australia/Lord_Howe', '2026-10-02'), ('Asia/Magadan', '2014-10-24'),
-        ('America/Asuncion', '2023-09-29'), ('Asia/Kathmandu', '2024-02-28'), ('Pacific/Apia', '2011-12-28')) v(zone, day)
+        ('Europe/Berlin', date '2026-03-28'), ('Europe/Berlin', '2026-10-24'),
+        ('America/St_Johns', '2010-11-05'),
+        ('Australia/Lord_Howe', '2026-04-03'), ('Australia/Lord_Howe', '2026-10-02'),
+        ('Asia/Magadan', '2014-10-24'),
+        ('America/Asuncion', '2023-09-29'), ('Asia/Kathmandu', '2024-02-28'),
+        ('Pacific/Apia', '2011-12-28')) v(zone, day)
     LOOP
         CALL pg_temp.days_around(c.zone, c.day);
         INSERT INTO public.kept SELECT c.zone, m.day, m.exposed FROM metric_snapshot m;
@@ -111,24 +127,35 @@ BEGIN
         SELECT c.zone || ' differs', m.day, m.exposed
         FROM metric_snapshot m
         WHERE m.exposed <> (SELECT count(*) FROM public.change h
-                            WHERE h.at < (SELECT min(t) FROM generate_series(m.day::timestamptz - interval '1 day', m.day::timestamptz + interval '3 days', '5 minutes') t
+                            WHERE h.at < (SELECT min(t)
+                                          FROM generate_series(m.day::timestamptz
+                                                                   - interval '1 day',
+                                                                   m.day::timestamptz
+                                                                   + interval '3 days',
+                                                                   '5 minutes') t
                                           WHERE (t AT TIME ZONE c.zone)::date > m.day))
            OR m.exposed <> cardinality(metric_assets('m', m.day))
            OR m.assessed <> 300;
         INSERT INTO public.kept
         SELECT c.zone || ' event', e.day, e.drop
-        FROM event e WHERE e.drop <> coalesce((SELECT sum(p.points) FROM event_cause p WHERE p.event_id = e.event_id AND e.metric_id IS NULL), e.drop);
-        INSERT INTO public.kept SELECT c.zone || ' events', max(e.day), count(*) FROM event e WHERE e.kind <> 'new_initiative';
+        FROM event e WHERE e.drop <> coalesce((SELECT sum(p.points) FROM event_cause p
+                                               WHERE p.event_id = e.event_id
+                                                 AND e.metric_id IS NULL), e.drop);
+        INSERT INTO public.kept
+        SELECT c.zone || ' events', max(e.day), count(*) FROM event e WHERE e.kind <> 'new_initiative';
     END LOOP;
 END $$;
-SELECT zone, array_agg(day ORDER BY day) AS days, array_agg(exposed ORDER BY day) AS exposed FROM public.kept GROUP BY zone ORDER BY zone COLLATE "C";
+SELECT zone, array_agg(day ORDER BY day) AS days, array_agg(exposed ORDER BY day) AS exposed
+FROM public.kept GROUP BY zone ORDER BY zone COLLATE "C";
 
 -- late, for a day that has its snapshot, and the next day never was: the day
 -- that was kept stays as it was
 SELECT cardinality(metric_assets('m', '2011-12-29')) AS before;
-INSERT INTO inbox VALUES ('s', 'r', 'a1', 'compliant', '2011-12-29 12:00Z'), ('s', 'r', 'a2', 'compliant', '2012-01-01 12:00Z');
+INSERT INTO inbox VALUES ('s', 'r', 'a1', 'compliant', '2011-12-29 12:00Z'),
+                         ('s', 'r', 'a2', 'compliant', '2012-01-01 12:00Z');
 SELECT changed FROM ingest();
-SELECT cardinality(metric_assets('m', '2011-12-29')) AS after, (SELECT exposed FROM metric_snapshot WHERE day = '2011-12-29') AS kept;
+SELECT cardinality(metric_assets('m', '2011-12-29')) AS after,
+       (SELECT exposed FROM metric_snapshot WHERE day = '2011-12-29') AS kept;
 SELECT fold() IS NOT NULL AS folded;
 SELECT cardinality(metric_assets('m', '2011-12-29')) AS after;
 
@@ -138,15 +165,21 @@ LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM set_config('posture.timezone', zone, false);
     CALL pg_temp.forget();
-    INSERT INTO inbox SELECT 's', 'r', 'a' || n, 'compliant', day_end(today() - 9) + interval '1 hour' FROM generate_series(1, 100) n;
-    INSERT INTO inbox SELECT 's', 'r', 'b' || n, 'compliant', day_end(today() - 9) + interval '1 hour' FROM generate_series(1, 100) n;
+    INSERT INTO inbox
+    SELECT 's', 'r', 'a' || n, 'compliant', day_end(today() - 9) + interval '1 hour' FROM generate_series(1, 100) n;
+    INSERT INTO inbox
+    SELECT 's', 'r', 'b' || n, 'compliant', day_end(today() - 9) + interval '1 hour' FROM generate_series(1, 100) n;
     PERFORM ingest();
-    INSERT INTO inbox SELECT 's', 'r', 'a' || n, 'non_compliant', day_end(today() - 9 + n) + interval '1 hour' FROM generate_series(1, 7) n;
+    INSERT INTO inbox
+    SELECT 's', 'r', 'a' || n, 'non_compliant', day_end(today() - 9 + n) + interval '1 hour'
+    FROM generate_series(1, 7) n;
     PERFORM ingest();
 END $$;
 CREATE VIEW pg_temp.all_days AS
-SELECT 'snapshot' AS of, s.day, (s.taken_at, s.inactive)::text AS has FROM snapshot s UNION ALL SELECT 'metric', m.day, m::text FROM metric_snapshot m
-UNION ALL SELECT 'initiative', i.day, i::text FROM initiative_snapshot i UNION ALL SELECT 'event', e.day, e::text FROM event e
+SELECT 'snapshot' AS of, s.day, (s.taken_at, s.inactive)::text AS has FROM snapshot s
+UNION ALL SELECT 'metric', m.day, m::text FROM metric_snapshot m
+UNION ALL SELECT 'initiative', i.day, i::text FROM initiative_snapshot i UNION ALL SELECT 'event', e.day, e::text
+FROM event e
 UNION ALL SELECT 'assets', s.day, metric_assets('m', s.day)::text FROM snapshot s;
 CALL pg_temp.begin_again('Etc/GMT-14');
 CALL run_daily();
@@ -169,18 +202,22 @@ SELECT metric_assets('m') = metric_assets('m', today()) AS same, cardinality(met
 SELECT fold() IS NOT NULL AS folded;
 SELECT metric_assets('m') = metric_assets('m', today()) AS same;
 SELECT metrics, initiatives FROM take_snapshot();
-SELECT score = (SELECT o.score FROM overview o) AS live FROM initiative_snapshot WHERE day = today();
+SELECT score = (SELECT o.score FROM overview o) AS live FROM initiative_snapshot
+WHERE day = today();
 -- and back: the days that end so have their snapshots, no day and no event is there twice
 SET posture.timezone = 'Etc/GMT-14';
 CALL run_daily();
-SELECT count(*) AS days, count(DISTINCT day) AS different, max(day) - min(day) + 1 AS of, today() - max(day) AS ago FROM snapshot;
+SELECT count(*) AS days, count(DISTINCT day) AS different, max(day) - min(day) + 1 AS of,
+       today() - max(day) AS ago FROM snapshot;
 SELECT count(*), count(DISTINCT (kind, day, metric_id, initiative_id)) AS different FROM event;
-SELECT count(*) AS changed FROM (TABLE public.was EXCEPT SELECT * FROM pg_temp.all_days) x WHERE day < today() - 2;
+SELECT count(*) AS changed FROM (TABLE public.was EXCEPT SELECT * FROM pg_temp.all_days) x
+WHERE day < today() - 2;
 SELECT * FROM verify();
 -- six hours further west, where yesterday is over too: it alone is taken again,
 -- with what happened in these hours
 CREATE FUNCTION pg_temp.zone(west integer) RETURNS text LANGUAGE sql AS $$
-    SELECT 'Etc/GMT' || to_char(west + h - CASE WHEN h < 12 THEN 12 ELSE 18 END, 'FMSG99') FROM extract(hour FROM now() AT TIME ZONE 'UTC') h $$;
+    SELECT 'Etc/GMT' || to_char(west + h - CASE WHEN h < 12 THEN 12 ELSE 18 END, 'FMSG99')
+    FROM extract(hour FROM now() AT TIME ZONE 'UTC') h $$;
 CALL pg_temp.begin_again(pg_temp.zone(0));
 CALL run_daily();
 UPDATE snapshot SET taken_at = day_end(day) + interval '5 minutes';
@@ -192,8 +229,10 @@ SELECT set_config('posture.timezone', pg_temp.zone(6), false) <> '' AS west;
 SELECT today() - due_day() AS due;
 CALL run_daily();
 SELECT count(*), count(*) FILTER (WHERE day = today() - 1) AS yesterday FROM run;
-SELECT today() - day AS ago, exposed, cardinality(metric_assets('m', day)) AS assets FROM metric_snapshot ORDER BY day;
-SELECT DISTINCT today() - day AS changed FROM (TABLE public.was EXCEPT SELECT * FROM pg_temp.all_days) x;
+SELECT today() - day AS ago, exposed, cardinality(metric_assets('m', day)) AS assets
+FROM metric_snapshot ORDER BY day;
+SELECT DISTINCT today() - day AS changed
+FROM (TABLE public.was EXCEPT SELECT * FROM pg_temp.all_days) x;
 SELECT count(*), count(DISTINCT (kind, day, metric_id, initiative_id)) AS different FROM event;
 CALL run_daily();
 SELECT count(*) FROM run;
@@ -206,9 +245,11 @@ UPDATE snapshot SET taken_at = day_end(day) + interval '5 minutes';
 SELECT metrics FROM take_snapshot();
 SET posture.timezone = 'Etc/GMT-14';
 CALL run_daily();
-SELECT count(*) AS days, max(day) - min(day) + 1 AS of, today() - max(day) AS ago, count(*) FILTER (WHERE NOT has_snapshot(day)) AS open FROM snapshot;
+SELECT count(*) AS days, max(day) - min(day) + 1 AS of, today() - max(day) AS ago,
+       count(*) FILTER (WHERE NOT has_snapshot(day)) AS open FROM snapshot;
 SELECT count(*), count(DISTINCT (kind, day, metric_id, initiative_id)) AS different FROM event;
-SELECT s.day - today() AS day FROM metric_snapshot s WHERE s.exposed <> cardinality(metric_assets('m', s.day));
+SELECT s.day - today() AS day FROM metric_snapshot s
+WHERE s.exposed <> cardinality(metric_assets('m', s.day));
 SELECT * FROM verify();
 
 -- A transaction that goes on over midnight takes the snapshot of the day that it

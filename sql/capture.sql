@@ -1,55 +1,64 @@
 -- What statements append, what readers see of it, and what fold() makes of it.
-CREATE EXTENSION posture;
-\pset format unaligned
-\pset fieldsep ' | '
-SET search_path = posture, posture_internal, public;
--- stale_after has the days of UTC
-SET timezone = 'UTC';
-\set SHOW_CONTEXT never
--- Any hour may be about to strike midnight, so the day is that of a zone where
--- it is about noon.
-SELECT set_config('posture.timezone', 'Etc/GMT' || to_char(extract(hour FROM now() AT TIME ZONE 'UTC') - 12, 'FMSG99'), false) <> '' AS noon;
+-- tests: store/fold, store/verify, store/rebuild, store/stored_set, store/asset_set
+-- tests: store/finding_set, store/catalog_delta, store/object_count, score/touched_count
+-- tests: score/staleness, capture_finding.c, capture_asset.c, capture_trigger.c
+\getenv abs_srcdir PG_ABS_SRCDIR
+\set include :abs_srcdir '/test/include'
+\i :include/begin.sql
+\i :include/noon.sql
 
 INSERT INTO source (key, name) VALUES ('s', 'Source'), ('t', 'Other');
-INSERT INTO recommendation (source_id, key, title) VALUES (1, 'r1', 'R1'), (1, 'r2', 'R2'), (2, 'r3', 'R3');
+INSERT INTO recommendation (source_id, key, title)
+VALUES (1, 'r1', 'R1'), (1, 'r2', 'R2'), (2, 'r3', 'R3');
 INSERT INTO metric (key, name, asset_kinds) VALUES ('m1', 'M1', NULL), ('m2', 'M2', '{host}');
 INSERT INTO metric_recommendation VALUES (1, 1), (1, 2), (2, 2), (2, 3);
 INSERT INTO initiative (key, name) VALUES ('i1', 'I1');
 INSERT INTO initiative_metric VALUES (1, 1), (1, 2);
 INSERT INTO asset (key, name, kind, criticality)
-SELECT 'a' || n, 'a', CASE WHEN n % 3 = 0 THEN 'user' ELSE 'host' END, CASE WHEN n % 4 = 0 THEN 'critical' ELSE 'low' END
+SELECT 'a' || n, 'a', CASE WHEN n % 3 = 0 THEN 'user' ELSE 'host' END,
+       CASE WHEN n % 4 = 0 THEN 'critical' ELSE 'low' END
 FROM generate_series(1, 9) n;
 -- where chunks and slices begin and end
 INSERT INTO asset (asset_id, key, name, kind)
 SELECT n, 'a' || n, 'a', 'host' FROM unnest(ARRAY[0, 65535, 65536, 1048575, 1048576, 2147483647]) n;
 
 CREATE TEMP VIEW delta AS
-SELECT today() - d.day AS ago, d.slice, d.changes, r.key AS recommendation, e.assessed, e.exposed, today() - day_of(e.last_changed) AS changed
+SELECT today() - d.day AS ago, d.slice, d.changes, r.key AS recommendation, e.assessed, e.exposed,
+       today() - day_of(e.last_changed) AS changed
 FROM finding_delta d
-CROSS JOIN LATERAL unnest(d.recommendations, d.assessed, d.exposed, d.last_changed) e(recommendation_id, assessed, exposed, last_changed)
+CROSS JOIN LATERAL unnest(d.recommendations, d.assessed, d.exposed,
+                          d.last_changed) e(recommendation_id, assessed, exposed, last_changed)
 JOIN recommendation r USING (recommendation_id)
 ORDER BY d.delta_id, r.key;
 -- no row when what is kept is what is in the tables
 CREATE TEMP VIEW error AS
 SELECT 'verify' AS error, v::text AS row FROM verify() v
 UNION ALL
-SELECT 'kept', x::text FROM (SELECT * FROM current_state('infinity') EXCEPT ALL SELECT * FROM current_state('infinity', false)) x
+SELECT 'kept', x::text FROM (SELECT * FROM current_state('infinity') EXCEPT ALL SELECT *
+        FROM current_state('infinity', false)) x
 UNION ALL
-SELECT 'recomputed', x::text FROM (SELECT * FROM current_state('infinity', false) EXCEPT ALL SELECT * FROM current_state('infinity')) x
+SELECT 'recomputed', x::text FROM (SELECT * FROM current_state('infinity', false) EXCEPT ALL SELECT *
+        FROM current_state('infinity')) x
 UNION ALL
-SELECT 'sets', x::text FROM (SELECT * FROM asset_count('infinity', true) EXCEPT ALL SELECT * FROM asset_count('infinity', false)) x
+SELECT 'sets', x::text FROM (SELECT * FROM asset_count('infinity', true) EXCEPT ALL SELECT *
+        FROM asset_count('infinity', false)) x
 WHERE (x.assessed, x.exposed, x.failing) <> (0, 0, 0)
 UNION ALL
 SELECT 'members', m.key || ': ' || (metric_assets(m.key) # p.assets)::text
 FROM metric m
 CROSS JOIN LATERAL (SELECT coalesce(assetset_agg(f.asset_id), '{}') AS assets
-                    FROM metric_recommendation mr JOIN recommendation r USING (recommendation_id) JOIN source s USING (source_id)
+                    FROM metric_recommendation mr JOIN recommendation r USING (recommendation_id)
+                    JOIN source s USING (source_id)
                     JOIN finding f USING (recommendation_id) JOIN asset a USING (asset_id)
                     WHERE mr.metric_id = m.metric_id AND f.state = 'non_compliant' AND s.is_active
                       AND (m.asset_kinds IS NULL OR a.kind = ANY (m.asset_kinds))
-                      AND NOT coalesce(a.retired_at <= now(), false) AND NOT coalesce(a.last_seen < (now() AT TIME ZONE 'UTC' - s.stale_after) AT TIME ZONE 'UTC', false)
-                      AND NOT EXISTS (SELECT FROM exemption e JOIN asset_group g USING (asset_group_id)
-                                      WHERE e.recommendation_id = f.recommendation_id AND a.tags @> g.tags)) p
+                      AND NOT coalesce(a.retired_at <= now(), false)
+                      AND NOT coalesce(a.last_seen < (now() AT TIME ZONE 'UTC' - s.stale_after) AT TIME ZONE 'UTC',
+                                       false)
+                      AND NOT EXISTS (SELECT FROM exemption e
+                                      JOIN asset_group g USING (asset_group_id)
+                                      WHERE e.recommendation_id = f.recommendation_id
+                                        AND a.tags @> g.tags)) p
 WHERE metric_assets(m.key) <> p.assets;
 -- quick: by the tally and a look at what was touched
 CREATE TEMP VIEW quick AS SELECT object_count_is_current() AS quick;
@@ -58,7 +67,8 @@ SELECT slices, deltas, changes FROM fold();
 
 -- inserts: a row, many, none, one that does not apply
 INSERT INTO finding VALUES (1, 1, 'non_compliant');
-INSERT INTO finding VALUES (1, 2, 'compliant'), (1, 3, 'non_compliant'), (2, 3, 'not_applicable'), (3, 3, 'compliant');
+INSERT INTO finding VALUES (1, 2, 'compliant'), (1, 3, 'non_compliant'), (2, 3, 'not_applicable'),
+                           (3, 3, 'compliant');
 INSERT INTO finding SELECT 1, 4, 'compliant' WHERE false;
 INSERT INTO finding VALUES (2, 4, 'not_applicable');
 :show
@@ -72,17 +82,21 @@ UPDATE finding SET state = 'not_applicable' WHERE recommendation_id = 3;
 :show
 -- of the key: the pair that was goes today, the pair that is came when it says
 UPDATE finding SET recommendation_id = 2, changed_at = now() - interval '2 days' WHERE asset_id = 1;
-UPDATE finding SET asset_id = 5, state = 'non_compliant' WHERE (recommendation_id, asset_id) = (1, 2);
+UPDATE finding SET asset_id = 5, state = 'non_compliant'
+WHERE (recommendation_id, asset_id) = (1, 2);
 UPDATE finding SET asset_id = 6 WHERE (recommendation_id, asset_id) = (2, 4);
 :show
 -- rows that pass their keys on within a statement
 INSERT INTO finding VALUES (3, 1, 'non_compliant'), (3, 2, 'compliant'), (3, 4, 'not_applicable');
-ALTER TABLE finding DROP CONSTRAINT finding_pkey, ADD CONSTRAINT finding_pkey PRIMARY KEY (recommendation_id, asset_id) DEFERRABLE;
+ALTER TABLE finding DROP CONSTRAINT finding_pkey,
+    ADD CONSTRAINT finding_pkey PRIMARY KEY (recommendation_id, asset_id) DEFERRABLE;
 SELECT deltas, changes, sets FROM fold();
 UPDATE finding SET asset_id = 3 - asset_id WHERE recommendation_id = 3 AND asset_id < 3;
-UPDATE finding SET asset_id = CASE asset_id WHEN 1 THEN 2 WHEN 2 THEN 4 ELSE 1 END WHERE recommendation_id = 3 AND asset_id IN (1, 2, 4);
+UPDATE finding SET asset_id = CASE asset_id WHEN 1 THEN 2 WHEN 2 THEN 4 ELSE 1 END
+WHERE recommendation_id = 3 AND asset_id IN (1, 2, 4);
 :show
-ALTER TABLE finding DROP CONSTRAINT finding_pkey, ADD CONSTRAINT finding_pkey PRIMARY KEY (recommendation_id, asset_id);
+ALTER TABLE finding DROP CONSTRAINT finding_pkey,
+    ADD CONSTRAINT finding_pkey PRIMARY KEY (recommendation_id, asset_id);
 -- deletes
 DELETE FROM finding WHERE state = 'not_applicable';
 DELETE FROM finding WHERE recommendation_id = 3;
@@ -99,16 +113,19 @@ COPY finding (recommendation_id, asset_id, state) FROM STDIN;
 \.
 :show
 -- MERGE: an update, an insert, a delete
-MERGE INTO finding f USING (VALUES (2, 7, 'compliant'), (3, 7, NULL), (3, 9, 'non_compliant'), (3, 8, 'non_compliant')) v(r, a, s)
+MERGE INTO finding f USING (VALUES (2, 7, 'compliant'), (3, 7, NULL), (3, 9, 'non_compliant'),
+                                   (3, 8, 'non_compliant')) v(r, a, s)
 ON f.recommendation_id = v.r AND f.asset_id = v.a
 WHEN MATCHED AND v.s IS NULL THEN DELETE
 WHEN MATCHED THEN UPDATE SET state = v.s::finding_state
-WHEN NOT MATCHED THEN INSERT (recommendation_id, asset_id, state) VALUES (v.r, v.a, v.s::finding_state);
+WHEN NOT MATCHED THEN INSERT (recommendation_id, asset_id, state)
+VALUES (v.r, v.a, v.s::finding_state);
 :show
 -- ON CONFLICT
 INSERT INTO finding VALUES (3, 9, 'compliant'), (3, 7, 'compliant') ON CONFLICT DO NOTHING;
 INSERT INTO finding VALUES (3, 9, 'compliant'), (3, 1, 'compliant'), (3, 8, 'compliant')
-ON CONFLICT (recommendation_id, asset_id) DO UPDATE SET state = EXCLUDED.state WHERE finding.asset_id <> 8;
+ON CONFLICT (recommendation_id, asset_id) DO UPDATE SET state = EXCLUDED.state
+WHERE finding.asset_id <> 8;
 :show
 -- several writes of one statement, on other rows and on one row
 WITH d AS (DELETE FROM finding WHERE recommendation_id = 3 RETURNING *),
@@ -116,7 +133,8 @@ WITH d AS (DELETE FROM finding WHERE recommendation_id = 3 RETURNING *),
      i AS (INSERT INTO finding VALUES (1, 9, 'non_compliant'), (2, 9, 'non_compliant'))
 INSERT INTO finding SELECT 2, asset_id + 65534, 'compliant' FROM d WHERE asset_id < 3;
 WITH i AS (INSERT INTO finding VALUES (3, 2, 'non_compliant') RETURNING asset_id)
-UPDATE finding f SET state = 'non_compliant' FROM i WHERE f.recommendation_id = 2 AND f.asset_id = 9 - i.asset_id;
+UPDATE finding f SET state = 'non_compliant' FROM i
+WHERE f.recommendation_id = 2 AND f.asset_id = 9 - i.asset_id;
 :show
 
 -- a transaction reads its own, and takes all or a part of it back
@@ -151,15 +169,18 @@ TABLE delta;
 TABLE error;
 
 -- days: of several in one statement, of none that is still to come
-UPDATE finding SET state = CASE state WHEN 'compliant' THEN 'non_compliant' ELSE 'compliant' END::finding_state,
+UPDATE finding SET state = CASE state WHEN 'compliant' THEN 'non_compliant'
+                                      ELSE 'compliant' END::finding_state,
                    changed_at = now() + (5 - asset_id) * interval '1 day'
 WHERE asset_id BETWEEN 1 AND 9;
 INSERT INTO finding VALUES
     (3, 6, 'compliant', day_end(today() - 3)), (3, 7, 'compliant', day_end(today() - 3) - interval '1 microsecond');
 :show
 -- the first moment that there is, and the last
-INSERT INTO finding VALUES (3, 4, 'compliant', '4714-11-24 00:00+00 BC'), (3, 5, 'compliant', '294276-12-31 23:59:59.999999+00');
-SELECT d.day = day_of(d.last_changed[1]) AS first, d.day = today() AS today, d.assessed FROM finding_delta d ORDER BY d.delta_id;
+INSERT INTO finding VALUES (3, 4, 'compliant', '4714-11-24 00:00+00 BC'),
+                           (3, 5, 'compliant', '294276-12-31 23:59:59.999999+00');
+SELECT d.day = day_of(d.last_changed[1]) AS first, d.day = today() AS today, d.assessed
+FROM finding_delta d ORDER BY d.delta_id;
 TABLE error;
 SELECT deltas, changes, sets FROM fold();
 DELETE FROM finding WHERE recommendation_id = 3;
@@ -168,11 +189,14 @@ TABLE error;
 SELECT deltas, changes, sets FROM fold();
 
 -- chunks and slices
-INSERT INTO finding SELECT 3, asset_id, CASE WHEN asset_id % 2 = 1 THEN 'non_compliant' ELSE 'compliant' END::finding_state
+INSERT INTO finding
+SELECT 3, asset_id, CASE WHEN asset_id % 2 = 1 THEN 'non_compliant'
+                         ELSE 'compliant' END::finding_state
 FROM asset WHERE asset_id IN (0, 65535, 65536, 1048575, 1048576, 2147483647);
 :show
 SELECT recommendation_id, chunk, assessed, exposed FROM finding_set ORDER BY 1, 2;
-SELECT slice, object_kind, object_id, assessed, exposed, failing, critical FROM object_count ORDER BY 1, 2, 3;
+SELECT slice, object_kind, object_id, assessed, exposed, failing, critical FROM object_count
+ORDER BY 1, 2, 3;
 UPDATE finding SET state = 'not_applicable' WHERE recommendation_id = 3 AND asset_id >= 1048575;
 :show
 SELECT recommendation_id, chunk, assessed, exposed FROM finding_set ORDER BY 1, 2;
@@ -197,7 +221,8 @@ TRUNCATE finding;
 :show
 SELECT count(*) FROM finding_set;
 -- of assets, with findings, exemptions and ids
-INSERT INTO finding VALUES (1, 1, 'non_compliant'), (2, 2, 'compliant'), (3, 1048576, 'non_compliant');
+INSERT INTO finding VALUES (1, 1, 'non_compliant'), (2, 2, 'compliant'),
+                           (3, 1048576, 'non_compliant');
 SELECT deltas, changes, sets FROM fold();
 UPDATE finding SET state = 'compliant';
 SET client_min_messages = warning;
@@ -206,9 +231,11 @@ RESET client_min_messages;
 TABLE error;
 -- ids begin anew: whoever has one now is of another kind
 INSERT INTO asset (key, name, kind, criticality)
-SELECT 'b' || n, 'b', CASE WHEN n % 3 = 0 THEN 'host' ELSE 'user' END, CASE WHEN n % 4 = 0 THEN 'low' ELSE 'critical' END
+SELECT 'b' || n, 'b', CASE WHEN n % 3 = 0 THEN 'host' ELSE 'user' END,
+       CASE WHEN n % 4 = 0 THEN 'low' ELSE 'critical' END
 FROM generate_series(1, 9) n;
-INSERT INTO finding SELECT r, a, CASE WHEN (r + a) % 3 = 0 THEN 'compliant' ELSE 'non_compliant' END::finding_state
+INSERT INTO finding
+SELECT r, a, CASE WHEN (r + a) % 3 = 0 THEN 'compliant' ELSE 'non_compliant' END::finding_state
 FROM generate_series(1, 3) r, generate_series(1, 8) a;
 TABLE error;
 SELECT slices, deltas, changes, sets FROM fold();
@@ -217,7 +244,8 @@ SELECT attribute, value, chunk, assets FROM asset_set ORDER BY 1, 2, 3;
 
 -- Assets. What may count otherwise is noted, what is only told anew is not.
 CREATE TEMP VIEW asset_noted AS SELECT slice, changes, assets FROM asset_delta ORDER BY delta_id;
-UPDATE asset SET name = 'c', owner = 'me', kind = kind, tags = tags, last_seen = now(), first_seen = now();
+UPDATE asset SET name = 'c', owner = 'me', kind = kind, tags = tags, last_seen = now(),
+    first_seen = now();
 TABLE asset_noted;
 UPDATE asset SET kind = CASE kind WHEN 'host' THEN 'user' ELSE 'host' END WHERE asset_id < 4;
 UPDATE asset SET kind = 'bucket' WHERE asset_id = 5;
@@ -246,7 +274,8 @@ SELECT slices, deltas FROM fold();
 TABLE quick;
 TABLE error;
 -- new, gone, another id
-INSERT INTO asset (asset_id, key, name, kind, criticality) VALUES (10, 'a10', 'a', 'host', 'critical'), (1048577, 'far', 'a', 'host', 'low');
+INSERT INTO asset (asset_id, key, name, kind, criticality)
+VALUES (10, 'a10', 'a', 'host', 'critical'), (1048577, 'far', 'a', 'host', 'low');
 INSERT INTO finding VALUES (2, 10, 'non_compliant'), (2, 1048577, 'non_compliant');
 DELETE FROM asset WHERE asset_id = 9;
 TABLE asset_noted;
@@ -260,7 +289,8 @@ TABLE quick;
 :show
 -- groups: who was touched may have come to one that is exempt
 INSERT INTO asset_group (key, name, tags) VALUES ('g', 'G', '{"env": "test"}');
-INSERT INTO exemption (recommendation_id, asset_group_id, kind, reason) VALUES (1, 1, 'mitigated', 'test'), (2, 1, 'waived', 'test');
+INSERT INTO exemption (recommendation_id, asset_group_id, kind, reason)
+VALUES (1, 1, 'mitigated', 'test'), (2, 1, 'waived', 'test');
 TABLE quick;
 :show
 UPDATE asset SET tags = '{"env": "test", "a": 1}' WHERE asset_id IN (2, 3, 1048577);
@@ -300,7 +330,8 @@ SELECT deltas FROM fold();
 TABLE error;
 SELECT assets FROM asset_set WHERE attribute = 'inactive';
 -- a year is less than 361 days, and goes further back
-UPDATE source SET stale_after = CASE key WHEN 's' THEN interval '1 year' ELSE interval '361 days' END;
+UPDATE source SET stale_after = CASE key WHEN 's' THEN interval '1 year'
+                                         ELSE interval '361 days' END;
 DELETE FROM finding WHERE asset_id = 6 AND recommendation_id < 3;
 INSERT INTO finding VALUES (3, 6, 'non_compliant') ON CONFLICT DO NOTHING;
 UPDATE asset SET last_seen = now() - interval '362 days 12 hours' WHERE asset_id = 6;
@@ -310,7 +341,8 @@ TABLE asset_noted;
 :show
 -- sessions of other time zones agree, with a change of the clock in between
 UPDATE source SET stale_after = '183 days';
-UPDATE asset SET last_seen = now() - interval '183 days' + n * interval '30 minutes' FROM unnest(ARRAY[-1, 1]) WITH ORDINALITY v(n, rank) WHERE asset_id = 3 + rank;
+UPDATE asset SET last_seen = now() - interval '183 days' + n * interval '30 minutes'
+FROM unnest(ARRAY[-1, 1]) WITH ORDINALITY v(n, rank) WHERE asset_id = 3 + rank;
 SELECT FROM fold();
 SET timezone = 'Pacific/Auckland';
 TABLE error;
@@ -325,12 +357,16 @@ UPDATE source SET stale_after = NULL, is_active = true;
 :show
 
 -- verify() says where what is kept is wrong, rebuild() mends it
-INSERT INTO asset (asset_id, key, name) SELECT 65530 + n, 'e' || n, 'e' FROM generate_series(1, 9) n;
-INSERT INTO finding SELECT 1, asset_id, 'non_compliant' FROM asset WHERE asset_id BETWEEN 65531 AND 65539;
+INSERT INTO asset (asset_id, key, name)
+SELECT 65530 + n, 'e' || n, 'e' FROM generate_series(1, 9) n;
+INSERT INTO finding
+SELECT 1, asset_id, 'non_compliant' FROM asset WHERE asset_id BETWEEN 65531 AND 65539;
 SELECT deltas FROM fold();
 SELECT sets, repaired, slices FROM rebuild();
-UPDATE finding_set SET assessed = assessed - '{65537}', exposed = exposed - '{65537-65538}' WHERE (recommendation_id, chunk) = (1, 1);
-UPDATE finding_set SET exposed = exposed | '{77}', assessed = assessed | '{77,78}' WHERE (recommendation_id, chunk) = (2, 0);
+UPDATE finding_set SET assessed = assessed - '{65537}', exposed = exposed - '{65537-65538}'
+WHERE (recommendation_id, chunk) = (1, 1);
+UPDATE finding_set SET exposed = exposed | '{77}', assessed = assessed | '{77,78}'
+WHERE (recommendation_id, chunk) = (2, 0);
 DELETE FROM finding_set WHERE (recommendation_id, chunk) = (3, 0);
 INSERT INTO finding_set VALUES (77, 3, '{196608}', '{196608}');
 SELECT part, recommendation, chunk, difference FROM verify() WHERE part = 'finding_set';
@@ -346,9 +382,12 @@ DELETE FROM asset_set WHERE (attribute, value, chunk) = ('kind', 'unknown', 1);
 SELECT part, recommendation, chunk, difference FROM verify() WHERE part = 'asset_set';
 SELECT repaired FROM rebuild();
 TABLE error;
-UPDATE object_count SET exposed = exposed + 1 WHERE (slice, object_kind, object_id) IN ((0, 'recommendation', 3), (0, 'metric', 2));
-UPDATE object_count SET critical = critical + 1 WHERE (slice, object_kind, object_id) = (0, 'initiative', 1);
-UPDATE object_count SET failing = 0 WHERE (slice, object_kind, object_id) = (0, 'recommendation', 1);
+UPDATE object_count SET exposed = exposed + 1
+WHERE (slice, object_kind, object_id) IN ((0, 'recommendation', 3), (0, 'metric', 2));
+UPDATE object_count SET critical = critical + 1
+WHERE (slice, object_kind, object_id) = (0, 'initiative', 1);
+UPDATE object_count SET failing = 0
+WHERE (slice, object_kind, object_id) = (0, 'recommendation', 1);
 DELETE FROM object_count WHERE (slice, object_kind, object_id) = (1, 'recommendation', 2);
 SELECT part, recommendation, chunk, difference FROM verify();
 SELECT repaired FROM rebuild();
@@ -359,19 +398,24 @@ UPDATE finding SET state = 'compliant' WHERE asset_id = 1;
 SELECT part, recommendation, chunk, difference FROM verify();
 SELECT repaired FROM rebuild();
 TABLE error;
-TRUNCATE finding_set, finding_delta, asset_set, asset_delta, catalog_delta, object_count, counted_slice;
+TRUNCATE finding_set, finding_delta, asset_set, asset_delta, catalog_delta, object_count,
+    counted_slice;
 SELECT count(*) > 0 AS wrong FROM verify();
 SELECT sets, repaired, slices FROM rebuild();
 TABLE error;
 
 -- many at once, in any order
-INSERT INTO asset (asset_id, key, name, kind) SELECT 100000 + n, 'n' || n, 'n', 'host' FROM generate_series(1, 40000) n;
+INSERT INTO asset (asset_id, key, name, kind)
+SELECT 100000 + n, 'n' || n, 'n', 'host' FROM generate_series(1, 40000) n;
 -- the plans of foreign keys, made when there were few, are made anew
 ANALYZE asset;
 INSERT INTO finding
-SELECT r, 100000 + (n * 7919) % 40000 + 1, (ARRAY['compliant', 'non_compliant', 'not_applicable'])[1 + (n + r) % 3]::finding_state, now() - r * interval '1 day'
+SELECT r, 100000 + (n * 7919) % 40000 + 1,
+       (ARRAY['compliant', 'non_compliant', 'not_applicable'])[1 + (n + r) % 3]::finding_state,
+       now() - r * interval '1 day'
 FROM generate_series(1, 40000) n, generate_series(1, 3) r;
-SELECT ago, slice, changes, recommendation, cardinality(assessed) AS assessed, cardinality(exposed) AS exposed FROM delta;
+SELECT ago, slice, changes, recommendation, cardinality(assessed) AS assessed,
+       cardinality(exposed) AS exposed FROM delta;
 TABLE quick;
 TABLE error;
 UPDATE finding SET state = 'compliant' WHERE asset_id > 100000 AND asset_id % 5 = 0;
@@ -398,7 +442,8 @@ INSERT INTO initiative_metric SELECT * FROM initiative_metric ON CONFLICT DO NOT
 SELECT changed FROM catalog_delta;
 TABLE quick;
 INSERT INTO metric (key, name) VALUES ('noted', 'N');
-INSERT INTO metric_recommendation SELECT metric_id, r FROM metric, generate_series(1, 2) r WHERE key = 'noted';
+INSERT INTO metric_recommendation
+SELECT metric_id, r FROM metric, generate_series(1, 2) r WHERE key = 'noted';
 UPDATE metric SET asset_kinds = '{host}' WHERE key = 'noted';
 UPDATE metric SET criticality_weights = '{0,0,0,1}' WHERE key = 'noted';
 UPDATE source SET stale_after = '400 days' WHERE source_id = 1;

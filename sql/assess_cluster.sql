@@ -1,5 +1,7 @@
 -- This PostgreSQL cluster as a source. Servers differ, so only counts and what
 -- this test makes itself are looked at.
+-- tests: source/cluster_catalog, source/cluster_check, source/cluster_setting
+-- tests: source/cluster_server, source/cluster_role, source/cluster_hba, source/cluster_object
 \getenv abs_srcdir PG_ABS_SRCDIR
 \set include :abs_srcdir '/test/include'
 \i :include/begin.sql

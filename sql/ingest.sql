@@ -1,22 +1,24 @@
 -- From the inbox to findings.
-CREATE EXTENSION posture;
-\pset format unaligned
-\pset fieldsep ' | '
-SET search_path = posture, posture_internal, public;
-\set SHOW_CONTEXT never
-SET timezone = 'UTC';
+-- tests: finding/inbox
+\getenv abs_srcdir PG_ABS_SRCDIR
+\set include :abs_srcdir '/test/include'
+\i :include/begin.sql
 SET posture.timezone = 'Europe/Berlin';
 
 INSERT INTO source (key, name) VALUES ('scan', 'Scanner'), ('cloud', 'Cloud'), ('idle', 'Idle');
 CREATE VIEW pg_temp.f AS
-SELECT s.key::text AS source, r.key::text AS recommendation, a.key::text AS asset, f.state, f.changed_at, f.details
-FROM finding f JOIN recommendation r USING (recommendation_id) JOIN source s USING (source_id) JOIN asset a USING (asset_id)
+SELECT s.key::text AS source, r.key::text AS recommendation, a.key::text AS asset, f.state,
+       f.changed_at, f.details
+FROM finding f JOIN recommendation r USING (recommendation_id) JOIN source s USING (source_id)
+JOIN asset a USING (asset_id)
 ORDER BY s.key COLLATE "C", r.key COLLATE "C", a.key COLLATE "C";
 -- which row versions there are
 CREATE VIEW pg_temp.version AS
-SELECT 'finding' AS of, f.ctid AS place, f.xmin::text AS writer, f.recommendation_id, f.asset_id FROM finding f
+SELECT 'finding' AS of, f.ctid AS place, f.xmin::text AS writer, f.recommendation_id, f.asset_id
+FROM finding f
 UNION ALL SELECT 'asset', a.ctid, a.xmin::text, a.asset_id, NULL FROM asset a
-UNION ALL SELECT 'recommendation', r.ctid, r.xmin::text, r.recommendation_id, NULL FROM recommendation r;
+UNION ALL SELECT 'recommendation', r.ctid, r.xmin::text, r.recommendation_id, NULL
+FROM recommendation r;
 
 -- an empty inbox
 SELECT * FROM ingest();
@@ -33,7 +35,8 @@ SELECT * FROM ingest();
 SELECT * FROM pg_temp.f;
 COMMIT;
 SELECT count(*) FROM inbox;
-SELECT key, kind, name, criticality, tags, first_seen, last_seen, retired_at FROM asset ORDER BY key;
+SELECT key, kind, name, criticality, tags, first_seen, last_seen, retired_at FROM asset
+ORDER BY key;
 SELECT source_id, key, title, severity, max_points FROM recommendation ORDER BY 1, 2;
 -- and all of it rolled back
 BEGIN;
@@ -42,7 +45,8 @@ scan	new	h9	non_compliant	2024-03-01 09:00+00	host	\N	\N
 \.
 SELECT * FROM ingest();
 ROLLBACK;
-SELECT (SELECT count(*) FROM inbox) AS inbox, (SELECT count(*) FROM finding) AS findings, (SELECT count(*) FROM asset) AS assets;
+SELECT (SELECT count(*) FROM inbox) AS inbox, (SELECT count(*) FROM finding) AS findings,
+       (SELECT count(*) FROM asset) AS assets;
 
 -- the same again in two transactions: nothing is written
 CREATE TEMP TABLE before AS SELECT * FROM pg_temp.version;
@@ -93,7 +97,8 @@ scan	now	h1	compliant
 \.
 BEGIN;
 SELECT * FROM ingest();
-SELECT changed_at BETWEEN now() AND clock_timestamp() AS is_now FROM pg_temp.f WHERE recommendation = 'now';
+SELECT changed_at BETWEEN now() AND clock_timestamp() AS is_now FROM pg_temp.f
+WHERE recommendation = 'now';
 ROLLBACK;
 DELETE FROM inbox;
 
@@ -130,18 +135,23 @@ INSERT INTO inbox (source, recommendation, asset, state, observed_at, details) V
 SELECT * FROM ingest();
 SELECT source, left(recommendation, 5) AS recommendation, left(asset, 5) AS asset, state, details,
        regexp_replace(reason, ': \d{4}.*', ': (a time)') AS reason
-FROM rejected ORDER BY reason COLLATE "C", source NULLS FIRST, recommendation NULLS FIRST, asset NULLS FIRST, state;
-SELECT left(recommendation, 5) AS recommendation, octet_length(recommendation), asset, state FROM pg_temp.f WHERE changed_at >= '2024-03-02';
+FROM rejected ORDER BY reason COLLATE "C", source NULLS FIRST, recommendation NULLS FIRST,
+    asset NULLS FIRST, state;
+SELECT left(recommendation, 5) AS recommendation, octet_length(recommendation), asset, state
+FROM pg_temp.f WHERE changed_at >= '2024-03-02';
 SELECT count(*) FROM inbox;
 -- to try again, put it back
 UPDATE rejected SET state = 'compliant' WHERE reason LIKE 'invalid state "f%';
-INSERT INTO inbox SELECT source, recommendation, asset, state, observed_at, asset_kind, asset_name, details FROM rejected WHERE reason LIKE 'invalid state "f%';
+INSERT INTO inbox
+SELECT source, recommendation, asset, state, observed_at, asset_kind, asset_name, details
+FROM rejected WHERE reason LIKE 'invalid state "f%';
 SELECT * FROM ingest();
 SELECT * FROM pg_temp.f WHERE recommendation = 'ssh' AND asset = 'h1';
 
 -- kind, name and last_seen of an asset; last_seen moves at most once a day, and
 -- a day is one of posture.timezone: 23:00 here is midnight there
-CREATE VIEW pg_temp.a AS SELECT key, kind, name, first_seen, last_seen FROM asset WHERE key IN ('h1', 'h2', 'u1') ORDER BY key;
+CREATE VIEW pg_temp.a AS SELECT key, kind, name, first_seen, last_seen FROM asset
+WHERE key IN ('h1', 'h2', 'u1') ORDER BY key;
 TABLE pg_temp.a;
 INSERT INTO inbox VALUES ('scan', 'ssh', 'h2', 'compliant', '2024-03-01 22:59:59+00');
 SELECT * FROM ingest();
@@ -151,7 +161,8 @@ INSERT INTO inbox VALUES ('scan', 'ssh', 'h2', 'compliant', '2024-03-01 23:00:00
     ('cloud', 'ssh', 'u1', 'compliant', '2024-03-01 08:30+00', 'user', NULL);
 SELECT * FROM ingest();
 TABLE pg_temp.a;
-INSERT INTO inbox VALUES ('cloud', 'ssh', 'u1', 'compliant', '2024-03-01 09:00+00', NULL, 'User One');
+INSERT INTO inbox VALUES ('cloud', 'ssh', 'u1', 'compliant', '2024-03-01 09:00+00', NULL,
+                          'User One');
 SELECT * FROM ingest();
 TABLE pg_temp.a;
 
@@ -168,7 +179,8 @@ FROM recommendation r, asset a WHERE r.key = 'tls' AND a.key = 'h2';
 SELECT * FROM ingest('scan');
 SELECT source, left(recommendation, 5) AS recommendation, asset, state, changed_at FROM pg_temp.f;
 -- again: nothing
-INSERT INTO inbox VALUES ('scan', 'ssh', 'h2', 'compliant', '2024-03-03 08:00+00'), ('scan', 'first', 'h7', 'non_compliant', '2024-03-03 07:00+00'),
+INSERT INTO inbox VALUES ('scan', 'ssh', 'h2', 'compliant', '2024-03-03 08:00+00'),
+                         ('scan', 'first', 'h7', 'non_compliant', '2024-03-03 07:00+00'),
     ('scan', 'tls', 'h1', 'compliant', '2024-03-02');
 SELECT * FROM ingest('scan');
 -- and back
@@ -177,7 +189,8 @@ SELECT * FROM ingest();
 SELECT state, changed_at FROM pg_temp.f WHERE source = 'scan' AND recommendation = 'ssh' AND asset = 'h1';
 -- a delivery of nothing, or of nothing that can be loaded, is refused
 SELECT * FROM ingest('scan');
-INSERT INTO inbox VALUES ('scan', 'ssh', 'h1', 'broken', '2024-03-04'), ('cloud', 'ssh', 'u1', 'non_compliant', '2024-03-04');
+INSERT INTO inbox VALUES ('scan', 'ssh', 'h1', 'broken', '2024-03-04'),
+                         ('cloud', 'ssh', 'u1', 'non_compliant', '2024-03-04');
 SELECT * FROM ingest('scan');
 SELECT * FROM ingest('unheard of');
 SELECT * FROM ingest(only_source => 'unheard of');
@@ -191,13 +204,17 @@ SELECT count(*) FROM inbox;
 SELECT * FROM ingest(only_source => 'cloud');
 
 -- an error in the middle leaves the inbox whole
-CREATE FUNCTION public.refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'not today'; END $$;
-CREATE TRIGGER refuse BEFORE INSERT OR UPDATE ON finding FOR EACH ROW WHEN (NEW.details @> '{"refuse": true}') EXECUTE FUNCTION public.refuse();
+CREATE FUNCTION public.refuse() RETURNS trigger
+    LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'not today'; END $$;
+CREATE TRIGGER refuse BEFORE INSERT
+    OR UPDATE ON finding FOR EACH ROW WHEN (NEW.details @> '{"refuse": true}') EXECUTE FUNCTION public.refuse();
 TRUNCATE rejected;
 TRUNCATE before;
 INSERT INTO before SELECT * FROM pg_temp.version;
-INSERT INTO inbox VALUES ('scan', 'ssh', 'h1', 'compliant', '2024-03-05', NULL, NULL, '{"refuse": true}'),
-    ('scan', 'ssh', 'h2', 'broken', '2024-03-05', NULL, NULL, NULL), ('scan', 'other', 'h8', 'compliant', '2024-03-05', NULL, NULL, NULL);
+INSERT INTO inbox VALUES ('scan', 'ssh', 'h1', 'compliant', '2024-03-05', NULL, NULL,
+                          '{"refuse": true}'),
+    ('scan', 'ssh', 'h2', 'broken', '2024-03-05', NULL, NULL, NULL),
+    ('scan', 'other', 'h8', 'compliant', '2024-03-05', NULL, NULL, NULL);
 \set VERBOSITY terse
 SELECT * FROM ingest();
 \set VERBOSITY default
@@ -211,10 +228,12 @@ SELECT (SELECT count(*) FROM inbox) AS inbox, (SELECT count(*) FROM rejected) AS
 
 -- more than one page, all kinds of keys
 INSERT INTO inbox
-SELECT 'idle', 'r"' || n % 7, E'a\\ \'\t' || n, CASE WHEN n % 3 = 0 THEN 'non_compliant' ELSE 'compliant' END, '2024-03-06', 'k', NULL, NULL
+SELECT 'idle', 'r"' || n % 7, E'a\\ \'\t' || n, CASE WHEN n % 3 = 0 THEN 'non_compliant' ELSE 'compliant' END,
+       '2024-03-06', 'k', NULL, NULL
 FROM generate_series(1, 5000) n;
 SELECT * FROM ingest('idle');
-SELECT count(*), count(DISTINCT recommendation), count(*) FILTER (WHERE state = 'non_compliant') FROM pg_temp.f WHERE source = 'idle';
+SELECT count(*), count(DISTINCT recommendation), count(*) FILTER (WHERE state = 'non_compliant')
+FROM pg_temp.f WHERE source = 'idle';
 SELECT max(asset_id) - min(asset_id) + 1 AS dense FROM asset WHERE kind = 'k';
 
 DISCARD TEMP;

@@ -1,29 +1,30 @@
--- Events as work: opened again, quiet periods, the summary of a day. Measures of
--- 100 points give a metric any score.
-CREATE EXTENSION posture;
-\pset format unaligned
-\pset fieldsep ' | '
-SET search_path = posture, posture_internal, public;
-SET timezone = 'UTC';
-SET posture.timezone = 'UTC';
-\set SHOW_CONTEXT never
+-- Events: reopened, in cooldown, and the summary of a day. Measures of 100 points give a metric
+-- any score.
+-- tests: day/event, day/notification
+\getenv abs_srcdir PG_ABS_SRCDIR
+\set include :abs_srcdir '/test/include'
+\i :include/begin.sql
 
 INSERT INTO source (key, name) VALUES ('s', 'Source');
-INSERT INTO recommendation (source_id, key, title) SELECT 1, 'r' || n, 'R' || n FROM generate_series(1, 4) n;
+INSERT INTO recommendation (source_id, key, title)
+SELECT 1, 'r' || n, 'R' || n FROM generate_series(1, 4) n;
 INSERT INTO metric (key, name) SELECT 'm' || n, 'Metric ' || n FROM generate_series(1, 4) n;
 INSERT INTO metric_recommendation SELECT n, n FROM generate_series(1, 4) n;
 INSERT INTO measure SELECT n, 80, 100, '2024-03-01 10:00' FROM generate_series(1, 4) n;
 INSERT INTO initiative (key, name) VALUES ('i1', 'First'), ('i2', 'Second');
 INSERT INTO initiative_metric VALUES (1, 1), (1, 2), (2, 3), (2, 4);
 -- the scores of m1, m2, ... on a day, and the day's snapshot
-CREATE FUNCTION pg_temp.day(on_day date, VARIADIC scores numeric[], OUT events bigint, OUT recovered bigint) LANGUAGE plpgsql AS $$
+CREATE FUNCTION pg_temp.day(on_day date, VARIADIC scores numeric[], OUT events bigint,
+                            OUT recovered bigint) LANGUAGE plpgsql AS $$
 BEGIN
-    UPDATE measure SET achieved = scores[recommendation_id], observed_at = on_day + interval '10 hours'
+    UPDATE measure SET achieved = scores[recommendation_id],
+        observed_at = on_day + interval '10 hours'
     WHERE recommendation_id <= array_length(scores, 1);
     SELECT t.events, t.recovered INTO events, recovered FROM take_snapshot(on_day) t;
 END $$;
 CREATE VIEW pg_temp.e AS
-SELECT e.day, coalesce(m.key, i.key) AS of, e.drop, e.status, e.acknowledged_by = session_user AS acknowledged, e.reopened_by = session_user AS reopened,
+SELECT e.day, coalesce(m.key, i.key) AS of, e.drop, e.status,
+       e.acknowledged_by = session_user AS acknowledged, e.reopened_by = session_user AS reopened,
        e.reopened_at > e.acknowledged_at AS since, e.note, e.recovered_on, e.in_cooldown
 FROM event e LEFT JOIN metric m USING (metric_id) LEFT JOIN initiative i USING (initiative_id)
 WHERE e.kind <> 'new_initiative'
@@ -58,7 +59,8 @@ SELECT recovered FROM take_snapshot('2024-03-04');
 SELECT recovered FROM take_snapshot('2024-03-02');
 SELECT recovered FROM take_snapshot('2024-03-03');
 SELECT * FROM pg_temp.e WHERE of = 'm1';
-SELECT status, recovered_on, reopened_by = session_user AS by_me, in_cooldown FROM event_report WHERE event_id = :id;
+SELECT status, recovered_on, reopened_by = session_user AS by_me, in_cooldown FROM event_report
+WHERE event_id = :id;
 SELECT open_events FROM overview;
 SELECT recovered FROM pg_temp.day('2024-03-05', 79, 80, 80, 80);
 SELECT * FROM pg_temp.day('2024-03-06', 80, 80, 80, 80);
@@ -91,13 +93,16 @@ SELECT sum(in_cooldown::integer) AS in_cooldown, count(*) FROM pg_temp.e;
 INSERT INTO initiative (key, name, cooldown_days) VALUES ('i3', 'Third', 100);
 INSERT INTO initiative_metric SELECT initiative_id, 4 FROM initiative WHERE key = 'i3';
 SELECT * FROM pg_temp.day('2024-03-07', 1, 45, 40, 60);
-SELECT e.kind, coalesce(m.key, i.key) AS of, in_cooldown FROM event e LEFT JOIN metric m USING (metric_id) LEFT JOIN initiative i USING (initiative_id) WHERE day = '2024-03-07' ORDER BY 1, 2;
+SELECT e.kind, coalesce(m.key, i.key) AS of, in_cooldown FROM event e
+LEFT JOIN metric m USING (metric_id) LEFT JOIN initiative i USING (initiative_id)
+WHERE day = '2024-03-07' ORDER BY 1, 2;
 -- the first drop of what was new a moment ago is told
 SELECT * FROM pg_temp.day('2024-03-08', 1, 45, 40, 50);
 SELECT of, in_cooldown FROM pg_temp.e WHERE day = '2024-03-08';
 -- a deleted metric has no period any more
 DELETE FROM metric WHERE key = 'm3';
-SELECT in_cooldown(day, kind, metric_id, NULL) FROM event WHERE kind = 'metric_score_drop' AND metric_id = 3 AND day = '2024-03-06';
+SELECT in_cooldown(day, kind, metric_id, NULL) FROM event
+WHERE kind = 'metric_score_drop' AND metric_id = 3 AND day = '2024-03-06';
 ROLLBACK;
 
 -- Random scores and periods: what is quiet, against a walk through the days.
@@ -105,30 +110,45 @@ BEGIN;
 SELECT setseed(0.58);
 UPDATE metric SET cooldown_days = metric_id - 1;
 UPDATE initiative SET cooldown_days = 3 * initiative_id;
-SELECT count(*) AS days FROM (SELECT pg_temp.day('2024-03-01'::date + n, 20 + floor(random() * 60)::numeric, 20 + floor(random() * 60)::numeric, 20 + floor(random() * 60)::numeric, 20 + floor(random() * 60)::numeric) FROM generate_series(1, 40) n) d;
+SELECT count(*) AS days FROM (SELECT pg_temp.day('2024-03-01'::date + n,
+                                                 20 + floor(random() * 60)::numeric,
+                                                 20 + floor(random() * 60)::numeric,
+                                                 20 + floor(random() * 60)::numeric,
+                                                 20 + floor(random() * 60)::numeric)
+                              FROM generate_series(1, 40) n) d;
 WITH RECURSIVE period AS (
-    SELECT e.kind, e.day, row(e.metric_id, e.initiative_id) AS of, coalesce(m.cooldown_days, i.cooldown_days) AS days, in_cooldown,
+    SELECT e.kind, e.day, row(e.metric_id, e.initiative_id) AS of,
+           coalesce(m.cooldown_days, i.cooldown_days) AS days, in_cooldown,
            row_number() OVER (PARTITION BY e.kind, e.metric_id, e.initiative_id ORDER BY e.day) AS n
     FROM event e LEFT JOIN metric m USING (metric_id) LEFT JOIN initiative i USING (initiative_id)
     WHERE e.kind <> 'new_initiative'
 ), walk AS (
     SELECT p.*, p.day AS told, false AS expected FROM period p WHERE n = 1
     UNION ALL
-    SELECT p.*, CASE WHEN p.day <= w.told + w.days THEN w.told ELSE p.day END, p.day <= w.told + w.days
+    SELECT p.*, CASE WHEN p.day <= w.told + w.days THEN w.told ELSE p.day END,
+           p.day <= w.told + w.days
     FROM walk w JOIN period p ON p.kind = w.kind AND p.of = w.of AND p.n = w.n + 1
 )
-SELECT count(*) > 50 AS many, count(*) FILTER (WHERE in_cooldown) > 20 AS some_quiet, count(*) FILTER (WHERE in_cooldown <> expected) AS differ FROM walk;
+SELECT count(*) > 50 AS many, count(*) FILTER (WHERE in_cooldown) > 20 AS some_quiet,
+       count(*) FILTER (WHERE in_cooldown <> expected) AS differ FROM walk;
 -- and each day's summary against its events
 WITH counted AS (
-    SELECT d.day, count(*) FILTER (WHERE e.kind = 'metric_score_drop' AND e.day = d.day) AS metric_drops, count(*) FILTER (WHERE e.kind = 'initiative_score_drop' AND e.day = d.day) AS initiative_drops,
-           count(*) FILTER (WHERE e.kind = 'new_initiative' AND e.day = d.day) AS new_initiatives, count(*) FILTER (WHERE e.recovered_on = d.day AND e.status = 'recovered') AS recovered,
-           count(*) FILTER (WHERE e.in_cooldown AND e.day = d.day) AS in_cooldown, max(e.drop) FILTER (WHERE e.kind = 'initiative_score_drop' AND e.day = d.day) AS worst_drop
+    SELECT d.day, count(*) FILTER (WHERE e.kind = 'metric_score_drop'
+                                     AND e.day = d.day) AS metric_drops,
+           count(*) FILTER (WHERE e.kind = 'initiative_score_drop' AND e.day = d.day) AS initiative_drops,
+           count(*) FILTER (WHERE e.kind = 'new_initiative' AND e.day = d.day) AS new_initiatives,
+           count(*) FILTER (WHERE e.recovered_on = d.day AND e.status = 'recovered') AS recovered,
+           count(*) FILTER (WHERE e.in_cooldown AND e.day = d.day) AS in_cooldown,
+           max(e.drop) FILTER (WHERE e.kind = 'initiative_score_drop' AND e.day = d.day) AS worst_drop
     FROM snapshot d LEFT JOIN event e ON true GROUP BY d.day
 ), reported AS (
-    SELECT day, metric_drops, initiative_drops, new_initiatives, recovered, in_cooldown, worst_drop FROM day_report
+    SELECT day, metric_drops, initiative_drops, new_initiatives, recovered, in_cooldown, worst_drop
+    FROM day_report
 )
-SELECT (SELECT count(*) FROM reported) AS days, (SELECT sum(recovered) > 20 FROM reported) AS recovered,
-       (SELECT count(*) FROM ((TABLE counted EXCEPT ALL TABLE reported) UNION ALL (TABLE reported EXCEPT ALL TABLE counted)) x) AS differ;
+SELECT (SELECT count(*) FROM reported) AS days,
+       (SELECT sum(recovered) > 20 FROM reported) AS recovered,
+       (SELECT count(*) FROM ((TABLE counted EXCEPT ALL TABLE reported)
+                              UNION ALL (TABLE reported EXCEPT ALL TABLE counted)) x) AS differ;
 ROLLBACK;
 
 -- The summary of a day, by hand.
@@ -146,18 +166,19 @@ SELECT worst, worst_drop, summary FROM day_report WHERE day = '2024-03-06';
 -- a key that JSON writes six times as long fits into a message, and so does that of an event
 UPDATE initiative SET key = repeat(E'\x01', 1024), name = repeat('x', 100000) WHERE key = 'i2';
 SELECT FROM pg_temp.day('2024-03-07', 50, 77, 30, 80);
-SELECT octet_length(worst) AS key, octet_length(day_message(day)) BETWEEN 6144 AND 7000 AS fits, octet_length(summary) > 100000 AS summary FROM day_report WHERE day = '2024-03-07';
+SELECT octet_length(worst) AS key, octet_length(day_message(day)) BETWEEN 6144 AND 7000 AS fits,
+       octet_length(summary) > 100000 AS summary FROM day_report WHERE day = '2024-03-07';
 -- nothing to tell of a day without a snapshot
 SELECT day_message('2024-01-01');
 
--- Within a day: the snapshot of today is taken again and again. The day is that
--- of a zone where it is about noon, so that it doesn't end meanwhile.
-SELECT set_config('posture.timezone', 'Etc/GMT' || to_char(extract(hour FROM now() AT TIME ZONE 'UTC') - 12, 'FMSG99'), false) <> '' AS noon;
-CREATE FUNCTION pg_temp.now(score numeric, OUT events bigint, OUT recovered bigint, OUT status text, OUT is_back boolean) LANGUAGE plpgsql AS $$
+\i :include/noon.sql
+CREATE FUNCTION pg_temp.now(score numeric, OUT events bigint, OUT recovered bigint, OUT status text,
+                            OUT is_back boolean) LANGUAGE plpgsql AS $$
 BEGIN
     UPDATE measure SET achieved = score, observed_at = now() WHERE recommendation_id = 3;
     SELECT t.events, t.recovered INTO events, recovered FROM take_snapshot() t;
-    SELECT e.status, e.recovered_on = today() INTO status, is_back FROM event e WHERE e.metric_id = 3 AND e.day = today();
+    SELECT e.status, e.recovered_on = today() INTO status, is_back FROM event e
+    WHERE e.metric_id = 3 AND e.day = today();
 END $$;
 UPDATE measure SET achieved = 80, observed_at = '2024-06-01';
 SELECT events FROM take_snapshot(today() - 1);

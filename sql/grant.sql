@@ -1,12 +1,9 @@
--- Levels of access: an example worked out by hand, and what is refused. With
--- real logins, and all that can be asked: test/t/045_access.pl.
-CREATE EXTENSION posture;
-\pset format unaligned
-\pset fieldsep ' | '
-SET search_path = posture, posture_internal, public;
-SET timezone = 'UTC';
-SET posture.timezone = 'UTC';
-\set SHOW_CONTEXT never
+-- Levels of access: a small example, and what is refused. test/t/045_access.pl has real logins and
+-- asks everything.
+-- tests: access/level, access/owner, access/owner_rows, access/row_security, owner.c
+\getenv abs_srcdir PG_ABS_SRCDIR
+\set include :abs_srcdir '/test/include'
+\i :include/begin.sql
 CREATE ROLE regress_reader;
 CREATE ROLE regress_identity;
 CREATE ROLE regress_member IN ROLE regress_identity;
@@ -15,19 +12,25 @@ CREATE ROLE regress_other;
 
 INSERT INTO source (key, name) VALUES ('scan', 'Scanner');
 INSERT INTO asset (key, kind, name, criticality) VALUES
-    ('alice', 'user', 'Alice', 'low'), ('bob', 'user', 'Bob', 'critical'), ('van', 'van', 'Van', 'low'), ('web', 'host', 'Web', 'high');
-INSERT INTO asset_group (key, name, kinds, owner) VALUES ('vans', 'Vans', '{van}', 'regress_fleet'), ('hosts', 'Hosts', '{host}', NULL);
-INSERT INTO recommendation (source_id, key, title) VALUES (1, 'mfa', 'Two factors'), (1, 'patch', 'Patch'), (1, 'disk', 'Encrypt');
+    ('alice', 'user', 'Alice', 'low'), ('bob', 'user', 'Bob', 'critical'),
+    ('van', 'van', 'Van', 'low'), ('web', 'host', 'Web', 'high');
+INSERT INTO asset_group (key, name, kinds, owner)
+VALUES ('vans', 'Vans', '{van}', 'regress_fleet'), ('hosts', 'Hosts', '{host}', NULL);
+INSERT INTO recommendation (source_id, key, title)
+VALUES (1, 'mfa', 'Two factors'), (1, 'patch', 'Patch'), (1, 'disk', 'Encrypt');
 INSERT INTO metric (key, name) VALUES ('people', 'People'), ('machines', 'Machines');
 INSERT INTO metric_recommendation VALUES (1, 1), (2, 2), (2, 3);
-INSERT INTO initiative (key, name, owner) VALUES ('identity', 'Identity', 'regress_identity'), ('hygiene', 'Hygiene', 'regress_gone');
+INSERT INTO initiative (key, name, owner)
+VALUES ('identity', 'Identity', 'regress_identity'), ('hygiene', 'Hygiene', 'regress_gone');
 INSERT INTO initiative_metric VALUES (1, 1), (2, 1), (2, 2);
 INSERT INTO finding VALUES
     (1, 1, 'non_compliant', '2024-03-01'), (1, 2, 'compliant', '2024-03-01'),
-    (2, 3, 'non_compliant', '2024-03-01'), (2, 4, 'compliant', '2024-03-01'), (3, 4, 'non_compliant', '2024-03-01');
+    (2, 3, 'non_compliant', '2024-03-01'), (2, 4, 'compliant', '2024-03-01'),
+    (3, 4, 'non_compliant', '2024-03-01');
 
 SELECT grant_access('regress_reader', 'reader');
-SELECT grant_access('regress_identity', 'owner'), grant_access('regress_fleet', 'owner'), grant_access('regress_other', 'owner');
+SELECT grant_access('regress_identity', 'owner'), grant_access('regress_fleet', 'owner'),
+       grant_access('regress_other', 'owner');
 
 -- all: people 1 of 2 exposed, machines 2 of 2
 SET ROLE regress_reader;
@@ -38,7 +41,8 @@ RESET ROLE;
 SET ROLE regress_member;
 SELECT initiative, score, metrics, exposed_assets FROM overview;
 SELECT initiative, metric, score, exposed_assets, assessed_assets FROM metric_report;
-SELECT recommendation, state, exposed_assets, assessed_assets, metrics, initiatives FROM recommendation_report;
+SELECT recommendation, state, exposed_assets, assessed_assets, metrics, initiatives
+FROM recommendation_report;
 SELECT key, name FROM asset ORDER BY 1;
 SELECT recommendation_id, asset_id, state FROM finding ORDER BY 1, 2;
 SELECT metric_assets('people');
@@ -49,14 +53,18 @@ RESET ROLE;
 SET ROLE regress_fleet;
 SELECT initiative FROM overview;
 SELECT key, name FROM asset;
-SELECT recommendation, state, exposed_assets, assessed_assets, metrics, initiatives FROM recommendation_report;
+SELECT recommendation, state, exposed_assets, assessed_assets, metrics, initiatives
+FROM recommendation_report;
 SELECT recommendation_id, asset_id, state FROM finding;
 RESET ROLE;
 -- who owns nothing
 SET ROLE regress_other;
-SELECT (SELECT count(*) FROM overview) AS overview, (SELECT count(*) FROM recommendation_report) AS recommendations,
+SELECT (SELECT count(*) FROM overview) AS overview,
+       (SELECT count(*) FROM recommendation_report) AS recommendations,
        (SELECT count(*) FROM asset) AS assets, (SELECT count(*) FROM finding) AS findings;
-SELECT what, members(owner_rows(what)) FROM unnest(ARRAY['initiative', 'asset_group', 'metric', 'initiative_recommendation', 'group_asset', 'asset', 'recommendation']) what;
+SELECT what, members(owner_rows(what))
+FROM unnest(ARRAY['initiative', 'asset_group', 'metric', 'initiative_recommendation', 'group_asset', 'asset',
+                  'recommendation']) what;
 SELECT owner_rows('everything');
 SELECT owner_rows(NULL);
 SELECT grant_access('regress_other', 'reader');
@@ -80,9 +88,13 @@ SELECT part, difference FROM verify();
 SELECT sets, repaired FROM rebuild();
 SELECT * FROM verify();
 SELECT revoke_access('regress_identity'), revoke_access('regress_fleet');
-SELECT count(*) > 0 AS protected FROM pg_class WHERE relnamespace IN ('posture'::regnamespace, 'posture_internal'::regnamespace) AND relrowsecurity;
+SELECT count(*) > 0 AS protected FROM pg_class
+WHERE relnamespace IN ('posture'::regnamespace, 'posture_internal'::regnamespace)
+  AND relrowsecurity;
 SELECT revoke_access('regress_other');
-SELECT count(*) > 0 AS protected FROM pg_class WHERE relnamespace IN ('posture'::regnamespace, 'posture_internal'::regnamespace) AND relrowsecurity;
+SELECT count(*) > 0 AS protected FROM pg_class
+WHERE relnamespace IN ('posture'::regnamespace, 'posture_internal'::regnamespace)
+  AND relrowsecurity;
 -- refused
 SELECT grant_access('regress_nobody', 'reader');
 SELECT grant_access('regress_reader', 'admin');

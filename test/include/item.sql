@@ -1,0 +1,60 @@
+\set ECHO none
+-- What a function makes of a document, beside what is expected.
+
+-- Items as JSON without the fields that are NULL; the locations and times are those of UTC.
+CREATE FUNCTION pg_temp.items(mapping text, document text, type text, of_source text)
+    RETURNS SETOF jsonb LANGUAGE plpgsql SET timezone = 'UTC' AS $$
+BEGIN
+    RETURN QUERY EXECUTE format('
+        SELECT (SELECT jsonb_object_agg(f.key, f.value)
+                FROM jsonb_each(to_jsonb(i)) f WHERE f.value <> ''null'')
+        FROM %I(%L::%s, %L) i', mapping, document, type, of_source);
+END $$;
+
+-- The items that are missing and those that are not expected: no row if there are none. Of a
+-- type alone if one is given.
+CREATE FUNCTION pg_temp.differences(mapping text, document jsonb, expected jsonb,
+                                    of_source text DEFAULT NULL, of_type text DEFAULT NULL)
+    RETURNS TABLE (difference text, item jsonb) LANGUAGE sql AS $$
+    WITH actual AS MATERIALIZED (
+        SELECT i FROM pg_temp.items(mapping, document::text, 'jsonb', of_source) i
+        WHERE of_type IS NULL OR i ->> 'type' = of_type
+    ), expected AS (
+        SELECT e FROM jsonb_array_elements(expected) e
+    )
+    SELECT 'missing', x.* FROM (TABLE expected EXCEPT ALL TABLE actual) x
+    UNION ALL
+    SELECT 'not expected', x.* FROM (TABLE actual EXCEPT ALL TABLE expected) x $$;
+CREATE FUNCTION pg_temp.differences(mapping text, document xml, expected jsonb,
+                                    of_source text DEFAULT NULL, of_type text DEFAULT NULL)
+    RETURNS TABLE (difference text, item jsonb) LANGUAGE sql AS $$
+    WITH actual AS MATERIALIZED (
+        SELECT i FROM pg_temp.items(mapping, document::text, 'xml', of_source) i
+        WHERE of_type IS NULL OR i ->> 'type' = of_type
+    ), expected AS (
+        SELECT e FROM jsonb_array_elements(expected) e
+    )
+    SELECT 'missing', x.* FROM (TABLE expected EXCEPT ALL TABLE actual) x
+    UNION ALL
+    SELECT 'not expected', x.* FROM (TABLE actual EXCEPT ALL TABLE expected) x $$;
+
+-- Cases of a list: an input, and what must become of it.
+CREATE TEMP TABLE cases (about text, input text, expected text);
+-- The cases of a list that are not as expected. Of the document, which is made from the input, the
+-- expression says what counts: in each of its items that are findings, or no element of the
+-- format, or of another type that is given.
+CREATE FUNCTION pg_temp.wrong(of_list text, mapping text, document text, expression text,
+                              of_type text DEFAULT 'finding')
+    RETURNS TABLE (input text, expected text, actual text)
+    LANGUAGE plpgsql SET timezone = 'UTC' AS $$
+BEGIN
+    RETURN QUERY EXECUTE format('
+        SELECT c.input, c.expected, f.actual
+        FROM cases c
+        CROSS JOIN LATERAL (SELECT string_agg((%s)::text, ''; '' ORDER BY length(location), location)
+                            FROM (SELECT c.input) x, %I(%s, NULL)
+                            WHERE type = %L OR type IS NULL AND %4$L = ''finding'') f(actual)
+        WHERE c.about = %L AND f.actual IS DISTINCT FROM c.expected',
+        expression, mapping, document, of_type, of_list);
+END $$;
+\set ECHO all
