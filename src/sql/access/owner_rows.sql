@@ -13,7 +13,7 @@ CREATE FUNCTION posture_internal.owner_row_id(caller oid, what text) RETURNS SET
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
     -- owner is a name, and a role of that name need not exist
-    WITH initiative AS MATERIALIZED (
+    WITH initiative AS (
         SELECT i.initiative_id
         FROM posture.initiative i JOIN pg_catalog.pg_roles r ON r.rolname = i.owner
         WHERE pg_has_role(caller, r.oid, 'USAGE')

@@ -24,14 +24,14 @@ COMMENT ON COLUMN posture.status_item.hint IS
 CREATE FUNCTION posture_internal.fold_status() RETURNS SETOF status_item
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-    WITH pending AS MATERIALIZED (
+    WITH pending AS (
         SELECT count(*) AS deltas, coalesce(sum(d.changes), 0) AS changes
         FROM (SELECT f.changes FROM finding_delta f
               UNION ALL
               SELECT a.changes FROM asset_delta a
               UNION ALL
               SELECT 1 FROM catalog_delta) d
-    ), last_fold AS MATERIALIZED (
+    ), last_fold AS (
         SELECT max(t.counted_at) AS at, (SELECT max(r.finished_at) FROM run r) AS run_at
         FROM counted_slice t
     )
@@ -66,7 +66,7 @@ COMMENT ON FUNCTION posture_internal.fold_status() IS
 CREATE FUNCTION posture_internal.day_status() RETURNS SETOF status_item
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-    WITH missing AS MATERIALIZED (
+    WITH missing AS (
         SELECT count(*) AS days, to_char(min(d.day), 'YYYY-MM-DD') AS first,
                to_char(max(d.day), 'YYYY-MM-DD') AS last,
                -- The run of a day that ended less than two hours ago may be in progress.
@@ -74,7 +74,7 @@ BEGIN ATOMIC
         FROM generate_series(due_day()::timestamp, (today() - 1)::timestamp,
                              interval '1 day') d(day)
         WHERE NOT has_snapshot(d.day::date)
-    ), last_run AS MATERIALIZED (
+    ), last_run AS (
         SELECT r.day, r.finished_at, r.outcome, r.message
         FROM run r
         ORDER BY r.run_id DESC
@@ -207,7 +207,7 @@ COMMENT ON FUNCTION posture_internal.inbox_status() IS
 CREATE FUNCTION posture_internal.rejected_status() RETURNS SETOF status_item
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-    WITH recent AS MATERIALIZED (
+    WITH recent AS (
         SELECT r.reason, count(*) AS rejections
         FROM rejected r
         WHERE r.rejected_at > now() - interval '1 day'
@@ -251,7 +251,7 @@ COMMENT ON FUNCTION posture_internal.verify_status() IS
 CREATE FUNCTION posture_internal.schema_status() RETURNS SETOF status_item
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-    WITH creator AS MATERIALIZED (
+    WITH creator AS (
         SELECT n.nspname AS schema,
                CASE WHEN x.grantee <> 0 THEN pg_get_userbyid(x.grantee) END AS role,
                -- REVOKE ... CASCADE on a role that the owner granted the privilege

@@ -311,7 +311,7 @@ CREATE FUNCTION posture_internal.member_conflict(
     RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-    WITH pair AS MATERIALIZED (
+    WITH pair AS (
         SELECT p.metric_id, p.recommendation_id, m.key AS metric
         FROM unnest(metrics, recommendations) p(metric_id, recommendation_id)
         JOIN metric m ON m.metric_id = p.metric_id AND m.rule IS NOT NULL

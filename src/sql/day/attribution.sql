@@ -271,10 +271,10 @@ CREATE FUNCTION posture_internal.step_sets(
                    points_missing numeric, points_possible numeric, recommendations integer[])
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-    WITH member AS MATERIALIZED (
+    WITH member AS (
         SELECT *
         FROM member_change(previous_day, on_day, of_metrics, of_recommendations, chosen)
-    ), needed_step AS MATERIALIZED (
+    ), needed_step AS (
         -- steps that change something; 11 is the state on the day
         SELECT m.object_kind, m.object_id, s.step,
                coalesce(array_agg(m.recommendation_id) FILTER (WHERE s.step BETWEEN 1 AND 10),
@@ -307,7 +307,7 @@ BEGIN ATOMIC
         LEFT JOIN union_set u USING (object_kind, object_id, step)
         LEFT JOIN metric_filter(true, NULL) f ON n.object_kind = 'metric'
                                              AND f.metric_id = n.object_id
-    ), active AS MATERIALIZED (
+    ), active AS (
         SELECT s.object_kind, s.object_id, i.step, s.recommendations,
                set_difference(s.assessed, i.inactive) AS assessed,
                set_difference(s.exposed, i.inactive) AS exposed

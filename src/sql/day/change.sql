@@ -36,13 +36,13 @@ AS $$
 #variable_conflict use_column
 BEGIN
     RETURN QUERY
-    WITH compared AS MATERIALIZED (
+    WITH compared AS (
         SELECT n.metric_id, p.score AS previous_score, n.score
         FROM metric_snapshot n
         JOIN metric_snapshot p ON p.metric_id = n.metric_id AND p.day = previous_day
         WHERE n.day = on_day AND n.metric_id = ANY (of_metrics)
           AND n.score IS NOT NULL AND p.score IS NOT NULL
-    ), attributed AS MATERIALIZED (
+    ), attributed AS (
         SELECT a.object_id AS metric_id, a.step, a.newly_exposed, a.assets, a.recommendations,
                score(a.exposed + coalesce(a.points_missing, 0),
                      a.assessed + coalesce(a.points_possible, 0)) AS score
@@ -64,7 +64,7 @@ BEGIN
                coalesce(r.reason, 'scope_change') AS reason, sum(p.points) AS points
         FROM part p LEFT JOIN change_reason() r ON r.step = p.step
         GROUP BY p.metric_id, coalesce(r.step, 99), coalesce(r.reason, 'scope_change')
-    ), exposed AS MATERIALIZED (
+    ), exposed AS (
         -- newly exposed assets, also new ones, and the recommendations that they may fail
         SELECT s.metric_id, u.recommendation_id, s.assets
         FROM (SELECT a.metric_id, union_agg(a.newly_exposed) AS assets
@@ -181,7 +181,7 @@ AS $$
 #variable_conflict use_column
 BEGIN
     RETURN QUERY
-    WITH term AS MATERIALIZED (
+    WITH term AS (
         SELECT x.*
         FROM initiative_term_pair(previous_day, on_day) x
         WHERE x.transition IS NULL AND x.previous_weight > 0
@@ -260,7 +260,7 @@ CREATE FUNCTION posture_internal.initiative_change_part(
                    reason text, newly_exposed bigint, exact numeric)
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-    WITH pair AS MATERIALIZED (
+    WITH pair AS (
         SELECT * FROM initiative_term_pair(previous_day, on_day)
     ), term AS (
         SELECT * FROM pair x WHERE x.previous_total_mass > 0 AND x.total_mass > 0

@@ -11,7 +11,7 @@ AS $$
 BEGIN
     -- The causes of a recovered event stay, and so do those of a snapshot that was not
     -- written now: metrics may have other recommendations since.
-    WITH explained AS MATERIALIZED (
+    WITH explained AS (
         SELECT e.event_id, e.kind, e.metric_id, e.initiative_id
         FROM event e
         JOIN day_event(of_day) d
@@ -21,7 +21,7 @@ BEGIN
           AND (is_written OR NOT EXISTS (SELECT FROM event_cause c WHERE c.event_id = e.event_id))
     ), earlier AS (
         DELETE FROM event_cause c USING explained e WHERE e.event_id = c.event_id
-    ), initiative_part AS MATERIALIZED (
+    ), initiative_part AS (
         SELECT p.*
         FROM initiative_change(previous_day(of_day), of_day,
                                ARRAY(SELECT e.initiative_id

@@ -16,7 +16,7 @@ BEGIN
     DELETE FROM asset_group_snapshot s WHERE s.day = of_day;
 
     -- one statement, so that every row shows the same moment
-    WITH state AS MATERIALIZED (
+    WITH state AS (
         SELECT * FROM current_state(as_of)
     ), inactive AS (
         UPDATE snapshot s
@@ -25,7 +25,7 @@ BEGIN
              FROM recommendation_exposure(as_of, true, NULL, findings_needed('{}'), NULL) e
              WHERE e.recommendation_id IS NULL), '{}')
         WHERE s.day = of_day
-    ), exempt AS MATERIALIZED (
+    ), exempt AS (
         SELECT * FROM exemption_in_force(as_of)
     ), exemption AS (
         INSERT INTO exemption_snapshot (day, recommendation_id, kind, for_all, assets, asset_groups)

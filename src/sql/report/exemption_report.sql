@@ -14,7 +14,7 @@ CREATE FUNCTION posture_internal.read_exemption_report()
 AS $$
 BEGIN
     RETURN QUERY
-    WITH exempt AS MATERIALIZED (
+    WITH exempt AS (
         SELECT x.recommendation_id, x.kind, x.for_all, x.assets
         FROM exempt_set('infinity', true, NULL) x
     ), member AS MATERIALIZED (

@@ -29,7 +29,7 @@ AS $$
 #variable_conflict use_column
 BEGIN
     RETURN QUERY
-    WITH term AS MATERIALIZED (
+    WITH term AS (
         -- is_used: the term is of the method by which the initiative is scored
         SELECT t.*, t.weight * (t.mass - t.healthy) AS missing,
                d.initiative_id IS NOT NULL AS is_used

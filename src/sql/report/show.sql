@@ -59,7 +59,7 @@ COMMENT ON FUNCTION posture_internal.one_line(text) IS
 CREATE FUNCTION posture_internal.show_head(of_initiative text, ascii boolean) RETURNS SETOF text
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-    WITH shown AS MATERIALIZED (
+    WITH shown AS (
         SELECT o.*, t.missing, t.target_on, t.zone
         FROM overview o JOIN target_report t USING (initiative)
         WHERE o.initiative = of_initiative
@@ -92,9 +92,9 @@ COMMENT ON FUNCTION posture_internal.show_head(text, boolean) IS
 CREATE FUNCTION posture_internal.show_part(of_initiative text, ascii boolean) RETURNS SETOF text
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-    WITH metric AS MATERIALIZED (
+    WITH metric AS (
         SELECT r.* FROM metric_report r WHERE r.initiative = of_initiative
-    ), part AS MATERIALIZED (
+    ), part AS (
         SELECT row_number() OVER (ORDER BY m.score_impact DESC NULLS LAST, m.metric) AS rank,
                'metric' AS kind, m.score,
                rpad(coalesce(sparkline(m.trend_14d, ascii), ''), 14)

@@ -27,7 +27,7 @@ COMMENT ON FUNCTION posture_internal.score_line(integer) IS
     'fewer than 3 days with a score';
 
 CREATE VIEW posture.target_report WITH (security_invoker = true) AS
-WITH goal AS MATERIALIZED (
+WITH goal AS (
     SELECT i.initiative_id, i.key, i.name, i.is_pinned, r.score, i.target_score, i.target_on,
            r.score >= i.target_score AS is_reached
     FROM initiative_result(NULL) r

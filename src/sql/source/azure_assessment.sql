@@ -156,7 +156,7 @@ CREATE FUNCTION posture_internal.azure_assessment_item(document jsonb, of_source
     RETURNS SETOF item
     LANGUAGE sql STABLE
 BEGIN ATOMIC
-    WITH element AS MATERIALIZED (
+    WITH element AS (
         SELECT e.n, e.location, e.element, coalesce(of_source, 'defender-for-cloud') AS source, a.*,
                r.subscription, r.resource_group, r.resource_type, r.kind,
                coalesce(a.resource_name, r.name) AS asset_name
@@ -166,7 +166,7 @@ BEGIN ATOMIC
         CROSS JOIN LATERAL azure_resource(a.asset) r
     ), valid AS NOT MATERIALIZED (
         SELECT * FROM element e WHERE e.type = 'finding' AND e.error IS NULL
-    ), assessment_type AS MATERIALIZED (
+    ), assessment_type AS (
         SELECT v.name, coalesce(min(v.n) FILTER (WHERE v.has_metadata), min(v.n)) AS n,
                -- A link that names a subscription leads to one finding, not to the
                -- recommendation: it is used only if there is no other.

@@ -87,7 +87,7 @@ CREATE FUNCTION posture_internal.azure_control_item(document jsonb, of_source te
     RETURNS SETOF item
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-    WITH element AS MATERIALIZED (
+    WITH element AS (
         SELECT e.n, e.location, e.element, coalesce(of_source, 'defender-for-cloud') AS source, c.*
         FROM document_element(document, ARRAY['value', 'data'])
              WITH ORDINALITY e(location, element, n)
@@ -98,7 +98,7 @@ BEGIN ATOMIC
         FROM element e
         WHERE e.type = 'recommendation' AND e.error IS NULL
         ORDER BY coalesce(lower(e.id), e.location), e.n
-    ), control AS MATERIALIZED (
+    ), control AS (
         SELECT v.source, v.name, min(v.n) AS n, (array_agg(v.location ORDER BY v.n))[1] AS location,
                (array_agg(v.title ORDER BY v.n) FILTER (WHERE v.title IS NOT NULL))[1] AS title,
                (array_agg(v.description ORDER BY v.n)
@@ -175,7 +175,7 @@ COMMENT ON FUNCTION posture_internal.azure_control_item(jsonb, text) IS
 CREATE FUNCTION posture_internal.azure_update_control_metrics(of_source text) RETURNS bigint
     LANGUAGE sql
 BEGIN ATOMIC
-    WITH control AS MATERIALIZED (
+    WITH control AS (
         SELECT m.metric_id, c.recommendation_id,
                EXISTS (SELECT FROM metric_recommendation o
                        JOIN recommendation r USING (recommendation_id)

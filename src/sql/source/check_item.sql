@@ -81,11 +81,11 @@ CREATE FUNCTION posture_internal.check_item(format text, document jsonb, of_sour
     RETURNS SETOF item
     LANGUAGE sql STABLE
 BEGIN ATOMIC
-    WITH result AS MATERIALIZED (
+    WITH result AS (
         SELECT r.* FROM check_results(format, document, of_source) r
     ), valid AS NOT MATERIALIZED (
         SELECT * FROM result r WHERE r.error IS NULL
-    ), asset AS MATERIALIZED (
+    ), asset AS (
         SELECT DISTINCT ON (v.asset COLLATE "C") v.asset, v.asset_kind, v.asset_name, v.location
         FROM valid v
         ORDER BY v.asset COLLATE "C", coalesce(v.asset_kind, 'other') = 'other',
@@ -102,7 +102,7 @@ BEGIN ATOMIC
         FROM (SELECT DISTINCT v.source, v.recommendation, v.compliance
               FROM valid v WHERE v.compliance IS NOT NULL) d
         GROUP BY d.source, d.recommendation
-    ), repeated AS MATERIALIZED (
+    ), repeated AS (
         SELECT v.source, v.recommendation, v.asset
         FROM valid v
         GROUP BY v.source, v.recommendation, v.asset HAVING count(*) > 1

@@ -80,7 +80,7 @@ CREATE FUNCTION posture_internal.cluster_table_finding(cluster text)
         details jsonb)
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-WITH relation AS MATERIALIZED (
+WITH relation AS (
     SELECT c.oid, c.relkind, c.relowner, c.relacl, c.relrowsecurity, c.relforcerowsecurity,
            c.reloptions,
            format('%s.%I', c.relnamespace::regnamespace, c.relname) AS name,

@@ -132,11 +132,11 @@ COMMENT ON FUNCTION posture_internal.framework_requirement_list(jsonb, text, tex
 CREATE FUNCTION posture_internal.framework_item(document jsonb, of_source text) RETURNS SETOF item
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-    WITH element AS MATERIALIZED (
+    WITH element AS (
         SELECT e.n, e.location, e.element, coalesce(of_source, 'prowler') AS source, f.*
         FROM document_element(document, '{}') WITH ORDINALITY e(location, element, n)
         CROSS JOIN LATERAL framework(e.element) f
-    ), requirement AS MATERIALIZED (
+    ), requirement AS (
         SELECT e.n AS framework, e.source, e.key AS initiative, r.*,
                format('%s.%s[%s]', e.location, e.requirements, r.n - 1) AS location,
                e.key || ':' || r.id || CASE WHEN r.copy > 1 THEN '#' || r.copy ELSE '' END AS key
@@ -144,7 +144,7 @@ BEGIN ATOMIC
         CROSS JOIN LATERAL framework_requirement_list(
             CASE WHEN e.error IS NULL THEN e.element -> e.requirements END,
             e.risk_field, e.weight_field, e.group_field) r
-    ), metric AS MATERIALIZED (
+    ), metric AS (
         -- If a document contains a framework twice, the first counts.
         SELECT r.source, r.initiative, r.key, min(r.framework) AS framework, min(r.n) AS n,
                (array_agg(r.location ORDER BY r.framework, r.n))[1] AS location,

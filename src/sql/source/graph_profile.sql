@@ -56,7 +56,7 @@ BEGIN ATOMIC
                     THEN 'controlScores: not a secureScoreControlProfile but a secureScore'
                END AS format_error
         FROM document_element(document, '{value}') e
-    ), profile AS MATERIALIZED (
+    ), profile AS (
         SELECT e.location, e.element, e.format_error,
                CASE WHEN e.format_error IS NULL THEN graph_profile_error(e.element) END AS error,
                coalesce(of_source, 'microsoft-secure-score') AS source,

@@ -26,7 +26,7 @@ CREATE FUNCTION posture_internal.graph_report_points(report jsonb, of_source tex
     RETURNS TABLE (recommendation_id integer, achieved numeric, possible numeric)
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-    WITH control AS MATERIALIZED (
+    WITH control AS (
         SELECT r.recommendation_id, p.achieved, p.possible, r.is_active
         FROM jsonb_array_elements(array_or_empty(report -> 'controls')) c(control)
         JOIN source s ON s.key = of_source

@@ -91,13 +91,13 @@ BEGIN ATOMIC
                     WHEN coalesce(jsonb_typeof(e.element -> 'controlScores'), 'null') <> 'array'
                     THEN 'no controlScores: not a secureScore' END AS format_error
         FROM document_element(document, '{value}') e
-    ), secure_score AS MATERIALIZED (
+    ), secure_score AS (
         SELECT e.*, CASE WHEN e.format_error IS NULL THEN graph_score_error(e.element) END AS error,
                parse_time(json_text(e.element -> 'createdDateTime')) AS observed_at
         FROM element e
-    ), valid AS MATERIALIZED (
+    ), valid AS (
         SELECT * FROM secure_score s WHERE s.format_error IS NULL AND s.error IS NULL
-    ), control AS MATERIALIZED (
+    ), control AS (
         SELECT format('%s.controlScores[%s]', v.location, c.n - 1) AS location,
                v.location AS score_location, v.source, v.observed_at, c.control,
                graph_control_error(c.control) AS error,

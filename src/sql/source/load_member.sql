@@ -28,7 +28,7 @@ BEGIN
         RETURN '{}';
     END IF;
     EXECUTE format(
-        'WITH named AS MATERIALIZED (
+        'WITH named AS (
              SELECT m.%2$I AS id, r.recommendation_id
              FROM load_member() b
              JOIN %1$I m ON m.key = b.key
@@ -122,7 +122,7 @@ BEGIN
     changed := update_objects('initiative');
     changed := changed || write_members('initiative');
 
-    WITH named AS MATERIALIZED (
+    WITH named AS (
         SELECT DISTINCT ON (o.initiative_id, m.metric_id)
                o.initiative_id, m.metric_id, (b.member ->> 'weight')::numeric AS weight
         FROM pg_temp.posture_item i

@@ -48,7 +48,7 @@ BEGIN
     WHERE i.type = 'exemption';
     ANALYZE pg_temp.posture_exempt;
 
-    WITH same AS MATERIALIZED (
+    WITH same AS (
         SELECT e.exemption_id, n.ctid AS item
         FROM pg_temp.posture_exempt n
         JOIN exemption e

@@ -6,7 +6,7 @@ CREATE FUNCTION posture_internal.prowler_check_item(document jsonb, of_source te
     RETURNS SETOF item
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-    WITH element AS MATERIALIZED (
+    WITH element AS (
         SELECT e.n, e.location, e.element, coalesce(of_source, 'prowler') AS source,
                c.key, c.severity, t.type,
                CASE WHEN jsonb_typeof(e.element) <> 'object' THEN not_object_error(e.element)

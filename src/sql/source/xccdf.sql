@@ -11,11 +11,11 @@ CREATE FUNCTION posture_internal.xccdf_namespace_item(document xml, namespace te
     RETURNS SETOF item
     LANGUAGE sql STABLE
 BEGIN ATOMIC
-    WITH test_result AS MATERIALIZED (
+    WITH test_result AS (
         SELECT * FROM xccdf_test_result(document, namespace, of_source)
-    ), target AS MATERIALIZED (
+    ), target AS (
         SELECT * FROM xccdf_target(document, namespace)
-    ), result AS MATERIALIZED (
+    ), result AS (
         SELECT t.source, t.asset, t.asset_name, t.benchmark, t.benchmark_version, r.*,
                format('%s/rule-result[%s]', t.location, r.n) AS location,
                coalesce(r."time", nullif(t.ended, ''), nullif(t.started, '')) AS time_text
@@ -31,7 +31,7 @@ BEGIN ATOMIC
         SELECT t.time_text, parse_time(t.time_text, t.zone) AS observed_at
         FROM (SELECT DISTINCT r.time_text, setting('timezone') AS zone
               FROM result r WHERE r.time_text IS NOT NULL) t
-    ), observation AS MATERIALIZED (
+    ), observation AS (
         SELECT r.*, t.observed_at, s.state, s.rank,
                jsonb_strip_nulls(jsonb_build_object('result', r.result))
                || coalesce(d.details, '{}') AS details,
@@ -104,7 +104,7 @@ CREATE FUNCTION posture_internal.xccdf_item(document xml, of_source text) RETURN
     -- Parts of a document are not documents themselves.
     SET xmloption = content
 BEGIN ATOMIC
-    WITH checked AS MATERIALIZED (
+    WITH checked AS (
         SELECT d.document, xml_error(d.document) AS error
         FROM (SELECT strip_byte_order_mark(document) AS document OFFSET 0) d
         WHERE document IS NOT NULL

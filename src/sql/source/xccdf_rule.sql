@@ -225,9 +225,9 @@ CREATE FUNCTION posture_internal.xccdf_recommendation_item(
     RETURNS SETOF item
     LANGUAGE sql STABLE
 BEGIN ATOMIC
-    WITH assessed_rule AS MATERIALIZED (
+    WITH assessed_rule AS (
         SELECT * FROM unnest(assessed_rules)
-    ), rule AS MATERIALIZED (
+    ), rule AS (
         SELECT DISTINCT ON (a.source, a.idref) a.source, a.idref, r.*, d.details
         FROM assessed_rule a JOIN xccdf_rule(document, namespace) r ON r.id = a.idref
         LEFT JOIN xccdf_rule_details(document, namespace) d ON d.n = r.n

@@ -98,11 +98,11 @@ CREATE FUNCTION posture_internal.xccdf_asset_item(
     document xml, test_results xccdf_test_result[], targets xccdf_target[]) RETURNS SETOF item
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-    WITH test_result AS MATERIALIZED (
+    WITH test_result AS (
         SELECT * FROM unnest(test_results)
-    ), target AS MATERIALIZED (
+    ), target AS (
         SELECT * FROM unnest(targets)
-    ), arf_asset AS MATERIALIZED (
+    ), arf_asset AS (
         SELECT * FROM xccdf_arf_asset(document)
         WHERE EXISTS (SELECT FROM test_result r WHERE r.report IS NOT NULL)
     ), test_result_asset AS (
