@@ -16,7 +16,6 @@ SET LOCAL search_path TO pg_catalog, pg_temp;
 DO $$
 DECLARE
     owner record;
-    creator record;
 BEGIN
     -- With the setting off, backslashes in the literals of this script would be escapes.
     IF current_setting('standard_conforming_strings') <> 'on' THEN
@@ -30,7 +29,7 @@ BEGIN
                   DETAIL = 'CREATE EXTENSION posture creates this schema itself.',
                   HINT = 'Rename or drop the schema.';
     END IF;
-    SELECT n.oid AS schema, r.oid, r.rolname, r.rolsuper INTO owner
+    SELECT n.oid AS schema, n.nspacl AS acl, r.oid, r.rolname, r.rolsuper INTO owner
     FROM pg_namespace n JOIN pg_roles r ON r.oid = n.nspowner
     WHERE n.nspname = 'posture';
     IF NOT owner.rolsuper
@@ -47,16 +46,22 @@ BEGIN
                   DETAIL = 'The schema may hold nothing but the extension.',
                   HINT = 'Move or drop the objects in the schema, or rename it.';
     END IF;
-    IF NOT owner.rolsuper THEN
-        EXECUTE format('ALTER SCHEMA posture OWNER TO %I', current_user);
+    -- Before this transaction commits, a role that may create objects in the schema can
+    -- still do so in another session, unseen by the check above. Therefore a new schema
+    -- replaces it. The lock of DROP SCHEMA makes such a session wait, and then fail.
+    IF NOT owner.rolsuper
+       OR EXISTS (SELECT FROM aclexplode(owner.acl) x
+                  WHERE x.grantee <> owner.oid AND x.privilege_type = 'CREATE') THEN
+        ALTER SCHEMA posture RENAME TO posture_replaced;
+        CREATE SCHEMA posture;
+        ALTER EXTENSION posture DROP SCHEMA posture;
+        UPDATE pg_extension SET extnamespace = 'posture'::regnamespace WHERE extname = 'posture';
+        UPDATE pg_depend d SET refobjid = 'posture'::regnamespace
+        FROM pg_extension e
+        WHERE e.extname = 'posture' AND d.classid = 'pg_extension'::regclass AND d.objid = e.oid
+          AND d.refclassid = 'pg_namespace'::regclass AND d.refobjid = owner.schema;
+        DROP SCHEMA posture_replaced;
     END IF;
-    FOR creator IN
-        SELECT CASE x.grantee WHEN 0 THEN 'PUBLIC' ELSE x.grantee::regrole::text END AS role
-        FROM pg_namespace n CROSS JOIN aclexplode(n.nspacl) x
-        WHERE n.oid = owner.schema AND x.grantee <> n.nspowner AND x.privilege_type = 'CREATE'
-    LOOP
-        EXECUTE format('REVOKE CREATE ON SCHEMA posture FROM %s CASCADE', creator.role);
-    END LOOP;
 END $$;
 
 CREATE SCHEMA posture_internal;
