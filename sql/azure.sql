@@ -3,11 +3,12 @@
 \getenv abs_srcdir PG_ABS_SRCDIR
 \set include :abs_srcdir '/test/include'
 \i :include/begin.sql
-\i :include/azure.sql
 \set VERBOSITY terse
+\i :include/item.sql
+\i :include/azure.sql
 
 -- ids: the kind and the parts
-SELECT i.id, r.* FROM (VALUES
+SELECT right(i.id, 30) AS id, r.* FROM (VALUES
     ('/subscriptions/00000000-0000-0000-0000-00000000000A'),
     ('/subscriptions/S1/resourceGroups/RG1'), ('/subscriptions/S1/resourceGroups/RG1/'),
     ('/subscriptions/S1/resourcegroups/RG1/providers/Microsoft.Compute/virtualMachines/Web1'),
@@ -15,82 +16,74 @@ SELECT i.id, r.* FROM (VALUES
     ('/subscriptions/S1/resourceGroups/RG1/providers/Microsoft.Compute/virtualMachines/Web1'
      '/providers/Microsoft.Insights/diagnosticSettings/All'),
     ('/subscriptions/S1/providers/Microsoft.Authorization/roleDefinitions/R1'),
-    ('/providers/Microsoft.Management/managementGroups/M1'), ('arn:aws:s3:::bucket'), (''),
-        (NULL)) i(id)
+    ('/providers/Microsoft.Management/managementGroups/M1'), ('arn:aws:s3:::bucket'), (''), (NULL))
+    i(id)
 LEFT JOIN LATERAL azure_resource(i.id) r ON true;
 
--- as REST lists them
-SELECT location, error, type, recommendation, pg_temp.short(asset) AS asset, state, observed_at,
-    asset_kind, asset_name, details
-FROM azure_assessment_item(pg_temp.doc('rest'), NULL) WHERE type = 'finding';
-SELECT location, error, type, source, pg_temp.short(object::text) AS object
-FROM azure_assessment_item(pg_temp.doc('rest'), NULL)
-WHERE type IN ('source', 'recommendation', 'left_out', 'exemption');
-SELECT pg_temp.short(object::text) AS object FROM azure_assessment_item(pg_temp.doc('rest'), NULL)
-WHERE type = 'asset';
--- the caller's source
+-- all items of the documents; what is expected stands beside them in test/include/azure.sql
+SELECT * FROM pg_temp.differences('azure_assessment_item', pg_temp.doc('rest'), pg_temp.expected('rest'));
+SELECT * FROM pg_temp.differences('azure_assessment_item', pg_temp.doc('graph'), pg_temp.expected('graph'));
+SELECT * FROM pg_temp.differences('azure_control_item', pg_temp.doc('control'), pg_temp.expected('control'));
+-- with the source that the caller gives
 SELECT DISTINCT source FROM azure_assessment_item(pg_temp.doc('rest'), 'mdc-2');
-
--- as Resource Graph writes them, and flattened
-SELECT location, error, recommendation, pg_temp.short(asset) AS asset, state, asset_kind,
-    asset_name, details
-FROM azure_assessment_item(pg_temp.doc('graph'), NULL) WHERE type = 'finding';
-SELECT object ->> 'name' AS name, object -> 'tags' AS tags
-FROM azure_assessment_item(pg_temp.doc('graph'), NULL) WHERE type = 'asset';
-SELECT object FROM azure_assessment_item(pg_temp.doc('graph'), NULL) WHERE type = 'recommendation';
-
--- what can't be loaded
-SELECT i.location, i.error, i.type, left(i.object::text, 60) AS object
-FROM bad_assessment v
-CROSS JOIN LATERAL azure_assessment_item(v.body::jsonb, NULL) i ORDER BY v.n;
+SELECT object ->> 'key' AS key FROM azure_control_item(pg_temp.doc('control'), 'mdc-2')
+WHERE type IN ('metric', 'initiative', 'source');
+-- what can't be loaded: lists of cases in test/include/azure.sql, those that are not as expected
+SELECT about, count(*) FROM cases GROUP BY about ORDER BY about;
+SELECT * FROM pg_temp.wrong('assessment', 'azure_assessment_item', 'input::jsonb',
+    $$concat_ws(' ', location, error, '(' || type || ')')$$, 'all');
+SELECT * FROM pg_temp.wrong('control', 'azure_control_item', 'input::jsonb',
+    $$concat_ws(' ', location, error, '(' || type || ')')$$, 'all');
 SELECT type, error, length(asset)
 FROM azure_assessment_item(jsonb_build_object('name', 'a', 'properties', jsonb_build_object(
-    'status', '{"code": "Healthy", "statusChangeDate": "never"}'::jsonb, 'resourceDetails',
-        jsonb_build_object('id', repeat('k', 5000)))), NULL) WHERE type = 'finding';
+    'status', '{"code": "Healthy", "statusChangeDate": "never"}'::jsonb, 'resourceDetails', jsonb_build_object('id',
+                                                                                                                   repeat('k', 5000)))), NULL) WHERE type = 'finding';
 
--- loaded: findings, exemptions and the recommendation; a second time nothing changes
+-- loaded: findings, exemptions and recommendations; a second time nothing changes
+CREATE TEMP VIEW f AS
+SELECT r.key::text AS recommendation, a.name AS asset, f.state, e.kind AS exempt, e.reason,
+       e.approved_by, e.expires_at > now() IS NOT FALSE AS in_force
+FROM finding f JOIN recommendation r USING (recommendation_id) JOIN asset a USING (asset_id)
+LEFT JOIN exemption e USING (recommendation_id, asset_id)
+ORDER BY r.key COLLATE "C", a.name COLLATE "C", e.exemption_id;
 SELECT * FROM load('azure-assessments', pg_temp.doc('rest'));
 SELECT * FROM pg_temp.f;
 SELECT key, title, description, remediation, markup, severity, domain, manage_url, details
 FROM recommendation ORDER BY key COLLATE "C";
-SELECT * FROM load('azure-assessments', pg_temp.doc('rest'));
--- by other letters it is the same asset; an exemption that has ended in Azure ends
-SELECT * FROM load('azure-assessments', pg_temp.doc('graph'));
-SELECT * FROM load('azure-assessments',
-    jsonb_build_array(jsonb_set(pg_temp.doc('rest') #> '{value,3}', '{properties,status}',
-    '{"code": "Unhealthy"}')));
+SELECT load('azure-assessments', pg_temp.doc('rest'));
+-- an asset is the same in other letters; an exemption that has ended in Azure ends
+SELECT load('azure-assessments', pg_temp.doc('graph'));
+SELECT load('azure-assessments', jsonb_build_array(jsonb_set(pg_temp.doc('rest') #> '{value,3}', '{properties,status}',
+                                                                 '{"code": "Unhealthy"}')));
 SELECT * FROM pg_temp.f;
-SELECT * FROM load('azure-assessments', '[{"a": 1}, 2]');
+SELECT load('azure-assessments', '[{"a": 1}, 2]');
 
--- controls: counts of two subscriptions, one with a definition; of another score none
-SELECT location, error, type, source, object FROM azure_control_item(pg_temp.doc('control'), NULL);
-SELECT object ->> 'key' AS key FROM azure_control_item(pg_temp.doc('control'), 'mdc-2')
-WHERE type IN ('metric', 'initiative', 'source');
-SELECT i.location, i.error, i.type
-FROM bad_control v
-CROSS JOIN LATERAL azure_control_item(v.body::jsonb, NULL) i ORDER BY v.n;
-
--- c-1 has findings of assets, so its counts are not in it; c-3 has nothing else
-SELECT * FROM load('azure-secure-score-controls', pg_temp.doc('control'));
+-- controls; c-1 has findings of assets, so its counts are not in it, c-3 has nothing else
+SELECT load('azure-secure-score-controls', pg_temp.doc('control'));
+CREATE TEMP VIEW m AS
+SELECT m.key::text AS metric, array_agg(r.key::text ORDER BY r.key COLLATE "C") AS recommendations
+FROM metric m LEFT JOIN metric_recommendation USING (metric_id)
+LEFT JOIN recommendation r USING (recommendation_id) GROUP BY m.key ORDER BY m.key COLLATE "C";
 SELECT * FROM pg_temp.m;
 SELECT metric, name, score, exposed_assets, assessed_assets, weight FROM metric_report
 ORDER BY metric COLLATE "C";
 SELECT initiative, name, kind, score FROM overview;
-SELECT * FROM load('azure-secure-score-controls', pg_temp.doc('control'));
+SELECT load('azure-secure-score-controls', pg_temp.doc('control'));
 SELECT azure_update_control_metrics(NULL);
--- no finding applies any more: the counts are back
+-- no finding applies any longer: the counts are back
 UPDATE finding SET state = 'not_applicable', changed_at = now();
 SELECT azure_update_control_metrics('defender-for-cloud'), azure_update_control_metrics('defender-for-cloud'),
-    azure_update_control_metrics('unheard of');
+       azure_update_control_metrics('unheard of');
 SELECT * FROM pg_temp.m;
 SELECT metric, score, exposed_assets, assessed_assets, weight FROM metric_report
 ORDER BY metric COLLATE "C";
 
--- controls first, assessments after
+-- controls first, assessments afterwards
 TRUNCATE finding, exemption, measure, metric, initiative, recommendation CASCADE;
 SELECT changed, rejected, left_out FROM load('azure-secure-score-controls', pg_temp.doc('control'));
 SELECT * FROM pg_temp.m;
 SELECT changed, rejected, left_out FROM load('azure-assessments', pg_temp.doc('rest'));
 SELECT * FROM pg_temp.m;
 SELECT * FROM verify();
-DROP EXTENSION posture CASCADE;
+DISCARD TEMP;
+DROP EXTENSION posture;

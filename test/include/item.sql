@@ -41,8 +41,8 @@ CREATE FUNCTION pg_temp.differences(mapping text, document xml, expected jsonb,
 -- Cases of a list: an input, and what must become of it.
 CREATE TEMP TABLE cases (about text, input text, expected text);
 -- The cases of a list that are not as expected. Of the document, which is made from the input, the
--- expression says what counts: in each of its items that are findings, or no element of the
--- format, or of another type that is given.
+-- expression says what counts: in each of its items that are findings or no element of the format,
+-- or in those of another type that is given, or in all of them.
 CREATE FUNCTION pg_temp.wrong(of_list text, mapping text, document text, expression text,
                               of_type text DEFAULT 'finding')
     RETURNS TABLE (input text, expected text, actual text)
@@ -51,9 +51,9 @@ BEGIN
     RETURN QUERY EXECUTE format('
         SELECT c.input, c.expected, f.actual
         FROM cases c
-        CROSS JOIN LATERAL (SELECT string_agg((%s)::text, ''; '' ORDER BY length(location), location)
+        CROSS JOIN LATERAL (SELECT string_agg((%s)::text, ''; '' ORDER BY length(location), location, type)
                             FROM (SELECT c.input) x, %I(%s, NULL)
-                            WHERE type = %L OR type IS NULL AND %4$L = ''finding'') f(actual)
+                            WHERE %L IN (type, ''all'') OR type IS NULL AND %4$L = ''finding'') f(actual)
         WHERE c.about = %L AND f.actual IS DISTINCT FROM c.expected',
         expression, mapping, document, of_type, of_list);
 END $$;
