@@ -55,6 +55,7 @@ SELECT recommendation, asset FROM posture_internal.cluster_finding() GROUP BY 1,
     HAVING count(*) > 1;
 
 -- what people change stays, what they delete doesn't come back
+\set ECHO none
 BEGIN;
 UPDATE posture.recommendation SET assigned_to = 'dba', max_points = 3, severity = 'low',
     title = 'old' WHERE key = 'hba-trust';
@@ -65,6 +66,7 @@ WHERE metric_recommendation.metric_id = m.metric_id
   AND m.key = 'postgresql-tls' AND r.key = 'tls-min-version';
 DELETE FROM posture.metric WHERE key = 'postgresql-extensions';
 DELETE FROM posture.initiative WHERE key = 'postgresql-logging';
+\set ECHO all
 SELECT changed FROM posture.assess_cluster();
 SELECT title, assigned_to, max_points, severity FROM posture.recommendation WHERE key = 'hba-trust';
 SELECT m.name, m.importance, array_agg(r.key) FROM posture.metric m
@@ -107,6 +109,7 @@ SET statement_timeout = '1h';
 SET log_statement = 'all';
 SET idle_in_transaction_session_timeout = '1h';
 SELECT changed, closed FROM posture.assess_cluster();
+\set ECHO none
 RESET ALL;
 SET client_min_messages = error;
 
@@ -125,6 +128,7 @@ ALTER VIEW regress_posture.peep SET (security_invoker);
 ALTER FUNCTION regress_posture.lend(integer) SET search_path = regress_posture, pg_temp;
 REVOKE EXECUTE ON FUNCTION regress_posture.lend(integer) FROM PUBLIC;
 DROP FUNCTION regress_posture.c(double precision);
+\set ECHO all
 SELECT changed > 0 AS changed, rejected, closed FROM posture.assess_cluster();
 SELECT recommendation, name FROM found
 WHERE state = 'non_compliant' AND recommendation <> 'role-statement-timeout'
@@ -143,6 +147,7 @@ WHERE recommendation = 'function-search-path-temp' AND asset_name ~ 'lend';
 
 -- a role with no more than the grants that it needs: what is hidden from it is
 -- not applicable
+\set ECHO none
 CREATE ROLE regress_posture_caller LOGIN;
 DO $$ BEGIN EXECUTE format('GRANT TEMPORARY ON DATABASE %I TO regress_posture_caller',
     current_database()); END $$;
@@ -150,6 +155,7 @@ GRANT USAGE ON SCHEMA posture, posture_internal TO regress_posture_caller;
 GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA posture,
     posture_internal TO regress_posture_caller;
 SET SESSION AUTHORIZATION regress_posture_caller;
+\set ECHO all
 SELECT loaded > 0 AS loaded, rejected FROM posture.assess_cluster();
 SELECT recommendation, state, count(*) > 0 AS some, details FROM posture_internal.cluster_finding()
 WHERE recommendation IN ('role-password-scram', 'role-password-expiry', 'password-check',
@@ -173,11 +179,13 @@ FROM unnest('{0,0s,"0 min",00.0,-1,-1ms,1,10min,0.5s}'::text[]) v;
 SELECT v, posture_internal.cluster_is_on(v)
 FROM unnest('{on,TRUE,yes,1,off,false,no,0,""}'::text[]) v;
 
+\set ECHO none
 DROP SCHEMA regress_posture CASCADE;
 DROP VIEW found;
 DROP OWNED BY regress_posture_caller; -- its grants
 DROP ROLE regress_posture_caller, regress_posture_admin, regress_posture_scram,
     regress_posture_group,
     "regress_posture/App", regress_posture_replicator;
+\set ECHO all
 SELECT rejected, closed > 0 AS closed FROM posture.assess_cluster();
 DROP EXTENSION posture;

@@ -14,6 +14,7 @@ FROM (VALUES ('/subscriptions/ABC/resourceGroups/Rg/', 'virtual machine'),
              ('Web1.Example.COM.', 'unknown'), ('Web 1', 'host'), ('', 'host')) v(key, kind);
 
 -- one asset, in whichever spelling, in one delivery and in the next
+\set ECHO none
 INSERT INTO inbox (source, recommendation, asset, state, observed_at, asset_kind) VALUES
     ('azure', 'disk', '/subscriptions/A/resourceGroups/R/vm1', 'non_compliant', '2026-01-01Z', 'vm'),
     ('azure', 'tls', '/subscriptions/a/resourcegroups/r/VM1', 'compliant', '2026-01-01Z', 'vm'),
@@ -21,24 +22,29 @@ INSERT INTO inbox (source, recommendation, asset, state, observed_at, asset_kind
     ('scanner', 'ssh', 'WEB1', 'compliant', '2026-01-01Z', 'host'),
     ('scanner', 'ssh', 'web1.', 'non_compliant', '2026-01-02Z', 'host'),
     ('scanner', 'ssh', 'WEB1', 'compliant', '2026-01-01Z', NULL);
+\set ECHO all
 SELECT * FROM ingest();
 SELECT a.key, a.kind, array_agg(l.alias || ': ' || l.how ORDER BY l.alias COLLATE "C") AS aliases
 FROM asset a LEFT JOIN asset_alias l USING (asset_id) GROUP BY a.asset_id
 ORDER BY a.key COLLATE "C";
 SELECT r.key AS recommendation, a.key AS asset, f.state FROM finding f
 JOIN recommendation r USING (recommendation_id) JOIN asset a USING (asset_id) ORDER BY 1, 2;
+\set ECHO none
 INSERT INTO inbox (source, recommendation, asset, state, observed_at, asset_kind) VALUES
     ('azure', 'disk', '/SUBSCRIPTIONS/A/RESOURCEGROUPS/R/VM1', 'compliant', '2026-01-03Z', 'vm'),
     ('hub', 'mfa', 'arn:aws:iam::111122223333:root', 'non_compliant', '2026-01-03Z', 'account'),
     ('scanner', 'ssh', 'web1', 'compliant', '2026-01-03Z', 'host');
+\set ECHO all
 SELECT * FROM ingest();
 SELECT count(*) AS assets FROM asset;
 SELECT r.key AS recommendation, a.key AS asset, f.state FROM finding f
 JOIN recommendation r USING (recommendation_id) JOIN asset a USING (asset_id) ORDER BY 1, 2;
 -- again, nothing changes
+\set ECHO none
 INSERT INTO inbox (source, recommendation, asset, state, observed_at, asset_kind) VALUES
     ('azure', 'disk', '/SUBSCRIPTIONS/A/RESOURCEGROUPS/R/VM1', 'compliant', '2026-01-03Z', 'vm'),
     ('azure', 'tls', '/subscriptions/a/resourcegroups/r/Vm1', 'compliant', '2026-01-03Z', 'vm');
+\set ECHO all
 SELECT * FROM ingest('azure');
 
 -- an asset that a person entered is met as well
@@ -50,10 +56,12 @@ SELECT a.key, l.alias, l.how FROM asset_alias l JOIN asset a USING (asset_id)
 WHERE a.key LIKE 'DB1%';
 
 -- a person gives one, and a complete delivery by it closes nothing
+\set ECHO none
 INSERT INTO asset_alias (alias, asset_id) SELECT 'inventory-77', asset_id FROM asset WHERE key = 'DB1.Example.com';
 INSERT INTO inbox (source, recommendation, asset, state) VALUES
     ('scanner', 'ssh', 'inventory-77', 'non_compliant'), ('scanner', 'ssh', 'WEB1', 'compliant'),
     ('scanner', 'ssh', 'inventory-77', 'broken');
+\set ECHO all
 SELECT * FROM ingest('scanner');
 INSERT INTO inbox (source, recommendation, asset, state)
 VALUES ('scanner', 'ssh', 'inventory-77', 'broken'), ('scanner', 'ssh', 'WEB1', 'compliant');
@@ -63,6 +71,7 @@ SELECT asset_of('inventory-77') = asset_of('DB1.Example.com') AS by_alias,
        asset_of('nothing') AS none;
 
 -- two assets that are found to be one
+\set ECHO none
 INSERT INTO inbox (source, recommendation, asset, state, observed_at, asset_kind, asset_name,
                    details) VALUES
     ('scanner', 'ssh', 'vm-a', 'non_compliant', '2026-02-01Z', 'host', 'A', '{"of": "a"}'),
@@ -71,7 +80,9 @@ INSERT INTO inbox (source, recommendation, asset, state, observed_at, asset_kind
     ('scanner', 'ssh', 'vm-b', 'compliant', '2026-02-02Z', 'host', 'B', '{"of": "b"}'),
     ('scanner', 'log', 'vm-b', 'non_compliant', '2026-02-01Z', 'host', 'B', NULL),
     ('scanner', 'tls', 'vm-b', 'non_compliant', '2026-02-01Z', 'host', 'B', NULL);
+\set ECHO all
 SELECT * FROM ingest();
+\set ECHO none
 UPDATE asset SET tags = '{"from": "a", "a": 1}', criticality = 'critical', owner = 'team a' WHERE key = 'vm-a';
 UPDATE asset SET tags = '{"from": "b"}' WHERE key = 'vm-b';
 INSERT INTO asset_alias SELECT 'serial-1', asset_id FROM asset WHERE key = 'vm-a';
@@ -81,6 +92,7 @@ WHERE r.key = 'disk' AND r.source_id = 2 AND a.key = 'vm-a';
 INSERT INTO metric (key, name) VALUES ('all', 'All');
 INSERT INTO metric_recommendation
 SELECT 1, recommendation_id FROM recommendation WHERE source_id = 2;
+\set ECHO all
 SELECT take_snapshot('2026-02-03') IS NOT NULL;
 SELECT exposed, assessed FROM metric_snapshot WHERE day = '2026-02-03';
 SELECT * FROM merge_asset('vm-a', 'vm-b');

@@ -6,6 +6,7 @@
 \i :include/begin.sql
 
 -- an error with its code and its detail
+\set ECHO none
 CREATE FUNCTION error_of(statement text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
     detail text;
@@ -16,6 +17,7 @@ EXCEPTION WHEN OTHERS THEN
     GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL;
     RETURN format('%s %s | %s', SQLSTATE, SQLERRM, detail);
 END $$;
+\set ECHO all
 
 -- text: any order in, canonical out
 SELECT text AS "in", text::assetset AS "out"
@@ -54,6 +56,7 @@ FROM (SELECT array_agg(i * 2)::assetset FROM generate_series(0, 9999) i) t(s);
 SELECT assetset_recv('{1}'::bytea);
 
 -- what equal sets look like does not depend on how they were made
+\set ECHO none
 CREATE TABLE made (how text, s assetset);
 INSERT INTO made VALUES
     ('text', '{10-11,20-21,30-31}'),
@@ -64,12 +67,14 @@ INSERT INTO made VALUES
     ('intersection of a run', '{10-31}'::assetset & '{9-11,20-21,30-32}'),
     ('symmetric difference', '{10-31}'::assetset # '{12-19,22-29}'),
     ('aggregate', (SELECT assetset_agg(i) FROM unnest(ARRAY[31, 21, 10, 11, 20, 30]) i));
+\set ECHO all
 SELECT count(DISTINCT s), count(DISTINCT assetset_send(s)), count(DISTINCT assetset_hash(s))
 FROM made;
 DROP TABLE made;
 
 -- seeded random sets of arrays, bitsets and runs, over the borders of containers
 SELECT setseed(0.42);
+\set ECHO none
 CREATE TABLE element AS
 SELECT DISTINCT set_id, id
 FROM generate_series(1, 6) set_id,
@@ -93,6 +98,7 @@ CREATE TABLE sets AS
 SELECT set_id, coalesce(s, '{}') AS s
 FROM generate_series(1, 6) set_id
 LEFT JOIN (SELECT set_id, assetset_agg(id) FROM element GROUP BY 1) t(set_id, s) USING (set_id);
+\set ECHO all
 SELECT set_id, cardinality(s) = (SELECT count(*) FROM element e WHERE e.set_id = sets.set_id) AS ok
 FROM sets ORDER BY 1;
 SELECT count(*) FILTER (WHERE s::text::assetset <> s) AS text,
@@ -102,6 +108,7 @@ SELECT count(*) FILTER (WHERE s::text::assetset <> s) AS text,
 FROM sets;
 
 -- each operator against plain sets, both ways
+\set ECHO none
 CREATE TABLE pair AS
 SELECT a.set_id AS x, b.set_id AS y, a.s AS a, b.s AS b FROM sets a, sets b;
 CREATE TABLE expectation AS
@@ -118,6 +125,7 @@ BEGIN
                    condition) INTO n;
     RETURN n;
 END $$;
+\set ECHO all
 SELECT op, differences(op, condition)
 FROM (VALUES ('|', 'in_a OR in_b'), ('&', 'in_a AND in_b'), ('-', 'in_a AND NOT in_b'),
              ('#', 'in_a <> in_b')) v(op, condition);

@@ -56,6 +56,7 @@ SELECT count(*) AS chunks, count(*) FILTER (WHERE c.assets
 FROM (SELECT union_agg(s) AS s FROM part) w, chunks(w.s) c;
 
 -- against plain sets, hashed and sorted, with NULLs and groups of every size
+\set ECHO none
 CREATE TABLE fact AS
 SELECT (i % 97) * (i % 3) AS g, CASE WHEN i % 50 > 0 THEN (i::bigint * 7919 % 300007)::int END AS id
 FROM generate_series(1, 200000) i;
@@ -66,6 +67,7 @@ RESET enable_hashagg;
 SET enable_sort = off;
 CREATE TABLE hashed AS SELECT g, assetset_agg(id) AS s FROM fact GROUP BY g;
 RESET enable_sort;
+\set ECHO all
 SELECT count(*) FROM (TABLE sorted EXCEPT ALL TABLE hashed) d;
 SELECT count(*) FROM ((SELECT g, members(s) FROM sorted)
                       EXCEPT ALL (SELECT DISTINCT g, id FROM fact WHERE id IS NOT NULL)) d;
@@ -99,11 +101,13 @@ ALTER TABLE sorted SET (parallel_workers = 2);
 EXPLAIN (COSTS OFF) SELECT assetset_agg(id) FROM fact;
 EXPLAIN (COSTS OFF) SELECT union_agg(s) FROM sorted;
 EXPLAIN (COSTS OFF) SELECT intersect_agg(s) FROM sorted;
+\set ECHO none
 CREATE TABLE parallel AS
 SELECT (SELECT assetset_agg(id) FROM fact) AS a, (SELECT union_agg(s) FROM sorted) AS u,
        (SELECT intersect_agg(s | '{1-9}') FROM sorted) AS i;
 CREATE TABLE parallel_groups AS SELECT g, assetset_agg(id) AS s FROM fact GROUP BY g;
 SET max_parallel_workers_per_gather = 0;
+\set ECHO all
 SELECT a = (SELECT assetset_agg(id) FROM fact) AS a, u = (SELECT union_agg(s) FROM sorted) AS u,
        i = (SELECT intersect_agg(s | '{1-9}') FROM sorted) AS i FROM parallel;
 SELECT count(*) FROM (TABLE parallel_groups EXCEPT ALL TABLE sorted) d;

@@ -40,12 +40,14 @@ FROM azure_assessment_item(jsonb_build_object('name', 'a', 'properties', jsonb_b
                                                                                                                    repeat('k', 5000)))), NULL) WHERE type = 'finding';
 
 -- loaded: findings, exemptions and recommendations; a second time nothing changes
+\set ECHO none
 CREATE TEMP VIEW f AS
 SELECT r.key::text AS recommendation, a.name AS asset, f.state, e.kind AS exempt, e.reason,
        e.approved_by, e.expires_at > now() IS NOT FALSE AS in_force
 FROM finding f JOIN recommendation r USING (recommendation_id) JOIN asset a USING (asset_id)
 LEFT JOIN exemption e USING (recommendation_id, asset_id)
 ORDER BY r.key COLLATE "C", a.name COLLATE "C", e.exemption_id;
+\set ECHO all
 SELECT * FROM load('azure-assessments', pg_temp.doc('rest'));
 SELECT * FROM pg_temp.f;
 SELECT key, title, description, remediation, markup, severity, domain, manage_url, details
@@ -60,10 +62,12 @@ SELECT load('azure-assessments', '[{"a": 1}, 2]');
 
 -- controls; c-1 has findings of assets, so its counts are not in it, c-3 has nothing else
 SELECT load('azure-secure-score-controls', pg_temp.doc('control'));
+\set ECHO none
 CREATE TEMP VIEW m AS
 SELECT m.key::text AS metric, array_agg(r.key::text ORDER BY r.key COLLATE "C") AS recommendations
 FROM metric m LEFT JOIN metric_recommendation USING (metric_id)
 LEFT JOIN recommendation r USING (recommendation_id) GROUP BY m.key ORDER BY m.key COLLATE "C";
+\set ECHO all
 SELECT * FROM pg_temp.m;
 SELECT metric, name, score, exposed_assets, assessed_assets, weight FROM metric_report
 ORDER BY metric COLLATE "C";

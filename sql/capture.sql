@@ -7,6 +7,7 @@
 \i :include/begin.sql
 \i :include/noon.sql
 
+\set ECHO none
 INSERT INTO source (key, name) VALUES ('s', 'Source'), ('t', 'Other');
 INSERT INTO recommendation (source_id, key, title)
 VALUES (1, 'r1', 'R1'), (1, 'r2', 'R2'), (2, 'r3', 'R3');
@@ -62,15 +63,18 @@ CROSS JOIN LATERAL (SELECT coalesce(assetset_agg(f.asset_id), '{}') AS assets
 WHERE metric_assets(m.key) <> p.assets;
 -- quick: by the tally and a look at what was touched
 CREATE TEMP VIEW quick AS SELECT object_count_is_current() AS quick;
+\set ECHO all
 \set show 'TABLE delta; TABLE error; SELECT deltas, changes, sets FROM fold(); TABLE error;'
 SELECT slices, deltas, changes FROM fold();
 
 -- inserts: a row, many, none, one that does not apply
+\set ECHO none
 INSERT INTO finding VALUES (1, 1, 'non_compliant');
 INSERT INTO finding VALUES (1, 2, 'compliant'), (1, 3, 'non_compliant'), (2, 3, 'not_applicable'),
                            (3, 3, 'compliant');
 INSERT INTO finding SELECT 1, 4, 'compliant' WHERE false;
 INSERT INTO finding VALUES (2, 4, 'not_applicable');
+\set ECHO all
 :show
 -- updates: of nothing, of no row, of no state, of state
 UPDATE finding SET state = state;
@@ -169,12 +173,14 @@ TABLE delta;
 TABLE error;
 
 -- days: of several in one statement, of none that is still to come
+\set ECHO none
 UPDATE finding SET state = CASE state WHEN 'compliant' THEN 'non_compliant'
                                       ELSE 'compliant' END::finding_state,
                    changed_at = now() + (5 - asset_id) * interval '1 day'
 WHERE asset_id BETWEEN 1 AND 9;
 INSERT INTO finding VALUES
     (3, 6, 'compliant', day_end(today() - 3)), (3, 7, 'compliant', day_end(today() - 3) - interval '1 microsecond');
+\set ECHO all
 :show
 -- the first moment that there is, and the last
 INSERT INTO finding VALUES (3, 4, 'compliant', '4714-11-24 00:00+00 BC'),
@@ -230,6 +236,7 @@ TRUNCATE asset RESTART IDENTITY CASCADE;
 RESET client_min_messages;
 TABLE error;
 -- ids begin anew: whoever has one now is of another kind
+\set ECHO none
 INSERT INTO asset (key, name, kind, criticality)
 SELECT 'b' || n, 'b', CASE WHEN n % 3 = 0 THEN 'host' ELSE 'user' END,
        CASE WHEN n % 4 = 0 THEN 'low' ELSE 'critical' END
@@ -237,6 +244,7 @@ FROM generate_series(1, 9) n;
 INSERT INTO finding
 SELECT r, a, CASE WHEN (r + a) % 3 = 0 THEN 'compliant' ELSE 'non_compliant' END::finding_state
 FROM generate_series(1, 3) r, generate_series(1, 8) a;
+\set ECHO all
 TABLE error;
 SELECT slices, deltas, changes, sets FROM fold();
 TABLE error;
@@ -274,10 +282,12 @@ SELECT slices, deltas FROM fold();
 TABLE quick;
 TABLE error;
 -- new, gone, another id
+\set ECHO none
 INSERT INTO asset (asset_id, key, name, kind, criticality)
 VALUES (10, 'a10', 'a', 'host', 'critical'), (1048577, 'far', 'a', 'host', 'low');
 INSERT INTO finding VALUES (2, 10, 'non_compliant'), (2, 1048577, 'non_compliant');
 DELETE FROM asset WHERE asset_id = 9;
+\set ECHO all
 TABLE asset_noted;
 TABLE quick;
 :show
@@ -330,11 +340,13 @@ SELECT deltas FROM fold();
 TABLE error;
 SELECT assets FROM asset_set WHERE attribute = 'inactive';
 -- a year is less than 361 days, and goes further back
+\set ECHO none
 UPDATE source SET stale_after = CASE key WHEN 's' THEN interval '1 year'
                                          ELSE interval '361 days' END;
 DELETE FROM finding WHERE asset_id = 6 AND recommendation_id < 3;
 INSERT INTO finding VALUES (3, 6, 'non_compliant') ON CONFLICT DO NOTHING;
 UPDATE asset SET last_seen = now() - interval '362 days 12 hours' WHERE asset_id = 6;
+\set ECHO all
 :show
 UPDATE asset SET last_seen = now() WHERE asset_id = 6;
 TABLE asset_noted;
@@ -363,12 +375,14 @@ INSERT INTO finding
 SELECT 1, asset_id, 'non_compliant' FROM asset WHERE asset_id BETWEEN 65531 AND 65539;
 SELECT deltas FROM fold();
 SELECT sets, repaired, slices FROM rebuild();
+\set ECHO none
 UPDATE finding_set SET assessed = assessed - '{65537}', exposed = exposed - '{65537-65538}'
 WHERE (recommendation_id, chunk) = (1, 1);
 UPDATE finding_set SET exposed = exposed | '{77}', assessed = assessed | '{77,78}'
 WHERE (recommendation_id, chunk) = (2, 0);
 DELETE FROM finding_set WHERE (recommendation_id, chunk) = (3, 0);
 INSERT INTO finding_set VALUES (77, 3, '{196608}', '{196608}');
+\set ECHO all
 SELECT part, recommendation, chunk, difference FROM verify() WHERE part = 'finding_set';
 -- also where something is not folded yet
 UPDATE finding SET state = 'compliant' WHERE asset_id = 65537;
@@ -376,12 +390,15 @@ SELECT part, recommendation, chunk, difference FROM verify() WHERE part = 'findi
 SELECT sets, repaired, slices FROM rebuild();
 TABLE error;
 SELECT sets, repaired, slices FROM rebuild();
+\set ECHO none
 UPDATE asset_set SET assets = assets - '{2}' WHERE (attribute, value, chunk) = ('kind', 'host', 0);
 UPDATE asset_set SET assets = assets | '{77}' WHERE (attribute, value, chunk) = ('criticality', 'critical', 0);
 DELETE FROM asset_set WHERE (attribute, value, chunk) = ('kind', 'unknown', 1);
+\set ECHO all
 SELECT part, recommendation, chunk, difference FROM verify() WHERE part = 'asset_set';
 SELECT repaired FROM rebuild();
 TABLE error;
+\set ECHO none
 UPDATE object_count SET exposed = exposed + 1
 WHERE (slice, object_kind, object_id) IN ((0, 'recommendation', 3), (0, 'metric', 2));
 UPDATE object_count SET critical = critical + 1
@@ -389,6 +406,7 @@ WHERE (slice, object_kind, object_id) = (0, 'initiative', 1);
 UPDATE object_count SET failing = 0
 WHERE (slice, object_kind, object_id) = (0, 'recommendation', 1);
 DELETE FROM object_count WHERE (slice, object_kind, object_id) = (1, 'recommendation', 2);
+\set ECHO all
 SELECT part, recommendation, chunk, difference FROM verify();
 SELECT repaired FROM rebuild();
 TABLE error;
@@ -405,6 +423,7 @@ SELECT sets, repaired, slices FROM rebuild();
 TABLE error;
 
 -- many at once, in any order
+\set ECHO none
 INSERT INTO asset (asset_id, key, name, kind)
 SELECT 100000 + n, 'n' || n, 'n', 'host' FROM generate_series(1, 40000) n;
 -- the plans of foreign keys, made when there were few, are made anew
@@ -414,6 +433,7 @@ SELECT r, 100000 + (n * 7919) % 40000 + 1,
        (ARRAY['compliant', 'non_compliant', 'not_applicable'])[1 + (n + r) % 3]::finding_state,
        now() - r * interval '1 day'
 FROM generate_series(1, 40000) n, generate_series(1, 3) r;
+\set ECHO all
 SELECT ago, slice, changes, recommendation, cardinality(assessed) AS assessed,
        cardinality(exposed) AS exposed FROM delta;
 TABLE quick;
@@ -427,6 +447,7 @@ TABLE quick;
 
 -- What changes nothing that is counted is not noted, also by statements that
 -- change no row; what does is, once a statement.
+\set ECHO none
 UPDATE recommendation SET title = 'other', is_active = is_active;
 UPDATE source SET name = 'other';
 UPDATE metric SET name = 'other', asset_kinds = asset_kinds;
@@ -439,8 +460,10 @@ DELETE FROM metric_recommendation WHERE false;
 DELETE FROM exemption WHERE false;
 INSERT INTO metric_recommendation SELECT * FROM metric_recommendation ON CONFLICT DO NOTHING;
 INSERT INTO initiative_metric SELECT * FROM initiative_metric ON CONFLICT DO NOTHING;
+\set ECHO all
 SELECT changed FROM catalog_delta;
 TABLE quick;
+\set ECHO none
 INSERT INTO metric (key, name) VALUES ('noted', 'N');
 INSERT INTO metric_recommendation
 SELECT metric_id, r FROM metric, generate_series(1, 2) r WHERE key = 'noted';
@@ -448,6 +471,7 @@ UPDATE metric SET asset_kinds = '{host}' WHERE key = 'noted';
 UPDATE metric SET criticality_weights = '{0,0,0,1}' WHERE key = 'noted';
 UPDATE source SET stale_after = '400 days' WHERE source_id = 1;
 DELETE FROM metric WHERE key = 'noted';
+\set ECHO all
 SELECT changed, count(*) FROM catalog_delta GROUP BY changed ORDER BY 1;
 TABLE quick;
 TABLE error;
@@ -457,11 +481,13 @@ TABLE error;
 
 -- A table of deltas that somebody changed: a column is left empty, an index is
 -- refused, since it would not know of what is appended. And what is no id.
+\set ECHO none
 ALTER TABLE finding_delta ADD COLUMN note text;
 ALTER TABLE asset_delta ADD COLUMN note text, ADD COLUMN dropped int;
 ALTER TABLE asset_delta DROP COLUMN dropped;
 UPDATE finding SET state = 'non_compliant' WHERE asset_id = 100001;
 UPDATE asset SET criticality = 'critical' WHERE asset_id = 100001;
+\set ECHO all
 SELECT changes, note FROM finding_delta UNION ALL SELECT changes, note FROM asset_delta;
 TABLE error;
 ALTER TABLE finding_delta DROP COLUMN note, ADD PRIMARY KEY (delta_id);

@@ -6,6 +6,7 @@
 \set include :abs_srcdir '/test/include'
 \i :include/begin.sql
 
+\set ECHO none
 INSERT INTO source (key, name) VALUES ('scan', 'Scanner'), ('cloud', 'Cloud');
 INSERT INTO asset (key, kind, name)
 VALUES ('h1', 'host', 'Host 1'), ('h2', 'host', 'Host 2'), ('spare', 'host', 'Never assessed');
@@ -19,6 +20,7 @@ INSERT INTO initiative (key, name) VALUES ('i1', 'Initiative 1'), ('i2', 'Initia
 INSERT INTO initiative_metric VALUES (1, 1), (1, 2), (2, 1), (2, 2);
 INSERT INTO finding VALUES (1, 1, 'compliant', '2024-03-01'), (1, 2, 'compliant', '2024-03-01'),
                            (3, 1, 'compliant', '2024-03-01');
+\set ECHO all
 
 -- nonsense is refused; only the SQLSTATE is shown: 23502 null, 23503 reference,
 -- 23505 key, 23514 check
@@ -98,11 +100,13 @@ VALUES (1, 'waived', 'test', now() - interval '1 day');
 INSERT INTO benchmark VALUES ('all', 'All', '2024-03-01', 1, NULL);
 \set VERBOSITY default
 -- what is at the edge is fine
+\set ECHO none
 BEGIN;
 INSERT INTO source (key, name, stale_after) VALUES (repeat('k', 1024), 'Long', '1 second');
 INSERT INTO metric (key, name, drop_threshold) VALUES ('m', 'M', 100), ('n', 'N', 0.000001);
 INSERT INTO measure VALUES (1, 0, 0, now());
 INSERT INTO exemption (recommendation_id, kind, reason) VALUES (1, 'waived', 'test');
+\set ECHO all
 SELECT approved_by = current_user AS approved_by, created_at = now() AS created_at, expires_at
 FROM exemption;
 INSERT INTO asset (asset_id, key, name) VALUES (0, 'zero', 'Zero'), (2147483647, 'last', 'Last');

@@ -4,6 +4,7 @@
 \getenv abs_srcdir PG_ABS_SRCDIR
 \set include :abs_srcdir '/test/include'
 \i :include/begin.sql
+\set ECHO none
 SET client_min_messages = warning;
 
 -- Ten hosts; the metric has two recommendations that overlap on assets.
@@ -45,6 +46,7 @@ CALL pg_temp.fail(1, 2, 4);
 CALL pg_temp.fail(2, 3, 4);
 UPDATE finding SET state = 'compliant', changed_at = '2024-03-02 10:00'
 WHERE recommendation_id = 1 AND asset_id = 1;
+\set ECHO all
 SELECT events FROM take_snapshot('2024-03-02');
 SELECT metric, recommendation, reason, is_posture, points, newly_exposed, only_this, assets, message
 FROM event e CROSS JOIN explain(e.event_id) WHERE e.metric_id = 1;
@@ -57,6 +59,7 @@ SELECT kind, object, cause FROM event_report WHERE kind <> 'new_initiative' ORDE
 SELECT metric, reason, points, previous_score, score
 FROM change_report('m', '2024-03-01', '2024-03-02') WHERE points IS NOT NULL;
 SELECT * FROM change_report('d', '2024-03-01', '2024-03-02');
+\set ECHO none
 ROLLBACK;
 -- new assets, one of which fails; one is remediated; a healthy one is no longer assessed
 BEGIN;
@@ -67,6 +70,7 @@ FROM asset WHERE key LIKE 'n%';
 UPDATE finding SET state = 'compliant', changed_at = '2024-03-02 10:00' WHERE asset_id = 1;
 UPDATE finding SET state = 'not_applicable', changed_at = '2024-03-02 10:00' WHERE asset_id = 2;
 CALL pg_temp.snapshot('2024-03-02');
+\set ECHO all
 SELECT * FROM pg_temp.why('m');
 ROLLBACK;
 -- healthy assets retire: nothing got worse, the score drops
@@ -82,6 +86,7 @@ UPDATE asset SET retired_at = NULL WHERE asset_id = 5;
 UPDATE asset SET retired_at = '2024-03-03 10:00' WHERE asset_id = 9;
 CALL pg_temp.snapshot('2024-03-03');
 SELECT reason, points, assets, message FROM pg_temp.why('m', '2024-03-03');
+\set ECHO none
 ROLLBACK;
 -- All retire and others come: the part that leaves nothing to assess has no points.
 BEGIN;
@@ -91,6 +96,7 @@ INSERT INTO finding
 SELECT 1, asset_id, CASE WHEN key = 'n3' THEN 'non_compliant' ELSE 'compliant' END::finding_state, '2024-03-02 10:00'
 FROM asset WHERE key LIKE 'n%';
 CALL pg_temp.snapshot('2024-03-02');
+\set ECHO all
 SELECT * FROM pg_temp.why('m');
 SELECT cause FROM event_report WHERE object = 'm';
 ROLLBACK;
@@ -101,6 +107,7 @@ UPDATE asset SET last_seen = '2024-02-20 12:00' WHERE asset_id = 7;
 UPDATE source SET stale_after = '11 days';
 CALL pg_temp.snapshot('2024-03-02');
 SELECT reason, points, assets, message FROM pg_temp.why('m');
+\set ECHO none
 ROLLBACK;
 -- a recommendation is added, another removed, each with its findings
 BEGIN;
@@ -108,6 +115,7 @@ INSERT INTO metric_recommendation VALUES (1, 4);
 DELETE FROM metric_recommendation WHERE recommendation_id = 2;
 INSERT INTO finding SELECT 4, a, 'non_compliant', '2024-03-02 10:00' FROM generate_series(3, 6) a;
 CALL pg_temp.snapshot('2024-03-02');
+\set ECHO all
 SELECT * FROM pg_temp.why('m');
 SELECT * FROM pg_temp.why('w');
 SELECT cause FROM event_report WHERE object IN ('m', 'w') AND kind <> 'new_initiative';
@@ -118,6 +126,7 @@ INSERT INTO metric_recommendation VALUES (1, 3), (1, 4);
 INSERT INTO finding SELECT 4, a, 'non_compliant', '2024-03-02 10:00' FROM generate_series(3, 6) a;
 CALL pg_temp.snapshot('2024-03-02');
 SELECT of_metric, rec, reason, points, newly, message FROM pg_temp.why('m');
+\set ECHO none
 ROLLBACK;
 -- a source is switched off, and on; a metric is left without data
 BEGIN;
@@ -127,6 +136,7 @@ UPDATE finding SET changed_at = '2024-03-01 10:00' WHERE recommendation_id = 3;
 CALL pg_temp.snapshot('2024-03-02');
 UPDATE source SET is_active = false WHERE key = 't';
 CALL pg_temp.snapshot('2024-03-03');
+\set ECHO all
 SELECT of_metric, rec, reason, points, newly, assets, message FROM pg_temp.why('m', '2024-03-03');
 SELECT metric, reason, points, message, previous_score, score
 FROM change_report('d', '2024-03-02', '2024-03-03');
@@ -138,6 +148,7 @@ SELECT metric, reason, points, message, previous_score, score
 FROM change_report('d', '2024-03-03', '2024-03-04');
 -- over both days nothing changed
 SELECT count(*) FROM change_report('w', '2024-03-02', '2024-03-04');
+\set ECHO none
 ROLLBACK;
 -- an existing recommendation is assessed for the first time, and then no longer
 BEGIN;
@@ -148,11 +159,13 @@ INSERT INTO finding
 SELECT recommendation_id, a, 'non_compliant', '2024-03-03 10:00'
 FROM recommendation, generate_series(1, 3) a WHERE key = 'new';
 CALL pg_temp.snapshot('2024-03-03');
+\set ECHO all
 SELECT rec, reason, points, newly, message FROM pg_temp.why('m', '2024-03-03');
 UPDATE finding SET state = 'not_applicable', changed_at = '2024-03-04 10:00'
 WHERE recommendation_id > 4;
 CALL pg_temp.snapshot('2024-03-04');
 SELECT rec, reason, points, message FROM pg_temp.why('m', '2024-03-04');
+\set ECHO none
 ROLLBACK;
 -- exemptions of an asset, a group and all: given, expired at the end of the day, of two kinds
 BEGIN;
@@ -166,6 +179,7 @@ INSERT INTO exemption (recommendation_id, asset_id, asset_group_id, kind, reason
     (2, NULL, NULL, 'mitigated', 'x', '2024-03-02 08:00', '2024-03-03 12:00'),
     (1, 4, NULL, 'waived', 'x', '2024-03-02 08:00', '2024-03-02 12:00');
 CALL pg_temp.snapshot('2024-03-02');
+\set ECHO all
 SELECT kind, for_all, assets, asset_groups FROM exemption_snapshot ORDER BY recommendation_id, kind;
 SELECT * FROM asset_group_snapshot;
 CALL pg_temp.snapshot('2024-03-03');
@@ -178,6 +192,7 @@ INSERT INTO exemption (recommendation_id, kind, reason, created_at)
 VALUES (1, 'waived', 'x', '2024-03-04 08:00'), (2, 'risk_accepted', 'x', '2024-03-04 08:00');
 CALL pg_temp.snapshot('2024-03-04');
 SELECT rec, reason, points, assets, message FROM pg_temp.why('m', '2024-03-04');
+\set ECHO none
 ROLLBACK;
 -- An exemption from a recommendation that is added or removed belongs to that part.
 BEGIN;
@@ -189,6 +204,7 @@ CALL pg_temp.snapshot('2024-03-02');
 DELETE FROM metric_recommendation WHERE recommendation_id = 2;
 INSERT INTO metric_recommendation VALUES (1, 4);
 CALL pg_temp.snapshot('2024-03-03');
+\set ECHO all
 SELECT rec, reason, points, newly, assets, message FROM pg_temp.why('m', '2024-03-03');
 ROLLBACK;
 -- the metric measures other assets; a recommendation is worth other points
@@ -201,6 +217,7 @@ CALL pg_temp.snapshot('2024-03-03');
 SELECT reason, posture, points, message FROM pg_temp.why('m', '2024-03-03');
 SELECT of_metric, rec, reason, points FROM pg_temp.why('q', '2024-03-03');
 SELECT of_metric, reason, points FROM pg_temp.why('w', '2024-03-03');
+\set ECHO none
 ROLLBACK;
 -- all at once: value, weight, method, members
 BEGIN;
@@ -213,9 +230,11 @@ INSERT INTO metric (key, name) VALUES ('l', 'Logs');
 INSERT INTO metric_recommendation VALUES (3, 4);
 INSERT INTO initiative_metric VALUES (1, 3, 2);
 CALL pg_temp.snapshot('2024-03-02');
+\set ECHO all
 SELECT of_metric, reason, posture, points, newly, message FROM pg_temp.why('w');
 SELECT sum(points) = min(previous_score) - min(score) AS exact
 FROM change_report('w', '2024-03-01', '2024-03-02');
+\set ECHO none
 ROLLBACK;
 -- a measure is waived, and no longer
 BEGIN;
@@ -236,6 +255,7 @@ FROM (VALUES ('share', 'waived', '2024-03-03 08:00', '2024-03-04 12:00'),
              ('guest', 'mitigated', '2024-03-05 08:00', NULL)) v(key, kind, from_when, to_when)
 JOIN recommendation r USING (key);
 CALL pg_temp.snapshot('2024-03-02', '2024-03-03', '2024-03-04', '2024-03-05');
+\set ECHO all
 SELECT day, exposed, assessed, score FROM metric_snapshot WHERE key = 'tenant' ORDER BY day;
 SELECT rec, reason, points, message FROM pg_temp.why('tenant', '2024-03-03');
 SELECT rec, reason, points, message FROM pg_temp.why('tenant', '2024-03-04');
@@ -252,6 +272,7 @@ SELECT cause FROM event_report WHERE kind <> 'new_initiative' ORDER BY object;
 CALL pg_temp.snapshot('2024-03-03');
 SELECT rec, reason, points, message FROM pg_temp.why('m', '2024-03-03');
 SELECT of_metric, rec, reason, points, message FROM pg_temp.why('q', '2024-03-03');
+\set ECHO none
 ROLLBACK;
 -- An event of a past day keeps its causes when the day is run again, whatever the metric
 -- measures since. It is compared again if a day before it was missing.
@@ -262,6 +283,7 @@ CREATE TEMP TABLE causes AS TABLE event_cause;
 UPDATE metric SET asset_kinds = '{user}', criticality_weights = '{1,1,2,5}' WHERE key = 'm';
 DELETE FROM metric WHERE key = 'd';
 CALL pg_temp.snapshot('2024-03-05');
+\set ECHO all
 SELECT count(*) FROM (TABLE causes EXCEPT ALL TABLE event_cause) x;
 SELECT count(*) FROM (TABLE event_cause EXCEPT ALL TABLE causes) x;
 UPDATE metric SET asset_kinds = NULL, criticality_weights = NULL;
@@ -270,6 +292,7 @@ CALL pg_temp.snapshot('2024-03-05');
 SELECT e.day, e.previous_day, e.drop, (SELECT sum(c.points) FROM explain(e.event_id) c
                                        WHERE c.reason <> 'effect') AS parts
 FROM event e WHERE e.metric_id = 1 ORDER BY e.day;
+\set ECHO none
 ROLLBACK;
 -- A day that a source reported lies between two snapshots; all are compared with the earlier
 -- snapshot.
@@ -279,6 +302,7 @@ INSERT INTO initiative (key, name) VALUES ('reported', 'Reported');
 INSERT INTO initiative_snapshot (day, initiative_id, score, method, is_reported)
 SELECT d, i.initiative_id, 60, 'points', true FROM initiative i, unnest('{2024-02-28,2024-02-29,2024-03-04}'::date[]) d
 WHERE i.key = 'reported';
+\set ECHO all
 SELECT previous_day('2024-03-05') AS of_the_day, previous_day('2024-03-01') AS of_the_first,
        previous_day('2024-02-28') AS of_none;
 CALL pg_temp.snapshot('2024-03-05');
@@ -297,6 +321,7 @@ SELECT cause FROM event_report WHERE kind <> 'new_initiative' ORDER BY object;
 CALL pg_temp.snapshot('2024-03-02');
 SELECT reason, points, newly_exposed FROM event e CROSS JOIN explain(e.event_id)
 WHERE e.metric_id = 1;
+\set ECHO none
 ROLLBACK;
 
 -- one point, and points of measures
@@ -315,6 +340,7 @@ WHERE m.key = 'tenant' AND i.key = 'o';
 CALL pg_temp.snapshot('2024-03-02');
 UPDATE measure SET achieved = 49, observed_at = '2024-03-03 10:00';
 CALL pg_temp.snapshot('2024-03-03');
+\set ECHO all
 SELECT cause FROM event_report WHERE day = '2024-03-03' ORDER BY object;
 SELECT summary FROM day_report WHERE day = '2024-03-03';
 UPDATE measure SET achieved = 60, observed_at = '2024-03-04 10:00';

@@ -5,6 +5,7 @@
 \i :include/begin.sql
 \i :include/noon.sql
 
+\set ECHO none
 INSERT INTO source (key, name) VALUES ('s', 'Source');
 INSERT INTO recommendation (source_id, key, title, max_points)
 VALUES (1, 'r1', 'R1', 10), (1, 'r2', 'R2', NULL), (1, 'points', 'P', NULL);
@@ -57,6 +58,7 @@ UNION ALL
 SELECT 'scenario', i.key || ': ' || coalesce(what_if(i.key, '{}')::text, 'NULL') FROM initiative_result(NULL) r
 JOIN initiative i USING (initiative_id)
 WHERE what_if(i.key, '{}') IS DISTINCT FROM r.score;
+\set ECHO all
 
 -- weighed: 1 + 1 + 1 + 2 + 5 = 10 assessed, 1 + 5 = 6 exposed, 40; middle: 3 + 7 = 10, 100;
 -- hosts: 2 + 0 + 1000, of which low1 and critical, 0; p: (1 x 3 + 2 x 4 + 10 x 0) / (1 x 5 + 2 x 10 + 10 x 1)
@@ -70,6 +72,7 @@ TABLE error;
 SELECT object_kind, object_id, assessed, exposed, critical FROM object_count ORDER BY 1, 2;
 
 -- what the metrics show must be the same before the sets are folded and after
+\set ECHO none
 CREATE PROCEDURE pg_temp.step() LANGUAGE plpgsql AS $$
 DECLARE
     before text[] := ARRAY(SELECT s::text FROM shown s) || ARRAY(SELECT s::text FROM scores s);
@@ -85,6 +88,7 @@ END $$;
 
 -- the critical asset becomes low: 6 assessed, 2 exposed; critical has nothing to measure
 UPDATE asset SET criticality = 'low' WHERE key = 'critical';
+\set ECHO all
 TABLE quick;
 TABLE shown;
 TABLE scores;
@@ -118,10 +122,12 @@ CALL pg_temp.step();
 TABLE shown;
 
 -- an asset that is new, one of another kind, one that retires, one that goes
+\set ECHO none
 INSERT INTO asset (asset_id, key, name, kind, criticality)
 VALUES (1048576, 'far', 'a', 'host', 'critical'), (6, 'new', 'a', 'host', 'high');
 INSERT INTO finding VALUES (1, 1048576, 'non_compliant'), (2, 6, 'non_compliant');
 UPDATE asset SET kind = 'user', criticality = 'high' WHERE key = 'low1';
+\set ECHO all
 TABLE quick;
 TABLE shown;
 CALL pg_temp.step();
@@ -156,12 +162,14 @@ CALL pg_temp.step();
 SELECT * FROM shown WHERE metric IN ('weighed', 'plain');
 
 -- exemptions: of one asset, of what is critical
+\set ECHO none
 INSERT INTO asset_group (key, name, min_criticality, kinds)
 VALUES ('much', 'M', 'high', NULL), ('users', 'U', NULL, '{user}');
 INSERT INTO exemption (recommendation_id, asset_id, kind, reason)
 VALUES (1, 1, 'mitigated', 'test');
 INSERT INTO exemption (recommendation_id, asset_group_id, kind, reason)
 VALUES (1, 1, 'waived', 'test'), (2, 1, 'waived', 'test');
+\set ECHO all
 SELECT * FROM shown WHERE metric IN ('weighed', 'critical');
 CALL pg_temp.step();
 UPDATE asset SET criticality = 'medium' WHERE key = 'critical';
@@ -188,10 +196,12 @@ SELECT score_of('p', 'much'), score_of('c', 'much'), score_of('c', 'users'), sco
 
 -- days: in force are the weights and criticalities of now, also in a late snapshot; what became exposed today is not in it
 SELECT metrics, initiatives FROM take_snapshot(today() - 3);
+\set ECHO none
 UPDATE finding SET state = 'non_compliant', changed_at = day_end(today() - 3) + interval '1 hour'
 WHERE (recommendation_id, asset_id) = (1, 4);
 UPDATE finding SET state = 'non_compliant', changed_at = now()
 WHERE (recommendation_id, asset_id) = (1, 3);
+\set ECHO all
 SELECT * FROM shown WHERE metric IN ('weighed', 'middle');
 UPDATE asset SET criticality = 'critical' WHERE key = 'low2';
 SELECT metrics, initiatives FROM take_snapshot(today() - 2);

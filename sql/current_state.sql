@@ -7,6 +7,7 @@
 \i :include/begin.sql
 
 -- short forms; a recommendation is named SOURCE:KEY
+\set ECHO none
 CREATE FUNCTION pg_temp.rec(of text) RETURNS integer LANGUAGE sql AS $$
     SELECT r.recommendation_id FROM recommendation r JOIN source s USING (source_id)
     WHERE s.key || ':' || r.key = of $$;
@@ -20,6 +21,7 @@ CREATE PROCEDURE pg_temp.found(of text, first integer, last integer, failing int
     SELECT pg_temp.rec(of), a, CASE WHEN a <= failing THEN 'non_compliant'
                                     ELSE 'compliant' END::finding_state
     FROM generate_series(first, last) a $$;
+\set ECHO all
 CREATE PROCEDURE pg_temp.metric(of text, how importance, VARIADIC recs text[]) LANGUAGE sql AS $$
     WITH m AS (INSERT INTO metric (key, name, importance) VALUES (of, of, how) RETURNING metric_id)
     INSERT INTO metric_recommendation SELECT m.metric_id, pg_temp.rec(x) FROM m, unnest(recs) x $$;
@@ -29,6 +31,7 @@ CREATE PROCEDURE pg_temp.initiative(of text, how initiative_method,
                RETURNING initiative_id)
     INSERT INTO initiative_metric
     SELECT i.initiative_id, m.metric_id FROM i, metric m WHERE m.key = ANY (metrics) $$;
+\set ECHO none
 CREATE PROCEDURE pg_temp.measured(of text, achieved numeric, possible numeric) LANGUAGE sql AS $$
     INSERT INTO measure (recommendation_id, achieved, possible, observed_at)
     VALUES (pg_temp.rec(of), achieved, possible, now()) $$;
@@ -43,6 +46,7 @@ CREATE FUNCTION pg_temp.i(of text, OUT method initiative_method, OUT score score
 INSERT INTO source (key, name) VALUES ('s', 'Source'), ('t', 'Other source');
 INSERT INTO asset (key, name, kind)
 SELECT 'a' || n, 'Asset ' || n, 'host' FROM generate_series(1, 1200) n;
+\set ECHO all
 
 -- nothing there yet
 SELECT * FROM recommendation_state('infinity');
@@ -56,6 +60,7 @@ SELECT round(achieved, 6) AS achieved, possible, exposed, assessed, failing
 FROM recommendation_state('infinity') WHERE recommendation_id = pg_temp.rec('s:mfa');
 -- its secure score: controls weighted by their max scores; one with only
 -- not-applicable assets leaves the denominator: (4 x 7.692308 + 6 x 100) / 10
+\set ECHO none
 CALL pg_temp.rec('s:patch', 6);
 CALL pg_temp.found('s:patch', 1, 10, 0);
 CALL pg_temp.rec('s:none', 90);
@@ -65,6 +70,7 @@ CALL pg_temp.metric('patch', 'medium', 's:patch');
 CALL pg_temp.metric('none', 'medium', 's:none');
 CALL pg_temp.initiative('defender', 'weighted', 'mfa', 'patch', 'none');
 UPDATE initiative_metric SET weight = CASE metric_id WHEN 1 THEN 4 WHEN 2 THEN 6 ELSE 90 END;
+\set ECHO all
 SELECT m.key, (pg_temp.m(m.key)).* FROM metric m ORDER BY metric_id;
 SELECT * FROM pg_temp.i('defender');
 -- by points the same controls give (0.307692 + 6) / 10
@@ -82,6 +88,7 @@ DELETE FROM finding;
 SELECT * FROM pg_temp.i('defender');
 
 -- an asset that fails three recommendations of a metric counts once
+\set ECHO none
 CALL pg_temp.rec('s:a', NULL);
 CALL pg_temp.rec('s:b', NULL);
 CALL pg_temp.rec('t:a', NULL);
@@ -89,6 +96,7 @@ CALL pg_temp.metric('once', 'critical', 's:a', 's:b', 't:a');
 CALL pg_temp.found('s:a', 1, 3, 1);
 CALL pg_temp.found('s:b', 1, 3, 1);
 CALL pg_temp.found('t:a', 1, 2, 1);
+\set ECHO all
 SELECT * FROM pg_temp.m('once');
 -- 100 assets, 37 exposed
 CALL pg_temp.rec('s:c', NULL);
@@ -96,6 +104,7 @@ CALL pg_temp.metric('hundred', 'critical', 's:c');
 CALL pg_temp.found('s:c', 1, 100, 37);
 SELECT * FROM pg_temp.m('hundred');
 SELECT cardinality(metric_assets('hundred')), metric_assets('once');
+\set ECHO none
 DELETE FROM finding;
 
 -- weights 1, 2, 3 with scores 1, 2, 3: measures make any score
@@ -103,6 +112,7 @@ CALL pg_temp.rec('s:m1', NULL); CALL pg_temp.measured('s:m1', 1, 100); CALL pg_t
 CALL pg_temp.rec('s:m2', NULL); CALL pg_temp.measured('s:m2', 2, 100); CALL pg_temp.metric('m2', 'low', 's:m2');
 CALL pg_temp.rec('s:m3', NULL); CALL pg_temp.measured('s:m3', 3, 100); CALL pg_temp.metric('m3', 'low', 's:m3');
 CALL pg_temp.initiative('thirds', 'weighted', 'm1', 'm2', 'm3');
+\set ECHO all
 SELECT * FROM pg_temp.i('thirds');
 UPDATE initiative_metric SET weight = right(m.key, 1)::numeric
 FROM metric m, initiative i
@@ -130,6 +140,7 @@ SELECT * FROM pg_temp.m('mixed');
 UPDATE measure SET achieved = 0, possible = 0 WHERE recommendation_id = pg_temp.rec('s:m3');
 SELECT * FROM pg_temp.m('m3');
 SELECT * FROM pg_temp.m('mixed');
+\set ECHO none
 DELETE FROM measure;
 DELETE FROM finding;
 
@@ -141,6 +152,7 @@ CALL pg_temp.initiative('population', 'population', 'users', 'hundred');
 UPDATE initiative_metric SET weight = CASE metric_id WHEN (SELECT metric_id FROM metric
         WHERE key = 'users') THEN 2000 ELSE 2400 END
 WHERE initiative_id = (SELECT initiative_id FROM initiative WHERE key = 'population');
+\set ECHO all
 SELECT * FROM pg_temp.m('users');
 SELECT * FROM pg_temp.m('hundred');
 SELECT * FROM pg_temp.i('population');
@@ -175,6 +187,7 @@ UPDATE metric SET is_active = true WHERE key = 'hundred';
 UPDATE initiative SET is_active = false WHERE key = 'secure';
 SELECT count(*) FROM initiative_result(NULL) JOIN initiative USING (initiative_id)
 WHERE key = 'secure';
+\set ECHO none
 DELETE FROM initiative WHERE key = 'secure';
 DELETE FROM measure;
 DELETE FROM finding;
@@ -190,7 +203,9 @@ CALL pg_temp.initiative('exact', 'points');
 INSERT INTO initiative_recommendation
 SELECT i.initiative_id, pg_temp.rec(r) FROM initiative i, unnest('{s:third1,s:third2,s:third3,s:rest}'::text[]) r
 WHERE i.key = 'exact';
+\set ECHO all
 SELECT * FROM pg_temp.i('exact');
+\set ECHO none
 DELETE FROM initiative WHERE key = 'exact';
 DELETE FROM finding;
 
@@ -221,8 +236,10 @@ BEGIN
     points := (SELECT round(achieved, 6) FROM recommendation_state('infinity')
                WHERE recommendation_id = pg_temp.rec('s:x'));
 END $$;
+\set ECHO all
 SELECT * FROM pg_temp.m('x');
 -- each kind and scope, each alone
+\set ECHO none
 BEGIN; SELECT * FROM pg_temp.exempt('mitigated', '1'); ROLLBACK;
 BEGIN; SELECT * FROM pg_temp.exempt('mitigated', 'buckets'); ROLLBACK;
 BEGIN; SELECT * FROM pg_temp.exempt('mitigated', 'all'); ROLLBACK;
@@ -239,6 +256,7 @@ BEGIN; SELECT * FROM pg_temp.exempt('waived', 'every'); ROLLBACK;
 BEGIN; SELECT * FROM pg_temp.exempt('waived', 'nothing'); ROLLBACK;
 -- overlapping: waived before mitigated before risk_accepted
 BEGIN;
+\set ECHO all
 SELECT * FROM pg_temp.exempt('risk_accepted', 'all');
 SELECT * FROM pg_temp.exempt('mitigated', 'critical');
 SELECT * FROM pg_temp.exempt('mitigated', '4');
@@ -246,6 +264,7 @@ SELECT * FROM pg_temp.exempt('waived', '4');
 SELECT * FROM pg_temp.exempt('waived', '20');
 SELECT * FROM pg_temp.exempt('mitigated', 'all');
 SELECT * FROM pg_temp.exempt('waived', 'all');
+\set ECHO none
 ROLLBACK;
 -- over, as of this very moment too, and not yet over
 BEGIN; SELECT * FROM pg_temp.exempt('waived', '1', '-2 hours', '-1 hour'); ROLLBACK;
@@ -258,6 +277,7 @@ BEGIN; SELECT * FROM pg_temp.exempt('mitigated', 'all', '1 hour', '2 hours'); RO
 BEGIN;
 CALL pg_temp.found('s:a', 1, 2, 2);
 INSERT INTO metric_recommendation SELECT metric_id, pg_temp.rec('s:a') FROM metric WHERE key = 'x';
+\set ECHO all
 SELECT * FROM pg_temp.exempt('waived', 'all');
 ROLLBACK;
 -- of a measure: for all of it
@@ -273,6 +293,7 @@ ROLLBACK;
 BEGIN;
 CALL pg_temp.measured('s:x', 3, 12);
 SELECT * FROM pg_temp.exempt('mitigated', '1');
+\set ECHO none
 ROLLBACK;
 
 -- Retired: from that moment on.
@@ -288,6 +309,7 @@ BEGIN;
 UPDATE source SET stale_after = '7 days' WHERE key = 's';
 UPDATE asset SET last_seen = now() - interval '8 days' WHERE asset_id IN (1, 2, 3);
 UPDATE asset SET last_seen = now() - interval '7 days' WHERE asset_id = 4;
+\set ECHO all
 SELECT * FROM pg_temp.m('x');
 -- a source that waits longer keeps 1 and 2; with not_applicable only it does not assess 3
 UPDATE source SET stale_after = '30 days' WHERE key = 't';
@@ -303,6 +325,7 @@ SELECT * FROM pg_temp.m('x');
 -- unless it is inactive
 UPDATE source SET is_active = false WHERE key = 't';
 SELECT * FROM pg_temp.m('x');
+\set ECHO none
 ROLLBACK;
 
 -- Months: a year is equal to 360 days, and goes further back.
@@ -313,9 +336,11 @@ UPDATE source SET stale_after = CASE key WHEN 's' THEN interval '1 year'
 UPDATE asset SET last_seen = now() - interval '362 days' WHERE asset_id IN (1, 2);
 CALL pg_temp.found('s:a', 1, 1, 1);
 CALL pg_temp.found('t:a', 2, 2, 2);
+\set ECHO all
 SELECT * FROM pg_temp.m('once');
 SELECT object_id = pg_temp.rec('s:a') AS is_a, exposed FROM asset_count('infinity', false)
 WHERE object_kind = 'recommendation' AND assessed > 0;
+\set ECHO none
 ROLLBACK;
 
 -- An inactive source counts nowhere.
@@ -324,6 +349,7 @@ CALL pg_temp.initiative('x', 'weighted', 'x');
 CALL pg_temp.initiative('y', 'weighted');
 INSERT INTO initiative_recommendation SELECT initiative_id, pg_temp.rec('s:x') FROM initiative WHERE key = 'y';
 CALL pg_temp.measured('s:m1', 3, 12);
+\set ECHO all
 SELECT * FROM pg_temp.i('x');
 SELECT * FROM pg_temp.i('y');
 SELECT * FROM pg_temp.m('m1');

@@ -32,6 +32,7 @@ GROUP BY zone
 ORDER BY zone;
 
 -- CET names the zone, with summer time, and not the abbreviation; not all systems have it
+\set ECHO none
 DO $$
 BEGIN
     IF EXISTS (SELECT FROM pg_timezone_names WHERE name = 'CET') THEN
@@ -40,11 +41,13 @@ BEGIN
             AND day_end('2018-07-01') = '2018-07-01 22:00Z';
     END IF;
 END $$;
+\set ECHO all
 SELECT day_of('infinity'), day_end('-infinity');
 SELECT day_end('5874897-12-31');
 
 -- What happens at the very end of a day belongs to the next day: findings, exemptions and
 -- retirements alike.
+\set ECHO none
 SET posture.timezone = 'UTC';
 SET client_min_messages = warning;
 
@@ -54,13 +57,16 @@ SELECT 's', 'r', a, CASE WHEN a = 'healthy' THEN 'compliant' ELSE 'non_compliant
        '2026-01-01 08:00Z'
 FROM unnest('{healthy, exempt, retired, found}'::text[]) a;
 UPDATE inbox SET observed_at = '2026-01-03 00:00Z' WHERE asset = 'found';
+\set ECHO all
 SELECT loaded FROM ingest();
+\set ECHO none
 INSERT INTO metric (key, name) VALUES ('m', 'M');
 INSERT INTO metric_recommendation SELECT metric_id, recommendation_id FROM metric, recommendation;
 INSERT INTO exemption (recommendation_id, asset_id, kind, reason, created_at, expires_at)
 SELECT r.recommendation_id, a.asset_id, 'mitigated', 'a reason', '2026-01-01', '2026-01-03 00:00Z'
 FROM recommendation r, asset a WHERE a.key = 'exempt';
 UPDATE asset SET retired_at = '2026-01-03 00:00Z' WHERE key = 'retired';
+\set ECHO all
 
 -- on the 2nd healthy, exempt and retired count, exempt as compliant; on the 3rd healthy, exempt and
 -- found

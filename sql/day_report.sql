@@ -5,6 +5,7 @@
 \set include :abs_srcdir '/test/include'
 \i :include/begin.sql
 
+\set ECHO none
 INSERT INTO source (key, name) VALUES ('s', 'Source');
 INSERT INTO recommendation (source_id, key, title)
 SELECT 1, 'r' || n, 'R' || n FROM generate_series(1, 4) n;
@@ -29,6 +30,7 @@ SELECT e.day, coalesce(m.key, i.key) AS of, e.drop, e.status,
 FROM event e LEFT JOIN metric m USING (metric_id) LEFT JOIN initiative i USING (initiative_id)
 WHERE e.kind <> 'new_initiative'
 ORDER BY e.day, m.key, i.key;
+\set ECHO all
 SELECT * FROM pg_temp.day('2024-03-01', 80, 80, 80, 80);
 
 -- opened again: from acknowledged and from recovered, not from open; no such event
@@ -172,6 +174,7 @@ SELECT octet_length(worst) AS key, octet_length(day_message(day)) BETWEEN 6144 A
 SELECT day_message('2024-01-01');
 
 \i :include/noon.sql
+\set ECHO none
 CREATE FUNCTION pg_temp.now(score numeric, OUT events bigint, OUT recovered bigint, OUT status text,
                             OUT is_back boolean) LANGUAGE plpgsql AS $$
 BEGIN
@@ -181,6 +184,7 @@ BEGIN
     WHERE e.metric_id = 3 AND e.day = today();
 END $$;
 UPDATE measure SET achieved = 80, observed_at = '2024-06-01';
+\set ECHO all
 SELECT events FROM take_snapshot(today() - 1);
 SELECT * FROM pg_temp.now(70);
 SELECT event_id AS id FROM event WHERE metric_id = 3 AND day = today() \gset

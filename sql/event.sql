@@ -4,6 +4,7 @@
 \set include :abs_srcdir '/test/include'
 \i :include/begin.sql
 
+\set ECHO none
 INSERT INTO source (key, name) VALUES ('s', 'Source'), ('t', 'Other source');
 INSERT INTO recommendation (source_id, key, title, max_points)
 VALUES (1, 'r1', 'R1', 10), (1, 'r2', 'R2', 10), (2, 'r3', 'R3', 10), (1, 'r4', 'R4', 10);
@@ -48,6 +49,7 @@ SELECT m.key AS of, e.drop, e.weight, i.key AS initiative, c.reason, c.points
 FROM event e JOIN event_cause c USING (event_id) JOIN metric m ON m.metric_id = e.metric_id
 JOIN initiative i ON i.initiative_id = c.initiative_id
 ORDER BY m.key, i.key;
+\set ECHO all
 
 -- a new initiative is an event once
 SELECT * FROM pg_temp.day('2024-03-01', 80, 80, 80, 80);
@@ -253,6 +255,7 @@ ORDER BY e.event_id;
 SELECT octet_length(jsonb_build_object('k', repeat(E'\x01', 1024))::text) < 7000 AS fits;
 
 \i :include/noon.sql
+\set ECHO none
 CREATE FUNCTION pg_temp.now(VARIADIC scores numeric[], OUT events bigint, OUT recovered bigint)
     LANGUAGE plpgsql AS $$
 BEGIN
@@ -266,6 +269,7 @@ SELECT e.kind, coalesce(m.key, i.key) AS of, e.previous_score AS previous, e.sco
 FROM event e LEFT JOIN metric m USING (metric_id) LEFT JOIN initiative i USING (initiative_id)
 WHERE e.day = today() ORDER BY e.kind, m.key, i.key;
 UPDATE measure SET achieved = 80, observed_at = '2024-06-01';
+\set ECHO all
 SELECT events FROM take_snapshot(today() - 1);
 SELECT * FROM pg_temp.now(70, 80, 80);
 TABLE pg_temp.today;

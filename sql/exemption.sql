@@ -7,6 +7,7 @@
 SET client_min_messages = warning;
 \i :include/noon.sql
 
+\set ECHO none
 INSERT INTO source (key, name) VALUES ('scan', 'Scanner'), ('cloud', 'Cloud');
 INSERT INTO asset (key, name, kind, criticality)
 SELECT 'a' || n, 'A', CASE WHEN n <= 4 THEN 'host' ELSE 'user' END, CASE WHEN n % 2 = 0 THEN 'critical' ELSE 'low' END
@@ -22,13 +23,16 @@ INSERT INTO metric (key, name) VALUES ('m', 'M');
 INSERT INTO metric_recommendation VALUES (1, 1);
 INSERT INTO initiative (key, name, method) VALUES ('points', 'Points', 'points');
 INSERT INTO initiative_metric VALUES (1, 1);
+\set ECHO all
 SELECT slices FROM fold();
+\set ECHO none
 CREATE TEMP VIEW v_now AS
 SELECT m.score, m.exposed_assets || '/' || m.assessed_assets AS exposed, r.state, o.score AS points
 FROM metric_report m, recommendation_report r, overview o WHERE r.recommendation = 'patch';
 CREATE TEMP VIEW v_exemption AS
 SELECT scope, coalesce(asset, asset_group) AS "of", kind, state, failing_assets, days_left
 FROM exemption_report;
+\set ECHO all
 
 -- 6 of 10 fail: what each kind does with each scope
 TABLE v_now;
@@ -69,11 +73,13 @@ ROLLBACK;
 TABLE v_now;
 
 -- overridden by several together, or by a wider group; not by the same kind, nor after its end
+\set ECHO none
 BEGIN;
 INSERT INTO exemption (recommendation_id, asset_group_id, kind, reason)
 VALUES (1, 1, 'risk_accepted', 'x');
 INSERT INTO exemption (recommendation_id, asset_id, kind, reason)
 SELECT 1, n, CASE WHEN n < 3 THEN 'waived' ELSE 'mitigated' END::exemption_kind, 'x' FROM generate_series(1, 4) n;
+\set ECHO all
 TABLE v_exemption;
 UPDATE exemption SET expires_at = now() WHERE asset_id = 4;
 TABLE v_exemption;
@@ -90,6 +96,7 @@ TABLE v_now;
 TABLE v_exemption;
 UPDATE asset SET kind = 'user' WHERE asset_id = 3;
 TABLE v_now;
+\set ECHO none
 ROLLBACK;
 
 -- only an exemption of all assets applies to a measure
@@ -99,6 +106,7 @@ CREATE TEMP VIEW v_measure AS SELECT recommendation, state, exposed_assets, asse
                                      assignment FROM recommendation_report WHERE source = 'cloud';
 INSERT INTO exemption (recommendation_id, asset_group_id, kind, reason)
 VALUES (2, 1, 'waived', 'x');
+\set ECHO all
 TABLE v_measure;
 INSERT INTO exemption (recommendation_id, kind, reason) VALUES (2, 'risk_accepted', 'x');
 UPDATE recommendation SET assigned_to = 'team' WHERE recommendation_id = 2;
@@ -137,6 +145,7 @@ SELECT slices FROM fold();
 SELECT object_count_is_current();
 TABLE v_now;
 SELECT * FROM verify();
+\set ECHO none
 DELETE FROM exemption;
 
 -- Days: an exemption that ends as a day ends is in force on that day; one that begins then is in
@@ -154,6 +163,7 @@ INSERT INTO exemption (recommendation_id, asset_id, kind, reason, approved_by, c
     (1, 7, 'risk_accepted', 'for good', 'board', '-infinity', 'infinity'),
     (1, 8, 'risk_accepted', 'never', 'board', 'infinity', 'infinity'),
     (1, 9, 'risk_accepted', 'the latest there is', 'board', now(), '294276-12-30');
+\set ECHO all
 SELECT count(take_snapshot(today() - ago)) FROM generate_series(10, 1, -1) ago;
 SELECT today() - s.day AS day, s.exposed, s.assessed, s.score FROM metric_snapshot s
 ORDER BY 1 DESC;
@@ -185,6 +195,7 @@ DELETE FROM exemption;
 -- a key of two sources is shown with the source
 INSERT INTO exemption (recommendation_id, kind, reason) VALUES (2, 'waived', 'x');
 SELECT source, recommendation FROM exemption_report;
+\set ECHO none
 DELETE FROM exemption;
 
 -- assignments
@@ -203,6 +214,7 @@ INSERT INTO exemption (recommendation_id, asset_id, kind, reason)
 SELECT r.recommendation_id, 1, 'mitigated', 'x' FROM recommendation r WHERE r.key = 'exempt';
 INSERT INTO exemption (recommendation_id, asset_id, kind, reason)
 SELECT r.recommendation_id, 2, 'waived', 'x' FROM recommendation r WHERE r.key = 'exempt';
+\set ECHO all
 SELECT recommendation, state, assignment FROM recommendation_report ORDER BY source, recommendation;
 SELECT assigned_to, recommendations, completed, on_time, overdue, exposed_assets,
        next_due - today() AS next_due FROM assignment_report ORDER BY 1;

@@ -4,6 +4,7 @@
 \getenv abs_srcdir PG_ABS_SRCDIR
 \set include :abs_srcdir '/test/include'
 \i :include/begin.sql
+\set ECHO none
 CREATE ROLE regress_reader;
 CREATE ROLE regress_identity;
 CREATE ROLE regress_member IN ROLE regress_identity;
@@ -27,6 +28,7 @@ INSERT INTO finding VALUES
     (1, 1, 'non_compliant', '2024-03-01'), (1, 2, 'compliant', '2024-03-01'),
     (2, 3, 'non_compliant', '2024-03-01'), (2, 4, 'compliant', '2024-03-01'),
     (3, 4, 'non_compliant', '2024-03-01');
+\set ECHO all
 
 SELECT grant_access('regress_reader', 'reader');
 SELECT grant_access('regress_identity', 'owner'), grant_access('regress_fleet', 'owner'),

@@ -3,6 +3,7 @@
 \getenv abs_srcdir PG_ABS_SRCDIR
 \set include :abs_srcdir '/test/include'
 \i :include/begin.sql
+\set ECHO none
 SET client_min_messages = warning;
 
 -- by hand: of four servers three are in the group, two of those are exposed, one of them critical
@@ -25,6 +26,7 @@ INSERT INTO measure VALUES (4, 0, 10, now());
 INSERT INTO asset_group (key, name, owner, tags)
 VALUES ('prod', 'Production', 'ann', '{"env": "prod"}'), ('test', 'Test', NULL, '{"env": "test"}'),
     ('mars', 'Mars', NULL, '{"env": "mars"}');
+\set ECHO all
 SELECT * FROM group_report WHERE initiative = 'basics' ORDER BY asset_group, metric NULLS FIRST;
 -- the same when the group is folded, and when an asset came to it since
 SELECT fold() IS NOT NULL AS folded;

@@ -6,6 +6,7 @@
 \i :include/begin.sql
 \i :include/noon.sql
 
+\set ECHO none
 INSERT INTO source (key, name) VALUES ('s', 'Source');
 INSERT INTO recommendation (source_id, key, title)
 SELECT 1, 'r' || g, 'R' || g FROM generate_series(1, 6) g;
@@ -67,8 +68,10 @@ BEGIN
                + (SELECT count(*) FROM (TABLE plain_exposed EXCEPT ALL TABLE said) x);
     INSERT INTO outcome SELECT round, 'verify', 1, (SELECT count(*) FROM verify());
 END $$;
+\set ECHO all
 
 SELECT setseed(0.7);
+\set ECHO none
 DO $$
 BEGIN
     FOR round IN 1 .. 5 LOOP
@@ -126,6 +129,7 @@ BEGIN
         CALL pg_temp.compare(round, 'closed days stay, rebuilt');
     END LOOP;
 END $$;
+\set ECHO all
 SELECT about, sum(cases) > 4 AS enough, sum(differences) AS differences FROM outcome GROUP BY about
 ORDER BY about;
 

@@ -3,6 +3,7 @@
 \getenv abs_srcdir PG_ABS_SRCDIR
 \set include :abs_srcdir '/test/include'
 \i :include/begin.sql
+\set ECHO none
 SET posture.timezone = 'Europe/Berlin';
 
 INSERT INTO source (key, name) VALUES ('scan', 'Scanner'), ('cloud', 'Cloud'), ('idle', 'Idle');
@@ -19,11 +20,13 @@ FROM finding f
 UNION ALL SELECT 'asset', a.ctid, a.xmin::text, a.asset_id, NULL FROM asset a
 UNION ALL SELECT 'recommendation', r.ctid, r.xmin::text, r.recommendation_id, NULL
 FROM recommendation r;
+\set ECHO all
 
 -- an empty inbox
 SELECT * FROM ingest();
 
 -- COPY and ingest in one transaction
+\set ECHO none
 BEGIN;
 COPY posture.inbox FROM stdin;
 scan	ssh	h1	non_compliant	2024-03-01 08:00+00	host	Host 1	{"port": 22}
@@ -31,6 +34,7 @@ scan	ssh	h2	compliant	2024-03-01 08:00+00	host	\N	\N
 scan	tls	h1	not_applicable	2024-03-01 08:00+00	host	Host 1	\N
 cloud	ssh	u1	compliant	2024-03-01 08:00+00	\N	\N	\N
 \.
+\set ECHO all
 SELECT * FROM ingest();
 SELECT * FROM pg_temp.f;
 COMMIT;
@@ -49,6 +53,7 @@ SELECT (SELECT count(*) FROM inbox) AS inbox, (SELECT count(*) FROM finding) AS 
        (SELECT count(*) FROM asset) AS assets;
 
 -- the same again in two transactions: nothing is written
+\set ECHO none
 CREATE TEMP TABLE before AS SELECT * FROM pg_temp.version;
 COPY posture.inbox FROM stdin;
 scan	ssh	h1	non_compliant	2024-03-01 08:00+00	host	Host 1	{"port": 22}
@@ -56,6 +61,7 @@ scan	ssh	h2	compliant	2024-03-01 08:00+00	host	\N	\N
 scan	tls	h1	not_applicable	2024-03-01 08:00+00	host	Host 1	\N
 cloud	ssh	u1	compliant	2024-03-01 08:00+00	\N	\N	\N
 \.
+\set ECHO all
 SELECT * FROM ingest();
 -- nor by a later observation of the same on the same day, without details too
 COPY posture.inbox FROM stdin;
@@ -67,6 +73,7 @@ SELECT count(*) FROM (TABLE before EXCEPT TABLE pg_temp.version) x;
 SELECT count(*) FROM (TABLE pg_temp.version EXCEPT TABLE before) x;
 
 -- the newest observation wins, in a batch too; of equal times the last to arrive
+\set ECHO none
 COPY posture.inbox FROM stdin;
 scan	ssh	h1	compliant	2024-03-01 12:00+00	\N	\N	\N
 scan	ssh	h1	not_applicable	2024-03-01 11:00+00	\N	\N	\N
@@ -76,6 +83,7 @@ scan	ssh	h2	non_compliant	2024-03-01 12:00+00	\N	\N	{"n": 3}
 scan	ssh	h3	compliant	2024-03-01 12:00+00	\N	\N	\N
 scan	ssh	h3	non_compliant	2024-03-01 12:00+00	\N	\N	\N
 \.
+\set ECHO all
 SELECT * FROM ingest();
 SELECT * FROM pg_temp.f WHERE recommendation = 'ssh' AND source = 'scan';
 -- at an equal time what arrives in a later batch wins, what is older loses
@@ -114,6 +122,7 @@ SELECT array_agg(asset_id ORDER BY asset_id) FROM asset;
 SELECT array_agg(recommendation_id ORDER BY recommendation_id) FROM recommendation;
 
 -- what can't be loaded goes to rejected with a reason that names it; the rest is loaded
+\set ECHO none
 INSERT INTO inbox (source, recommendation, asset, state, observed_at, details) VALUES
     ('unheard', 'ssh', 'h1', 'compliant', '2024-03-02', NULL),
     (NULL, 'ssh', 'h1', 'compliant', '2024-03-02', NULL),
@@ -132,6 +141,7 @@ INSERT INTO inbox (source, recommendation, asset, state, observed_at, details) V
     ('scan', 'ssh', 'h1', 'compliant', '-infinity', NULL),
     ('scan', repeat('q', 1024), 'h1', 'compliant', '2024-03-02', NULL),
     ('scan', 'tls', 'h1', 'compliant', '2024-03-02', NULL);
+\set ECHO all
 SELECT * FROM ingest();
 SELECT source, left(recommendation, 5) AS recommendation, left(asset, 5) AS asset, state, details,
        regexp_replace(reason, ': \d{4}.*', ': (a time)') AS reason
@@ -168,6 +178,7 @@ TABLE pg_temp.a;
 
 -- complete_source: what a complete delivery does not have no longer applies
 SELECT source, left(recommendation, 5) AS recommendation, asset, state, changed_at FROM pg_temp.f;
+\set ECHO none
 COPY posture.inbox FROM stdin;
 scan	ssh	h2	compliant	2024-03-03 08:00+00	\N	\N	\N
 scan	first	h7	non_compliant	2024-03-03 07:00+00	\N	\N	\N
@@ -176,6 +187,7 @@ scan	tls	h1	broken	2024-03-03 08:00+00	\N	\N	\N
 -- newer than the delivery: stays
 INSERT INTO finding SELECT recommendation_id, asset_id, 'non_compliant', '2024-03-03 08:00:01+00'
 FROM recommendation r, asset a WHERE r.key = 'tls' AND a.key = 'h2';
+\set ECHO all
 SELECT * FROM ingest('scan');
 SELECT source, left(recommendation, 5) AS recommendation, asset, state, changed_at FROM pg_temp.f;
 -- again: nothing
@@ -204,6 +216,7 @@ SELECT count(*) FROM inbox;
 SELECT * FROM ingest(only_source => 'cloud');
 
 -- an error in the middle leaves the inbox whole
+\set ECHO none
 CREATE FUNCTION public.refuse() RETURNS trigger
     LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'not today'; END $$;
 CREATE TRIGGER refuse BEFORE INSERT
@@ -215,6 +228,7 @@ INSERT INTO inbox VALUES ('scan', 'ssh', 'h1', 'compliant', '2024-03-05', NULL, 
                           '{"refuse": true}'),
     ('scan', 'ssh', 'h2', 'broken', '2024-03-05', NULL, NULL, NULL),
     ('scan', 'other', 'h8', 'compliant', '2024-03-05', NULL, NULL, NULL);
+\set ECHO all
 \set VERBOSITY terse
 SELECT * FROM ingest();
 \set VERBOSITY default

@@ -12,6 +12,7 @@ SET client_min_messages = warning;
 
 -- the current state, and in every fourth round three days of it
 SELECT setseed(0.42);
+\set ECHO none
 CREATE PROCEDURE pg_temp.try_all(rounds integer) LANGUAGE plpgsql AS $$
 DECLARE
     start CONSTANT timestamptz := '2024-03-05 00:00+00';
@@ -44,12 +45,14 @@ BEGIN
     END LOOP;
 END $$;
 CALL pg_temp.try_all(4 * :rounds);
+\set ECHO all
 SELECT about, sum(cases) >= 3 * :rounds AS enough, sum(differences) AS differences
 FROM outcome GROUP BY about ORDER BY about;
 SELECT sum(cases) > 700 * :rounds AS thousands FROM outcome;
 
 -- The same bits in one process and in five. A setup cost of 0 makes almost every scan parallel,
 -- which takes long.
+\set ECHO none
 CREATE FUNCTION pg_temp.everything() RETURNS SETOF text LANGUAGE plpgsql AS $$
 BEGIN
     RETURN QUERY SELECT m::text FROM metric_state('infinity') m;
@@ -73,13 +76,16 @@ BEGIN
 END $$;
 SET max_parallel_workers_per_gather = 0;
 CREATE TEMP TABLE alone AS SELECT * FROM pg_temp.everything() e;
+\set ECHO all
 SELECT CASE :rounds WHEN 1 THEN 20 ELSE 0 END AS setup_cost \gset
+\set ECHO none
 SET max_parallel_workers_per_gather = 4;
 SET parallel_setup_cost = :setup_cost;
 SET parallel_tuple_cost = 0;
 SET min_parallel_table_scan_size = 0;
 SET min_parallel_index_scan_size = 0;
 CREATE TEMP TABLE together AS SELECT * FROM pg_temp.everything() e;
+\set ECHO all
 SELECT (SELECT count(*) > 100 FROM alone) AS enough,
        (SELECT count(*) FROM (TABLE alone EXCEPT ALL TABLE together) x) AS lost,
        (SELECT count(*) FROM (TABLE together EXCEPT ALL TABLE alone) x) AS gained;

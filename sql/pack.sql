@@ -29,12 +29,14 @@ SELECT metrics, initiatives, events FROM take_snapshot('2024-03-01');
 SELECT kind, object, cause FROM event_report ORDER BY object;
 
 -- again: nothing is written
+\set ECHO none
 CREATE VIEW pg_temp.written AS
 SELECT 'initiative' AS what, x.xmin::text AS writer, x::text AS row FROM initiative x
 UNION ALL SELECT 'metric', x.xmin::text, x::text FROM metric x
 UNION ALL SELECT 'initiative_metric', x.xmin::text, x::text FROM initiative_metric x
 UNION ALL SELECT 'metric_recommendation', x.xmin::text, x::text FROM metric_recommendation x;
 CREATE TEMP TABLE before AS TABLE pg_temp.written;
+\set ECHO all
 SELECT fold() IS NOT NULL AS folded;
 SELECT i.* FROM pack() p, install_pack(p.pack) i WHERE p.pack <> 'postgresql';
 SELECT count(*) AS changed FROM (TABLE pg_temp.written EXCEPT ALL TABLE before) x;
@@ -57,6 +59,7 @@ FROM overview WHERE initiative = 'ransomware';
 SELECT events FROM take_snapshot('2024-03-02');
 
 -- what a person changed stays, and what they took out stays out
+\set ECHO none
 UPDATE initiative SET name = 'Ours', target_score = 70, is_active = false WHERE key = 'ransomware';
 UPDATE metric SET name = 'Ours', importance = 'low', is_active = false
 WHERE key = 'ransomware-email';
@@ -71,6 +74,7 @@ WHERE metric_id = (SELECT metric_id FROM metric WHERE key = 'ransomware-data');
 DELETE FROM metric WHERE key = 'ransomware-host';
 DELETE FROM before;
 INSERT INTO before TABLE pg_temp.written;
+\set ECHO all
 SELECT * FROM install_pack('ransomware');
 SELECT count(*) AS changed FROM (TABLE pg_temp.written EXCEPT ALL TABLE before) x;
 -- an initiative that was deleted comes back, with the metrics as they are
@@ -94,12 +98,14 @@ JOIN metric_recommendation USING (metric_id) JOIN recommendation r USING (recomm
 JOIN source s USING (source_id)
 WHERE s.key = 'postgresql' AND m.key LIKE 'zero-trust-%';
 -- a metric of it that got a rule is measured by that, and the cluster is assessed all the same
+\set ECHO none
 DELETE FROM metric_recommendation
 WHERE recommendation_id IN (SELECT recommendation_id FROM recommendation WHERE key = 'fsync')
     AND metric_id IN (SELECT metric_id FROM metric WHERE rule IS NULL);
 DELETE FROM recommendation WHERE key = 'fsync';
 UPDATE metric SET rule = '{"source": "postgresql", "domain": "data"}'
 WHERE key = 'postgresql-durability';
+\set ECHO all
 SELECT changed FROM install_pack('postgresql');
 SELECT count(*) FILTER (WHERE r.domain = 'data') = count(*) AS by_rule, count(*) > 10 AS many
 FROM metric m JOIN metric_recommendation USING (metric_id)

@@ -3,6 +3,7 @@
 \getenv abs_srcdir PG_ABS_SRCDIR
 \set include :abs_srcdir '/test/include'
 \i :include/begin.sql
+\set ECHO none
 SET client_min_messages = warning;
 
 -- by hand: users u1 to u4, hosts h1 to h4
@@ -28,6 +29,7 @@ FROM (VALUES ('mfa', 'user', '{u1,u2}'::text[]), ('shared', 'user', '{u2,u3}'),
              ('disk', 'host', '{h1,h2}'), ('patch', 'host', '{h1,h2}'), ('boot', 'host', '{h3}'))
     v(recommendation, kind, failing)
 JOIN recommendation r ON r.key = v.recommendation JOIN asset a ON a.kind = v.kind;
+\set ECHO all
 -- Accounts scores 25 at weight 10, hosts 25 at weight 5. mfa makes u1 compliant for 16.67 points,
 -- shared then u2 and u3 for 33.33; boot makes h3 compliant for 8.33; disk and patch gain only
 -- together.

@@ -5,6 +5,7 @@
 \getenv abs_srcdir PG_ABS_SRCDIR
 \set include :abs_srcdir '/test/include'
 \i :include/begin.sql
+\set ECHO none
 RESET search_path;
 
 CREATE TEMP VIEW routine AS
@@ -176,6 +177,7 @@ UNION ALL
 SELECT 'schema ' || n.nspname, 'belongs to ' || r.rolname
 FROM pg_namespace n JOIN pg_roles r ON r.oid = n.nspowner
 WHERE n.nspname IN ('posture', 'posture_internal') AND NOT r.rolsuper;
+\set ECHO all
 
 SELECT * FROM error ORDER BY routine COLLATE "C", error COLLATE "C";
 -- it has looked at something
@@ -192,6 +194,7 @@ WHERE r.lanname NOT IN ('sql', 'plpgsql') AND (r.provolatile <> 'i' OR r.propara
 ORDER BY r.routine COLLATE "C";
 
 -- Each kind of error is found, as soon as there is such a routine.
+\set ECHO none
 BEGIN;
 CREATE FUNCTION posture.no_path() RETURNS int LANGUAGE plpgsql AS 'BEGIN RETURN 1; END';
 CREATE FUNCTION posture.other_path() RETURNS int LANGUAGE plpgsql
@@ -272,6 +275,7 @@ GRANT CREATE ON SCHEMA posture_internal TO pg_monitor;
 GRANT SELECT ON posture.finding TO PUBLIC;
 GRANT UPDATE (note) ON posture.event TO PUBLIC;
 ALTER FUNCTION posture_internal.lock_rules() SECURITY INVOKER;
+\set ECHO all
 SELECT * FROM error ORDER BY routine COLLATE "C", error COLLATE "C";
 ROLLBACK;
 

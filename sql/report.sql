@@ -6,6 +6,7 @@
 \i :include/begin.sql
 \i :include/noon.sql
 
+\set ECHO none
 INSERT INTO source (key, name, is_active)
 VALUES ('scan', 'Scanner', true), ('cloud', 'Cloud', true), ('off', 'Switched off', false);
 INSERT INTO asset (key, name, kind, criticality)
@@ -30,8 +31,10 @@ CREATE FUNCTION pg_temp.found(rec integer, assets integer, failing integer) RETU
     SELECT rec, n, CASE WHEN n <= failing THEN 'non_compliant' ELSE 'compliant' END::finding_state,
                                day_end(today() - 31) - interval '12 hours'
     FROM generate_series(1, assets) n $$;
+\set ECHO all
 SELECT pg_temp.found(1, 4, 2), pg_temp.found(2, 5, 3), pg_temp.found(3, 8, 0),
        pg_temp.found(5, 5, 1), pg_temp.found(8, 5, 5), pg_temp.found(9, 5, 5);
+\set ECHO none
 INSERT INTO finding VALUES (6, 1, 'not_applicable', day_end(today() - 31));
 INSERT INTO measure VALUES (4, 2.5, 10, day_end(today() - 31));
 INSERT INTO exemption (recommendation_id, asset_id, kind, reason, created_at)
@@ -64,6 +67,7 @@ CREATE FUNCTION pg_temp.fail(rec integer, failing integer, ago integer) RETURNS 
                                     ELSE 'compliant' END::finding_state,
                        changed_at = day_end(today() - ago - 1) + interval '10 hours'
     WHERE recommendation_id = rec AND (state = 'non_compliant') <> (asset_id <= failing) $$;
+\set ECHO all
 SELECT count(take_snapshot(today() - ago)) FROM generate_series(16, 10, -2) ago;
 SELECT pg_temp.fail(1, 4, 3);
 SELECT count(take_snapshot(today() - 3));
@@ -125,6 +129,7 @@ SELECT object, cause FROM event_report WHERE kind = 'new_initiative' ORDER BY ob
 -- many causes: three and how many more
 SELECT format_number(0), format_number(12.34), format_number(0.15), format_number(-0.15),
        format_number(0.0999994), format_number(0.000001), format_number(100);
+\set ECHO none
 BEGIN;
 INSERT INTO initiative (key, name) VALUES ('many', 'Many');
 INSERT INTO metric (key, name) SELECT 'x' || n, 'X' || n FROM generate_series(1, 6) n;
@@ -138,7 +143,9 @@ SELECT i.initiative_id, m.metric_id, 1 FROM metric m, initiative i
 WHERE m.key LIKE 'x%' AND i.key = 'many';
 INSERT INTO measure
 SELECT r.recommendation_id, 50, 100, now() FROM recommendation r WHERE r.key LIKE 'x%';
+\set ECHO all
 SELECT count(take_snapshot());
+\set ECHO none
 UPDATE metric_snapshot SET day = today() - 1, score = 10 * right(key, 1)::numeric + 50,
     exposed = 50 - 10 * right(key, 1)::numeric WHERE day = today() AND key LIKE 'x%' AND key < 'x6';
 UPDATE metric_snapshot SET day = today() - 1, score = 0, exposed = 100
@@ -152,6 +159,7 @@ UPDATE initiative_snapshot SET day = today() - 1, score = 66.666667
 WHERE day = today() AND key = 'many';
 UPDATE initiative_metric_snapshot b SET day = today() - 1 FROM initiative i
 WHERE i.initiative_id = b.initiative_id AND i.key = 'many' AND b.day = today();
+\set ECHO all
 SELECT count(take_snapshot());
 SELECT object, "drop", cause FROM event_report
 WHERE object = 'many' AND day = today() AND kind = 'initiative_score_drop';

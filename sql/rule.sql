@@ -3,6 +3,7 @@
 \set include :abs_srcdir '/test/include'
 \i :include/begin.sql
 
+\set ECHO none
 INSERT INTO source (key, name, product)
 VALUES ('cloud', 'Cloud', 'Defender'), ('scan', 'Scanner', NULL);
 INSERT INTO recommendation (source_id, key, title, domain, workload, severity) VALUES
@@ -18,6 +19,7 @@ SELECT m.key AS metric, string_agg(s.key || ':' || r.key, ' ' ORDER BY s.key,
 FROM metric m LEFT JOIN metric_recommendation USING (metric_id)
 LEFT JOIN recommendation r USING (recommendation_id) LEFT JOIN source s USING (source_id)
 GROUP BY m.key ORDER BY m.key;
+\set ECHO all
 
 -- what is no rule is refused, with what is wrong
 INSERT INTO metric (key, name, rule) VALUES ('bad', 'Bad', '{"colour": "red"}');
@@ -46,6 +48,7 @@ BEGIN
 END $$;
 INSERT INTO metric (key, name) VALUES ('m', 'M');
 UPDATE metric SET rule = '{"domain": 1}' WHERE key = 'm';
+\set ECHO none
 DELETE FROM metric;
 
 -- by hand: each field alone, in its ways to be written, and all of them
@@ -63,6 +66,7 @@ INSERT INTO metric (key, name, rule) VALUES
                       "min_severity": "critical", "key": "m%"}'),
     ('14 none', 'M', '{"domain": "identity", "workload": "vm"}'), ('15 hand', 'M', NULL);
 INSERT INTO metric_recommendation SELECT metric_id, 5 FROM metric WHERE key = '15 hand';
+\set ECHO all
 TABLE pg_temp.members;
 
 -- it follows: new ones join, changed ones join and leave, and so by their source
@@ -127,12 +131,14 @@ SELECT apply_rules();
 SELECT changed, count(*) FROM catalog_delta GROUP BY 1;
 
 -- a score is current in the very transaction that brought a recommendation
+\set ECHO none
 BEGIN;
 INSERT INTO initiative (key, name) VALUES ('i', 'I');
 INSERT INTO initiative_metric
 SELECT initiative_id, metric_id FROM initiative, metric WHERE metric.key = '09 min';
 INSERT INTO asset (key, name) SELECT 'a' || n, 'A' FROM generate_series(1, 4) n;
 INSERT INTO finding SELECT 1, n, 'compliant' FROM generate_series(1, 4) n;
+\set ECHO all
 SELECT score, assessed_assets FROM metric_report;
 INSERT INTO recommendation (source_id, key, title, severity) VALUES (2, 'late', 'Late', 'high');
 INSERT INTO finding SELECT recommendation_id, 1, 'non_compliant' FROM recommendation WHERE key = 'late';
@@ -152,12 +158,14 @@ SELECT apply_rules();
 SELECT * FROM verify();
 
 -- who loads recommendations needs no right on metrics
+\set ECHO none
 CREATE ROLE regress_posture_loader;
 GRANT USAGE ON SCHEMA posture, posture_internal TO regress_posture_loader;
 GRANT SELECT, INSERT, UPDATE ON source, recommendation TO regress_posture_loader;
 SET ROLE regress_posture_loader;
 INSERT INTO recommendation (source_id, key, title, severity)
 VALUES (1, 'theirs', 'Theirs', 'critical');
+\set ECHO all
 SELECT count(*) FROM metric_recommendation;
 RESET ROLE;
 SELECT * FROM pg_temp.members WHERE metric = '09 min';
@@ -191,6 +199,7 @@ DELETE FROM metric;
 DELETE FROM recommendation;
 DELETE FROM source;
 SELECT setseed(0.43);
+\set ECHO none
 CREATE FUNCTION pg_temp.any_of(VARIADIC choices text[]) RETURNS text LANGUAGE sql VOLATILE AS $$
         SELECT choices[1 + floor(random() * cardinality(choices))::integer] $$;
 CREATE FUNCTION pg_temp.some(field text, in_rule boolean) RETURNS text LANGUAGE sql VOLATILE AS $$
@@ -287,6 +296,7 @@ BEGIN
                       UNION ALL (TABLE pg_temp.recomputed EXCEPT ALL TABLE pg_temp.kept)) x);
     END LOOP;
 END $$;
+\set ECHO all
 SELECT count(*) AS rounds, max(members) > 1000 AS many, sum(differ) AS differ FROM round;
 SELECT count(DISTINCT metric_id) > 20 AS metrics FROM metric_recommendation;
 SELECT apply_rules();

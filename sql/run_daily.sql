@@ -10,6 +10,7 @@ CALL run_daily();
 SELECT count(*) FROM run;
 SELECT count(*) FROM snapshot;
 
+\set ECHO none
 INSERT INTO source (key, name) VALUES ('s', 'Source');
 INSERT INTO asset (key, name) SELECT 'a' || n, 'A' || n FROM generate_series(1, 4) n;
 INSERT INTO recommendation (source_id, key, title) VALUES (1, 'r', 'R'), (1, 'q', 'Q');
@@ -30,6 +31,7 @@ SELECT today() - day AS ago, outcome, regexp_replace(regexp_replace(message, '[0
        counts - 'purged' AS counts, finished_at >= started_at AS in_order
 FROM run ORDER BY run_id;
 CALL run_daily();
+\set ECHO all
 TABLE pg_temp.runs;
 SELECT today() - day AS ago, exposed, assessed, score FROM metric_snapshot ORDER BY day;
 SELECT today() - day AS ago, kind, object, "drop" FROM event_report ORDER BY day, event_id;
@@ -38,12 +40,14 @@ CALL run_daily();
 SELECT count(*) FROM run;
 
 -- a day in between is missing
+\set ECHO none
 DELETE FROM snapshot WHERE day IN (today() - 3, today() - 1);
 DELETE FROM metric_snapshot WHERE day IN (today() - 3, today() - 1);
 DELETE FROM initiative_snapshot WHERE day IN (today() - 3, today() - 1);
 DELETE FROM initiative_metric_snapshot WHERE day IN (today() - 3, today() - 1);
 DELETE FROM recommendation_snapshot WHERE day IN (today() - 3, today() - 1);
 TRUNCATE run;
+\set ECHO all
 SELECT today() - due_day() AS due;
 CALL run_daily();
 SELECT ago, outcome, counts FROM pg_temp.runs;
@@ -64,6 +68,7 @@ UPDATE finding SET changed_at = day_end(today() - 5);
 SELECT late_message(today()) IS NULL AS today,
        regexp_replace(regexp_replace(late_message(today() - 1), '[0-9]{2,4}-[0-9]{2}-[0-9]{2,4}', 'DAY'),
                       'late, .* after', 'late, LONG after') AS yesterday;
+\set ECHO none
 ROLLBACK;
 
 -- A day that fails leaves a row in run, raises, and nothing half done; the next run tries again.
@@ -76,6 +81,7 @@ TRUNCATE run;
 CREATE FUNCTION public.refuse() RETURNS trigger
     LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'not that day'; END $$;
 CREATE TRIGGER refuse BEFORE INSERT ON initiative_snapshot FOR EACH ROW EXECUTE FUNCTION public.refuse();
+\set ECHO all
 \set VERBOSITY sqlstate
 CALL run_daily();
 CALL run_daily();
@@ -91,6 +97,7 @@ SELECT ago, outcome FROM pg_temp.runs;
 SELECT today() - day AS ago, score FROM metric_snapshot ORDER BY day;
 
 -- What is past retention is purged when a day is done, to the day.
+\set ECHO none
 INSERT INTO metric_snapshot (day, metric_id, exposed, assessed, score, importance, key)
 SELECT today() - n, 1, 0, 1, 100, 'high', 'm' FROM generate_series(8, 14) n;
 INSERT INTO initiative_snapshot (day, initiative_id, score, method, key)
@@ -109,6 +116,7 @@ SELECT today() - n, now(), now(), 'ok' FROM generate_series(8, 14) n;
 SET posture.retention_days = 10;
 -- days 5 to 7 are due, too, and hold nothing yet
 CALL run_daily();
+\set ECHO all
 SELECT 'snapshot' AS of, today() - min(day) AS oldest FROM snapshot
 UNION ALL SELECT 'metric_snapshot', today() - min(day) FROM metric_snapshot
 UNION ALL SELECT 'initiative_snapshot', today() - min(day) FROM initiative_snapshot
@@ -133,6 +141,7 @@ BEGIN;
 \set VERBOSITY sqlstate
 CALL run_daily();
 \set VERBOSITY default
+\set ECHO none
 ROLLBACK;
 
 -- schedule() needs pg_cron in this database: whether the server has it loaded
@@ -150,6 +159,7 @@ EXCEPTION WHEN OTHERS THEN
     has_message := message LIKE '%pg_cron%';
     has_hint := hint ~ 'run_daily|CREATE EXTENSION|cron\.';
 END $$;
+\set ECHO all
 SELECT * FROM pg_temp.refusal('SELECT posture.schedule()');
 SELECT * FROM pg_temp.refusal('SELECT posture.schedule(''0 3 * * *'')');
 SELECT * FROM pg_temp.refusal('SELECT posture.unschedule()');

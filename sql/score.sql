@@ -59,6 +59,7 @@ SELECT '80'::score - '78.000001'::score AS points, pg_typeof('80'::score - '78':
        '78'::score - '80'::score AS rise;
 
 -- indexes: both kinds serve
+\set ECHO none
 CREATE TEMP TABLE scored AS
     SELECT i AS id, (i % 1001 / 10.0)::numeric::score AS s FROM generate_series(1, 10000) i;
 CREATE INDEX scored_btree ON scored (s);
@@ -68,6 +69,7 @@ SET enable_seqscan = off;
 SET enable_bitmapscan = off;
 BEGIN;
 DROP INDEX scored_hash;
+\set ECHO all
 EXPLAIN (COSTS OFF) SELECT id FROM scored WHERE s < '0.1' ORDER BY s;
 SELECT count(*) FROM scored WHERE s < '0.1';
 EXPLAIN (COSTS OFF) SELECT id FROM scored WHERE s = '50';
@@ -124,10 +126,12 @@ SELECT weighted_score_final('{0,0,1000000000,0,1}');
 \set VERBOSITY default
 
 -- a moving window gives what each of its rows counted anew would
+\set ECHO none
 CREATE TEMP TABLE weighted AS
     SELECT i AS id, CASE WHEN i % 7 <> 0 THEN (i * 7919 % 100000 / 1000.0)::numeric::score END AS s,
            CASE WHEN i % 11 <> 0 THEN (i * 104729 % 1000)::numeric / 10::numeric ^ (i % 5) END AS w
     FROM generate_series(1, 2000) i;
+\set ECHO all
 SELECT count(*) AS rows, count(moving) AS scores,
        count(*) FILTER (WHERE moving IS DISTINCT FROM anew) AS mismatches
 FROM (SELECT weighted_score(s,
@@ -144,6 +148,7 @@ SELECT weighted_score(s, w ORDER BY id) = weighted_score(s, w ORDER BY id DESC) 
 FROM weighted;
 
 -- and any number of workers
+\set ECHO none
 CREATE TABLE public.parallel_scores AS
     SELECT (i * 7919::bigint % 100000001 / 1000000.0)::numeric::score AS s,
            (i * 104729::bigint % 100000)::numeric / 1000 AS w
@@ -153,6 +158,7 @@ SET parallel_setup_cost = 0;
 SET parallel_tuple_cost = 0;
 SET min_parallel_table_scan_size = 0;
 SET max_parallel_workers_per_gather = 4;
+\set ECHO all
 EXPLAIN (COSTS OFF) SELECT weighted_score(s, w) FROM public.parallel_scores;
 SELECT score_send(weighted_score(s, w)) AS four_workers FROM public.parallel_scores \gset
 SET max_parallel_workers_per_gather = 0;
@@ -211,6 +217,7 @@ SET posture.timezone = 'Nowhere/Land';
 
 -- 3000 random cases of each formula against plain numeric SQL
 SELECT setseed(0.42);
+\set ECHO none
 CREATE TEMP TABLE cases AS
     SELECT i AS id, e, e + floor(random() * 10 ^ (i % 9))::bigint AS a,
            (floor(random() * 100000001) / 1000000)::numeric(9, 6)::score AS p,
@@ -218,6 +225,7 @@ CREATE TEMP TABLE cases AS
            round(random()::numeric * 10::numeric ^ (i % 4), i % 8) AS w,
            round(random()::numeric * 20, i % 7) + 0.000001 AS t
     FROM generate_series(1, 3000) i, LATERAL (SELECT floor(random() * 10 ^ (i % 8))::bigint AS e) x;
+\set ECHO all
 SELECT count(*) AS cases, count(DISTINCT p) > 2900 AS are_random,
        count(*) FILTER (WHERE score(e, a) IS DISTINCT FROM
            round(100 * (a - e)::numeric(40, 20) / nullif(a, 0), 6)::score) AS score,

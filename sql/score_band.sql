@@ -2,6 +2,7 @@
 \getenv abs_srcdir PG_ABS_SRCDIR
 \set include :abs_srcdir '/test/include'
 \i :include/begin.sql
+\set ECHO none
 SET client_min_messages = warning;
 
 INSERT INTO initiative (key, name) VALUES ('a', 'A'), ('b', 'B');
@@ -10,6 +11,7 @@ SELECT scheme, s.score, band_of(NULL, scheme, s.score) AS "all", band_of('a', sc
        band_of('b', scheme, s.score) AS b
 FROM unnest('{zone,maturity}'::text[]) scheme,
     unnest('{NULL,0,29.999999,30,49.999999,50,79.999999,80,90,100}'::numeric[]) s(score);
+\set ECHO all
 SELECT * FROM default_band();
 TABLE v_band;
 -- for all initiatives; a score below the first band has no name

@@ -6,6 +6,7 @@
 SET client_min_messages = warning;
 \i :include/noon.sql
 
+\set ECHO none
 INSERT INTO source (key, name) VALUES ('scan', 'Scanner'), ('cloud', 'Cloud');
 INSERT INTO asset (key, name, kind) SELECT 'a' || n, 'A', 'host' FROM generate_series(1, 6) n;
 INSERT INTO recommendation (source_id, key, title, domain, workload, max_points) VALUES
@@ -22,8 +23,10 @@ CREATE FUNCTION pg_temp.fail(rec integer, assets integer, failing integer, ago i
     FROM generate_series(1, assets) n
     ON CONFLICT (recommendation_id, asset_id) DO UPDATE SET state = EXCLUDED.state,
         changed_at = EXCLUDED.changed_at WHERE finding.state <> EXCLUDED.state $$;
+\set ECHO all
 SELECT pg_temp.fail(1, 6, 3, 5), pg_temp.fail(2, 6, 4, 5), pg_temp.fail(3, 6, 1, 5),
        pg_temp.fail(4, 3, 1, 5), pg_temp.fail(7, 2, 2, 5);
+\set ECHO none
 INSERT INTO measure VALUES (6, 2.5, 10, day_end(today() - 6));
 INSERT INTO metric (key, name)
 VALUES ('one', 'One'), ('two', 'Two'), ('empty', 'Nothing to measure'), ('light', 'Without weight');
@@ -35,6 +38,7 @@ INSERT INTO initiative (key, name, method) VALUES
 INSERT INTO initiative_metric VALUES (1, 1), (1, 2), (1, 3), (1, 4), (2, 1), (4, 1);
 UPDATE initiative_metric SET weight = 0 WHERE metric_id = 4;
 INSERT INTO initiative_recommendation VALUES (2, 1), (2, 5), (2, 6), (3, 6), (3, 2), (3, 7);
+\set ECHO all
 
 -- metrics: mfa 3 of 6 is 5 of 10, patch 2 of 6 is 2 of 6, shared 2 of 3 is 2 of 3; disk and none are worth nothing, light has no weight
 -- both: mfa once, shared, and 2.5 of 10 measured; none: 2.5, 2 of 6 and 0 of 7
@@ -57,11 +61,13 @@ ROLLBACK;
 SELECT initiative, today() - day AS ago, achieved, possible, percentage FROM secure_score
 WHERE initiative = 'metrics' ORDER BY 2 DESC;
 -- what changed since: a metric without weight gets one, another method, a recommendation that leaves; the past stays
+\set ECHO none
 BEGIN;
 UPDATE initiative_metric SET weight = 1 WHERE metric_id = 4;
 DELETE FROM metric_recommendation WHERE recommendation_id = 4;
 UPDATE initiative SET method = 'points' WHERE key = 'other';
 UPDATE initiative SET method = 'population' WHERE key = 'both';
+\set ECHO all
 SELECT initiative, today() - day AS ago, achieved, possible, percentage FROM secure_score
 WHERE initiative <> 'empty' ORDER BY 1, 2 DESC;
 ROLLBACK;
@@ -122,9 +128,11 @@ BEGIN
 END $$;
 
 -- benchmarks: the first by key of those there are by then, as it was last
+\set ECHO none
 INSERT INTO benchmark SELECT v.key, upper(v.key), today() - v.ago, v.i, v.score FROM (VALUES
     ('own', 9, 1, 30), ('own', 4, 1, 40), ('all', 3, 1, 50), ('all', 1, 1, 55), ('size', 3, 1, 60),
     ('all', 0, 4, 70), ('all', -1, 3, 99)) v(key, ago, i, score);
+\set ECHO all
 SELECT initiative, today() - day AS ago, percentage, benchmark, benchmark_percentage
 FROM secure_score WHERE initiative IN ('metrics', 'none') ORDER BY 1, 2 DESC;
 SELECT initiative, today() - day AS ago, benchmark, name, score, own_score, difference
@@ -154,6 +162,7 @@ FROM points_change('microsoft-secure-score', today() - 4, today() - 2);
  * Random histories: against initiative_term(), a day at a time, and plain sums.
  */
 SELECT setseed(0.23);
+\set ECHO none
 TRUNCATE snapshot, recommendation_snapshot, metric_snapshot, initiative_snapshot,
     initiative_metric_snapshot;
 INSERT INTO recommendation_snapshot (day, recommendation_id, exposed, assessed, achieved, possible)
@@ -238,6 +247,7 @@ CALL pg_temp.compare('benchmark_report',
     'SELECT i.key, b.key, b.day, b.score::numeric, o.score, o.score - b.score::numeric FROM benchmark b JOIN initiative i USING (initiative_id)
      LEFT JOIN LATERAL (SELECT s.score::numeric FROM initiative_snapshot s WHERE s.initiative_id = b.initiative_id AND s.day = b.day AND b.day < today()
                         UNION ALL SELECT v.score FROM overview v WHERE v.initiative = i.key AND b.day = today()) o ON true');
+\set ECHO all
 SELECT what, cases > 50 AS enough, differences FROM outcome ORDER BY what;
 
 -- the columns that reports rely on

@@ -19,14 +19,17 @@ INSERT INTO initiative (key, name, target_score)
 VALUES ('basics', E'The\nbasics', 90), ('points', 'By points', NULL);
 UPDATE initiative SET method = 'points' WHERE key = 'points';
 SELECT show('basics');
+\set ECHO none
 INSERT INTO metric (key, name, importance)
 SELECT 'm' || i, 'Metric ' || i, (ARRAY['critical', 'low', 'medium'])[1 + i % 3]::importance
 FROM generate_series(1, 3) i;
 INSERT INTO initiative_metric (initiative_id, metric_id)
 SELECT i.initiative_id, m.metric_id FROM initiative i, metric m WHERE i.key = 'basics';
+\set ECHO all
 SELECT show('basics');
 
 -- three days and today: a drop, and what came since
+\set ECHO none
 CREATE PROCEDURE pg_temp.live_through(ago integer, failing integer) LANGUAGE plpgsql AS $$
 BEGIN
     INSERT INTO inbox (source, recommendation, asset, state, observed_at)
@@ -56,6 +59,7 @@ SELECT i.key, a.ascii, replace(replace(s.line, to_char(today() - 1, 'YYYY-MM-DD'
                                to_char(today() + 9, 'YYYY-MM-DD'), 'IN 9 DAYS') AS line
 FROM initiative i CROSS JOIN (VALUES (false), (true)) a(ascii)
 CROSS JOIN LATERAL show(i.key, a.ascii) s(line);
+\set ECHO all
 SELECT line FROM pg_temp.as_of_today WHERE key = 'basics' AND NOT ascii;
 SELECT line FROM pg_temp.as_of_today WHERE key = 'basics' AND ascii;
 -- plain characters and nothing else, where names have no other
@@ -68,6 +72,7 @@ FROM metric_report m JOIN show('basics') s(line) ON s.line LIKE '%  ' || m.name
 WHERE m.initiative = 'basics' AND m.score IS NOT NULL;
 
 -- points have domains; a target that is reached; many metrics
+\set ECHO none
 INSERT INTO recommendation (source_id, key, title, domain)
 SELECT source_id, 'p' || i, 'P', (ARRAY['identity', 'devices', NULL])[i]
 FROM source, generate_series(1, 3) i;
@@ -77,11 +82,14 @@ INSERT INTO initiative_recommendation
 SELECT i.initiative_id, r.recommendation_id FROM initiative i, recommendation r
 WHERE i.key = 'points' AND r.key LIKE 'p_';
 UPDATE initiative SET target_score = 50, target_on = NULL WHERE key = 'points';
+\set ECHO all
 SELECT show('points');
+\set ECHO none
 INSERT INTO metric (key, name) SELECT 'n' || i, 'N ' || i FROM generate_series(1, 20) i;
 INSERT INTO initiative_metric (initiative_id, metric_id)
 SELECT i.initiative_id, m.metric_id FROM initiative i, metric m
 WHERE i.key = 'basics' AND m.key LIKE 'n%';
+\set ECHO all
 SELECT count(*), max(s.line) FILTER (WHERE s.line ~ 'more$') FROM show('basics') s(line);
 
 SELECT show('nothing');

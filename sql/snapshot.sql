@@ -3,6 +3,7 @@
 \getenv abs_srcdir PG_ABS_SRCDIR
 \set include :abs_srcdir '/test/include'
 \i :include/begin.sql
+\set ECHO none
 SET posture.timezone = 'Europe/Berlin';
 
 INSERT INTO source (key, name) VALUES ('s', 'Source');
@@ -17,6 +18,7 @@ INSERT INTO initiative (key, name, method)
 VALUES ('i1', 'I1', 'weighted'), ('i2', 'I2', 'weighted'), ('i3', 'I3', 'population');
 INSERT INTO initiative_metric VALUES (1, 1, NULL), (1, 2, 4), (3, 3, NULL);
 INSERT INTO initiative_recommendation VALUES (2, 1), (2, 3);
+\set ECHO all
 
 -- an empty catalog of findings; a day that can't be
 SELECT * FROM take_snapshot('2024-03-01');
@@ -32,10 +34,12 @@ SET posture.timezone = 'Europe/Nowhere';
 SHOW posture.timezone;
 
 -- a day ends at its local midnight: 23:00 here, an hour earlier in summer
+\set ECHO none
 INSERT INTO finding VALUES
     (1, 1, 'non_compliant', '2024-03-29 22:59:59.999999+00'), (1, 2, 'non_compliant', '2024-03-29 23:00+00'),
     (1, 3, 'non_compliant', '2024-03-31 21:59:59.999999+00'), (1, 4, 'non_compliant', '2024-03-31 22:00+00');
 INSERT INTO measure VALUES (3, 1, 2, '2024-03-30 22:59:59.999999+00');
+\set ECHO all
 SELECT take_snapshot('2024-03-29'), take_snapshot('2024-03-30'), take_snapshot('2024-03-31'),
        take_snapshot('2024-04-01');
 SELECT day, metric_id, exposed, assessed, score, recommendations FROM metric_snapshot
@@ -43,12 +47,15 @@ WHERE day > '2024-03-01' ORDER BY 1, 2;
 SELECT * FROM recommendation_snapshot ORDER BY 1, 2;
 
 -- what a score was made of is kept with it
+\set ECHO none
 DELETE FROM snapshot; DELETE FROM metric_snapshot; DELETE FROM initiative_snapshot; DELETE
         FROM initiative_metric_snapshot;
 DELETE FROM recommendation_snapshot; DELETE FROM event;
 UPDATE finding SET changed_at = '2024-04-01';
 UPDATE finding SET state = 'compliant' WHERE asset_id > 1;
+\set ECHO all
 SELECT metrics, initiatives, recovered FROM take_snapshot('2024-04-02');
+\set ECHO none
 UPDATE metric SET importance = 'critical', name = 'M1 renamed' WHERE key = 'm1';
 UPDATE initiative_metric SET weight = 1 WHERE metric_id = 2;
 DELETE FROM metric_recommendation WHERE recommendation_id = 2;
@@ -56,6 +63,7 @@ UPDATE initiative SET method = 'population', key = 'I1' WHERE key = 'i1';
 UPDATE initiative SET is_active = false WHERE key = 'i3';
 INSERT INTO initiative_metric VALUES (2, 1, NULL);
 UPDATE metric SET is_active = false WHERE key = 'm3';
+\set ECHO all
 SELECT metrics, initiatives, recovered FROM take_snapshot('2024-04-03');
 SELECT day, metric_id, exposed, assessed, score, importance, key, name, recommendations
 FROM metric_snapshot ORDER BY 1, 2;
@@ -64,6 +72,7 @@ ORDER BY 1, 2;
 SELECT day, initiative_id, metric_id, weight FROM initiative_metric_snapshot ORDER BY 1, 2, 3;
 
 -- a day that has ended is taken once: nothing is written again, whatever changed
+\set ECHO none
 CREATE VIEW pg_temp.version AS
 SELECT 's' AS of, ctid AS rank, xmin::text AS writer FROM snapshot UNION ALL SELECT 'r', ctid, xmin::text
 FROM recommendation_snapshot
@@ -73,6 +82,7 @@ UNION ALL SELECT 'b', ctid, xmin::text FROM initiative_metric_snapshot UNION ALL
 FROM event;
 CREATE TEMP TABLE before AS TABLE pg_temp.version;
 UPDATE finding SET state = 'non_compliant';
+\set ECHO all
 SELECT * FROM take_snapshot('2024-04-03');
 SELECT * FROM take_snapshot('2024-04-02');
 SELECT (SELECT count(*) FROM before) AS rows,
@@ -86,6 +96,7 @@ ORDER BY 2;
 
 -- exemptions, retirement and staleness are those of the day's end
 SELECT metrics, initiatives FROM take_snapshot('2024-04-04');
+\set ECHO none
 INSERT INTO exemption (recommendation_id, asset_id, kind, reason, created_at, expires_at) VALUES
     (1, 1, 'waived', 'for a day', '2024-04-05 10:00+00', '2024-04-06 22:00+00'),
     (1, 2, 'mitigated', 'from the next day on', '2024-04-05 22:00+00', NULL);
@@ -93,6 +104,7 @@ UPDATE asset SET retired_at = '2024-04-07 21:59+00' WHERE asset_id = 3;
 UPDATE asset SET last_seen = CASE asset_id WHEN 4 THEN '2024-04-05 22:00+00'
                                            ELSE now() END::timestamptz;
 UPDATE source SET stale_after = '3 days';
+\set ECHO all
 SELECT count(take_snapshot('2024-04-05'::date + n)) FROM generate_series(0, 4) n;
 SELECT day, exposed, assessed, score FROM metric_snapshot
 WHERE metric_id = 1 AND day >= '2024-04-04' ORDER BY day;
@@ -117,6 +129,7 @@ UPDATE metric SET is_active = false WHERE key = 'm2';
 SELECT metrics, initiatives FROM take_snapshot();
 SELECT metric_id FROM metric_snapshot WHERE day = today();
 -- when the day has ended, it is taken once more and then kept
+\set ECHO none
 UPDATE snapshot SET day = day - 1, taken_at = taken_at - interval '1 day' WHERE day = today();
 UPDATE metric_snapshot SET day = day - 1 WHERE day = today();
 UPDATE initiative_snapshot SET day = day - 1 WHERE day = today();
@@ -124,6 +137,7 @@ UPDATE initiative_metric_snapshot SET day = day - 1 WHERE day = today();
 UPDATE recommendation_snapshot SET day = day - 1 WHERE day = today();
 UPDATE finding SET changed_at = now() - interval '1 day';
 UPDATE finding SET state = 'non_compliant' WHERE asset_id = 2;
+\set ECHO all
 SELECT has_snapshot(today() - 1);
 SELECT metrics, initiatives FROM take_snapshot(today() - 1);
 SELECT has_snapshot(today() - 1);
@@ -133,6 +147,7 @@ SELECT today() - day AS ago, exposed, assessed, score FROM metric_snapshot
 WHERE metric_id = 1 AND day > '2024-05-01';
 
 DISCARD TEMP;
+\set ECHO none
 DROP EXTENSION posture;
 
 -- the first day that is due is that of the first observation, also where all
@@ -141,6 +156,7 @@ CREATE EXTENSION posture;
 INSERT INTO posture.source (key, name) VALUES ('s', 'S');
 INSERT INTO posture.inbox VALUES ('s', 'r', 'a', 'non_compliant',
                                   posture.day_end(posture.today() - 4) - interval '1 hour');
+\set ECHO all
 SELECT loaded FROM posture.ingest();
 INSERT INTO posture.inbox VALUES ('s', 'r', 'a', 'compliant');
 SELECT changed FROM posture.ingest();

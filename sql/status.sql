@@ -15,6 +15,7 @@ FROM state WHERE item LIKE 'size%';
 
 -- a source that was heard of lately, one that was not, one that never was, one
 -- that has no stale_after, one that is switched off
+\set ECHO none
 INSERT INTO posture.source (key, name, stale_after, is_active) VALUES
     ('fresh', 'F', '2 days', true), ('quiet', 'Q', '2 days', true), ('new', 'N', '2 days', true),
     ('calm', 'C', NULL, true), ('off', 'O', '2 days', false);
@@ -25,6 +26,7 @@ INSERT INTO posture.inbox VALUES
     ('off', 'r1', 'a1', 'compliant', posture.day_end(posture.today() - 5) - interval '2 hours'),
     ('fresh', 'r1', 'a2', 'so-so', now()), ('fresh', 'r2', 'a2', 'so-so', now()),
     ('fresh', 'r3', 'a2', NULL, now());
+\set ECHO all
 SELECT item, state, value, message, hint FROM state WHERE item = 'inbox';
 SELECT loaded, rejected FROM posture.ingest();
 SELECT item, state, value, message, hint FROM state
@@ -105,6 +107,7 @@ SELECT state FROM state WHERE item = 'sets';
 
 -- a role other than the owner that may create objects in a schema of posture
 SELECT state, value, message, hint FROM state WHERE item = 'schemas';
+\set ECHO none
 CREATE ROLE "regress_posture creator";
 CREATE ROLE regress_posture_grantee;
 GRANT CREATE ON SCHEMA posture TO "regress_posture creator" WITH GRANT OPTION;
@@ -112,6 +115,7 @@ SET ROLE "regress_posture creator";
 GRANT CREATE ON SCHEMA posture TO regress_posture_grantee;
 RESET ROLE;
 GRANT CREATE ON SCHEMA posture_internal TO PUBLIC;
+\set ECHO all
 \x on
 SELECT state, value, message, hint FROM state WHERE item = 'schemas';
 \x off

@@ -5,6 +5,7 @@
 SET client_min_messages = warning;
 \i :include/noon.sql
 
+\set ECHO none
 INSERT INTO source (key, name) VALUES ('scan', 'Scanner');
 INSERT INTO recommendation (source_id, key, title)
 SELECT 1, 'r' || n, 'R' FROM generate_series(1, 12) n;
@@ -21,6 +22,7 @@ CREATE FUNCTION pg_temp.past(of_initiative integer, scores numeric[]) RETURNS vo
     INSERT INTO initiative_snapshot (day, initiative_id, score, method)
     SELECT today() - cardinality(scores) - 1 + s.n::integer, of_initiative, s.score::score, 'points'
     FROM unnest(scores) WITH ORDINALITY s(score, n) $$;
+\set ECHO all
 
 -- by hand; the score is 60 now. One point a day up to 59: 20 days to 80
 SELECT pg_temp.past(pg_temp.initiative('up', 80, 20),
@@ -43,6 +45,7 @@ SELECT pg_temp.past(pg_temp.initiative('over', 80, 100), '{70,80,90}');
 SELECT pg_temp.past(pg_temp.initiative('turn', 80, 30),
                     ARRAY(SELECT 90 - n * 0.5 FROM generate_series(0, 79) n)
                     || ARRAY(SELECT 51 + n::numeric FROM generate_series(0, 9) n));
+\set ECHO none
 INSERT INTO initiative (key, name, target_score, target_on, is_pinned)
 VALUES ('empty', 'Pinned, unavailable', 50, today() + 9, true), ('off', 'Off', 50, today() + 9, false);
 UPDATE initiative SET is_active = false WHERE key = 'off';
@@ -50,6 +53,7 @@ UPDATE initiative SET is_active = false WHERE key = 'off';
 INSERT INTO initiative_snapshot (day, initiative_id, score, method)
 SELECT today() - n, i.initiative_id, 0::score, 'points' FROM initiative i, unnest('{0,91,92,93}'::integer[]) n
 WHERE i.key IN ('up', 'flat');
+\set ECHO all
 
 SELECT initiative, score, target_score AS target, target_on - today() AS due, missing, zone,
        maturity, slope_14d, slope_90d, expected_14d, expected_90d FROM target_report;
@@ -98,6 +102,7 @@ DELETE FROM initiative_snapshot;
 DELETE FROM initiative;
 SELECT count(pg_temp.initiative('i' || n, round((random() * 100)::numeric, 2),
                                 (random() * 80 - 10)::integer)) FROM generate_series(1, 60) n;
+\set ECHO none
 INSERT INTO initiative_snapshot (day, initiative_id, score, method)
 SELECT today() - n, i.initiative_id, CASE WHEN random()
                                              < 0.9 THEN round(least(greatest(60 - n * i.slope + 6
@@ -119,6 +124,7 @@ SELECT initiative AS key, 14 AS days, missing, slope_14d AS slope, expected_14d 
        on_track_14d AS on_track, days_to_target_14d AS days_to_target FROM target_report
 UNION ALL SELECT initiative, 90, missing, slope_90d, expected_90d, on_track_90d, days_to_target_90d
 FROM target_report;
+\set ECHO all
 SELECT count(*) FILTER (WHERE s.slope IS NOT NULL) > 60 AS enough,
        count(*) FILTER (WHERE (s.slope IS NULL) <> (l.slope IS NULL)
                           OR abs(s.slope - l.slope) > 0.000001) AS slope,

@@ -4,6 +4,7 @@
 \getenv abs_srcdir PG_ABS_SRCDIR
 \set include :abs_srcdir '/test/include'
 \i :include/begin.sql
+\set ECHO none
 SET client_min_messages = warning;
 
 -- In every zone, at random moments and around the changes of its clock: a day
@@ -35,6 +36,7 @@ BEGIN
         WHERE NOT w.holds;
     END LOOP;
 END $$;
+\set ECHO all
 TABLE public.differs;
 DROP TABLE public.differs;
 
@@ -78,6 +80,7 @@ BEGIN ATOMIC
     DELETE FROM event;
     DELETE FROM run;
 END;
+\set ECHO none
 CREATE TABLE public.change (asset_id integer PRIMARY KEY, at timestamptz);
 CREATE PROCEDURE pg_temp.days_around(zone text, from_day date)
 LANGUAGE plpgsql AS $$
@@ -145,6 +148,7 @@ BEGIN
         SELECT c.zone || ' events', max(e.day), count(*) FROM event e WHERE e.kind <> 'new_initiative';
     END LOOP;
 END $$;
+\set ECHO all
 SELECT zone, array_agg(day ORDER BY day) AS days, array_agg(exposed ORDER BY day) AS exposed
 FROM public.kept GROUP BY zone ORDER BY zone COLLATE "C";
 
@@ -160,6 +164,7 @@ SELECT fold() IS NOT NULL AS folded;
 SELECT cardinality(metric_assets('m', '2011-12-29')) AS after;
 
 -- A zone that is changed. The job was in time each day, 14 hours east of UTC.
+\set ECHO none
 CREATE PROCEDURE pg_temp.begin_again(zone text)
 LANGUAGE plpgsql AS $$
 BEGIN
@@ -185,6 +190,7 @@ CALL pg_temp.begin_again('Etc/GMT-14');
 CALL run_daily();
 UPDATE snapshot SET taken_at = day_end(day) + interval '5 minutes';
 CREATE TABLE public.was AS TABLE pg_temp.all_days;
+\set ECHO all
 SELECT of, count(*) FROM public.was GROUP BY of ORDER BY of;
 -- names and weights of now are not those of then
 UPDATE metric SET importance = 'low', name = 'Renamed';
@@ -215,6 +221,7 @@ WHERE day < today() - 2;
 SELECT * FROM verify();
 -- six hours further west, where yesterday is over too: it alone is taken again,
 -- with what happened in these hours
+\set ECHO none
 CREATE FUNCTION pg_temp.zone(west integer) RETURNS text LANGUAGE sql AS $$
     SELECT 'Etc/GMT' || to_char(west + h - CASE WHEN h < 12 THEN 12 ELSE 18 END, 'FMSG99')
     FROM extract(hour FROM now() AT TIME ZONE 'UTC') h $$;
@@ -222,6 +229,7 @@ CALL pg_temp.begin_again(pg_temp.zone(0));
 CALL run_daily();
 UPDATE snapshot SET taken_at = day_end(day) + interval '5 minutes';
 INSERT INTO inbox VALUES ('s', 'r', 'b1', 'non_compliant', day_end(today() - 1) + interval '1 hour');
+\set ECHO all
 SELECT changed FROM ingest();
 TRUNCATE public.was;
 INSERT INTO public.was TABLE pg_temp.all_days;

@@ -45,6 +45,7 @@ SELECT pg_temp.differ('<?xml version="1.0"?> <!-- <!DOCTYPE a - - <b>--><?p <!DO
                       || pg_temp.doc('bench'));
 
 -- several results of one rule are one finding: the worst of them, with the others in its details
+\set ECHO none
 CREATE FUNCTION pg_temp.results(VARIADIC results text[]) RETURNS xml LANGUAGE sql AS $$
     SELECT xmlelement(name "TestResult", xmlattributes('http://checklists.nist.gov/xccdf/1.2' AS xmlns,
                                                        '2024-03-01T10:00:00Z' AS "end-time"),
@@ -52,6 +53,7 @@ CREATE FUNCTION pg_temp.results(VARIADIC results text[]) RETURNS xml LANGUAGE sq
                       xmlagg(format('<rule-result idref="r" time="2024-03-01T09:00:0%sZ"><result>%s</result>'
                                     '<instance>i%s</instance></rule-result>', n, r, n)::xml ORDER BY n))
     FROM unnest(results) WITH ORDINALITY u(r, n) $$;
+\set ECHO all
 SELECT location, state, observed_at, details
 FROM xccdf_item(pg_temp.results('pass', 'fail', 'notapplicable'), NULL) WHERE type = 'finding';
 SELECT r, (SELECT concat_ws(' ', state, details ->> 'result', error) FROM xccdf_item(pg_temp.results(VARIADIC r), NULL)
@@ -66,9 +68,11 @@ SELECT * FROM pg_temp.differences('xccdf_item', replace(pg_temp.doc('arf'), 'isA
 
 -- lists of cases in test/include/xccdf.sql: those that are not as expected
 SELECT about, count(*) FROM cases GROUP BY about ORDER BY about;
+\set ECHO none
 CREATE FUNCTION pg_temp.result(content text) RETURNS xml LANGUAGE sql
 RETURN format('<TestResult xmlns="http://checklists.nist.gov/xccdf/1.2" %s>%s</TestResult>',
               substring(content FROM '^([^<]*)\|'), regexp_replace(content, '^[^<]*\|', ''))::xml;
+\set ECHO all
 SELECT * FROM pg_temp.wrong('result', 'xccdf_item', 'pg_temp.result(input)', $$
     concat_ws(' ', error,
               '(' || concat_ws(' ', left(recommendation, 20), left(asset, 20), state, observed_at) || ')',
@@ -116,12 +120,14 @@ FROM xccdf_item('<!DOCTYPE TestResult [<!ENTITY e SYSTEM "file:///etc/hostname">
                 '<rule-result idref="r"><result>pass</result></rule-result></TestResult>', NULL);
 
 -- loaded
+\set ECHO none
 CREATE TEMP VIEW f AS
 SELECT s.key::text AS source, r.key::text AS recommendation, a.key::text AS asset, f.state,
        f.changed_at
 FROM finding f JOIN recommendation r USING (recommendation_id) JOIN source s USING (source_id)
 JOIN asset a USING (asset_id)
 ORDER BY 1, 2, 3;
+\set ECHO all
 SELECT * FROM load('xccdf', pg_temp.doc('bench')::xml);
 SELECT * FROM pg_temp.f;
 SELECT key, name, product FROM source;
