@@ -1,7 +1,8 @@
 -- What statements append, what readers see of it, and what fold() makes of it.
--- tests: store/fold, store/verify, store/rebuild, store/stored_set, store/asset_set
--- tests: store/finding_set, store/catalog_delta, store/object_count, score/touched_count
+-- tests: store/fold, store/verify, store/rebuild, store/finding_history, store/asset_set
+-- tests: store/finding_set, store/capture_delta, store/object_count_table, score/touched_count
 -- tests: score/staleness, capture_finding.c, capture_asset.c, capture_trigger.c
+-- tests: store/finding_set_table, store/asset_set_table, store/delta_table, store/fold_slice
 \getenv abs_srcdir PG_ABS_SRCDIR
 \set include :abs_srcdir '/test/include'
 \i :include/begin.sql

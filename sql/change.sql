@@ -1,6 +1,7 @@
 -- Why a score changed: the parts of any change, each kind of change alone by hand, then all
 -- of them at once on random catalogs against plain SQL.
 -- tests: day/attribution, score/points_change, report/explain, report/cause_sentence
+-- tests: report/change_report
 \getenv abs_srcdir PG_ABS_SRCDIR
 \set include :abs_srcdir '/test/include'
 \i :include/begin.sql

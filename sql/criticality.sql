@@ -1,5 +1,5 @@
 -- Metrics that weight assets by their criticality, worked out by hand.
--- tests: store/asset_value, store/fold, score/membership
+-- tests: store/asset_set, store/fold, score/membership
 \getenv abs_srcdir PG_ABS_SRCDIR
 \set include :abs_srcdir '/test/include'
 \i :include/begin.sql

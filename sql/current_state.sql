@@ -1,5 +1,5 @@
 -- Scores, worked out by hand: metrics, initiatives by each method, exemptions, retirement, staleness.
--- tests: score/current_count, score/points, score/term, score/initiative_score, score/membership
+-- tests: score/current_object_count, score/points, score/initiative_score, score/membership
 -- tests: score/exposure, score/exempt_set, score/staleness, score/metric_assets, finding/finding
 -- tests: finding/measure
 \getenv abs_srcdir PG_ABS_SRCDIR

@@ -1,6 +1,7 @@
 -- Events: reopened, in cooldown, and the summary of a day. Measures of 100 points give a metric
 -- any score.
 -- tests: day/event, day/notification
+-- tests: day/day_summary, report/phrase
 \getenv abs_srcdir PG_ABS_SRCDIR
 \set include :abs_srcdir '/test/include'
 \i :include/begin.sql

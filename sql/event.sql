@@ -1,5 +1,6 @@
 -- Drops, their causes and their status. Measures of 100 points give a metric any score.
 -- tests: day/event_table, report/event_report, day/attribution, day/notification, admin/setting
+-- tests: day/drop_detection
 \getenv abs_srcdir PG_ABS_SRCDIR
 \set include :abs_srcdir '/test/include'
 \i :include/begin.sql

@@ -1,5 +1,5 @@
 -- Microsoft Secure Score as Microsoft Graph publishes it.
--- tests: source/graph_history
+-- tests: source/graph_profile, source/graph_score, source/graph_report
 \getenv abs_srcdir PG_ABS_SRCDIR
 \set include :abs_srcdir '/test/include'
 \i :include/begin.sql

@@ -1,5 +1,5 @@
 -- Prowler: checks and compliance frameworks.
--- tests: source/compliance_framework
+-- tests: source/prowler_check, source/compliance_framework
 \getenv abs_srcdir PG_ABS_SRCDIR
 \set include :abs_srcdir '/test/include'
 \i :include/begin.sql

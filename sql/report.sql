@@ -1,6 +1,7 @@
 -- The views for BI tools.
 -- tests: report/overview, report/metric_report, report/recommendation_report, report/event_report
 -- tests: report/score_history, report/cause_sentence, score/recommendation_status
+-- tests: score/last_change
 \getenv abs_srcdir PG_ABS_SRCDIR
 \set include :abs_srcdir '/test/include'
 \i :include/begin.sql

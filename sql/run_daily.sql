@@ -1,5 +1,6 @@
 -- The daily job: run_daily() does what is due, oldest first, once.
 -- tests: day/retention, admin/schedule, posture.c
+-- tests: day/day_close
 \getenv abs_srcdir PG_ABS_SRCDIR
 \set include :abs_srcdir '/test/include'
 \i :include/begin.sql

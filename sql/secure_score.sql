@@ -1,5 +1,6 @@
 -- Points by day, domain and workload, from one day to another, and beside what others score.
--- tests: score/points_change, score/term, catalog/benchmark
+-- tests: score/points_change, score/initiative_score, catalog/benchmark
+-- tests: report/benchmark_report
 \getenv abs_srcdir PG_ABS_SRCDIR
 \set include :abs_srcdir '/test/include'
 \i :include/begin.sql

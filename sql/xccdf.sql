@@ -1,5 +1,5 @@
 -- XCCDF results, taken apart into items.
--- tests: source/xccdf_document, source/xccdf_result, source/xccdf_rule
+-- tests: source/xccdf_document, source/xccdf_result, source/xccdf_rule, source/xccdf_target
 \getenv abs_srcdir PG_ABS_SRCDIR
 \set include :abs_srcdir '/test/include'
 \i :include/begin.sql
