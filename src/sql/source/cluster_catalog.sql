@@ -58,6 +58,18 @@ COMMENT ON FUNCTION posture_internal.cluster_initiative() IS
     'Returns the predefined initiatives over the metrics of the source postgresql; '
     'the first has all of them';
 
+CREATE FUNCTION posture_internal.cluster_source() RETURNS integer
+    LANGUAGE sql VOLATILE PARALLEL UNSAFE
+BEGIN ATOMIC
+    INSERT INTO source (key, name, product)
+    SELECT 'postgresql', 'This PostgreSQL cluster', 'PostgreSQL'
+    WHERE NOT EXISTS (SELECT FROM source s WHERE s.key = 'postgresql')
+    ON CONFLICT DO NOTHING;
+    SELECT s.source_id FROM source s WHERE s.key = 'postgresql';
+END;
+COMMENT ON FUNCTION posture_internal.cluster_source() IS
+    'Adds the source postgresql if it is missing; returns its id';
+
 -- A metric comes into the catalog together with its recommendations, and an
 -- initiative together with its metrics, so that each comes once: what a person
 -- renames, changes, takes out or deletes afterwards stays as that person left
@@ -74,13 +86,7 @@ DECLARE
 BEGIN
     -- one load at a time; before any other table, as in load() and grant_access()
     LOCK TABLE inbox IN SHARE UPDATE EXCLUSIVE MODE;
-    SELECT s.source_id INTO source_of FROM source s WHERE s.key = 'postgresql';
-    IF NOT FOUND THEN
-        INSERT INTO source (key, name, product)
-        VALUES ('postgresql', 'This PostgreSQL cluster', 'PostgreSQL')
-        ON CONFLICT DO NOTHING;
-        SELECT s.source_id INTO source_of FROM source s WHERE s.key = 'postgresql';
-    END IF;
+    source_of := cluster_source();
 
     UPDATE recommendation r
     SET title = c.title, description = c.description, remediation = c.remediation,

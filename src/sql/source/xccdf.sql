@@ -55,8 +55,7 @@ BEGIN ATOMIC
                              ELSE jsonb_build_object(
                                  'result', (array_agg(o.result ORDER BY o.rank))[1],
                                  'results', jsonb_agg(o.details ORDER BY o.n)) END AS details,
-               -- What one TestResult did not select, another TestResult of the host
-               -- may have assessed.
+               -- not selected here, but in another TestResult of the host
                bool_and(o.result = 'notselected')
                AND bool_or(bool_or(o.result <> 'notselected'))
                        OVER (PARTITION BY o.source, o.asset, o.idref) AS is_assessed_elsewhere
