@@ -24,7 +24,6 @@ COMMENT ON FUNCTION posture_internal.asset_weight(integer, integer[]) IS
     'weight of an asset by the rank of its criticality, 1 (low) to 4 (critical); 1 if there are '
     'no weights';
 
--- In PL/pgSQL, because planning the query would take longer than running it.
 CREATE FUNCTION posture_internal.criticality_sets(from_store boolean, of_slice integer)
     RETURNS assetset[]
     LANGUAGE plpgsql STABLE PARALLEL SAFE

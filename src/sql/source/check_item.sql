@@ -163,9 +163,8 @@ END;
 COMMENT ON FUNCTION posture_internal.check_item(text, jsonb, text) IS
     'Returns the items of a document of format ocsf or asff';
 
--- The two queries are large, so compiling them (jit) takes longer than running
--- them. Memoize would take whole elements as keys. work_mem lets the results of a
--- large document stay in memory, where the document already is.
+-- Memoize would take whole elements as keys. work_mem lets the results of a large
+-- document stay in memory, where the document already is.
 CREATE FUNCTION posture_internal.ocsf_item(document jsonb, of_source text) RETURNS SETOF item
     LANGUAGE sql STABLE SET jit = off SET enable_memoize = off SET work_mem = '256MB'
 BEGIN ATOMIC

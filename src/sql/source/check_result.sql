@@ -6,8 +6,7 @@
  * recommendation on an asset, whatever the number of results of it.
  *
  * A document may have 100,000 findings of 3 kB each, so each value of a finding is
- * extracted once: OFFSET 0 keeps the planner from copying the expression to every
- * place where the value is used.
+ * extracted once, in subqueries with OFFSET 0.
  */
 
 CREATE TYPE posture_internal.check_result AS (

@@ -97,8 +97,7 @@ COMMENT ON FUNCTION posture_internal.xccdf_namespace_item(xml, text, text) IS
 CREATE FUNCTION posture_internal.xccdf_item(document xml, of_source text) RETURNS SETOF item
     LANGUAGE sql STABLE
     -- The planner can't know how much a document contains. It may estimate one row
-    -- where there are 100,000, which makes a nested loop slow; and compiling (jit)
-    -- takes longer than running the query.
+    -- where there are 100,000, which makes a nested loop slow.
     SET enable_nestloop = off SET jit = off
     -- Parts of a document are not documents themselves.
     SET xmloption = content
