@@ -107,7 +107,6 @@ CREATE FUNCTION posture_internal.owner_recommendation_exposure_of(
                    failing assetset, accepted assetset)
     LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 100
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
-    SET jit = off
 AS $$
 DECLARE
     recommendations assetset := owner_row_set(caller, 'initiative_recommendation');
@@ -136,7 +135,6 @@ CREATE FUNCTION posture_internal.owner_asset_value_of(
     RETURNS TABLE (value text, assets assetset)
     LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 10
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
-    SET jit = off
 AS $$
 DECLARE
     visible_assets assetset := owner_row_set(caller, 'asset');
@@ -164,7 +162,6 @@ CREATE FUNCTION posture_internal.owner_object_count_of(caller oid)
                    failing bigint, critical bigint)
     LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 100
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
-    SET jit = off
 AS $$
 DECLARE
     initiatives assetset := owner_row_set(caller, 'initiative');

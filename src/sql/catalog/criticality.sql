@@ -28,7 +28,6 @@ CREATE FUNCTION posture_internal.criticality_sets(from_store boolean, of_slice i
     RETURNS assetset[]
     LANGUAGE plpgsql STABLE PARALLEL SAFE
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
-    SET jit = off
     SET plan_cache_mode = force_generic_plan
 AS $$
 BEGIN

@@ -175,7 +175,6 @@ CREATE FUNCTION posture_internal.initiative_value_change(
                    reason text, newly_exposed bigint, mass numeric, healthy numeric)
     LANGUAGE plpgsql STABLE PARALLEL SAFE
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
-    SET jit = off
     SET plan_cache_mode = force_generic_plan
 AS $$
 #variable_conflict use_column
@@ -186,7 +185,7 @@ BEGIN
         FROM initiative_term_pair(previous_day, on_day) x
         WHERE x.transition IS NULL AND x.previous_weight > 0
           AND (x.mass <> x.previous_mass OR x.healthy <> x.previous_healthy)
-    ), attributed AS MATERIALIZED (
+    ), attributed AS (
         SELECT a.*
         FROM change_attribution(
             previous_day, on_day,

@@ -28,7 +28,7 @@ BEGIN
                                      FROM explained e
                                      WHERE e.initiative_id IS NOT NULL)) p
         WHERE EXISTS (SELECT FROM explained)
-    ), metric_part AS MATERIALIZED (
+    ), metric_part AS (
         SELECT p.*
         FROM metric_change(previous_day(of_day), of_day,
                            ARRAY(SELECT e.metric_id

@@ -10,18 +10,17 @@ CREATE FUNCTION posture_internal.read_exemption_report()
                    state text, failing_assets bigint)
     LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 100
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
-    SET jit = off
 AS $$
 BEGIN
     RETURN QUERY
     WITH exempt AS (
         SELECT x.recommendation_id, x.kind, x.for_all, x.assets
         FROM exempt_set('infinity', true, NULL) x
-    ), member AS MATERIALIZED (
+    ), member AS (
         SELECT g.asset_group_id, g.assets
         FROM asset_group_set(true, NULL) g
         WHERE EXISTS (SELECT FROM exemption e WHERE e.asset_group_id IS NOT NULL)
-    ), failing AS MATERIALIZED (
+    ), failing AS (
         SELECT f.recommendation_id, f.failing
         FROM recommendation_assets(ARRAY(SELECT DISTINCT x.recommendation_id FROM exempt x)) f
     ), listed AS (

@@ -24,7 +24,6 @@ CREATE FUNCTION posture_internal.read_metric_report()
                    trend_14d numeric[], critical_assets bigint)
     LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 200
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
-    SET jit = off
 AS $$
 #variable_conflict use_column
 BEGIN

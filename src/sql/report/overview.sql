@@ -23,7 +23,6 @@ CREATE FUNCTION posture_internal.read_overview()
                    critical_assets bigint, open_events bigint)
     LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 20
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
-    SET jit = off
 AS $$
 BEGIN
     RETURN QUERY
