@@ -1,0 +1,77 @@
+# Roles without privileges and with privileges that were granted by hand: nothing is granted
+# to PUBLIC, a role with SELECT reads and does not write, a role with INSERT on the inbox
+# delivers and reads nothing.
+
+use strict;
+use warnings;
+use FindBin;
+use lib $FindBin::RealBin;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use TestPosture;
+
+my $node = new_node('grants', "fsync = off\n");
+$node->safe_psql('postgres', <<'SQL');
+CREATE ROLE risk_owner LOGIN;
+CREATE ROLE reader LOGIN;
+CREATE ROLE nobody LOGIN;
+CREATE ROLE feeder LOGIN;
+CREATE DATABASE warehouse OWNER risk_owner;
+SQL
+my @as = (extra_params => [ '-U', 'risk_owner' ]);
+$node->safe_psql('warehouse', "CREATE EXTENSION posture;\n" . sample_sql(), @as);
+my @views = views($node, 'warehouse');
+my %is_view = map { $_ => 1 } @views;
+my @tables = tables($node, 'warehouse');
+my ($rc, $out, $err);
+
+is($node->safe_psql('warehouse', <<"SQL"), '0', 'nothing is granted to PUBLIC');
+SELECT count(*) FROM pg_class c, aclexplode(c.relacl) x
+WHERE c.relnamespace $schemas AND x.grantee = 0
+SQL
+for my $relation (@views, @tables)
+{
+	my $name = $relation =~ s/.*\.//r;
+	for my $sql ("SELECT * FROM $relation", $is_view{$relation} ? () : "DELETE FROM $relation")
+	{
+		($rc, $out, $err) = query_as($node, 'warehouse', 'nobody', $sql);
+		like($err, qr/permission denied for (table|view) /, "a role without privileges: $sql");
+	}
+}
+for my $call ('SELECT * FROM posture.ingest()', 'SELECT * FROM posture.take_snapshot()',
+	'CALL posture.run_daily()', 'SELECT posture.acknowledge(1)',
+	q{SELECT posture.metric_assets('m1')}, q{SELECT * FROM posture.plan('i1')},
+	'SELECT * FROM posture_internal.metric_state(now())')
+{
+	($rc, $out, $err) = query_as($node, 'warehouse', 'nobody', $call);
+	like($err, qr/permission denied for table/, "a role without privileges: $call");
+}
+
+$node->safe_psql('warehouse',
+	'GRANT SELECT ON ALL TABLES IN SCHEMA posture, posture_internal TO reader', @as);
+for my $view (@views)
+{
+	my $expected = (query_as($node, 'warehouse', 'risk_owner', "SELECT * FROM $view"))[1];
+	($rc, $out, $err) = query_as($node, 'warehouse', 'reader', "SELECT * FROM $view");
+	is("$out$err", $expected, "a role with SELECT sees all rows of $view");
+}
+for my $call ('SELECT * FROM posture.ingest()', 'SELECT * FROM posture.take_snapshot()',
+	'CALL posture.run_daily()', 'SELECT posture.acknowledge(1)', 'DELETE FROM posture.finding')
+{
+	($rc, $out, $err) = query_as($node, 'warehouse', 'reader', $call);
+	like($err, qr/permission denied for table/, "a role with SELECT: $call");
+}
+
+$node->safe_psql('warehouse', 'GRANT INSERT ON posture.inbox TO feeder', @as);
+($rc, $out, $err) = query_as($node, 'warehouse', 'feeder', <<'SQL');
+COPY posture.inbox (source, recommendation, asset, state, observed_at) FROM STDIN (FORMAT csv);
+scan,r1,fed,compliant,yesterday
+\.
+SQL
+is("$rc$err", '0', 'a role with INSERT on the inbox delivers');
+($rc, $out, $err) = query_as($node, 'warehouse', 'feeder', 'SELECT * FROM posture.inbox');
+like($err, qr/permission denied for table inbox/, 'and reads nothing');
+
+$node->stop;
+done_testing();
