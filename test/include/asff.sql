@@ -203,10 +203,10 @@ INSERT INTO cases SELECT 'time', v.* FROM (VALUES
     ('{"LastObservedAt": null, "UpdatedAt": "2024-02-29T23:00:00.123+01:00"}',
      '2024-02-29 22:00:00.123+00'),
     ('{"LastObservedAt": "soon"}', '2024-03-01 08:00:00+00'),
-    ('{"LastObservedAt": "soon", "UpdatedAt": 7, "CreatedAt": null}', 'time "soon" is no time'),
+    ('{"LastObservedAt": "soon", "UpdatedAt": 7, "CreatedAt": null}', 'invalid time: "soon"'),
     ('{"LastObservedAt": null, "UpdatedAt": null, "CreatedAt": null}', ''),
     ('{"LastObservedAt": "2024-02-30T00:00:00Z", "UpdatedAt": null, "CreatedAt": null}',
-     'time "2024-02-30T00:00:00Z" is no time'),
+     'invalid time: "2024-02-30T00:00:00Z"'),
     ('{"LastObservedAt": "2024-03-01", "UpdatedAt": null}', '2024-03-01 00:00:00+00'),
     ('{"LastObservedAt": null, "UpdatedAt": "2024-03-01T08:00:00"}', '2024-03-01 08:00:00+00')) v;
 INSERT INTO cases SELECT 'resources', v.* FROM (VALUES

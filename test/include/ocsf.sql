@@ -240,11 +240,11 @@ INSERT INTO cases SELECT 'time', v.* FROM (VALUES
      '2024-03-01 07:00:00+00'),
     ('{"time": null, "time_dt": null, "finding_info": {}}', ''),
     ('{"time": 1e40, "time_dt": null, "finding_info": {}}',
-     'time 1000000000000000000000000000000000000000 is no time'),
-    ('{"time": -5, "time_dt": null, "finding_info": {}}', 'time -5 is no time'),
+     'invalid time: 1000000000000000000000000000000000000000'),
+    ('{"time": -5, "time_dt": null, "finding_info": {}}', 'invalid time: -5'),
     ('{"time": "2024-13-45T08:00:00Z", "time_dt": null, "finding_info": {}}',
-     'time "2024-13-45T08:00:00Z" is no time'),
-    ('{"time": {}, "time_dt": null, "finding_info": {}}', 'time {} is no time'),
+     'invalid time: "2024-13-45T08:00:00Z"'),
+    ('{"time": {}, "time_dt": null, "finding_info": {}}', 'invalid time: {}'),
     ('{"time": "soon"}', '2024-03-01 08:00:00.123456+00')) v;
 INSERT INTO cases SELECT 'severity', v.* FROM (VALUES
     ('{"severity_id": 0, "severity": "Unknown"}', '/unknown'),

@@ -20,11 +20,11 @@ SELECT d.day,
                                         count_phrase(nullif(d.metric_drops, 0), 'metric'))
                      || ' dropped'
                      || CASE WHEN d.initiative_drops > 0
-                             THEN format(', most of all %s, by %s to %s', d.worst_name,
+                             THEN format(', largest drop: %s, by %s to %s', d.worst_name,
                                          points_phrase(d.worst_drop), format_number(d.worst_score))
                              ELSE '' END END,
            count_phrase(nullif(d.in_cooldown, 0), 'drop') || ' not notified',
-           count_phrase(nullif(d.recovered, 0), 'score') || ' back at the level of before',
+           count_phrase(nullif(d.recovered, 0), 'score') || ' recovered',
            count_phrase(nullif(d.new_initiatives, 0), 'new initiative')) || '.' AS summary
 FROM day_summary() d
 ORDER BY d.day DESC;

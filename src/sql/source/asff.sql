@@ -63,7 +63,7 @@ BEGIN ATOMIC
                WHEN f.recommendation IS NULL THEN 'missing GeneratorId'
                WHEN s.observed_at IS NULL
                     AND coalesce(f.last_observed, f.updated, f.created) IS NOT NULL
-               THEN format('time "%s" is no time',
+               THEN format('invalid time: "%s"',
                            left(coalesce(f.last_observed, f.updated, f.created), 40))
                WHEN jsonb_typeof(element -> 'Resources') IS DISTINCT FROM 'array'
                     OR element -> 'Resources' = '[]' THEN 'missing Resources' END,

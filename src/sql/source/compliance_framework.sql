@@ -75,7 +75,7 @@ BEGIN ATOMIC
                CASE WHEN jsonb_path_exists(
                              r.checks, 'lax $.* ? (@.type() != "array" && @.type() != "string")')
                       OR jsonb_path_exists(r.check_keys, '$[*] ? (@.type() != "string" || @ == "")')
-                    THEN 'Checks has what is no key of a check' END,
+                    THEN 'Checks has an element that is not the key of a check' END,
                CASE WHEN r.weight < 0 OR r.risk < 0
                     THEN format('%s x %s is below 0', weight_field, risk_field) END),
            r.id,

@@ -8,7 +8,7 @@ CREATE FUNCTION posture_internal.graph_score_error(element jsonb) RETURNS text
     RETURN first_error(
         CASE WHEN json_text(element -> 'createdDateTime') IS NULL THEN 'missing createdDateTime'
              WHEN parse_time(json_text(element -> 'createdDateTime')) IS NULL
-             THEN format('createdDateTime is no time: "%s"',
+             THEN format('invalid createdDateTime: "%s"',
                          left(json_text(element -> 'createdDateTime'), 100))
              WHEN parse_time(json_text(element -> 'createdDateTime')) > statement_timestamp()
              THEN format('createdDateTime is in the future: %s',
@@ -30,7 +30,7 @@ CREATE FUNCTION posture_internal.graph_control_error(control jsonb) RETURNS text
         key_error('controlName', json_text(control -> 'controlName')),
         CASE WHEN json_number(control -> 'score') IS NULL
                   AND json_number(control -> 'scoreInPercentage') IS NULL
-             THEN 'neither score nor scoreInPercentage'
+             THEN 'missing score and scoreInPercentage'
              -- This is the range of domain points.
              WHEN json_number(control -> 'score') NOT BETWEEN 0 AND 1e15
              THEN format('score is %s', control -> 'score')

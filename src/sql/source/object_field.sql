@@ -188,7 +188,9 @@ CREATE FUNCTION posture_internal.field_error(type text, field text, value jsonb,
         WHEN holds <> 'text' AND (NOT is_input(value #>> '{}', holds)
                                   OR holds IN ('timestamptz', 'date')
                                       AND value #>> '{}' !~ '^\d{4}') THEN
-            format('invalid %s for %s: "%s"', replace(holds, '_', ' '), field,
+            format('invalid %s: "%s"',
+                   CASE holds WHEN field THEN field
+                              ELSE replace(holds, '_', ' ') || ' for ' || field END,
                    left(value #>> '{}', 100))
         WHEN type = 'source' AND field = 'stale_after'
              AND NOT ((value #>> '{}')::interval > interval '0'

@@ -135,7 +135,7 @@ BEGIN ATOMIC
                THEN CASE o.class WHEN '2003' THEN 'missing compliance.control'
                                  ELSE 'missing metadata.event_code' END
                WHEN r.observed_at IS NULL AND jsonb_typeof(o.time) <> 'null'
-               THEN format('time %s is no time', left(o.time::text, 40)) END,
+               THEN format('invalid time: %s', left(o.time::text, 40)) END,
            o.class, o.product, o.vendor, o.is_prowler, r.recommendation, o.title, o.uid,
            s.state, r.observed_at, o.message, s.status_details, c.compliance,
            o.account, o.region, o.resources

@@ -46,7 +46,7 @@ CREATE FUNCTION posture_internal.xml_error(document xml) RETURNS text
 BEGIN ATOMIC
     SELECT CASE
         WHEN xml_declares_type(d.document::text)
-        THEN 'document type declaration: not taken, since it could define entities'
+        THEN 'document type declarations are not allowed, because they can define entities'
         WHEN d.document IS NOT DOCUMENT THEN 'not an XML document with one root element'
         WHEN NOT EXISTS (
             SELECT
