@@ -10,6 +10,9 @@
  * granted, because a cascaded DELETE runs the triggers of referencing tables
  * with the rights of the role that deletes.
  */
+-- The check below comes too late for what it finds if these statements call it.
+SET LOCAL search_path TO pg_catalog, pg_temp;
+
 DO $$
 DECLARE
     relation record;
