@@ -60,8 +60,7 @@ END $$;
 
 -- An object of an ordinary role in the extension or its schemas would run with
 -- the rights of the caller of posture, so installation and upgrade fail if there
--- is one. The message names the object with its schema.
-SET LOCAL search_path TO pg_catalog, pg_temp;
+-- is one.
 DO $$
 DECLARE
     foreign_object text := (
