@@ -1,6 +1,6 @@
 -- Writes reference.md from the comments of the objects, in a database that has posture:
 --   psql -XAtq -f doc/reference.sql > doc/reference.md
--- What is listed here is in it, in this order. test/t/061_reference.pl compares.
+-- What is listed here is in it, in this order. test/t/062_reference.pl compares.
 SET search_path = posture, pg_catalog;
 SET client_min_messages = warning;
 -- the settings are there once the library is

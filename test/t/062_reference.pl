@@ -1,5 +1,7 @@
-# The documents can't drift from what they are about: the reference is made anew
-# and compared, links lead somewhere, and names and files that are set as code exist.
+# Checks that the documents agree with the code: the reference is generated and
+# compared, links have a target, and names and files that are set as code exist.
+# A user's document names the objects of schema posture; one of posture_internal
+# needs its schema there, and no schema in a document for contributors.
 use strict;
 use warnings;
 use FindBin;
@@ -43,30 +45,61 @@ foreach my $file (sort keys %text)
 	is("@lost", '', "$file: its links lead somewhere");
 }
 
-# names: those of posture, and of PostgreSQL where they could be meant
+# names: those of both schemas, and of PostgreSQL where they could be meant
 sub names
 {
 	my ($sql) = @_;
 	return map { $_ => 1 } split /\n/, $node->safe_psql('postgres', "LOAD 'posture'; $sql");
 }
-my $ours = q{= 'posture'::regnamespace};
-my %relation = names("SELECT relname FROM pg_class WHERE relnamespace $ours");
-my %function = names("SELECT proname FROM pg_proc WHERE pronamespace $ours");
-my %type = names("SELECT typname FROM pg_type WHERE typnamespace $ours");
+
+# The relations, columns, functions and types of schemas.
+sub objects
+{
+	my $in = 'IN (' . join(', ', map { "'$_'::regnamespace" } @_) . ')';
+	return {
+		relation => { names("SELECT relname FROM pg_class WHERE relnamespace $in") },
+		function => { names("SELECT proname FROM pg_proc WHERE pronamespace $in") },
+		type => { names("SELECT typname FROM pg_type WHERE typnamespace $in") },
+		column => {
+			names("SELECT relname || '.' || attname FROM pg_class JOIN pg_attribute ON attrelid = pg_class.oid WHERE relnamespace $in")
+		}
+	};
+}
+
+# whether the schema of these objects has a relation, a function or a type of this name
+sub has
+{
+	my ($objects, $name) = @_;
+	return grep { $objects->{$_}{$name} } qw(relation function type);
+}
+my $contract = objects('posture');
+my $internal = objects('posture_internal');
+my $both = objects('posture', 'posture_internal');
+my %contributor = map { $_ => 1 } qw(CHANGELOG.md CONTRIBUTING.md doc/inside.md doc/release.md);
+# names that the changelog says were replaced
+my %removed = ('CHANGELOG.md' => { map { $_ => 1 } qw(is_quiet own_rows quiet_days to_do) });
+
 my %setting = names(q{SELECT substr(name, 9) FROM pg_settings WHERE name LIKE 'posture.%'});
-my %column = names("SELECT relname || '.' || attname FROM pg_class JOIN pg_attribute ON attrelid = pg_class.oid WHERE relnamespace $ours");
 my %builtin = names('SELECT proname FROM pg_proc WHERE pronamespace = \'pg_catalog\'::regnamespace');
-my %word = (%relation, %function, %type, %setting, %builtin, names(<<SQL));
-SELECT split_part(c, '.', 2) FROM unnest('{@{[ join ',', keys %column ]}}'::text[]) c
-UNION SELECT unnest(proargnames) FROM pg_proc WHERE pronamespace $ours
+# names of columns, arguments, values and fields
+sub words
+{
+	my ($schema) = @_;
+	return names(<<SQL);
+SELECT attname FROM pg_class JOIN pg_attribute ON attrelid = pg_class.oid WHERE relnamespace = '$schema'::regnamespace
+UNION SELECT unnest(proargnames) FROM pg_proc WHERE pronamespace = '$schema'::regnamespace
 UNION SELECT enumlabel FROM pg_enum
 UNION SELECT field FROM posture.object_field()
 UNION SELECT reason FROM posture.change_reason()
 UNION SELECT relname FROM pg_class WHERE relnamespace = 'pg_catalog'::regnamespace
 UNION SELECT name FROM pg_settings
+UNION SELECT word FROM pg_get_keywords()
 SQL
+}
+my %contract_word = (words('posture'), day_summary => 1);    # a kind of notification
+my %word = (%contract_word, words('posture_internal'), %setting, %builtin, map { %{ $both->{$_} } } qw(relation function type));
 # fields of documents, rules and messages
-my $source = join '', map { slurp_file($_) } glob "$top/src/sql/*.sql";
+my $source = join '', map { slurp_file($_) } glob "$top/src/sql/*/*.sql";
 $word{$_} = 1 foreach $source =~ /\b([a-z]+(?:_[a-z0-9]+)+)\b/g;
 # other programs and extensions
 $word{$_} = 1 foreach qw(pg_dump pg_dumpall pg_restore pg_upgrade pg_cron pg_config pg_regress pg_buildext);
@@ -75,31 +108,38 @@ foreach my $file (documents())
 {
 	my $text = $text{$file};
 	my %unknown;
-	# posture.something, wherever it stands
+	my $named = $contributor{$file} ? $both : $contract;
+	# posture.NAME and posture_internal.NAME, also within blocks of code
 	foreach my $name ($text =~ /(?<![\w.\/-])posture\.([a-z]\w*)/g)
 	{
 		$unknown{"posture.$name"} = 1
-			unless $relation{$name} || $function{$name} || $type{$name} || $setting{$name} || $name =~ /^(?:control|so|c)$/;
+			unless has($contract, $name) || $setting{$name} || $name =~ /^(?:control|so|c)$/;
+	}
+	foreach my $name ($text =~ /(?<![\w.\/-])posture_internal\.([a-z]\w*)/g)
+	{
+		$unknown{"posture_internal.$name"} = 1 unless has($internal, $name);
 	}
 	foreach my $span (code_spans($text))
 	{
+		next if $span =~ /^posture_internal\./;
 		my $name = $span =~ s/^posture\.//r;
 		if ($name =~ /^([a-z]\w*)\(.*\)$/)
 		{
-			$unknown{$span} = 1 unless $function{$1} || $builtin{$1};
-			$unknown{"$1() is not in the reference"} = 1 if $function{$1} && $reference !~ /^### $1$/m;
+			$unknown{$span} = 1 unless $named->{function}{$1} || $builtin{$1};
+			$unknown{"$1() is not in the reference"} = 1 if $contract->{function}{$1} && $reference !~ /^### $1$/m;
 		}
-		elsif ($name =~ /^([a-z]\w*)\.(\w+)$/ && $relation{$1})
+		elsif ($name =~ /^([a-z]\w*)\.(\w+)$/ && $named->{relation}{$1})
 		{
-			$unknown{$span} = 1 unless $column{$name};
+			$unknown{$span} = 1 unless $named->{column}{$name};
 		}
 		elsif ($name =~ m{^(?:src|sql|test|doc|expected)(?:/[\w.-]+)*$})
 		{
 			$unknown{$span} = 1 unless -e "$top/$name" || $name eq 'sql';
 		}
-		elsif ($name =~ /^[a-z]+(?:_[a-z0-9]+)+$/)
+		elsif ($name =~ /^[a-z]+(?:_[a-z0-9]+)+$/ && !$removed{$file}{$name})
 		{
 			$unknown{$span} = 1 unless $word{$name};
+			$unknown{"$span without its schema"} = 1 if has($internal, $name) && !has($named, $name) && !$contract_word{$name};
 		}
 	}
 	is(join(', ', sort keys %unknown), '', "$file: names in it exist");
