@@ -1,9 +1,9 @@
--- Writes reference.md from the comments of the objects, in a database that has posture:
+-- Generates reference.md from the comments of the objects, in a database that has posture:
 --   psql -XAtq -f doc/reference.sql > doc/reference.md
--- What is listed here is in it, in this order. test/t/062_reference.pl compares.
+-- It has the objects that are listed here, in this order. test/t/062_reference.pl compares.
 SET search_path = posture, pg_catalog;
 SET client_min_messages = warning;
--- the settings are there once the library is
+-- loading the library defines the settings
 SELECT posture.score(0, 1) \g /dev/null
 
 CREATE TEMP TABLE section (place int GENERATED ALWAYS AS IDENTITY, title text, about text, relations text, functions text, types text);
@@ -43,17 +43,17 @@ UNION ALL
 SELECT place, 't', n, name FROM section, unnest(string_to_array(types, ' ')) WITH ORDINALITY u(name, n);
 
 -- text as Markdown shows it, also within a table
-CREATE FUNCTION pg_temp.shown(said text) RETURNS text LANGUAGE sql AS
-$$ SELECT replace(replace(replace(said, '<', '&lt;'), '*', '\*'), '|', '\|') $$;
+CREATE FUNCTION pg_temp.shown(value text) RETURNS text LANGUAGE sql AS
+$$ SELECT replace(replace(replace(value, '<', '&lt;'), '*', '\*'), '|', '\|') $$;
 
 -- a comment as a sentence
-CREATE FUNCTION pg_temp.sentence(said text) RETURNS text LANGUAGE sql AS
-$$ SELECT upper(left(s, 1)) || substr(s, 2) || CASE WHEN right(s, 1) = '.' THEN '' ELSE '.' END FROM pg_temp.shown(said) s $$;
+CREATE FUNCTION pg_temp.sentence(value text) RETURNS text LANGUAGE sql AS
+$$ SELECT upper(left(s, 1)) || substr(s, 2) || CASE WHEN right(s, 1) = '.' THEN '' ELSE '.' END FROM pg_temp.shown(value) s $$;
 
-CREATE FUNCTION pg_temp.code(said text) RETURNS text LANGUAGE sql AS
-$$ SELECT '`' || replace(said, '|', '\|') || '`' $$;
+CREATE FUNCTION pg_temp.code(value text) RETURNS text LANGUAGE sql AS
+$$ SELECT '`' || replace(value, '|', '\|') || '`' $$;
 
--- a default without the casts that say what is said already
+-- a default without redundant casts
 CREATE FUNCTION pg_temp.plain(expression text) RETURNS text LANGUAGE sql AS
 $$ SELECT regexp_replace(expression, '^(NULL|''[^'']*'')::[a-z_. ]+(\[\])?$', '\1') $$;
 
@@ -67,7 +67,7 @@ $$
 SELECT E'| column | type | |\n|---|---|---|\n' || string_agg(
            format('| `%s` | %s%s | %s |', attname, pg_temp.code(format_type(atttypid, NULL)),
                   CASE WHEN c.relkind <> 'r' THEN ''
-                       WHEN attidentity <> '' THEN ', numbered by itself'
+                       WHEN attidentity <> '' THEN ', generated'
                        ELSE CASE WHEN attnotnull THEN ', not null' ELSE '' END
                             || coalesce(', default ' || pg_temp.code(pg_temp.plain(pg_get_expr(adbin, adrelid))), '') END,
                   pg_temp.shown(col_description(attrelid, attnum))), E'\n' ORDER BY attnum)
@@ -133,7 +133,7 @@ FROM pg_operator WHERE oprnamespace = 'posture'::regnamespace AND type IN (oprle
 UNION ALL
 SELECT E'| cast | when | |\n|---|---|---|\n' || string_agg(
            format('| `%s` to `%s` | %s | %s |', format_type(castsource, NULL), format_type(casttarget, NULL),
-                  CASE castcontext WHEN 'i' THEN 'by itself' WHEN 'a' THEN 'on assignment' ELSE 'where it is written' END,
+                  CASE castcontext WHEN 'i' THEN 'implicit' WHEN 'a' THEN 'on assignment' ELSE 'explicit' END,
                   pg_temp.shown(obj_description(oid, 'pg_cast'))), E'\n'
            ORDER BY castsource = type, format_type(castsource, NULL) COLLATE "C", format_type(casttarget, NULL) COLLATE "C")
 FROM pg_cast WHERE type IN (castsource, casttarget)
@@ -179,8 +179,8 @@ EXCEPT
 
 SELECT $$# Reference
 
-The objects of schema `posture`. This page is made from their comments, which
-psql shows too: `\df+ posture.*`, `\d+ posture.NAME` and `\dT+ posture.*`. Names
+The objects of schema `posture`. This page is generated from their comments, which
+psql also shows: `\df+ posture.*`, `\d+ posture.NAME` and `\dT+ posture.*`. Names
 are shown without their schema. To write operators as they are shown here, add
 `posture` to the `search_path`.
 

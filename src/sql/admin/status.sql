@@ -326,4 +326,4 @@ BEGIN
     RETURN QUERY SELECT s.* FROM size_status() s;
 END $$;
 COMMENT ON FUNCTION posture.status() IS
-    'health of posture itself: a row for each check, ok or warning, with what to do';
+    'returns the health of posture itself: a row for each check, ok or warning, with what to do';

@@ -32,7 +32,7 @@ CREATE INDEX ON posture.asset_alias (asset_id);
 COMMENT ON TABLE posture.asset_alias IS
     'further keys of assets; what sources report for an alias is about its asset';
 COMMENT ON COLUMN posture.asset_alias.alias IS 'further key';
-COMMENT ON COLUMN posture.asset_alias.asset_id IS 'asset of the key';
+COMMENT ON COLUMN posture.asset_alias.asset_id IS 'id of the asset';
 COMMENT ON COLUMN posture.asset_alias.how IS
     'origin of the alias: given by a user, spelling (the key spelled in another way), reported '
     'by a source, or merged (the key of an asset that was merged into this one)';

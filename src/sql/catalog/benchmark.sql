@@ -17,6 +17,6 @@ COMMENT ON TABLE posture.benchmark IS
 COMMENT ON COLUMN posture.benchmark.key IS 'key of the benchmark';
 COMMENT ON COLUMN posture.benchmark.name IS 'display name';
 COMMENT ON COLUMN posture.benchmark.day IS 'day of the score';
-COMMENT ON COLUMN posture.benchmark.initiative_id IS 'initiative to compare';
+COMMENT ON COLUMN posture.benchmark.initiative_id IS 'id of the initiative to compare';
 COMMENT ON COLUMN posture.benchmark.score IS 'score of the benchmark';
 COMMENT ON COLUMN posture.benchmark.details IS 'further data of the source';

@@ -54,8 +54,8 @@ CREATE TABLE posture.initiative_metric (
 CREATE INDEX ON posture.initiative_metric (metric_id);
 COMMENT ON TABLE posture.initiative_metric IS
     'current metrics of each initiative; those of a past day are in initiative_metric_snapshot';
-COMMENT ON COLUMN posture.initiative_metric.initiative_id IS 'initiative';
-COMMENT ON COLUMN posture.initiative_metric.metric_id IS 'metric of the initiative';
+COMMENT ON COLUMN posture.initiative_metric.initiative_id IS 'id of the initiative';
+COMMENT ON COLUMN posture.initiative_metric.metric_id IS 'id of a metric in it';
 COMMENT ON COLUMN posture.initiative_metric.weight IS
     'weight of the metric in this initiative; NULL: the weight of its importance';
 
@@ -67,9 +67,9 @@ CREATE TABLE posture.initiative_recommendation (
 CREATE INDEX ON posture.initiative_recommendation (recommendation_id);
 COMMENT ON TABLE posture.initiative_recommendation IS
     'recommendations that an initiative scores by points, without a metric';
-COMMENT ON COLUMN posture.initiative_recommendation.initiative_id IS 'initiative';
+COMMENT ON COLUMN posture.initiative_recommendation.initiative_id IS 'id of the initiative';
 COMMENT ON COLUMN posture.initiative_recommendation.recommendation_id IS
-    'recommendation of the initiative';
+    'id of a recommendation that it scores';
 
 CREATE FUNCTION posture_internal.initiative_of(initiative text) RETURNS integer
     LANGUAGE plpgsql STABLE PARALLEL SAFE

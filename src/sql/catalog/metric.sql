@@ -58,6 +58,6 @@ CREATE INDEX ON posture.metric_recommendation (recommendation_id);
 COMMENT ON TABLE posture.metric_recommendation IS
     'current recommendations of each metric, selected by its rule if it has one; those of a past '
     'day are in metric_snapshot.recommendations';
-COMMENT ON COLUMN posture.metric_recommendation.metric_id IS 'metric';
+COMMENT ON COLUMN posture.metric_recommendation.metric_id IS 'id of the metric';
 COMMENT ON COLUMN posture.metric_recommendation.recommendation_id IS
-    'recommendation that the metric measures';
+    'id of a recommendation that the metric measures';

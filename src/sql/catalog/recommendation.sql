@@ -29,7 +29,7 @@ CREATE TABLE posture.recommendation (
 );
 COMMENT ON TABLE posture.recommendation IS 'steps that improve security';
 COMMENT ON COLUMN posture.recommendation.recommendation_id IS 'internal id';
-COMMENT ON COLUMN posture.recommendation.source_id IS 'source that assesses it';
+COMMENT ON COLUMN posture.recommendation.source_id IS 'id of the source that assesses it';
 COMMENT ON COLUMN posture.recommendation.key IS 'key of the recommendation in its source';
 COMMENT ON COLUMN posture.recommendation.title IS 'display name';
 COMMENT ON COLUMN posture.recommendation.description IS 'what is assessed, and why';

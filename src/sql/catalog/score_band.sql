@@ -22,7 +22,7 @@ COMMENT ON TABLE posture.score_band IS
     'names for ranges of scores that replace those of default_band(): all bands of a scheme, '
     'for one initiative or for all that have no bands of their own';
 COMMENT ON COLUMN posture.score_band.initiative_id IS
-    'initiative; NULL: all that have no bands of the scheme of their own';
+    'id of the initiative; NULL: all that have no bands of the scheme of their own';
 COMMENT ON COLUMN posture.score_band.scheme IS 'zone or maturity';
 COMMENT ON COLUMN posture.score_band.from_score IS
     'lowest score of the band, which ends where the next one begins; a score below the first '
@@ -39,7 +39,8 @@ BEGIN ATOMIC
          v(scheme, from_score, name);
 END;
 COMMENT ON FUNCTION posture.default_band() IS
-    'bands of a scheme that has none in score_band; the names and limits follow no standard';
+    'returns the bands of schemes that have none in score_band; the names and limits follow no '
+    'standard';
 
 CREATE FUNCTION posture_internal.initiative_band(of_scheme text)
     RETURNS TABLE (initiative_id integer, name text, from_score score, below score)
@@ -97,5 +98,6 @@ BEGIN
             LIMIT 1);
 END $$;
 COMMENT ON FUNCTION posture.band_of(text, text, numeric) IS
-    'name of a score in a scheme, zone or maturity, by the bands of an initiative, or by those '
-    'for all if initiative is NULL; NULL if there is no score or it is below the first band';
+    'returns the name of a score in a scheme, zone or maturity, by the bands of an initiative, or '
+    'by those for all if initiative is NULL; NULL if there is no score or it is below the first '
+    'band';

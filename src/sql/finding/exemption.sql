@@ -27,10 +27,11 @@ COMMENT ON TABLE posture.exemption IS
     'exemptions of an asset, a group or all assets from a recommendation; to end one, set '
     'expires_at, which preserves its history';
 COMMENT ON COLUMN posture.exemption.exemption_id IS 'internal id';
-COMMENT ON COLUMN posture.exemption.recommendation_id IS 'recommendation that it exempts from';
+COMMENT ON COLUMN posture.exemption.recommendation_id IS
+    'id of the recommendation that it exempts from';
 COMMENT ON COLUMN posture.exemption.asset_id IS
-    'exempt asset; NULL, as is asset_group_id: all assets';
-COMMENT ON COLUMN posture.exemption.asset_group_id IS 'exempt group of assets';
+    'id of the exempt asset; NULL, as is asset_group_id: all assets';
+COMMENT ON COLUMN posture.exemption.asset_group_id IS 'id of the exempt group of assets';
 COMMENT ON COLUMN posture.exemption.kind IS
     'effect on the score; where exemptions overlap, waived takes precedence over mitigated, and '
     'mitigated over risk_accepted';

@@ -16,8 +16,8 @@ CREATE TABLE posture.finding (
 );
 CREATE INDEX finding_asset_id ON posture.finding (asset_id);
 COMMENT ON TABLE posture.finding IS 'state of each recommendation on each asset';
-COMMENT ON COLUMN posture.finding.recommendation_id IS 'recommendation';
-COMMENT ON COLUMN posture.finding.asset_id IS 'asset';
+COMMENT ON COLUMN posture.finding.recommendation_id IS 'id of the recommendation';
+COMMENT ON COLUMN posture.finding.asset_id IS 'id of the asset';
 COMMENT ON COLUMN posture.finding.state IS 'whether the asset complies with the recommendation';
 COMMENT ON COLUMN posture.finding.changed_at IS 'time from which it has had this state';
 COMMENT ON COLUMN posture.finding.details IS 'further data of the source';

@@ -13,7 +13,7 @@ CREATE TABLE posture.measure (
 COMMENT ON TABLE posture.measure IS
     'state of each recommendation that its source reports only as points for the whole '
     'organisation';
-COMMENT ON COLUMN posture.measure.recommendation_id IS 'recommendation';
+COMMENT ON COLUMN posture.measure.recommendation_id IS 'id of the recommendation';
 COMMENT ON COLUMN posture.measure.achieved IS 'points achieved';
 COMMENT ON COLUMN posture.measure.possible IS 'points possible';
 COMMENT ON COLUMN posture.measure.observed_at IS 'time at which the source observed it';

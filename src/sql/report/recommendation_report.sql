@@ -75,7 +75,7 @@ COMMENT ON COLUMN posture.recommendation_report.assigned_to IS
 COMMENT ON COLUMN posture.recommendation_report.due_on IS
     'day by which it should be done; NULL: none';
 COMMENT ON COLUMN posture.recommendation_report.remediation IS
-    'what to do, as the source says it; NULL: unknown';
+    'what to do, in the words of the source; NULL: unknown';
 COMMENT ON COLUMN posture.recommendation_report.manage_url IS
     'address of the page where it is managed; NULL: unknown';
 COMMENT ON COLUMN posture.recommendation_report.markup IS

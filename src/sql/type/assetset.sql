@@ -218,7 +218,7 @@ COMMENT ON OPERATOR FAMILY posture.assetset_ops USING hash IS 'equality of asset
 
 CREATE FUNCTION posture.cardinality(assetset) RETURNS bigint
     AS 'MODULE_PATHNAME', 'assetset_cardinality' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION posture.cardinality(assetset) IS 'number of ids';
+COMMENT ON FUNCTION posture.cardinality(assetset) IS 'returns the number of ids';
 CREATE FUNCTION posture_internal.assetset_members_support(internal) RETURNS internal
     AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION posture_internal.assetset_members_support(internal) IS
@@ -226,7 +226,7 @@ COMMENT ON FUNCTION posture_internal.assetset_members_support(internal) IS
 CREATE FUNCTION posture.members(assetset) RETURNS SETOF integer
     AS 'MODULE_PATHNAME', 'assetset_members' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
     ROWS 1000 SUPPORT assetset_members_support;
-COMMENT ON FUNCTION posture.members(assetset) IS 'ids as rows, ascending';
+COMMENT ON FUNCTION posture.members(assetset) IS 'returns the ids as rows, ascending';
 CREATE FUNCTION posture.chunks(assetset, OUT chunk integer, OUT assets assetset)
     RETURNS SETOF record
     AS 'MODULE_PATHNAME', 'assetset_chunks' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE ROWS 16;
@@ -275,7 +275,7 @@ CREATE AGGREGATE posture.assetset_agg(id integer) (
     PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE posture.assetset_agg(integer) IS
-    'set of all non-null ids; NULL if there are none';
+    'collects all non-null ids into a set; NULL if there are none';
 
 CREATE AGGREGATE posture.union_agg(assets assetset) (
     SFUNC = union_agg_accum,
@@ -285,7 +285,7 @@ CREATE AGGREGATE posture.union_agg(assets assetset) (
     PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE posture.union_agg(assetset) IS
-    'ids in any of the sets; NULL if there are no sets';
+    'computes the union, the ids in any of the sets; NULL if there are no sets';
 
 CREATE AGGREGATE posture.intersect_agg(assets assetset) (
     SFUNC = intersect_agg_accum,
@@ -295,7 +295,7 @@ CREATE AGGREGATE posture.intersect_agg(assets assetset) (
     PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE posture.intersect_agg(assetset) IS
-    'ids in all of the sets; NULL if there are no sets';
+    'computes the intersection, the ids in all of the sets; NULL if there are no sets';
 
 CREATE AGGREGATE posture.xor_agg(assets assetset) (
     SFUNC = xor_agg_accum,
@@ -305,7 +305,7 @@ CREATE AGGREGATE posture.xor_agg(assets assetset) (
     PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE posture.xor_agg(assetset) IS
-    'ids in an odd number of the sets; NULL if there are no sets';
+    'computes the ids in an odd number of the sets; NULL if there are no sets';
 
 CREATE FUNCTION posture_internal.set_intersect(assets assetset, others assetset) RETURNS assetset
     LANGUAGE sql IMMUTABLE PARALLEL SAFE

@@ -169,22 +169,22 @@ COMMENT ON OPERATOR posture.- (score, score) IS 'difference of two scores in poi
 CREATE FUNCTION posture.score(exposed numeric, assessed numeric) RETURNS score
     AS 'MODULE_PATHNAME', 'score_of_exposed' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION posture.score(numeric, numeric) IS
-    'score from counts, 100 * (assessed - exposed) / assessed; NULL if nothing is assessed';
+    'returns 100 * (assessed - exposed) / assessed; NULL if nothing is assessed';
 
 CREATE FUNCTION posture.score_drop(previous score, current score, basis text DEFAULT 'points')
     RETURNS numeric
     AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION posture.score_drop(score, score, text) IS
-    'drop from one score to another, in points or, with basis relative, in percent of the '
-    'previous score; negative if the score rose, NULL if relative to a score of 0';
+    'returns the drop from one score to another, in points or, with basis relative, in percent of '
+    'the previous score; negative if the score rose, NULL if relative to a score of 0';
 
 CREATE FUNCTION posture.is_drop(previous score, current score,
                                 threshold numeric DEFAULT NULL, basis text DEFAULT NULL)
     RETURNS boolean
     AS 'MODULE_PATHNAME' LANGUAGE C STABLE PARALLEL SAFE;
 COMMENT ON FUNCTION posture.is_drop(score, score, numeric, text) IS
-    'whether a score dropped by the threshold or more; the defaults are posture.drop_threshold '
-    'and posture.drop_basis; false if either score is NULL';
+    'returns whether a score dropped by the threshold or more; the defaults are '
+    'posture.drop_threshold and posture.drop_basis; false if either score is NULL';
 
 -- weighted_score(): exact for any order of rows, parallel safe, and usable over
 -- a moving window
@@ -224,5 +224,5 @@ CREATE AGGREGATE posture.weighted_score(score score, weight numeric) (
     PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE posture.weighted_score(score, numeric) IS
-    'weighted mean of scores, sum(weight * score) / sum(weight), exact; rows with a NULL are '
-    'ignored; NULL if the weights sum to 0';
+    'computes the weighted mean of scores, sum(weight * score) / sum(weight), exactly; ignores '
+    'rows with a NULL; NULL if the weights sum to 0';
