@@ -22,7 +22,7 @@ use Time::HiRes qw(time);
 # About how many seconds the longest tests take. They start first, so that none of
 # them is left alone at the end; an entry that is out of date does no harm.
 my %seconds = (
-	'sql/kept.sql' => 16,
+	'sql/capture.sql' => 16,
 	'sql/exemption.sql' => 17,
 	'sql/scenario.sql' => 28,
 	'sql/plan.sql' => 31,
@@ -30,12 +30,11 @@ my %seconds = (
 	'test/specs/fold.spec' => 23,
 	'test/t/001_assetset_recv.pl' => 18,
 	'test/t/010_job.pl' => 52,
-	'test/t/020_crash.pl' => 24,
-	'test/t/022_timeout.pl' => 21,
-	'test/t/023_replica.pl' => 27,
+	'test/t/020_crash_backend.pl' => 24,
+	'test/t/022_lock.pl' => 21,
 	'test/t/025_soak.pl' => 20,
+	'test/t/027_subscriber.pl' => 27,
 	'test/t/030_dump.pl' => 29,
-	'test/t/045_access.pl' => 77,
 	'test/t/047_hostile.pl' => 30,
 	'test/t/048_injection.pl' => 68,
 	'test/t/050_memory.pl' => 55,
