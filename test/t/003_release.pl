@@ -128,7 +128,7 @@ my ($package, $upstream) = text_of('debian/changelog') =~ /\A(\S+) \(([^)]+)-[^-
 is("$package $upstream", "$meta->{name} $release", 'debian/changelog begins with it');
 
 # the version is released in all places or in none
-my $is_open = text_of('CHANGELOG.md') =~ /^## \Q$extension\E, not released yet$/m;
+my $is_open = text_of('CHANGELOG.md') =~ /^## \Q$extension\E \(not released\)$/m;
 my ($suite) = text_of('debian/changelog') =~ /\A\S+ \(\S+\) (\S+);/;
 is($suite eq 'UNRELEASED', !!$is_open, 'both changelogs say whether it is released');
 my @versions = text_of('CHANGELOG.md') =~ /^## ([0-9.]+)/mg;
