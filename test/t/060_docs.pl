@@ -11,7 +11,7 @@
 #   <!-- database: none -->     there is none yet
 #   <!-- database: example -->  the demo's organisation, demo/example.sql
 # or says that another test runs the blocks from there on:
-#   <!-- run by: test/t/095_clients.pl -->
+#   <!-- run by: test/t/096_client_examples.pl -->
 use strict;
 use warnings;
 use FindBin;
