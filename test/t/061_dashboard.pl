@@ -1,5 +1,6 @@
 # What the dashboard asks: its queries run for a role that may only read, of
 # types that it takes, also where there is nothing yet; and that role can't write.
+# tests: access/table_privilege, access/grant_access
 
 use strict;
 use warnings;
@@ -15,9 +16,14 @@ my %query = map { m{([^/]+)\.sql$} ? ($1 => slurp_file($_)) : () } glob "$dashbo
 ok(%query > 10, 'there are queries');
 s/;\s*\z// foreach values %query;
 # what the driver makes numbers, text, days and lists of, or hands over as text
-my %taken = map { ($_ => 1) } 'text', 'numeric', 'numeric[]', 'bigint', 'integer', 'date', 'boolean', 'timestamp with time zone';
+my %taken = map { ($_ => 1) } qw(text numeric numeric[] bigint integer date boolean),
+  'timestamp with time zone';
 # as read.js has it
-my $start = 'SET search_path = pg_catalog, pg_temp; SET client_min_messages = error; BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY;';
+my $start = <<'SQL';
+SET search_path = pg_catalog, pg_temp;
+SET client_min_messages = error;
+BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY;
+SQL
 
 my $node = new_node('dashboard', "fsync = off\n");
 my %filled = (
@@ -28,7 +34,8 @@ $node->safe_psql('postgres', 'CREATE ROLE viewer LOGIN');
 foreach my $db (sort keys %filled)
 {
 	$node->safe_psql('postgres', "CREATE DATABASE $db");
-	$node->safe_psql($db, "CREATE EXTENSION posture; SELECT posture.grant_access('viewer', 'reader')");
+	$node->safe_psql($db,
+		"CREATE EXTENSION posture; SELECT posture.grant_access('viewer', 'reader')");
 	$node->safe_psql($db, $filled{$db}) if $filled{$db};
 }
 
@@ -40,7 +47,8 @@ foreach my $db (sort keys %filled)
 		is("$rc $err", '0 ', "$db: $name runs for a reader");
 		my $rows = () = $out =~ /^.*$/mg;
 		$rows = 0 if $out eq '';
-		is($rows, $name eq 'about' ? 1 : 0, "$db: $name has nothing to show") if $db eq 'empty' && $name ne 'status';
+		is($rows, $name eq 'about' ? 1 : 0, "$db: $name has nothing to show")
+		  if $db eq 'empty' && $name ne 'status';
 		cmp_ok($rows, '>', 0, "$db: $name has something to show") if $db eq 'example';
 		next unless $db eq 'empty';
 		(undef, $out, $err) = query_as($node, $db, 'viewer', "$query{$name} \\gdesc");
@@ -50,48 +58,62 @@ foreach my $db (sort keys %filled)
 	is($node->safe_psql($db, <<SQL), '', "$db: the parts of each drop sum exactly to it");
 WITH event AS ($query{event}), part AS ($query{event_cause})
 SELECT e.event_id, e.drop, sum(p.points)
-FROM event e LEFT JOIN part p ON p.event_id = e.event_id AND p.points IS NOT NULL AND p.reason <> 'effect'
+FROM event e
+LEFT JOIN part p ON p.event_id = e.event_id AND p.points IS NOT NULL AND p.reason <> 'effect'
 GROUP BY e.event_id, e.drop
 HAVING sum(p.points) IS DISTINCT FROM e.drop
 SQL
 	# where each asset counts once
-	is($node->safe_psql($db, <<SQL), '', "$db: the exposed assets of a metric are those of each criticality");
+	my $difference = $node->safe_psql($db, <<SQL);
 WITH counted AS ($query{exposed_count}), listed AS ($query{exposed_asset}), total AS (
     SELECT DISTINCT r.metric, r.exposed_assets, r.critical_assets
-    FROM posture.metric_report r JOIN posture.metric m ON m.key = r.metric WHERE m.criticality_weights IS NULL
+    FROM posture.metric_report r JOIN posture.metric m ON m.key = r.metric
+    WHERE m.criticality_weights IS NULL
 )
 SELECT t.*
 FROM total t
-WHERE (SELECT coalesce(sum(c.assets), 0) FROM counted c WHERE c.metric = t.metric) <> t.exposed_assets
-   OR (SELECT coalesce(sum(c.assets), 0) FROM counted c WHERE c.metric = t.metric AND c.criticality = 'critical') <> t.critical_assets
+WHERE (SELECT coalesce(sum(c.assets), 0) FROM counted c
+       WHERE c.metric = t.metric) <> t.exposed_assets
+   OR (SELECT coalesce(sum(c.assets), 0) FROM counted c
+       WHERE c.metric = t.metric AND c.criticality = 'critical') <> t.critical_assets
    OR (SELECT count(*) FROM listed l WHERE l.metric = t.metric) <> least(t.exposed_assets, 50)
 SQL
+	is($difference, '', "$db: the exposed assets of a metric are those of each criticality");
 }
 
 # an event that has no cause is no test of causes
-cmp_ok($node->safe_psql('example', "SELECT count(*) FROM ($query{event_cause}) c WHERE points IS NOT NULL"), '>', 3, 'there are causes with points');
+my $causes = "SELECT count(*) FROM ($query{event_cause}) c WHERE points IS NOT NULL";
+cmp_ok($node->safe_psql('example', $causes), '>', 3, 'there are causes with points');
 
 # an owner has a dashboard of what is theirs
-$node->safe_psql('example', q{CREATE ROLE team LOGIN; SELECT posture.grant_access('team', 'owner'); UPDATE posture.initiative SET owner = 'team' WHERE key = 'identity'});
+$node->safe_psql('example', <<'SQL');
+CREATE ROLE team LOGIN;
+SELECT posture.grant_access('team', 'owner');
+UPDATE posture.initiative SET owner = 'team' WHERE key = 'identity';
+SQL
 foreach my $name (sort keys %query)
 {
 	my ($rc, undef, $err) = query_as($node, 'example', 'team', "$start\n$query{$name};");
 	is("$rc $err", '0 ', "$name runs for an owner");
 }
-my (undef, $theirs) = query_as($node, 'example', 'team', "SELECT string_agg(DISTINCT initiative, ',') FROM ($query{initiative}) i");
+my (undef, $theirs) = query_as($node, 'example', 'team',
+	"SELECT string_agg(DISTINCT initiative, ',') FROM ($query{initiative}) i");
 is($theirs, 'identity', 'an owner sees their initiatives alone');
 $node->safe_psql('example', q{SELECT posture.revoke_access('team')});
 
 foreach my $table (tables($node, 'example'))
 {
-	foreach my $write ("DELETE FROM posture.$table", "INSERT INTO posture.$table DEFAULT VALUES", "TRUNCATE posture.$table")
+	my $name = $table =~ s/.*\.//r;
+	foreach my $write ("DELETE FROM $table", "INSERT INTO $table DEFAULT VALUES", "TRUNCATE $table")
 	{
 		my (undef, undef, $err) = query_as($node, 'example', 'viewer', $write);
-		like($err, qr/permission denied for table $table/, "a reader can't: $write");
+		like($err, qr/permission denied for table $name\b/, "a reader can't: $write");
 	}
 }
-foreach my $call ('SELECT posture.fold()', 'SELECT posture.take_snapshot()', 'SELECT posture.rebuild()', 'SELECT posture.ingest()',
-	'SELECT posture.acknowledge(min(event_id), NULL) FROM posture.event', "SELECT posture.grant_access('viewer', 'operator')",
+foreach my $call (
+	'SELECT posture.fold()', 'SELECT posture.take_snapshot()', 'SELECT posture.rebuild()',
+	'SELECT posture.ingest()', 'SELECT posture.acknowledge(min(event_id), NULL) FROM posture.event',
+	"SELECT posture.grant_access('viewer', 'operator')",
 	'CREATE TABLE posture.mine ()')
 {
 	my (undef, undef, $err) = query_as($node, 'example', 'viewer', $call);
