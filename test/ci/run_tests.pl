@@ -36,12 +36,14 @@ my %seconds = (
 	'test/t/027_subscriber.pl' => 27,
 	'test/t/030_dump.pl' => 29,
 	'test/t/047_hostile.pl' => 30,
-	'test/t/048_injection.pl' => 68,
+	'test/t/049_hostile_document.pl' => 60,
 	'test/t/050_memory.pl' => 55,
 	'test/t/060_docs.pl' => 41,
 	'test/t/061_dashboard.pl' => 23,
 	'test/t/085_calls.pl' => 28,
-	'test/t/095_clients.pl' => 31);
+	'test/t/095_clients.pl' => 25,
+	'test/t/096_client_examples.pl' => 19,
+	'test/t/097_client_types.pl' => 23);
 
 GetOptions(\my %option, 'find', 'work=s', 'bindir=s', 'pgxs=s', 'jobs=i') or exit 2;
 if ($option{find})
