@@ -22,8 +22,8 @@ SELECT * FROM pg_temp.wrong('result', 'asff_item',
     'concat(error, state)');
 -- the status of the finding itself, and what the details say of it
 SELECT * FROM pg_temp.wrong('status', 'asff_item', 'pg_temp.control(input::jsonb)',
-    $$concat_ws(' ', state, details - '{message,status_reasons,parameters,product_fields,role,details,
-                                         data_classification,Note,Confidence}'::text[])$$);
+    $$concat_ws(' ', state, details - '{message,status_reasons,parameters,product_fields,role,
+                                         details,data_classification,Note,Confidence}'::text[])$$);
 -- the key of a recommendation
 SELECT * FROM pg_temp.wrong('key', 'asff_item',
     $$pg_temp.control(jsonb_build_object('GeneratorId', input,
@@ -54,8 +54,9 @@ WHERE type IS NULL OR type = 'finding' ORDER BY location;
 -- several results of one check on one asset: the worst one counts, in any order
 SELECT location, state, observed_at AT TIME ZONE 'UTC' AS observed_at, details
 FROM asff_item((SELECT jsonb_agg(element ORDER BY n) FROM results), NULL) WHERE type = 'finding';
-SELECT count(*), count(DISTINCT (type, source, recommendation, asset, state, observed_at, asset_kind,
-                                 asset_name, details, object))
+SELECT count(*),
+       count(DISTINCT (type, source, recommendation, asset, state, observed_at, asset_kind,
+                       asset_name, details, object))
 FROM (SELECT jsonb_agg(element ORDER BY n) AS document FROM results
       UNION ALL
       SELECT jsonb_agg(element ORDER BY n DESC) FROM results) d, asff_item(d.document, NULL);
@@ -64,7 +65,8 @@ SELECT location, state
 FROM asff_item(jsonb_build_array(
          jsonb_build_object('detail', jsonb_build_object('findings', jsonb_build_array(
              pg_temp.control('{"LastObservedAt": "2024-03-02T08:00:00Z",
-                               "Compliance": {"Status": "PASSED", "SecurityControlId": "S3.8"}}')))),
+                               "Compliance": {"Status": "PASSED",
+                                              "SecurityControlId": "S3.8"}}')))),
          jsonb_build_object('detail', jsonb_build_object('findings', jsonb_build_array(
              pg_temp.control())))), NULL)
 WHERE type = 'finding';
@@ -78,7 +80,8 @@ FROM asff_item(jsonb_build_array(
          pg_temp.control('{"Id": "2", "Title": "PCI.S3.8 Block",
                            "Compliance": {"Status": "PASSED", "SecurityControlId": "S3.8",
                                           "RelatedRequirements": ["CIS 2", "PCI 1"],
-                                          "AssociatedStandards": [{"StandardsId": "cis"}]}}')), NULL)
+                                          "AssociatedStandards": [{"StandardsId": "cis"}]}}')),
+         NULL)
 WHERE type = 'recommendation';
 
 SELECT count(*) FROM asff_item(NULL, NULL);
@@ -106,8 +109,8 @@ FROM asff_item(pg_temp.prowler(jsonb_build_object(
          'Resources', jsonb_build_array(jsonb_build_object('Id', repeat('u', 5000))))), NULL)
 ORDER BY type;
 SELECT length(error)
-FROM asff_item(pg_temp.prowler(jsonb_build_object('Compliance',
-                                                  jsonb_build_object('Status', repeat('x', 5000)))), NULL)
+FROM asff_item(pg_temp.prowler(jsonb_build_object(
+                   'Compliance', jsonb_build_object('Status', repeat('x', 5000)))), NULL)
 WHERE error IS NOT NULL;
 
 -- loaded: the same document twice changes nothing, nor does the next scan with the same results
@@ -124,7 +127,8 @@ SELECT load('asff', (SELECT jsonb_agg(CASE jsonb_typeof(e)
                                           WHEN 'object' THEN e || '{"UpdatedAt": "2024-03-02T08:00:00Z",
                                                                     "ProcessedAt": "2024-03-02T08:00:00Z"}'
                                           ELSE e END ORDER BY n DESC)
-                     FROM scan, jsonb_array_elements(document -> 'Findings') WITH ORDINALITY x(e, n)));
+                     FROM scan,
+                          jsonb_array_elements(document -> 'Findings') WITH ORDINALITY x(e, n)));
 -- a document without an element of the format
 \set VERBOSITY terse
 SELECT load('asff', '[{"x": 1}, 7]');

@@ -93,7 +93,7 @@ FROM generate_series(1, 6) set_id,
               UNION ALL
               SELECT v FROM unnest(ARRAY[0, 65535, 65536, 131071, 131072, 2147418112, 2147483647]) v
               WHERE random() < 0.5) e(id)
-WHERE set_id > 1;                                                                               -- 1 is empty
+WHERE set_id > 1;                  -- 1 is empty
 CREATE TABLE sets AS
 SELECT set_id, coalesce(s, '{}') AS s
 FROM generate_series(1, 6) set_id

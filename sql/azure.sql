@@ -36,8 +36,9 @@ SELECT * FROM pg_temp.wrong('control', 'azure_control_item', 'input::jsonb',
     $$concat_ws(' ', location, error, '(' || type || ')')$$, 'all');
 SELECT type, error, length(asset)
 FROM azure_assessment_item(jsonb_build_object('name', 'a', 'properties', jsonb_build_object(
-    'status', '{"code": "Healthy", "statusChangeDate": "never"}'::jsonb, 'resourceDetails', jsonb_build_object('id',
-                                                                                                                   repeat('k', 5000)))), NULL) WHERE type = 'finding';
+         'status', '{"code": "Healthy", "statusChangeDate": "never"}'::jsonb,
+         'resourceDetails', jsonb_build_object('id', repeat('k', 5000)))), NULL)
+WHERE type = 'finding';
 
 -- loaded: findings, exemptions and recommendations; a second time nothing changes
 \set ECHO none

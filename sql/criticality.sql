@@ -61,7 +61,8 @@ WHERE what_if(i.key, '{}') IS DISTINCT FROM r.score;
 \set ECHO all
 
 -- weighed: 1 + 1 + 1 + 2 + 5 = 10 assessed, 1 + 5 = 6 exposed, 40; middle: 3 + 7 = 10, 100;
--- hosts: 2 + 0 + 1000, of which low1 and critical, 0; p: (1 x 3 + 2 x 4 + 10 x 0) / (1 x 5 + 2 x 10 + 10 x 1)
+-- hosts: 2 + 0 + 1000, of which low1 and critical, 0;
+-- p: (1 x 3 + 2 x 4 + 10 x 0) / (1 x 5 + 2 x 10 + 10 x 1)
 TABLE shown;
 TABLE scores;
 TABLE error;
@@ -188,13 +189,15 @@ CALL pg_temp.step();
 DELETE FROM measure;
 CALL pg_temp.step();
 
--- r1 remediated, what is critical still fails r2: plain and once have 1 of 5 exposed, weighed 5 of 10,
--- critical 1 of 1, middle 0 of 10, hosts 1000 of 1002; by the assets from high on: plain 1 of 2, weighed 5 of 7, critical 1 of 1
+-- r1 remediated, what is critical still fails r2: plain and once have 1 of 5 exposed, weighed
+-- 5 of 10, critical 1 of 1, middle 0 of 10, hosts 1000 of 1002; by the assets from high on:
+-- plain 1 of 2, weighed 5 of 7, critical 1 of 1
 SELECT what_if('w', '{r1}'), what_if('p', '{r1}'), what_if('p', '{r1,r2}'), what_if('c', '{r1}'),
        what_if('o', '{r1}');
 SELECT score_of('p', 'much'), score_of('c', 'much'), score_of('c', 'users'), score_of('o', 'much');
 
--- days: in force are the weights and criticalities of now, also in a late snapshot; what became exposed today is not in it
+-- days: in force are the weights and criticalities of now, also in a late snapshot; what became
+-- exposed today is not in it
 SELECT metrics, initiatives FROM take_snapshot(today() - 3);
 \set ECHO none
 UPDATE finding SET state = 'non_compliant', changed_at = day_end(today() - 3) + interval '1 hour'

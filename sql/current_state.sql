@@ -1,4 +1,5 @@
--- Scores, worked out by hand: metrics, initiatives by each method, exemptions, retirement, staleness.
+-- Scores, worked out by hand: metrics, initiatives by each method, exemptions, retirement,
+-- staleness.
 -- tests: score/current_object_count, score/points, score/initiative_score, score/membership
 -- tests: score/exposure, score/exempt_set, score/staleness, score/metric_assets, finding/finding
 -- tests: finding/measure
@@ -194,10 +195,13 @@ DELETE FROM finding;
 
 -- points are exact: three thirds are one, and 100 x 1 / 512 is 0.1953125,
 -- which rounds up
-CALL pg_temp.rec('s:third1', 1); CALL pg_temp.rec('s:third2', 1); CALL pg_temp.rec('s:third3',
-                                                                                       1); CALL pg_temp.rec('s:rest', 509);
-CALL pg_temp.found('s:third1', 1, 3, 2); CALL pg_temp.found('s:third2', 1, 3, 2); CALL pg_temp.found('s:third3', 1, 3,
-                                                                                                         2);
+CALL pg_temp.rec('s:third1', 1);
+CALL pg_temp.rec('s:third2', 1);
+CALL pg_temp.rec('s:third3', 1);
+CALL pg_temp.rec('s:rest', 509);
+CALL pg_temp.found('s:third1', 1, 3, 2);
+CALL pg_temp.found('s:third2', 1, 3, 2);
+CALL pg_temp.found('s:third3', 1, 3, 2);
 CALL pg_temp.found('s:rest', 1, 3, 3);
 CALL pg_temp.initiative('exact', 'points');
 INSERT INTO initiative_recommendation

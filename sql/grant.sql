@@ -1,6 +1,7 @@
 -- Levels of access: a small example, and what is refused. test/t/045_access.pl has real logins and
 -- asks everything.
--- tests: access/grant_access, access/table_privilege, access/owner, access/owner_rows, access/row_security, owner.c
+-- tests: access/grant_access, access/table_privilege, access/owner, access/owner_rows
+-- tests: access/row_security, owner.c
 \getenv abs_srcdir PG_ABS_SRCDIR
 \set include :abs_srcdir '/test/include'
 \i :include/begin.sql

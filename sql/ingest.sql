@@ -219,8 +219,8 @@ SELECT * FROM ingest(only_source => 'cloud');
 \set ECHO none
 CREATE FUNCTION public.refuse() RETURNS trigger
     LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'not today'; END $$;
-CREATE TRIGGER refuse BEFORE INSERT
-    OR UPDATE ON finding FOR EACH ROW WHEN (NEW.details @> '{"refuse": true}') EXECUTE FUNCTION public.refuse();
+CREATE TRIGGER refuse BEFORE INSERT OR UPDATE ON finding
+    FOR EACH ROW WHEN (NEW.details @> '{"refuse": true}') EXECUTE FUNCTION public.refuse();
 TRUNCATE rejected;
 TRUNCATE before;
 INSERT INTO before SELECT * FROM pg_temp.version;

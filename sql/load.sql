@@ -1,6 +1,7 @@
 -- load() whatever the format, the format posture, and export().
 -- tests: source/object_field, source/load_object, source/item, source/json, source/native
--- tests: source/export, source/load_alias, source/load_catalog, source/load_member, source/load_state
+-- tests: source/export, source/load_alias, source/load_catalog, source/load_member
+-- tests: source/load_state
 \getenv abs_srcdir PG_ABS_SRCDIR
 \set include :abs_srcdir '/test/include'
 \i :include/begin.sql

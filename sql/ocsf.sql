@@ -117,14 +117,14 @@ ORDER BY location;
 -- the mapping does not shorten keys and texts, but for the key of a source and errors
 SELECT type, length(source), length(recommendation), length(asset),
        length(details ->> 'message') AS message, length(object ->> 'key') AS key, length(object ->> 'title') AS title
-FROM ocsf_item(pg_temp.prowler(jsonb_build_object('message', repeat('m', 100000), 'metadata',
-                                                  jsonb_build_object('event_code',
-                                                                         repeat('e', 5000),
-                                                                         'product', jsonb_build_object('name',
-                                                                                                           repeat('p', 5000))),
-    'finding_info', jsonb_build_object('title', repeat('t', 100000)), 'resources',
-                                                  jsonb_build_array(jsonb_build_object('uid',
-                                                                                           repeat('u', 5000))))), NULL) ORDER BY type;
+FROM ocsf_item(pg_temp.prowler(jsonb_build_object(
+         'message', repeat('m', 100000),
+         'metadata', jsonb_build_object(
+             'event_code', repeat('e', 5000),
+             'product', jsonb_build_object('name', repeat('p', 5000))),
+         'finding_info', jsonb_build_object('title', repeat('t', 100000)),
+         'resources', jsonb_build_array(jsonb_build_object('uid', repeat('u', 5000))))), NULL)
+ORDER BY type;
 SELECT length(error) FROM ocsf_item(jsonb_build_object('class_uid', repeat('9', 5000), 'class_name',
                                                        repeat('n', 5000)), NULL)
 WHERE error IS NOT NULL;
@@ -143,9 +143,12 @@ CREATE TEMP TABLE was AS SELECT 'f' AS of, f.ctid AS rank, f.xmin::text AS write
 UNION ALL SELECT 'r', r.ctid, r.xmin::text FROM recommendation r UNION ALL SELECT 'a', a.ctid, a.xmin::text
 FROM asset a;
 SELECT load('ocsf', (SELECT document FROM scan));
-SELECT load('ocsf', (SELECT jsonb_agg(CASE jsonb_typeof(e) WHEN 'object' THEN jsonb_set(e || '{"time": 1709290000}',
-                                                                                            '{metadata,product,version}', '"5.5.0"') ELSE e END ORDER BY n DESC)
-                            FROM scan, jsonb_array_elements(document) WITH ORDINALITY x(e, n)));
+SELECT load('ocsf', (SELECT jsonb_agg(CASE jsonb_typeof(e)
+                                          WHEN 'object' THEN
+                                              jsonb_set(e || '{"time": 1709290000}',
+                                                        '{metadata,product,version}', '"5.5.0"')
+                                          ELSE e END ORDER BY n DESC)
+                     FROM scan, jsonb_array_elements(document) WITH ORDINALITY x(e, n)));
 SELECT count(*) FROM (TABLE was EXCEPT
     (SELECT 'f', f.ctid, f.xmin::text FROM finding f UNION ALL SELECT 'r', r.ctid, r.xmin::text FROM recommendation r
         UNION ALL SELECT 'a', a.ctid, a.xmin::text FROM asset a)) x;

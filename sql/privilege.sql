@@ -62,8 +62,11 @@ WITH tree AS (
     UNION
     SELECT t.oid, y.typoutput
     FROM tree t
-    CROSS JOIN LATERAL regexp_matches(t.tree,
-                                      '\{COERCEVIAIO :arg \{\w+ [^{}]*?:(?:vartype|consttype|paramtype|funcresulttype|opresulttype|aggtype|wintype|casetype|coalescetype|minmaxtype|array_typeid|type) (\d+)', 'g') m
+    CROSS JOIN LATERAL regexp_matches(
+        t.tree,
+        '\{COERCEVIAIO :arg \{\w+ [^{}]*?:(?:vartype|consttype|paramtype|funcresulttype|'
+        'opresulttype|aggtype|wintype|casetype|coalescetype|minmaxtype|array_typeid|type) (\d+)',
+        'g') m
     JOIN pg_type y ON y.oid = m[1]::oid
 )
 SELECT c.oid, f.oid::regprocedure::text AS what, f.provolatile::text AS volatility,
@@ -101,7 +104,8 @@ CROSS JOIN (VALUES
      '\m(current_user|session_user|current_role|current_date|current_timestamp|localtimestamp)\M', 's', 's'),
     ('a temporary table', NULL, '\m(pg_temp\.|TEMP\M)', 's', 'r'),
     ('a statement that writes', ':commandType [2-5]|:hasForUpdate true',
-     '\m(INSERT|UPDATE|DELETE|MERGE|TRUNCATE|LOCK|CREATE|ALTER|DROP|GRANT|REVOKE|COPY|NOTIFY|COMMIT|ROLLBACK|SET)\M\s+\w', 'v', 'u'),
+     '\m(INSERT|UPDATE|DELETE|MERGE|TRUNCATE|LOCK|CREATE|ALTER|DROP|GRANT|REVOKE|COPY|NOTIFY|'
+     'COMMIT|ROLLBACK|SET)\M\s+\w', 'v', 'u'),
     -- before PostgreSQL 17 that is an error in a parallel query
     ('a block that catches errors', NULL, '\mEXCEPTION\s+WHEN\M', 'i', 'u'),
     ('a statement that it puts together', NULL, '\mEXECUTE\M', 'v', 'u')
@@ -208,8 +212,9 @@ SET search_path = pg_catalog, posture, posture_internal, pg_temp AS 'BEGIN RETUR
 CREATE FUNCTION posture.told_who(caller oid) RETURNS oid LANGUAGE sql RETURN caller;
 CREATE FUNCTION posture.leaky() RETURNS int LANGUAGE sql LEAKPROOF RETURN 1;
 CREATE FUNCTION posture.backslash() RETURNS boolean LANGUAGE plpgsql
-SET search_path = pg_catalog, posture, posture_internal, pg_temp AS $$BEGIN RETURN '1' ~ '\d'
-                                                                                AND '1' ~ E'\\d'; END$$;
+SET search_path = pg_catalog, posture, posture_internal, pg_temp AS $$BEGIN
+    RETURN '1' ~ '\d' AND '1' ~ E'\\d';
+END$$;
 CREATE FUNCTION posture.of_setting() RETURNS date LANGUAGE sql IMMUTABLE RETURN posture.today();
 CREATE FUNCTION posture.of_zone(at text) RETURNS timestamptz
     LANGUAGE sql IMMUTABLE RETURN at::timestamptz;

@@ -84,7 +84,8 @@ UPDATE source SET key = 'nowhere' WHERE key = 'cloud';
 SELECT * FROM pg_temp.members WHERE metric = '05 domain';
 UPDATE source SET key = 'cloud' WHERE key = 'nowhere';
 SELECT * FROM pg_temp.members WHERE metric = '05 domain';
--- without its rule a metric keeps what it has, for a person to change; with one again it has what that picks
+-- without its rule a metric keeps what it has, for a person to change; with one again it has
+-- what that picks
 UPDATE metric SET rule = NULL WHERE key = '09 min';
 UPDATE recommendation SET severity = 'low' WHERE key = 'new';
 DELETE FROM metric_recommendation
@@ -148,7 +149,8 @@ SELECT score, assessed_assets FROM metric_report;
 SELECT * FROM verify();
 ROLLBACK;
 
--- written with triggers off, members are not what rules pick: verify() says so, apply_rules() mends it
+-- written with triggers off, members are not what rules pick: verify() says so, apply_rules()
+-- mends it
 SET session_replication_role = replica;
 DELETE FROM metric_recommendation WHERE recommendation_id = 1;
 INSERT INTO metric_recommendation SELECT metric_id, 3 FROM metric WHERE key = '09 min';
@@ -219,11 +221,11 @@ BEGIN
         FOREACH field IN ARRAY ARRAY['source', 'product', 'domain', 'workload', 'severity',
                                      'key'] LOOP
             IF random() < 0.35 THEN
-                rule := rule || jsonb_build_object(field,
-                                                   CASE WHEN random()
-                                                           < 0.5 THEN to_jsonb(pg_temp.some(field,
-                                                                                                true))
-                                                               ELSE jsonb_build_array(pg_temp.some(field, true), pg_temp.some(field, true)) END);
+                rule := rule || jsonb_build_object(
+                    field,
+                    CASE WHEN random() < 0.5 THEN to_jsonb(pg_temp.some(field, true))
+                         ELSE jsonb_build_array(pg_temp.some(field, true),
+                                                pg_temp.some(field, true)) END);
             END IF;
         END LOOP;
         IF random() < 0.2 THEN
@@ -237,7 +239,9 @@ CREATE FUNCTION pg_temp.picks(rule jsonb, field text, given text) RETURNS boolea
         SELECT bool_or(CASE WHEN field = 'key' THEN given ~ ('^' || replace(replace(v, '%', '.*'), '_', '.') || '$')
                             WHEN field IN ('source', 'severity') THEN given = v
                             ELSE lower(given) = lower(v) END)
-        FROM jsonb_array_elements_text(CASE jsonb_typeof(rule -> field) WHEN 'array' THEN rule -> field ELSE jsonb_build_array(rule -> field) END) v), false) $$;
+        FROM jsonb_array_elements_text(CASE jsonb_typeof(rule -> field)
+                                           WHEN 'array' THEN rule -> field
+                                           ELSE jsonb_build_array(rule -> field) END) v), false) $$;
 CREATE VIEW pg_temp.recomputed AS
 SELECT m.metric_id, r.recommendation_id
 FROM metric m, recommendation r JOIN source s USING (source_id)

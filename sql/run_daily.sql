@@ -81,7 +81,8 @@ DELETE FROM recommendation_snapshot WHERE day >= today() - 2;
 TRUNCATE run;
 CREATE FUNCTION public.refuse() RETURNS trigger
     LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'not that day'; END $$;
-CREATE TRIGGER refuse BEFORE INSERT ON initiative_snapshot FOR EACH ROW EXECUTE FUNCTION public.refuse();
+CREATE TRIGGER refuse BEFORE INSERT ON initiative_snapshot
+    FOR EACH ROW EXECUTE FUNCTION public.refuse();
 \set ECHO all
 \set VERBOSITY sqlstate
 CALL run_daily();

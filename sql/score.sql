@@ -134,8 +134,8 @@ CREATE TEMP TABLE weighted AS
 \set ECHO all
 SELECT count(*) AS rows, count(moving) AS scores,
        count(*) FILTER (WHERE moving IS DISTINCT FROM anew) AS mismatches
-FROM (SELECT weighted_score(s,
-                            w) OVER (ORDER BY id ROWS BETWEEN 2 PRECEDING AND CURRENT ROW) AS moving,
+FROM (SELECT weighted_score(s, w)
+                 OVER (ORDER BY id ROWS BETWEEN 2 PRECEDING AND CURRENT ROW) AS moving,
              (SELECT weighted_score(s, w) FROM weighted i
               WHERE i.id BETWEEN o.id - 2 AND o.id) AS anew
       FROM weighted o) x;

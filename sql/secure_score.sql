@@ -41,7 +41,8 @@ UPDATE initiative_metric SET weight = 0 WHERE metric_id = 4;
 INSERT INTO initiative_recommendation VALUES (2, 1), (2, 5), (2, 6), (3, 6), (3, 2), (3, 7);
 \set ECHO all
 
--- metrics: mfa 3 of 6 is 5 of 10, patch 2 of 6 is 2 of 6, shared 2 of 3 is 2 of 3; disk and none are worth nothing, light has no weight
+-- metrics: mfa 3 of 6 is 5 of 10, patch 2 of 6 is 2 of 6, shared 2 of 3 is 2 of 3; disk and none
+-- are worth nothing, light has no weight
 -- both: mfa once, shared, and 2.5 of 10 measured; none: 2.5, 2 of 6 and 0 of 7
 SELECT initiative, today() - day AS ago, achieved, possible, percentage, benchmark, zone, name
 FROM secure_score ORDER BY 1, 2;
@@ -61,7 +62,8 @@ WHERE initiative = 'metrics' ORDER BY 2 DESC;
 ROLLBACK;
 SELECT initiative, today() - day AS ago, achieved, possible, percentage FROM secure_score
 WHERE initiative = 'metrics' ORDER BY 2 DESC;
--- what changed since: a metric without weight gets one, another method, a recommendation that leaves; the past stays
+-- what changed since: a metric without weight gets one, another method, a recommendation that
+-- leaves; the past stays
 \set ECHO none
 BEGIN;
 UPDATE initiative_metric SET weight = 1 WHERE metric_id = 4;
@@ -210,44 +212,84 @@ WHERE t.method = 'points' AND t.mass IS NOT NULL;
 CALL pg_temp.compare('points_term', 'SELECT * FROM points_term() WHERE day < today()', 'TABLE term');
 CALL pg_temp.compare('secure_score',
     'SELECT initiative, day, achieved, possible, percentage FROM secure_score WHERE day < today()',
-    'SELECT coalesce(i.key, s.initiative_id::text), s.day, round(t.achieved, 6), t.possible, s.score::numeric
-     FROM initiative_snapshot s LEFT JOIN initiative i USING (initiative_id)
-     LEFT JOIN (SELECT day, initiative_id, sum(achieved) AS achieved, sum(possible) AS possible FROM term GROUP BY 1, 2) t ON t.day = s.day AND t.initiative_id = s.initiative_id
+    'SELECT coalesce(i.key, s.initiative_id::text), s.day, round(t.achieved, 6), t.possible,
+            s.score::numeric
+     FROM initiative_snapshot s
+     LEFT JOIN initiative i USING (initiative_id)
+     LEFT JOIN (SELECT day, initiative_id, sum(achieved) AS achieved, sum(possible) AS possible
+                FROM term
+                GROUP BY 1, 2) t ON t.day = s.day AND t.initiative_id = s.initiative_id
      WHERE s.method = ''points''');
 CALL pg_temp.compare('percentage',
     'SELECT initiative, day, percentage FROM secure_score WHERE day < today() AND possible > 0',
-    'SELECT coalesce(i.key, t.initiative_id::text), t.day, round(100 * sum(t.achieved) / sum(t.possible), 6) FROM term t LEFT JOIN initiative i USING (initiative_id)
+    'SELECT coalesce(i.key, t.initiative_id::text), t.day,
+            round(100 * sum(t.achieved) / sum(t.possible), 6)
+     FROM term t
+     LEFT JOIN initiative i USING (initiative_id)
      GROUP BY 1, 2 HAVING sum(t.possible) > 0');
 CALL pg_temp.compare('secure_score_part',
-    'SELECT initiative, day, part, value, achieved, possible, percentage, recommendations FROM secure_score_part WHERE day < today()',
-    'SELECT coalesce(i.key, t.initiative_id::text), t.day, p.part, p.value, round(sum(t.achieved), 6), sum(t.possible), round(100 * sum(t.achieved) / nullif(sum(t.possible), 0), 6), count(*)
-     FROM term t JOIN recommendation r USING (recommendation_id) LEFT JOIN initiative i USING (initiative_id)
-     CROSS JOIN LATERAL (VALUES (''domain'', r.domain), (''workload'', r.workload)) p(part, value) GROUP BY 1, 2, 3, 4');
+    'SELECT initiative, day, part, value, achieved, possible, percentage, recommendations
+     FROM secure_score_part
+     WHERE day < today()',
+    'SELECT coalesce(i.key, t.initiative_id::text), t.day, p.part, p.value,
+            round(sum(t.achieved), 6), sum(t.possible),
+            round(100 * sum(t.achieved) / nullif(sum(t.possible), 0), 6), count(*)
+     FROM term t
+     JOIN recommendation r USING (recommendation_id)
+     LEFT JOIN initiative i USING (initiative_id)
+     CROSS JOIN LATERAL (VALUES (''domain'', r.domain), (''workload'', r.workload)) p(part, value)
+     GROUP BY 1, 2, 3, 4');
 CALL pg_temp.compare('points_change',
-    'SELECT i.key, s.day, c.recommendation, c.previous_achieved, c.achieved, c.previous_possible, c.possible, c.gained, c.regressed
-     FROM initiative_snapshot s JOIN initiative_snapshot n ON n.initiative_id = s.initiative_id AND n.day = s.day + 1 JOIN initiative i ON i.initiative_id = s.initiative_id
-     CROSS JOIN LATERAL points_change(i.key, s.day, n.day) c WHERE s.method = ''points'' AND n.method = ''points'' AND s.day > today() - 30',
-    'SELECT i.key, s.day, recommendation_label(r.recommendation_id), round(p.achieved, 6), round(c.achieved, 6), p.possible, c.possible,
-            greatest(coalesce(round(c.achieved, 6), 0) - coalesce(round(p.achieved, 6), 0), 0), greatest(coalesce(round(p.achieved, 6), 0) - coalesce(round(c.achieved, 6), 0), 0)
-     FROM initiative_snapshot s JOIN initiative_snapshot n ON n.initiative_id = s.initiative_id AND n.day = s.day + 1 JOIN initiative i ON i.initiative_id = s.initiative_id
+    'SELECT i.key, s.day, c.recommendation, c.previous_achieved, c.achieved, c.previous_possible,
+            c.possible, c.gained, c.regressed
+     FROM initiative_snapshot s
+     JOIN initiative_snapshot n ON n.initiative_id = s.initiative_id AND n.day = s.day + 1
+     JOIN initiative i ON i.initiative_id = s.initiative_id
+     CROSS JOIN LATERAL points_change(i.key, s.day, n.day) c
+     WHERE s.method = ''points'' AND n.method = ''points'' AND s.day > today() - 30',
+    'SELECT i.key, s.day, recommendation_label(r.recommendation_id), round(p.achieved, 6),
+            round(c.achieved, 6), p.possible, c.possible,
+            greatest(coalesce(round(c.achieved, 6), 0) - coalesce(round(p.achieved, 6), 0), 0),
+            greatest(coalesce(round(p.achieved, 6), 0) - coalesce(round(c.achieved, 6), 0), 0)
+     FROM initiative_snapshot s
+     JOIN initiative_snapshot n ON n.initiative_id = s.initiative_id AND n.day = s.day + 1
+     JOIN initiative i ON i.initiative_id = s.initiative_id
      CROSS JOIN recommendation r
-     LEFT JOIN term p ON p.day = s.day AND p.initiative_id = s.initiative_id AND p.recommendation_id = r.recommendation_id
-     LEFT JOIN term c ON c.day = n.day AND c.initiative_id = s.initiative_id AND c.recommendation_id = r.recommendation_id
-     WHERE s.method = ''points'' AND n.method = ''points'' AND s.day > today() - 30 AND num_nonnulls(p.achieved, c.achieved) > 0');
+     LEFT JOIN term p ON p.day = s.day
+         AND p.initiative_id = s.initiative_id
+         AND p.recommendation_id = r.recommendation_id
+     LEFT JOIN term c ON c.day = n.day
+         AND c.initiative_id = s.initiative_id
+         AND c.recommendation_id = r.recommendation_id
+     WHERE s.method = ''points'' AND n.method = ''points'' AND s.day > today() - 30
+         AND num_nonnulls(p.achieved, c.achieved) > 0');
 INSERT INTO benchmark (initiative_id, key, name, day, score)
 SELECT 1 + floor(random() * 5), chr(97 + floor(random() * 5)::integer), 'x',
        today() - floor(random() * 70)::integer, round((random() * 100)::numeric, 2)
 FROM generate_series(1, 150) ON CONFLICT DO NOTHING;
 CALL pg_temp.compare('benchmark',
     'SELECT initiative, day, benchmark, benchmark_percentage FROM secure_score',
-    'SELECT v.initiative, v.day, b.key, b.score FROM secure_score v
-     LEFT JOIN LATERAL (SELECT DISTINCT ON (v.day) x.key, x.score::numeric FROM benchmark x JOIN initiative i USING (initiative_id)
-                        WHERE i.key = v.initiative AND x.day <= v.day ORDER BY v.day, x.key, x.day DESC) b ON true');
+    'SELECT v.initiative, v.day, b.key, b.score
+     FROM secure_score v
+     LEFT JOIN LATERAL (SELECT DISTINCT ON (v.day) x.key, x.score::numeric
+                        FROM benchmark x
+                        JOIN initiative i USING (initiative_id)
+                        WHERE i.key = v.initiative AND x.day <= v.day
+                        ORDER BY v.day, x.key, x.day DESC) b ON true');
 CALL pg_temp.compare('benchmark_report',
     'SELECT initiative, benchmark, day, score, own_score, difference FROM benchmark_report',
-    'SELECT i.key, b.key, b.day, b.score::numeric, o.score, o.score - b.score::numeric FROM benchmark b JOIN initiative i USING (initiative_id)
-     LEFT JOIN LATERAL (SELECT s.score::numeric FROM initiative_snapshot s WHERE s.initiative_id = b.initiative_id AND s.day = b.day AND b.day < today()
-                        UNION ALL SELECT v.score FROM overview v WHERE v.initiative = i.key AND b.day = today()) o ON true');
+    'SELECT i.key, b.key, b.day, b.score::numeric, o.score, o.score - b.score::numeric
+     FROM benchmark b
+     JOIN initiative i USING (initiative_id)
+     LEFT JOIN LATERAL (SELECT s.score::numeric
+                        FROM initiative_snapshot s
+                        WHERE s.initiative_id = b.initiative_id
+                            AND s.day = b.day
+                            AND b.day < today()
+                        UNION ALL
+                        SELECT v.score
+                        FROM overview v
+                        WHERE v.initiative = i.key AND b.day = today()) o ON true');
 \set ECHO all
 SELECT what, cases > 50 AS enough, differences FROM outcome ORDER BY what;
 

@@ -110,7 +110,8 @@ SELECT day, exposed, assessed, score FROM metric_snapshot
 WHERE metric_id = 1 AND day >= '2024-04-04' ORDER BY day;
 
 \i :include/noon.sql
-SELECT extract(hour FROM now() AT TIME ZONE posture_internal.setting('timezone')) IN (12, 13) AS noon;
+SELECT extract(hour FROM now() AT TIME ZONE posture_internal.setting('timezone'))
+           IN (12, 13) AS noon;
 DELETE FROM exemption;
 UPDATE source SET stale_after = NULL;
 UPDATE asset SET retired_at = NULL;

@@ -79,7 +79,10 @@ SELECT state, value, left(message, 13) AS message, hint FROM state WHERE item = 
 DELETE FROM posture_internal.finding_set;
 SELECT count(*) FROM posture.verify();
 SELECT state, value,
-       message ~ '^4 differences at .*, the first: 1 assets differ in the assessed set, 1 in the exposed set$' AS message, hint FROM state WHERE item = 'verify';
+       message ~ ('^4 differences at .*, the first: '
+                  '1 assets differ in the assessed set, 1 in the exposed set$') AS message,
+       hint
+FROM state WHERE item = 'verify';
 BEGIN READ ONLY;
 SELECT count(*) FROM posture.verify();
 COMMIT;

@@ -31,8 +31,8 @@ BEGIN
             ('day', d.day = d.clock),
             ('begins', day_end(d.day - 1) <= x.at AND day_of(day_end(d.day - 1)) = d.day),
             ('ends', x.at < day_end(d.day) AND day_of(day_end(d.day) - interval '1 microsecond') = d.day),
-            ('length', day_end(d.day) - day_end(d.day - 1) BETWEEN interval '20 hours' AND interval '28 hours')) w(what,
-                                                                                                                       holds)
+            ('length', day_end(d.day) - day_end(d.day - 1)
+                           BETWEEN interval '20 hours' AND interval '28 hours')) w(what, holds)
         WHERE NOT w.holds;
     END LOOP;
 END $$;

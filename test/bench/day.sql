@@ -1,33 +1,41 @@
 /* A day: its snapshot, drops and causes, with 1 % of findings changed; and what is kept. */
 \echo 'a day'
 SELECT posture.take_snapshot(posture.today() - 2) \g /dev/null
-UPDATE posture.finding SET state = CASE state WHEN 'compliant' THEN 'non_compliant' ELSE 'compliant' END::posture.finding_state,
-       changed_at = posture.day_end(posture.today() - 1) - interval '1 hour'
+UPDATE posture.finding
+SET state = CASE state WHEN 'compliant' THEN 'non_compliant'
+                       ELSE 'compliant' END::posture.finding_state,
+    changed_at = posture.day_end(posture.today() - 1) - interval '1 hour'
 WHERE (asset_id * 7 + recommendation_id) % 100 = 0;
 VACUUM ANALYZE;
 SELECT clock_timestamp() AS started \gset
 CALL posture.run_daily();
 INSERT INTO bench.result (what, compared_with, measured, unit, reach)
-VALUES ('run_daily() for one day, 1 % of findings changed: folds, snapshot, drops, causes', '', extract(epoch FROM clock_timestamp() - :'started'::timestamptz), 's', 'below 1 s');
-CALL bench.pair('change_report() of an initiative of 10 metrics between these days', $$SELECT count(*) FROM posture.change_report('i1', posture.today() - 2, posture.today() - 1)$$,
+VALUES ('run_daily() for one day, 1 % of findings changed: folds, snapshot, drops, causes', '',
+        extract(epoch FROM clock_timestamp() - :'started'::timestamptz), 's', 'below 1 s');
+CALL bench.pair('change_report() of an initiative of 10 metrics between these days',
+    $$SELECT count(*) FROM posture.change_report('i1', posture.today() - 2, posture.today() - 1)$$,
     NULL, NULL, '', 5);
 
 \echo 'what is kept'
 VACUUM FULL posture_internal.finding_set;
 INSERT INTO bench.result (what, compared_with, measured, compared, unit, reach)
 VALUES ('size of finding_set', 'size of finding, both with their indexes',
-        pg_total_relation_size('posture_internal.finding_set') / 1048576.0, pg_total_relation_size('posture.finding') / 1048576.0, 'MB', 'at most 0.06');
+        pg_total_relation_size('posture_internal.finding_set') / 1048576.0,
+        pg_total_relation_size('posture.finding') / 1048576.0, 'MB', 'at most 0.06');
 -- a year in which each day another hundredth of all findings changes, put
 -- straight into the history: that many updates would take hours
 TRUNCATE posture_internal.finding_history;
 INSERT INTO posture_internal.finding_history (day, recommendation_id, assessed, exposed)
 SELECT posture.today() - day, h.recommendation_id, '{}', h.assets
-FROM (SELECT f.recommendation_id, abs(hashint4(f.asset_id # f.recommendation_id)::bigint) % 100 AS hundredth, posture.assetset_agg(f.asset_id) AS assets
+FROM (SELECT f.recommendation_id,
+             abs(hashint4(f.asset_id # f.recommendation_id)::bigint) % 100 AS hundredth,
+             posture.assetset_agg(f.asset_id) AS assets
       FROM posture.finding f
       GROUP BY 1, 2) h
 CROSS JOIN generate_series(1, 365) day
 WHERE day % 100 = h.hundredth;
 INSERT INTO bench.result (what, compared_with, measured, compared, unit, reach)
 VALUES ('a year of finding_history, 1 % of findings changing a day', 'size of finding, both with their indexes',
-        pg_total_relation_size('posture_internal.finding_history') / 1048576.0, pg_total_relation_size('posture.finding') / 1048576.0, 'MB', 'at most 0.4');
+        pg_total_relation_size('posture_internal.finding_history') / 1048576.0,
+        pg_total_relation_size('posture.finding') / 1048576.0, 'MB', 'at most 0.4');
 TRUNCATE posture_internal.finding_history;

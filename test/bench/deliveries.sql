@@ -7,4 +7,5 @@ SELECT bench.deliver(:findings, :assets, 0, now() - interval '1 day') \g /dev/nu
 SELECT bench.seconds_of('SELECT * FROM posture.ingest()') AS second \gset
 VACUUM ANALYZE;
 INSERT INTO bench.result (what, compared_with, measured, compared, unit, reach)
-VALUES ('a second, identical delivery of ' || :findings || ' findings', 'the first', :second, :first, 's', 'at most 0.5');
+VALUES ('a second, identical delivery of ' || :findings || ' findings', 'the first',
+        :second, :first, 's', 'at most 0.5');

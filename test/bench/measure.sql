@@ -3,7 +3,8 @@
  * else the machine does meets both, and keeps the median of each.
  */
 CREATE TABLE bench.result (
-    place int GENERATED ALWAYS AS IDENTITY, what text, compared_with text, measured numeric, compared numeric, unit text, reach text);
+    place int GENERATED ALWAYS AS IDENTITY, what text, compared_with text, measured numeric,
+    compared numeric, unit text, reach text);
 
 CREATE FUNCTION bench.seconds_of(statement text) RETURNS double precision LANGUAGE plpgsql AS $$
 DECLARE
@@ -16,7 +17,8 @@ END $$;
 CREATE FUNCTION bench.median(of double precision[]) RETURNS numeric LANGUAGE sql
     RETURN (SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY x) FROM unnest(of) x);
 
-CREATE PROCEDURE bench.pair(what text, statement text, compared_with text, compared text, reach text, runs int)
+CREATE PROCEDURE bench.pair(
+    what text, statement text, compared_with text, compared text, reach text, runs int)
     LANGUAGE plpgsql AS $$
 DECLARE
     ours double precision[] := '{}';

@@ -12,7 +12,9 @@ CHECKPOINT;
 SELECT bench.deliver(:new, :new / 10, :assets, now() - interval '1 hour') \g /dev/null
 SELECT bench.seconds_of('SELECT * FROM posture.ingest()') AS ours \gset
 CREATE TABLE bench.rows AS
-SELECT f.* FROM posture.finding f WHERE f.asset_id > :assets ORDER BY f.asset_id, hashint4(f.recommendation_id);
+SELECT f.* FROM posture.finding f
+WHERE f.asset_id > :assets
+ORDER BY f.asset_id, hashint4(f.recommendation_id);
 VACUUM ANALYZE bench.rows;
 CHECKPOINT;
 SELECT bench.seconds_of($$
@@ -21,6 +23,8 @@ SELECT bench.seconds_of($$
     SET state = EXCLUDED.state, changed_at = EXCLUDED.changed_at, details = EXCLUDED.details
     WHERE f.state <> EXCLUDED.state$$) AS theirs \gset
 INSERT INTO bench.result (what, compared_with, measured, compared, unit, reach)
-VALUES ('ingest() of ' || :new || ' new rows', 'INSERT ... SELECT ... ON CONFLICT of the same rows into a like table', :ours, :theirs, 's', 'at most 1.5');
+VALUES ('ingest() of ' || :new || ' new rows',
+        'INSERT ... SELECT ... ON CONFLICT of the same rows into a like table',
+        :ours, :theirs, 's', 'at most 1.5');
 DROP TABLE bench.rows, bench.finding;
 VACUUM ANALYZE;

@@ -70,7 +70,8 @@ CREATE TEMP TABLE expected AS SELECT
      "object": {"key": "S3.8", "title": "Buckets should block public access", "markup": "plain",
                 "details": {"types": ["Software and Configuration Checks/Industry and Regulatory Standards"],
                             "generator": "security-control/S3.8",
-                            "compliance": {"AssociatedStandards": [{"StandardsId": "standards/pci"}],
+                            "compliance": {"AssociatedStandards": [
+                                              {"StandardsId": "standards/pci"}],
                                            "RelatedRequirements": ["NIST AC-3", "PCI 1.2.1"]},
                             "references": ["https://docs.example.com/S3.8"]},
                 "severity": "high", "manage_url": "https://docs.example.com/S3.8",
@@ -110,7 +111,8 @@ CREATE TEMP TABLE expected AS SELECT
     {"location": "$.Resources[0]", "type": "finding", "source": "prowler",
      "recommendation": "user_has_mfa", "asset": "AWS::::Account:111122223333",
      "state": "non_compliant", "observed_at": "2024-03-01T08:00:00+00:00", "asset_kind": "awsaccount",
-     "details": {"message": "User a has none.", "product_fields": {"ProwlerResourceName": "root"}}}]'::jsonb AS prowler;
+     "details": {"message": "User a has none.",
+                 "product_fields": {"ProwlerResourceName": "root"}}}]'::jsonb AS prowler;
 
 -- several results of one check on one asset
 CREATE TEMP TABLE results AS
@@ -130,7 +132,8 @@ FROM (TABLE results
       VALUES (pg_temp.control(), 11),
              (pg_temp.control('{"Id": "2", "Workflow": {"Status": "SUPPRESSED"},
                                 "Resources": [{"Id": "arn:aws:s3:::tmp", "Type": "AwsS3Bucket"},
-                                              {"Id": "arn:aws:s3:::old", "Type": "AwsS3Bucket"}]}'), 12),
+                                              {"Id": "arn:aws:s3:::old", "Type": "AwsS3Bucket"}]}'),
+              12),
              (pg_temp.control('{"Compliance": null}'), 13),
              (pg_temp.control('{"Compliance": {"Status": "BROKEN"}}'), 14), ('7', 15)) x;
 

@@ -51,7 +51,8 @@ BEGIN
     RETURN QUERY EXECUTE format('
         SELECT c.input, c.expected, f.actual
         FROM cases c
-        CROSS JOIN LATERAL (SELECT string_agg((%s)::text, ''; '' ORDER BY length(location), location, type)
+        CROSS JOIN LATERAL (SELECT string_agg((%s)::text, ''; ''
+                                              ORDER BY length(location), location, type)
                             FROM (SELECT c.input) x, %I(%s, NULL)
                             WHERE %L IN (type, ''all'') OR type IS NULL AND %4$L = ''finding'') f(actual)
         WHERE c.about = %L AND f.actual IS DISTINCT FROM c.expected',

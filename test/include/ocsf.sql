@@ -149,9 +149,10 @@ CREATE TEMP TABLE scan AS SELECT jsonb_agg(element ORDER BY n) AS document FROM 
         (pg_temp.prowler('{"status_code": "BROKEN"}'), 13), ('{"class_uid": 2002}', 14), ('7', 15),
         (pg_temp.check('{"status_id": 3, "control": "P1"}'), 16),
         (pg_temp.check('{"status_id": 3, "control": "P1"}',
-                       jsonb_build_object('resources',
-                                          jsonb_build_array(jsonb_build_object('uid',
-                                                                                   repeat('u', 1025))))), 17)) x;
+                       jsonb_build_object(
+                           'resources',
+                           jsonb_build_array(jsonb_build_object('uid', repeat('u', 1025))))),
+         17)) x;
 
 -- lists of cases
 INSERT INTO cases SELECT 'status_code', v.* FROM (VALUES

@@ -262,8 +262,9 @@ BEGIN
                                     6)
                           WHEN 'population' THEN
                               round(100 * sum(x.weight
-                                              * (y.assessed - CASE WHEN x.metric_id = b.metric_id
-                                                                            THEN 0 ELSE y.exposed END))
+                                              * (y.assessed
+                                                 - CASE WHEN x.metric_id = b.metric_id THEN 0
+                                                        ELSE y.exposed END))
                                     / nullif(sum(x.weight * y.assessed), 0), 6) END AS score
                FROM o_member x JOIN o_metric y USING (metric_id)
                WHERE x.initiative_id = i.initiative_id) g$q$);

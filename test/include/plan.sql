@@ -45,8 +45,8 @@ BEGIN
             -- two millionths only because they are rounded
             SELECT max(x.gain / CASE WHEN of_basis = 'gain' THEN 1 ELSE greatest(x.assets, 1) END)
             INTO best
-            FROM (SELECT remediated_score(id, done || r.recommendation_id, true)::numeric - score_now
-                             AS gain,
+            FROM (SELECT remediated_score(id, done || r.recommendation_id, true)::numeric
+                             - score_now AS gain,
                          cardinality(set_difference(r.exposed, r.accepted)) AS assets
                   FROM remediable(NULL) r WHERE r.recommendation_id <> ALL (done)) x;
             found := found

@@ -165,7 +165,8 @@ INSERT INTO expected VALUES ('bench', '[
     {"location": "/Benchmark/TestResult[1]/rule-result[3]", "type": "recommendation",
      "source": "scc",
      "object": {"key": "log", "title": "Logs", "markup": "plain",
-                "details": {"benchmark": {"id": "bench", "title": "Example Guide", "version": "1.2"}},
+                "details": {"benchmark": {"id": "bench", "title": "Example Guide",
+                                          "version": "1.2"}},
                 "severity": "low", "workload": "Example Guide", "max_points": 0.5,
                 "description": "a < b & c"}},
     {"location": "/Benchmark/TestResult[1]/rule-result[1]", "type": "recommendation",
@@ -179,26 +180,32 @@ INSERT INTO expected VALUES ('bench', '[
                             "idents": [{"id": "CCE-1", "system": "http://cce.mitre.org"},
                                  {"id": "CCI-000001", "system": "http://cyber.mil/cci"}],
                             "version": "X-1",
-                            "warnings": [{"text": "Have another way in", "category": "functionality"}],
-                            "benchmark": {"id": "bench", "title": "Example Guide", "version": "1.2"},
+                            "warnings": [{"text": "Have another way in",
+                                 "category": "functionality"}],
+                            "benchmark": {"id": "bench", "title": "Example Guide",
+                                          "version": "1.2"},
                             "platforms": ["cpe:/o:example:os:1"],
                             "rationale": "root &amp; no name",
                             "references": [{"href": "https://example.com/controls", "text": "AC-6(2)"},
                                  {"text": "Example 42"}]},
                 "severity": "medium", "workload": "Example Guide", "max_points": 5,
-                "description": "Set <code>PermitRootLogin no</code>, wait &lt;30 s, if 1 &lt; 2.<br/><a href=\"https://example.com/a?b=1&amp;c=2\">more</a>",
+                "description": '
+                    '"Set <code>PermitRootLogin no</code>, wait &lt;30 s, if 1 &lt; 2.<br/>'
+                    '<a href=\"https://example.com/a?b=1&amp;c=2\">more</a>",
                 "remediation": "edit a &amp; b, then reload &lt;service&gt;"}},
     {"location": "/Benchmark/TestResult[1]/rule-result[4]", "type": "recommendation",
      "source": "scc",
      "object": {"key": "note", "title": "Note",
                 "details": {"role": "unscored",
-                            "benchmark": {"id": "bench", "title": "Example Guide", "version": "1.2"}},
+                            "benchmark": {"id": "bench", "title": "Example Guide",
+                                          "version": "1.2"}},
                 "severity": "low", "workload": "Example Guide", "max_points": 0}},
     {"location": "/Benchmark/TestResult[1]/rule-result[2]", "type": "recommendation",
      "source": "scc",
      "object": {"key": "pw", "title": "Passwords", "markup": "plain",
                 "details": {"group": {"id": "g1", "title": "Access"},
-                            "benchmark": {"id": "bench", "title": "Example Guide", "version": "1.2"}},
+                            "benchmark": {"id": "bench", "title": "Example Guide",
+                                          "version": "1.2"}},
                 "workload": "Example Guide", "max_points": 1,
                 "description": "<Discussion>At least 15 & no fewer</Discussion>",
                 "remediation": "minlen = 15"}},
@@ -284,7 +291,10 @@ INSERT INTO expected VALUES ('two', '[
 
 -- a report of ARF: rules in the request, results in the reports, hosts among the assets
 INSERT INTO doc VALUES ('arf',
-    '<arf:asset-report-collection xmlns:arf="http://scap.nist.gov/schema/asset-reporting-format/1.1" xmlns:core="http://scap.nist.gov/schema/reporting-core/1.1" xmlns:ai="http://scap.nist.gov/schema/asset-identification/1.1">'
+    '<arf:asset-report-collection'
+    ' xmlns:arf="http://scap.nist.gov/schema/asset-reporting-format/1.1"'
+    ' xmlns:core="http://scap.nist.gov/schema/reporting-core/1.1"'
+    ' xmlns:ai="http://scap.nist.gov/schema/asset-identification/1.1">'
     '<core:relationships xmlns:v="http://scap.nist.gov/specifications/arf/vocabulary/relationships/1.0#">'
     '<core:relationship type="v:createdFor" subject="x1"><core:ref>c1</core:ref>'
     '</core:relationship><core:relationship type="v:isAbout" subject="x1">'
@@ -412,7 +422,8 @@ INSERT INTO cases SELECT 'document', v.* FROM (VALUES
     ('<testsuites><testsuite name="a"/></testsuites>',
      '/ expected XCCDF results (TestResult), found testsuites without a namespace'),
     ('<oval_results xmlns="http://oval.mitre.org/XMLSchema/oval-results-5"/>',
-     '/ expected XCCDF results (TestResult), found oval_results of namespace "http://oval.mitre.org/XMLSchema/oval-results-5"'),
+     '/ expected XCCDF results (TestResult), found oval_results of namespace '
+     '"http://oval.mitre.org/XMLSchema/oval-results-5"'),
     ('<TestResult><target>h</target></TestResult>',
      '/ expected XCCDF results (TestResult), found TestResult without a namespace'),
     ('<TestResult xmlns="urn:other"/>',
