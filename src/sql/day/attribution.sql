@@ -1,17 +1,17 @@
 /*
  * Attribution: which reasons changed a metric between two days, and by how much.
  *
- * From the sets of the previous day to those of the day one thing is changed at
- * a time, always in the order of change_reason(): first what is measured (assets
- * that retired, recommendations that were added or removed, exemptions), then
- * posture itself (assets that left, became exposed, were fixed or are new). Each
- * of these changes is a step. The difference that a step makes to the score is
+ * The sets of the previous day are turned into those of the day by changing one
+ * thing at a time, always in the order of change_reason(): first what is measured
+ * (assets that retired, recommendations that were added or removed, exemptions),
+ * then posture itself (assets that left, became exposed, were fixed or are new).
+ * Each of these changes is a step. The difference that a step makes to the score is
  * attributed to its reason, so the attributed points sum exactly to the change
  * of the score.
  *
  * Step 0 is the state on the previous day, steps 1 to 15 are those of
- * change_reason(). A recommendation counts from from_step on and until
- * until_step; 0 and 99 stand for both days.
+ * change_reason(). A recommendation counts from from_step to the step before
+ * until_step. One that counts on both days has from_step 0 and until_step 99.
  *
  * The points of a recommendation in an initiative are attributed in the same
  * way, as if a metric measured that recommendation alone.
@@ -54,9 +54,9 @@ VALUES
         'in an initiative: how a metric or recommendation stands, all of these');
 END;
 COMMENT ON FUNCTION posture.change_reason() IS
-    'returns the reasons for which a score can change; step: position in the order in which the '
-    'changes within a metric are made, NULL for reasons outside a metric; is_posture: whether '
-    'posture changed, rather than what is measured or how it is weighted';
+    'returns the reasons why a score can change; step: position in the order in which changes '
+    'within a metric are attributed, NULL for reasons outside a metric; is_posture: whether '
+    'posture itself changed, rather than what is measured or how it is weighted';
 
 CREATE FUNCTION posture_internal.change_member(
     previous_day date, on_day date, of_metrics integer[], of_recommendations integer[])
@@ -80,9 +80,10 @@ BEGIN ATOMIC
     FROM unnest(of_recommendations) r(recommendation_id);
 END;
 COMMENT ON FUNCTION posture_internal.change_member(date, date, integer[], integer[]) IS
-    'returns the recommendations of some metrics on two days, and some recommendations by '
-    'themselves; was_member, is_member: whether the object measured it on the previous day and on '
-    'the day; was_off, is_off: whether it or its source was inactive';
+    'returns the recommendations of the given metrics on two days, and the given recommendations '
+    'as objects of their own; was_member, is_member: whether the object measured the '
+    'recommendation on the previous day and on the day; was_off, is_off: whether the '
+    'recommendation or its source was inactive';
 
 CREATE FUNCTION posture_internal.all_change_sets(previous_day date, on_day date, chosen integer[])
     RETURNS TABLE (recommendation_id integer,
@@ -146,9 +147,9 @@ BEGIN ATOMIC
                    AS is_mitigated) e;
 END;
 COMMENT ON FUNCTION posture_internal.all_change_sets(date, date, integer[]) IS
-    'returns what some recommendations had assessed, exposed and exempt on two days, with retired '
-    'assets, and the points of their measures; points_step: step of change_reason() at which the '
-    'points change; has_ended, has_given: whether exemptions ended or were given';
+    'returns the assessed, exposed and exempt assets of recommendations on two days, including '
+    'retired assets, and the points of their measures; points_step: step of change_reason() at '
+    'which the points change; has_ended, has_given: whether exemptions ended or were given';
 
 CREATE FUNCTION posture_internal.change_sets(previous_day date, on_day date, chosen integer[])
     RETURNS TABLE (recommendation_id integer,
@@ -197,7 +198,7 @@ BEGIN ATOMIC
            s.points_step, s.has_ended, s.has_given
     FROM change_member(previous_day, on_day, of_metrics, of_recommendations) m
     JOIN change_sets(previous_day, on_day, chosen) s USING (recommendation_id)
-    -- a measure that is waived has no points, but it has data
+    -- a waived measure has no points, but it has data
     CROSS JOIN LATERAL (
         SELECT coalesce(cardinality(s.was_assessed) > 0, false) OR s.was_possible IS NOT NULL
                    OR s.points_step < 15 AND s.was_waived IS NOT NULL
@@ -207,8 +208,8 @@ BEGIN ATOMIC
                       AND s.was_possible IS NOT NULL AS has_data) d;
 END;
 COMMENT ON FUNCTION posture_internal.member_change(date, date, integer[], integer[], integer[]) IS
-    'returns the recommendations of metrics on two days with their sets and the steps between '
-    'which each counts: from from_step, before until_step';
+    'returns the recommendations of metrics on two days with their sets; a recommendation counts '
+    'from from_step to the step before until_step';
 
 CREATE FUNCTION posture_internal.member_sets(
     at_step integer, from_step integer,
@@ -228,7 +229,8 @@ COMMENT ON FUNCTION posture_internal.member_sets(
     integer, integer, assetset, assetset, assetset, assetset,
     assetset, assetset, assetset, assetset) IS
     'returns the sets of a recommendation at a step: those of the previous day until the steps '
-    'that change exemptions (9, 10) or findings (11); one that was added has those of the day';
+    'that change exemptions (9, 10) or findings (11); a recommendation that was added has those '
+    'of the day at every step';
 
 CREATE FUNCTION posture_internal.inactive_by_step(
     of_step integer, was_inactive assetset, is_inactive assetset)
@@ -244,8 +246,8 @@ BEGIN ATOMIC
     SELECT of_step, is_inactive WHERE of_step > 0;
 END;
 COMMENT ON FUNCTION posture_internal.inactive_by_step(integer, assetset, assetset) IS
-    'returns the assets that do not count at a step, and for step 0 also those at steps 1 and 2: '
-    'assets leave (1) before others return (2)';
+    'returns the assets that do not count at a step; for step 0 also those at steps 1 and 2, '
+    'because assets leave (1) before others return (2)';
 
 CREATE FUNCTION posture_internal.posture_step(
     was_assessed assetset, was_exposed assetset, is_assessed assetset, is_exposed assetset)
@@ -260,8 +262,9 @@ BEGIN ATOMIC
            (15, is_assessed, is_exposed);
 END;
 COMMENT ON FUNCTION posture_internal.posture_step(assetset, assetset, assetset, assetset) IS
-    'returns the sets after each step that changes posture (11 to 15), from those before the '
-    'first to those of the day';
+    'returns the assessed and exposed assets after each step that changes posture (11 to 15); '
+    'was_assessed, was_exposed: sets before the first of these steps; is_assessed, is_exposed: '
+    'sets of the day';
 
 CREATE FUNCTION posture_internal.step_sets(
     previous_day date, on_day date, of_metrics integer[], of_recommendations integer[],
@@ -345,7 +348,7 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION posture_internal.step_sets(
     date, date, integer[], integer[], integer[], assetset, assetset) IS
-    'returns the assets assessed and exposed by metrics after each step from one day to another, '
+    'returns the assessed and exposed assets of metrics after each step from one day to another, '
     'the points of their measures, and the recommendations that the step is about';
 
 CREATE FUNCTION posture_internal.change_attribution(
@@ -394,7 +397,7 @@ BEGIN
     WINDOW o AS (PARTITION BY s.object_kind, s.object_id ORDER BY s.step);
 END $$;
 COMMENT ON FUNCTION posture_internal.change_attribution(date, date, integer[], integer[]) IS
-    'returns the counts and points of metrics, and of some recommendations by themselves, after '
-    'each step from one day to another, step 0 being the previous day; newly_exposed: assets that '
-    'the step exposes; assets: those that it concerns; recommendations: those that it is about, '
-    'empty for steps 11 to 15';
+    'returns the counts and points of metrics, and of the given recommendations as objects of '
+    'their own, after each step from one day to another; step 0 is the previous day; '
+    'newly_exposed: assets that the step exposes; assets: assets that the step concerns; '
+    'recommendations: recommendations that the step is about, empty for steps 11 to 15';

@@ -14,10 +14,10 @@
  *
  * because S - S' = 100 (G U' - U G') / (U U') and G U' - U G' is the same as
  * G (U' - U) - U (G' - G). So the part of a term depends on the change of that
- * term alone: a term that did not change has no part, and a term that was removed
- * has what it held above the average. The formula is linear in the changes of u
- * and g, so the part of a term is the sum of the parts of its steps, and of the
- * part of its weight:
+ * term alone: a term that did not change has no part, and the part of a term that
+ * was removed is u / U' times the points by which it was above S. The formula is
+ * linear in the changes of u and g, so the part of a term is the sum of the parts
+ * of its steps and of the part of its weight:
  *
  *     u' - u = (w' - w) m' + w (m' - m), and likewise for g
  *
@@ -65,7 +65,7 @@ BEGIN
         FROM part p LEFT JOIN change_reason() r ON r.step = p.step
         GROUP BY p.metric_id, coalesce(r.step, 99), coalesce(r.reason, 'scope_change')
     ), exposed AS (
-        -- newly exposed assets, also new ones, and the recommendations that they may fail
+        -- newly exposed assets, including new ones, and the recommendations that they may fail
         SELECT s.metric_id, u.recommendation_id, s.assets
         FROM (SELECT a.metric_id, union_agg(a.newly_exposed) AS assets
               FROM attributed a WHERE a.step IN (12, 14) GROUP BY a.metric_id) s
@@ -126,8 +126,8 @@ CREATE FUNCTION posture_internal.initiative_term_pair(previous_day date, on_day 
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
     WITH compared AS (
-        -- as numeric: pg_upgrade creates functions before the operator class that grouping by
-        -- a score needs
+        -- cast to numeric, because pg_upgrade creates functions before the operator class that
+        -- grouping by a score needs
         SELECT n.initiative_id, n.method, p.method AS previous_method,
                p.score::numeric AS previous_score
         FROM initiative_snapshot n
@@ -212,7 +212,7 @@ BEGIN
                              ELSE coalesce(a.points_possible, t.previous_mass) END,
                CASE t.method WHEN 'weighted' THEN score(n.exposed, n.assessed)::numeric * 0.01
                              WHEN 'population' THEN n.assessed - n.exposed
-                             -- worth as many points as on the previous day, until the last step
+                             -- worth the points of the previous day until the last step
                              ELSE achieved_points(t.previous_mass, a.exposed::numeric,
                                                   a.assessed::numeric, a.points_missing,
                                                   a.points_possible) END,
@@ -236,7 +236,7 @@ BEGIN
                      ORDER BY v.step)
     )
     SELECT d.initiative_id, d.metric_id,
-           -- within a metric, the recommendation that a step is about, if it is a single one
+           -- within a metric: the recommendation that a step is about, if it is only one
            coalesce(d.recommendation_id,
                     max(d.recommendations[1]) FILTER (WHERE cardinality(d.recommendations) = 1)),
            y.reason, sum(d.newly_exposed)::bigint, sum(d.mass), sum(d.healthy)
@@ -250,8 +250,8 @@ BEGIN
     GROUP BY d.initiative_id, d.metric_id, d.recommendation_id, y.reason;
 END $$;
 COMMENT ON FUNCTION posture_internal.initiative_value_change(date, date, integer[]) IS
-    'returns how mass and healthy of each term of an initiative changed between two days; for the '
-    'initiatives in detailed by reason, for others with the reason value_change';
+    'returns how mass and healthy of each term of an initiative changed between two days: by '
+    'reason for the initiatives in detailed, with the reason value_change for all others';
 
 CREATE FUNCTION posture_internal.initiative_change_part(
     previous_day date, on_day date, detailed integer[])
@@ -293,7 +293,8 @@ BEGIN ATOMIC
        AND coalesce(v.metric_id, -v.recommendation_id)
            = coalesce(x.metric_id, -x.recommendation_id)
     UNION ALL
-    -- the effect of another method: the same day's score by both methods
+    -- the effect of another method: the previous score minus what it would be by the method of
+    -- the later day, or minus the later day's score if nothing had mass by that method before
     SELECT DISTINCT x.initiative_id, NULL::integer, NULL::integer, 'method_change', NULL::bigint,
            x.previous_score - CASE WHEN x.previous_total_mass > 0
                                    THEN 100 * x.previous_total_healthy / x.previous_total_mass
@@ -303,8 +304,8 @@ BEGIN ATOMIC
        OR x.previous_total_mass IS NULL OR x.previous_total_mass = 0;
 END;
 COMMENT ON FUNCTION posture_internal.initiative_change_part(date, date, integer[]) IS
-    'returns the parts of each initiative''s change between two days, with the points lost before '
-    'rounding; the values of the initiatives in detailed are attributed to reasons';
+    'returns the parts of each initiative''s change between two days; exact: points lost, not '
+    'rounded; changed values are attributed to reasons for the initiatives in detailed only';
 
 -- Rounding down leaves millionths. They go to the parts with the largest
 -- remainders, one each, so that the rounded parts sum exactly to the change.
@@ -336,4 +337,5 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION posture_internal.initiative_change(date, date, integer[]) IS
     'returns the signed parts of each initiative''s change between two days, which sum exactly to '
-    'previous score - score; the values of the initiatives in detailed are attributed to reasons';
+    'previous score - score; changed values are attributed to reasons for the initiatives in '
+    'detailed only';

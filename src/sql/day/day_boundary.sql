@@ -1,7 +1,7 @@
 /*
  * When a day begins and ends. A day is a local day of posture.timezone, so some
- * days have 23 or 25 hours. The C side is src/day.c. How a day that has ended is
- * closed is in day_close.sql.
+ * days have 23 or 25 hours. The C code is in src/day.c. day_close.sql closes a day
+ * that has ended.
  */
 
 CREATE FUNCTION posture.day_of(at timestamptz) RETURNS date

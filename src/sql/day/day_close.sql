@@ -1,8 +1,8 @@
 /*
- * How a day ends. The moment is day_end() (day_boundary.sql). A day that has
- * ended is closed by the snapshot that is taken after that moment: from then on
- * its history does not change, and what becomes known later belongs to a later
- * day (closed_day() in store/stored_set.sql).
+ * How a day is closed. A day ends at day_end() (day_boundary.sql), and the
+ * snapshot that is taken after that moment closes it: from then on its history
+ * does not change, and changes that become known later belong to a later day
+ * (closed_day() in store/stored_set.sql).
  */
 
 CREATE FUNCTION posture_internal.has_data_before(as_of timestamptz) RETURNS boolean
@@ -14,8 +14,8 @@ CREATE FUNCTION posture_internal.has_data_before(as_of timestamptz) RETURNS bool
 COMMENT ON FUNCTION posture_internal.has_data_before(timestamptz) IS
     'returns whether any finding or measure is older than a moment';
 
--- When posture.timezone changes, a day may end later than when its snapshot was
--- taken. Then only the latest snapshot is taken again; earlier ones stay.
+-- When posture.timezone changes, a day may end after its snapshot was taken. Then
+-- only the latest snapshot is taken again; earlier ones do not change.
 CREATE FUNCTION posture_internal.has_snapshot(of_day date) RETURNS boolean
     LANGUAGE sql STABLE PARALLEL SAFE
     RETURN coalesce(
@@ -55,5 +55,5 @@ BEGIN ATOMIC
     SET assessed = h.assessed # EXCLUDED.assessed, exposed = h.exposed # EXCLUDED.exposed;
 END;
 COMMENT ON FUNCTION posture_internal.backdate_history(date) IS
-    'moves all later history to a day, so that the current state is also the state at the end of '
-    'that day';
+    'moves the history of all later days to a day, so that the current state is also the state at '
+    'the end of that day';

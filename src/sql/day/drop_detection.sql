@@ -4,8 +4,8 @@
  * posture.drop_threshold where that is NULL (is_drop() in type/score.sql).
  */
 
--- A day for which a source reported scores itself may lack a snapshot of all
--- other objects, so it is compared with only if no earlier day has a snapshot.
+-- A day for which a source itself reported scores may have no snapshot of other
+-- objects. It is the previous day only if no earlier day has a snapshot.
 CREATE FUNCTION posture_internal.previous_day(of_day date) RETURNS date
     LANGUAGE sql STABLE PARALLEL SAFE
     RETURN coalesce(greatest((SELECT max(s.day) FROM snapshot s WHERE s.day < of_day),
@@ -63,7 +63,7 @@ COMMENT ON FUNCTION posture_internal.day_event(date) IS
     'that were recorded before and have not recovered, and new initiatives';
 
 -- A drop within the cooldown is recorded without a notification, even if it is
--- larger than the first one, which somebody is already working on.
+-- larger than the first one, because somebody is already working on the first one.
 CREATE FUNCTION posture_internal.in_cooldown(
     of_day date, of_kind event_kind, of_metric integer, of_initiative integer) RETURNS boolean
     LANGUAGE sql STABLE PARALLEL SAFE

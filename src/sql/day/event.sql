@@ -9,8 +9,8 @@ CREATE FUNCTION posture_internal.write_causes(of_day date, is_written boolean) R
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
 BEGIN
-    -- The causes of a recovered event stay, and so do those of a snapshot that was not
-    -- written now: metrics may have other recommendations since.
+    -- Keep the causes of recovered events, and all causes if the snapshot was not written now,
+    -- because metrics may have other recommendations since then.
     WITH explained AS (
         SELECT e.event_id, e.kind, e.metric_id, e.initiative_id
         FROM event e
@@ -89,8 +89,8 @@ BEGIN
     INTO events, notified
     FROM found f;
 
-    -- An event that was recorded before takes the figures of the snapshot. It is open again
-    -- only if it recovered on the same day, and then with the status that a person gave it.
+    -- Events that were recorded before get the figures of the snapshot. If such an event
+    -- recovered on the same day, it is open or acknowledged again, as a person left it.
     WITH corrected AS (
         UPDATE event e
         SET previous_day = d.previous_day, previous_score = d.previous_score, score = d.score,
@@ -170,5 +170,5 @@ BEGIN
         USING ERRCODE = 'no_data_found', HINT = 'The view posture.event_report lists the events.';
 END $$;
 COMMENT ON FUNCTION posture.reopen(integer, text) IS
-    'reopens an event that was acknowledged or has recovered; if its score is back, the snapshot '
-    'of a later day marks it as recovered again';
+    'reopens an event that was acknowledged or has recovered; if its score is back at '
+    'previous_score, the snapshot of a later day marks it as recovered again';

@@ -1,6 +1,6 @@
 /*
- * The tables of events and their causes. How events are found is in
- * drop_detection.sql, how they are written in event.sql.
+ * The tables of events and their causes. drop_detection.sql finds events, and
+ * event.sql writes them.
  */
 
 CREATE TYPE posture.event_kind AS ENUM (
@@ -34,7 +34,7 @@ CREATE UNIQUE INDEX event_new_initiative ON posture.event (initiative_id)
     WHERE kind = 'new_initiative';
 COMMENT ON TABLE posture.event IS 'drops of scores, and new initiatives';
 COMMENT ON COLUMN posture.event.event_id IS 'id of the event, for acknowledge() and reopen()';
-COMMENT ON COLUMN posture.event.kind IS 'what happened';
+COMMENT ON COLUMN posture.event.kind IS 'kind of the event';
 COMMENT ON COLUMN posture.event.day IS 'day whose snapshot shows the event';
 COMMENT ON COLUMN posture.event.previous_day IS
     'day that it was compared with; NULL for a new initiative';
@@ -56,14 +56,14 @@ COMMENT ON COLUMN posture.event.acknowledged_by IS
 COMMENT ON COLUMN posture.event.acknowledged_at IS
     'time of the last acknowledgement; NULL if there is none';
 COMMENT ON COLUMN posture.event.note IS
-    'note of those who acknowledged or reopened the event; NULL if there is none';
+    'latest note of a user who acknowledged or reopened the event; NULL if there is none';
 COMMENT ON COLUMN posture.event.recovered_on IS
-    'day on which the score was back; a reopened event keeps it and recovers again on a later day '
-    'at the earliest; NULL if the score has not been back';
+    'day on which the score was back at previous_score; a reopened event keeps this day and '
+    'recovers again on a later day at the earliest; NULL if the event has never recovered';
 COMMENT ON COLUMN posture.event.reopened_by IS
     'user who reopened the event last; NULL if nobody did';
 COMMENT ON COLUMN posture.event.reopened_at IS
-    'time when it was reopened last; NULL if it was not';
+    'time when the event was last reopened; NULL if it never was';
 COMMENT ON COLUMN posture.event.in_cooldown IS
     'whether no notification was sent, because an earlier drop was notified within cooldown_days';
 

@@ -1,6 +1,6 @@
 /*
- * Retention: what is older than posture.retention_days is deleted by run_daily(),
- * once for each day whose snapshot it takes.
+ * Retention: run_daily() deletes rows older than posture.retention_days, once for
+ * each day whose snapshot it takes.
  */
 
 CREATE FUNCTION posture_internal.purge() RETURNS bigint

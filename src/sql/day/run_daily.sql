@@ -1,7 +1,7 @@
 /*
  * run_daily(), the job: it folds and takes the snapshots that are due. pg_cron
- * schedules in GMT and does not make up for missed runs. So the job runs often,
- * does what is due, and does nothing otherwise.
+ * schedules in GMT and does not make up for missed runs. So the job is scheduled
+ * often, and a run does nothing if nothing is due.
  */
 
 CREATE TABLE posture.run (
@@ -17,7 +17,7 @@ COMMENT ON TABLE posture.run IS 'runs of run_daily(), a row for each day that wa
 COMMENT ON COLUMN posture.run.run_id IS 'id of the row';
 COMMENT ON COLUMN posture.run.day IS 'day whose snapshot was due';
 COMMENT ON COLUMN posture.run.started_at IS 'time when work on the day began';
-COMMENT ON COLUMN posture.run.finished_at IS 'time when it ended';
+COMMENT ON COLUMN posture.run.finished_at IS 'time when work on the day ended';
 COMMENT ON COLUMN posture.run.outcome IS 'ok or failed';
 COMMENT ON COLUMN posture.run.message IS
     'the error of a failed run, or how late the snapshot was taken; NULL if it was taken in time';
@@ -28,8 +28,8 @@ COMMENT ON COLUMN posture.run.counts IS
 CREATE FUNCTION posture_internal.due_day() RETURNS date
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-    -- Days are due from the first snapshot on. Before there is one, they are due from the first
-    -- day of which anything is known, or from yesterday if that is today.
+    -- Days are due from the first snapshot on. If there is none, they are due from the first
+    -- day with data, or from yesterday if that day is today.
     WITH first AS (
         SELECT coalesce((SELECT min(s.day) FROM snapshot s),
                         least(day_of(least((SELECT min(f.changed_at) FROM finding f),
@@ -67,8 +67,8 @@ BEGIN ATOMIC
     FROM late;
 END;
 COMMENT ON FUNCTION posture_internal.late_message(date) IS
-    'returns how late the snapshot of a day is taken now and how many measures it lacks, because '
-    'measures have no history; NULL if it is in time';
+    'returns how late the snapshot of a day is if it is taken now, and how many measures are '
+    'missing from it because measures have no history; NULL if it is in time';
 
 CREATE FUNCTION posture_internal.run_next_day(OUT day date, OUT failed boolean, OUT message text)
     LANGUAGE plpgsql
@@ -105,7 +105,7 @@ COMMENT ON FUNCTION posture_internal.run_next_day() IS
     'takes the snapshot of the first day that is due and writes a row into run; an error undoes '
     'the work on the day and is recorded in that row; day is NULL if none was due';
 
--- A procedure with SET search_path may not commit. So this one qualifies every
+-- A procedure with SET search_path cannot commit. So this one qualifies every
 -- name, uses no operator, and calls functions that set their search_path.
 CREATE PROCEDURE posture.run_daily()
     LANGUAGE plpgsql
@@ -119,7 +119,7 @@ BEGIN
     COMMIT;
     SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
     SELECT c.ids INTO catalog_ids FROM posture_internal.catalog_changes() c;
-    -- read after the changes: a slice that was folded later has been counted with them
+    -- read the clock after the changes: a slice that is folded later is counted with them
     started := pg_catalog.clock_timestamp();
     LOOP
         folded := posture_internal.fold_next(started);
@@ -129,8 +129,8 @@ BEGIN
     END LOOP;
     PERFORM posture_internal.forget_catalog_changes(catalog_ids);
     LOOP
-        -- whatever default_transaction_isolation is, each day sees what another run committed
-        -- while this one waited
+        -- READ COMMITTED, whatever default_transaction_isolation is, so that each day sees
+        -- what another run committed while this one waited
         COMMIT;
         SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
         SELECT n.day, n.failed, n.message INTO result FROM posture_internal.run_next_day() n;

@@ -1,6 +1,6 @@
 /*
- * The snapshot of a day. A day that has ended gets one snapshot, which stays. The
- * snapshot of today is replaced at each call until the day has ended.
+ * The snapshot of a day. A day that has ended gets one snapshot, which is never
+ * replaced. The snapshot of today is replaced at each call until the day has ended.
  */
 
 CREATE FUNCTION posture_internal.write_snapshot(of_day date, as_of timestamptz) RETURNS void
@@ -84,8 +84,8 @@ BEGIN
     WHERE s.day = of_day AND s.initiative_id = r.initiative_id;
 END $$;
 COMMENT ON FUNCTION posture_internal.write_snapshot(date, timestamptz) IS
-    'writes the state at a moment as the snapshot of a day and replaces an earlier one, except '
-    'what a source reported of that day';
+    'writes the state at a moment as the snapshot of a day and replaces an earlier one; rows that '
+    'a source reported for that day do not change';
 
 CREATE FUNCTION posture_internal.ensure_snapshot(
     of_day date, as_of timestamptz,
@@ -114,7 +114,7 @@ BEGIN
         IF of_day < today() AND as_of < 'infinity' THEN
             PERFORM close_history(of_day);
         ELSIF of_day < today()
-              -- history stays with a later day that has its snapshot
+              -- a later day that has a snapshot keeps its history
               AND NOT EXISTS (SELECT FROM snapshot s WHERE s.day > of_day AND s.day < today()) THEN
             PERFORM backdate_history(of_day);
         END IF;
@@ -147,7 +147,7 @@ BEGIN
             USING ERRCODE = 'invalid_parameter_value',
                   DETAIL = format('Today is %s in time zone %s.', today(), setting('timezone'));
     END IF;
-    -- before any table is read: grant_access() takes this lock before all others, too
+    -- take this lock before any table is read, because grant_access() also takes it first
     PERFORM lock_sets();
     as_of := day_end(day);
     IF NOT has_data_before(as_of) AND has_data_before('infinity') AND NOT has_snapshot(day) THEN
@@ -158,6 +158,7 @@ BEGIN
     SELECT k.* INTO metrics, initiatives, events, recovered FROM ensure_snapshot(day, as_of) k;
 END $$;
 COMMENT ON FUNCTION posture.take_snapshot(date) IS
-    'takes the snapshot of a day, of its end or of today so far, and records its events; returns '
-    'the numbers of metrics and initiatives in the snapshot, of new events and of recovered ones; '
-    'the snapshot of a day that has ended is taken once; what people entered stays';
+    'takes the snapshot of a day, as of its end or for today as of now, and records its events; '
+    'returns the numbers of metrics and initiatives in the snapshot, of new events and of '
+    'recovered ones; a day that has ended gets one snapshot; notes and acknowledgements of events '
+    'are kept';

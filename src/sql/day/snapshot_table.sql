@@ -1,8 +1,8 @@
 /*
  * The tables of a day's snapshot: the state at the end of the day, and what each
- * score was made of. Rows refer to metrics and initiatives by id without a
- * foreign key, and hold their key and name of that day, because history outlives
- * its objects.
+ * score was computed from. Rows refer to metrics and initiatives by id without a
+ * foreign key, and store their key and name of that day, because history is kept
+ * after an object is deleted.
  */
 
 CREATE TABLE posture.snapshot (
@@ -17,8 +17,8 @@ COMMENT ON TABLE posture.snapshot IS
 COMMENT ON COLUMN posture.snapshot.day IS 'local day of posture.timezone';
 COMMENT ON COLUMN posture.snapshot.taken_at IS 'time when the snapshot was taken';
 COMMENT ON COLUMN posture.snapshot.ends_at IS
-    'end of the day by the posture.timezone in which the snapshot was taken; NULL: by the current '
-    'one';
+    'end of the day in the posture.timezone with which the snapshot was taken; NULL: in the '
+    'current one';
 COMMENT ON COLUMN posture.snapshot.inactive IS
     'assets that did not count at the end of the day: retired or stale';
 
@@ -100,7 +100,7 @@ COMMENT ON COLUMN posture.recommendation_snapshot.achieved IS
 COMMENT ON COLUMN posture.recommendation_snapshot.possible IS
     'points possible; NULL if it was worth no points';
 COMMENT ON COLUMN posture.recommendation_snapshot.is_reported IS
-    'whether the source itself reported this day; a snapshot does not change the row then';
+    'whether the source itself reported this day; if so, taking a snapshot does not change the row';
 COMMENT ON COLUMN posture.recommendation_snapshot.is_measured IS
     'whether the points are those of a measure';
 
@@ -152,13 +152,13 @@ COMMENT ON COLUMN posture.initiative_snapshot.day IS 'day of the snapshot';
 COMMENT ON COLUMN posture.initiative_snapshot.initiative_id IS 'id of the initiative';
 COMMENT ON COLUMN posture.initiative_snapshot.score IS 'score, 0 to 100; NULL: unavailable';
 COMMENT ON COLUMN posture.initiative_snapshot.method IS
-    'method by which the score was made on that day';
+    'method by which the score was computed on that day';
 COMMENT ON COLUMN posture.initiative_snapshot.key IS 'key of the initiative on that day';
 COMMENT ON COLUMN posture.initiative_snapshot.name IS 'name of the initiative on that day';
 COMMENT ON COLUMN posture.initiative_snapshot.recommendations IS
     'ids of the recommendations that the initiative scored without a metric';
 COMMENT ON COLUMN posture.initiative_snapshot.is_reported IS
-    'whether the source itself reported this day; a snapshot does not change the row then';
+    'whether the source itself reported this day; if so, taking a snapshot does not change the row';
 
 CREATE TABLE posture.initiative_metric_snapshot (
     day date,
