@@ -17,8 +17,8 @@ LEFT JOIN open_assets() e USING (recommendation_id)
 WHERE n.progress IS NOT NULL
 GROUP BY r.assigned_to;
 COMMENT ON VIEW posture.assignment_report IS
-    'each person or team with the number of recommendations assigned to them, of those that apply '
-    'to something; one row is for unassigned recommendations';
+    'each person or team with the number of recommendations assigned to them, without '
+    'recommendations that apply to nothing; one row is for unassigned recommendations';
 COMMENT ON COLUMN posture.assignment_report.assigned_to IS
     'person or team to whom they are assigned; NULL: nobody';
 COMMENT ON COLUMN posture.assignment_report.recommendations IS
@@ -32,4 +32,4 @@ COMMENT ON COLUMN posture.assignment_report.overdue IS
 COMMENT ON COLUMN posture.assignment_report.exposed_assets IS
     'number of distinct assets with work left to do: exposed, and the risk is not accepted';
 COMMENT ON COLUMN posture.assignment_report.next_due IS
-    'first day, from today on, on which an open recommendation is due; NULL: none';
+    'first day, today or later, on which an open recommendation is due; NULL: none';

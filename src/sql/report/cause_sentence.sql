@@ -11,8 +11,8 @@ CREATE FUNCTION posture_internal.recommendation_phrase(recommendation_id integer
                                WHERE r.recommendation_id = recommendation_phrase.recommendation_id),
                               'a recommendation') END;
 COMMENT ON FUNCTION posture_internal.recommendation_phrase(integer) IS
-    'returns the quoted title of a recommendation, or ''a recommendation'' if it was deleted; NULL '
-    'stands for several';
+    'returns the quoted title of a recommendation, ''a recommendation'' if it was deleted, or '
+    '''several recommendations'' for NULL';
 
 CREATE FUNCTION posture_internal.change_phrase(cause event_cause) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE
@@ -60,7 +60,8 @@ CREATE FUNCTION posture_internal.change_phrase(cause event_cause) RETURNS text
         CROSS JOIN (SELECT count_phrase(cardinality(cause.assets), 'asset') AS assets,
                            count_phrase(cause.newly_exposed, 'asset') AS newly_exposed) c);
 COMMENT ON FUNCTION posture_internal.change_phrase(event_cause) IS
-    'returns what a cause says beyond its reason, as a part of a sentence; NULL if nothing';
+    'returns the details of a cause that its reason does not give, as a part of a sentence; NULL '
+    'if there are none';
 
 CREATE FUNCTION posture_internal.effect_phrase(of_event event) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE
@@ -82,7 +83,7 @@ CREATE FUNCTION posture_internal.effect_phrase(of_event event) RETURNS text
         ORDER BY c.points DESC, c.initiative_id
         LIMIT 1);
 COMMENT ON FUNCTION posture_internal.effect_phrase(event) IS
-    'returns what a metric''s drop took from the initiative that lost most through it, as a part '
+    'returns how many points the most affected initiative lost through a metric''s drop, as a part '
     'of a sentence; NULL if none lost points';
 
 CREATE FUNCTION posture_internal.exposed_phrase(of_event event) RETURNS text
@@ -137,7 +138,7 @@ CREATE FUNCTION posture_internal.metric_cause(of_event event) RETURNS text
                       format_number(100 - of_event.previous_score),
                       format_number(100 - of_event.score),
                       trim_scale(n.exposed), trim_scale(n.assessed))
-               -- the previous day may be past retention
+               -- purge() may have deleted the previous day
                || coalesce(' where it was ' || trim_scale(p.exposed) || ' of '
                            || trim_scale(p.assessed), '')
                || coalesce(': ' || nullif(concat_ws(', ',

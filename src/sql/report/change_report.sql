@@ -99,5 +99,5 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION posture.change_report(text, date, date) IS
     'returns why the score of a metric or initiative changed between two days that have a '
-    'snapshot, with the columns of explain(); points lost, negative if gained, sum exactly to '
-    'previous_score - score';
+    'snapshot, with the columns of explain(); points: points lost, negative if gained, which sum '
+    'exactly to previous_score - score';

@@ -57,19 +57,20 @@ COMMENT ON COLUMN posture.event_report.status IS 'open, acknowledged or recovere
 COMMENT ON COLUMN posture.event_report.cause IS
     'why the score dropped, in one sentence; NULL if the snapshot of the day is missing';
 COMMENT ON COLUMN posture.event_report.previous_day IS
-    'day that it was compared with: the day before, or the latest earlier one with a snapshot; '
+    'day that the day was compared with: the day before, or the latest earlier one with a '
+    'snapshot; '
     'NULL for a new initiative';
 COMMENT ON COLUMN posture.event_report.acknowledged_by IS
     'user who acknowledged the event last; NULL if nobody did';
 COMMENT ON COLUMN posture.event_report.acknowledged_at IS
     'time of the last acknowledgement; NULL if there is none';
 COMMENT ON COLUMN posture.event_report.note IS
-    'note of those who acknowledged or reopened the event; NULL if there is none';
+    'latest note of a user who acknowledged or reopened the event; NULL if there is none';
 COMMENT ON COLUMN posture.event_report.recovered_on IS
-    'day on which the score was back; NULL if it has not been back';
+    'day on which the score was back at previous_score; NULL if the event has never recovered';
 COMMENT ON COLUMN posture.event_report.reopened_by IS
     'user who reopened the event last; NULL if nobody did';
 COMMENT ON COLUMN posture.event_report.reopened_at IS
-    'time when it was reopened last; NULL if it was not';
+    'time when the event was last reopened; NULL if it never was';
 COMMENT ON COLUMN posture.event_report.in_cooldown IS
     'whether no notification was sent, because an earlier drop was notified within cooldown_days';

@@ -1,6 +1,6 @@
 /*
- * exemption_report: the exemptions with who approved them, until when, and
- * whether they have an effect.
+ * exemption_report: the exemptions, with the person who approved each, its last
+ * day, and whether it has an effect.
  */
 
 CREATE FUNCTION posture_internal.read_exemption_report()
@@ -76,7 +76,7 @@ COMMENT ON FUNCTION posture_internal.read_exemption_report() IS
 
 CREATE VIEW posture.exemption_report WITH (security_invoker = true) AS
 SELECT * FROM read_exemption_report();
-COMMENT ON VIEW posture.exemption_report IS 'each exemption, also expired and future ones';
+COMMENT ON VIEW posture.exemption_report IS 'each exemption, including expired and future ones';
 COMMENT ON COLUMN posture.exemption_report.exemption_id IS 'id of the exemption';
 COMMENT ON COLUMN posture.exemption_report.source IS 'key of the recommendation''s source';
 COMMENT ON COLUMN posture.exemption_report.recommendation IS

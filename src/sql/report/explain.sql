@@ -1,5 +1,5 @@
 /*
- * explain(): the causes of an event, a row each.
+ * explain(): the causes of an event, one row for each cause.
  */
 
 CREATE FUNCTION posture_internal.change_row(cause event_cause, on_day date)

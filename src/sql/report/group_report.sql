@@ -12,15 +12,15 @@ CROSS JOIN LATERAL group_score(NULL, group_assets(g.asset_group_id)) s
 JOIN initiative i ON i.initiative_id = s.initiative_id
 LEFT JOIN metric m ON m.metric_id = s.metric_id;
 COMMENT ON VIEW posture.group_report IS
-    'each initiative and each of its metrics for the assets of each group, as it stands now, '
-    'without points of the whole organisation';
+    'each initiative and each of its metrics, counted for the assets of each group alone, as it '
+    'stands now; points of the whole organisation do not count';
 COMMENT ON COLUMN posture.group_report.asset_group IS 'key of the group';
 COMMENT ON COLUMN posture.group_report.group_name IS 'name of the group';
 COMMENT ON COLUMN posture.group_report.owner IS 'role that owns the group; NULL: none';
 COMMENT ON COLUMN posture.group_report.initiative IS 'key of the initiative';
 COMMENT ON COLUMN posture.group_report.metric IS
     'key of the metric; NULL: the row is about the initiative';
-COMMENT ON COLUMN posture.group_report.name IS 'name of the metric, or else of the initiative';
+COMMENT ON COLUMN posture.group_report.name IS 'name of the metric, or of the initiative if metric is NULL';
 COMMENT ON COLUMN posture.group_report.score IS
     'current score, 0 to 100; NULL: unavailable, because nothing of the group is assessed';
 COMMENT ON COLUMN posture.group_report.exposed_assets IS

@@ -1,6 +1,6 @@
 /*
- * metric_report: the metrics of each initiative as they stand now, with what
- * each would gain.
+ * metric_report: the metrics of each initiative as they stand now, with the points
+ * that the initiative would gain through each.
  */
 
 CREATE FUNCTION posture_internal.metric_trend(days integer)
@@ -47,8 +47,8 @@ BEGIN
         JOIN metric_recommendation mr USING (metric_id)
         WHERE d.method = 'points' AND m.is_active
     ), metric AS MATERIALIZED (
-        -- counts and score of a metric are in its terms by population and by weight; by points,
-        -- what is missing through the metric is missing through its recommendations
+        -- a metric has its counts in its population term and its score in its weighted term; by
+        -- points, its missing points are those of its recommendations
         SELECT t.initiative_id, t.metric_id, max(t.weight) AS weight,
                coalesce(max(t.mass) FILTER (WHERE t.method = 'population'), 0) AS assessed,
                coalesce(max(t.mass - t.healthy) FILTER (WHERE t.method = 'population'), 0)

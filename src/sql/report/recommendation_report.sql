@@ -82,4 +82,4 @@ COMMENT ON COLUMN posture.recommendation_report.markup IS
     'markup of remediation, as published: plain, html or markdown';
 COMMENT ON COLUMN posture.recommendation_report.assignment IS
     'unassigned; completed: nothing is exposed, or all of its risk is accepted; overdue: due_on is '
-    'past; else on_time; NULL: applies to nothing';
+    'past; else on_time; NULL: the recommendation applies to nothing';

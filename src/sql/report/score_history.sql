@@ -12,7 +12,8 @@ SELECT s.day, 'metric', coalesce(m.key::text, s.key, s.metric_id::text), s.score
 FROM metric_snapshot s
 LEFT JOIN metric m USING (metric_id);
 COMMENT ON VIEW posture.score_history IS
-    'score of each initiative and metric on each day that has a snapshot, also of deleted ones';
+    'score of each initiative and metric on each day that has a snapshot, including '
+    'deleted ones';
 COMMENT ON COLUMN posture.score_history.day IS 'day of the snapshot, whose end the score shows';
 COMMENT ON COLUMN posture.score_history.object_kind IS 'initiative or metric';
 COMMENT ON COLUMN posture.score_history.object IS 'key of the initiative or metric';

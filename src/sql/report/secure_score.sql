@@ -46,19 +46,20 @@ LEFT JOIN LATERAL (SELECT x.score
                    ORDER BY x.day DESC
                    LIMIT 1) b ON true;
 COMMENT ON VIEW posture.secure_score IS
-    'each initiative on each day on which it was scored by points, also of deleted ones; for today '
-    'as it stands now';
+    'each initiative on each day on which it was scored by points, including deleted initiatives; '
+    'for today as it stands now';
 COMMENT ON COLUMN posture.secure_score.initiative IS 'key of the initiative';
-COMMENT ON COLUMN posture.secure_score.day IS 'day, whose end the row shows; today: so far';
+COMMENT ON COLUMN posture.secure_score.day IS
+    'day whose end the row shows; for today, the current state';
 COMMENT ON COLUMN posture.secure_score.achieved IS 'points achieved; NULL if none are possible';
 COMMENT ON COLUMN posture.secure_score.possible IS 'points possible; NULL if there are none';
 COMMENT ON COLUMN posture.secure_score.percentage IS
     'score of that day, 100 x achieved / possible; NULL: unavailable';
 COMMENT ON COLUMN posture.secure_score.benchmark IS
-    'key of a benchmark of the initiative by that day, the first by key; benchmark_report has all; '
-    'NULL: none';
+    'key of the first benchmark, by key, that the initiative has on or before that day; '
+    'benchmark_report has all; NULL: none';
 COMMENT ON COLUMN posture.secure_score.benchmark_percentage IS
-    'latest score of that benchmark by that day, 0 to 100; NULL: none';
+    'latest score of that benchmark on or before that day, 0 to 100; NULL: none';
 COMMENT ON COLUMN posture.secure_score.name IS 'name of the initiative';
 COMMENT ON COLUMN posture.secure_score.zone IS
     'zone of the score, by the current bands; NULL: none';
@@ -90,10 +91,11 @@ COMMENT ON VIEW posture.secure_score_part IS
     'points of an initiative on a day by domain, and again by workload; the parts of either kind '
     'sum to secure_score';
 COMMENT ON COLUMN posture.secure_score_part.initiative IS 'key of the initiative';
-COMMENT ON COLUMN posture.secure_score_part.day IS 'day, whose end the row shows; today: so far';
+COMMENT ON COLUMN posture.secure_score_part.day IS
+    'day whose end the row shows; for today, the current state';
 COMMENT ON COLUMN posture.secure_score_part.part IS 'kind of the part: domain or workload';
 COMMENT ON COLUMN posture.secure_score_part.value IS
-    'domain or workload that its recommendations have now; NULL: those that have none';
+    'domain or workload that the recommendations have now; NULL: recommendations without one';
 COMMENT ON COLUMN posture.secure_score_part.achieved IS 'points achieved';
 COMMENT ON COLUMN posture.secure_score_part.possible IS 'points possible';
 COMMENT ON COLUMN posture.secure_score_part.percentage IS

@@ -53,8 +53,8 @@ CREATE FUNCTION posture_internal.one_line(name text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN regexp_replace(name, '[[:cntrl:]]+', ' ', 'g');
 COMMENT ON FUNCTION posture_internal.one_line(text) IS
-    'returns a text with spaces in the place of control characters, which could break a line or '
-    'move a cursor';
+    'returns a text with each control character replaced by a space, because it could break a '
+    'line or move the cursor';
 
 CREATE FUNCTION posture_internal.show_head(of_initiative text, ascii boolean) RETURNS SETOF text
     LANGUAGE sql STABLE PARALLEL SAFE
@@ -134,7 +134,7 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION posture_internal.show_part(text, boolean) IS
     'returns the lines of show() about the parts of the score: metrics, the one with the greatest '
-    'gain first, or domains if points are added up';
+    'gain first, or domains if there is no metric';
 
 CREATE FUNCTION posture_internal.show_rest(of_initiative text) RETURNS SETOF text
     LANGUAGE sql STABLE PARALLEL SAFE
@@ -170,5 +170,5 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION posture.show(text, boolean) IS
     'returns an initiative as lines of text, to paste into a chat: score, trend and target, its '
-    'parts, and the latest open drop; ascii: draws bars and lines with ASCII characters, as in a '
-    'database that is not in UTF-8, while names stay as they are';
+    'parts, and the latest open drop; ascii: whether bars and lines are drawn with ASCII '
+    'characters, as they always are in a database that is not in UTF-8; names do not change';

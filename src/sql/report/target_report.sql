@@ -1,11 +1,11 @@
 /*
  * target_report: how far each initiative is from its target, and when it would
  * reach it along the straight line through past days, by least squares. The line
- * does not know what is planned, so it is no forecast.
+ * takes no account of planned work, so it is no forecast.
  */
 
--- Exact, because days are whole numbers and scores are decimals: the order of
--- rows does not change the sums.
+-- The sums are exact and do not depend on the order of rows, because days are
+-- whole numbers and scores are decimals.
 CREATE FUNCTION posture_internal.score_line(days integer)
     RETURNS TABLE (initiative_id integer, slope numeric, today_score numeric)
     LANGUAGE sql STABLE PARALLEL SAFE
@@ -37,7 +37,8 @@ WITH goal AS (
     UNION ALL
     SELECT 90, l.* FROM score_line(90) l
 ), expected AS (
-    -- rounded to 30 decimals first, so that the end of a quotient does not decide the rounding
+    -- rounded to 30 decimals first, so that the last digits of a quotient do not decide the
+    -- rounding to 6
     SELECT o.*, w.days, l.today_score, l.slope,
            trim_scale(round(round(l.slope, 30), 6)) AS shown_slope,
            CASE WHEN o.target_on > today() AND isfinite(o.target_on) AND l.slope IS NOT NULL
@@ -102,8 +103,8 @@ LEFT JOIN maturity m ON m.initiative_id = o.initiative_id AND m.from_score <= o.
                     AND (m.below IS NULL OR o.score < m.below)
 ORDER BY o.is_pinned DESC, o.name, o.key;
 COMMENT ON VIEW posture.target_report IS
-    'each active initiative, pinned ones first, with its current score, its target, and where a '
-    'straight line through past days leads, which is no forecast';
+    'each active initiative, pinned ones first, with its current score, its target, and the score '
+    'to which a straight line through past days leads; the line is no forecast';
 COMMENT ON COLUMN posture.target_report.initiative IS 'key of the initiative';
 COMMENT ON COLUMN posture.target_report.name IS 'name of the initiative';
 COMMENT ON COLUMN posture.target_report.score IS 'current score, 0 to 100; NULL: unavailable';
@@ -124,7 +125,7 @@ COMMENT ON COLUMN posture.target_report.expected_14d IS
 COMMENT ON COLUMN posture.target_report.expected_90d IS 'as expected_14d, through 90 days';
 COMMENT ON COLUMN posture.target_report.on_track_14d IS
     'true: the target is reached, or expected_14d reaches it; false: expected_14d does not reach '
-    'it, or target_on has come; NULL: unknown';
+    'it, or target_on is today or past; NULL: unknown';
 COMMENT ON COLUMN posture.target_report.on_track_90d IS 'as on_track_14d, by expected_90d';
 COMMENT ON COLUMN posture.target_report.days_to_target_14d IS
     'days until the line through these 14 days reaches the target, 0 if it is reached; NULL: the '
