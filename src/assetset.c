@@ -5,10 +5,10 @@
 
 #include "utils/memutils.h"
 
-/* ids that may be pending in any set, and at most in a large one */
+/* how many ids may be pending in every set, and in the largest ones */
 #define PENDING_SMALL 1024
 #define PENDING_MAX 1048576
-/* from how many ids on it pays to group them by container first */
+/* number of ids from which grouping them by container first is faster */
 #define GROUP_FROM 16384
 
 /* ---- the expanded form ---- */
@@ -77,8 +77,9 @@ static const ExpandedObjectMethods assetset_methods = {
 
 /*
  * Creates an expanded set in a memory context of its own below "parent". It has
- * no bitmap yet: call assetset_set_bitmap() before anything else. So the
- * callback that frees the bitmap is registered before the bitmap exists.
+ * no bitmap yet: call assetset_set_bitmap() before anything else. In this
+ * order, the callback that frees the bitmap is registered before the bitmap
+ * exists.
  */
 Assetset *
 assetset_make(MemoryContext parent)
@@ -96,8 +97,8 @@ assetset_make(MemoryContext parent)
 }
 
 /*
- * Gives the set the bitmap that the library made. The library returns NULL when
- * it has no memory: that is error 53200.
+ * Gives the set the bitmap that the library made. Error: 53200 for NULL, which
+ * the library returns when it is out of memory.
  */
 void
 assetset_set_bitmap(Assetset *set, roaring_bitmap_t *bitmap)
@@ -113,7 +114,7 @@ assetset_set_bitmap(Assetset *set, roaring_bitmap_t *bitmap)
 
 /*
  * Returns the ids ordered by container, and within a container in the order
- * given, as a new array in the current memory context; NULL if they already are
+ * given, as a new array in the current memory context; NULL if they are already
  * in that order.
  */
 static uint32 *
@@ -158,7 +159,7 @@ assetset_add_many(Assetset *set, const uint32 *ids, int count)
 		pfree(grouped);
 }
 
-/* Adds pending ids to the bitmap. The set that it stands for stays the same. */
+/* Moves pending ids to the bitmap. The members of the set do not change. */
 void
 assetset_flush_pending(Assetset *set)
 {
@@ -237,7 +238,7 @@ DatumGetFlatAssetset(Datum datum)
 }
 
 /*
- * Returns the library's form of a flat set, or NULL if there is no memory.
+ * Returns the library's form of a flat set, or NULL if it is out of memory.
  * Error: XX001, for which the bytes are checked again: the library does not say
  * why it returned NULL.
  */

@@ -80,7 +80,7 @@ check_asset_id(int32 id)
 		report_asset_id_out_of_range(psprintf("%d", id));
 }
 
-/* Frees what DatumGetAssetset() made, if it made something. */
+/* Frees the copy that DatumGetAssetset() made, if it made one. */
 static inline void
 assetset_release(Assetset *set, Datum datum)
 {
@@ -88,7 +88,7 @@ assetset_release(Assetset *set, Datum datum)
 		DeleteExpandedObject(EOHPGetRWDatum(&set->header));
 }
 
-/* Frees what DatumGetFlatAssetset() made, if it made something. */
+/* Frees the copy that DatumGetFlatAssetset() made, if it made one. */
 static inline void
 assetset_release_flat(FlatAssetset *flat, Datum datum)
 {
@@ -105,8 +105,8 @@ assetset_is_writable(Datum datum)
 }
 
 /*
- * Returns the bitmap to change it, which forgets the flat form. The caller must
- * have made or copied the set.
+ * Returns the bitmap for changes, and frees the flat form, which would be out
+ * of date. The caller must have made or copied the set.
  */
 static inline roaring_bitmap_t *
 assetset_writable_bitmap(Assetset *set)

@@ -31,9 +31,9 @@ state_is_valid(Assetset *set)
 #endif
 
 /*
- * Returns the first argument for change: itself if this is an aggregate and the
- * state lives in its memory context, a copy if not, and a new empty set for
- * NULL.
+ * Returns a set that may be changed, for the first argument: the argument
+ * itself if this is an aggregate and the state lives in its memory context, a
+ * copy if not, and a new empty set for NULL.
  */
 static Assetset *
 state_argument(FunctionCallInfo fcinfo)

@@ -264,7 +264,7 @@ assetset_from_array(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("array must not contain nulls"),
 				 errdetail("Each element is the id of an asset.")));
-	/* not by ARR_DATA_PTR(), whose mix of signs -Wextra reports */
+	/* not by ARR_DATA_PTR(), because -Wextra reports its mix of signs */
 	offset = ARR_OVERHEAD_NONULLS(ARR_NDIM(array));
 	if (ARR_HASNULL(array))
 		offset = array->dataoffset;

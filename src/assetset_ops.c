@@ -111,7 +111,7 @@ assetset_overlaps(PG_FUNCTION_ARGS)
 	PG_RETURN_BOOL(test_sets(PG_GETARG_DATUM(0), PG_GETARG_DATUM(1), roaring_bitmap_intersect));
 }
 
-/* Whether a set has an id. No set has a negative number. */
+/* Whether a set has an id. No set has a negative id. */
 static bool
 contains_id(Datum datum, int32 id)
 {
@@ -144,7 +144,7 @@ assetset_id_contained(PG_FUNCTION_ARGS)
 
 /* ---- comparison ---- */
 
-/* Whether the arguments are equal: their canonical bytes are. */
+/* Whether the arguments are equal, which their canonical bytes show. */
 static bool
 equal_sets(FunctionCallInfo fcinfo)
 {

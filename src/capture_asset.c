@@ -43,11 +43,11 @@ enum
  * Returns the time before which an asset must have been last seen to be stale,
  * or -infinity if no source lets assets become stale.
  *
- * This is the SQL function stale_before() and one day more, because readers go
- * on to count with a later clock until this transaction commits. The query
+ * The result is that of the SQL function stale_before() plus one day, because
+ * readers count with a later clock until this transaction commits. The query
  * repeats that function, because an installed version of posture may not have
  * it before ALTER EXTENSION UPDATE. It takes the latest time, not the time of
- * the least stale_after: the order of intervals gives a month 30 days.
+ * the shortest stale_after, because intervals compare a month as 30 days.
  */
 static TimestampTz
 stale_before(void)
@@ -89,8 +89,8 @@ column_differs(TransitionReader *old, TransitionReader *new, int attribute)
 
 /*
  * Whether a changed asset may have to be counted differently. *stale_time
- * keeps the result of stale_before() for the statement; it is infinity until
- * that is needed.
+ * caches the result of stale_before() for the statement; it is infinity until
+ * the result is needed.
  */
 static bool
 may_change_counts(TransitionReader *old, TransitionReader *new, TimestampTz *stale_time)
@@ -123,7 +123,7 @@ append_assets(FunctionCallInfo fcinfo, Assetset *assets)
 	Container	container;
 	RoaringWriter writer;
 	Datum		values[DELTA_COLUMNS];
-	int			slice = -1;		/* of the row in the making; -1: none */
+	int			slice = -1;		/* of the row that is being built; -1: none */
 	int			changes = 0;
 	bool		more;
 

@@ -119,7 +119,7 @@ count_of_slice(const Change *changes, int count)
 	return n;
 }
 
-/* The same for the recommendation of the first one, within a day and slice. */
+/* The same for the recommendation of the first one within a day and slice. */
 static int
 count_of_recommendation(const Change *changes, int count)
 {
@@ -132,8 +132,8 @@ count_of_recommendation(const Change *changes, int count)
 
 /*
  * Returns the assets that the sorted changes of a recommendation toggled in the
- * set of one bit. An asset may be toggled twice, when a row of finding takes
- * the key that another one had: that is no change.
+ * set of one bit. An asset that is toggled twice, because a row of finding
+ * takes the key that another row had, has not changed.
  */
 static Datum
 toggled_set(const Change *changes, int count, int bit)
@@ -226,8 +226,8 @@ flush_changes(Capture *capture)
 
 /*
  * Returns the day that a change belongs to: the day of its changed_at, or today
- * if that is in the future. Whether the day already has its snapshot is for
- * readers of deltas to find out: here it would race with that snapshot.
+ * if that is in the future. Readers of deltas check whether the day already has
+ * its snapshot: a check here would race with that snapshot.
  */
 static DateADT
 day_of_change(Capture *capture, TimestampTz changed_at)
@@ -277,8 +277,8 @@ state_bits(const Capture *capture, TransitionReader *row)
 
 /*
  * Holds the change of a row: inserted (old is NULL), deleted (new is NULL) or
- * updated. A deleted finding has no time of deletion and so leaves its sets
- * today, and so does the old key of a finding whose key was updated.
+ * updated. The time of a deletion is not recorded, so a deleted finding leaves
+ * its sets today, as does the old key of a finding whose key was updated.
  *
  * A new finding that is not applicable toggles no set, but its delta carries
  * the time at which its recommendation last changed.
@@ -341,7 +341,7 @@ enum_value(Oid type, const char *label)
 
 /*
  * capture_finding() returns trigger: appends to finding_delta the findings
- * whose state a statement changed; nothing where none has.
+ * whose state a statement changed, if there are any.
  *
  * Runs after INSERT, UPDATE or DELETE on finding; see open_transitions() for
  * the kinds of triggers. Errors: 39P01, 42P01, 55000, 22003.

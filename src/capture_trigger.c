@@ -89,7 +89,7 @@ next_transition(TransitionReader *reader)
 	return tuplestore_gettupleslot(reader->rows, true, false, reader->slot);
 }
 
-/* Frees the readers. The row of a row trigger stays with its trigger. */
+/* Frees the readers. The row of a row trigger belongs to its trigger. */
 void
 close_transitions(TransitionReader *old, TransitionReader *new)
 {
@@ -104,9 +104,9 @@ close_transitions(TransitionReader *old, TransitionReader *new)
 /*
  * Opens a table of deltas to insert into it; close it with NoLock.
  *
- * The table is in the schema of the trigger function, because both are internal,
- * while the trigger's table is in the schema of the contract. Error: 42P01 if
- * there is no such table.
+ * The table is in the schema of the trigger function, because both are
+ * internal, while the trigger's table is in the schema of the contract. Error:
+ * 42P01 if there is no such table.
  */
 Relation
 open_delta_table(FunctionCallInfo fcinfo, const char *name)
@@ -127,8 +127,8 @@ open_delta_table(FunctionCallInfo fcinfo, const char *name)
 }
 
 /*
- * Appends a row to a table of deltas, as part of the trigger and with no
- * privilege of the role that writes findings or assets.
+ * Appends a row to a table of deltas, as part of the trigger. The role that
+ * writes findings or assets needs no privilege on that table.
  *
  * values[0] is set to the next id. Columns beyond n_values, which were added to
  * the table later, become NULL. Error: 55000 if the table has an index, which

@@ -1,6 +1,6 @@
 /*
- * compat.h: the differences between PostgreSQL 15 to 18. No other source file
- * asks for the version.
+ * compat.h: the differences between PostgreSQL 15 and 18. No other source file
+ * checks the version.
  */
 #ifndef POSTURE_COMPAT_H
 #define POSTURE_COMPAT_H

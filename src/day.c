@@ -1,9 +1,9 @@
 /*
  * day.c: days in the time zone of posture.timezone.
  *
- * AT TIME ZONE does not serve here: it reads a text like CET as the
- * abbreviation, which is an offset without summer time, while the setting names
- * a zone.
+ * AT TIME ZONE would read a text like CET as an abbreviation, which is an
+ * offset without summer time. The setting names a zone, so these functions look
+ * it up as a zone.
  */
 #include "day.h"
 
@@ -50,8 +50,8 @@ report_day_out_of_range(void)
  *
  * Clocks may skip midnight, or be set back over it so that it comes twice. So
  * the moment is searched for in each period between two changes of the clock,
- * from a week before midnight UTC on: no zone is that far from UTC, not even
- * one that a person made up.
+ * from a week before midnight UTC on: no zone is that far from UTC, not even a
+ * user-defined one.
  */
 static int64
 end_of_day(DateADT day, pg_tz *zone)
@@ -80,8 +80,9 @@ end_of_day(DateADT day, pg_tz *zone)
 }
 
 /*
- * Returns the day of a finite moment: the date that the clock shows. A day that
- * has begun goes on where the clock is set back to the day before. Error: 22008.
+ * Returns the day of a finite moment: the date that the clock shows. If the
+ * clock is set back to the day before, the day that has begun continues. Error:
+ * 22008.
  *
  * The last day found is cached, because consecutive calls mostly ask for the
  * same day.

@@ -7,9 +7,9 @@
  * the caller before its own arguments and returns what that role may see, with
  * the privileges of the role that owns both functions.
  *
- * Only in C is the caller certain to be the real one. In a SECURITY DEFINER
- * function, current_user is the function's owner, session_user does not follow
- * SET ROLE, and an argument could name any role.
+ * Only C code can identify the caller reliably. In a SECURITY DEFINER function,
+ * current_user is the function's owner, session_user does not follow SET ROLE,
+ * and an argument could name any role.
  */
 #include "posture.h"
 
@@ -87,7 +87,7 @@ posture_owner(PG_FUNCTION_ARGS)
 		elog(ERROR, "cache lookup failed for function %u", fcinfo->flinfo->fn_oid);
 	proc = (Form_pg_proc) GETSTRUCT(tuple);
 
-	/* also checks that the query that calls this can take a set */
+	/* also checks that the calling query accepts a set */
 	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
 	result = (ReturnSetInfo *) fcinfo->resultinfo;
 	GetUserIdAndSecContext(&caller, &context);

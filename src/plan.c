@@ -5,11 +5,12 @@
  * asset is repaired when the last recommendation that it fails in its pool is
  * remediated.
  *
- * The order is found greedily: at each rank stands the recommendation that then
- * gains most for its cost. For each asset, the recommendations that remain are
- * counted, and their indexes are XORed. When one remains, the XOR is its index,
- * and from then on that recommendation gains by the asset. So the assets of a
- * recommendation are visited a few times in all, and not at each rank.
+ * The order is found greedily: each rank goes to the recommendation that gains
+ * most for its cost at that rank. For each asset, the recommendations that
+ * remain are counted, and their indexes are XORed. When one remains, the XOR is
+ * its index, and from then on the asset adds to the gain of that
+ * recommendation. So the assets of a recommendation are visited a few times in
+ * all, not at each rank.
  */
 #include "assetset.h"
 
@@ -77,7 +78,7 @@ typedef struct Planning
 
 /*
  * Returns the number of elements of an array argument, and the elements. Error:
- * 2202E unless there are "count", which may be -1 for any number.
+ * 2202E unless there are "count" elements; -1 accepts any number.
  */
 static int
 get_array_argument(FunctionCallInfo fcinfo, int argument, int count, Datum **values, bool **nulls)
@@ -203,8 +204,8 @@ typedef struct RowReader
 
 /*
  * Adds the assets that the row has in its current container. index_of has the
- * index of each asset of the container in Planning.assets, if that is "start" or
- * more; if not, the asset is new and gets the next index. Error: XX001 if a
+ * index of each asset of the container in Planning.assets, if that is "start"
+ * or more; if not, the asset is new and gets the next index. Error: XX001 if a
  * stored set has more ids than its descriptors say.
  */
 static void
@@ -281,8 +282,8 @@ make_pool(Planning *plan, PlanRow *rows, int n_rows, uint32 *index_of, uint32 *n
 }
 
 /*
- * Makes the assets of all pools, and the members of each row. Error: 54000 if an
- * index of 32 bits is too small for them.
+ * Makes the assets of all pools, and the members of each row. Error: 54000 if
+ * an index of 32 bits is too small for them.
  */
 static void
 make_assets(Planning *plan)
@@ -465,9 +466,9 @@ put_step(Planning *plan, PlanStep *step, ReturnSetInfo *result)
  * recommendation is worth so many points at once. A recommendation costs the
  * same in all its rows, and an asset is worth the same in all rows of its pool.
  *
- * At each rank, from 1, stands the recommendation that then gains most points
- * for its cost. Recommendations that cannot gain are left out. Each row of the
- * others is returned as n, from 1, with the rank of its recommendation, the
+ * Each rank, from 1, goes to the recommendation that gains most points for its
+ * cost at that rank. Recommendations that cannot gain are left out. Each row of
+ * the others is returned as n, from 1, with the rank of its recommendation, the
  * number of assets that are repaired by it at that rank, and the first rank at
  * which something is repaired or gained that needs the recommendation.
  *

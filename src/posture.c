@@ -95,12 +95,12 @@ PG_FUNCTION_INFO_V1(posture_setting);
 
 /*
  * setting(name text) returns text: the current value of the setting
- * posture.NAME; of timezone, the name of the server's time zone if it is empty.
- * NULL for NULL. Error: 42704 for another name.
+ * posture.NAME; for an empty timezone, the name of the server's time zone. NULL
+ * for NULL. Error: 42704 for another name.
  *
- * SQL reads settings through this function and not through current_setting():
- * until the library is loaded, that does not know them, or returns a value that
- * no check hook has seen.
+ * SQL reads settings through this function, because until the library is
+ * loaded, current_setting() does not know them, or returns a value that no
+ * check hook has seen.
  */
 Datum
 posture_setting(PG_FUNCTION_ARGS)

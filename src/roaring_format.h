@@ -79,7 +79,7 @@ typedef struct RoaringWriter
 	int			containers;
 	int			max_containers; /* allocated */
 	StringInfoData body;		/* the containers that are written */
-	/* the container in the making, as runs that neither touch nor overlap */
+	/* the current container, as runs that neither touch nor overlap */
 	struct Run *runs;
 	int			n_runs;
 	int			max_runs;		/* allocated */

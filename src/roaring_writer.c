@@ -108,7 +108,7 @@ write_bitset(StringInfo body, const Run *runs, int n_runs)
 	appendBinaryStringInfo(body, (char *) words, sizeof(words));
 }
 
-/* Writes the container in the making to the body, if it has values. */
+/* Writes the current container to the body, if it has values. */
 static void
 flush_runs(RoaringWriter *writer)
 {
@@ -269,8 +269,8 @@ roaring_writer_add_all(RoaringWriter *writer, const char *bytes, Size size)
 }
 
 /*
- * Writes what precedes the containers and returns where it ends. start is where
- * the first container is in the set.
+ * Writes what precedes the containers and returns where it ends. start is the
+ * offset of the first container in the set.
  */
 static char *
 write_header(const RoaringWriter *writer, char *out, bool with_runs, bool with_offsets,

@@ -3,8 +3,8 @@
  *
  * A score is a whole number of millionths, so that equal input gives equal bits
  * whatever the plan. Comparison and hash functions are those of int4, which SQL
- * declares for the type; text, bytes, casts and formulas are here. All functions
- * but is_drop() are strict. doc/formulas.md describes the formulas.
+ * declares for the type; text, bytes, casts and formulas are here. All
+ * functions but is_drop() are strict. doc/formulas.md describes the formulas.
  */
 #include "score.h"
 
@@ -133,8 +133,8 @@ score_send(PG_FUNCTION_ARGS)
 }
 
 /*
- * Cast from numeric to score, rounded half away from zero. Errors: 22003 outside
- * 0 to 100, 22023 for NaN and infinity.
+ * Cast from numeric to score, rounded half away from zero. Errors: 22003
+ * outside 0 to 100, 22023 for NaN and infinity.
  */
 Datum
 score_from_numeric(PG_FUNCTION_ARGS)
@@ -309,9 +309,9 @@ score_drop(PG_FUNCTION_ARGS)
  * is_drop(previous score, current score, threshold numeric, basis text) returns
  * boolean: whether the score dropped by the threshold or more, compared as
  * exact fractions and not as rounded numbers. A NULL threshold or basis stands
- * for the setting. Never NULL: there is no drop if either score is NULL, or
- * from 0. Errors: 22023 for another basis or a threshold of 0 or less, 22003 if
- * 128 bits don't hold the threshold. Source: doc/formulas.md.
+ * for the setting. Never NULL: there is no drop if either score is NULL or the
+ * previous one is 0. Errors: 22023 for another basis or a threshold of 0 or
+ * less, 22003 if 128 bits don't hold the threshold. Source: doc/formulas.md.
  *
  * With the threshold as T / 10^scale and the drop d in millionths, compares
  *

@@ -4,8 +4,8 @@
  * The state holds two sums of whole numbers in 128 bits: of
  * weight x 10^scale x millionths of the score, and of weight x 10^scale. The
  * scale is the greatest number of decimals of any weight. So the result does
- * not depend on the order of rows, and rows leave a moving window as exactly as
- * they came. The state is an int8[] and not internal, so that it can be sent
+ * not depend on the order of rows, and rows are removed from a moving window
+ * exactly. The state is an int8[] and not internal, so that it can be sent
  * between nodes: {scale, products high, products low, weights high, weights
  * low}, where high and low are the halves of a sum.
  *
@@ -133,8 +133,8 @@ sum_of_row(Score score, Numeric weight)
 }
 
 /*
- * Returns the first argument for change: itself in an aggregate, which owns its
- * state, and a copy for any other caller.
+ * Returns the first argument in a form that may be changed: the argument itself
+ * in an aggregate, which owns its state, and a copy for any other caller.
  */
 static ArrayType *
 state_argument(FunctionCallInfo fcinfo)
@@ -189,7 +189,7 @@ weighted_score_combine(PG_FUNCTION_ARGS)
 /*
  * weighted_score_final(state int8[]) returns score: sum(weight x score) /
  * sum(weight), rounded half away from zero; NULL if the weights add up to 0.
- * Error: 22023 for sums that no rows have. Source: doc/formulas.md.
+ * Error: 22023 for sums that no rows can give. Source: doc/formulas.md.
  */
 Datum
 weighted_score_final(PG_FUNCTION_ARGS)
