@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # chroot.sh: root directories of Debian's releases and of Ubuntu's noble, for tests that
-# start from a bare system. Sourced, after lib.sh. There is one at a time, and the exit
-# of the script removes it.
+# start from a bare system. Sourced, after lib.sh. There is one at a time, and it is
+# removed when the script exits.
 
 root=
 
@@ -31,11 +31,11 @@ make_root() {
     debootstrap --variant=minbase --components="$components" --include="ca-certificates${2:+,$2}" "$1" "$root" "$mirror" "$script" >"$root/debootstrap.log" 2>&1 ||
         { cat "$root/debootstrap.log" >&2; die "debootstrap $1 failed"; }
     chmod 755 "$root"
-    # this machine's way to its packages
+    # packages come from where this machine gets its own
     cp /etc/resolv.conf "$root/etc/"
     cp -a /etc/apt/apt.conf.d/. "$root/etc/apt/apt.conf.d/"
-    # Some of these files belong to packages, whose own versions would have dpkg ask
-# which one to keep.
+    # Some of these files belong to packages. Without this option, dpkg would ask whether to
+    # keep them or to install the package's version.
     echo 'DPkg::Options { "--force-confold"; };' >"$root/etc/apt/apt.conf.d/99posture"
     printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d"
     chmod 755 "$root/usr/sbin/policy-rc.d"
@@ -44,7 +44,7 @@ make_root() {
     mount -t tmpfs shm "$root/dev/shm"
 }
 
-# in_root COMMAND: runs a command as root there, in the background, because bash
+# in_root COMMAND: runs a command as root in root, in the background, because bash
 # handles a signal only while it waits.
 in_root() {
     chroot "$root" env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 HOME=/root \
@@ -59,7 +59,7 @@ in_root_as() {
     in_root setpriv --reuid="$user" --regid="$user" --init-groups -- "$@"
 }
 
-# remove_root: kills the processes that still run there, then removes it.
+# remove_root: kills the processes that still run in root, then removes it.
 remove_root() {
     local process
     [[ -n $root ]] || return 0

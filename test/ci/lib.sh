@@ -3,12 +3,12 @@
 # lib.sh: functions that the scripts in test/ci, demo, dashboard and test/bench
 # share. Sourced, after set -euo pipefail.
 #
-# PG_CONFIG=/path/to/pg_config chooses a PostgreSQL of one's own; otherwise
+# PG_CONFIG=/path/to/pg_config chooses your own PostgreSQL; otherwise
 # PG_MAJOR chooses the version among the distribution's packages.
 
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 
-# the caller's connection settings and make flags are not for the throwaway servers
+# the throwaway servers must not use the caller's connection settings and make flags
 for name in "${!PG@}"; do
     [[ $name == PG_CONFIG || $name == PG_MAJOR || $name == PG_TEST_* ]] || unset "$name"
 done
@@ -94,7 +94,7 @@ build() {
     say "building with $("$pg_config" --version)"
     copy_checkout "$work/posture"
     if [[ $EUID == 0 ]]; then chown -R "$server_user": "$work/posture"; fi
-    # bitcode for the JIT only costs time here
+    # without bitcode for the JIT, which would only cost time
     set -- -s -C "$work/posture" PG_CONFIG="$pg_config" COPT=-Werror with_llvm=no
     run_as_server make -j"$(nproc)" "$@" all >"$work/build.log" 2>&1 ||
         { cat "$work/build.log" >&2; die "the build failed"; }
@@ -136,7 +136,7 @@ start_cluster() {
 child=
 
 # run_tests COMMAND: runs it as the servers' user in a process group of its own, in the
-# background: bash handles a signal only while it waits, and then ends that group.
+# background, because bash handles a signal only while it waits. A signal ends the group.
 run_tests() {
     local status=0
     set -m
@@ -148,7 +148,7 @@ run_tests() {
     return "$status"
 }
 
-# stop_tests: ends that group. Tests stop their own servers, and get ten seconds for it.
+# stop_tests: ends that group. Tests have ten seconds to stop their own servers.
 stop_tests() {
     kill -TERM -- "-$child" 2>/dev/null || return 0
     for _ in {1..100}; do

@@ -1,4 +1,4 @@
-# run_tests.pl: runs tests beside one another and reports each as it ends.
+# run_tests.pl: runs tests concurrently and reports each as it ends.
 #
 #   run_tests.pl --find NAME...           prints the files of these tests
 #   run_tests.pl --work DIR --bindir DIR --pgxs DIR --jobs N TEST...
@@ -19,8 +19,8 @@ use POSIX ();
 use TAP::Parser;
 use Time::HiRes qw(time);
 
-# About how many seconds the longest tests take. They start first, so that none of
-# them is left alone at the end; an entry that is out of date does no harm.
+# About how many seconds the longest tests take. They start first, so that no long
+# test runs alone at the end. An outdated entry does no harm.
 my %seconds = (
 	'sql/capture.sql' => 16,
 	'sql/exemption.sql' => 17,
@@ -64,8 +64,8 @@ open(my $out, '>', "$option{work}/passed_failed") or die "$option{work}/passed_f
 print $out "$passed $failed\n";
 close($out) or die "$option{work}/passed_failed: $!";
 
-# The tests of a name: a path, or the name of a file without its folder, its
-# ending and the number before it. A name can be that of several tests.
+# Returns the tests with these names. A name is a path, or the name of a file with or
+# without its ending and the number before it. Several tests may have the same name.
 sub find_tests
 {
 	my @names = @_;
@@ -92,7 +92,7 @@ sub find_tests
 	return sort keys %found;
 }
 
-# Does one contain the other, or can few changes make one from the other?
+# Whether one name contains the other, or differs from it by one or two characters.
 sub is_near
 {
 	my ($one, $other) = map { lc s{.*/|\.\w+\z}{}gr } @_;
@@ -115,7 +115,7 @@ sub is_near
 	return $row[-1] <= (length($one) < 6 ? 1 : 2);
 }
 
-# Runs these tests, so many at a time.
+# Runs the tests, at most $jobs at a time.
 sub run
 {
 	my ($jobs, @queue) = @_;
@@ -139,7 +139,7 @@ sub run
 	return;
 }
 
-# the directory where a test leaves what it prints
+# the directory for the output of a test
 sub directory
 {
 	my ($test) = @_;
@@ -156,7 +156,7 @@ sub start
 	open(STDERR, '>', "$dir/err") or die "$dir/err: $!";
 	exec { $^X } $^X, $test if $test =~ m{\Atest/t/};
 
-	# pg_regress compares what a server of the test's own puts out
+	# pg_regress runs the test on a server of its own
 	my $name = $test =~ s{.*/|\.\w+\z}{}gr;
 	my @pg_ctl = ("$option{bindir}/pg_ctl", '-s', '-D', "$dir/data", '-l', "$dir/server.log");
 	my @regress =
@@ -170,13 +170,13 @@ sub start
 	my $ok = mkdir($socket) && system('cp', '-a', "$option{work}/data", "$dir/data") == 0
 	  && system(@pg_ctl, '-w', '-o', "-k $socket", 'start') == 0;
 	$ok &&= system(@regress, "--outputdir=$dir", "--bindir=$option{bindir}", $name) == 0;
-	# a server that does not stop in order is a failure of the test, too
+	# the test also fails if its server does not stop cleanly
 	$ok = system(@pg_ctl, '-m', 'fast', 'stop') == 0 && $ok;
 	system('rm', '-rf', "$dir/data", $socket);
 	POSIX::_exit($ok ? 0 : 1);
 }
 
-# Counts and prints how a test ended; if it failed, what it left.
+# Counts and prints the result of a test, with its output if it failed.
 sub report
 {
 	my ($test, $started, $status) = @_;
@@ -204,8 +204,8 @@ sub report
 	return;
 }
 
-# What a TAP file printed: how many assertions passed, how many failed, and that in
-# words. A file that dies or stops before its plan has a failed assertion more.
+# Returns how many assertions of a TAP file passed, how many failed, and the same in
+# words. A file that dies or stops before its plan has one more failed assertion.
 sub tap
 {
 	my ($dir, $status) = @_;
