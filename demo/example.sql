@@ -117,8 +117,9 @@ FROM (VALUES ('restore-tested', NULL, 'risk_accepted'::exemption_kind, 'Restores
 JOIN recommendation r ON r.key = v.recommendation
 LEFT JOIN asset_group g ON g.key = v.asset_group;
 
--- An asset fails while its share of a recommendation is below what fails that
--- day: what was repaired stays repaired, and the same data comes out every time.
+-- An asset fails a recommendation while a hash of both, from 0 to 99, is below the
+-- percentage that fails on that day. So a repaired asset stays repaired outside of
+-- incidents, and every run gives the same data.
 CREATE PROCEDURE pg_temp.live_through(day_number integer) LANGUAGE plpgsql AS $$
 DECLARE
     day date := today() - 31 + day_number;
