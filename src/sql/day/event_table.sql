@@ -34,7 +34,8 @@ CREATE UNIQUE INDEX event_new_initiative ON posture.event (initiative_id)
     WHERE kind = 'new_initiative';
 COMMENT ON TABLE posture.event IS 'drops of scores, and new initiatives';
 COMMENT ON COLUMN posture.event.event_id IS 'id of the event, for acknowledge() and reopen()';
-COMMENT ON COLUMN posture.event.kind IS 'kind of the event';
+COMMENT ON COLUMN posture.event.kind IS
+    'metric_score_drop, initiative_score_drop or new_initiative';
 COMMENT ON COLUMN posture.event.day IS 'day whose snapshot shows the event';
 COMMENT ON COLUMN posture.event.previous_day IS
     'day that it was compared with; NULL for a new initiative';
@@ -59,7 +60,7 @@ COMMENT ON COLUMN posture.event.note IS
     'latest note of a user who acknowledged or reopened the event; NULL if there is none';
 COMMENT ON COLUMN posture.event.recovered_on IS
     'day on which the score was back at previous_score; a reopened event keeps this day and '
-    'recovers again on a later day at the earliest; NULL if the event has never recovered';
+    'recovers again on a later day at the earliest; NULL if the event has not recovered';
 COMMENT ON COLUMN posture.event.reopened_by IS
     'user who reopened the event last; NULL if nobody did';
 COMMENT ON COLUMN posture.event.reopened_at IS

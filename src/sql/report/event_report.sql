@@ -58,8 +58,7 @@ COMMENT ON COLUMN posture.event_report.cause IS
     'why the score dropped, in one sentence; NULL if the snapshot of the day is missing';
 COMMENT ON COLUMN posture.event_report.previous_day IS
     'day that the day was compared with: the day before, or the latest earlier one with a '
-    'snapshot; '
-    'NULL for a new initiative';
+    'snapshot; NULL for a new initiative';
 COMMENT ON COLUMN posture.event_report.acknowledged_by IS
     'user who acknowledged the event last; NULL if nobody did';
 COMMENT ON COLUMN posture.event_report.acknowledged_at IS
@@ -67,7 +66,7 @@ COMMENT ON COLUMN posture.event_report.acknowledged_at IS
 COMMENT ON COLUMN posture.event_report.note IS
     'latest note of a user who acknowledged or reopened the event; NULL if there is none';
 COMMENT ON COLUMN posture.event_report.recovered_on IS
-    'day on which the score was back at previous_score; NULL if the event has never recovered';
+    'day on which the score was back at previous_score; NULL if the event has not recovered';
 COMMENT ON COLUMN posture.event_report.reopened_by IS
     'user who reopened the event last; NULL if nobody did';
 COMMENT ON COLUMN posture.event_report.reopened_at IS

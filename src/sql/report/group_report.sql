@@ -20,7 +20,8 @@ COMMENT ON COLUMN posture.group_report.owner IS 'role that owns the group; NULL:
 COMMENT ON COLUMN posture.group_report.initiative IS 'key of the initiative';
 COMMENT ON COLUMN posture.group_report.metric IS
     'key of the metric; NULL: the row is about the initiative';
-COMMENT ON COLUMN posture.group_report.name IS 'name of the metric, or of the initiative if metric is NULL';
+COMMENT ON COLUMN posture.group_report.name IS
+    'name of the metric, or of the initiative if metric is NULL';
 COMMENT ON COLUMN posture.group_report.score IS
     'current score, 0 to 100; NULL: unavailable, because nothing of the group is assessed';
 COMMENT ON COLUMN posture.group_report.exposed_assets IS
