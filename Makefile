@@ -1,16 +1,16 @@
 # posture: make && make install && make installcheck, as with every extension.
-# From a bare Debian or Ubuntu: make demo, make check.
+# make demo and make check also work on a bare Debian or Ubuntu.
 
 CI_GOALS = check torture matrix package dist demo demo-stop dashboard dashboard-build dashboard-check $(if $(wildcard test/bench/run),bench)
 
-# These goals install PostgreSQL themselves, so this part does not need it. PGXS
-# has a goal "check" of its own, which only says that it is not supported.
+# These goals install PostgreSQL themselves, so this part works without PGXS. PGXS has a
+# goal "check" of its own, which only reports that it is not supported.
 ifneq ($(filter $(CI_GOALS),$(MAKECMDGOALS)),)
 
 .PHONY: $(MAKECMDGOALS)
 .NOTPARALLEL:
 
-# TEST="score fold 010_job" runs these tests alone
+# TEST="score fold 010_job" runs only these tests
 check:
 	@test/ci/check
 matrix:
@@ -23,7 +23,7 @@ demo:
 	@demo/run
 demo-stop:
 	@demo/stop
-# the archive for PGXN: the last commit
+# the archive of the last commit for PGXN
 DISTRIBUTION = posture-$(shell sed -n 's/^    "version": "\(.*\)",/\1/p' META.json)
 dist:
 	@mkdir -p dist
@@ -59,7 +59,7 @@ UPGRADES = $(sort $(wildcard src/sql/upgrade/posture--*--*.sql))
 DATA_built = posture--$(EXTVERSION).sql $(notdir $(UPGRADES))
 
 # a test is added by adding its files; each creates the extension and drops it
-# (:= because PGXS asks with ifdef, for which an empty list is to be none)
+# (:= so that PGXS, which tests these variables with ifdef, finds an empty list undefined)
 REGRESS := $(patsubst sql/%.sql,%,$(sort $(wildcard sql/*.sql)))
 ISOLATION := $(patsubst test/specs/%.spec,%,$(sort $(wildcard test/specs/*.spec)))
 ISOLATION_OPTS = --inputdir=test --load-extension=posture
@@ -82,8 +82,8 @@ endif
 posture--$(EXTVERSION).sql: src/sql/load_order $(PARTS) $(PART_DATA) src/sql/values.awk
 	awk -v copy=1 -f src/sql/values.awk $(PARTS) > $@
 
-# an upgrade brings the code of this version, and ends as the install script
-# does: so each is to this version, whichever it is from
+# every upgrade script contains the code of this version and ends like the install
+# script, so it upgrades to this version, whichever version it starts from
 posture--%--$(EXTVERSION).sql: src/sql/upgrade/posture--%--$(EXTVERSION).sql src/sql/load_order $(PARTS) $(PART_DATA) src/sql/values.awk src/sql/upgrade/upgrade.awk
 	awk -f src/sql/values.awk -f src/sql/upgrade/upgrade.awk $(PARTS) $< > $@
 	cat src/sql/admin/install_end.sql >> $@
