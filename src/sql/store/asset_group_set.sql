@@ -2,7 +2,7 @@ CREATE FUNCTION posture_internal.asset_group_set(from_store boolean, of_slice in
     RETURNS TABLE (asset_group_id integer, assets assetset)
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-    -- the stored set of a group that was changed since the last fold is not valid
+    -- stored sets are not valid if a group was changed since the last fold
     SELECT v.value::integer, v.assets
     FROM asset_value_set('group',
                          from_store AND NOT EXISTS (SELECT FROM catalog_delta d
@@ -10,8 +10,8 @@ BEGIN ATOMIC
                          of_slice) v;
 END;
 COMMENT ON FUNCTION posture_internal.asset_group_set(boolean, integer) IS
-    'returns the assets of each group that has any, from the store where it is current, '
-    'or recomputed';
+    'returns the assets of each group that has any: from the store if it is current, otherwise '
+    'recomputed';
 
 CREATE FUNCTION posture_internal.group_assets(of_group integer) RETURNS assetset
     LANGUAGE plpgsql STABLE PARALLEL SAFE

@@ -6,7 +6,7 @@
 CREATE FUNCTION posture_internal.asset_in(of_assets assetset) RETURNS SETOF asset
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-    -- many are found by a scan, few one by one
+    -- a scan is faster for many assets, look-ups by id for few
     SELECT a.*
     FROM asset a
     WHERE (of_assets IS NULL OR cardinality(of_assets) > 10000)
@@ -17,7 +17,7 @@ BEGIN ATOMIC
     WHERE cardinality(of_assets) <= 10000;
 END;
 COMMENT ON FUNCTION posture_internal.asset_in(assetset) IS
-    'returns the rows of asset of a set, or all for NULL';
+    'returns the rows of asset that are in a set; NULL: all rows';
 
 CREATE FUNCTION posture_internal.asset_class(of_assets assetset)
     RETURNS TABLE (attribute text, value text, chunk integer, assets assetset)
@@ -46,7 +46,8 @@ BEGIN ATOMIC
     FROM whole w CROSS JOIN LATERAL chunks(w.assets) x;
 END;
 COMMENT ON FUNCTION posture_internal.asset_class(assetset) IS
-    'returns rows of asset_set for the assets of a set, or for all for NULL, recomputed from asset';
+    'returns rows of asset_set, recomputed from asset, for the assets of a set; NULL: for all '
+    'assets';
 
 CREATE FUNCTION posture_internal.all_asset_value(
     of_attribute text, from_store boolean, of_slice integer)
@@ -75,8 +76,8 @@ BEGIN ATOMIC
     GROUP BY v.value;
 END;
 COMMENT ON FUNCTION posture_internal.all_asset_value(text, boolean, integer) IS
-    'returns the assets of each kind, criticality or group, from the store or recomputed; '
-    'of a slice: as they are folded';
+    'returns the assets of each kind, criticality or group, from the store or recomputed; with '
+    'of_slice, the folded sets of that slice';
 
 CREATE FUNCTION posture_internal.asset_value_set(
     of_attribute text, from_store boolean, of_slice integer)
@@ -88,4 +89,4 @@ BEGIN ATOMIC
     SELECT * FROM owner_asset_value(of_attribute, from_store, of_slice) WHERE NOT sees_all();
 END;
 COMMENT ON FUNCTION posture_internal.asset_value_set(text, boolean, integer) IS
-    'returns all_asset_value(), as far as the caller may see it';
+    'returns the rows of all_asset_value(), as far as the caller may see their assets';

@@ -8,8 +8,8 @@ CREATE TABLE posture_internal.asset_set (
 COMMENT ON TABLE posture_internal.asset_set IS
     'folded sets of assets by kind, criticality and group, and of inactive assets, by chunk';
 COMMENT ON COLUMN posture_internal.asset_set.attribute IS
-    'kind, criticality, group, or inactive: retired or stale';
+    'kind, criticality, group or inactive (retired or stale)';
 COMMENT ON COLUMN posture_internal.asset_set.value IS
-    'the kind, the criticality or the id of the group; empty for inactive';
+    'kind, criticality or id of the group; empty for inactive';
 COMMENT ON COLUMN posture_internal.asset_set.chunk IS 'asset_id / 65536';
-COMMENT ON COLUMN posture_internal.asset_set.assets IS 'the assets';
+COMMENT ON COLUMN posture_internal.asset_set.assets IS 'assets of the chunk that have the value';

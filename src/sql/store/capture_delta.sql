@@ -1,7 +1,7 @@
 /*
  * Triggers that append deltas. Those on finding and asset are in C:
- * src/capture_finding.c and src/capture_asset.c. Changes of the catalog are
- * only noted.
+ * src/capture_finding.c and src/capture_asset.c. For a change to the catalog,
+ * only the name of the table is recorded.
  */
 
 CREATE FUNCTION posture_internal.capture_finding() RETURNS trigger
@@ -28,7 +28,7 @@ CREATE FUNCTION posture_internal.capture_asset() RETURNS trigger
     AS 'MODULE_PATHNAME', 'posture_capture_asset' LANGUAGE C SECURITY DEFINER
     SET search_path = pg_catalog, posture, posture_internal, pg_temp;
 COMMENT ON FUNCTION posture_internal.capture_asset() IS
-    'appends to asset_delta the assets that may count otherwise after a statement on asset';
+    'appends to asset_delta the assets that may count differently after a statement on asset';
 REVOKE EXECUTE ON FUNCTION posture_internal.capture_asset() FROM PUBLIC;
 
 CREATE TRIGGER capture_insert AFTER INSERT ON posture.asset
@@ -44,13 +44,13 @@ COMMENT ON TRIGGER capture_insert ON posture.asset IS 'keeps the sets current';
 COMMENT ON TRIGGER capture_update ON posture.asset IS 'keeps the sets current';
 COMMENT ON TRIGGER capture_delete ON posture.asset IS 'keeps the sets current';
 
--- TRUNCATE has no transition table: all of the stored sets is toggled.
+-- TRUNCATE has no transition table, so the delta toggles all members of the stored sets.
 CREATE FUNCTION posture_internal.capture_truncate() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
 BEGIN
-    -- a snapshot older than the lock would miss what others committed in between
+    -- a snapshot older than the lock would miss what other transactions committed in between
     IF current_setting('transaction_isolation') IN ('repeatable read', 'serializable') THEN
         RAISE EXCEPTION 'TRUNCATE of posture.finding needs isolation level READ COMMITTED'
             USING ERRCODE = 'feature_not_supported', HINT = 'Use DELETE.';
@@ -69,16 +69,16 @@ BEGIN
     RETURN NULL;
 END $$;
 COMMENT ON FUNCTION posture_internal.capture_truncate() IS
-    'appends to finding_delta that all findings were removed';
+    'appends to finding_delta the removal of all findings';
 REVOKE EXECUTE ON FUNCTION posture_internal.capture_truncate() FROM PUBLIC;
 CREATE TRIGGER capture_truncate AFTER TRUNCATE ON posture.finding
     FOR EACH STATEMENT EXECUTE FUNCTION capture_truncate();
 COMMENT ON TRIGGER capture_truncate ON posture.finding IS 'keeps the sets current';
 
--- The argument names the columns that are counted. A statement that changes
--- none of them in any row is not noted, so that loading an unchanged document
--- leaves the counts valid. Logical replication applies rows without statements
--- (replication.sql).
+-- The argument of the trigger lists the columns that affect counts. A statement
+-- that changes none of them in any row is not recorded, so that loading an
+-- unchanged document leaves the counts valid. Logical replication applies rows
+-- without statements, so row triggers call this function there (replication.sql).
 CREATE FUNCTION posture_internal.capture_catalog() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
@@ -105,13 +105,13 @@ BEGIN
     RETURN NULL;
 END $$;
 COMMENT ON FUNCTION posture_internal.capture_catalog() IS
-    'notes in catalog_delta that a statement, or a row of logical replication, changed what is '
-    'counted';
+    'records in catalog_delta that a statement, or a row of logical replication, changed columns '
+    'that affect counts';
 REVOKE EXECUTE ON FUNCTION posture_internal.capture_catalog() FROM PUBLIC;
 
--- A new row of these tables is counted from its insertion on (on_insert), or
--- only once members, findings or an exemption refer to it. Names, weights and
--- the like are not counted: readers read them from their tables.
+-- A new row affects counts at once in tables with on_insert; in the others, only
+-- when members, findings or an exemption refer to it. Names, weights and similar
+-- columns affect no counts, because readers read them from their tables.
 DO $$
 DECLARE
     counted record;

@@ -1,10 +1,10 @@
 /*
- * What statements changed and is not folded yet. Triggers append to these
- * tables (capture_delta.sql), fold() empties them.
+ * Changes by statements that are not folded yet. Triggers append to these tables
+ * (capture_delta.sql), and fold() empties them.
  */
 
--- Without an index: rows are few and are read together, and concurrent writers
--- would contend for the last page of an index.
+-- The table has no index: its rows are few and are read together, and concurrent
+-- writers would contend for the last page of an index.
 CREATE TABLE posture_internal.finding_delta (
     delta_id bigint GENERATED ALWAYS AS IDENTITY,
     day date NOT NULL,
@@ -18,7 +18,7 @@ CREATE TABLE posture_internal.finding_delta (
 ALTER TABLE posture_internal.finding_delta
     ALTER assessed SET STORAGE EXTERNAL,
     ALTER exposed SET STORAGE EXTERNAL,
-    -- fold() can delete rows although a publication for all tables has the table
+    -- lets fold() delete rows even if a publication for all tables includes the table
     REPLICA IDENTITY FULL;
 COMMENT ON TABLE posture_internal.finding_delta IS
     'deltas of findings that are not folded yet: a row for each statement on finding that changed '
@@ -45,7 +45,7 @@ CREATE TABLE posture_internal.asset_delta (
 ALTER TABLE posture_internal.asset_delta REPLICA IDENTITY FULL;
 COMMENT ON TABLE posture_internal.asset_delta IS
     'deltas of assets that are not folded yet: a row for each statement on asset after which '
-    'assets may count otherwise, by slice';
+    'assets may count differently, by slice';
 COMMENT ON COLUMN posture_internal.asset_delta.delta_id IS 'id';
 COMMENT ON COLUMN posture_internal.asset_delta.slice IS 'asset_id / 1048576';
 COMMENT ON COLUMN posture_internal.asset_delta.changes IS 'number of assets';
@@ -56,7 +56,7 @@ CREATE TABLE posture_internal.catalog_delta (
     changed text NOT NULL
 );
 COMMENT ON TABLE posture_internal.catalog_delta IS
-    'changes of what is counted that are not folded yet, a row for each statement; while there is '
-    'a row, readers count the sets';
+    'changes to the catalog that affect counts and are not folded yet, a row for each statement; '
+    'while it has a row, readers count the sets instead of reading the stored counts';
 COMMENT ON COLUMN posture_internal.catalog_delta.delta_id IS 'id';
 COMMENT ON COLUMN posture_internal.catalog_delta.changed IS 'table that was changed';

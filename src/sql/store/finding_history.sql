@@ -1,7 +1,7 @@
 /*
- * Sets of a past day. XORing a folded set with every toggle that was folded
- * after the day, and with every delta up to it, gives the set at the end of the
- * day.
+ * Sets of a past day. XORing a folded set with every folded toggle of a later
+ * day, and with every delta of that day or an earlier one, gives the set at the
+ * end of the day.
  */
 
 CREATE FUNCTION posture_internal.closed_day() RETURNS date
@@ -14,11 +14,13 @@ CREATE FUNCTION posture_internal.closed_day() RETURNS date
                                               ELSE greatest(s.ends_at, day_end(s.day)) END),
                     '-infinity');
 COMMENT ON FUNCTION posture_internal.closed_day() IS
-    'returns the last day that has its snapshot: what becomes known later belongs to a later day';
+    'returns the last day with a snapshot taken after its end; changes that become known later '
+    'belong to a later day';
 
--- A finding has the time since when it has its state. It was toggled on a later
--- day than that if its time was changed afterwards, or if it was deleted and
--- inserted again with the time that it had. The finding is right then.
+-- changed_at is the time since which a finding has had its state. The toggle may
+-- be of a later day: if changed_at was set to an earlier time afterwards, or if
+-- the finding was deleted and inserted again with its old changed_at. In both
+-- cases changed_at is right.
 CREATE FUNCTION posture_internal.backdated_toggle(on_day date, chosen integer[])
     RETURNS TABLE (recommendation_id integer, assessed assetset, exposed assetset)
     LANGUAGE sql STABLE PARALLEL SAFE
@@ -42,7 +44,7 @@ BEGIN ATOMIC
            coalesce(assetset_agg(m.asset_id) FILTER (WHERE l.exposed @> m.asset_id), '{}')
     FROM later l
     CROSS JOIN LATERAL members(l.assessed | l.exposed) m(asset_id)
-    -- LIMIT has findings looked up one by one: few of them were toggled lately
+    -- LIMIT makes the planner look findings up one by one, because few were toggled lately
     CROSS JOIN LATERAL (SELECT f.changed_at
                         FROM finding f
                         WHERE f.recommendation_id = l.recommendation_id
@@ -52,7 +54,7 @@ BEGIN ATOMIC
     GROUP BY l.recommendation_id;
 END;
 COMMENT ON FUNCTION posture_internal.backdated_toggle(date, integer[]) IS
-    'returns what was toggled after a day although the finding has a time by the end of it';
+    'returns the toggles of later days for findings whose changed_at is before the end of a day';
 
 CREATE FUNCTION posture_internal.finding_toggle(on_day date, chosen integer[])
     RETURNS TABLE (recommendation_id integer, assessed assetset, exposed assetset)
@@ -77,4 +79,4 @@ BEGIN ATOMIC
     GROUP BY t.recommendation_id;
 END;
 COMMENT ON FUNCTION posture_internal.finding_toggle(date, integer[]) IS
-    'returns the toggles that turn the folded sets into those of the end of a day';
+    'returns the toggles that turn the folded sets into the sets at the end of a day';

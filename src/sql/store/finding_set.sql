@@ -1,9 +1,9 @@
 /*
  * The assets that each recommendation has assessed and exposed, recomputed from
- * finding or read from the store. What is stored is checked against what is
- * recomputed.
+ * finding or read from the store. verify() compares the stored sets with the
+ * recomputed ones.
  *
- * as_of is the end of a day; 'infinity' asks about now.
+ * as_of is the end of a day; 'infinity' means now.
  */
 
 CREATE FUNCTION posture_internal.recommendation_set(as_of timestamptz)
@@ -57,18 +57,18 @@ BEGIN ATOMIC
         FROM folded f
         FULL JOIN (SELECT g.recommendation_id, set_intersect(g.assessed, within) AS assessed,
                           set_intersect(g.exposed, within) AS exposed
-                   -- the end of today has all deltas, also those that another time zone, or a
-                   -- clock that was ahead, put on a later day
+                   -- the end of today includes all deltas, even those that another time zone, or
+                   -- a clock that was ahead, dated on a later day
                    FROM finding_toggle(CASE WHEN as_of < day_end(today()) THEN day_of(as_of) - 1
                                             ELSE 'infinity' END, chosen) g
                    WHERE of_slice IS NULL) t USING (recommendation_id)
     )
     SELECT t.recommendation_id, t.assessed,
-           -- on the days between its deletion and its return with an earlier time,
-           -- a finding may be exposed and not assessed
+           -- a finding that was deleted and inserted again with an earlier time may be
+           -- exposed and not assessed on the days in between
            CASE WHEN as_of < 'infinity' THEN t.exposed & t.assessed ELSE t.exposed END
     FROM toggled t;
 END;
 COMMENT ON FUNCTION posture_internal.stored_set(timestamptz, integer, integer[], assetset) IS
-    'returns the sets of each recommendation from the store, of all or of chosen ones, of all '
-    'assets or within a set of them; of a slice, all of it as it is folded';
+    'returns the sets of each recommendation from the store: of all recommendations or chosen '
+    'ones, with all assets or those within a set; with of_slice, all folded sets of that slice';

@@ -1,11 +1,11 @@
 /*
  * fold() merges deltas into the sets and the history, and counts, slice by
- * slice. One transaction at a time folds. It locks and writes nothing that a
- * writer of findings does, and readers see the sets and deltas of before or of
- * after.
+ * slice. Only one transaction can fold at a time. It does not conflict with
+ * writers of findings, and readers see the sets and deltas either before or
+ * after it, never a mix.
  */
 
--- Read before the slices are counted, deleted when all of them have been.
+-- fold() reads these rows before it counts the slices, and deletes them after all slices.
 CREATE FUNCTION posture_internal.catalog_changes(OUT ids bigint[], OUT changes text[])
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
@@ -13,14 +13,14 @@ BEGIN ATOMIC
     FROM catalog_delta d;
 END;
 COMMENT ON FUNCTION posture_internal.catalog_changes() IS
-    'step of fold(): returns the rows of catalog_delta and the tables that they name';
+    'step of fold(): returns the ids of the rows of catalog_delta and the tables that they name';
 CREATE FUNCTION posture_internal.forget_catalog_changes(ids bigint[]) RETURNS void
     LANGUAGE sql VOLATILE
 BEGIN ATOMIC
     DELETE FROM catalog_delta d WHERE d.delta_id = ANY (ids);
 END;
 COMMENT ON FUNCTION posture_internal.forget_catalog_changes(bigint[]) IS
-    'step of fold(): deletes rows of catalog_delta, when all slices have been counted since';
+    'step of fold(): deletes rows of catalog_delta after all slices have been counted';
 
 CREATE FUNCTION posture_internal.due_slice(since timestamptz) RETURNS SETOF integer
     LANGUAGE sql STABLE PARALLEL SAFE
@@ -38,8 +38,8 @@ BEGIN ATOMIC
     ORDER BY s.slice;
 END;
 COMMENT ON FUNCTION posture_internal.due_slice(timestamptz) IS
-    'returns the slices that have deltas or have to be counted again, and were not folded since a '
-    'moment';
+    'returns the slices that have deltas or must be counted again, and were not folded since a '
+    'given time';
 
 -- A transaction that grants access locks the tables that have policies last. To
 -- avoid a deadlock, this function reads none of them before it locks.
@@ -52,12 +52,12 @@ BEGIN
         -- in a restored database, rebuild() may restore row security, and begins with this lock
         LOCK TABLE run IN SHARE UPDATE EXCLUSIVE MODE;
     END IF;
-    -- does not block writers of findings or readers
+    -- this lock does not block writers of findings or readers
     LOCK TABLE finding_set IN SHARE UPDATE EXCLUSIVE MODE;
 END $$;
 COMMENT ON FUNCTION posture_internal.lock_sets() IS
-    'step of fold(), take_snapshot() and run_daily(): keeps others from folding, rebuilding or '
-    'taking a snapshot';
+    'step of fold(), take_snapshot() and run_daily(): prevents other transactions from folding, '
+    'rebuilding or taking a snapshot';
 
 CREATE FUNCTION posture_internal.fold_due(
     OUT slices bigint, OUT deltas bigint, OUT changes bigint, OUT sets bigint)
@@ -91,7 +91,7 @@ BEGIN
     PERFORM forget_catalog_changes(catalog_ids);
 END $$;
 COMMENT ON FUNCTION posture_internal.fold_due() IS
-    'step of fold(): folds all slices that are due, in a transaction that has the sets locked';
+    'step of fold(): folds all slices that are due; the transaction must have locked the sets';
 
 CREATE FUNCTION posture.fold(
     OUT slices bigint, OUT deltas bigint, OUT changes bigint, OUT sets bigint)
@@ -103,8 +103,8 @@ BEGIN
     SELECT f.* INTO slices, deltas, changes, sets FROM fold_due() f;
 END $$;
 COMMENT ON FUNCTION posture.fold() IS
-    'merges what statements appended since the last fold into the sets and the history; returns '
-    'the number of slices, deltas, changed findings and assets, and sets';
+    'merges the deltas since the last fold into the sets and the history; returns the numbers of '
+    'slices, deltas, changed findings and assets, and sets';
 
 CREATE FUNCTION posture_internal.fold_next(since timestamptz) RETURNS boolean
     LANGUAGE plpgsql
@@ -127,7 +127,7 @@ BEGIN
     RETURN due IS NOT NULL;
 END $$;
 COMMENT ON FUNCTION posture_internal.fold_next(timestamptz) IS
-    'step of run_daily(): folds the first slice that was not folded since a moment; returns '
+    'step of run_daily(): folds the first slice that was not folded since a given time; returns '
     'whether there was one';
 
 CREATE FUNCTION posture_internal.fold_if_many() RETURNS boolean
@@ -135,8 +135,8 @@ CREATE FUNCTION posture_internal.fold_if_many() RETURNS boolean
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
 BEGIN
-    -- a role that loads may not be allowed to fold; and above READ COMMITTED, a concurrent fold
-    -- would make the whole load fail
+    -- a role that loads may lack the privilege to fold; and above READ COMMITTED, a concurrent
+    -- fold would make the whole load fail
     IF NOT has_table_privilege('posture_internal.finding_set'::regclass, 'DELETE')
        OR current_setting('transaction_isolation') <> 'read committed' THEN
         RETURN false;

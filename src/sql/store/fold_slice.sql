@@ -6,7 +6,7 @@
 CREATE FUNCTION posture_internal.fold_history(delta_ids bigint[]) RETURNS void
     LANGUAGE sql VOLATILE
 BEGIN ATOMIC
-    -- what became known after its day had its snapshot belongs to the day after the last closed one
+    -- a change that became known after its day was closed belongs to the first day not closed
     INSERT INTO finding_history AS h (day, recommendation_id, assessed, exposed)
     SELECT e.day, e.recommendation_id, xor_agg(e.assessed), xor_agg(e.exposed)
     FROM (SELECT greatest(d.day, closed_day() + 1) AS day,
@@ -83,10 +83,10 @@ BEGIN
     WHERE s.assets <> EXCLUDED.assets;
 END $$;
 COMMENT ON FUNCTION posture_internal.fold_assets(integer, assetset) IS
-    'step of fold(): brings asset_set up to date for the touched assets of a slice';
+    'step of fold(): updates asset_set for the touched assets of a slice';
 
--- One statement, because both asset_set and object_count follow from the
--- exposure of the slice.
+-- One statement does both, because asset_set and object_count are derived from
+-- the same exposure of the slice.
 CREATE FUNCTION posture_internal.fold_object_count(of_slice integer, delta_ids bigint[])
     RETURNS void
     LANGUAGE plpgsql
@@ -174,7 +174,7 @@ BEGIN ATOMIC
     SET counted_at = EXCLUDED.counted_at, valid_until = EXCLUDED.valid_until;
 END;
 COMMENT ON FUNCTION posture_internal.mark_counted(integer) IS
-    'step of fold(): notes that a slice has been counted, and until when that holds';
+    'step of fold(): records that a slice has been counted, and until when its counts are valid';
 
 CREATE FUNCTION posture_internal.fold_slice(
     of_slice integer, catalog_changes text[],
@@ -184,7 +184,7 @@ CREATE FUNCTION posture_internal.fold_slice(
     SET jit = off
 AS $$
 DECLARE
-    -- what is appended from here on waits for the next fold
+    -- deltas appended after this point wait for the next fold
     ids bigint[] := ARRAY(SELECT d.delta_id FROM finding_delta d WHERE d.slice = of_slice);
     asset_ids bigint[] := ARRAY(SELECT d.delta_id FROM asset_delta d WHERE d.slice = of_slice);
     touched assetset;

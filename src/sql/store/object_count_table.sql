@@ -12,7 +12,7 @@ CREATE TABLE posture_internal.object_count (
 );
 COMMENT ON TABLE posture_internal.object_count IS
     'counts of the folded sets: distinct assets of each recommendation, metric and initiative, by '
-    'slice; of a metric as many times as it weighs them';
+    'slice; a metric counts each asset as many times as its weight';
 COMMENT ON COLUMN posture_internal.object_count.slice IS 'asset_id / 1048576';
 COMMENT ON COLUMN posture_internal.object_count.object_kind IS
     'recommendation, metric or initiative';
@@ -22,7 +22,7 @@ COMMENT ON COLUMN posture_internal.object_count.exposed IS 'assets exposed';
 COMMENT ON COLUMN posture_internal.object_count.failing IS
     'of a recommendation: assets that fail it, exempt or not';
 COMMENT ON COLUMN posture_internal.object_count.critical IS
-    'of a metric or an initiative: critical assets exposed, each once';
+    'of a metric or an initiative: critical assets exposed, each counted once';
 COMMENT ON COLUMN posture_internal.object_count.last_changed IS
     'of a recommendation: time at which any of its findings last changed';
 
@@ -34,7 +34,7 @@ CREATE TABLE posture_internal.counted_slice (
 COMMENT ON TABLE posture_internal.counted_slice IS 'slices that have been counted';
 COMMENT ON COLUMN posture_internal.counted_slice.slice IS 'asset_id / 1048576';
 COMMENT ON COLUMN posture_internal.counted_slice.counted_at IS
-    'moment as of which the slice was counted';
+    'time as of which the slice was counted';
 COMMENT ON COLUMN posture_internal.counted_slice.valid_until IS
-    'moment at which it has to be counted again because an exemption begins or ends, '
-    'or an asset retires';
+    'time at which the slice must be counted again because an exemption begins or ends, or an '
+    'asset retires';

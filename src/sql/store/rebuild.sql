@@ -3,8 +3,8 @@
  * differs.
  */
 
--- A restored database has its history, and findings whose loading appended
--- deltas that are in that history already.
+-- In a restored database, loading the findings has appended deltas that its
+-- history already contains.
 CREATE FUNCTION posture_internal.is_restored() RETURNS boolean
     LANGUAGE sql STABLE PARALLEL SAFE
     RETURN NOT EXISTS (SELECT FROM counted_slice)
@@ -13,8 +13,8 @@ CREATE FUNCTION posture_internal.is_restored() RETURNS boolean
                 OR EXISTS (SELECT FROM snapshot s JOIN recommendation_snapshot r USING (day)
                            WHERE s.taken_at >= s.ends_at AND r.assessed > 0));
 COMMENT ON FUNCTION posture_internal.is_restored() IS
-    'returns whether the database comes from a dump and was not rebuilt since: '
-    'there is history, and the sets were never built';
+    'returns whether the database was restored from a dump and not rebuilt since: it has history, '
+    'and its sets were never built';
 
 CREATE TYPE posture_internal.recomputed_set AS (
     recommendation_id integer,
@@ -23,8 +23,8 @@ CREATE TYPE posture_internal.recomputed_set AS (
     last_changed timestamptz
 );
 COMMENT ON TYPE posture_internal.recomputed_set IS
-    'for rebuild(): the sets of a recommendation, recomputed from finding';
-COMMENT ON COLUMN posture_internal.recomputed_set.recommendation_id IS 'the recommendation';
+    'sets of a recommendation, recomputed from finding for rebuild()';
+COMMENT ON COLUMN posture_internal.recomputed_set.recommendation_id IS 'id of the recommendation';
 COMMENT ON COLUMN posture_internal.recomputed_set.assessed IS 'assets that it applies to';
 COMMENT ON COLUMN posture_internal.recomputed_set.exposed IS 'assets that fail it';
 COMMENT ON COLUMN posture_internal.recomputed_set.last_changed IS
@@ -65,8 +65,8 @@ END $$;
 COMMENT ON FUNCTION posture_internal.rebuild_finding_sets(recomputed_set[]) IS
     'step of rebuild(): writes the sets of findings that differ';
 
--- In PL/pgSQL, because RETURN QUERY can run in parallel. A query that PL/pgSQL
--- assigns from, and one in a function in SQL, can't.
+-- The function is in PL/pgSQL because RETURN QUERY can run in parallel. A query in
+-- an assignment of PL/pgSQL or in a function in SQL can't.
 CREATE FUNCTION posture_internal.recomputed_sets()
     RETURNS TABLE (delta_ids bigint[], recommendations recomputed_set[])
     LANGUAGE plpgsql STABLE ROWS 1
@@ -74,7 +74,7 @@ CREATE FUNCTION posture_internal.recomputed_sets()
     SET jit = off
 AS $$
 BEGIN
-    -- one snapshot: the findings that are read contain exactly the deltas that are read
+    -- one query has one snapshot, so the findings contain exactly the deltas that are read
     RETURN QUERY
     SELECT ARRAY(SELECT d.delta_id FROM finding_delta d),
            coalesce(array_agg((n.recommendation_id, n.assessed, n.exposed,
@@ -164,6 +164,5 @@ BEGIN
     PERFORM forget_catalog_changes(catalog_ids);
 END $$;
 COMMENT ON FUNCTION posture.rebuild() IS
-    'rebuilds the stored sets and counts from finding and asset, while others read and write; '
-    'call it once after restoring a dump. Returns the number of sets, of sets repaired, and of '
-    'slices';
+    'rebuilds the stored sets and counts from finding and asset, while others read and write; call '
+    'it once after restoring a dump. Returns the numbers of sets, of repaired sets and of slices';

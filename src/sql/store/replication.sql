@@ -6,7 +6,7 @@
  * other session. Rules of metrics (catalog/rule.sql) are not applied: the
  * recommendations that they selected are replicated.
  *
- * The statement triggers that capture changes run always. They keep the sets
+ * The statement triggers that capture changes always run. They keep the sets
  * right while a table is copied to a subscriber, after TRUNCATE there, and in
  * sessions that set session_replication_role.
  */
@@ -28,7 +28,7 @@ BEGIN
             ('update', 'OLD TABLE AS removed NEW TABLE AS added'),
             ('delete', 'OLD TABLE AS removed')) v(event, tables)
     LOOP
-        -- by its transition tables the function tells a row with a statement from one without
+        -- by its transition tables the function recognizes a row that a statement has written
         EXECUTE format('CREATE TRIGGER capture_row_%s AFTER %1$s ON posture.%I REFERENCING %s '
                        'FOR EACH ROW EXECUTE FUNCTION capture_%2$s()',
                        capture.event, capture.relation, capture.tables);
@@ -89,7 +89,7 @@ BEGIN
     FOREACH relation IN ARRAY ARRAY[
         'finding_set', 'finding_delta', 'asset_set', 'asset_delta', 'catalog_delta',
         'object_count', 'counted_slice', 'verification'] LOOP
-        -- at trigger depth 0: rows that triggers of the subscriber add stay
+        -- only at trigger depth 0: rows that triggers of the subscriber add are kept
         EXECUTE format('CREATE TRIGGER skip_replicated BEFORE INSERT OR UPDATE OR DELETE '
                        'ON posture_internal.%I FOR EACH ROW '
                        'WHEN (pg_trigger_depth() = 0 AND is_apply_worker()) '
@@ -99,7 +99,7 @@ BEGIN
         EXECUTE format('COMMENT ON TRIGGER skip_replicated ON posture_internal.%I IS %L', relation,
                        'skips replicated rows: each database derives its own');
     END LOOP;
-    -- without a primary key, deleting published rows needs this replica identity
+    -- tables without a primary key need this replica identity to delete published rows
     FOREACH relation IN ARRAY ARRAY['inbox', 'rejected', 'event_cause', 'score_band'] LOOP
         EXECUTE format('ALTER TABLE posture.%I REPLICA IDENTITY FULL', relation);
     END LOOP;
