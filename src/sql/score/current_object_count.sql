@@ -1,15 +1,15 @@
 /*
- * The counts of assets as they are now: the counts of the folded sets, and what
- * assets that were touched since change in them. Where that does not hold or
- * would take longer, all sets are counted.
+ * The current counts of assets: the counts of the folded sets, corrected for
+ * assets that were touched since. All sets are counted instead if the stored
+ * counts are not valid, or if that is faster.
  */
 
 CREATE FUNCTION posture_internal.touched_limit() RETURNS bigint
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN 2000;
 COMMENT ON FUNCTION posture_internal.touched_limit() IS
-    'returns the number of touched findings or assets above which counting the sets is faster '
-    'than looking at each of them, and above which ingest() folds';
+    'returns the number of touched findings or assets above which counting the sets is faster than '
+    'reading each of them, and above which ingest() folds';
 
 CREATE FUNCTION posture_internal.touched_assets() RETURNS integer[]
     LANGUAGE plpgsql STABLE PARALLEL SAFE
@@ -27,8 +27,8 @@ BEGIN
     RETURN touched;
 END $$;
 COMMENT ON FUNCTION posture_internal.touched_assets() IS
-    'returns the assets that may count otherwise since the sets were folded, '
-    'because they changed or may have become stale';
+    'returns the assets that may count differently since the sets were folded, because they '
+    'changed or may have become stale';
 
 CREATE FUNCTION posture_internal.object_count_is_current() RETURNS boolean
     LANGUAGE plpgsql STABLE PARALLEL SAFE
@@ -45,7 +45,7 @@ BEGIN
                 AND EXISTS (SELECT FROM exemption e WHERE e.asset_group_id IS NOT NULL));
 END $$;
 COMMENT ON FUNCTION posture_internal.object_count_is_current() IS
-    'returns whether object_count and a look at the touched assets give the counts of now';
+    'returns whether object_count and the touched assets together give the current counts';
 
 CREATE FUNCTION posture_internal.asset_count(as_of timestamptz, from_store boolean)
     RETURNS TABLE (object_kind text, object_id integer, assessed bigint, exposed bigint,
@@ -67,8 +67,9 @@ BEGIN ATOMIC
     LEFT JOIN metric m ON e.object_kind = 'metric' AND m.metric_id = e.object_id;
 END;
 COMMENT ON FUNCTION posture_internal.asset_count(timestamptz, boolean) IS
-    'returns the distinct assets of each recommendation, metric and initiative at a moment, '
-    'of a metric as many times as it weighs them, counted from stored or recomputed sets';
+    'returns the number of distinct assets of each recommendation, metric and initiative at a '
+    'given time, counted from stored or recomputed sets; a metric counts each asset as many times '
+    'as its weight';
 
 CREATE FUNCTION posture_internal.current_object_count()
     RETURNS TABLE (object_kind text, object_id integer, assessed bigint, exposed bigint,
@@ -107,5 +108,5 @@ BEGIN
     RETURN QUERY SELECT * FROM asset_count('infinity', true);
 END $$;
 COMMENT ON FUNCTION posture_internal.current_object_count() IS
-    'returns the distinct assets of each recommendation, metric and initiative now, '
-    'of a metric as many times as it weighs them';
+    'returns the number of distinct assets of each recommendation, metric and initiative now; a '
+    'metric counts each asset as many times as its weight';

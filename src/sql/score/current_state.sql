@@ -1,7 +1,7 @@
 /*
- * How metrics, recommendations and initiatives stand at a moment: counts of
- * assets and points of measures together. as_of 'infinity' asks about now, and
- * from_store false has the sets recomputed from finding and asset.
+ * The state of metrics, recommendations and initiatives at a given time: counts
+ * of assets together with points of measures. as_of 'infinity' means now. With
+ * from_store false, the sets are recomputed from finding and asset.
  */
 
 CREATE FUNCTION posture_internal.current_state(
@@ -70,7 +70,7 @@ BEGIN ATOMIC
     WHERE s.metric_id IS NOT NULL;
 END;
 COMMENT ON FUNCTION posture_internal.metric_state(timestamptz, boolean) IS
-    'returns each active metric at a moment';
+    'returns the state of each active metric at a given time';
 
 CREATE FUNCTION posture_internal.recommendation_state(
     as_of timestamptz, from_store boolean DEFAULT true)
@@ -88,4 +88,4 @@ BEGIN ATOMIC
     JOIN recommendation r USING (recommendation_id);
 END;
 COMMENT ON FUNCTION posture_internal.recommendation_state(timestamptz, boolean) IS
-    'returns each recommendation of an active source that has data at a moment';
+    'returns the state of each recommendation of an active source that has data at a given time';

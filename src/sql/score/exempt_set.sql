@@ -24,8 +24,8 @@ BEGIN ATOMIC
     GROUP BY x.recommendation_id, x.kind;
 END;
 COMMENT ON FUNCTION posture_internal.exempt_set(timestamptz, boolean, integer) IS
-    'returns the assets that exemptions in force exempt, by recommendation and kind; '
-    'for_all: one of them exempts all assets';
+    'returns the assets that exemptions in force exempt, by recommendation and kind; for_all: '
+    'whether one of them exempts all assets';
 
 CREATE FUNCTION posture_internal.exempt_on(on_day date)
     RETURNS TABLE (recommendation_id integer, kind exemption_kind, for_all boolean,
@@ -42,4 +42,4 @@ BEGIN ATOMIC
     WHERE e.day = on_day;
 END;
 COMMENT ON FUNCTION posture_internal.exempt_on(date) IS
-    'returns what exempt_set() returned at the end of a day, from its snapshot';
+    'returns the rows of exempt_set() at the end of a day, from the snapshot of the day';

@@ -1,11 +1,10 @@
 /*
- * From sets to what counts of them: the assets that each recommendation,
- * metric and initiative has assessed and exposed, without assets that are
- * retired, stale or exempt.
+ * The assets that count: those that each recommendation, metric and initiative
+ * has assessed and exposed, without assets that are retired, stale or exempt.
  *
- * as_of is the end of a day; 'infinity' asks about now. from_store says
- * whether sets are read from the store or recomputed from finding and asset.
- * of_slice asks for the folded sets of a slice, without deltas.
+ * as_of is the end of a day; 'infinity' means now. from_store says whether sets
+ * are read from the store or recomputed from finding and asset. of_slice selects
+ * the folded sets of a slice, without deltas.
  */
 
 CREATE FUNCTION posture_internal.metric_filter(from_store boolean, of_slice integer)
@@ -109,10 +108,10 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION posture_internal.all_recommendation_exposure(
     timestamptz, boolean, integer, integer[], assetset) IS
-    'returns the assets of each recommendation that count, of all or of chosen ones, of all '
-    'assets or within a set: assessed; exposed; failing, exempt or not; accepted, exposed with '
-    'the risk accepted, NULL for none. Under recommendation NULL, exposed has the inactive '
-    'assets: those that are retired or stale';
+    'returns the assets of each recommendation that count, of all recommendations or chosen ones, '
+    'with all assets or those within a set: assessed; exposed; failing, whether exempt or not; '
+    'accepted, exposed with the risk accepted (NULL: none). The row with recommendation NULL has '
+    'in exposed the inactive assets: those that are retired or stale';
 
 CREATE FUNCTION posture_internal.recommendation_exposure(
     as_of timestamptz, from_store boolean, of_slice integer, chosen integer[], within assetset)
@@ -128,7 +127,7 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION posture_internal.recommendation_exposure(
     timestamptz, boolean, integer, integer[], assetset) IS
-    'returns all_recommendation_exposure(), as far as the caller may see it';
+    'returns the rows of all_recommendation_exposure(), as far as the caller may see their assets';
 
 CREATE FUNCTION posture_internal.exposure(
     as_of timestamptz, from_store boolean, of_slice integer, chosen integer[])
@@ -177,6 +176,6 @@ BEGIN ATOMIC
     WHERE of_slice IS NOT NULL AND r.recommendation_id IS NULL;
 END;
 COMMENT ON FUNCTION posture_internal.exposure(timestamptz, boolean, integer, integer[]) IS
-    'returns the assets behind each count, of recommendations, metrics and, with chosen NULL, '
-    'initiatives; failing: exempt or not. Of a slice, under inactive, also its assets that are '
-    'retired or stale';
+    'returns the assets behind each count of recommendations, metrics and, with chosen NULL, '
+    'initiatives; failing: whether exempt or not. With of_slice, the row of kind inactive has the '
+    'assets of the slice that are retired or stale';

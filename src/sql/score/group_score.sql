@@ -1,6 +1,7 @@
 /*
- * Initiatives and their metrics by the assets of a group alone: the sets of all
- * assets, intersected with the group's. No counts are stored for a group.
+ * Scores of initiatives and their metrics by the assets of a group alone. No
+ * counts are stored for a group: the sets of all assets are intersected with the
+ * assets of the group.
  */
 
 CREATE FUNCTION posture_internal.group_set(
@@ -91,9 +92,10 @@ BEGIN
     FROM whole w CROSS JOIN class c;
 END $$;
 COMMENT ON FUNCTION posture_internal.group_count(integer, assetset) IS
-    'returns the distinct assets within a set that are exposed and assessed, as much as they '
-    'weigh in a metric, and the critical ones exposed: of each metric in an initiative, or in all '
-    'for NULL; with metric_id NULL, of each initiative; of each recommendation';
+    'returns the number of distinct assets within a set that are exposed and assessed, each as '
+    'many times as its weight in a metric, and of critical assets exposed: for each metric of an '
+    'initiative, or of all for NULL; with metric_id NULL, for each initiative; and for each '
+    'recommendation';
 
 CREATE FUNCTION posture_internal.group_score(of_initiative integer, within assetset)
     RETURNS TABLE (initiative_id integer, metric_id integer, weight numeric, score score,
@@ -116,7 +118,7 @@ BEGIN
         FROM counted b CROSS JOIN LATERAL metric_term(b.score, b.exposed, b.assessed) t
         WHERE b.metric_id IS NOT NULL
         UNION ALL
-        -- points of measures are of the whole organisation and of no group
+        -- points of measures belong to the whole organisation, not to a group
         SELECT o.initiative_id, 'points', 1, possible_points(r.max_points, n.assessed, NULL),
                achieved_points(r.max_points, n.exposed, n.assessed, NULL, NULL)
         FROM (SELECT b.initiative_id, mr.recommendation_id

@@ -1,7 +1,7 @@
 /*
  * Scores from counts. The score of an initiative is
  *     100 x sum(weight x healthy) / sum(weight x mass)
- * over its terms. on_day NULL asks about now, a day about its snapshot, so that
+ * over its terms. on_day NULL means now, and a day means its snapshot, so that
  * reports, snapshots and the causes of a drop share one formula.
  */
 
@@ -75,12 +75,13 @@ BEGIN
     LEFT JOIN recommendation r USING (recommendation_id);
 END $$;
 COMMENT ON FUNCTION posture_internal.initiative_term(date) IS
-    'returns the terms of each initiative: of metrics by both methods of metrics, of '
-    'recommendations by points, now only where the initiative adds up by points; mass NULL: '
-    'unavailable; critical: now, the critical assets that the metric has exposed';
+    'returns the terms of each initiative: for metrics, by both methods that use metrics; for '
+    'recommendations, by points (with on_day NULL, only if the initiative adds up by points); mass '
+    'NULL: unavailable; critical: with on_day NULL, the critical assets that the metric has '
+    'exposed';
 
--- Achieved points have 40 decimals, a sum is rounded to 30: the remainder of a
--- division does not decide how a score is rounded, and three thirds are one.
+-- Achieved points have 40 decimals, and their sum is rounded to 30, so that the
+-- inexact last digits of a quotient don't affect a score: three thirds are one.
 CREATE FUNCTION posture_internal.initiative_result(on_day date)
     RETURNS TABLE (initiative_id integer, method initiative_method, score score)
     LANGUAGE sql STABLE PARALLEL SAFE

@@ -1,6 +1,6 @@
 /*
- * What metrics and initiatives consist of, and by which method an initiative
- * adds up. on_day NULL asks about now, a day about its snapshot.
+ * The members of metrics and initiatives, and the method by which an initiative
+ * adds up. on_day NULL means now, and a day means its snapshot.
  */
 
 CREATE FUNCTION posture_internal.initiative_member(on_day date)

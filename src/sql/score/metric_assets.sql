@@ -21,5 +21,5 @@ BEGIN
             WHERE m.metric_id = wanted AND m.is_active);
 END $$;
 COMMENT ON FUNCTION posture.metric_assets(text, date) IS
-    'returns the assets that a metric has exposed, now or at the end of a day; for a day before '
-    'posture.retention_days ago, those of the first day whose history is still there';
+    'returns the assets that a metric has exposed, now or at the end of a day; for a day more than '
+    'posture.retention_days ago, the assets of the first day that still has history';

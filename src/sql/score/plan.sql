@@ -15,11 +15,11 @@ CREATE FUNCTION posture_internal.plan_order(
     AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE ROWS 1000;
 COMMENT ON FUNCTION posture_internal.plan_order(
     integer[], integer[], double precision[], double precision[], assetset[]) IS
-    'returns the order in which to remediate, what gains most for its cost first. The arrays are '
-    'columns of rows: a recommendation repairs the assets of a pool that fail no other '
-    'recommendation of it, and each asset has a worth; a row without a set has its worth at once. '
-    'Each row that can gain is returned by its number n, with its rank, the assets repaired at it, '
-    'and the rank at which the row first has an effect';
+    'returns the order in which to remediate, largest gain for its cost first. The arrays are the '
+    'columns of the input rows. In each row, a recommendation repairs the assets of a pool that '
+    'fail no other recommendation of the pool, and each asset has a worth; a row without a set '
+    'gains its worth at once. Returns, for each row that can gain, its number n, its rank, the '
+    'assets repaired at that rank, and the rank at which the row first has an effect';
 
 CREATE FUNCTION posture_internal.plan_gain(of_initiative integer)
     RETURNS TABLE (pool integer, metric_id integer, recommendation_id integer, worth numeric,
@@ -60,7 +60,7 @@ BEGIN
     ), criticality AS MATERIALIZED (
         SELECT criticality_sets(true, NULL) AS sets
     ), class AS (
-        -- assets of a metric that weigh alike; NULL: all
+        -- assets of a metric that have the same weight; NULL: all
         SELECT m.metric_id, 0 AS rank, 1 AS weight, NULL::assetset AS assets
         FROM metric m
         WHERE m.criticality_weights IS NULL
@@ -101,10 +101,10 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION posture_internal.plan_gain(integer) IS
     'returns what remediating each recommendation of an initiative repairs: assets of a metric, '
-    'each worth so many points of the initiative, or without a set a worth at once; metric_id 0: '
-    'by points. Exempt assets, and assets that an accepted risk leaves exposed, are left out; '
-    'pool: assets of a metric that weigh alike; weight: how many of the metric each is; '
-    'to_touch: the assets to remediate';
+    'each with a worth in points of the initiative, or without a set a worth that is gained at '
+    'once; metric_id 0: by points. Exempt assets, and assets that an accepted risk leaves exposed, '
+    'are left out; pool: assets of a metric that have the same weight; weight: weight of each of '
+    'them in the metric; to_touch: the assets to remediate';
 
 CREATE TYPE posture.plan_step AS (
     rank integer,
@@ -182,7 +182,7 @@ BEGIN
         SELECT coalesce(min(s.rank) FILTER (WHERE s.score >= target), max(s.rank)) AS rank
         FROM scored s
     ), needed AS (
-        -- without steps that have no effect up to there
+        -- steps that have no effect up to this rank are left out
         SELECT DISTINCT s.rank, s.recommendation_id, s.to_touch
         FROM step s CROSS JOIN stop t
         WHERE s.needed_at <= t.rank
@@ -202,7 +202,7 @@ BEGIN
     ORDER BY 1;
 END $$;
 COMMENT ON FUNCTION posture_internal.plan_steps(integer, score, text) IS
-    'returns plan() and, as rank 0, the score of the initiative now';
+    'returns the rows of plan() and, as rank 0, the current score of the initiative';
 
 CREATE FUNCTION posture.plan(
     initiative text, target score DEFAULT NULL, basis text DEFAULT 'gain')
@@ -236,6 +236,6 @@ BEGIN
     END IF;
 END $$;
 COMMENT ON FUNCTION posture.plan(text, score, text) IS
-    'returns what to remediate, in which order, for an initiative to reach a score: by default '
-    'its target_score, and without one all that can be reached; basis: gain, what gains most '
-    'first, or gain_per_asset, what gains most for each asset to remediate';
+    'returns what to remediate, in which order, for an initiative to reach a score: by default its '
+    'target_score, or the highest score that can be reached if it has none; basis: gain, largest '
+    'gain first, or gain_per_asset, largest gain for each asset to remediate first';

@@ -1,5 +1,5 @@
 /*
- * The points of recommendations: those of its measure, which a source reports
+ * The points of a recommendation: those of its measure, which a source reports
  * for the whole organisation, or max_points times the share of healthy assets.
  */
 
@@ -34,11 +34,11 @@ BEGIN
                       WHERE x.recommendation_id = m.recommendation_id AND x.kind = 'waived');
 END $$;
 COMMENT ON FUNCTION posture_internal.measured(timestamptz) IS
-    'returns the points of measures that count: of active recommendations of active sources, '
-    'without waived ones, all points achieved of mitigated ones; '
-    'failing: points are missing, mitigated or not';
+    'returns the points of measures that count: those of active recommendations of active sources, '
+    'without waived ones, and with all points achieved for mitigated ones; failing: whether points '
+    'are missing, mitigated or not';
 
--- A quotient has no end of decimals; 40 are far below what a score shows.
+-- A quotient can have infinitely many decimals; 40 are far more than a score shows.
 CREATE FUNCTION posture_internal.achieved_points(
     max_points numeric, exposed numeric, assessed numeric,
     points_missing numeric, points_possible numeric)

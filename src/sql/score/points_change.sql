@@ -3,9 +3,9 @@
  * on a day, and how they changed between two days.
  */
 
--- What initiative_term() returns of one day, of all days at once. A
+-- Returns for all days at once what initiative_term() returns for one day. A
 -- recommendation counts once, however many metrics measure it; a union of sets
--- of ids is the fastest way to that.
+-- of ids is the fastest way to ensure that.
 CREATE FUNCTION posture_internal.points_term()
     RETURNS TABLE (day date, initiative_id integer, recommendation_id integer,
                    achieved numeric, possible numeric)
@@ -70,8 +70,8 @@ BEGIN
     WHERE t.initiative_id = of_initiative AND t.method = 'points' AND t.mass IS NOT NULL;
 END $$;
 COMMENT ON FUNCTION posture_internal.points_on(integer, date) IS
-    'returns the points of each recommendation of an initiative on a day, today as they are now; '
-    'an error if the initiative did not add up by points on that day';
+    'returns the points of each recommendation of an initiative on a day, or the current points if '
+    'that is today; raises an error if the initiative did not add up by points on that day';
 
 CREATE FUNCTION posture.points_change(initiative text, from_day date, to_day date)
     RETURNS TABLE (recommendation text, title text, domain text, workload text,
@@ -109,5 +109,5 @@ BEGIN
     ORDER BY x.change, 1;
 END $$;
 COMMENT ON FUNCTION posture.points_change(text, date, date) IS
-    'returns the points of each recommendation of an initiative on two days, and what it gained '
-    'or lost between them; today is as it stands now; NULL: worth no points on that day';
+    'returns the points of each recommendation of an initiative on two days, and what it gained or '
+    'lost between them; for today, the current points; NULL: worth no points on that day';

@@ -18,8 +18,8 @@ BEGIN
       AND (of_recommendations IS NULL OR e.object_id = ANY (of_recommendations));
 END $$;
 COMMENT ON FUNCTION posture_internal.recommendation_assets(integer[]) IS
-    'returns the assets that count and fail each of some recommendations now, or of all for '
-    'NULL: exposed, without exempt ones, and failing, with them';
+    'returns the assets that count and fail each of the given recommendations now, or each of all '
+    'for NULL: exposed, without exempt assets, and failing, with them';
 
 CREATE FUNCTION posture_internal.accepted_recommendation() RETURNS SETOF integer
     LANGUAGE plpgsql STABLE PARALLEL SAFE
@@ -88,5 +88,5 @@ BEGIN ATOMIC
     WHERE NOT coalesce(x.for_all, false);
 END;
 COMMENT ON FUNCTION posture_internal.open_assets() IS
-    'returns the assets that a recommendation is still to be remediated on: '
-    'exposed, and the risk is not accepted';
+    'returns the assets on which a recommendation must still be remediated: exposed, without an '
+    'accepted risk';

@@ -2,8 +2,8 @@
  * What an initiative would score now if recommendations were remediated.
  *
  * Remediating a recommendation repairs an asset in a metric if the asset fails
- * no other recommendation of the metric. So what is repaired is counted over
- * sets (remediation), and the score follows from counts (score_after).
+ * no other recommendation of the metric. So remediation() counts the repaired
+ * assets over sets, and score_after() computes the score from these counts.
  */
 
 CREATE FUNCTION posture_internal.scored_recommendations(of_initiative integer)
@@ -41,8 +41,8 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION posture_internal.remediable(integer[]) IS
     'returns the assets that fail each of the chosen recommendations, or of all for NULL, and '
-    'possibly of others; those of them whose risk is accepted; and the points missing of its '
-    'measure; is_accepted: the risk is accepted for all assets';
+    'possibly of other ones; those of the assets whose risk is accepted; and the missing points of '
+    'the measure; is_accepted: whether the risk is accepted for all assets';
 
 CREATE FUNCTION posture_internal.remediation(
     of_initiative integer, remediated integer[], keep_accepted boolean)
@@ -126,7 +126,7 @@ BEGIN
         WHERE of_initiative IS NULL OR d.initiative_id = of_initiative
         GROUP BY d.initiative_id
     ), repair AS (
-        -- all that is repaired up to a rank
+        -- sums of what is repaired up to a rank
         SELECT c.rank, c.metric_id, c.recommendation_id,
                sum(sum(c.repaired)) OVER (PARTITION BY c.metric_id, c.recommendation_id
                                           ORDER BY c.rank) AS repaired

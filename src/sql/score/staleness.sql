@@ -5,9 +5,9 @@
  * assesses it has no limit or one that the asset was seen after. Stale assets
  * do not count.
  *
- * The rule stands here once for sets (stale_candidates, stale_assets) and once
- * for a single asset (asset_staleness). src/capture_asset.c has a bound of it:
- * a statement on asset appends an asset that may have been stale.
+ * The rule is written once for sets (stale_candidates, stale_assets) and once for
+ * a single asset (asset_staleness). src/capture_asset.c only has a bound of it: a
+ * statement on asset appends every asset that may have been stale.
  */
 
 CREATE FUNCTION posture_internal.stale_before(as_of timestamptz, stale_after interval)
@@ -15,8 +15,8 @@ CREATE FUNCTION posture_internal.stale_before(as_of timestamptz, stale_after int
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN (as_of AT TIME ZONE 'UTC' - stale_after) AT TIME ZONE 'UTC';
 COMMENT ON FUNCTION posture_internal.stale_before(timestamptz, interval) IS
-    'returns the limit at a moment: an asset that was last seen before it is too old; '
-    'days and months are those of UTC, whatever the time zone of the session';
+    'returns the limit at a given time: an asset that was last seen before the limit is too old; '
+    'days and months are in UTC, whatever the time zone of the session';
 
 CREATE FUNCTION posture_internal.stale_limit(as_of timestamptz)
     RETURNS TABLE (source_id integer, stale_after interval, seen_before timestamptz)
@@ -27,7 +27,8 @@ BEGIN ATOMIC
     WHERE s.is_active AND s.stale_after IS NOT NULL;
 END;
 COMMENT ON FUNCTION posture_internal.stale_limit(timestamptz) IS
-    'returns the limit of each active source that has one, at a moment, or now if that is earlier';
+    'returns the limit of each active source that has one, at a given time or now, whichever is '
+    'earlier';
 
 CREATE FUNCTION posture_internal.findings_needed(chosen integer[]) RETURNS integer[]
     LANGUAGE sql STABLE PARALLEL SAFE
@@ -83,7 +84,7 @@ BEGIN ATOMIC
                                   OR seen_at >= stale_before(now(), s.stale_after)));
 END;
 COMMENT ON FUNCTION posture_internal.asset_staleness(integer, timestamptz) IS
-    'returns whether an asset that was last seen then is stale now, by its findings';
+    'returns whether an asset that was last seen at seen_at is stale now, by its findings';
 
 CREATE FUNCTION posture_internal.newly_stale(since timestamptz, at_most bigint)
     RETURNS SETOF integer
@@ -98,5 +99,5 @@ BEGIN ATOMIC
                         LIMIT at_most) a;
 END;
 COMMENT ON FUNCTION posture_internal.newly_stale(timestamptz, bigint) IS
-    'returns the assets that the limit of a source has passed since a moment, '
-    'at most so many for each limit: they may be stale now';
+    'returns assets that have passed the limit of a source since a given time and so may be stale '
+    'now, at most at_most for each limit';

@@ -1,13 +1,13 @@
 /*
  * What touched assets change in the counts of the folded sets. An asset is
  * touched when it or its findings changed, or it may have become stale, since
- * the sets were folded. Reading its findings takes time that does not grow with
- * the number of findings that there are; where many assets were touched, the
- * sets are counted instead (current_object_count.sql).
+ * the sets were folded. The time to read its findings does not depend on the
+ * total number of findings. If many assets were touched, the sets are counted
+ * instead (current_object_count.sql).
  *
- * All findings of each touched asset are looked at, as they are now and as they
- * were when the sets were folded. A finding with an odd number of toggles in
- * the deltas was the other way.
+ * All findings of each touched asset are read, in their current state and in
+ * their state when the sets were folded. A finding with an odd number of toggles
+ * in the deltas had the opposite state then.
  */
 
 CREATE FUNCTION posture_internal.toggled_finding()
@@ -26,10 +26,11 @@ BEGIN ATOMIC
     GROUP BY e.recommendation_id, m.asset_id;
 END;
 COMMENT ON FUNCTION posture_internal.toggled_finding() IS
-    'returns the findings in the deltas; assessed, exposed: toggled since the sets were folded';
+    'returns the findings in the deltas; assessed, exposed: whether it was toggled since the sets '
+    'were folded';
 
--- A rank is that of the asset's criticality. Columns that begin with was_ are
--- as of the last fold.
+-- rank is the rank of the asset's criticality. Columns that begin with was_ hold
+-- values as of the last fold.
 CREATE FUNCTION posture_internal.touched_finding(more_assets integer[])
     RETURNS TABLE (recommendation_id integer, asset_id integer, kind text, was_kind text,
                    rank integer, was_rank integer,
@@ -71,7 +72,7 @@ BEGIN ATOMIC
     ), pair AS (
         SELECT * FROM found
         UNION ALL
-        -- findings that were deleted
+        -- deleted findings
         SELECT g.recommendation_id, a.*, false, false
         FROM toggle g JOIN asset a ON a.asset_id = g.asset_id
         WHERE NOT EXISTS (SELECT FROM found f WHERE f.recommendation_id = g.recommendation_id
