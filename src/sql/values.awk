@@ -1,9 +1,9 @@
-# Fills in the data files that parts name. The line
+# Inserts data files into the parts that name them. The line
 #   --@ values FILE COLUMN...
-# becomes the rows of a VALUES list, read from FILE in the folder of the part. A
-# paragraph of the file is a row, and each line "COLUMN: text" a column of it;
-# lines that begin with a space continue the line before, and lines that begin
-# with # are comments. A column that a row does not have is NULL.
+# is replaced by the rows of a VALUES list, read from FILE in the folder of the
+# part. Each paragraph of the file is a row, and each line "COLUMN: text" a column.
+# A line that begins with a space continues the line before, and a line that
+# begins with # is a comment. A column that is missing in a row is NULL.
 #   awk -v copy=1 -f values.awk PARTS...               prints the parts
 #   awk -f values.awk -f upgrade.awk PARTS... UPGRADE  hands them to upgrade.awk
 
@@ -18,7 +18,7 @@ function quoted(text) {
 	return "'" text "'"
 }
 
-# Returns the row read so far, or nothing between rows.
+# Ends the current row and returns it; returns an empty string if there is none.
 function end_row(columns,    i, row) {
 	if (column == "")
 		return ""

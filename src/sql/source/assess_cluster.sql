@@ -3,7 +3,7 @@
  * need, and loads their findings.
  */
 
--- The findings are about the cluster, because the assets are hidden as well.
+-- The findings are about the cluster, because the assets of these checks are hidden as well.
 CREATE FUNCTION posture_internal.cluster_hidden_finding(cluster text, recommendations text,
                                                         reason text)
     RETURNS TABLE (
@@ -58,7 +58,7 @@ BEGIN
             errors := cluster_configuration_error(
                 array(SELECT s.name FROM pg_catalog.pg_settings s WHERE s.pending_restart));
         EXCEPTION WHEN undefined_file OR insufficient_privilege THEN
-            -- a server runs without pg_ident.conf, but its view does not
+            -- a server can run without pg_ident.conf, but the view of the file then fails
             errors := NULL;
         END;
     END IF;
@@ -98,5 +98,5 @@ BEGIN
     left_out := 0;
 END $$;
 COMMENT ON FUNCTION posture.assess_cluster() IS
-    'Assesses this cluster, and of its databases the catalog of the current one, and loads the '
-    'findings as source postgresql. Returns numbers of findings, as load() does.';
+    'Assesses this cluster and the catalog of the current database, and loads the findings as '
+    'source postgresql. Returns numbers of findings, as load() does.';

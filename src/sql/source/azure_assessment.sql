@@ -147,7 +147,7 @@ COMMENT ON FUNCTION posture_internal.azure_exemption(jsonb) IS
  * Azure reports an exempt resource as not applicable, and no longer evaluates
  * it. Here the finding stays non_compliant and gets an exemption. So a mitigated
  * finding counts as compliant and an accepted one stays exposed, as everywhere in
- * posture. A drop is attributed to the begin or the end of an exemption, not to
+ * posture. A drop is attributed to the start or the end of an exemption, not to
  * an asset that came or left, and the assets that were exposed stay known. An
  * exemption without a category becomes one of kind "waived", which removes the
  * finding from the score, as in Azure.

@@ -1,11 +1,11 @@
 /*
- * What posture knows about the cluster that it runs in: recommendations, the
- * metrics over them and the initiatives over those. The texts are in
+ * The catalog of the cluster that posture runs in: recommendations, metrics over
+ * the recommendations, and initiatives over the metrics. The texts are in
  * cluster_recommendation.txt, cluster_metric.txt and cluster_initiative.txt.
  *
- * CREATE EXTENSION makes no rows of them, because those would meet the rows of
- * a dump when it is restored: assess_cluster() and install_pack() do. The checks
- * are in the other cluster_*.sql.
+ * assess_cluster() and install_pack() insert the rows. CREATE EXTENSION does not,
+ * because the rows would conflict with those of a dump that is restored. The
+ * checks are in the other files cluster_*.sql.
  */
 
 CREATE FUNCTION posture_internal.cluster_recommendation(
@@ -55,8 +55,8 @@ FROM (VALUES
 ) v(key, name, kind, target_score, is_pinned, metrics, description);
 END;
 COMMENT ON FUNCTION posture_internal.cluster_initiative() IS
-    'Returns the predefined initiatives over the metrics of the source postgresql; '
-    'the first has all of them';
+    'Returns the predefined initiatives over the metrics of the source postgresql; the first '
+    'contains all metrics';
 
 CREATE FUNCTION posture_internal.cluster_source() RETURNS integer
     LANGUAGE sql VOLATILE PARALLEL UNSAFE
@@ -70,10 +70,10 @@ END;
 COMMENT ON FUNCTION posture_internal.cluster_source() IS
     'Adds the source postgresql if it is missing; returns its id';
 
--- A metric comes into the catalog together with its recommendations, and an
--- initiative together with its metrics, so that each comes once: what a person
--- renames, changes, takes out or deletes afterwards stays as that person left
--- it. People may also change severities; only texts follow the release.
+-- A metric is added only together with a new recommendation, and an initiative
+-- only together with a new metric, so that each is added once: what users rename,
+-- change, remove or delete afterwards stays that way. Users may also change
+-- severities; a new release of posture updates only texts.
 CREATE FUNCTION posture_internal.cluster_catalog() RETURNS void
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
@@ -84,7 +84,7 @@ DECLARE
     new_metrics integer[];
     new_initiatives integer[];
 BEGIN
-    -- one load at a time; before any other table, as in load() and grant_access()
+    -- one load at a time; this table is locked before any other, as in load() and grant_access()
     LOCK TABLE inbox IN SHARE UPDATE EXCLUSIVE MODE;
     source_of := cluster_source();
 
@@ -127,7 +127,7 @@ BEGIN
     )
     SELECT array_agg(a.metric_id) INTO new_metrics FROM added a;
 
-    -- a later release may also add a recommendation to a metric that is there
+    -- a later release may also add a recommendation to an existing metric
     INSERT INTO metric_recommendation (metric_id, recommendation_id)
     SELECT m.metric_id, r.recommendation_id
     FROM cluster_metric() c

@@ -8,9 +8,10 @@
  * because a session can't read the catalog of another. System objects and
  * members of extensions are left out, because their owners can't fix them.
  *
- * Checks of what the caller may not read are not applicable. PostgreSQL checks
- * privileges on everything that a query names, so separate functions read what
- * may be hidden, and cluster_finding() calls them only if the caller may.
+ * A check of something that the caller may not read is not applicable. PostgreSQL
+ * checks privileges on everything that a query names, so separate functions read
+ * what may be hidden, and cluster_finding() calls them only if the caller has the
+ * privileges.
  */
 
 CREATE FUNCTION posture_internal.cluster_asset(key text) RETURNS text

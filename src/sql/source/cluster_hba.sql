@@ -35,7 +35,7 @@ SELECT c.recommendation, cluster_asset(cluster || '/hba/' || r.content), 'hba_ru
        cluster_state(c.met, c.hidden), cluster_details(c.hidden, c.found)
 FROM rule r
 CROSS JOIN LATERAL (VALUES
-    -- with a certificate for the role, trust asks for nothing more
+    -- trust is safe in a rule that requires a certificate for the role
     ('hba-trust', r.auth_method <> 'trust' OR r.has_certificate,
      jsonb_build_object('method', r.auth_method), NULL),
     ('hba-weak-method', r.auth_method NOT IN ('password', 'md5', 'ident'),

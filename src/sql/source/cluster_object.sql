@@ -147,8 +147,8 @@ CREATE FUNCTION posture_internal.cluster_function_finding(cluster text)
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
 WITH routine AS MATERIALIZED (
-    -- named by the types of its arguments, which are its identity, as names
-    -- of arguments are not
+    -- the name includes the types of arguments, because they, and not the names of
+    -- arguments, identify a function
     SELECT p.oid, p.prosecdef, p.proowner, p.proacl, l.lanname, l.lanpltrusted,
            format('%s.%I(%s)', p.pronamespace::regnamespace, p.proname,
                   oidvectortypes(p.proargtypes)) AS name,

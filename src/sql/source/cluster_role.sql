@@ -11,7 +11,7 @@ CREATE FUNCTION posture_internal.cluster_can_act_as(member oid, role oid) RETURN
                        CASE WHEN current_setting('server_version_num')::integer < 160000
                                           THEN 'MEMBER' ELSE 'SET' END);
 COMMENT ON FUNCTION posture_internal.cluster_can_act_as(oid, oid) IS
-    'Returns whether a role has the rights of another, or can take them on';
+    'Returns whether a role has the rights of another, or can SET ROLE to it';
 
 CREATE FUNCTION posture_internal.cluster_password() RETURNS jsonb
     LANGUAGE sql STABLE PARALLEL SAFE
@@ -27,8 +27,8 @@ COMMENT ON FUNCTION posture_internal.cluster_password() IS
     'Returns how the passwords of login roles are stored, never the passwords; needs the right to '
     'read pg_authid';
 
--- A setting stored for a role in a database wins over one stored for the role,
--- that over one for the database, and that over one for all.
+-- Precedence of stored settings, highest first: those for a role in a database, for
+-- the role, for the database, for all.
 CREATE FUNCTION posture_internal.cluster_untimed(role oid, server_timeout text) RETURNS text[]
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC

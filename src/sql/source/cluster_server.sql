@@ -2,8 +2,8 @@
  * Checks of the cluster as a whole, by its settings.
  */
 
--- A rule with an error and a type is valid but out of use, as hostssl is while
--- ssl is off.
+-- A rule that has both an error and a type is valid but not in use, such as a
+-- hostssl rule while ssl is off.
 CREATE FUNCTION posture_internal.cluster_configuration_error(pending_restart text[]) RETURNS jsonb
     LANGUAGE sql VOLATILE PARALLEL SAFE
 BEGIN ATOMIC
@@ -117,8 +117,8 @@ CROSS JOIN LATERAL (
               AND (coalesce(server ->> 'pgaudit.log', 'none') !~* '^\s*(none)?\s*$'
                                           OR coalesce(server ->> 'pgaudit.role', '') <> '') END,
          'pgaudit, with pgaudit.log or pgaudit.role set', NULL),
-        -- archive_command is "(disabled)" while archive_mode is off, and an
-        -- archive that goes nowhere is none
+        -- archive_command is "(disabled)" while archive_mode is off; a command that
+        -- archives nothing does not count
         ('archive-mode', 'archive_mode', server ->> 'archive_mode',
          k.archives AND (coalesce(server ->> 'archive_library', '') <> ''
                          OR server ->> 'archive_command'

@@ -23,10 +23,11 @@ END;
 COMMENT ON FUNCTION posture_internal.cluster_own_setting() IS
     'Returns the settings stored for a database (or 0 for all) and a role (or 0 for all)';
 
--- No session can change a setting of the first three contexts (and setting has
--- file modes in octal, as reset_val has not). Of the others reset_val is what
--- the session started with. Where its role, database or client gave a value of
--- their own, that of the server is in the files, or else the one built in.
+-- No session can change a setting of the first three contexts, so its current
+-- value is that of the server (the column setting, which unlike reset_val has file
+-- modes in octal). For other settings, reset_val is the value at the start of the
+-- session. If the session's role, database or client has set it, the value of the
+-- server is the one stored for all roles, the one in the files, or the built-in one.
 CREATE FUNCTION posture_internal.cluster_setting(in_files jsonb) RETURNS jsonb
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
@@ -52,7 +53,7 @@ COMMENT ON FUNCTION posture_internal.cluster_setting(jsonb) IS
     'Returns the settings of the server by name, given those in the files if the caller may read '
     'them; a setting that is hidden from the caller is absent or null';
 
--- values as pg_settings shows them, and as people write them into files
+-- Accepts values as pg_settings shows them, and as users write them in files.
 CREATE FUNCTION posture_internal.cluster_is_on(value text) RETURNS boolean
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN value ~* '^(on|true|yes|1)$';
@@ -65,8 +66,8 @@ CREATE FUNCTION posture_internal.cluster_is_positive(value text) RETURNS boolean
 COMMENT ON FUNCTION posture_internal.cluster_is_positive(text) IS
     'Returns whether a setting is a number or a time above 0';
 
--- a role or database that has one of these weakens logging or a safeguard;
--- statement_timeout is not among them: it has a recommendation of its own
+-- A role or database with one of these settings weakens logging or a safeguard.
+-- statement_timeout is not among them, because it has its own recommendation.
 CREATE FUNCTION posture_internal.cluster_weak_setting(name text, value text) RETURNS boolean
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN CASE

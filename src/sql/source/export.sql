@@ -120,10 +120,10 @@ BEGIN
           SELECT * FROM export_state() WHERE types IS NULL
                  OR types && ARRAY['finding', 'measure', 'exemption']) e
     WHERE types IS NULL OR e.type = ANY (types)
-    -- an object comes after those that it names
+    -- each object comes after the objects that it names
     ORDER BY array_position(known, e.type), e.key COLLATE "C", e.object ->> 'source' COLLATE "C",
         e.object ->> 'asset' COLLATE "C";
 END $$;
 COMMENT ON FUNCTION posture.export(text[]) IS
     'Returns the catalog and the findings as objects of format posture, which load() accepts one '
-    'a line; all types of objects, or the given ones';
+    'per line; all types of objects, or the given ones';

@@ -5,9 +5,9 @@
  * loaded first, and each may contain controls that the other does not.
  */
 
--- A state is what a person set a control to. Resolved through a third party or
--- by another mitigation, a control earns its points. Ignored, it earns none and
--- leaves the list. "reviewed" is what the API calls an alternate mitigation.
+-- A state is what a person set a control to. A control that is resolved through
+-- a third party or by another mitigation earns its points. An ignored control earns
+-- none and leaves the list. "reviewed" is what the API calls an alternate mitigation.
 CREATE FUNCTION posture_internal.graph_exemption(state text) RETURNS exemption_kind
     LANGUAGE sql STABLE PARALLEL SAFE
     RETURN CASE regexp_replace(lower(state), '[^a-z]', '', 'g')

@@ -152,5 +152,5 @@ BEGIN
     PERFORM graph_snapshot_reports(of_source, of_initiative);
 END $$;
 COMMENT ON FUNCTION posture_internal.graph_apply_reports(text) IS
-    'Step of load(): makes measures of the latest report, '
-    'with what is known now about each control, and snapshots of earlier ones';
+    'Step of load(): turns the latest report into measures, with what is known now about each '
+    'control, and earlier reports into snapshots';

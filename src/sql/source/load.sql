@@ -318,7 +318,7 @@ EXCEPTION WHEN invalid_text_representation THEN
         AND jsonb_path_exists(lines, '$[*] ? (@.type() == "object")') THEN
         RETURN lines;
     END IF;
-    -- lines of JSON neither: the error of the whole text is the clearer one
+    -- not lines of JSON either: the error for the whole text is clearer
     RETURN document::jsonb;
 END $$;
 COMMENT ON FUNCTION posture_internal.json_document(text) IS

@@ -1,6 +1,6 @@
--- All names of an asset belong to one asset: where one of them is known, the
--- others become aliases. Assets of their own are not merged because a document
--- names both.
+-- All names that a document gives an asset belong to one asset: if one of them is
+-- known, the others become its aliases. Two existing assets are not merged only
+-- because a document names both.
 CREATE FUNCTION posture_internal.load_alias(reports_clashes boolean) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$

@@ -16,8 +16,8 @@ BEGIN
     RETURN changed;
 END $$;
 COMMENT ON FUNCTION posture_internal.load_source(boolean) IS
-    'Step of load(): inserts sources that are new, and updates the others if the argument says so, '
-    'as it does for format posture. Returns the number of sources inserted or changed.';
+    'Step of load(): inserts sources that are new, and if renames is true, as for format posture, '
+    'updates the others. Returns the number of sources inserted or changed.';
 
 CREATE FUNCTION posture_internal.load_recommendation() RETURNS bigint
     LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
@@ -49,7 +49,7 @@ DECLARE
     changes jsonb;
     of_source text;
 BEGIN
-    -- in the order in which they need each other
+    -- types are written after those that they refer to
     changes := jsonb_build_object(
         'importance_weight', cardinality(update_objects('importance_weight')),
         'asset', write_objects('asset'));

@@ -67,7 +67,7 @@ DECLARE
     added text[];
     changed text[];
 BEGIN
-    -- a statement that could write a rule waits for others that do, and they for it
+    -- a statement that could write a rule and others that do so wait for each other
     IF NOT EXISTS (SELECT FROM pg_temp.posture_item i WHERE i.type IN ('metric', 'initiative')) THEN
         RETURN 0;
     END IF;

@@ -1,11 +1,12 @@
 /*
  * Objects of format posture become rows, by one INSERT and one UPDATE that all
  * types share. Both are made of object_field(), object_table() and the columns
- * of the table: a new column is an edit of object_field() and of its table.
+ * of the table, so a new column only has to be added to its table and to
+ * object_field().
  *
- * An object says what a row is to hold. What it does not say, or says with
- * null, stays as it is, and is the column's default in a new row. Of several
- * objects with one key the last in the document counts.
+ * An object contains the values of a row. A field that is missing or null leaves
+ * the column unchanged, or at its default in a new row. If a document contains
+ * several objects with one key, the last one counts.
  */
 
 CREATE FUNCTION posture_internal.object_table()
@@ -73,8 +74,8 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION posture_internal.object_columns(text, text) IS
     'Returns the other columns that an object of a type sets, as a list in SQL. In the template '
-    '%1$I is the column, and %2$s is what a new row holds where the object n has no value: '
-    'its key for a name, else the default of the column';
+    '%1$I is the column, and %2$s is the value in a new row where the object n has none: its key '
+    'for a name, else the default of the column';
 
 CREATE FUNCTION posture_internal.insert_objects(of_type text) RETURNS bigint
     LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
@@ -93,7 +94,7 @@ BEGIN
         identity := 'canonical_key(n.key, n.kind)';
         is_new := 'asset_of(n.key, n.kind) IS NULL';
     ELSIF of_type = 'measure' THEN
-        -- Equal points keep the time since when they hold: late snapshots need it.
+        -- Equal points keep the earlier observed_at, because late snapshots need it.
         latest := 'coalesce(n.observed_at, now()) DESC, i.ctid DESC';
         replaces := 't.observed_at <= EXCLUDED.observed_at '
                     'AND (t.achieved, t.possible) '
@@ -190,5 +191,5 @@ BEGIN
     RETURN added + cardinality(update_objects(of_type));
 END $$;
 COMMENT ON FUNCTION posture_internal.write_objects(text) IS
-    'Inserts and updates rows, so that they hold what the objects of a type say. '
-    'Returns the number of rows inserted or changed.';
+    'Inserts and updates rows so that they have the values of the objects of a type. Returns the '
+    'number of rows inserted or changed.';

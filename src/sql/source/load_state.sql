@@ -58,7 +58,7 @@ BEGIN
               e.expires_at) IS NOT DISTINCT FROM (n.asset_id, n.asset_group_id, n.expires_at)
          AND (e.created_at = n.created_at OR NOT n.is_dated)
     ), ended AS (
-        -- what its source reported once and does not report any more
+        -- exemptions that their source reported earlier and no longer reports
         UPDATE exemption e
         SET expires_at = greatest(now(), e.created_at)
         WHERE e.is_reported AND (e.expires_at IS NULL OR e.expires_at > now())
@@ -83,6 +83,5 @@ BEGIN
     RETURN changed;
 END $$;
 COMMENT ON FUNCTION posture_internal.load_exemption() IS
-    'Step of load(): inserts exemptions that are new, and ends those that their source no '
-    'longer reports.'
-    'Returns the number of exemptions inserted or ended.';
+    'Step of load(): inserts exemptions that are new, and ends those that their source no longer '
+    'reports. Returns the number of exemptions inserted or ended.';

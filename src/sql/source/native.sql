@@ -1,6 +1,6 @@
 /*
- * Format posture: the rows of the catalog as objects, one a line, by which a
- * catalog moves to another database. Their fields are in object_field().
+ * Format posture: the rows of the catalog as objects, one per line, to move a
+ * catalog to another database. Their fields are in object_field().
  */
 
 CREATE FUNCTION posture_internal.native_item(document jsonb, of_source text) RETURNS SETOF item
@@ -12,7 +12,7 @@ BEGIN ATOMIC
                || CASE WHEN of_source IS NOT NULL AND NOT e.element ? 'source'
                             AND t.type IN ('recommendation', 'finding', 'measure', 'exemption')
                        THEN jsonb_build_object('source', of_source) ELSE '{}' END
-               -- an exemption is given by a person, unless the object says otherwise
+               -- an exemption is granted by a person, unless the object says otherwise
                || CASE WHEN t.type = 'exemption' AND NOT e.element ? 'is_reported'
                            THEN '{"is_reported": false}' ELSE '{}'::jsonb END AS object
         FROM document_element(document, '{}') e
