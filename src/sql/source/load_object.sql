@@ -124,9 +124,9 @@ COMMENT ON FUNCTION posture_internal.insert_objects(text) IS
     'Inserts a row for each object of a type that has none; a measure, a benchmark or a score band '
     'replaces the row that it has. Returns the number of rows inserted or replaced.';
 
--- The row is found by a field of s.o, which is not a plain column: the planner
--- then can't join the table with the objects before the rows, which it would do
--- row by row where the table's statistics are those of an empty one.
+-- The UPDATE finds its row by a field of s.o, which is not a plain column. So the
+-- planner can't join the table with the objects before it joins their stored rows.
+-- It would make that join row by row if the table had statistics of an empty table.
 CREATE FUNCTION posture_internal.update_objects(of_type text) RETURNS text[]
     LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$

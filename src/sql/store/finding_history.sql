@@ -6,7 +6,7 @@
 
 CREATE FUNCTION posture_internal.closed_day() RETURNS date
     LANGUAGE sql STABLE PARALLEL SAFE
-    -- the condition is that of has_snapshot(); days after it that were left out are over, too
+    -- same condition as in has_snapshot(); skipped days right after it are over, too
     RETURN coalesce((SELECT day_of(day_end(max(s.day))) - 1
                      FROM snapshot s
                      WHERE s.taken_at >= CASE WHEN s.day < (SELECT max(l.day) FROM snapshot l)
@@ -71,7 +71,7 @@ BEGIN ATOMIC
           FROM finding_history h
           WHERE h.day > on_day
           UNION ALL
-          -- the history of a closed day has backdated toggles in it
+          -- close_history() has moved the backdated toggles of a closed day to its history
           SELECT e.recommendation_id, e.assessed, e.exposed
           FROM backdated_toggle(on_day, chosen) e
           WHERE on_day > closed_day()) t
