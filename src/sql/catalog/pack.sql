@@ -26,7 +26,7 @@ VALUES
      'How critical assets stand, other assets left out, by how severe it is what they fail. '
      'Points that a source reports for the whole organisation count too.');
 END;
-COMMENT ON FUNCTION posture.pack() IS 'Returns the packs that install_pack() accepts';
+COMMENT ON FUNCTION posture.pack() IS 'returns the packs that install_pack() accepts';
 
 CREATE FUNCTION posture_internal.pack_initiative()
     RETURNS TABLE (
@@ -56,7 +56,7 @@ FROM (VALUES
 ) v(pack, initiative, name, kind, method, target_score, description);
 END;
 COMMENT ON FUNCTION posture_internal.pack_initiative() IS
-    'Returns the initiatives of packs; those of pack postgresql are in cluster_initiative()';
+    'returns the initiatives of packs; those of pack postgresql are in cluster_initiative()';
 
 CREATE FUNCTION posture_internal.pack_metric()
     RETURNS TABLE (
@@ -85,7 +85,7 @@ FROM (VALUES ('identity', 'identity'), ('device', 'devices'), ('apps', 'apps'), 
       ('infrastructure', 'infrastructure')) a(area, words);
 END;
 COMMENT ON FUNCTION posture_internal.pack_metric() IS
-    'Returns the metrics of the initiatives in pack_initiative(), each with the rule that selects '
+    'returns the metrics of the initiatives in pack_initiative(), each with the rule that selects '
     'its recommendations';
 
 -- Existing rows may have been edited: an initiative that exists keeps its metrics
@@ -145,5 +145,5 @@ BEGIN
     WHERE i.pack = install_pack.pack;
 END $$;
 COMMENT ON FUNCTION posture.install_pack(text) IS
-    'Adds the initiatives of a pack with their metrics, as far as they are missing. Returns how '
+    'adds the initiatives of a pack with their metrics, as far as they are missing. Returns how '
     'many initiatives and metrics the pack has, and how many of both were added.';

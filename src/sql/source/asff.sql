@@ -15,7 +15,7 @@ CREATE FUNCTION posture_internal.asff_product(element jsonb) RETURNS text
                                      FROM ':product/[^/]+/([^/]+)$'), 'default'),
                     nullif(json_text(element -> 'CompanyName'), 'Personal'));
 COMMENT ON FUNCTION posture_internal.asff_product(jsonb) IS
-    'Returns the name of the product that sent an ASFF finding; NULL if the finding names none';
+    'returns the name of the product that sent an ASFF finding; NULL if the finding names none';
 
 -- The last part of a GeneratorId is a control of Security Hub if it has a letter
 -- (S3.1). A bare number (1.3) means something only within its ruleset.
@@ -30,7 +30,7 @@ CREATE FUNCTION posture_internal.asff_control(generator text) RETURNS text
         WHEN generator ~ '^prowler-.' THEN substr(generator, 9)
         ELSE generator END;
 COMMENT ON FUNCTION posture_internal.asff_control(text) IS
-    'Returns the control that a GeneratorId of ASFF names; '
+    'returns the control that a GeneratorId of ASFF names; '
     'the whole id if it has none of the known forms';
 
 -- WARNING is a check without a result: in Security Hub a control of unknown
@@ -44,7 +44,7 @@ CREATE FUNCTION posture_internal.asff_state(status text, record_state text, work
                 WHEN status = 'FAILED' THEN 'non_compliant'
                 WHEN status IS NOT NULL THEN 'not_applicable' END;
 COMMENT ON FUNCTION posture_internal.asff_state(text, text, text) IS
-    'Returns the state for a Compliance.Status, '
+    'returns the state for a Compliance.Status, '
     'not_applicable if the finding is archived or suppressed; NULL if the status is not known';
 
 CREATE FUNCTION posture_internal.asff_finding(element jsonb)
@@ -111,7 +111,7 @@ BEGIN ATOMIC
     OFFSET 0;
 END;
 COMMENT ON FUNCTION posture_internal.asff_finding(jsonb) IS
-    'Returns what an ASFF finding reports, apart from its resources; '
+    'returns what an ASFF finding reports, apart from its resources; '
     'error is why it can''t be loaded, or NULL';
 
 CREATE FUNCTION posture_internal.asff_resource(element jsonb, resources jsonb)
@@ -133,7 +133,7 @@ BEGIN ATOMIC
     OFFSET 0;
 END;
 COMMENT ON FUNCTION posture_internal.asff_resource(jsonb, jsonb) IS
-    'Returns the resources of an ASFF finding, each with the key and the region of its asset; '
+    'returns the resources of an ASFF finding, each with the key and the region of its asset; '
     'error is why a resource is not an asset, or NULL';
 
 CREATE FUNCTION posture_internal.asff_details(
@@ -177,7 +177,7 @@ CREATE FUNCTION posture_internal.asff_details(
                 ELSE '{}' END,
         '{}');
 COMMENT ON FUNCTION posture_internal.asff_details(jsonb, jsonb, text, text, text) IS
-    'Returns the details of an ASFF finding: what is not about its recommendation or its asset, '
+    'returns the details of an ASFF finding: what is not about its recommendation or its asset, '
     'without the times and ids of one scan';
 
 CREATE FUNCTION posture_internal.asff_check_results(document jsonb, of_source text)
@@ -208,7 +208,7 @@ BEGIN ATOMIC
     LEFT JOIN LATERAL asff_resource(e.element, o.resources) r ON f.error IS NULL;
 END;
 COMMENT ON FUNCTION posture_internal.asff_check_results(jsonb, text) IS
-    'Returns a row for each resource of each finding in an ASFF document';
+    'returns a row for each resource of each finding in an ASFF document';
 
 -- The ranges are those that AWS documents for Normalized. Product has the same
 -- scale where Security Hub sets it.
@@ -224,7 +224,7 @@ CREATE FUNCTION posture_internal.asff_severity(severity jsonb, provider_label te
             WHEN 4 THEN 'critical' END::importance,
         severity(provider_label), severity(severity ->> 'Original'));
 COMMENT ON FUNCTION posture_internal.asff_severity(jsonb, text) IS
-    'Returns the severity of an ASFF finding: by its label, else by its score of 0 to 100, '
+    'returns the severity of an ASFF finding: by its label, else by its score of 0 to 100, '
     'else by the label of its provider; NULL if none is known';
 
 -- Prowler's Description is about the finding, not about the check.
@@ -254,7 +254,7 @@ CREATE FUNCTION posture_internal.asff_recommendation(
             'compliance', compliance)), '{}')));
 COMMENT ON FUNCTION posture_internal.asff_recommendation(
     text, jsonb, jsonb, boolean, importance, jsonb) IS
-    'Returns the recommendation of an ASFF finding as an object of format posture';
+    'returns the recommendation of an ASFF finding as an object of format posture';
 
 CREATE FUNCTION posture_internal.asff_tags(element jsonb, resource jsonb, region text) RETURNS jsonb
     LANGUAGE sql STABLE PARALLEL SAFE
@@ -270,4 +270,4 @@ CREATE FUNCTION posture_internal.asff_tags(element jsonb, resource jsonb, region
         || (resource - '{Id,Type,Partition,Region,Tags,ApplicationName,ApplicationArn,ResourceRole,'
                        'Details,DataClassification}'::text[]);
 COMMENT ON FUNCTION posture_internal.asff_tags(jsonb, jsonb, text) IS
-    'Returns the tags of the asset that an ASFF finding is about';
+    'returns the tags of the asset that an ASFF finding is about';

@@ -18,7 +18,7 @@ FROM cluster_recommendation() c
 WHERE c.key LIKE recommendations;
 END;
 COMMENT ON FUNCTION posture_internal.cluster_hidden_finding(text, text, text) IS
-    'Returns findings for the recommendations whose keys match: not applicable, for the given '
+    'returns findings for the recommendations whose keys match: not applicable, for the given '
     'reason';
 
 CREATE FUNCTION posture_internal.cluster_may_read(view regclass, source regprocedure)
@@ -26,7 +26,7 @@ CREATE FUNCTION posture_internal.cluster_may_read(view regclass, source regproce
     LANGUAGE sql STABLE PARALLEL SAFE
     RETURN has_table_privilege(view, 'SELECT') AND has_function_privilege(source, 'EXECUTE');
 COMMENT ON FUNCTION posture_internal.cluster_may_read(regclass, regprocedure) IS
-    'Returns whether the caller may read a system view and execute the function behind it';
+    'returns whether the caller may read a system view and execute the function behind it';
 
 -- Quoted names are part of keys, so quoting must not depend on the caller.
 CREATE FUNCTION posture_internal.cluster_finding()
@@ -79,7 +79,7 @@ BEGIN
     END IF;
 END $$;
 COMMENT ON FUNCTION posture_internal.cluster_finding() IS
-    'Assesses this cluster, as far as the caller may see it';
+    'assesses this cluster, as far as the caller may see it';
 
 CREATE FUNCTION posture.assess_cluster(
     OUT loaded bigint, OUT changed bigint, OUT unchanged bigint, OUT rejected bigint,
@@ -98,5 +98,5 @@ BEGIN
     left_out := 0;
 END $$;
 COMMENT ON FUNCTION posture.assess_cluster() IS
-    'Assesses this cluster and the catalog of the current database, and loads the findings as '
+    'assesses this cluster and the catalog of the current database, and loads the findings as '
     'source postgresql. Returns numbers of findings, as load() does.';

@@ -56,7 +56,7 @@ BEGIN ATOMIC
     OFFSET 0;
 END;
 COMMENT ON FUNCTION posture_internal.azure_assessment(jsonb) IS
-    'Returns what an element of a document of assessments is, and the fields that decide it; '
+    'returns what an element of a document of assessments is, and the fields that decide it; '
     'type is NULL if it is not an element of the format';
 
 CREATE FUNCTION posture_internal.azure_recommendation(key text, properties jsonb, manage_url text)
@@ -83,7 +83,7 @@ BEGIN ATOMIC
     FROM (SELECT object_or_empty(properties -> 'metadata') #- '{partnerData,secret}' AS metadata) m;
 END;
 COMMENT ON FUNCTION posture_internal.azure_recommendation(text, jsonb, text) IS
-    'Returns the recommendation of an assessment as an object of format posture';
+    'returns the recommendation of an assessment as an object of format posture';
 
 -- Resource Graph gives every row the columns of all its tables.
 CREATE FUNCTION posture_internal.azure_columns(element jsonb) RETURNS jsonb
@@ -93,7 +93,7 @@ CREATE FUNCTION posture_internal.azure_columns(element jsonb) RETURNS jsonb
                                       'subscriptionId,properties}'::text[]) c
             WHERE c.value NOT IN ('null', '""', '[]', '{}'));
 COMMENT ON FUNCTION posture_internal.azure_columns(jsonb) IS
-    'Returns the columns of a row of Resource Graph that have a value, '
+    'returns the columns of a row of Resource Graph that have a value, '
     'without those that become tags or identify the assessment';
 
 -- The whole status is stored, so that details are never empty: ingest() keeps the
@@ -113,7 +113,7 @@ CREATE FUNCTION posture_internal.azure_details(element jsonb) RETURNS jsonb
            || (azure_properties(element) - '{displayName,resourceDetails,metadata}'::text[]
                #- '{partnersData,secret}');
 COMMENT ON FUNCTION posture_internal.azure_details(jsonb) IS
-    'Returns the details of the finding that an assessment is';
+    'returns the details of the finding that an assessment is';
 
 -- In Azure Policy an exemption is of category Mitigated (the intent is met in
 -- another way) or Waiver (noncompliance is accepted for a time).
@@ -141,7 +141,7 @@ BEGIN ATOMIC
                   FROM '(?i)\m(mitigated|waiver|risk accepted)\M')) AS category OFFSET 0) c;
 END;
 COMMENT ON FUNCTION posture_internal.azure_exemption(jsonb) IS
-    'Returns the exemption of an exempt assessment, from its properties';
+    'returns the exemption of an exempt assessment, from its properties';
 
 /*
  * Azure reports an exempt resource as not applicable, and no longer evaluates
@@ -236,4 +236,4 @@ BEGIN ATOMIC
                                         FROM current_exemption x)) = true;
 END;
 COMMENT ON FUNCTION posture_internal.azure_assessment_item(jsonb, text) IS
-    'Returns the items of a document of assessments of Defender for Cloud';
+    'returns the items of a document of assessments of Defender for Cloud';

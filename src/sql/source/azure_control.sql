@@ -56,7 +56,7 @@ BEGIN ATOMIC
         THEN 'recommendation' END AS type) t;
 END;
 COMMENT ON FUNCTION posture_internal.azure_control(jsonb) IS
-    'Returns what an element of a document of controls is, and its fields; '
+    'returns what an element of a document of controls is, and its fields; '
     'type is NULL if it is not an element of the format';
 
 CREATE FUNCTION posture_internal.azure_control_assessments(definition jsonb) RETURNS text[]
@@ -68,7 +68,7 @@ CREATE FUNCTION posture_internal.azure_control_assessments(definition jsonb) RET
                                                        FROM '[^/]+$')) AS key) k
             WHERE k.key IS NOT NULL AND jsonb_typeof(a.definition -> 'id') = 'string');
 COMMENT ON FUNCTION posture_internal.azure_control_assessments(jsonb) IS
-    'Returns the names of the assessments that a control is made of, from its definition; '
+    'returns the names of the assessments that a control is made of, from its definition; '
     'NULL if it names none';
 
 CREATE FUNCTION posture_internal.azure_is_assessed(of_source text, recommendations text[])
@@ -81,7 +81,7 @@ CREATE FUNCTION posture_internal.azure_is_assessed(of_source text, recommendatio
                       WHERE f.recommendation_id = r.recommendation_id
                         AND f.state <> 'not_applicable'));
 COMMENT ON FUNCTION posture_internal.azure_is_assessed(text, text[]) IS
-    'Returns whether any of the recommendations is active and has a finding that is applicable';
+    'returns whether any of the recommendations is active and has a finding that is applicable';
 
 CREATE FUNCTION posture_internal.azure_control_item(document jsonb, of_source text)
     RETURNS SETOF item
@@ -168,7 +168,7 @@ BEGIN ATOMIC
     GROUP BY c.source;
 END;
 COMMENT ON FUNCTION posture_internal.azure_control_item(jsonb, text) IS
-    'Returns the items of a document of controls of the secure score of Defender for Cloud';
+    'returns the items of a document of controls of the secure score of Defender for Cloud';
 
 -- Findings of assets say more than the counts of a control, and both together
 -- would count the same resources twice.
@@ -207,5 +207,5 @@ BEGIN ATOMIC
     SELECT (SELECT count(*) FROM removed) + (SELECT count(*) FROM added);
 END;
 COMMENT ON FUNCTION posture_internal.azure_update_control_metrics(text) IS
-    'Makes the metric of each control count findings if its assessments have any, '
+    'makes the metric of each control count findings if its assessments have any, '
     'and the counts of the control itself otherwise; returns the number of metrics changed';

@@ -14,7 +14,7 @@ CREATE FUNCTION posture_internal.azure_properties(element jsonb) RETURNS jsonb
                 THEN element - '{id,name,type,tenantId,resourceGroup,subscriptionId}'::text[]
            END;
 COMMENT ON FUNCTION posture_internal.azure_properties(jsonb) IS
-    'Returns the properties of an Azure object, flattened or not; NULL if it has none';
+    'returns the properties of an Azure object, flattened or not; NULL if it has none';
 
 -- Azure ignores letter case in ids, and its APIs write the same id in several
 -- ways.
@@ -46,7 +46,7 @@ BEGIN ATOMIC
           OFFSET 0) p;
 END;
 COMMENT ON FUNCTION posture_internal.azure_resource(text) IS
-    'Returns the parts of an id of Azure Resource Manager, all but the name in lower case; '
+    'returns the parts of an id of Azure Resource Manager, all but the name in lower case; '
     'kind is the kind of the asset';
 
 -- Resource Graph writes the keys of resourceDetails with capitals. A resource of
@@ -97,7 +97,7 @@ BEGIN ATOMIC
     OFFSET 0;
 END;
 COMMENT ON FUNCTION posture_internal.azure_asset(text, jsonb) IS
-    'Returns the key, the name and the platform of the asset that an assessment is about, '
+    'returns the key, the name and the platform of the asset that an assessment is about, '
     'from the id and the resourceDetails of the assessment; '
     'asset is NULL if neither identifies one, name is NULL if resourceDetails has none';
 
@@ -118,4 +118,4 @@ CREATE FUNCTION posture_internal.azure_tags(
                                        'ResourceType,ResourceProvider,ResourceName}'
                                   ELSE '{}' END::text[], '{}')));
 COMMENT ON FUNCTION posture_internal.azure_tags(jsonb, jsonb, text, text, text, text) IS
-    'Returns the tags of the asset that an assessment is about';
+    'returns the tags of the asset that an assessment is about';

@@ -16,7 +16,7 @@ BEGIN ATOMIC
     SELECT a.* FROM asff_check_results(document, of_source) a WHERE format = 'asff';
 END;
 COMMENT ON FUNCTION posture_internal.check_results(text, jsonb, text) IS
-    'Returns the results of checks in a document of format ocsf or asff';
+    'returns the results of checks in a document of format ocsf or asff';
 
 CREATE FUNCTION posture_internal.check_recommendation(
     format text, key text, element jsonb, resource jsonb, product text, compliance jsonb)
@@ -44,7 +44,7 @@ BEGIN ATOMIC
           OFFSET 0) p;
 END;
 COMMENT ON FUNCTION posture_internal.check_recommendation(text, text, jsonb, jsonb, text, jsonb) IS
-    'Returns the recommendation of a check as an object of format posture';
+    'returns the recommendation of a check as an object of format posture';
 
 CREATE FUNCTION posture_internal.check_asset(
     format text, key text, kind text, name text, element jsonb, resource jsonb, region text)
@@ -59,13 +59,13 @@ BEGIN ATOMIC
           OFFSET 0) p;
 END;
 COMMENT ON FUNCTION posture_internal.check_asset(text, text, text, text, jsonb, jsonb, text) IS
-    'Returns the asset of a check as an object of format posture';
+    'returns the asset of a check as an object of format posture';
 
 CREATE FUNCTION posture_internal.check_state_rank(state text) RETURNS integer
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN array_position('{non_compliant,compliant,not_applicable}', state);
 COMMENT ON FUNCTION posture_internal.check_state_rank(text) IS
-    'Returns the rank of a state: of several results the one with the lowest rank counts';
+    'returns the rank of a state: of several results the one with the lowest rank counts';
 
 CREATE FUNCTION posture_internal.add_other_results(details jsonb, other_results jsonb) RETURNS jsonb
     LANGUAGE sql STABLE PARALLEL SAFE
@@ -73,7 +73,7 @@ CREATE FUNCTION posture_internal.add_other_results(details jsonb, other_results 
                   || CASE WHEN other_results IS NULL THEN '{}'
                           ELSE jsonb_build_object('others', other_results) END, '{}');
 COMMENT ON FUNCTION posture_internal.add_other_results(jsonb, jsonb) IS
-    'Returns the details of a finding with the results that did not count; NULL if both are empty';
+    'returns the details of a finding with the results that did not count; NULL if both are empty';
 
 -- Products report one asset with several kinds; "other" is taken only if no
 -- result names another.
@@ -161,7 +161,7 @@ BEGIN ATOMIC
     FROM result r WHERE r.error IS NOT NULL;
 END;
 COMMENT ON FUNCTION posture_internal.check_item(text, jsonb, text) IS
-    'Returns the items of a document of format ocsf or asff';
+    'returns the items of a document of format ocsf or asff';
 
 -- Memoize would take whole elements as keys. work_mem lets the results of a large
 -- document stay in memory, where the document already is.
@@ -171,7 +171,7 @@ BEGIN ATOMIC
     SELECT i.* FROM check_item('ocsf', document, of_source) i;
 END;
 COMMENT ON FUNCTION posture_internal.ocsf_item(jsonb, text) IS
-    'Returns the items of an OCSF document: compliance findings, '
+    'returns the items of an OCSF document: compliance findings, '
     'and detection findings that are results of checks';
 
 CREATE FUNCTION posture_internal.asff_item(document jsonb, of_source text) RETURNS SETOF item
@@ -180,5 +180,5 @@ BEGIN ATOMIC
     SELECT i.* FROM check_item('asff', document, of_source) i;
 END;
 COMMENT ON FUNCTION posture_internal.asff_item(jsonb, text) IS
-    'Returns the items of an ASFF document: compliance findings of AWS Security Hub '
+    'returns the items of an ASFF document: compliance findings of AWS Security Hub '
     'and of the products that send it theirs';

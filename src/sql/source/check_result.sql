@@ -30,33 +30,33 @@ CREATE TYPE posture_internal.check_result AS (
     resource jsonb
 );
 COMMENT ON TYPE posture_internal.check_result IS
-    'Result of a check on one resource, as a document reports it';
+    'result of a check on one resource, as a document reports it';
 COMMENT ON COLUMN posture_internal.check_result.location IS
-    'Location in the document, a path of jsonpath';
+    'location in the document, a path of jsonpath';
 COMMENT ON COLUMN posture_internal.check_result.error IS
-    'Why the result can''t be loaded; NULL if it can';
+    'why the result can''t be loaded; NULL if it can';
 COMMENT ON COLUMN posture_internal.check_result.source IS
-    'Key of the source; NULL if the element is not one of the format';
-COMMENT ON COLUMN posture_internal.check_result.product IS 'Name of the product';
-COMMENT ON COLUMN posture_internal.check_result.recommendation IS 'Key of the recommendation';
-COMMENT ON COLUMN posture_internal.check_result.title IS 'Title of the recommendation';
-COMMENT ON COLUMN posture_internal.check_result.asset IS 'Key of the asset';
-COMMENT ON COLUMN posture_internal.check_result.asset_kind IS 'Kind of the asset';
-COMMENT ON COLUMN posture_internal.check_result.asset_name IS 'Name of the asset';
-COMMENT ON COLUMN posture_internal.check_result.region IS 'Region of the asset';
+    'key of the source; NULL if the element is not one of the format';
+COMMENT ON COLUMN posture_internal.check_result.product IS 'name of the product';
+COMMENT ON COLUMN posture_internal.check_result.recommendation IS 'key of the recommendation';
+COMMENT ON COLUMN posture_internal.check_result.title IS 'title of the recommendation';
+COMMENT ON COLUMN posture_internal.check_result.asset IS 'key of the asset';
+COMMENT ON COLUMN posture_internal.check_result.asset_kind IS 'kind of the asset';
+COMMENT ON COLUMN posture_internal.check_result.asset_name IS 'name of the asset';
+COMMENT ON COLUMN posture_internal.check_result.region IS 'region of the asset';
 COMMENT ON COLUMN posture_internal.check_result.state IS
     'compliant, non_compliant or not_applicable';
 COMMENT ON COLUMN posture_internal.check_result.observed_at IS
-    'Time of the observation by the source';
-COMMENT ON COLUMN posture_internal.check_result.uid IS 'Id of the finding in the source';
-COMMENT ON COLUMN posture_internal.check_result.message IS 'Message of the source about the result';
+    'time of the observation by the source';
+COMMENT ON COLUMN posture_internal.check_result.uid IS 'id of the finding in the source';
+COMMENT ON COLUMN posture_internal.check_result.message IS 'message of the source about the result';
 COMMENT ON COLUMN posture_internal.check_result.compliance IS
-    'Standards and requirements that the finding names; '
+    'standards and requirements that the finding names; '
     'findings of one recommendation may name different ones';
-COMMENT ON COLUMN posture_internal.check_result.details IS 'Details of the finding';
+COMMENT ON COLUMN posture_internal.check_result.details IS 'details of the finding';
 COMMENT ON COLUMN posture_internal.check_result.element IS
-    'Element of the document that the result comes from';
-COMMENT ON COLUMN posture_internal.check_result.resource IS 'Resource in that element';
+    'element of the document that the result comes from';
+COMMENT ON COLUMN posture_internal.check_result.resource IS 'resource in that element';
 
 -- A document is a list of findings, the answer of an API, or an event on a bus.
 CREATE FUNCTION posture_internal.finding_list_path(page jsonb) RETURNS text
@@ -66,7 +66,7 @@ CREATE FUNCTION posture_internal.finding_list_path(page jsonb) RETURNS text
                 WHEN jsonb_typeof(page -> 'detail' -> 'findings') = 'array'
                 THEN 'detail.findings' END;
 COMMENT ON FUNCTION posture_internal.finding_list_path(jsonb) IS
-    'Returns the path of the list of findings in a page of a document; '
+    'returns the path of the list of findings in a page of a document; '
     'NULL if the page is a finding itself';
 
 CREATE FUNCTION posture_internal.finding_element(document jsonb)
@@ -95,7 +95,7 @@ BEGIN ATOMIC
         WHERE p.list IS NOT NULL) i;
 END;
 COMMENT ON FUNCTION posture_internal.finding_element(jsonb) IS
-    'Returns the findings of a document, which is an array of findings, '
+    'returns the findings of a document, which is an array of findings, '
     'an object with Findings, findings or detail.findings, an array of such objects, '
     'or a finding itself';
 
@@ -105,7 +105,7 @@ CREATE FUNCTION posture_internal.check_source(product text, vendor text) RETURNS
                 WHEN product ~* '^((aws|amazon) )?security ?hub( cspm)?$' THEN 'security-hub'
                 ELSE coalesce(source_key(product), source_key(vendor), 'ocsf') END;
 COMMENT ON FUNCTION posture_internal.check_source(text, text) IS
-    'Returns the key of the source for the names of a product and its vendor';
+    'returns the key of the source for the names of a product and its vendor';
 
 -- A product may report the same check once for each standard, and name only that
 -- standard in each report.
@@ -123,5 +123,5 @@ CREATE FUNCTION posture_internal.merge_compliance(objects jsonb[]) RETURNS jsonb
                   FROM unnest(objects) o(object), jsonb_each(o.object) e
                   GROUP BY e.key) k);
 COMMENT ON FUNCTION posture_internal.merge_compliance(jsonb[]) IS
-    'Returns one object with the keys of several; the arrays of a key are united, '
+    'returns one object with the keys of several; the arrays of a key are united, '
     'and of other values the smallest is taken';

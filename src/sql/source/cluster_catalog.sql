@@ -21,7 +21,7 @@ FROM (VALUES
 ) v(key, domain, severity, title, description, remediation, page);
 END;
 COMMENT ON FUNCTION posture_internal.cluster_recommendation() IS
-    'Returns the recommendations of the source postgresql';
+    'returns the recommendations of the source postgresql';
 
 CREATE FUNCTION posture_internal.cluster_metric(
     OUT key text, OUT name text, OUT importance importance, OUT asset_kinds text[],
@@ -37,7 +37,7 @@ FROM (VALUES
 ) v(key, name, importance, asset_kinds, recommendations, description);
 END;
 COMMENT ON FUNCTION posture_internal.cluster_metric() IS
-    'Returns the predefined metrics over the recommendations of the source postgresql';
+    'returns the predefined metrics over the recommendations of the source postgresql';
 
 CREATE FUNCTION posture_internal.cluster_initiative(
     OUT key text, OUT name text, OUT kind text, OUT target_score score, OUT is_pinned boolean,
@@ -55,7 +55,7 @@ FROM (VALUES
 ) v(key, name, kind, target_score, is_pinned, metrics, description);
 END;
 COMMENT ON FUNCTION posture_internal.cluster_initiative() IS
-    'Returns the predefined initiatives over the metrics of the source postgresql; the first '
+    'returns the predefined initiatives over the metrics of the source postgresql; the first '
     'contains all metrics';
 
 CREATE FUNCTION posture_internal.cluster_source() RETURNS integer
@@ -68,7 +68,7 @@ BEGIN ATOMIC
     SELECT s.source_id FROM source s WHERE s.key = 'postgresql';
 END;
 COMMENT ON FUNCTION posture_internal.cluster_source() IS
-    'Adds the source postgresql if it is missing; returns its id';
+    'adds the source postgresql if it is missing; returns its id';
 
 -- A metric is added only together with a new recommendation, and an initiative
 -- only together with a new metric, so that each is added once: what users rename,
@@ -158,5 +158,5 @@ BEGIN
     ON CONFLICT DO NOTHING;
 END $$;
 COMMENT ON FUNCTION posture_internal.cluster_catalog() IS
-    'Adds the source postgresql with its recommendations, metrics and initiatives to the catalog, '
+    'adds the source postgresql with its recommendations, metrics and initiatives to the catalog, '
     'as far as they are missing';

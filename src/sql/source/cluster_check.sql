@@ -21,13 +21,13 @@ CREATE FUNCTION posture_internal.cluster_asset(key text) RETURNS text
                 ELSE left(key, 200) || '...'
                     || encode(sha256(convert_to(key, getdatabaseencoding())), 'hex') END;
 COMMENT ON FUNCTION posture_internal.cluster_asset(text) IS
-    'Returns the key of an asset; the end of one that is too long is replaced by a hash';
+    'returns the key of an asset; the end of one that is too long is replaced by a hash';
 
 CREATE FUNCTION posture_internal.cluster_name() RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE
     RETURN coalesce(nullif(current_setting('cluster_name'), ''), 'PostgreSQL on port '
                     || current_setting('port'));
-COMMENT ON FUNCTION posture_internal.cluster_name() IS 'Returns the name of this cluster';
+COMMENT ON FUNCTION posture_internal.cluster_name() IS 'returns the name of this cluster';
 
 CREATE FUNCTION posture_internal.cluster_state(met boolean, hidden text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -35,7 +35,7 @@ CREATE FUNCTION posture_internal.cluster_state(met boolean, hidden text) RETURNS
                 WHEN met THEN 'compliant'
                 ELSE 'non_compliant' END;
 COMMENT ON FUNCTION posture_internal.cluster_state(boolean, text) IS
-    'Returns the state of a check: whether it is met, unless there is a reason why that is '
+    'returns the state of a check: whether it is met, unless there is a reason why that is '
     'unknown';
 
 CREATE FUNCTION posture_internal.cluster_details(hidden text, found jsonb) RETURNS jsonb
@@ -43,4 +43,4 @@ CREATE FUNCTION posture_internal.cluster_details(hidden text, found jsonb) RETUR
     RETURN CASE WHEN hidden IS NULL THEN jsonb_strip_nulls(found)
                 ELSE jsonb_build_object('reason', hidden) END;
 COMMENT ON FUNCTION posture_internal.cluster_details(text, jsonb) IS
-    'Returns the details of a finding: the reason why its state is unknown, or what was found';
+    'returns the details of a finding: the reason why its state is unknown, or what was found';

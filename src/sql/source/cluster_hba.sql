@@ -51,5 +51,5 @@ CROSS JOIN LATERAL (VALUES
 ) c(recommendation, met, found, hidden);
 END;
 COMMENT ON FUNCTION posture_internal.cluster_hba_finding(text, jsonb) IS
-    'Checks the rules in pg_hba.conf, given the settings of the server; needs the right to read '
+    'checks the rules in pg_hba.conf, given the settings of the server; needs the right to read '
     'pg_hba_file_rules';

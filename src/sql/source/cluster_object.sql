@@ -42,7 +42,7 @@ CROSS JOIN LATERAL (
 WHERE d.datallowconn;
 END;
 COMMENT ON FUNCTION posture_internal.cluster_database_finding(text) IS
-    'Checks the databases that accept connections';
+    'checks the databases that accept connections';
 
 CREATE FUNCTION posture_internal.cluster_is_user_object(schema oid, class oid, object oid)
     RETURNS boolean
@@ -52,7 +52,7 @@ CREATE FUNCTION posture_internal.cluster_is_user_object(schema oid, class oid, o
        AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d
                        WHERE d.classid = class AND d.objid = object AND d.deptype = 'e');
 COMMENT ON FUNCTION posture_internal.cluster_is_user_object(oid, oid, oid) IS
-    'Returns whether an object belongs neither to the system nor to an extension';
+    'returns whether an object belongs neither to the system nor to an extension';
 
 CREATE FUNCTION posture_internal.cluster_schema_finding(cluster text)
     RETURNS TABLE (
@@ -72,7 +72,7 @@ CROSS JOIN LATERAL (
 WHERE cluster_is_user_object(n.oid, 'pg_namespace'::regclass, n.oid);
 END;
 COMMENT ON FUNCTION posture_internal.cluster_schema_finding(text) IS
-    'Checks the schemas of this database';
+    'checks the schemas of this database';
 
 CREATE FUNCTION posture_internal.cluster_table_finding(cluster text)
     RETURNS TABLE (
@@ -138,7 +138,7 @@ CROSS JOIN LATERAL (
 ) c(recommendation, met, found);
 END;
 COMMENT ON FUNCTION posture_internal.cluster_table_finding(text) IS
-    'Checks the tables and views of this database';
+    'checks the tables and views of this database';
 
 CREATE FUNCTION posture_internal.cluster_function_finding(cluster text)
     RETURNS TABLE (
@@ -188,7 +188,7 @@ CROSS JOIN LATERAL (
 ) c(recommendation, met, found);
 END;
 COMMENT ON FUNCTION posture_internal.cluster_function_finding(text) IS
-    'Checks the functions and procedures of this database';
+    'checks the functions and procedures of this database';
 
 CREATE FUNCTION posture_internal.cluster_extension_finding(cluster text)
     RETURNS TABLE (
@@ -228,4 +228,4 @@ CROSS JOIN LATERAL (
 ) c(recommendation, met, found, hidden);
 END;
 COMMENT ON FUNCTION posture_internal.cluster_extension_finding(text) IS
-    'Checks the extensions of this database';
+    'checks the extensions of this database';

@@ -11,7 +11,7 @@ CREATE FUNCTION posture_internal.cluster_can_act_as(member oid, role oid) RETURN
                        CASE WHEN current_setting('server_version_num')::integer < 160000
                                           THEN 'MEMBER' ELSE 'SET' END);
 COMMENT ON FUNCTION posture_internal.cluster_can_act_as(oid, oid) IS
-    'Returns whether a role has the rights of another, or can SET ROLE to it';
+    'returns whether a role has the rights of another, or can SET ROLE to it';
 
 CREATE FUNCTION posture_internal.cluster_password() RETURNS jsonb
     LANGUAGE sql STABLE PARALLEL SAFE
@@ -24,7 +24,7 @@ FROM pg_catalog.pg_authid a
 WHERE a.rolcanlogin AND a.rolpassword IS NOT NULL;
 END;
 COMMENT ON FUNCTION posture_internal.cluster_password() IS
-    'Returns how the passwords of login roles are stored, never the passwords; needs the right to '
+    'returns how the passwords of login roles are stored, never the passwords; needs the right to '
     'read pg_authid';
 
 -- Precedence of stored settings, highest first: those for a role in a database, for
@@ -44,7 +44,7 @@ WHERE d.datallowconn AND NOT d.datistemplate AND has_database_privilege(role, d.
           server_timeout));
 END;
 COMMENT ON FUNCTION posture_internal.cluster_untimed(oid, text) IS
-    'Returns the databases where a role''s statements have no time limit, given that of the '
+    'returns the databases where a role''s statements have no time limit, given that of the '
     'server';
 
 CREATE FUNCTION posture_internal.cluster_role_finding(cluster text, server jsonb, passwords jsonb)
@@ -118,5 +118,5 @@ CROSS JOIN LATERAL (VALUES
 ) c(recommendation, met, found, hidden);
 END;
 COMMENT ON FUNCTION posture_internal.cluster_role_finding(text, jsonb, jsonb) IS
-    'Checks login roles, given the settings of the server and how passwords are stored (NULL if '
+    'checks login roles, given the settings of the server and how passwords are stored (NULL if '
     'hidden)';

@@ -17,7 +17,7 @@ SELECT jsonb_build_object(
                       WHERE f.error IS NOT NULL));
 END;
 COMMENT ON FUNCTION posture_internal.cluster_configuration_error(text[]) IS
-    'Returns the number of lines with an error in each configuration file; needs the right to '
+    'returns the number of lines with an error in each configuration file; needs the right to '
     'read them';
 
 CREATE FUNCTION posture_internal.cluster_server_finding(cluster text, server jsonb, errors jsonb)
@@ -155,5 +155,5 @@ CROSS JOIN LATERAL (
 ) r(reason);
 END;
 COMMENT ON FUNCTION posture_internal.cluster_server_finding(text, jsonb, jsonb) IS
-    'Checks the cluster, given the settings of the server and the errors in its configuration '
+    'checks the cluster, given the settings of the server and the errors in its configuration '
     'files (NULL if hidden)';

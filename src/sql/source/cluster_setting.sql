@@ -10,7 +10,7 @@ FROM pg_catalog.pg_file_settings f
 WHERE f.applied AND f.name IS NOT NULL;
 END;
 COMMENT ON FUNCTION posture_internal.cluster_file_setting() IS
-    'Returns the settings in the configuration files; needs the right to read pg_file_settings';
+    'returns the settings in the configuration files; needs the right to read pg_file_settings';
 
 CREATE FUNCTION posture_internal.cluster_own_setting(OUT setdatabase oid, OUT setrole oid,
                                                      OUT name text, OUT value text)
@@ -21,7 +21,7 @@ SELECT s.setdatabase, s.setrole, split_part(c, '=', 1), substr(c, strpos(c, '=')
 FROM pg_catalog.pg_db_role_setting s CROSS JOIN unnest(s.setconfig) c;
 END;
 COMMENT ON FUNCTION posture_internal.cluster_own_setting() IS
-    'Returns the settings stored for a database (or 0 for all) and a role (or 0 for all)';
+    'returns the settings stored for a database (or 0 for all) and a role (or 0 for all)';
 
 -- No session can change a setting of the first three contexts, so its current
 -- value is that of the server (the column setting, which unlike reset_val has file
@@ -50,7 +50,7 @@ LEFT JOIN (
 ) own(name, is_set, everywhere) ON own.name = s.name;
 END;
 COMMENT ON FUNCTION posture_internal.cluster_setting(jsonb) IS
-    'Returns the settings of the server by name, given those in the files if the caller may read '
+    'returns the settings of the server by name, given those in the files if the caller may read '
     'them; a setting that is hidden from the caller is absent or null';
 
 -- Accepts values as pg_settings shows them, and as users write them in files.
@@ -58,13 +58,13 @@ CREATE FUNCTION posture_internal.cluster_is_on(value text) RETURNS boolean
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN value ~* '^(on|true|yes|1)$';
 COMMENT ON FUNCTION posture_internal.cluster_is_on(text) IS
-    'Returns whether a boolean setting is on';
+    'returns whether a boolean setting is on';
 
 CREATE FUNCTION posture_internal.cluster_is_positive(value text) RETURNS boolean
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN value !~ '^\s*(-|0+(\.0*)?\s*[a-zA-Z]*\s*$)';
 COMMENT ON FUNCTION posture_internal.cluster_is_positive(text) IS
-    'Returns whether a setting is a number or a time above 0';
+    'returns whether a setting is a number or a time above 0';
 
 -- A role or database with one of these settings weakens logging or a safeguard.
 -- statement_timeout is not among them, because it has its own recommendation.
@@ -89,4 +89,4 @@ CREATE FUNCTION posture_internal.cluster_weak_setting(name text, value text) RET
         ELSE false
     END;
 COMMENT ON FUNCTION posture_internal.cluster_weak_setting(text, text) IS
-    'Returns whether a setting stored for a role or database weakens logging or a safeguard';
+    'returns whether a setting stored for a role or database weakens logging or a safeguard';

@@ -12,7 +12,7 @@ CREATE FUNCTION posture_internal.framework_key(framework text, version text, pro
         lower(left(concat_ws('-', framework, version, provider), 1000)),
         '[^a-z0-9.]+', '-', 'g'), '-'), '');
 COMMENT ON FUNCTION posture_internal.framework_key(text, text, text) IS
-    'Returns the key of the initiative of a compliance framework, '
+    'returns the key of the initiative of a compliance framework, '
     'such as prowlerthreatscore-1.0-azure';
 
 CREATE FUNCTION posture_internal.framework(element jsonb)
@@ -57,7 +57,7 @@ BEGIN ATOMIC
                     THEN 'initiative' END AS type) t;
 END;
 COMMENT ON FUNCTION posture_internal.framework(jsonb) IS
-    'Returns what an element of a document of frameworks is, and its fields; '
+    'returns what an element of a document of frameworks is, and its fields; '
     'type is NULL if it is not an element of the format';
 
 CREATE FUNCTION posture_internal.framework_requirement(
@@ -106,7 +106,7 @@ BEGIN ATOMIC
           OFFSET 0) r;
 END;
 COMMENT ON FUNCTION posture_internal.framework_requirement(jsonb, text, text, text) IS
-    'Returns the fields of a requirement of a compliance framework, '
+    'returns the fields of a requirement of a compliance framework, '
     'and the first error in them; weight is NULL if the framework has no weights';
 
 -- In published frameworks two requirements may share an id: the second is copy 2,
@@ -126,7 +126,7 @@ BEGIN ATOMIC
               e.requirement, risk_field, weight_field, group_field) r) l;
 END;
 COMMENT ON FUNCTION posture_internal.framework_requirement_list(jsonb, text, text, text) IS
-    'Returns the requirements of a compliance framework; '
+    'returns the requirements of a compliance framework; '
     'copy counts the requirements that share an id';
 
 CREATE FUNCTION posture_internal.framework_item(document jsonb, of_source text) RETURNS SETOF item
@@ -208,4 +208,4 @@ BEGIN ATOMIC
      ORDER BY e.key, e.n);
 END;
 COMMENT ON FUNCTION posture_internal.framework_item(jsonb, text) IS
-    'Returns the items of a document of compliance frameworks of Prowler';
+    'returns the items of a document of compliance frameworks of Prowler';

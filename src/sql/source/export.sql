@@ -16,7 +16,7 @@ CREATE FUNCTION posture_internal.export_member(of_metric integer, of_initiative 
          JOIN recommendation r USING (recommendation_id)
          JOIN source s USING (source_id)), '[]');
 COMMENT ON FUNCTION posture_internal.export_member(integer, integer) IS
-    'Returns the recommendations of a metric, or of an initiative, as an array of objects';
+    'returns the recommendations of a metric, or of an initiative, as an array of objects';
 
 CREATE FUNCTION posture_internal.export_catalog() RETURNS TABLE (type text, key text, object jsonb)
     LANGUAGE sql STABLE PARALLEL SAFE
@@ -64,7 +64,7 @@ BEGIN ATOMIC
     FROM score_band b LEFT JOIN initiative i USING (initiative_id);
 END;
 COMMENT ON FUNCTION posture_internal.export_catalog() IS
-    'Step of export(): returns the objects of the catalog';
+    'step of export(): returns the objects of the catalog';
 
 CREATE FUNCTION posture_internal.export_state() RETURNS TABLE (type text, key text, object jsonb)
     LANGUAGE sql STABLE PARALLEL SAFE
@@ -95,7 +95,7 @@ BEGIN ATOMIC
     LEFT JOIN asset_group g USING (asset_group_id);
 END;
 COMMENT ON FUNCTION posture_internal.export_state() IS
-    'Step of export(): returns findings, measures and exemptions';
+    'step of export(): returns findings, measures and exemptions';
 
 CREATE FUNCTION posture.export(types text[] DEFAULT NULL) RETURNS SETOF jsonb
     LANGUAGE plpgsql STABLE PARALLEL SAFE
@@ -125,5 +125,5 @@ BEGIN
         e.object ->> 'asset' COLLATE "C";
 END $$;
 COMMENT ON FUNCTION posture.export(text[]) IS
-    'Returns the catalog and the findings as objects of format posture, which load() accepts one '
+    'returns the catalog and the findings as objects of format posture, which load() accepts one '
     'per line; all types of objects, or the given ones';

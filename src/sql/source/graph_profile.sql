@@ -19,7 +19,7 @@ CREATE FUNCTION posture_internal.graph_exemption(state text) RETURNS exemption_k
         WHEN 'resolvedthroughalternatemitigation' THEN 'mitigated'
     END::exemption_kind;
 COMMENT ON FUNCTION posture_internal.graph_exemption(text) IS
-    'Returns the kind of exemption that a state of a control is; '
+    'returns the kind of exemption that a state of a control is; '
     'NULL for other states, such as Default';
 
 CREATE FUNCTION posture_internal.graph_profile_error(element jsonb) RETURNS text
@@ -39,7 +39,7 @@ CREATE FUNCTION posture_internal.graph_profile_error(element jsonb) RETURNS text
              THEN 'controlStateUpdates: expected an array, found '
                   || json_type_name(element -> 'controlStateUpdates') END);
 COMMENT ON FUNCTION posture_internal.graph_profile_error(jsonb) IS
-    'Returns why a secureScoreControlProfile can''t be loaded; NULL if it can';
+    'returns why a secureScoreControlProfile can''t be loaded; NULL if it can';
 
 CREATE FUNCTION posture_internal.graph_profile_item(document jsonb, of_source text)
     RETURNS SETOF item
@@ -113,5 +113,5 @@ BEGIN ATOMIC
     FROM (SELECT DISTINCT p.source FROM profile p WHERE p.format_error IS NULL) s;
 END;
 COMMENT ON FUNCTION posture_internal.graph_profile_item(jsonb, text) IS
-    'Returns the items of a document of secureScoreControlProfiles: recommendations, '
+    'returns the items of a document of secureScoreControlProfiles: recommendations, '
     'and exemptions for the states that a person set';

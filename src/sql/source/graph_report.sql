@@ -20,7 +20,7 @@ BEGIN ATOMIC
           WHERE c.worth <= 1e15) p;
 END;
 COMMENT ON FUNCTION posture_internal.graph_control_points(jsonb, numeric) IS
-    'Returns the points achieved and possible of a control; NULL if its worth is not known';
+    'returns the points achieved and possible of a control; NULL if its worth is not known';
 
 CREATE FUNCTION posture_internal.graph_report_points(report jsonb, of_source text)
     RETURNS TABLE (recommendation_id integer, achieved numeric, possible numeric)
@@ -48,7 +48,7 @@ BEGIN ATOMIC
     WHERE m.possible > 0;
 END;
 COMMENT ON FUNCTION posture_internal.graph_report_points(jsonb, text) IS
-    'Returns the points of each control in the report of a day, '
+    'returns the points of each control in the report of a day, '
     'and the sum for all controls whose worth is not known';
 
 CREATE FUNCTION posture_internal.graph_snapshot_reports(of_source text, of_initiative initiative)
@@ -91,7 +91,7 @@ BEGIN
     DROP TABLE pg_temp.posture_day;
 END $$;
 COMMENT ON FUNCTION posture_internal.graph_snapshot_reports(text, initiative) IS
-    'Step of graph_apply_reports(): writes the reports of past days as snapshots';
+    'step of graph_apply_reports(): writes the reports of past days as snapshots';
 
 CREATE FUNCTION posture_internal.graph_apply_reports(of_source text) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
@@ -152,5 +152,5 @@ BEGIN
     PERFORM graph_snapshot_reports(of_source, of_initiative);
 END $$;
 COMMENT ON FUNCTION posture_internal.graph_apply_reports(text) IS
-    'Step of load(): turns the latest report into measures, with what is known now about each '
+    'step of load(): turns the latest report into measures, with what is known now about each '
     'control, and earlier reports into snapshots';

@@ -21,7 +21,7 @@ CREATE FUNCTION posture_internal.graph_score_error(element jsonb) RETURNS text
              THEN format('currentScore %s of maxScore %s',
                          element -> 'currentScore', element -> 'maxScore') END);
 COMMENT ON FUNCTION posture_internal.graph_score_error(jsonb) IS
-    'Returns why a secureScore can''t be loaded; NULL if it can';
+    'returns why a secureScore can''t be loaded; NULL if it can';
 
 CREATE FUNCTION posture_internal.graph_control_error(control jsonb) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE
@@ -37,7 +37,7 @@ CREATE FUNCTION posture_internal.graph_control_error(control jsonb) RETURNS text
              WHEN json_number(control -> 'scoreInPercentage') NOT BETWEEN 0 AND 100
              THEN format('scoreInPercentage is %s', control -> 'scoreInPercentage') END);
 COMMENT ON FUNCTION posture_internal.graph_control_error(jsonb) IS
-    'Returns why a controlScore can''t be loaded; NULL if it can';
+    'returns why a controlScore can''t be loaded; NULL if it can';
 
 -- An average is a percentage. If it is above 100, as in documents of earlier
 -- years, it is in points: of the maximums of its categories, or else of the
@@ -54,7 +54,7 @@ CREATE FUNCTION posture_internal.graph_benchmark_score(average jsonb, tenant_max
                                           WHERE c.key LIKE '%ScoreMax'), 0),
                                   tenant_max) AS possible) a);
 COMMENT ON FUNCTION posture_internal.graph_benchmark_score(jsonb, numeric) IS
-    'Returns the score of an averageComparativeScore; NULL if it has none that can be read';
+    'returns the score of an averageComparativeScore; NULL if it has none that can be read';
 
 CREATE FUNCTION posture_internal.graph_benchmark_name(average jsonb) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE
@@ -70,7 +70,7 @@ CREATE FUNCTION posture_internal.graph_benchmark_name(average jsonb) RETURNS tex
         WHEN 'IndustryTypes' THEN 'Tenants of the same industry'
         ELSE json_text(average -> 'basis') END;
 COMMENT ON FUNCTION posture_internal.graph_benchmark_name(jsonb) IS
-    'Returns the name of a benchmark for the basis of an averageComparativeScore';
+    'returns the name of a benchmark for the basis of an averageComparativeScore';
 
 CREATE FUNCTION posture_internal.graph_report_control(recommendation text, control jsonb)
     RETURNS jsonb
@@ -80,7 +80,7 @@ CREATE FUNCTION posture_internal.graph_report_control(recommendation text, contr
         'score', json_number(control -> 'score'),
         'percentage', json_number(control -> 'scoreInPercentage')));
 COMMENT ON FUNCTION posture_internal.graph_report_control(text, jsonb) IS
-    'Returns a control as the report of a day contains it';
+    'returns a control as the report of a day contains it';
 
 CREATE FUNCTION posture_internal.graph_score_item(document jsonb, of_source text) RETURNS SETOF item
     LANGUAGE sql STABLE
@@ -167,5 +167,5 @@ BEGIN ATOMIC
         o(type, object);
 END;
 COMMENT ON FUNCTION posture_internal.graph_score_item(jsonb, text) IS
-    'Returns the items of a document of secureScores: recommendations, benchmarks, '
+    'returns the items of a document of secureScores: recommendations, benchmarks, '
     'and a report for each day';

@@ -20,30 +20,30 @@ CREATE TYPE posture_internal.item AS (
     object jsonb
 );
 COMMENT ON TYPE posture_internal.item IS
-    'One element of a document: a finding in the columns of the inbox, anything else as an object '
+    'one element of a document: a finding in the columns of the inbox, anything else as an object '
     'of format posture';
 COMMENT ON COLUMN posture_internal.item.location IS
-    'Where the element is in the document: a path of jsonpath or XPath';
-COMMENT ON COLUMN posture_internal.item.error IS 'Why the element can''t be loaded; NULL if it can';
+    'where the element is in the document: a path of jsonpath or XPath';
+COMMENT ON COLUMN posture_internal.item.error IS 'why the element can''t be loaded; NULL if it can';
 COMMENT ON COLUMN posture_internal.item.type IS
-    'Type of the element: finding, recommendation, asset, ...; NULL if it is not an element of '
+    'type of the element: finding, recommendation, asset, ...; NULL if it is not an element of '
     'the format';
-COMMENT ON COLUMN posture_internal.item.source IS 'Key of the source';
+COMMENT ON COLUMN posture_internal.item.source IS 'key of the source';
 COMMENT ON COLUMN posture_internal.item.recommendation IS
-    'Finding: key of the recommendation within its source';
-COMMENT ON COLUMN posture_internal.item.asset IS 'Finding: key of the asset';
+    'finding: key of the recommendation within its source';
+COMMENT ON COLUMN posture_internal.item.asset IS 'finding: key of the asset';
 COMMENT ON COLUMN posture_internal.item.state IS
-    'Finding: compliant, non_compliant or not_applicable';
+    'finding: compliant, non_compliant or not_applicable';
 COMMENT ON COLUMN posture_internal.item.observed_at IS
-    'Finding: when the source saw it; NULL for now';
+    'finding: when the source saw it; NULL for now';
 COMMENT ON COLUMN posture_internal.item.asset_kind IS
-    'Finding: kind of the asset; NULL if the document does not say';
+    'finding: kind of the asset; NULL if the document does not say';
 COMMENT ON COLUMN posture_internal.item.asset_name IS
-    'Finding: name of the asset; NULL if the document does not say';
+    'finding: name of the asset; NULL if the document does not say';
 COMMENT ON COLUMN posture_internal.item.details IS
-    'Finding: everything else that the source reports';
+    'finding: everything else that the source reports';
 COMMENT ON COLUMN posture_internal.item.object IS
-    'Anything else: the object of format posture; with an error, the element of the document';
+    'anything else: the object of format posture; with an error, the element of the document';
 
 -- An envelope is an object with an array under one of the names, of which the
 -- first that the object has counts. A location is a path for jsonb_path_query().
@@ -70,14 +70,14 @@ BEGIN ATOMIC
     WHERE e.name IS NULL OR i.n IS NOT NULL;
 END;
 COMMENT ON FUNCTION posture_internal.document_element(jsonb, text[]) IS
-    'Returns the elements of a document: of an array, of an envelope with one of the names, of an '
+    'returns the elements of a document: of an array, of an envelope with one of the names, of an '
     'array of envelopes, or the document itself';
 
 CREATE FUNCTION posture_internal.source_key(name text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN nullif(btrim(regexp_replace(lower(left(name, 100)), '[^a-z0-9]+', '-', 'g'), '-'), '');
 COMMENT ON FUNCTION posture_internal.source_key(text) IS
-    'Returns the key of a source for the name of a product: security-hub for Security Hub';
+    'returns the key of a source for the name of a product: security-hub for Security Hub';
 
 CREATE FUNCTION posture_internal.severity(name text) RETURNS importance
     LANGUAGE sql STABLE PARALLEL SAFE
@@ -88,21 +88,21 @@ CREATE FUNCTION posture_internal.severity(name text) RETURNS importance
         WHEN 'low' THEN 'low' WHEN 'informational' THEN 'low' WHEN 'info' THEN 'low'
     END::importance;
 COMMENT ON FUNCTION posture_internal.severity(text) IS
-    'Returns the severity that products call by a name; NULL for other names, such as unknown';
+    'returns the severity that products call by a name; NULL for other names, such as unknown';
 
 -- Reports need the kind of markup to display a text. Nothing here interprets it.
 CREATE FUNCTION posture_internal.markup(published text, otherwise text DEFAULT 'plain') RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN CASE WHEN published ~* '</?[a-z][a-z0-9]*(\s[^<>]*)?/?>' THEN 'html' ELSE otherwise END;
 COMMENT ON FUNCTION posture_internal.markup(text, text) IS
-    'Returns html for a text with a tag, otherwise the second argument: plain or markdown';
+    'returns html for a text with a tag, otherwise the second argument: plain or markdown';
 
 CREATE FUNCTION posture_internal.first_error(VARIADIC errors text[]) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN (SELECT f.error FROM unnest(errors) WITH ORDINALITY f(error, n) WHERE f.error IS NOT NULL
             ORDER BY f.n LIMIT 1);
 COMMENT ON FUNCTION posture_internal.first_error(text[]) IS
-    'Returns the first error of several; NULL if there is none';
+    'returns the first error of several; NULL if there is none';
 
 -- Documents come from outside: a single element must not exhaust the memory of
 -- the sessions that read it.
@@ -111,7 +111,7 @@ CREATE FUNCTION posture_internal.size_error(value jsonb) RETURNS text
     RETURN CASE WHEN pg_column_size(value) > 1048576
                     THEN format('has %s bytes, more than 1048576', pg_column_size(value)) END;
 COMMENT ON FUNCTION posture_internal.size_error(jsonb) IS
-    'Returns the error for an element that is too large; NULL if it is not';
+    'returns the error for an element that is too large; NULL if it is not';
 
 CREATE FUNCTION posture_internal.item_error(
     of_format text, error text, type text, source text, details jsonb, object jsonb)
@@ -132,4 +132,4 @@ CREATE FUNCTION posture_internal.item_error(
         ELSE object_error(type, object)
     END;
 COMMENT ON FUNCTION posture_internal.item_error(text, text, text, text, jsonb, jsonb) IS
-    'Returns why an item can''t be loaded; NULL if it can';
+    'returns why an item can''t be loaded; NULL if it can';

@@ -14,7 +14,7 @@ CREATE FUNCTION posture_internal.json_text(value jsonb) RETURNS text
     RETURN CASE WHEN jsonb_typeof(value) IN ('string', 'number', 'boolean')
            THEN nullif(btrim(value #>> '{}', E' \t\r\n'), '') END;
 COMMENT ON FUNCTION posture_internal.json_text(jsonb) IS
-    'Returns a string, number or boolean as text without white space around it; '
+    'returns a string, number or boolean as text without white space around it; '
     'NULL if that is empty or the value is of another type. '
     'nullif(object ->> key, '''') also takes objects and arrays, and keeps white space.';
 
@@ -22,7 +22,7 @@ CREATE FUNCTION posture_internal.json_number(value jsonb) RETURNS numeric
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN CASE jsonb_typeof(value) WHEN 'number' THEN value::numeric END;
 COMMENT ON FUNCTION posture_internal.json_number(jsonb) IS
-    'Returns a number; NULL if the value is of another type';
+    'returns a number; NULL if the value is of another type';
 
 CREATE FUNCTION posture_internal.parse_number(value jsonb) RETURNS numeric
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -31,32 +31,32 @@ CREATE FUNCTION posture_internal.parse_number(value jsonb) RETURNS numeric
                      AND value #>> '{}' ~ '^\s*-?\d{1,20}(\.\d{1,20})?\s*$'
                 THEN (value #>> '{}')::numeric END;
 COMMENT ON FUNCTION posture_internal.parse_number(jsonb) IS
-    'Returns a number, also one that is written as a string; NULL if the value is not a number';
+    'returns a number, also one that is written as a string; NULL if the value is not a number';
 
 CREATE FUNCTION posture_internal.array_or_empty(value jsonb) RETURNS jsonb
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN CASE jsonb_typeof(value) WHEN 'array' THEN value ELSE '[]' END;
 COMMENT ON FUNCTION posture_internal.array_or_empty(jsonb) IS
-    'Returns an array as it is, and an empty array for NULL or a value of another type';
+    'returns an array as it is, and an empty array for NULL or a value of another type';
 
 CREATE FUNCTION posture_internal.object_or_empty(value jsonb) RETURNS jsonb
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN CASE jsonb_typeof(value) WHEN 'object' THEN value ELSE '{}' END;
 COMMENT ON FUNCTION posture_internal.object_or_empty(jsonb) IS
-    'Returns an object as it is, and an empty object for NULL or a value of another type';
+    'returns an object as it is, and an empty object for NULL or a value of another type';
 
 CREATE FUNCTION posture_internal.nonempty(value jsonb) RETURNS jsonb
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN nullif(nullif(nullif(value, '""'), '[]'), '{}');
 COMMENT ON FUNCTION posture_internal.nonempty(jsonb) IS
-    'Returns a value of any type; NULL if it is an empty string, array or object';
+    'returns a value of any type; NULL if it is an empty string, array or object';
 
 CREATE FUNCTION posture_internal.strip_null_fields(object jsonb) RETURNS jsonb
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN object - coalesce((SELECT array_agg(e.key) FROM jsonb_each(object) e
                               WHERE e.value = 'null'), '{}');
 COMMENT ON FUNCTION posture_internal.strip_null_fields(jsonb) IS
-    'Returns an object without its fields that are null; '
+    'returns an object without its fields that are null; '
     'unlike jsonb_strip_nulls() it keeps those of nested objects';
 
 CREATE FUNCTION posture_internal.strip_empty_fields(object jsonb) RETURNS jsonb
@@ -65,7 +65,7 @@ CREATE FUNCTION posture_internal.strip_empty_fields(object jsonb) RETURNS jsonb
             FROM jsonb_each(CASE jsonb_typeof(object) WHEN 'object' THEN object END) e
             WHERE e.value NOT IN ('null', '""', '[]', '{}'));
 COMMENT ON FUNCTION posture_internal.strip_empty_fields(jsonb) IS
-    'Returns an object without its fields that are null or empty; NULL if none is left';
+    'returns an object without its fields that are null or empty; NULL if none is left';
 
 CREATE FUNCTION posture_internal.json_type_name(value jsonb) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -73,14 +73,14 @@ CREATE FUNCTION posture_internal.json_type_name(value jsonb) RETURNS text
                 WHEN 'object' THEN 'an object'
                                     ELSE 'a ' || jsonb_typeof(value) END;
 COMMENT ON FUNCTION posture_internal.json_type_name(jsonb) IS
-    'Returns the type of a value with its article, for messages: an object, a number, null';
+    'returns the type of a value with its article, for messages: an object, a number, null';
 
 CREATE FUNCTION posture_internal.not_object_error(value jsonb) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN CASE WHEN jsonb_typeof(value) <> 'object' THEN 'expected an object, found '
         || json_type_name(value) END;
 COMMENT ON FUNCTION posture_internal.not_object_error(jsonb) IS
-    'Returns the error for a value that must be an object; NULL if it is one';
+    'returns the error for a value that must be an object; NULL if it is one';
 
 -- A time without a zone is taken to be in the given zone, whatever the session's
 -- is. The body has no backslash, because it is parsed under the session's
@@ -104,7 +104,7 @@ EXCEPTION WHEN datetime_field_overflow OR invalid_datetime_format
     RETURN NULL;
 END $$;
 COMMENT ON FUNCTION posture_internal.parse_rare_time(text, text) IS
-    'Returns a time of any form of ISO 8601; NULL if the text is not a time';
+    'returns a time of any form of ISO 8601; NULL if the text is not a time';
 
 -- What this expression accepts can't fail in the cast, so no error has to be
 -- caught: times with a zone, on the days that every month has. All other text
@@ -117,7 +117,7 @@ CREATE FUNCTION posture_internal.parse_time(value text, zone text DEFAULT 'UTC')
                 THEN value::timestamptz
                 WHEN value IS NOT NULL THEN parse_rare_time(value, zone) END;
 COMMENT ON FUNCTION posture_internal.parse_time(text, text) IS
-    'Returns a time as ISO 8601 writes it, in the given zone if it names none; '
+    'returns a time as ISO 8601 writes it, in the given zone if it names none; '
     'NULL if the text is not a time';
 
 -- Seconds reach 10^11 in the year 5138; milliseconds passed it in 1973.
@@ -127,4 +127,4 @@ CREATE FUNCTION posture_internal.parse_epoch(epoch numeric) RETURNS timestamptz
                 WHEN epoch BETWEEN 100000000000 AND 99999999999999
                     THEN to_timestamp(epoch::double precision / 1000) END;
 COMMENT ON FUNCTION posture_internal.parse_epoch(numeric) IS
-    'Returns a time given in seconds or milliseconds since 1970; NULL if it is out of range';
+    'returns a time given in seconds or milliseconds since 1970; NULL if it is out of range';

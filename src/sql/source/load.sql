@@ -29,7 +29,7 @@ VALUES
      'objects as posture.export() writes them, each with a type');
 END;
 COMMENT ON FUNCTION posture.load_format() IS
-    'Returns the formats that load() accepts: json or xml, the function that splits a document '
+    'returns the formats that load() accepts: json or xml, the function that splits a document '
     'into items, the type of object that load() counts (NULL for all), and what a document '
     'contains';
 
@@ -55,7 +55,7 @@ BEGIN
     END IF;
 END $$;
 COMMENT ON FUNCTION posture_internal.load_items(text, text, jsonb, xml, text) IS
-    'Step of load(): splits a document into items';
+    'step of load(): splits a document into items';
 
 -- A document of another format raises one clear error, instead of being
 -- rejected element by element.
@@ -80,7 +80,7 @@ BEGIN
     END IF;
 END $$;
 COMMENT ON FUNCTION posture_internal.load_check_format(text, text) IS
-    'Step of load(): raises an error if nothing in the document is of its format';
+    'step of load(): raises an error if nothing in the document is of its format';
 
 CREATE FUNCTION posture_internal.load_reject() RETURNS bigint
     LANGUAGE plpgsql
@@ -125,7 +125,7 @@ BEGIN
     RETURN rejected;
 END $$;
 COMMENT ON FUNCTION posture_internal.load_reject() IS
-    'Step of load(): moves items that can''t be loaded to rejected, with the place in the '
+    'step of load(): moves items that can''t be loaded to rejected, with the place in the '
     'document and the reason. Returns their number.';
 
 CREATE FUNCTION posture_internal.load_finding(
@@ -165,7 +165,7 @@ BEGIN
     END IF;
 END $$;
 COMMENT ON FUNCTION posture_internal.load_finding(boolean) IS
-    'Step of load(): loads findings through the inbox and ingest()';
+    'step of load(): loads findings through the inbox and ingest()';
 
 CREATE FUNCTION posture_internal.load_document(
     of_format text, json_document jsonb, xml_document xml, of_source text, complete boolean,
@@ -239,7 +239,7 @@ BEGIN
     DROP TABLE pg_temp.posture_item;
 END $$;
 COMMENT ON FUNCTION posture_internal.load_document(text, jsonb, xml, text, boolean) IS
-    'Loads a document in JSON or XML, as load() does';
+    'loads a document in JSON or XML, as load() does';
 
 CREATE FUNCTION posture.load(
     format text, document jsonb, source text DEFAULT NULL, complete boolean DEFAULT false,
@@ -255,7 +255,7 @@ BEGIN
     FROM load_document(format, document, NULL, source, coalesce(complete, false)) l;
 END $$;
 COMMENT ON FUNCTION posture.load(text, jsonb, text, boolean) IS
-    'Loads a document as its product publishes it: its objects into the catalog, its findings '
+    'loads a document as its product publishes it: its objects into the catalog, its findings '
     'through the inbox into finding. The formats are in load_format(). With complete, findings of '
     'its source that it does not contain are closed. loaded = changed + unchanged counts what the '
     'format is about; left_out counts elements that are not meant to be loaded.';
@@ -273,7 +273,7 @@ BEGIN
     RETURN xmlparse(DOCUMENT content);
 END $$;
 COMMENT ON FUNCTION posture_internal.xml_document(text) IS
-    'Returns a document in XML; raises an error if it is malformed or declares a document type';
+    'returns a document in XML; raises an error if it is malformed or declares a document type';
 
 CREATE FUNCTION posture.load(
     format text, document xml, source text DEFAULT NULL, complete boolean DEFAULT false,
@@ -290,7 +290,7 @@ BEGIN
                        coalesce(complete, false)) l;
 END $$;
 COMMENT ON FUNCTION posture.load(text, xml, text, boolean) IS
-    'Loads a document in XML; see load(text, jsonb, text, boolean)';
+    'loads a document in XML; see load(text, jsonb, text, boolean)';
 
 CREATE FUNCTION posture_internal.json_line(line text) RETURNS jsonb
     LANGUAGE plpgsql STABLE SET search_path = pg_catalog, posture, posture_internal, pg_temp
@@ -301,7 +301,7 @@ EXCEPTION WHEN data_exception THEN
     RETURN to_jsonb(line);
 END $$;
 COMMENT ON FUNCTION posture_internal.json_line(text) IS
-    'Returns a line of NDJSON; a line that is not JSON as a string, which no format accepts';
+    'returns a line of NDJSON; a line that is not JSON as a string, which no format accepts';
 
 CREATE FUNCTION posture_internal.json_document(document text) RETURNS jsonb
     LANGUAGE plpgsql STABLE SET search_path = pg_catalog, posture, posture_internal, pg_temp
@@ -322,7 +322,7 @@ EXCEPTION WHEN invalid_text_representation THEN
     RETURN document::jsonb;
 END $$;
 COMMENT ON FUNCTION posture_internal.json_document(text) IS
-    'Returns a document in JSON; lines of JSON (NDJSON) as an array';
+    'returns a document in JSON; lines of JSON (NDJSON) as an array';
 
 CREATE FUNCTION posture.load(
     format text, document text, source text DEFAULT NULL, complete boolean DEFAULT false,
@@ -347,5 +347,5 @@ BEGIN
     END IF;
 END $$;
 COMMENT ON FUNCTION posture.load(text, text, text, boolean) IS
-    'Loads a document as text in the notation of its format, JSON also in lines (NDJSON); see '
+    'loads a document as text in the notation of its format, JSON also in lines (NDJSON); see '
     'load(text, jsonb, text, boolean)';

@@ -55,5 +55,5 @@ BEGIN
     DROP TABLE pg_temp.posture_name;
 END $$;
 COMMENT ON FUNCTION posture_internal.load_alias(boolean) IS
-    'Step of load(): adds further names of assets as aliases, '
+    'step of load(): adds further names of assets as aliases, '
     'and optionally gives notice of names that belong to several assets';

@@ -16,7 +16,7 @@ BEGIN
     RETURN changed;
 END $$;
 COMMENT ON FUNCTION posture_internal.load_source(boolean) IS
-    'Step of load(): inserts sources that are new, and if renames is true, as for format posture, '
+    'step of load(): inserts sources that are new, and if renames is true, as for format posture, '
     'updates the others. Returns the number of sources inserted or changed.';
 
 CREATE FUNCTION posture_internal.load_recommendation() RETURNS bigint
@@ -39,7 +39,7 @@ BEGIN
     RETURN changed + added;
 END $$;
 COMMENT ON FUNCTION posture_internal.load_recommendation() IS
-    'Step of load(): writes recommendations, with a row for each that is only named. '
+    'step of load(): writes recommendations, with a row for each that is only named. '
     'Returns the number of recommendations inserted or changed.';
 
 CREATE FUNCTION posture_internal.load_catalog(of_format text, counted text) RETURNS bigint
@@ -73,5 +73,5 @@ BEGIN
             WHERE counted IS NULL OR c.key = counted);
 END $$;
 COMMENT ON FUNCTION posture_internal.load_catalog(text, text) IS
-    'Step of load(): writes all objects but sources, recommendations and findings. '
+    'step of load(): writes all objects but sources, recommendations and findings. '
     'Returns the number of changes to what the format counts.';

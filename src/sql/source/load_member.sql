@@ -16,7 +16,7 @@ BEGIN
     WHERE i.type IN ('metric', 'initiative') AND jsonb_typeof(m.member) = 'object';
 END $$;
 COMMENT ON FUNCTION posture_internal.load_member() IS
-    'Step of load(): returns the recommendations that metrics and initiatives of the document list';
+    'step of load(): returns the recommendations that metrics and initiatives of the document list';
 
 CREATE FUNCTION posture_internal.write_members(of_type text) RETURNS text[]
     LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
@@ -57,7 +57,7 @@ BEGIN
     RETURN coalesce(changed, '{}');
 END $$;
 COMMENT ON FUNCTION posture_internal.write_members(text) IS
-    'Gives the metrics, or the initiatives, of the document the recommendations that they list. '
+    'gives the metrics, or the initiatives, of the document the recommendations that they list. '
     'Returns the ids of those whose recommendations changed.';
 
 CREATE FUNCTION posture_internal.load_metric() RETURNS bigint
@@ -93,7 +93,7 @@ BEGIN
     RETURN (SELECT count(DISTINCT t.id) FROM unnest(added || changed) t(id));
 END $$;
 COMMENT ON FUNCTION posture_internal.load_metric() IS
-    'Step of load(): writes metrics and what they measure, with a row for each that is only named. '
+    'step of load(): writes metrics and what they measure, with a row for each that is only named. '
     'Returns the number of metrics added or changed.';
 
 CREATE FUNCTION posture_internal.load_initiative() RETURNS bigint
@@ -152,6 +152,6 @@ BEGIN
     RETURN (SELECT count(DISTINCT t.id) FROM unnest(added || changed || metrics) t(id));
 END $$;
 COMMENT ON FUNCTION posture_internal.load_initiative() IS
-    'Step of load(): writes initiatives, their metrics with their weights, and the recommendations '
+    'step of load(): writes initiatives, their metrics with their weights, and the recommendations '
     'that they score without a metric, with a row for each initiative that is only named. '
     'Returns the number of initiatives added or changed.';

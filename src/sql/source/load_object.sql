@@ -32,7 +32,7 @@ VALUES
     ('importance_weight', '', '{importance}', NULL);
 END;
 COMMENT ON FUNCTION posture_internal.object_table() IS
-    'Returns, for each type whose objects are rows of the table of that name, '
+    'returns, for each type whose objects are rows of the table of that name, '
     'the join from an item i to the row p that its object belongs to, '
     'the columns that identify a row, '
     'and the column whose value an object adds to rather than replaces';
@@ -48,7 +48,7 @@ BEGIN ATOMIC
     WHERE t.type = of_type;
 END;
 COMMENT ON FUNCTION posture_internal.object_key(text, text) IS
-    'Returns the columns that identify a row of a type, as a list in SQL. In the template '
+    'returns the columns that identify a row of a type, as a list in SQL. In the template '
     '%1$I is the column, and %2$s is n for a field of the object, p for the id of its parent';
 
 CREATE FUNCTION posture_internal.object_columns(of_type text, template text) RETURNS text
@@ -73,7 +73,7 @@ BEGIN ATOMIC
     WHERE t.type = of_type;
 END;
 COMMENT ON FUNCTION posture_internal.object_columns(text, text) IS
-    'Returns the other columns that an object of a type sets, as a list in SQL. In the template '
+    'returns the other columns that an object of a type sets, as a list in SQL. In the template '
     '%1$I is the column, and %2$s is the value in a new row where the object n has none: its key '
     'for a name, else the default of the column';
 
@@ -121,7 +121,7 @@ BEGIN
     RETURN added;
 END $$;
 COMMENT ON FUNCTION posture_internal.insert_objects(text) IS
-    'Inserts a row for each object of a type that has none; a measure, a benchmark or a score band '
+    'inserts a row for each object of a type that has none; a measure, a benchmark or a score band '
     'replaces the row that it has. Returns the number of rows inserted or replaced.';
 
 -- The UPDATE finds its row by a field of s.o, which is not a plain column. So the
@@ -179,7 +179,7 @@ BEGIN
     RETURN coalesce(changed, '{}');
 END $$;
 COMMENT ON FUNCTION posture_internal.update_objects(text) IS
-    'Updates the row of each object of a type that has one and differs from it. '
+    'updates the row of each object of a type that has one and differs from it. '
     'Returns the ids of the rows changed.';
 
 CREATE FUNCTION posture_internal.write_objects(of_type text) RETURNS bigint
@@ -191,5 +191,5 @@ BEGIN
     RETURN added + cardinality(update_objects(of_type));
 END $$;
 COMMENT ON FUNCTION posture_internal.write_objects(text) IS
-    'Inserts and updates rows so that they have the values of the objects of a type. Returns the '
+    'inserts and updates rows so that they have the values of the objects of a type. Returns the '
     'number of rows inserted or changed.';

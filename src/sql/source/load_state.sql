@@ -15,7 +15,7 @@ BEGIN
     RETURN insert_objects('measure');
 END $$;
 COMMENT ON FUNCTION posture_internal.load_measure() IS
-    'Step of load(): writes points that are newer than the stored ones. Returns the number of '
+    'step of load(): writes points that are newer than the stored ones. Returns the number of '
     'measures changed.';
 
 CREATE FUNCTION posture_internal.load_exemption() RETURNS bigint
@@ -83,5 +83,5 @@ BEGIN
     RETURN changed;
 END $$;
 COMMENT ON FUNCTION posture_internal.load_exemption() IS
-    'Step of load(): inserts exemptions that are new, and ends those that their source no longer '
+    'step of load(): inserts exemptions that are new, and ends those that their source no longer '
     'reports. Returns the number of exemptions inserted or ended.';

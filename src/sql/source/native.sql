@@ -41,4 +41,4 @@ BEGIN ATOMIC
     WHERE jsonb_typeof(e.element) <> 'object';
 END;
 COMMENT ON FUNCTION posture_internal.native_item(jsonb, text) IS
-    'Returns the items of a document of format posture';
+    'returns the items of a document of format posture';

@@ -122,7 +122,7 @@ VALUES
     ('importance_weight', 'weight', 'weight', true, 'its weight');
 END;
 COMMENT ON FUNCTION posture.object_field() IS
-    'Returns the fields of the objects of format posture, with what each holds';
+    'returns the fields of the objects of format posture, with what each holds';
 
 CREATE FUNCTION posture_internal.is_input(value text, type_name text) RETURNS boolean
     LANGUAGE plpgsql STABLE SET search_path = pg_catalog, posture, posture_internal, pg_temp
@@ -134,7 +134,7 @@ EXCEPTION WHEN data_exception OR check_violation THEN
     RETURN false;
 END $$;
 COMMENT ON FUNCTION posture_internal.is_input(text, text) IS
-    'Returns whether a text is a valid value of a type that object_field() names';
+    'returns whether a text is a valid value of a type that object_field() names';
 
 CREATE FUNCTION posture_internal.member_error(field text, members jsonb) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE
@@ -159,7 +159,7 @@ BEGIN ATOMIC
     LIMIT 1;
 END;
 COMMENT ON FUNCTION posture_internal.member_error(text, jsonb) IS
-    'Returns why an array of an object can''t be loaded; NULL if it can';
+    'returns why an array of an object can''t be loaded; NULL if it can';
 
 CREATE FUNCTION posture_internal.field_error(type text, field text, value jsonb, holds text)
     RETURNS text
@@ -204,7 +204,7 @@ CREATE FUNCTION posture_internal.field_error(type text, field text, value jsonb,
             format('invalid %s "%s"', field, left(value #>> '{}', 100))
     END;
 COMMENT ON FUNCTION posture_internal.field_error(text, text, jsonb, text) IS
-    'Returns why a field of an object can''t be loaded; NULL if it can';
+    'returns why a field of an object can''t be loaded; NULL if it can';
 
 CREATE FUNCTION posture_internal.object_error(of_type text, object jsonb) RETURNS text
     LANGUAGE sql STABLE
@@ -242,4 +242,4 @@ BEGIN ATOMIC
         END);
 END;
 COMMENT ON FUNCTION posture_internal.object_error(text, jsonb) IS
-    'Returns why an object of format posture can''t be loaded; NULL if it can';
+    'returns why an object of format posture can''t be loaded; NULL if it can';

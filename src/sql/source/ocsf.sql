@@ -18,7 +18,7 @@ CREATE FUNCTION posture_internal.ocsf_result_state(result text) RETURNS text
         WHEN 'not_available' THEN 'not_applicable' WHEN 'not_applicable' THEN 'not_applicable'
     END;
 COMMENT ON FUNCTION posture_internal.ocsf_result_state(text) IS
-    'Returns the state that the name of a result stands for; NULL if the name is not known';
+    'returns the state that the name of a result stands for; NULL if the name is not known';
 
 -- The id is normalized, so it takes precedence over the name.
 CREATE FUNCTION posture_internal.ocsf_state(
@@ -30,7 +30,7 @@ CREATE FUNCTION posture_internal.ocsf_state(
                          ocsf_result_state(other_code),
                          CASE WHEN status_id IN ('0', '99') THEN 'not_applicable' END) END;
 COMMENT ON FUNCTION posture_internal.ocsf_state(text, text, text, text) IS
-    'Returns the state for a compliance.status_id, a compliance.status or a status_code, '
+    'returns the state for a compliance.status_id, a compliance.status or a status_code, '
     'the first that is known; NULL if none is';
 
 CREATE FUNCTION posture_internal.ocsf_compliance(compliance jsonb) RETURNS jsonb
@@ -41,7 +41,7 @@ CREATE FUNCTION posture_internal.ocsf_compliance(compliance jsonb) RETURNS jsonb
         'compliance_references', compliance -> 'compliance_references',
         'compliance_standards', compliance -> 'compliance_standards')), '{}');
 COMMENT ON FUNCTION posture_internal.ocsf_compliance(jsonb) IS
-    'Returns the fields of an OCSF compliance object that describe the recommendation';
+    'returns the fields of an OCSF compliance object that describe the recommendation';
 
 CREATE FUNCTION posture_internal.ocsf_event(element jsonb)
     RETURNS TABLE (class text, product text, vendor text, is_prowler boolean, event_code text,
@@ -77,7 +77,7 @@ BEGIN ATOMIC
     OFFSET 0;
 END;
 COMMENT ON FUNCTION posture_internal.ocsf_event(jsonb) IS
-    'Returns the fields of an OCSF event that a finding is made of';
+    'returns the fields of an OCSF event that a finding is made of';
 
 -- A compliance finding is of a control. Prowler and detection findings name the
 -- check in metadata.event_code.
@@ -95,7 +95,7 @@ CREATE FUNCTION posture_internal.ocsf_recommendation_key(
                               json_text(compliance -> 'control'),
                               json_text(finding_info -> 'analytic' -> 'name'), title) END;
 COMMENT ON FUNCTION posture_internal.ocsf_recommendation_key(boolean, jsonb, jsonb, text, text) IS
-    'Returns the key of the recommendation of an OCSF finding; NULL if the finding names none';
+    'returns the key of the recommendation of an OCSF finding; NULL if the finding names none';
 
 CREATE FUNCTION posture_internal.ocsf_time(element jsonb, "time" jsonb, finding_info jsonb)
     RETURNS timestamptz
@@ -107,7 +107,7 @@ CREATE FUNCTION posture_internal.ocsf_time(element jsonb, "time" jsonb, finding_
                     parse_time(nullif(finding_info ->> 'modified_time_dt', '')),
                     parse_time(nullif(finding_info ->> 'created_time_dt', '')));
 COMMENT ON FUNCTION posture_internal.ocsf_time(jsonb, jsonb, jsonb) IS
-    'Returns the time of an OCSF event; NULL if it has none that can be read';
+    'returns the time of an OCSF event; NULL if it has none that can be read';
 
 CREATE FUNCTION posture_internal.ocsf_finding(element jsonb)
     RETURNS TABLE (error text, class text, product text, vendor text, is_prowler boolean,
@@ -185,7 +185,7 @@ BEGIN ATOMIC
     OFFSET 0;
 END;
 COMMENT ON FUNCTION posture_internal.ocsf_finding(jsonb) IS
-    'Returns what an OCSF event reports, apart from its resources; '
+    'returns what an OCSF event reports, apart from its resources; '
     'error is why it can''t be loaded, or NULL';
 
 -- A host may come as the device, and an account only as the account of the cloud.
@@ -216,7 +216,7 @@ BEGIN ATOMIC
     WHERE coalesce(jsonb_typeof(resources) <> 'array' OR resources = '[]', true);
 END;
 COMMENT ON FUNCTION posture_internal.ocsf_resources(jsonb, jsonb) IS
-    'Returns the resources that an OCSF event is about, else its device, '
+    'returns the resources that an OCSF event is about, else its device, '
     'else its cloud account; resource is NULL if it has none of them';
 
 CREATE FUNCTION posture_internal.ocsf_asset(
@@ -241,7 +241,7 @@ BEGIN ATOMIC
     OFFSET 0;
 END;
 COMMENT ON FUNCTION posture_internal.ocsf_asset(text, jsonb, text, text) IS
-    'Returns the asset that a resource of OCSF is: its uid, '
+    'returns the asset that a resource of OCSF is: its uid, '
     'or its name within account, region and namespace; '
     'error is why the resource is not an asset, or NULL';
 
@@ -264,7 +264,7 @@ CREATE FUNCTION posture_internal.ocsf_nested_details(element jsonb) RETURNS json
                                       'first_seen_time,first_seen_time_dt,'
                                       'last_seen_time,last_seen_time_dt}'::text[], '{}') END));
 COMMENT ON FUNCTION posture_internal.ocsf_nested_details(jsonb) IS
-    'Returns the details of an OCSF finding that are in objects about its recommendation';
+    'returns the details of an OCSF finding that are in objects about its recommendation';
 
 CREATE FUNCTION posture_internal.ocsf_details(
     element jsonb, data jsonb, is_prowler boolean, message text, status_details jsonb) RETURNS jsonb
@@ -285,7 +285,7 @@ CREATE FUNCTION posture_internal.ocsf_details(
                 THEN '{}' ELSE jsonb_build_object('data', data) END,
         '{}');
 COMMENT ON FUNCTION posture_internal.ocsf_details(jsonb, jsonb, boolean, text, jsonb) IS
-    'Returns the details of an OCSF finding: what is not about its recommendation or its asset, '
+    'returns the details of an OCSF finding: what is not about its recommendation or its asset, '
     'without the times and ids of one scan';
 
 CREATE FUNCTION posture_internal.ocsf_check_results(document jsonb, of_source text)
@@ -319,7 +319,7 @@ BEGIN ATOMIC
     CROSS JOIN LATERAL ocsf_asset(r.path, r.resource, f.account, f.region) a;
 END;
 COMMENT ON FUNCTION posture_internal.ocsf_check_results(jsonb, text) IS
-    'Returns a row for each resource of each finding in an OCSF document';
+    'returns a row for each resource of each finding in an OCSF document';
 
 CREATE FUNCTION posture_internal.ocsf_severity(severity_id text, severity text) RETURNS importance
     LANGUAGE sql STABLE PARALLEL SAFE
@@ -327,7 +327,7 @@ CREATE FUNCTION posture_internal.ocsf_severity(severity_id text, severity text) 
                             WHEN '4' THEN 'high' WHEN '5' THEN 'critical' WHEN '6' THEN 'critical'
                             ELSE severity(severity) END;
 COMMENT ON FUNCTION posture_internal.ocsf_severity(text, text) IS
-    'Returns the severity for a severity_id of OCSF, else for a name; NULL if it is not known';
+    'returns the severity for a severity_id of OCSF, else for a name; NULL if it is not known';
 
 -- Most arguments are parts of the element, which the caller extracts once.
 CREATE FUNCTION posture_internal.ocsf_recommendation(
@@ -375,7 +375,7 @@ CREATE FUNCTION posture_internal.ocsf_recommendation(
                                           ELSE '{}' END))), '{}')));
 COMMENT ON FUNCTION posture_internal.ocsf_recommendation(
     text, jsonb, jsonb, jsonb, jsonb, boolean, importance, jsonb, jsonb) IS
-    'Returns the recommendation of an OCSF finding as an object of format posture';
+    'returns the recommendation of an OCSF finding as an object of format posture';
 
 CREATE FUNCTION posture_internal.ocsf_tags(
     element jsonb, cloud jsonb, account jsonb, resource jsonb, region text) RETURNS jsonb
@@ -404,4 +404,4 @@ CREATE FUNCTION posture_internal.ocsf_tags(
                        'modified_time,modified_time_dt,first_seen_time,first_seen_time_dt,'
                        'last_seen_time,last_seen_time_dt,boot_time,boot_time_dt}'::text[]);
 COMMENT ON FUNCTION posture_internal.ocsf_tags(jsonb, jsonb, jsonb, jsonb, text) IS
-    'Returns the tags of the asset that an OCSF finding is about';
+    'returns the tags of the asset that an OCSF finding is about';

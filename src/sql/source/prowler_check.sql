@@ -60,4 +60,4 @@ BEGIN ATOMIC
     FROM definition d;
 END;
 COMMENT ON FUNCTION posture_internal.prowler_check_item(jsonb, text) IS
-    'Returns the items of a document of check metadata of Prowler';
+    'returns the items of a document of check metadata of Prowler';

@@ -92,7 +92,7 @@ BEGIN ATOMIC
     WHERE o.error IS NOT NULL AND EXISTS (SELECT FROM observation x WHERE x.error IS NOT NULL);
 END;
 COMMENT ON FUNCTION posture_internal.xccdf_namespace_item(xml, text, text) IS
-    'Returns the items of what a document contains in one namespace of XCCDF';
+    'returns the items of what a document contains in one namespace of XCCDF';
 
 CREATE FUNCTION posture_internal.xccdf_item(document xml, of_source text) RETURNS SETOF item
     LANGUAGE sql STABLE
@@ -117,4 +117,4 @@ BEGIN ATOMIC
     WHERE c.error IS NULL;
 END;
 COMMENT ON FUNCTION posture_internal.xccdf_item(xml, text) IS
-    'Returns the items of a document of XCCDF results';
+    'returns the items of a document of XCCDF results';

@@ -17,7 +17,7 @@ CREATE FUNCTION posture_internal.strip_byte_order_mark(document xml) RETURNS xml
     RETURN CASE WHEN convert_to(left(document::text, 1), 'UTF8') = decode('efbbbf', 'hex')
            THEN xmlparse(CONTENT substr(document::text, 2)) ELSE xmlconcat(document) END;
 COMMENT ON FUNCTION posture_internal.strip_byte_order_mark(xml) IS
-    'Returns a document without the byte order mark that it may begin with';
+    'returns a document without the byte order mark that it may begin with';
 
 CREATE FUNCTION posture_internal.xccdf_namespace(document xml) RETURNS SETOF text
     LANGUAGE sql STABLE PARALLEL SAFE
@@ -28,7 +28,7 @@ BEGIN ATOMIC
     WHERE strpos(document::text, v.namespace) > 0;
 END;
 COMMENT ON FUNCTION posture_internal.xccdf_namespace(xml) IS
-    'Returns the namespaces of XCCDF that occur in the text of a document';
+    'returns the namespaces of XCCDF that occur in the text of a document';
 
 -- A document type can declare entities that grow without limit or name files.
 -- The declaration stands before the root element, where only comments and
@@ -39,7 +39,7 @@ CREATE FUNCTION posture_internal.xml_declares_type(content text) RETURNS boolean
     RETURN strpos(content, '<!DOCTYPE') > 0
        AND content !~ '^\s*(?:<\?(?:[^?]|\?+[^?>])*\?+>\s*|<!--(?:[^-]|-[^-])*-->\s*)*<[^!?]';
 COMMENT ON FUNCTION posture_internal.xml_declares_type(text) IS
-    'Returns whether a text in XML has a document type declaration';
+    'returns whether a text in XML has a document type declaration';
 
 CREATE FUNCTION posture_internal.xml_error(document xml) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE
@@ -70,7 +70,7 @@ BEGIN ATOMIC
     FROM (SELECT strip_byte_order_mark(document) AS document OFFSET 0) d;
 END;
 COMMENT ON FUNCTION posture_internal.xml_error(xml) IS
-    'Returns why an XML document can''t be loaded; NULL if it has XCCDF results';
+    'returns why an XML document can''t be loaded; NULL if it has XCCDF results';
 
 CREATE FUNCTION posture_internal.xccdf_product(test_system text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -79,7 +79,7 @@ CREATE FUNCTION posture_internal.xccdf_product(test_system text) RETURNS text
         WHEN test_system ~* '^\s*cpe:2[.]3:[aoh]:' THEN split_part(test_system, ':', 5)
         END), 'xccdf');
 COMMENT ON FUNCTION posture_internal.xccdf_product(text) IS
-    'Returns the key of the source for a TestResult/@test-system, a CPE name of either form: '
+    'returns the key of the source for a TestResult/@test-system, a CPE name of either form: '
     'openscap for cpe:/a:redhat:openscap:1.2.17';
 
 CREATE FUNCTION posture_internal.xccdf_source_name(product text) RETURNS text
@@ -89,4 +89,4 @@ CREATE FUNCTION posture_internal.xccdf_source_name(product text) RETURNS text
         WHEN 'scc' THEN 'SCAP Compliance Checker' WHEN 'cis-cat' THEN 'CIS-CAT'
         WHEN 'joval' THEN 'jOVAL' WHEN 'xccdf' THEN 'XCCDF' ELSE product END;
 COMMENT ON FUNCTION posture_internal.xccdf_source_name(text) IS
-    'Returns the name of a product that publishes XCCDF results, for its key';
+    'returns the name of a product that publishes XCCDF results, for its key';

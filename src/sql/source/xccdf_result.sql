@@ -13,7 +13,7 @@ BEGIN ATOMIC
            ('notapplicable', 'not_applicable', 8), ('notselected', 'not_applicable', 9);
 END;
 COMMENT ON FUNCTION posture_internal.xccdf_state() IS
-    'Returns the results of XCCDF with the state of each, as the scoring models of XCCDF count it; '
+    'returns the results of XCCDF with the state of each, as the scoring models of XCCDF count it; '
     'of several results of a rule on a target the one with the lowest rank counts';
 
 -- Host names ignore letter case, and a final dot marks a name as complete.
@@ -21,7 +21,7 @@ CREATE FUNCTION posture_internal.host_key(name text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN nullif(rtrim(lower(btrim(name, E' \t\r\n')), '.'), '');
 COMMENT ON FUNCTION posture_internal.host_key(text) IS
-    'Returns the key of a host for one of its names';
+    'returns the key of a host for one of its names';
 
 CREATE TYPE posture_internal.xccdf_test_result AS (
     test_result bigint,
@@ -40,23 +40,23 @@ CREATE TYPE posture_internal.xccdf_test_result AS (
 COMMENT ON TYPE posture_internal.xccdf_test_result IS
     'A TestResult: what was assessed, and by what';
 COMMENT ON COLUMN posture_internal.xccdf_test_result.test_result IS
-    'Number of the TestResult in the document';
+    'number of the TestResult in the document';
 COMMENT ON COLUMN posture_internal.xccdf_test_result.location IS
-    'Location in the document, an XPath';
-COMMENT ON COLUMN posture_internal.xccdf_test_result.source IS 'Key of the source';
+    'location in the document, an XPath';
+COMMENT ON COLUMN posture_internal.xccdf_test_result.source IS 'key of the source';
 COMMENT ON COLUMN posture_internal.xccdf_test_result.product IS
-    'Product that made the assessment, as xccdf_product() returns it';
+    'product that made the assessment, as xccdf_product() returns it';
 COMMENT ON COLUMN posture_internal.xccdf_test_result.asset IS
-    'Key of the host; NULL if there is no target';
-COMMENT ON COLUMN posture_internal.xccdf_test_result.asset_name IS 'Name of the host';
-COMMENT ON COLUMN posture_internal.xccdf_test_result.ended IS 'Attribute end-time';
-COMMENT ON COLUMN posture_internal.xccdf_test_result.started IS 'Attribute start-time';
-COMMENT ON COLUMN posture_internal.xccdf_test_result.benchmark IS 'Id of the benchmark';
+    'key of the host; NULL if there is no target';
+COMMENT ON COLUMN posture_internal.xccdf_test_result.asset_name IS 'name of the host';
+COMMENT ON COLUMN posture_internal.xccdf_test_result.ended IS 'attribute end-time';
+COMMENT ON COLUMN posture_internal.xccdf_test_result.started IS 'attribute start-time';
+COMMENT ON COLUMN posture_internal.xccdf_test_result.benchmark IS 'id of the benchmark';
 COMMENT ON COLUMN posture_internal.xccdf_test_result.benchmark_version IS
-    'Version of the benchmark';
-COMMENT ON COLUMN posture_internal.xccdf_test_result.profile IS 'Id of the profile';
+    'version of the benchmark';
+COMMENT ON COLUMN posture_internal.xccdf_test_result.profile IS 'id of the profile';
 COMMENT ON COLUMN posture_internal.xccdf_test_result.report IS
-    'Id of the ARF report that the TestResult is in; NULL if it is in none';
+    'id of the ARF report that the TestResult is in; NULL if it is in none';
 
 -- All functions that return rows of TestResults number these in the same way.
 CREATE FUNCTION posture_internal.xccdf_test_result(document xml, namespace text, of_source text)
@@ -89,7 +89,7 @@ BEGIN ATOMIC
                           report text PATH 'string(ancestor::arf:report[1]/@id)') t;
 END;
 COMMENT ON FUNCTION posture_internal.xccdf_test_result(xml, text, text) IS
-    'Returns the TestResults of a document';
+    'returns the TestResults of a document';
 
 CREATE FUNCTION posture_internal.xccdf_rule_result(document xml, namespace text)
     RETURNS TABLE (test_result bigint, n bigint, serial bigint, idref text, result text,
@@ -118,7 +118,7 @@ BEGIN ATOMIC
     WHERE r.name = 'rule-result';
 END;
 COMMENT ON FUNCTION posture_internal.xccdf_rule_result(xml, text) IS
-    'Returns the rule-results of a document; '
+    'returns the rule-results of a document; '
     'n is the number within the TestResult, serial the number in the document';
 
 CREATE FUNCTION posture_internal.xccdf_rule_result_element(document xml, namespace text)
@@ -131,7 +131,7 @@ BEGIN ATOMIC
                   COLUMNS serial FOR ORDINALITY, element xml PATH '.') x;
 END;
 COMMENT ON FUNCTION posture_internal.xccdf_rule_result_element(xml, text) IS
-    'Returns the rule-results of a document as XML';
+    'returns the rule-results of a document as XML';
 
 -- The details contain no times, so that an equal result of the next scan is
 -- equal in the details too.
@@ -190,5 +190,5 @@ BEGIN ATOMIC
     GROUP BY e.serial;
 END;
 COMMENT ON FUNCTION posture_internal.xccdf_rule_result_details(xml, text) IS
-    'Returns what the rule-results of a document contain apart from their results: '
+    'returns what the rule-results of a document contain apart from their results: '
     'checks, instances, messages, overrides and fixes';

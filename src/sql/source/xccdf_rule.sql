@@ -28,7 +28,7 @@ BEGIN ATOMIC
     END, E' \t\r\n'), '');
 END;
 COMMENT ON FUNCTION posture_internal.xccdf_text(text, xml, jsonb) IS
-    'Returns a text of XCCDF, escaped as in XML: '
+    'returns a text of XCCDF, escaped as in XML: '
     'its XHTML without prefixes, and each <sub/> replaced by the value that was set';
 
 CREATE FUNCTION posture_internal.xccdf_unescape(escaped text) RETURNS text
@@ -37,7 +37,7 @@ CREATE FUNCTION posture_internal.xccdf_unescape(escaped text) RETURNS text
         escaped, '&lt;', '<'), '&gt;', '>'), '&quot;', '"'), '&#13;', E'\r'), '&#x0d;', E'\r'),
         '&amp;', '&');
 COMMENT ON FUNCTION posture_internal.xccdf_unescape(text) IS
-    'Returns a text without tags as plain text, from its form in XML';
+    'returns a text without tags as plain text, from its form in XML';
 
 CREATE FUNCTION posture_internal.xccdf_rule_details(document xml, namespace text)
     RETURNS TABLE (n bigint, details jsonb)
@@ -89,7 +89,7 @@ BEGIN ATOMIC
     GROUP BY e.serial;
 END;
 COMMENT ON FUNCTION posture_internal.xccdf_rule_details(xml, text) IS
-    'Returns what the rules of a document contain apart from their texts: '
+    'returns what the rules of a document contain apart from their texts: '
     'idents, references, warnings, fixes and so on; n is the number of the rule';
 
 CREATE FUNCTION posture_internal.xccdf_rule(document xml, namespace text)
@@ -124,7 +124,7 @@ BEGIN ATOMIC
                                                           /x:title[1])') x;
 END;
 COMMENT ON FUNCTION posture_internal.xccdf_rule(xml, text) IS
-    'Returns the rules of a document; area is the title of the outermost group';
+    'returns the rules of a document; area is the title of the outermost group';
 
 CREATE FUNCTION posture_internal.xccdf_benchmark(document xml, namespace text)
     RETURNS TABLE (id text, title text, version text)
@@ -139,7 +139,7 @@ BEGIN ATOMIC
     ORDER BY x.id, x.n;
 END;
 COMMENT ON FUNCTION posture_internal.xccdf_benchmark(xml, text) IS
-    'Returns the benchmarks of a document; of several with one id the first';
+    'returns the benchmarks of a document; of several with one id the first';
 
 CREATE FUNCTION posture_internal.xccdf_ident(document xml, namespace text)
     RETURNS TABLE (idref text, idents jsonb)
@@ -155,7 +155,7 @@ BEGIN ATOMIC
     GROUP BY x.idref;
 END;
 COMMENT ON FUNCTION posture_internal.xccdf_ident(xml, text) IS
-    'Returns the idents of rules as rule-results give them';
+    'returns the idents of rules as rule-results give them';
 
 -- The texts of a recommendation share one markup. So if one of them has XHTML,
 -- all of them are written as HTML.
@@ -178,7 +178,7 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION posture_internal.xccdf_recommendation(
     text, text, text, text, text, importance, numeric, text, text, jsonb) IS
-    'Returns a recommendation as an object of format posture, '
+    'returns a recommendation as an object of format posture, '
     'from texts as xccdf_text() returns them';
 
 CREATE FUNCTION posture_internal.xccdf_weight(weight text) RETURNS numeric
@@ -186,7 +186,7 @@ CREATE FUNCTION posture_internal.xccdf_weight(weight text) RETURNS numeric
     RETURN CASE WHEN weight ~ '^[+]?([0-9]{1,15}([.][0-9]{0,15})?|[.][0-9]{1,15})$'
            THEN trim_scale(weight::numeric) END;
 COMMENT ON FUNCTION posture_internal.xccdf_weight(text) IS
-    'Returns a weight as XCCDF writes it; NULL if the text is not a weight';
+    'returns a weight as XCCDF writes it; NULL if the text is not a weight';
 
 CREATE TYPE posture_internal.xccdf_assessed_rule AS (
     source text,
@@ -202,21 +202,21 @@ CREATE TYPE posture_internal.xccdf_assessed_rule AS (
 );
 COMMENT ON TYPE posture_internal.xccdf_assessed_rule IS
     'A rule that has results, as one of its rule-results describes it';
-COMMENT ON COLUMN posture_internal.xccdf_assessed_rule.source IS 'Key of the source';
-COMMENT ON COLUMN posture_internal.xccdf_assessed_rule.idref IS 'Id of the rule';
+COMMENT ON COLUMN posture_internal.xccdf_assessed_rule.source IS 'key of the source';
+COMMENT ON COLUMN posture_internal.xccdf_assessed_rule.idref IS 'id of the rule';
 COMMENT ON COLUMN posture_internal.xccdf_assessed_rule.location IS
-    'Location of the rule-result in the document';
+    'location of the rule-result in the document';
 COMMENT ON COLUMN posture_internal.xccdf_assessed_rule.test_result IS
-    'Number of the TestResult in the document';
-COMMENT ON COLUMN posture_internal.xccdf_assessed_rule.benchmark IS 'Id of the benchmark';
+    'number of the TestResult in the document';
+COMMENT ON COLUMN posture_internal.xccdf_assessed_rule.benchmark IS 'id of the benchmark';
 COMMENT ON COLUMN posture_internal.xccdf_assessed_rule.benchmark_version IS
-    'Version of the benchmark';
+    'version of the benchmark';
 COMMENT ON COLUMN posture_internal.xccdf_assessed_rule.severity IS
-    'Severity, as the profile refined it';
+    'severity, as the profile refined it';
 COMMENT ON COLUMN posture_internal.xccdf_assessed_rule.weight IS
-    'Weight, as the profile refined it';
-COMMENT ON COLUMN posture_internal.xccdf_assessed_rule.role IS 'Role, as the profile refined it';
-COMMENT ON COLUMN posture_internal.xccdf_assessed_rule.version IS 'Version of the rule';
+    'weight, as the profile refined it';
+COMMENT ON COLUMN posture_internal.xccdf_assessed_rule.role IS 'role, as the profile refined it';
+COMMENT ON COLUMN posture_internal.xccdf_assessed_rule.version IS 'version of the rule';
 
 -- Severity, weight and role of a rule-result take precedence, because they are
 -- those of the rule as the profile refined them.
@@ -276,4 +276,4 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION posture_internal.xccdf_recommendation_item(
     xml, text, xccdf_assessed_rule[], xccdf_target[]) IS
-    'Returns the items of the rules that have results';
+    'returns the items of the rules that have results';

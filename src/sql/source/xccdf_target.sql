@@ -9,13 +9,13 @@ CREATE TYPE posture_internal.xccdf_target AS (
     value text
 );
 COMMENT ON TYPE posture_internal.xccdf_target IS
-    'An element of a TestResult about its target, in the order of the document';
+    'an element of a TestResult about its target, in the order of the document';
 COMMENT ON COLUMN posture_internal.xccdf_target.test_result IS
-    'Number of the TestResult, as in xccdf_test_result';
+    'number of the TestResult, as in xccdf_test_result';
 COMMENT ON COLUMN posture_internal.xccdf_target.name IS
-    'Name of the element: target, target-address, fact, set-value, ...';
-COMMENT ON COLUMN posture_internal.xccdf_target.key IS 'Attribute name or idref';
-COMMENT ON COLUMN posture_internal.xccdf_target.value IS 'Text of the element';
+    'name of the element: target, target-address, fact, set-value, ...';
+COMMENT ON COLUMN posture_internal.xccdf_target.key IS 'attribute name or idref';
+COMMENT ON COLUMN posture_internal.xccdf_target.value IS 'text of the element';
 
 CREATE FUNCTION posture_internal.xccdf_target(document xml, namespace text)
     RETURNS SETOF xccdf_target
@@ -37,7 +37,7 @@ BEGIN ATOMIC
     WHERE t.name <> 'TestResult';
 END;
 COMMENT ON FUNCTION posture_internal.xccdf_target(xml, text) IS
-    'Returns what the TestResults of a document contain about their targets: '
+    'returns what the TestResults of a document contain about their targets: '
     'names, addresses, facts and the values that were set';
 
 CREATE FUNCTION posture_internal.xccdf_arf_asset(document xml)
@@ -61,7 +61,7 @@ BEGIN ATOMIC
                           report text PATH 'string(../@subject)') x;
 END;
 COMMENT ON FUNCTION posture_internal.xccdf_arf_asset(xml) IS
-    'Returns the facts about the assets of an ARF document, '
+    'returns the facts about the assets of an ARF document, '
     'and with the name "report" the reports that are about each asset';
 
 -- Sources write the same fact under several names. Addresses that every host
@@ -81,7 +81,7 @@ BEGIN ATOMIC
                       ELSE replace(name, '-', '_') END AS tag OFFSET 0) t;
 END;
 COMMENT ON FUNCTION posture_internal.xccdf_tag(text, text) IS
-    'Returns the tag of an asset that a fact about a host is stored in; NULL if it is not stored';
+    'returns the tag of an asset that a fact about a host is stored in; NULL if it is not stored';
 
 -- localhost is a name of every host, so it identifies none.
 CREATE FUNCTION posture_internal.xccdf_alias(name text) RETURNS text
@@ -89,7 +89,7 @@ CREATE FUNCTION posture_internal.xccdf_alias(name text) RETURNS text
     RETURN CASE WHEN host_key(name) ~ '^([[:alnum:]_-]{1,63}[.])+[[:alpha:]][[:alnum:]-]{0,62}$'
                  AND host_key(name) !~ '^localhost[0-9]*[.]' THEN host_key(name) END;
 COMMENT ON FUNCTION posture_internal.xccdf_alias(text) IS
-    'Returns the alias of an asset for a fully qualified name of the host; '
+    'returns the alias of an asset for a fully qualified name of the host; '
     'NULL if the name is not fully qualified';
 
 -- Facts come from target-facts and from the assets of ARF. A tag that may have
@@ -158,5 +158,5 @@ BEGIN ATOMIC
                GROUP BY r.asset) n USING (asset);
 END;
 COMMENT ON FUNCTION posture_internal.xccdf_asset_item(xml, xccdf_test_result[], xccdf_target[]) IS
-    'Returns the items of the targets of TestResults; '
+    'returns the items of the targets of TestResults; '
     'of a host that was assessed several times the last TestResult counts';
