@@ -14,7 +14,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use TestPosture;
 
-my $before = '0.1';
+my $before = '0.2';
 my $old_script = "$FindBin::RealBin/../upgrade/posture--$before.sql.gz";
 
 # A server of its own, moved as a whole, because the script of the version
@@ -58,7 +58,7 @@ WITH member AS (
     UNION ALL SELECT m.name, p.proacl, p.proowner FROM member m JOIN pg_proc p ON m.classid = 'pg_proc'::regclass AND p.oid = m.objid
     UNION ALL SELECT m.name, t.typacl, t.typowner FROM member m JOIN pg_type t ON m.classid = 'pg_type'::regclass AND t.oid = m.objid
     UNION ALL SELECT r.name || '.' || a.attname, a.attacl, r.relowner FROM relation r JOIN pg_attribute a ON a.attrelid = r.oid
-    UNION ALL SELECT 'schema', n.nspacl, n.nspowner FROM pg_namespace n WHERE n.nspname = 'posture'
+    UNION ALL SELECT 'schema ' || n.nspname, n.nspacl, n.nspowner FROM pg_namespace n WHERE n.nspname IN ('posture', 'posture_internal')
 )
 SELECT 'member', name, '' FROM member
 UNION ALL
@@ -137,39 +137,35 @@ foreach my $case ([ 'superuser', undef, undef ], [ 'installer', 'installer', 'in
 	$node->safe_psql($fresh, "CREATE EXTENSION posture; $grants", @installs);
 	$node->safe_psql($db, "CREATE EXTENSION posture VERSION '$before'; $grants", @installs);
 
-	# what is no longer taken
-	$node->safe_psql($db, q{INSERT INTO posture.source (key, name, stale_after) VALUES ('old', 'Old', '5000 years');
-	    INSERT INTO posture.asset (key, name, kind) VALUES ('odd', 'Odd', repeat('ä', 5000))}, @installs) if $db eq 'superuser';
-
 	# once with all that there may be in it
 	my $has_data = $db eq 'installer';
 	$node->safe_psql($db, sample_sql(), @installs) if $has_data;
 
-	# as it was, kept aside: views and tables with the columns that they had
-	my @kept = $has_data ? (qw(overview metric_report recommendation_report event_report score_history secure_score day_report), tables($node, $db)) : ();
-	$node->safe_psql($db, 'CREATE SCHEMA kept; ' . join('; ', map {
-				"CREATE TABLE kept.$_ AS TABLE posture.$_" } @kept), @installs);
+	# as it was, copied: views and tables, by their columns
+	my @copied = !$has_data ? () : (
+		tables($node, $db),
+		map { "posture.$_" } qw(overview metric_report recommendation_report event_report
+		  score_history secure_score day_report));
+	my %copy = map { $_ => 'before.' . s/.*[.]//r } @copied;
+	$node->safe_psql($db, 'CREATE SCHEMA before; '
+		. join('; ', map { "CREATE TABLE $copy{$_} AS TABLE $_" } @copied), @installs);
 	my $last_id = $node->safe_psql($db, 'SELECT max(event_id) FROM posture.event', @installs);
 
 	$node->safe_psql($db, 'ALTER EXTENSION posture UPDATE', @updates);
 	is($node->safe_psql($db, "SELECT extversion FROM pg_extension WHERE extname = 'posture'"), $this, "$db: is of this version");
 	same_catalog($node->safe_psql($db, $catalog, @record), $node->safe_psql($fresh, $catalog, @record),
 		"$db: the same objects, definitions, comments and privileges as a fresh install");
-	foreach my $relation (@kept)
+	foreach my $relation (@copied)
 	{
-		my $columns = $node->safe_psql($db,
-			"SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum) FROM pg_attribute WHERE attrelid = 'kept.$relation'::regclass AND attnum > 0");
-		same_rows($node, $db, "SELECT $columns FROM posture.$relation", "TABLE kept.$relation", "$db: $relation is as it was");
+		my $columns = $node->safe_psql($db, <<"SQL");
+SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum)
+FROM pg_attribute WHERE attrelid = '$copy{$relation}'::regclass AND attnum > 0
+SQL
+		same_rows($node, $db, "SELECT $columns FROM $relation", "TABLE $copy{$relation}",
+			"$db: $relation is as it was");
 	}
 	is($node->safe_psql($db, 'SELECT * FROM posture.verify()', @installs), '', "$db: verify() finds nothing");
-	is($node->safe_psql($db, "SELECT stale_after, kind = left(repeat('ä', 5000), 256) FROM posture.source, posture.asset"), '36500 days|t', "$db: what is no longer taken was cut")
-	  if $db eq 'superuser';
 	next unless $has_data;
-	same_rows($node, $db, 'SELECT key, last_seen FROM posture.source',
-		'SELECT s.key, greatest((SELECT max(a.last_seen) FROM posture.recommendation r JOIN posture.finding f USING (recommendation_id) JOIN posture.asset a USING (asset_id) WHERE r.source_id = s.source_id),
-		                        (SELECT max(m.observed_at) FROM posture.recommendation r JOIN posture.measure m USING (recommendation_id) WHERE r.source_id = s.source_id)) FROM posture.source s',
-		"$db: sources are as silent as what they delivered");
-	cmp_ok($node->safe_psql($db, 'SELECT count(*) FROM posture.source WHERE last_seen IS NOT NULL'), '>', 0, "$db: which some did");
 	$node->safe_psql($db, q{
 	    INSERT INTO posture.inbox VALUES ('scan', 'r1', 'newcomer', 'non_compliant');
 	    SELECT FROM posture.ingest();
@@ -180,22 +176,33 @@ foreach my $case ([ 'superuser', undef, undef ], [ 'installer', 'installer', 'in
 		'>', $last_id, "$db: ids go on");
 }
 
-# What is in the extension keeps its owner: nobody has a function of theirs taken
-# for posture's, whose settings they may change.
-$node->safe_psql('postgres', $_) foreach 'CREATE ROLE attacker LOGIN', 'CREATE DATABASE taken OWNER attacker';
-my $attack = sub { $node->psql('taken', $_[0], extra_params => [ '-U', 'attacker' ], stderr => \my $stderr); return $stderr };
-is($attack->(<<"SQL"), '', 'who may create in a database puts a function of theirs into the version before');
-CREATE SCHEMA posture;
-CREATE FUNCTION posture_internal.lock_access() RETURNS void LANGUAGE plpgsql AS 'BEGIN END';
-CREATE EXTENSION posture VERSION '$before';
-ALTER EXTENSION posture ADD FUNCTION posture_internal.lock_access();
+# An object of another role is never taken for one of posture's. Such a role can
+# create one only if a superuser lets it.
+$node->safe_psql('postgres', $_)
+  foreach 'CREATE ROLE attacker LOGIN', 'CREATE DATABASE planted OWNER attacker';
+my $attack = sub {
+	$node->psql('planted', $_[0], extra_params => [ '-U', 'attacker' ], stderr => \my $stderr);
+	return $stderr;
+};
+my $plant = 'CREATE FUNCTION posture_internal.planted() RETURNS void LANGUAGE sql RETURN NULL';
+is($attack->("CREATE EXTENSION posture VERSION '$before'"), '', 'the owner of a database installs');
+like($attack->($plant), qr/permission denied for schema posture_internal/, 'but cannot create in it');
+$node->safe_psql('planted', 'GRANT CREATE ON SCHEMA posture_internal TO attacker');
+is($attack->("$plant; ALTER EXTENSION posture ADD FUNCTION posture_internal.planted()"),
+	'', 'unless a superuser granted it');
+like($attack->('ALTER EXTENSION posture UPDATE'),
+	qr/posture would use function posture_internal\.planted\(\), which belongs to another role\n/,
+	'an update refuses the function');
+$attack->('ALTER EXTENSION posture DROP FUNCTION posture_internal.planted()');
+$attack->('DROP FUNCTION posture_internal.planted()');
+is($attack->('ALTER EXTENSION posture UPDATE'), '', 'and goes ahead without it');
+is($node->safe_psql('planted', <<'SQL'), '0', 'no function belongs to another role');
+SELECT count(*) FROM pg_proc p JOIN pg_roles r ON r.oid = p.proowner
+WHERE p.pronamespace IN ('posture'::regnamespace, 'posture_internal'::regnamespace)
+  AND NOT r.rolsuper
 SQL
-like($attack->('ALTER EXTENSION posture UPDATE'), qr/posture would use function posture\.lock_access\(\), which is somebody else's\n/, 'there is no update with it');
-$attack->('ALTER EXTENSION posture DROP FUNCTION posture_internal.lock_access(); DROP FUNCTION posture_internal.lock_access()');
-is($attack->('ALTER EXTENSION posture UPDATE'), '', 'but without');
-is($node->safe_psql('taken', "SELECT count(*) FROM pg_proc p JOIN pg_roles r ON r.oid = p.proowner WHERE p.pronamespace IN ('posture'::regnamespace, 'posture_internal'::regnamespace) AND NOT r.rolsuper"), '0', 'nothing in it is theirs');
 
-# the second who installs where another has dropped it
+# another role installs after the extension was dropped
 $node->safe_psql('postgres', $_) foreach 'CREATE DATABASE again OWNER attacker', 'GRANT CREATE ON DATABASE again TO installer';
 $node->safe_psql('again', "CREATE EXTENSION posture VERSION '$before'; DROP EXTENSION posture", extra_params => [ '-U', 'attacker' ]);
 $node->safe_psql('again', "CREATE EXTENSION posture VERSION '$before'", extra_params => [ '-U', 'installer' ]);

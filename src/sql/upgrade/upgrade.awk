@@ -1,7 +1,6 @@
 # Makes an upgrade script: awk -f upgrade.awk PARTS... UPGRADE. Definitions stand
 # in the parts alone, and an upgrade takes them from there:
 #   --@ CREATE TABLE posture.thing     the statement that begins so
-#   --@ DO store/replication.sql       all DO statements of a part
 #   --@ code                           all functions and views in the place of
 #                                      older ones, all comments, and who may
 #                                      execute functions
@@ -11,10 +10,7 @@ FILENAME != ARGV[ARGC - 1] {
 	if (FILENAME ~ /\/install_(begin|end)\.sql$/)
 		next
 	if (/^(CREATE|COMMENT|GRANT|REVOKE|ALTER|DO|INSERT) /)
-	{
 		first[++statements] = $0
-		part[statements] = FILENAME
-	}
 	if (statements && !/^(--|\/\*| \*)/)
 		text[statements] = text[statements] $0 "\n"
 	next
@@ -25,13 +21,6 @@ FILENAME != ARGV[ARGC - 1] {
 		if (first[i] ~ /^CREATE (FUNCTION|PROCEDURE|VIEW) /)
 			printf "%s", "CREATE OR REPLACE" substr(text[i], 7)
 		else if (first[i] ~ /^(COMMENT ON|(GRANT|REVOKE) EXECUTE ON) /)
-			printf "%s", text[i]
-	next
-}
-
-/^--@ DO / {
-	for (i = 1; i <= statements; i++)
-		if (first[i] ~ /^DO / && part[i] ~ ("/" $3 "$"))
 			printf "%s", text[i]
 	next
 }
