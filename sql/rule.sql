@@ -150,7 +150,7 @@ SELECT * FROM verify();
 ROLLBACK;
 
 -- written with triggers off, members are not what rules pick: verify() says so, apply_rules()
--- mends it
+-- repairs them
 SET session_replication_role = replica;
 DELETE FROM metric_recommendation WHERE recommendation_id = 1;
 INSERT INTO metric_recommendation SELECT metric_id, 3 FROM metric WHERE key = '09 min';
