@@ -57,7 +57,7 @@ INSERT INTO exemption (recommendation_id, asset_group_id, kind, reason)
 VALUES (1, 9, 'waived', 'test');
 INSERT INTO benchmark VALUES ('all', 'All', '2024-03-01', 9, 50);
 -- values
-INSERT INTO source (key, name, stale_after) VALUES ('s', 'S', '0');
+INSERT INTO source (key, name, stale_after) VALUES ('s', 'S', '30');
 INSERT INTO source (key, name, stale_after) VALUES ('s', 'S', '-1 day');
 INSERT INTO source (key, name, stale_after) VALUES ('s', 'S', '36501 days');
 INSERT INTO asset (key, name, kind) VALUES ('a', 'A', repeat('k', 1025));
@@ -102,7 +102,7 @@ INSERT INTO benchmark VALUES ('all', 'All', '2024-03-01', 1, NULL);
 -- what is at the edge is fine
 \set ECHO none
 BEGIN;
-INSERT INTO source (key, name, stale_after) VALUES (repeat('k', 1024), 'Long', '1 second');
+INSERT INTO source (key, name, stale_after) VALUES (repeat('k', 1024), 'Long', '1 day');
 INSERT INTO metric (key, name, drop_threshold) VALUES ('m', 'M', 100), ('n', 'N', 0.000001);
 INSERT INTO measure VALUES (1, 0, 0, now());
 INSERT INTO exemption (recommendation_id, kind, reason) VALUES (1, 'waived', 'test');
@@ -112,6 +112,9 @@ FROM exemption;
 INSERT INTO asset (asset_id, key, name) VALUES (0, 'zero', 'Zero'), (2147483647, 'last', 'Last');
 ROLLBACK;
 -- a message names what is wrong
+\set VERBOSITY terse
+INSERT INTO source (key, name, stale_after) VALUES ('s', 'S', '30');
+\set VERBOSITY default
 INSERT INTO metric (key, name, drop_threshold) VALUES ('m', 'M', 0);
 
 -- importance_weight can be changed and every initiative feels it

@@ -151,7 +151,8 @@ foreach my $case ([ 'superuser', undef, undef ], [ 'installer', 'installer', 'in
 		. join('; ', map { "CREATE TABLE $copy{$_} AS TABLE $_" } @copied), @installs);
 	my $last_id = $node->safe_psql($db, 'SELECT max(event_id) FROM posture.event', @installs);
 
-	$node->safe_psql($db, 'ALTER EXTENSION posture UPDATE', @updates);
+	$node->safe_psql($db, "INSERT INTO posture.source (key, name, stale_after) VALUES ('old', 'Old', '30')", @installs) unless $has_data;
+	$node->psql($db, 'ALTER EXTENSION posture UPDATE', @updates, on_error_die => 1, stderr => \my $warning);
 	is($node->safe_psql($db, "SELECT extversion FROM pg_extension WHERE extname = 'posture'"), $this, "$db: is of this version");
 	same_catalog($node->safe_psql($db, $catalog, @record), $node->safe_psql($fresh, $catalog, @record),
 		"$db: the same objects, definitions, comments and privileges as a fresh install");
@@ -165,7 +166,12 @@ SQL
 			"$db: $relation is as it was");
 	}
 	is($node->safe_psql($db, 'SELECT * FROM posture.verify()', @installs), '', "$db: verify() finds nothing");
-	next unless $has_data;
+	unless ($has_data)
+	{
+		like($warning, qr/source "old" had stale_after 00:00:30, which is now 1 day/, "$db: warns of what it changed");
+		is($node->safe_psql($db, 'SELECT stale_after FROM posture.source', @installs), '1 day', "$db: which is so");
+		next;
+	}
 	$node->safe_psql($db, q{
 	    INSERT INTO posture.inbox VALUES ('scan', 'r1', 'newcomer', 'non_compliant');
 	    SELECT FROM posture.ingest();

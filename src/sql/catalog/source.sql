@@ -10,7 +10,8 @@ CREATE TABLE posture.source (
     is_active boolean NOT NULL DEFAULT true,
     -- The upper limit keeps now() - stale_after in the range of timestamptz.
     stale_after interval
-        CHECK (stale_after > interval '0' AND stale_after <= interval '36500 days'),
+        CONSTRAINT "stale_after is 1 to 36500 days, written as '30 days'"
+        CHECK (stale_after >= interval '1 day' AND stale_after <= interval '36500 days'),
     last_seen timestamptz
 );
 COMMENT ON TABLE posture.source IS 'products that assess';

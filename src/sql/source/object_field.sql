@@ -193,9 +193,9 @@ CREATE FUNCTION posture_internal.field_error(type text, field text, value jsonb,
                               ELSE replace(holds, '_', ' ') || ' for ' || field END,
                    left(value #>> '{}', 100))
         WHEN type = 'source' AND field = 'stale_after'
-             AND NOT ((value #>> '{}')::interval > interval '0'
+             AND NOT ((value #>> '{}')::interval >= interval '1 day'
                       AND (value #>> '{}')::interval <= interval '36500 days') THEN
-            format('stale_after: expected more than 0 and at most 36500 days, found "%s"',
+            format('stale_after: expected 1 to 36500 days, such as "30 days", found "%s"',
                    left(value #>> '{}', 100))
         WHEN type = 'recommendation' AND field = 'markup'
              AND value #>> '{}' NOT IN ('plain', 'html', 'markdown')
