@@ -111,7 +111,10 @@ SELECT approved_by = current_user AS approved_by, created_at = now() AS created_
 FROM exemption;
 INSERT INTO asset (asset_id, key, name) VALUES (0, 'zero', 'Zero'), (2147483647, 'last', 'Last');
 ROLLBACK;
--- a message names what is wrong
+-- a message names what is wrong, because constraints are sentences
+SELECT count(*) FROM pg_constraint
+WHERE connamespace IN ('posture'::regnamespace, 'posture_internal'::regnamespace)
+  AND contype = 'c' AND conname !~ ' ';
 \set VERBOSITY terse
 INSERT INTO source (key, name, stale_after) VALUES ('s', 'S', '30');
 \set VERBOSITY default

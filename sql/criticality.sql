@@ -241,6 +241,7 @@ TABLE error;
 -- weights that are none
 \set VERBOSITY terse
 UPDATE metric SET criticality_weights = '{}';
+\set VERBOSITY sqlstate
 UPDATE metric SET criticality_weights = '{1,2,3}';
 UPDATE metric SET criticality_weights = '{1,2,3,4,5}';
 UPDATE metric SET criticality_weights = '{0,0,0,0}';

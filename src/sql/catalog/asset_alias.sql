@@ -25,7 +25,9 @@ CREATE INDEX asset_canonical_key ON posture.asset (canonical_key(key, kind))
 CREATE TABLE posture.asset_alias (
     alias object_key PRIMARY KEY,
     asset_id integer NOT NULL REFERENCES asset ON DELETE CASCADE,
-    how text NOT NULL DEFAULT 'given' CHECK (how IN ('given', 'spelling', 'reported', 'merged')),
+    how text NOT NULL DEFAULT 'given'
+        CONSTRAINT "how is given, spelling, reported or merged"
+        CHECK (how IN ('given', 'spelling', 'reported', 'merged')),
     added_at timestamptz NOT NULL DEFAULT now()
 );
 CREATE INDEX ON posture.asset_alias (asset_id);

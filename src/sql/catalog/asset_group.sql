@@ -8,8 +8,10 @@ CREATE TABLE posture.asset_group (
     name text NOT NULL,
     owner name,
     kinds text[],
-    min_criticality text CHECK (min_criticality IN ('low', 'medium', 'high', 'critical')),
-    tags jsonb CHECK (jsonb_typeof(tags) = 'object')
+    min_criticality text
+        CONSTRAINT "min_criticality is low, medium, high or critical"
+        CHECK (min_criticality IN ('low', 'medium', 'high', 'critical')),
+    tags jsonb CONSTRAINT "tags are a JSON object" CHECK (jsonb_typeof(tags) = 'object')
 );
 COMMENT ON TABLE posture.asset_group IS
     'groups of assets; an asset is in a group if it matches kinds, min_criticality and tags';

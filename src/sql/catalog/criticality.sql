@@ -4,7 +4,7 @@
  */
 
 CREATE DOMAIN posture.criticality_weights AS integer[]
-    CONSTRAINT criticality_weights_range CHECK (
+    CONSTRAINT "the weights are four whole numbers from 0 to 1000, not all 0" CHECK (
         array_dims(VALUE) = '[1:4]' AND array_position(VALUE, NULL) IS NULL
         AND 0 <= ALL (VALUE) AND 1000 >= ALL (VALUE) AND 0 < ANY (VALUE));
 COMMENT ON DOMAIN posture.criticality_weights IS

@@ -9,7 +9,7 @@ COMMENT ON TYPE posture.importance IS
     'importance_weight has the weights';
 
 CREATE DOMAIN posture.weight AS numeric
-    CONSTRAINT weight_range CHECK (VALUE >= 0 AND VALUE <= 1e15);
+    CONSTRAINT "a weight is from 0 to 10^15" CHECK (VALUE >= 0 AND VALUE <= 1e15);
 COMMENT ON DOMAIN posture.weight IS 'weight: 0 to 10^15';
 
 CREATE TABLE posture.importance_weight (

@@ -5,7 +5,7 @@
  */
 
 CREATE DOMAIN posture.object_key AS text
-    CONSTRAINT object_key_length CHECK (octet_length(VALUE) BETWEEN 1 AND 1024);
+    CONSTRAINT "a key has 1 to 1024 bytes" CHECK (octet_length(VALUE) BETWEEN 1 AND 1024);
 COMMENT ON DOMAIN posture.object_key IS 'key of an object: 1 to 1024 bytes';
 
 CREATE FUNCTION posture_internal.key_error(what text, key text) RETURNS text

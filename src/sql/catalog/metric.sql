@@ -4,12 +4,12 @@
  */
 
 CREATE DOMAIN posture.threshold AS numeric
-    CONSTRAINT threshold_range CHECK (VALUE > 0 AND VALUE <= 100);
+    CONSTRAINT "a threshold is above 0 and at most 100" CHECK (VALUE > 0 AND VALUE <= 100);
 COMMENT ON DOMAIN posture.threshold IS
     'minimum score drop that raises an event: above 0, at most 100';
 
 CREATE DOMAIN posture.day_count AS integer
-    CONSTRAINT day_count_range CHECK (VALUE BETWEEN 0 AND 36500);
+    CONSTRAINT "a number of days is from 0 to 36500" CHECK (VALUE BETWEEN 0 AND 36500);
 COMMENT ON DOMAIN posture.day_count IS 'number of days: 0 to 36500';
 
 CREATE TABLE posture.metric (
@@ -20,7 +20,7 @@ CREATE TABLE posture.metric (
     importance importance NOT NULL DEFAULT 'medium',
     asset_kinds text[],
     criticality_weights criticality_weights,
-    rule jsonb CHECK (jsonb_typeof(rule) = 'object'),
+    rule jsonb CONSTRAINT "rule is a JSON object" CHECK (jsonb_typeof(rule) = 'object'),
     drop_threshold threshold,
     cooldown_days day_count,
     is_active boolean NOT NULL DEFAULT true,

@@ -5,7 +5,7 @@
  */
 
 CREATE DOMAIN posture.band_scheme AS text
-    CONSTRAINT band_scheme_known CHECK (VALUE IN ('zone', 'maturity'));
+    CONSTRAINT "a scheme is zone or maturity" CHECK (VALUE IN ('zone', 'maturity'));
 COMMENT ON DOMAIN posture.band_scheme IS 'scheme of names for ranges of scores: zone or maturity';
 
 -- Bands for all initiatives have initiative_id NULL, so the table has a unique
@@ -14,7 +14,7 @@ CREATE TABLE posture.score_band (
     initiative_id integer REFERENCES initiative ON DELETE CASCADE,
     scheme band_scheme NOT NULL,
     from_score score NOT NULL,
-    name text NOT NULL CHECK (name ~ '\S'),
+    name text NOT NULL CONSTRAINT "name is not empty" CHECK (name ~ '\S'),
     UNIQUE NULLS NOT DISTINCT (initiative_id, scheme, from_score)
 );
 ALTER TABLE posture.score_band REPLICA IDENTITY FULL;

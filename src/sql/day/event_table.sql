@@ -19,7 +19,9 @@ CREATE TABLE posture.event (
     score score,
     drop numeric,
     weight numeric,
-    status text NOT NULL DEFAULT 'open' CHECK (status IN ('open', 'acknowledged', 'recovered')),
+    status text NOT NULL DEFAULT 'open'
+        CONSTRAINT "status is open, acknowledged or recovered"
+        CHECK (status IN ('open', 'acknowledged', 'recovered')),
     acknowledged_by text,
     acknowledged_at timestamptz,
     note text,
@@ -27,7 +29,8 @@ CREATE TABLE posture.event (
     reopened_by text,
     reopened_at timestamptz,
     in_cooldown boolean NOT NULL DEFAULT false,
-    CHECK (num_nonnulls(metric_id, initiative_id) = 1),
+    CONSTRAINT "an event is of a metric or of an initiative"
+        CHECK (num_nonnulls(metric_id, initiative_id) = 1),
     UNIQUE NULLS NOT DISTINCT (day, kind, metric_id, initiative_id)
 );
 CREATE UNIQUE INDEX event_new_initiative ON posture.event (initiative_id)

@@ -9,7 +9,8 @@ CREATE TABLE posture.run (
     day date NOT NULL,
     started_at timestamptz NOT NULL,
     finished_at timestamptz NOT NULL,
-    outcome text NOT NULL CHECK (outcome IN ('ok', 'failed')),
+    outcome text NOT NULL
+        CONSTRAINT "outcome is ok or failed" CHECK (outcome IN ('ok', 'failed')),
     message text,
     counts jsonb
 );

@@ -14,13 +14,15 @@ CREATE TABLE posture.exemption (
     asset_id integer REFERENCES asset ON DELETE CASCADE,
     asset_group_id integer REFERENCES asset_group ON DELETE CASCADE,
     kind exemption_kind NOT NULL,
-    reason text NOT NULL CHECK (reason ~ '\S'),
-    approved_by text NOT NULL DEFAULT current_user CHECK (approved_by ~ '\S'),
+    reason text NOT NULL CONSTRAINT "reason is not empty" CHECK (reason ~ '\S'),
+    approved_by text NOT NULL DEFAULT current_user
+        CONSTRAINT "approved_by is not empty" CHECK (approved_by ~ '\S'),
     created_at timestamptz NOT NULL DEFAULT now(),
     expires_at timestamptz,
     is_reported boolean NOT NULL DEFAULT false,
-    CHECK (num_nonnulls(asset_id, asset_group_id) <= 1),
-    CHECK (expires_at >= created_at)
+    CONSTRAINT "an exemption is for an asset or a group, not both"
+        CHECK (num_nonnulls(asset_id, asset_group_id) <= 1),
+    CONSTRAINT "expires_at is not before created_at" CHECK (expires_at >= created_at)
 );
 CREATE INDEX ON posture.exemption (recommendation_id);
 COMMENT ON TABLE posture.exemption IS

@@ -7,10 +7,15 @@ CREATE TYPE posture.finding_state AS ENUM ('compliant', 'non_compliant', 'not_ap
 COMMENT ON TYPE posture.finding_state IS 'state of a recommendation on an asset';
 
 CREATE TABLE posture.finding (
-    recommendation_id integer REFERENCES recommendation,
-    asset_id integer REFERENCES asset,
+    recommendation_id integer
+        CONSTRAINT "a recommendation with findings is made inactive, not deleted"
+        REFERENCES recommendation,
+    asset_id integer
+        CONSTRAINT "an asset with findings is retired by retired_at, not deleted"
+        REFERENCES asset,
     state finding_state NOT NULL,
-    changed_at timestamptz NOT NULL DEFAULT now() CHECK (isfinite(changed_at)),
+    changed_at timestamptz NOT NULL DEFAULT now()
+        CONSTRAINT "changed_at is not infinite" CHECK (isfinite(changed_at)),
     details jsonb,
     PRIMARY KEY (recommendation_id, asset_id)
 );

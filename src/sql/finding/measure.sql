@@ -7,8 +7,9 @@ CREATE TABLE posture.measure (
     recommendation_id integer PRIMARY KEY REFERENCES recommendation ON DELETE CASCADE,
     achieved points NOT NULL,
     possible points NOT NULL,
-    observed_at timestamptz NOT NULL DEFAULT now() CHECK (isfinite(observed_at)),
-    CHECK (achieved <= possible)
+    observed_at timestamptz NOT NULL DEFAULT now()
+        CONSTRAINT "observed_at is not infinite" CHECK (isfinite(observed_at)),
+    CONSTRAINT "achieved is not more than possible" CHECK (achieved <= possible)
 );
 COMMENT ON TABLE posture.measure IS
     'state of each recommendation that its source reports only as points for the whole '

@@ -1,5 +1,7 @@
 CREATE TABLE posture_internal.asset_set (
-    attribute text CHECK (attribute IN ('kind', 'criticality', 'group', 'inactive')),
+    attribute text
+        CONSTRAINT "attribute is kind, criticality, group or inactive"
+        CHECK (attribute IN ('kind', 'criticality', 'group', 'inactive')),
     value text,
     chunk integer,
     assets assetset NOT NULL,

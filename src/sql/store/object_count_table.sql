@@ -1,7 +1,9 @@
 -- Integers are large enough: a slice has 1048576 assets, and none counts more than 1000 times.
 CREATE TABLE posture_internal.object_count (
     slice integer,
-    object_kind text CHECK (object_kind IN ('recommendation', 'metric', 'initiative')),
+    object_kind text
+        CONSTRAINT "object_kind is recommendation, metric or initiative"
+        CHECK (object_kind IN ('recommendation', 'metric', 'initiative')),
     object_id integer,
     assessed integer NOT NULL,
     exposed integer NOT NULL,

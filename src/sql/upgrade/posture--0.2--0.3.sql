@@ -7,6 +7,74 @@
 \echo Use "ALTER EXTENSION posture UPDATE" to load this file. \quit
 SET LOCAL search_path TO pg_catalog, posture, posture_internal, pg_temp;
 
+-- The name of a constraint is a sentence, which the error of PostgreSQL quotes.
+ALTER DOMAIN posture.band_scheme RENAME CONSTRAINT band_scheme_known
+    TO "a scheme is zone or maturity";
+ALTER DOMAIN posture.criticality_weights RENAME CONSTRAINT criticality_weights_range
+    TO "the weights are four whole numbers from 0 to 1000, not all 0";
+ALTER DOMAIN posture.day_count RENAME CONSTRAINT day_count_range
+    TO "a number of days is from 0 to 36500";
+ALTER DOMAIN posture.object_key RENAME CONSTRAINT object_key_length
+    TO "a key has 1 to 1024 bytes";
+ALTER DOMAIN posture.points RENAME CONSTRAINT points_range
+    TO "points are from 0 to 10^15";
+ALTER DOMAIN posture.threshold RENAME CONSTRAINT threshold_range
+    TO "a threshold is above 0 and at most 100";
+ALTER DOMAIN posture.weight RENAME CONSTRAINT weight_range
+    TO "a weight is from 0 to 10^15";
+ALTER TABLE posture.asset RENAME CONSTRAINT asset_asset_id_check
+    TO "asset_id is not negative";
+ALTER TABLE posture.asset RENAME CONSTRAINT asset_kind_length
+    TO "kind has at most 1024 bytes";
+ALTER TABLE posture.asset RENAME CONSTRAINT asset_criticality_check
+    TO "criticality is low, medium, high or critical";
+ALTER TABLE posture.asset RENAME CONSTRAINT asset_tags_check
+    TO "tags are a JSON object";
+ALTER TABLE posture.asset_alias RENAME CONSTRAINT asset_alias_how_check
+    TO "how is given, spelling, reported or merged";
+ALTER TABLE posture.asset_group RENAME CONSTRAINT asset_group_min_criticality_check
+    TO "min_criticality is low, medium, high or critical";
+ALTER TABLE posture.asset_group RENAME CONSTRAINT asset_group_tags_check
+    TO "tags are a JSON object";
+ALTER TABLE posture.event RENAME CONSTRAINT event_status_check
+    TO "status is open, acknowledged or recovered";
+ALTER TABLE posture.event RENAME CONSTRAINT event_check
+    TO "an event is of a metric or of an initiative";
+ALTER TABLE posture.exemption RENAME CONSTRAINT exemption_reason_check
+    TO "reason is not empty";
+ALTER TABLE posture.exemption RENAME CONSTRAINT exemption_approved_by_check
+    TO "approved_by is not empty";
+ALTER TABLE posture.exemption RENAME CONSTRAINT exemption_check
+    TO "an exemption is for an asset or a group, not both";
+ALTER TABLE posture.exemption RENAME CONSTRAINT exemption_check1
+    TO "expires_at is not before created_at";
+ALTER TABLE posture.finding RENAME CONSTRAINT finding_changed_at_check
+    TO "changed_at is not infinite";
+ALTER TABLE posture.finding RENAME CONSTRAINT finding_recommendation_id_fkey
+    TO "a recommendation with findings is made inactive, not deleted";
+ALTER TABLE posture.finding RENAME CONSTRAINT finding_asset_id_fkey
+    TO "an asset with findings is retired by retired_at, not deleted";
+ALTER TABLE posture.measure RENAME CONSTRAINT measure_observed_at_check
+    TO "observed_at is not infinite";
+ALTER TABLE posture.measure RENAME CONSTRAINT measure_check
+    TO "achieved is not more than possible";
+ALTER TABLE posture.metric RENAME CONSTRAINT metric_rule_check
+    TO "rule is a JSON object";
+ALTER TABLE posture.recommendation RENAME CONSTRAINT recommendation_recommendation_id_check
+    TO "recommendation_id is not negative";
+ALTER TABLE posture.recommendation RENAME CONSTRAINT recommendation_source_id_fkey
+    TO "a source with recommendations is made inactive, not deleted";
+ALTER TABLE posture.recommendation RENAME CONSTRAINT recommendation_markup_check
+    TO "markup is plain, html or markdown";
+ALTER TABLE posture.run RENAME CONSTRAINT run_outcome_check
+    TO "outcome is ok or failed";
+ALTER TABLE posture.score_band RENAME CONSTRAINT score_band_name_check
+    TO "name is not empty";
+ALTER TABLE posture_internal.asset_set RENAME CONSTRAINT asset_set_attribute_check
+    TO "attribute is kind, criticality, group or inactive";
+ALTER TABLE posture_internal.object_count RENAME CONSTRAINT object_count_object_kind_check
+    TO "object_kind is recommendation, metric or initiative";
+
 -- 0.2 accepted '30', which is 30 seconds.
 DO $$
 DECLARE
