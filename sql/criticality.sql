@@ -192,7 +192,7 @@ CALL pg_temp.step();
 -- r1 remediated, what is critical still fails r2: plain and once have 1 of 5 exposed, weighed
 -- 5 of 10, critical 1 of 1, middle 0 of 10, hosts 1000 of 1002; by the assets from high on:
 -- plain 1 of 2, weighed 5 of 7, critical 1 of 1
-SELECT what_if('w', '{r1}'), what_if('p', '{r1}'), what_if('p', '{r1,r2}'), what_if('c', '{r1}'),
+SELECT what_if('w', 'r1'), what_if('p', '{r1}'), what_if('p', '{r1,r2}'), what_if('c', ARRAY['r1']),
        what_if('o', '{r1}');
 SELECT score_of('p', 'much'), score_of('c', 'much'), score_of('c', 'users'), score_of('o', 'much');
 

@@ -64,7 +64,7 @@ SELECT * FROM load('posture',
     {"type": "score_band", "initiative": "basics", "scheme": "maturity", "from_score": "7.0",
     "name": "Under way"}, {"type": "score_band", "scheme": "zone", "from_score": 1,
     "name": "x"}]'::jsonb);
-SELECT * FROM export('{score_band}');
+SELECT * FROM export('score_band');
 -- an exemption that begins later does, however often it is loaded
 SELECT * FROM load('posture',
     '{"type": "exemption", "source": "s", "recommendation": "mfa", "kind": "waived",

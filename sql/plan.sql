@@ -36,8 +36,8 @@ JOIN recommendation r ON r.key = v.recommendation JOIN asset a ON a.kind = v.kin
 SELECT * FROM plan('basics');
 SELECT rank, recommendation, gain, score FROM plan('basics', NULL, 'gain_per_asset');
 -- steps that the target does not need are left out
-SELECT rank, recommendation, gain, score FROM plan('basics', '75');
-SELECT rank, recommendation, score FROM plan('basics', '83.333334');
+SELECT rank, recommendation, gain, score FROM plan('basics', 75);
+SELECT rank, recommendation, score FROM plan('basics', 83.333334);
 SELECT what_if('basics', '{mfa,shared}'), planned_score('basics'), achievable_score('basics');
 UPDATE recommendation SET assigned_to = 'Ann' WHERE key IN ('mfa', 'disk');
 SELECT planned_score('basics'), achievable_score('basics');
@@ -63,7 +63,7 @@ SELECT rank, recommendation, gain, assets, score FROM plan('basics', NULL, 'gain
 SET client_min_messages = notice;
 UPDATE initiative SET target_score = 50 WHERE key = 'basics';
 SELECT rank, recommendation, score FROM plan('basics');
-SELECT rank, recommendation, score FROM plan('basics', '99');
+SELECT rank, recommendation, score FROM plan('basics', 99::smallint);
 SELECT rank, recommendation, score FROM plan('basics', '30');
 UPDATE initiative SET target_score = NULL WHERE key = 'basics';
 INSERT INTO initiative (key, name, is_active) VALUES ('empty', 'E', true), ('inactive', 'G', false);

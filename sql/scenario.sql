@@ -22,7 +22,7 @@ SELECT what_if('i1', '{s1:shared}') IS NOT DISTINCT FROM what_if('i1', '{}') AS 
 BEGIN;
 INSERT INTO recommendation (source_id, key, title) VALUES (2, 's1:shared', 'S');
 SELECT what_if('i1', '{s2:s1:shared}') IS NOT DISTINCT FROM what_if('i1', '{}') AS same;
-SELECT what_if('i1', '{s1:shared}');
+SELECT what_if('i1', 's1:shared');
 ROLLBACK;
 SELECT what_if('i1', '{nothing}');
 SELECT what_if('nothing', '{}');

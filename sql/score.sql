@@ -31,7 +31,10 @@ CREATE TEMP TABLE assigned (a score, b score, c float8, d numeric);
 INSERT INTO assigned VALUES (80, 79.9999995, '0.1'::score, '0.1'::score);
 TABLE assigned;
 SELECT 12.3456785::score AS numeric_rounds, 100::score AS from_int;
--- as clients send whole numbers
+-- as clients send numbers
+PREPARE half(float8) AS INSERT INTO assigned (a) VALUES ($1) RETURNING a, 66.5::real::score,
+    a::integer;
+EXECUTE half(66.5);
 PREPARE small(int2) AS INSERT INTO assigned (a) VALUES ($1) RETURNING a, $1::score;
 EXECUTE small(80);
 PREPARE big(int8) AS INSERT INTO assigned (a) VALUES ($1) RETURNING a, $1::score;
@@ -45,7 +48,7 @@ SELECT 100.0000001::score;
 SELECT (-0.0000001)::score;
 SELECT 'NaN'::numeric::score;
 SELECT 'Infinity'::numeric::score;
-SELECT 50::float8::score;
+SELECT 'NaN'::float8::score;
 \set VERBOSITY default
 
 -- bytes: four, the millionths
@@ -105,7 +108,8 @@ SELECT score(0, repeat('9', 38)::numeric);
 -- weighted_score
 SELECT weighted_score(v, v) FROM (VALUES (1), (2), (3)) x(i),
     LATERAL (SELECT i::numeric::score AS v) y;
-SELECT weighted_score(NULL, NULL) AS no_scores FROM generate_series(1, 3);
+SELECT weighted_score(NULL::score, NULL) AS no_scores, weighted_score(n, n)
+FROM generate_series(1, 3) n;
 SELECT weighted_score('50', 1) AS no_rows WHERE false;
 SELECT weighted_score('50', 0) AS no_weight;
 SELECT weighted_score(s, w) AS nulls_do_not_count
@@ -115,7 +119,7 @@ SELECT weighted_score(s, w) AS many_decimals
 FROM (VALUES ('100'::score, 0.123456789012), ('0', 0.876543210988)) x(s, w);
 \set VERBOSITY sqlstate
 SELECT weighted_score('50', -1);
-SELECT weighted_score('50', 'NaN');
+SELECT weighted_score(50, 'NaN');
 SELECT weighted_score('50', repeat('9', 39)::numeric);
 SELECT weighted_score('50', 1e-40);
 SELECT weighted_score('50', w) FROM (VALUES (1e30), (1e-10)) x(w);
@@ -181,23 +185,24 @@ FROM (VALUES ('80'::score, '78'::score, 'points'), ('80', '78.000001', 'points')
              ('80', '80', 'points'), (NULL, '80', 'points'), ('80', NULL, 'relative')
      ) x(previous, current, basis);
 -- compared as fractions: two thirds round up to this threshold, and are less
-SELECT score_drop('3', '1', 'relative'), is_drop('3', '1', 66.666667, 'relative') AS rounded,
-       is_drop('3', '1', 66.666666, 'relative') AS below;
-SELECT score_drop('80', '78'), is_drop('80', '78'), is_drop('80', '78.000001'),
-       is_drop('80', '78.4', NULL, 'relative'), is_drop('80', '78', 2.0000001);
+SELECT score_drop(3, 1, 'relative'), is_drop(3, 1, 66.666667, 'relative') AS rounded,
+       is_drop(3, 1, 66.666666, 'relative') AS below;
+SELECT score_drop(80, 78), is_drop(80, 78), is_drop(80, 78.000001),
+       is_drop(80, 78.4, NULL, 'relative'), is_drop(80, 78, 2.0000001);
 SET posture.drop_threshold = 5;
-SELECT is_drop('80', '75'), is_drop('80', '75.000001'), is_drop('80', '78', 2);
+SELECT is_drop(80, 75), is_drop(80, 75.000001), is_drop(80, 78, 2);
 SET posture.drop_basis = relative;
-SELECT is_drop('80', '76'), is_drop('80', '76.000001'), is_drop('80', '75', NULL, 'points');
+SELECT is_drop(80, 76), is_drop(80, 76.000001), is_drop(80, 75, NULL, 'points');
 RESET posture.drop_threshold;
 RESET posture.drop_basis;
 \set VERBOSITY sqlstate
-SELECT score_drop('80', '78', 'percent');
-SELECT is_drop('80', '78', 2, 'percent');
-SELECT is_drop('80', '78', 0);
-SELECT is_drop('80', '78', -1);
+SELECT score_drop(80, 78, 'percent');
+SELECT is_drop(80, 78, 2, 'percent');
+SELECT is_drop(80, 78, 0);
+SELECT is_drop(80, 78, -1);
 SELECT is_drop(NULL, NULL, 'NaN');
-SELECT is_drop('80', '78', repeat('9', 40)::numeric);
+SELECT is_drop(101, 78);
+SELECT is_drop(80, 78, repeat('9', 40)::numeric);
 SET posture.drop_threshold = 0;
 SET posture.drop_threshold = 101;
 SET posture.drop_basis = percent;

@@ -44,19 +44,20 @@ numeric_from_millionths(int64 millionths)
 											   NumericGetDatum(exact)));
 }
 
-/*
- * Returns the score that a decimal is, rounded half away from zero. The bound
- * of 100 holds for the exact number, not only for the rounded one. Error: 22003
- * with the text of the number.
- */
-static Score
-score_from_decimal(Decimal decimal, const char *text)
+/* Whether a decimal is from 0 to 100: the exact number, not only the rounded one. */
+static bool
+is_in_range(Decimal decimal)
 {
 	int128		limit = 100;
 
-	if (decimal.value < 0 ||
-		(decimal_rescale(&limit, 0, decimal.scale) && decimal.value > limit))
-		report_score_out_of_range(text);
+	return decimal.value >= 0 &&
+		(!decimal_rescale(&limit, 0, decimal.scale) || decimal.value <= limit);
+}
+
+/* Returns the score that a decimal from 0 to 100 is, rounded half away from zero. */
+static Score
+score_from_decimal(Decimal decimal)
+{
 	if (decimal.scale > SCORE_DECIMALS)
 	{
 		int128		divisor = 1;
@@ -85,13 +86,16 @@ score_in(PG_FUNCTION_ARGS)
 	if (!decimal_parse(text, &decimal, &overflow))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
-				 errmsg("invalid input syntax for type %s: \"%s\"", "score", text)));
+				 errmsg("invalid input syntax for type %s: \"%s\"", "score", text),
+				 errdetail("A score is a number from 0 to 100, such as 66.5.")));
 	if (overflow)
 		ereport(ERROR,
 				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
 				 errmsg("score \"%s\" has too many digits", text),
 				 errdetail("A score is a number from 0 to 100 with six decimals.")));
-	PG_RETURN_SCORE(score_from_decimal(decimal, text));
+	if (!is_in_range(decimal))
+		report_score_out_of_range(text);
+	PG_RETURN_SCORE(score_from_decimal(decimal));
 }
 
 /* score_out(score) returns cstring: as many decimals as needed, at most six. */
@@ -132,18 +136,22 @@ score_send(PG_FUNCTION_ARGS)
 	PG_RETURN_BYTEA_P(pq_endtypsend(&buf));
 }
 
-/*
- * Cast from numeric to score, rounded half away from zero. Errors: 22003
- * outside 0 to 100, 22023 for NaN and infinity.
- */
+Score
+score_from_number(Numeric number)
+{
+	Decimal		decimal = decimal_from_numeric(number, "score");
+
+	if (!is_in_range(decimal))
+		report_score_out_of_range(DatumGetCString(DirectFunctionCall1(numeric_out,
+																	  NumericGetDatum(number))));
+	return score_from_decimal(decimal);
+}
+
+/* Cast from numeric to score, rounded half away from zero. Errors: 22003, 22023. */
 Datum
 score_from_numeric(PG_FUNCTION_ARGS)
 {
-	Numeric		num = PG_GETARG_NUMERIC(0);
-	char	   *text = DatumGetCString(DirectFunctionCall1(numeric_out,
-														   NumericGetDatum(num)));
-
-	PG_RETURN_SCORE(score_from_decimal(decimal_from_numeric(num, "score"), text));
+	PG_RETURN_SCORE(score_from_number(PG_GETARG_NUMERIC(0)));
 }
 
 /* Cast from integer to score. Error: 22003 outside 0 to 100. */

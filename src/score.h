@@ -17,4 +17,10 @@ typedef int32 Score;
 #define PG_GETARG_SCORE(n) DatumGetScore(PG_GETARG_DATUM(n))
 #define PG_RETURN_SCORE(x) PG_RETURN_INT32(x)
 
+/*
+ * Returns the score that a number is, rounded half away from zero. Errors: 22003
+ * outside 0 to 100, 22023 for NaN and infinity.
+ */
+extern Score score_from_number(Numeric number);
+
 #endif							/* POSTURE_SCORE_H */

@@ -18,6 +18,8 @@
 
 PG_FUNCTION_INFO_V1(weighted_score_accum);
 PG_FUNCTION_INFO_V1(weighted_score_accum_inv);
+PG_FUNCTION_INFO_V1(weighted_number_accum);
+PG_FUNCTION_INFO_V1(weighted_number_accum_inv);
 PG_FUNCTION_INFO_V1(weighted_score_combine);
 PG_FUNCTION_INFO_V1(weighted_score_final);
 
@@ -166,6 +168,18 @@ weighted_score_accum(PG_FUNCTION_ARGS)
 }
 
 /*
+ * weighted_number_accum(state int8[], score numeric, weight numeric) returns
+ * int8[]: as weighted_score_accum(), of a score that is given as a number.
+ */
+Datum
+weighted_number_accum(PG_FUNCTION_ARGS)
+{
+	Score		score = score_from_number(PG_GETARG_NUMERIC(1));
+
+	return accumulate(fcinfo, sum_of_row(score, PG_GETARG_NUMERIC(2)), 1);
+}
+
+/*
  * weighted_score_accum_inv(state int8[], score score, weight numeric) returns
  * int8[]: removes a row that was added, for moving windows. Errors: 22003,
  * 22023.
@@ -174,6 +188,18 @@ Datum
 weighted_score_accum_inv(PG_FUNCTION_ARGS)
 {
 	return accumulate(fcinfo, sum_of_row(PG_GETARG_SCORE(1), PG_GETARG_NUMERIC(2)), -1);
+}
+
+/*
+ * weighted_number_accum_inv(state int8[], score numeric, weight numeric) returns
+ * int8[]: as weighted_score_accum_inv(), of a score that is given as a number.
+ */
+Datum
+weighted_number_accum_inv(PG_FUNCTION_ARGS)
+{
+	Score		score = score_from_number(PG_GETARG_NUMERIC(1));
+
+	return accumulate(fcinfo, sum_of_row(score, PG_GETARG_NUMERIC(2)), -1);
 }
 
 /*

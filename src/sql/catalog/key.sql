@@ -19,6 +19,15 @@ CREATE FUNCTION posture_internal.key_error(what text, key text) RETURNS text
 COMMENT ON FUNCTION posture_internal.key_error(text, text) IS
     'error text for an invalid key; NULL if the key is valid';
 
+-- PostgreSQL takes a literal, and a parameter of unknown type, as text rather than
+-- as text[].
+CREATE FUNCTION posture_internal.text_list(names text) RETURNS text[]
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN CASE WHEN names ~ '^\{.*\}$' THEN names::text[]
+                WHEN names IS NOT NULL THEN ARRAY[names] END;
+COMMENT ON FUNCTION posture_internal.text_list(text) IS
+    'array of one name, or of those of a literal such as {a,b}; NULL for NULL';
+
 CREATE FUNCTION posture_internal.object_of(
     object text, OUT metric_id integer, OUT initiative_id integer)
     LANGUAGE plpgsql STABLE PARALLEL SAFE

@@ -205,14 +205,14 @@ COMMENT ON FUNCTION posture_internal.plan_steps(integer, score, text) IS
     'returns the rows of plan() and, as rank 0, the current score of the initiative';
 
 CREATE FUNCTION posture.plan(
-    initiative text, target score DEFAULT NULL, basis text DEFAULT 'gain')
+    initiative text, target numeric DEFAULT NULL, basis text DEFAULT 'gain')
     RETURNS SETOF plan_step
     LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 100
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
 DECLARE
     wanted integer := initiative_of(initiative);
-    to_reach score := coalesce(target, (SELECT i.target_score FROM initiative i
+    to_reach score := coalesce(target::score, (SELECT i.target_score FROM initiative i
                                         WHERE i.initiative_id = wanted));
     steps plan_step[];
     reached score;
@@ -235,7 +235,7 @@ BEGIN
             initiative, to_reach, reached;
     END IF;
 END $$;
-COMMENT ON FUNCTION posture.plan(text, score, text) IS
+COMMENT ON FUNCTION posture.plan(text, numeric, text) IS
     'returns what to remediate, in which order, for an initiative to reach a score: by default its '
     'target_score, or the highest score that can be reached if it has none; basis: gain, largest '
     'gain first, or gain_per_asset, largest gain for each asset to remediate first';

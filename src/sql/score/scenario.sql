@@ -210,6 +210,12 @@ CREATE FUNCTION posture.what_if(initiative text, recommendations text[]) RETURNS
 COMMENT ON FUNCTION posture.what_if(text, text[]) IS
     'returns the score that an initiative would have now if these recommendations were '
     'remediated on all assets';
+CREATE FUNCTION posture.what_if(initiative text, recommendation text) RETURNS score
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN what_if(initiative, text_list(recommendation));
+COMMENT ON FUNCTION posture.what_if(text, text) IS
+    'returns the score that an initiative would have now if this recommendation were remediated '
+    'on all assets';
 
 CREATE FUNCTION posture.planned_score(initiative text) RETURNS score
     LANGUAGE sql STABLE PARALLEL SAFE

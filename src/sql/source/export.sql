@@ -127,3 +127,10 @@ END $$;
 COMMENT ON FUNCTION posture.export(text[]) IS
     'returns the catalog and the findings as objects of format posture, which load() accepts one '
     'per line; all types of objects, or the given ones';
+CREATE FUNCTION posture.export(type text) RETURNS SETOF jsonb
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT export(text_list(type));
+END;
+COMMENT ON FUNCTION posture.export(text) IS
+    'returns the objects of one type, as export(text[]) does';

@@ -50,8 +50,8 @@ CREATE FUNCTION posture_internal.score_from_int4(integer) RETURNS score
     AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION posture_internal.score_from_int4(integer) IS
     'whole number from 0 to 100 as a score';
--- Clients send whole numbers as smallint, integer or bigint, depending on their
--- language.
+-- Clients send numbers as smallint, integer, bigint, real or double precision,
+-- depending on their language.
 CREATE FUNCTION posture_internal.score_from_int2(smallint) RETURNS score
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
     RETURN score_from_int4($1::integer);
@@ -62,6 +62,21 @@ CREATE FUNCTION posture_internal.score_from_int8(bigint) RETURNS score
     RETURN score_from_numeric($1::numeric);
 COMMENT ON FUNCTION posture_internal.score_from_int8(bigint) IS
     'whole number from 0 to 100 as a score';
+CREATE FUNCTION posture_internal.score_from_float4(real) RETURNS score
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    RETURN score_from_numeric($1::numeric);
+COMMENT ON FUNCTION posture_internal.score_from_float4(real) IS
+    'number from 0 to 100 as a score, rounded to six digits';
+CREATE FUNCTION posture_internal.score_from_float8(double precision) RETURNS score
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    RETURN score_from_numeric($1::numeric);
+COMMENT ON FUNCTION posture_internal.score_from_float8(double precision) IS
+    'number from 0 to 100 as a score, rounded to six decimals';
+CREATE FUNCTION posture_internal.score_to_int4(score) RETURNS integer
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    RETURN score_to_numeric($1)::integer;
+COMMENT ON FUNCTION posture_internal.score_to_int4(score) IS
+    'score as the nearest whole number, rounded half away from zero';
 
 CREATE CAST (score AS numeric) WITH FUNCTION score_to_numeric(score) AS IMPLICIT;
 COMMENT ON CAST (posture.score AS numeric) IS 'exact';
@@ -75,6 +90,13 @@ CREATE CAST (smallint AS score) WITH FUNCTION score_from_int2(smallint) AS ASSIG
 COMMENT ON CAST (smallint AS posture.score) IS 'whole numbers from 0 to 100';
 CREATE CAST (bigint AS score) WITH FUNCTION score_from_int8(bigint) AS ASSIGNMENT;
 COMMENT ON CAST (bigint AS posture.score) IS 'whole numbers from 0 to 100';
+CREATE CAST (real AS score) WITH FUNCTION score_from_float4(real) AS ASSIGNMENT;
+COMMENT ON CAST (real AS posture.score) IS 'rounded to six digits';
+CREATE CAST (double precision AS score) WITH FUNCTION score_from_float8(double precision)
+    AS ASSIGNMENT;
+COMMENT ON CAST (double precision AS posture.score) IS 'rounded to six decimals';
+CREATE CAST (score AS integer) WITH FUNCTION score_to_int4(score) AS ASSIGNMENT;
+COMMENT ON CAST (posture.score AS integer) IS 'rounded half away from zero';
 
 -- comparison: a score is stored as an integer, so integer's functions apply
 
@@ -156,7 +178,8 @@ CREATE OPERATOR CLASS posture.score_ops DEFAULT FOR TYPE score USING hash AS
 COMMENT ON OPERATOR CLASS posture.score_ops USING hash IS 'equality of scores';
 COMMENT ON OPERATOR FAMILY posture.score_ops USING hash IS 'equality of scores';
 
--- formulas
+-- formulas: they take scores as numeric, which people write and which a score
+-- becomes by itself
 
 CREATE FUNCTION posture_internal.score_minus(score, score) RETURNS numeric
     AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
@@ -171,18 +194,32 @@ CREATE FUNCTION posture.score(exposed numeric, assessed numeric) RETURNS score
 COMMENT ON FUNCTION posture.score(numeric, numeric) IS
     'returns 100 * (assessed - exposed) / assessed; NULL if nothing is assessed';
 
-CREATE FUNCTION posture.score_drop(previous score, current score, basis text DEFAULT 'points')
+CREATE FUNCTION posture_internal.drop_between(
+    previous score, current score, basis text DEFAULT 'points')
     RETURNS numeric
-    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION posture.score_drop(score, score, text) IS
+    AS 'MODULE_PATHNAME', 'score_drop' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION posture_internal.drop_between(score, score, text) IS 'score_drop() of scores';
+CREATE FUNCTION posture.score_drop(
+    previous numeric, current numeric, basis text DEFAULT 'points')
+    RETURNS numeric
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    RETURN drop_between(previous::score, current::score, basis);
+COMMENT ON FUNCTION posture.score_drop(numeric, numeric, text) IS
     'returns the drop from one score to another, in points or, with basis relative, in percent of '
     'the previous score; negative if the score rose, NULL if relative to a score of 0';
 
-CREATE FUNCTION posture.is_drop(previous score, current score,
+CREATE FUNCTION posture_internal.is_drop_between(
+    previous score, current score, threshold numeric DEFAULT NULL, basis text DEFAULT NULL)
+    RETURNS boolean
+    AS 'MODULE_PATHNAME', 'is_drop' LANGUAGE C STABLE PARALLEL SAFE;
+COMMENT ON FUNCTION posture_internal.is_drop_between(score, score, numeric, text) IS
+    'is_drop() of scores';
+CREATE FUNCTION posture.is_drop(previous numeric, current numeric,
                                 threshold numeric DEFAULT NULL, basis text DEFAULT NULL)
     RETURNS boolean
-    AS 'MODULE_PATHNAME' LANGUAGE C STABLE PARALLEL SAFE;
-COMMENT ON FUNCTION posture.is_drop(score, score, numeric, text) IS
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN is_drop_between(previous::score, current::score, threshold, basis);
+COMMENT ON FUNCTION posture.is_drop(numeric, numeric, numeric, text) IS
     'returns whether a score dropped by the threshold or more; the defaults are '
     'posture.drop_threshold and posture.drop_basis; false if either score is NULL';
 
@@ -226,3 +263,33 @@ CREATE AGGREGATE posture.weighted_score(score score, weight numeric) (
 COMMENT ON AGGREGATE posture.weighted_score(score, numeric) IS
     'computes the weighted mean of scores, sum(weight * score) / sum(weight), exactly; ignores '
     'rows with a NULL; NULL if the weights sum to 0';
+
+-- views have scores as numeric
+CREATE FUNCTION posture_internal.weighted_number_accum(
+    state bigint[], score numeric, weight numeric)
+    RETURNS bigint[]
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION posture_internal.weighted_number_accum(bigint[], numeric, numeric) IS
+    'transition function of weighted_score()';
+CREATE FUNCTION posture_internal.weighted_number_accum_inv(
+    state bigint[], score numeric, weight numeric)
+    RETURNS bigint[]
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION posture_internal.weighted_number_accum_inv(bigint[], numeric, numeric) IS
+    'inverse transition function of weighted_score(), for moving windows';
+CREATE AGGREGATE posture.weighted_score(score numeric, weight numeric) (
+    SFUNC = weighted_number_accum,
+    STYPE = bigint[],
+    INITCOND = '{0,0,0,0,0}',
+    FINALFUNC = weighted_score_final,
+    COMBINEFUNC = weighted_score_combine,
+    MSFUNC = weighted_number_accum,
+    MINVFUNC = weighted_number_accum_inv,
+    MSTYPE = bigint[],
+    MINITCOND = '{0,0,0,0,0}',
+    MFINALFUNC = weighted_score_final,
+    PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE posture.weighted_score(numeric, numeric) IS
+    'computes the weighted mean of scores that are given as numbers, as weighted_score(score, '
+    'numeric) does';

@@ -29,7 +29,7 @@ FILENAME != ARGV[ARGC - 1] {
 	wanted = substr($0, 5)
 	found = 0
 	for (i = 1; i <= statements; i++)
-		if (index(first[i], wanted) == 1 && first[i] !~ ("^" wanted "[a-z_]")) {
+		if (index(first[i], wanted) == 1 && substr(first[i], length(wanted) + 1) !~ /^[a-z_]/) {
 			printf "%s", text[i]
 			found++
 		}
