@@ -63,6 +63,21 @@ is(answer('alice', q{UPDATE posture.event SET note = 'mine', acknowledged_by = s
 		acknowledged_at = now() WHERE event_id NOT IN (SELECT event_id FROM posture.event)}),
 	'', 'an event of others is not found');
 
+# ---- an owner that is also a reader ----
+
+my $grant = q{SELECT posture.revoke_access('alice'); SELECT posture.grant_access('alice', 'owner')};
+$node->safe_psql('warehouse', q{SELECT posture.grant_access('alice', 'reader')});
+my $theirs = answer('alice', q{SELECT min(event_id) FROM posture.event
+	JOIN posture.initiative USING (initiative_id) WHERE owner IS DISTINCT FROM 'alice'});
+for my $sql ("SELECT posture.acknowledge($theirs)",
+	"UPDATE posture.event SET note = 'mine' WHERE event_id = $theirs")
+{
+	like(answer('alice', $sql),
+		qr/event $theirs is not of an initiative of role "alice"/, "sees those of others, but not: $sql");
+}
+is(answer('alice', "SELECT posture.acknowledge($id); SELECT posture.reopen($id)"), "\n", 'but its own');
+$node->safe_psql('warehouse', $grant);
+
 # ---- readers and owners write nothing else ----
 
 my @writes = (

@@ -110,4 +110,7 @@ DROP FUNCTION posture.plan(text, score, text);
 --@ CREATE CAST (double precision AS score)
 --@ CREATE CAST (score AS integer)
 
+DROP TRIGGER check_event ON posture.event;
+--@ CREATE TRIGGER check_event
+
 --@ code
