@@ -1,5 +1,6 @@
 /*
- * posture.c: loading of the library, and the settings.
+ * posture.c: loading of the library, the settings, and what long work asks the
+ * server.
  *
  * Loading only defines the settings, so posture needs no preloading and no
  * restart of the server.
@@ -7,6 +8,7 @@
 #include "posture.h"
 
 #include "access/xact.h"
+#include "executor/spi.h"
 #include "pgtime.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
@@ -138,4 +140,16 @@ posture_progress(PG_FUNCTION_ARGS)
 	last = now;
 	ereport(NOTICE, (errmsg("%s", text_to_cstring(PG_GETARG_TEXT_PP(0)))));
 	PG_RETURN_VOID();
+}
+
+PG_FUNCTION_INFO_V1(posture_is_atomic);
+
+/*
+ * is_atomic() returns boolean: whether the PL/pgSQL code that calls it cannot
+ * commit. A COMMIT there would fail without saying what to do.
+ */
+Datum
+posture_is_atomic(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(!SPI_inside_nonatomic_context());
 }

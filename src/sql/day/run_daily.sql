@@ -106,6 +106,12 @@ COMMENT ON FUNCTION posture_internal.run_next_day() IS
     'takes the snapshot of the first day that is due and writes a row into run; an error undoes '
     'the work on the day and is recorded in that row; day is NULL if none was due';
 
+CREATE FUNCTION posture_internal.is_atomic() RETURNS boolean
+    AS 'MODULE_PATHNAME', 'posture_is_atomic' LANGUAGE C VOLATILE;
+COMMENT ON FUNCTION posture_internal.is_atomic() IS
+    'returns whether the calling procedure cannot commit, because it was called in a transaction '
+    'block or by a function';
+
 -- A procedure with SET search_path cannot commit. So this one qualifies every
 -- name, uses no operator, and calls functions that set their search_path.
 CREATE PROCEDURE posture.run_daily()
@@ -117,6 +123,13 @@ DECLARE
     catalog_ids pg_catalog.int8[];
     folded pg_catalog.bool;
 BEGIN
+    IF posture_internal.is_atomic() THEN
+        RAISE EXCEPTION 'run_daily() cannot run inside a transaction block or a function'
+            USING ERRCODE = 'active_sql_transaction',
+                  DETAIL = 'It commits after each slice and each day.',
+                  HINT = 'Call it by itself, outside of BEGIN and COMMIT; a client that begins '
+                         'transactions by itself needs autocommit.';
+    END IF;
     COMMIT;
     SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
     SELECT c.ids INTO catalog_ids FROM posture_internal.catalog_changes() c;
@@ -145,4 +158,4 @@ BEGIN
 END $$;
 COMMENT ON PROCEDURE posture.run_daily() IS
     'folds, a slice at a time, and takes the snapshot of every ended day that has none, oldest '
-    'first; commits after each slice and each day';
+    'first; commits after each slice and each day, so it cannot run inside a transaction block';
