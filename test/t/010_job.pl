@@ -132,6 +132,13 @@ CONF
 		is($node->safe_psql('home', 'SELECT jobname, username FROM cron.job'),
 			"posture|$runner", "$how: and leaves the operator's");
 
+		# two jobs, and the statement of the hint
+		my $job_state = q{SELECT state, hint FROM posture.status() WHERE item = 'job'};
+		my $too_many = $node->safe_psql('home', "SELECT $schedule") && $node->safe_psql('home', $job_state);
+		like($too_many, qr/^warning\|SELECT cron\.unschedule\(\d+\);$/, "$how: status() warns of two jobs");
+		$node->safe_psql('home', $too_many =~ s/.*\|//r);
+		is($node->safe_psql('home', $job_state), 'ok|', "$how: its hint removes one");
+
 		# in another database, the statement of the hint
 		$node->safe_psql($other, $due);
 		$node->psql($other, q{SELECT posture.schedule('* * * * *')}, stderr => \$err);

@@ -122,15 +122,23 @@ BEGIN
        AND has_table_privilege('cron.job_run_details', 'SELECT') THEN
         -- pg_cron shows a role its own jobs, and a superuser all jobs.
         EXECUTE $job$
+            WITH job AS (
+                SELECT j.*
+                FROM cron.job j
+                WHERE j.database = current_database() AND j.command ILIKE '%posture.run_daily%'
+            )
             SELECT j.jobid, j.schedule, j.username, j.active,
-                   d.status, d.return_message, d.start_time, d.end_time
-            FROM cron.job j
+                   d.status, d.return_message, d.start_time, d.end_time,
+                   (SELECT string_agg(format('SELECT cron.unschedule(%s);', o.jobid), ' '
+                                      ORDER BY o.jobid)
+                    FROM job o
+                    WHERE o.active AND o.jobid <> j.jobid) AS remove_others
+            FROM job j
             LEFT JOIN LATERAL (SELECT r.*
                                FROM cron.job_run_details r
                                WHERE r.jobid = j.jobid AND r.status IN ('succeeded', 'failed')
                                ORDER BY r.runid DESC
                                LIMIT 1) d ON true
-            WHERE j.database = current_database() AND j.command ILIKE '%posture.run_daily%'
             ORDER BY j.active DESC, j.jobid
             LIMIT 1 $job$ INTO job;
     END IF;
@@ -147,10 +155,14 @@ BEGIN
         RETURN;
     END IF;
     RETURN QUERY
-    SELECT 'job', CASE WHEN job.active THEN 'ok' ELSE 'warning' END, NULL::numeric,
+    SELECT 'job',
+           CASE WHEN job.active AND job.remove_others IS NULL THEN 'ok' ELSE 'warning' END,
+           NULL::numeric,
            format('job %s of %s runs at "%s" GMT', job.jobid, job.username, job.schedule)
-           || CASE WHEN job.active THEN '' ELSE ', but is not active' END,
-           CASE WHEN job.active THEN NULL
+           || CASE WHEN NOT job.active THEN ', but is not active'
+                   WHEN job.remove_others IS NOT NULL THEN ', and other jobs run it as well'
+                   ELSE '' END,
+           CASE WHEN job.active THEN job.remove_others
                 -- pg_cron does not let PUBLIC call alter_job().
                 WHEN has_function_privilege(
                          to_regprocedure('cron.alter_job(bigint,text,text,text,text,boolean)'),
