@@ -43,10 +43,6 @@ SELECT count(*) FROM run;
 -- a day in between is missing
 \set ECHO none
 DELETE FROM snapshot WHERE day IN (today() - 3, today() - 1);
-DELETE FROM metric_snapshot WHERE day IN (today() - 3, today() - 1);
-DELETE FROM initiative_snapshot WHERE day IN (today() - 3, today() - 1);
-DELETE FROM initiative_metric_snapshot WHERE day IN (today() - 3, today() - 1);
-DELETE FROM recommendation_snapshot WHERE day IN (today() - 3, today() - 1);
 TRUNCATE run;
 \set ECHO all
 SELECT today() - due_day() AS due;
@@ -74,10 +70,6 @@ ROLLBACK;
 
 -- A day that fails leaves a row in run, raises, and nothing half done; the next run tries again.
 DELETE FROM snapshot WHERE day >= today() - 2;
-DELETE FROM metric_snapshot WHERE day >= today() - 2;
-DELETE FROM initiative_snapshot WHERE day >= today() - 2;
-DELETE FROM initiative_metric_snapshot WHERE day >= today() - 2;
-DELETE FROM recommendation_snapshot WHERE day >= today() - 2;
 TRUNCATE run;
 CREATE FUNCTION public.refuse() RETURNS trigger
     LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'not that day'; END $$;

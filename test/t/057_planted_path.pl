@@ -24,7 +24,7 @@ CREATE DATABASE warehouse OWNER risk_owner;
 SQL
 my @as = (extra_params => [ '-U', 'risk_owner' ]);
 $node->safe_psql('warehouse', "CREATE EXTENSION posture;\n" . sample_sql(), @as);
-$node->safe_psql('warehouse', <<'SQL' . forget_day_sql(1), @as);
+$node->safe_psql('warehouse', <<'SQL' . retake_day_sql(1), @as);
 UPDATE posture.metric SET criticality_weights = '{1,2,3,4}' WHERE key = 'm1';
 UPDATE posture.initiative SET target_score = 99;
 UPDATE posture.initiative SET owner = 'team' WHERE key = 'i1';

@@ -46,7 +46,7 @@ CONF
 
 sub warehouse_sql
 {
-	return <<'SQL' =~ s/FORGET/forget_day_sql('ago')/er;
+	return <<'SQL' =~ s/FORGET/retake_day_sql('ago')/er;
 INSERT INTO posture.source (key, name) VALUES ('live', 'Live'), ('frozen', 'Frozen');
 
 -- Findings of past days that nobody changes, so that their snapshots are known. Their

@@ -10,7 +10,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(usleep);
 
-our @EXPORT = qw($schemas new_node superuser sample_sql forget_day_sql tables views same_rows
+our @EXPORT = qw($schemas new_node superuser sample_sql retake_day_sql tables views same_rows
   query_as kill_server new_session);
 
 # condition on an oid: it is a schema of the extension
@@ -142,14 +142,13 @@ DROP TABLE delivery;
 SQL
 }
 
-# SQL that deletes what was recorded at the end of a day, so many days ago. The job
-# takes the snapshot of that day again.
-sub forget_day_sql
+# SQL that makes the snapshot of a day, so many days ago, one of before its end. The job
+# takes it again.
+sub retake_day_sql
 {
 	my ($ago) = @_;
-	return join '', map { "DELETE FROM posture.$_ WHERE day = posture.today() - $ago;\n" }
-	  qw(snapshot recommendation_snapshot metric_snapshot initiative_snapshot
-	  initiative_metric_snapshot);
+	return "UPDATE posture.snapshot SET taken_at = posture.day_end(day) - interval '1 hour'\n"
+	  . "WHERE day = posture.today() - $ago;\n";
 }
 
 # the tables of the extension, with their schemas

@@ -34,7 +34,7 @@ max_prepared_transactions = 10
 deadlock_timeout = 100ms
 CONF
 	$node->safe_psql('postgres', "CREATE EXTENSION posture;\n" . sample_sql() . oracle_sql());
-	$node->safe_psql('postgres', <<'SQL' =~ s/FORGET/forget_day_sql(1)/er);
+	$node->safe_psql('postgres', <<'SQL' =~ s/FORGET/retake_day_sql(1)/er);
 CREATE SCHEMA work;
 CREATE VIEW work.error AS
     TABLE oracle.state_error UNION ALL TABLE oracle.set_error UNION ALL TABLE oracle.verify_error;

@@ -12,18 +12,6 @@ BEGIN ATOMIC
         DELETE FROM snapshot x USING oldest WHERE x.day < oldest.day RETURNING 1
     ), deleted_history AS (
         DELETE FROM finding_history x USING oldest WHERE x.day < oldest.day RETURNING 1
-    ), deleted_recommendation AS (
-        DELETE FROM recommendation_snapshot x USING oldest WHERE x.day < oldest.day RETURNING 1
-    ), deleted_metric AS (
-        DELETE FROM metric_snapshot x USING oldest WHERE x.day < oldest.day RETURNING 1
-    ), deleted_initiative AS (
-        DELETE FROM initiative_snapshot x USING oldest WHERE x.day < oldest.day RETURNING 1
-    ), deleted_member AS (
-        DELETE FROM initiative_metric_snapshot x USING oldest WHERE x.day < oldest.day RETURNING 1
-    ), deleted_exemption AS (
-        DELETE FROM exemption_snapshot x USING oldest WHERE x.day < oldest.day RETURNING 1
-    ), deleted_group AS (
-        DELETE FROM asset_group_snapshot x USING oldest WHERE x.day < oldest.day RETURNING 1
     ), deleted_event AS (
         DELETE FROM event x USING oldest WHERE x.day < oldest.day RETURNING 1
     ), deleted_run AS (
@@ -36,9 +24,7 @@ BEGIN ATOMIC
         WHERE x.rejected_at < day_end(oldest.day - 1) RETURNING 1
     )
     SELECT (SELECT count(*) FROM deleted_snapshot) + (SELECT count(*) FROM deleted_history)
-         + (SELECT count(*) FROM deleted_recommendation) + (SELECT count(*) FROM deleted_metric)
-         + (SELECT count(*) FROM deleted_initiative) + (SELECT count(*) FROM deleted_member)
-         + (SELECT count(*) FROM deleted_exemption) + (SELECT count(*) FROM deleted_group)
+         + (SELECT delete_day_rows('-infinity', oldest.day - 1, true) FROM oldest)
          + (SELECT count(*) FROM deleted_event) + (SELECT count(*) FROM deleted_run)
          + (SELECT count(*) FROM deleted_verification) + (SELECT count(*) FROM deleted_rejected);
 END;

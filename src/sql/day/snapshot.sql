@@ -8,12 +8,7 @@ CREATE FUNCTION posture_internal.write_snapshot(of_day date, as_of timestamptz) 
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
 BEGIN
-    DELETE FROM recommendation_snapshot s WHERE s.day = of_day AND NOT s.is_reported;
-    DELETE FROM metric_snapshot s WHERE s.day = of_day;
-    DELETE FROM initiative_snapshot s WHERE s.day = of_day AND NOT s.is_reported;
-    DELETE FROM initiative_metric_snapshot s WHERE s.day = of_day;
-    DELETE FROM exemption_snapshot s WHERE s.day = of_day;
-    DELETE FROM asset_group_snapshot s WHERE s.day = of_day;
+    PERFORM delete_day_rows(of_day, of_day, false);
 
     -- one statement, so that every row shows the same moment
     WITH state AS (

@@ -112,5 +112,7 @@ DROP FUNCTION posture.plan(text, score, text);
 
 DROP TRIGGER check_event ON posture.event;
 --@ CREATE TRIGGER check_event
+--@ CREATE FUNCTION posture_internal.snapshot_delete
+--@ CREATE TRIGGER snapshot_delete
 
 --@ code
