@@ -133,10 +133,11 @@ BEGIN
            least(day_end(day - 1) + interval '6 hours', now()), t.kind
     FROM pg_temp.ask a JOIN pg_temp.thing t USING (kind);
     PERFORM FROM ingest();
-    IF day < today() THEN
+    IF day < today() - 1 THEN
         PERFORM FROM take_snapshot(day);
     END IF;
 END $$;
+SELECT FROM backfill(today() - 30) \g /dev/null
 SELECT format('CALL pg_temp.live_through(%s)', n) FROM generate_series(1, 29) n \gexec
 
 -- the Secure Score of a tenant, and what others score
@@ -169,6 +170,7 @@ UPDATE initiative SET is_pinned = true, target_score = 75 WHERE key = 'microsoft
 -- the server itself, the last day that ended, and today
 SELECT FROM assess_cluster() \g /dev/null
 CALL pg_temp.live_through(30);
+CALL run_daily();
 CALL pg_temp.live_through(31);
 
 SELECT acknowledge(event_id, 'Accounts of the closed branch: they are deleted this month') FROM event_report

@@ -49,9 +49,9 @@ overview
 step "The metrics that lower the score most"
 metrics
 
-step "Take a snapshot of yesterday to compare with"
+step "Begin history yesterday, to have a day to compare with"
 run_sql <<'SQL'
-SELECT * FROM posture.take_snapshot(posture.today() - 1);
+SELECT * FROM posture.backfill(posture.today() - 1);
 SQL
 
 step "Weaken the server: a superuser with an old password hash, access without a password, no logging"

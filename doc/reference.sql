@@ -21,7 +21,7 @@ INSERT INTO section (title, about, relations, functions, types) VALUES
  'merge_asset pack install_pack apply_rules', 'importance initiative_method criticality_weights threshold weight day_count band_scheme object_key'),
 ('Days', 'A day is a local day of `posture.timezone`. A snapshot records the state at the end of the day.',
  'snapshot metric_snapshot initiative_snapshot initiative_metric_snapshot recommendation_snapshot run',
- 'take_snapshot run_daily schedule unschedule today day_of day_end', ''),
+ 'take_snapshot run_daily backfill forget_day schedule unschedule today day_of day_end', ''),
 ('Events and causes', 'Scores that dropped, and the causes.',
  'event event_cause', 'explain change_report change_reason acknowledge reopen', 'event_kind'),
 ('Plans and comparisons', 'Scores under changed conditions, and changes between days.',

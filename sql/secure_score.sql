@@ -110,7 +110,7 @@ SELECT count(*) FROM points_change(NULL, today(), today());
 DO $$
 DECLARE
     c record;
-    message text; detail text; code text;
+    message text; hint text; code text;
 BEGIN
     FOR c IN SELECT * FROM (VALUES ('nobody', 5, 3), ('metrics', 4, 3), ('metrics', 5, 2),
                                    ('metrics', 7, 0), ('metrics', 3, 5), ('metrics', 0, -1),
@@ -119,13 +119,13 @@ BEGIN
         BEGIN
             PERFORM points_change(c.initiative, today() - c.was, today() - c."is");
         EXCEPTION WHEN others THEN
-            GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL,
+            GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, hint = PG_EXCEPTION_HINT,
                 code = RETURNED_SQLSTATE;
             FOR ago IN -1 .. 7 LOOP
                 message := replace(message, (today() - ago)::text, 'T-' || ago);
-                detail := replace(detail, (today() - ago)::text, 'T-' || ago);
+                hint := replace(hint, (today() - ago)::text, 'T-' || ago);
             END LOOP;
-            RAISE WARNING '% % to %: % % %', c.initiative, c.was, c."is", code, message, detail;
+            RAISE WARNING '% % to %: % % %', c.initiative, c.was, c."is", code, message, hint;
         END;
     END LOOP;
 END $$;

@@ -154,6 +154,7 @@ DROP EXTENSION posture;
 -- the first day that is due is that of the first observation, also where all
 -- that was seen then has changed since, folded or not
 CREATE EXTENSION posture;
+UPDATE posture_internal.history_start SET day = day - 9;
 INSERT INTO posture.source (key, name) VALUES ('s', 'S');
 INSERT INTO posture.inbox VALUES ('s', 'r', 'a', 'non_compliant',
                                   posture.day_end(posture.today() - 4) - interval '1 hour');

@@ -90,7 +90,7 @@ SELECT verification_id, differences FROM posture_internal.verification ORDER BY 
 SELECT sets, repaired FROM posture.rebuild();
 SELECT * FROM posture.verify();
 SELECT state, value, hint FROM state WHERE item = 'verify';
-UPDATE posture_internal.verification SET verified_at = now() - interval '1000 days'
+UPDATE posture_internal.verification SET verified_at = now() - interval '40000 days'
 WHERE verification_id = 1;
 SELECT posture_internal.purge();
 SELECT count(*) FROM posture_internal.verification;

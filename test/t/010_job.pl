@@ -19,6 +19,7 @@ my $quoted = '"Runs ""jobs"""';
 # findings of the day before yesterday, so that a day is due
 my $due = <<'SQL';
 CREATE EXTENSION posture;
+SELECT FROM posture.backfill(posture.today() - 9);
 INSERT INTO posture.source (key, name) VALUES ('scan', 'Scanner');
 INSERT INTO posture.inbox
 SELECT 'scan', 'r1', 'a' || a, CASE WHEN a <= 3 THEN 'non_compliant' ELSE 'compliant' END,

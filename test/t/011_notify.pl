@@ -14,6 +14,7 @@ use TestPosture;
 my $node = new_node('notify');
 $node->safe_psql('postgres', <<'SQL');
 CREATE EXTENSION posture;
+SELECT FROM posture.backfill(posture.today() - 9);
 INSERT INTO posture.source (key, name) VALUES ('scan', 'Scanner');
 INSERT INTO posture.recommendation (source_id, key, title)
 SELECT source_id, 'r' || n, 'R' FROM posture.source, generate_series(1, 2) n;

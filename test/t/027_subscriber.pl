@@ -125,7 +125,7 @@ for my $round (1 .. $rounds)
 	is_same("random changes, round $round");
 }
 
-$replica->safe_psql('truth', 'CALL posture.run_daily(); SELECT FROM posture.take_snapshot()');
+$replica->safe_psql('truth', 'SELECT FROM posture.backfill(posture.today() - 1); SELECT FROM posture.take_snapshot()');
 is($replica->safe_psql('truth',
 		'SELECT count(*) FROM posture.snapshot WHERE day >= posture.today() - 1'),
 	'2', 'a subscriber takes snapshots of its own');

@@ -147,8 +147,6 @@ is($node->safe_psql('warehouse', 'SELECT * FROM posture.verify()'),
 
 # ---- an operator ----
 
-my $forget = join ' ', map { "DELETE FROM posture.$_ WHERE day = posture.today() - 1;" }
-  qw(snapshot metric_snapshot initiative_snapshot);
 ($rc, $out, $err) = as_role('operator', <<"SQL");
 CALL posture.run_daily();
 SELECT count(*) FROM posture.verify();
@@ -157,11 +155,13 @@ SELECT slices >= 0 FROM posture.fold();
 SELECT initiatives > 0 FROM posture.take_snapshot();
 SELECT posture.acknowledge(min(event_id), 'operator') FROM posture.event;
 SET posture.retention_days = 1;
-$forget
+DELETE FROM posture.snapshot WHERE day = posture.today() - 1;
 CALL posture.run_daily();
 SELECT count(*) FROM posture.event WHERE day < posture.today() - 1;
+SELECT scores > 0 FROM posture.forget_day(posture.today() - 1);
+SELECT days FROM posture.backfill(posture.today() - 1);
 SQL
-is("$rc$err\n$out", "0\n0\n1\nt\nt\n\n0",
+is("$rc$err\n$out", "0\n0\n1\nt\nt\n\n0\nt\n1",
 	'an operator runs the job, folds, rebuilds, verifies, deletes old days, acknowledges');
 is(answer('operator', q{SELECT outcome, counts ->> 'purged' > '0'
 	FROM posture.run ORDER BY run_id DESC LIMIT 1}), 'ok|t', 'without an error');

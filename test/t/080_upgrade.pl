@@ -166,6 +166,8 @@ SQL
 			"$db: $relation is as it was");
 	}
 	is($node->safe_psql($db, 'SELECT * FROM posture.verify()', @installs), '', "$db: verify() finds nothing");
+	is($node->safe_psql($db, 'SELECT day = coalesce((SELECT min(s.day) FROM posture.snapshot s), posture.today()) FROM posture_internal.history_start', @installs),
+		't', "$db: history began with the first snapshot");
 	unless ($has_data)
 	{
 		like($warning, qr/source "old" had stale_after 00:00:30, which is now 1 day/, "$db: warns of what it changed");

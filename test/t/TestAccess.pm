@@ -96,6 +96,7 @@ sub warehouse_sql
 {
 	return <<'SQL';
 SELECT setseed(0.5);
+UPDATE posture_internal.history_start SET day = day - 9;
 INSERT INTO posture.source (key, name, stale_after)
 VALUES ('scan', 'Scanner', '30 days'), ('cloud', 'Cloud', NULL);
 INSERT INTO posture.asset

@@ -47,6 +47,7 @@ CONF
 sub warehouse_sql
 {
 	return <<'SQL' =~ s/FORGET/retake_day_sql('ago')/er;
+SELECT FROM posture.backfill(posture.today() - 9);
 INSERT INTO posture.source (key, name) VALUES ('live', 'Live'), ('frozen', 'Frozen');
 
 -- Findings of past days that nobody changes, so that their snapshots are known. Their

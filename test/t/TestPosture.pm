@@ -53,6 +53,14 @@ sub query_as
 sub sample_sql
 {
 	return <<'SQL';
+-- the version before has no backfill()
+DO $$
+BEGIN
+    PERFORM posture.backfill(posture.today() - 4);
+    PERFORM posture.take_snapshot(posture.today() - 4);
+    PERFORM posture.forget_day(posture.today() - 4);
+EXCEPTION WHEN undefined_function THEN
+END $$;
 INSERT INTO posture.source (key, name, stale_after)
 VALUES ('scan', 'Scanner', '30 days'), ('cloud', 'Cloud', NULL);
 UPDATE posture.importance_weight SET weight = 8 WHERE importance = 'high';

@@ -91,6 +91,8 @@ VALUES
     ('inbox', NULL, NULL, NULL, 'SELECT, INSERT, DELETE', NULL),
     ('rejected', NULL, NULL, NULL, 'SELECT, INSERT', 'SELECT, DELETE'),
     -- derived tables, which hold the assets of the whole organisation
+    ('history_start', 'SELECT', NULL, NULL, NULL, 'UPDATE'),
+    ('forgotten_day', 'SELECT', NULL, NULL, NULL, 'INSERT, DELETE'),
     ('exemption_snapshot', 'SELECT', NULL, NULL, NULL, 'INSERT, DELETE'),
     ('asset_group_snapshot', 'SELECT', NULL, NULL, NULL, 'INSERT, DELETE'),
     ('finding_set', 'SELECT', NULL, NULL, NULL, 'INSERT, UPDATE, DELETE'),

@@ -70,10 +70,8 @@ BEGIN ATOMIC
         SELECT count(*) AS days, to_char(min(d.day), 'YYYY-MM-DD') AS first,
                to_char(max(d.day), 'YYYY-MM-DD') AS last,
                -- The run of a day that ended less than two hours ago may be in progress.
-               bool_or(day_end(d.day::date) < now() - interval '2 hours') AS is_late
-        FROM generate_series(due_day()::timestamp, (today() - 1)::timestamp,
-                             interval '1 day') d(day)
-        WHERE NOT has_snapshot(d.day::date)
+               bool_or(day_end(d.day) < now() - interval '2 hours') AS is_late
+        FROM due_days() d
     ), last_run AS (
         SELECT r.day, r.finished_at, r.outcome, r.message
         FROM run r

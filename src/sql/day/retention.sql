@@ -7,11 +7,13 @@ CREATE FUNCTION posture_internal.purge() RETURNS bigint
     LANGUAGE sql VOLATILE
 BEGIN ATOMIC
     WITH oldest AS (
-        SELECT today() - setting('retention_days')::integer AS day
+        SELECT oldest_kept_day() AS day
     ), deleted_snapshot AS (
         DELETE FROM snapshot x USING oldest WHERE x.day < oldest.day RETURNING 1
     ), deleted_history AS (
         DELETE FROM finding_history x USING oldest WHERE x.day < oldest.day RETURNING 1
+    ), deleted_forgotten AS (
+        DELETE FROM forgotten_day x USING oldest WHERE x.day < oldest.day RETURNING 1
     ), deleted_event AS (
         DELETE FROM event x USING oldest WHERE x.day < oldest.day RETURNING 1
     ), deleted_run AS (
@@ -25,6 +27,7 @@ BEGIN ATOMIC
     )
     SELECT (SELECT count(*) FROM deleted_snapshot) + (SELECT count(*) FROM deleted_history)
          + (SELECT delete_day_rows('-infinity', oldest.day - 1, true) FROM oldest)
+         + (SELECT count(*) FROM deleted_forgotten)
          + (SELECT count(*) FROM deleted_event) + (SELECT count(*) FROM deleted_run)
          + (SELECT count(*) FROM deleted_verification) + (SELECT count(*) FROM deleted_rejected);
 END;

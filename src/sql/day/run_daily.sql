@@ -26,31 +26,48 @@ COMMENT ON COLUMN posture.run.counts IS
     'numbers of metrics, initiatives, new events, recovered events and purged rows; NULL if the '
     'run failed';
 
-CREATE FUNCTION posture_internal.due_day() RETURNS date
+CREATE FUNCTION posture_internal.first_data_day() RETURNS date
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-    -- Days are due from the first snapshot on. If there is none, they are due from the first
-    -- day with data, or from yesterday if that day is today.
-    WITH first AS (
-        SELECT coalesce((SELECT min(s.day) FROM snapshot s),
-                        least(day_of(least((SELECT min(f.changed_at) FROM finding f),
-                                           (SELECT min(m.observed_at) FROM measure m))),
-                              -- a finding has only its latest change, the history has earlier ones
-                              (SELECT min(h.day) FROM finding_history h),
-                              (SELECT min(d.day) FROM finding_delta d),
-                              today() - 1)) AS day
-        WHERE EXISTS (SELECT FROM snapshot) OR has_data_before('infinity')
-    )
-    SELECT min(d.day::date)
-    FROM first
-    CROSS JOIN generate_series(
-        greatest(first.day, today() - setting('retention_days')::integer)::timestamp,
-        (today() - 1)::timestamp, interval '1 day') d(day)
-    WHERE NOT has_snapshot(d.day::date);
+    SELECT least(day_of(least((SELECT min(f.changed_at) FROM finding f),
+                              (SELECT min(m.observed_at) FROM measure m))),
+                 -- a finding has only its latest change, the history has earlier ones
+                 (SELECT min(h.day) FROM finding_history h),
+                 (SELECT min(d.day) FROM finding_delta d),
+                 today() - 1)
+    WHERE has_data_before('infinity');
 END;
+COMMENT ON FUNCTION posture_internal.first_data_day() IS
+    'returns the first day of any finding or measure, or yesterday if that day is today; NULL if '
+    'there is none';
+
+CREATE FUNCTION posture_internal.due_days() RETURNS TABLE (day date)
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    WITH first AS (
+        -- from the first snapshot on, or from the first day with data if there is none
+        SELECT greatest(h.day, oldest_kept_day(),
+                        coalesce((SELECT min(s.day) FROM snapshot s WHERE s.day >= h.day),
+                                 first_data_day())) AS day
+        FROM history_start h
+        WHERE EXISTS (SELECT FROM snapshot s WHERE s.day >= h.day) OR has_data_before('infinity')
+    )
+    SELECT d.day::date
+    FROM first
+    CROSS JOIN generate_series(first.day::timestamp, (today() - 1)::timestamp,
+                               interval '1 day') d(day)
+    WHERE NOT has_snapshot(d.day::date)
+      AND NOT EXISTS (SELECT FROM forgotten_day f WHERE f.day = d.day);
+END;
+COMMENT ON FUNCTION posture_internal.due_days() IS
+    'returns the days of history that have ended and have no snapshot, except forgotten ones and '
+    'those more than posture.retention_days ago';
+
+CREATE FUNCTION posture_internal.due_day() RETURNS date
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN (SELECT min(d.day) FROM due_days() d);
 COMMENT ON FUNCTION posture_internal.due_day() IS
-    'returns the first day that has ended and has no snapshot, at most posture.retention_days ago; '
-    'NULL if there is none';
+    'returns the first day of due_days(); NULL if there is none';
 
 CREATE FUNCTION posture_internal.late_message(of_day date) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE
@@ -157,5 +174,6 @@ BEGIN
     END LOOP;
 END $$;
 COMMENT ON PROCEDURE posture.run_daily() IS
-    'folds, a slice at a time, and takes the snapshot of every ended day that has none, oldest '
-    'first; commits after each slice and each day, so it cannot run inside a transaction block';
+    'folds, a slice at a time, and takes the snapshot of every ended day that has none since '
+    'the beginning of history, oldest first; commits after each slice and each day, so it cannot '
+    'run inside a transaction block';

@@ -106,6 +106,7 @@ BEGIN
         -- midnight does not close the day
         INSERT INTO snapshot (day, taken_at, ends_at) VALUES (of_day, now(), day_end(of_day))
         ON CONFLICT (day) DO UPDATE SET taken_at = EXCLUDED.taken_at, ends_at = EXCLUDED.ends_at;
+        DELETE FROM forgotten_day f WHERE f.day = of_day;
         IF of_day < today() AND as_of < 'infinity' THEN
             PERFORM close_history(of_day);
         ELSIF of_day < today()
@@ -128,14 +129,59 @@ COMMENT ON FUNCTION posture_internal.ensure_snapshot(date, timestamptz) IS
     'its events; returns the numbers of its metrics and initiatives, and of new and recovered '
     'events';
 
+-- A day before all findings shows the current state, so that the days after it can
+-- be compared with something.
+CREATE FUNCTION posture_internal.take_day(
+    day date,
+    OUT metrics bigint, OUT initiatives bigint, OUT events bigint, OUT recovered bigint)
+    LANGUAGE plpgsql
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+DECLARE
+    as_of timestamptz := day_end(day);
+BEGIN
+    IF NOT has_data_before(as_of) AND has_data_before('infinity') AND NOT has_snapshot(day) THEN
+        RAISE NOTICE 'no finding is older than the end of %: its snapshot shows the current state',
+            day;
+        as_of := 'infinity';
+    END IF;
+    SELECT k.* INTO metrics, initiatives, events, recovered FROM ensure_snapshot(day, as_of) k;
+END $$;
+COMMENT ON FUNCTION posture_internal.take_day(date) IS
+    'step of take_snapshot() and backfill(): takes the snapshot of a day as of its end';
+
+CREATE FUNCTION posture_internal.check_past_day(day date) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
+    SET datestyle = 'ISO, YMD'
+AS $$
+DECLARE
+    start date := (SELECT h.day FROM history_start h);
+BEGIN
+    IF day < oldest_kept_day() THEN
+        RAISE EXCEPTION 'cannot take a snapshot of day %', day
+            USING ERRCODE = 'invalid_parameter_value',
+                  DETAIL = format('run_daily() deletes days before %s, by posture.retention_days.',
+                                  oldest_kept_day()),
+                  HINT = format('To take it and all days since then: SELECT * FROM '
+                                'posture.backfill(%L);', day);
+    ELSIF day < start THEN
+        RAISE WARNING 'day % is before the beginning of history, %', day, start
+            USING DETAIL = 'Its snapshot is taken, but not those of the days between.',
+                  HINT = format('posture.backfill(%L) takes those as well; '
+                                'posture.forget_day(%1$L) removes this one.', day);
+    END IF;
+END $$;
+COMMENT ON FUNCTION posture_internal.check_past_day(date) IS
+    'step of take_snapshot(): warns of a day before the beginning of history, and refuses one that '
+    'run_daily() would delete';
+
 CREATE FUNCTION posture.take_snapshot(
     day date DEFAULT today(),
     OUT metrics bigint, OUT initiatives bigint, OUT events bigint, OUT recovered bigint)
     LANGUAGE plpgsql
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
-DECLARE
-    as_of timestamptz;
 BEGIN
     IF day IS NULL OR NOT isfinite(day) OR day > today() THEN
         RAISE EXCEPTION 'cannot take a snapshot of day %', coalesce(day::text, 'NULL')
@@ -144,16 +190,14 @@ BEGIN
     END IF;
     -- take this lock before any table is read, because grant_access() also takes it first
     PERFORM lock_sets();
-    as_of := day_end(day);
-    IF NOT has_data_before(as_of) AND has_data_before('infinity') AND NOT has_snapshot(day) THEN
-        RAISE NOTICE 'no finding is older than the end of %: its snapshot shows the current state',
-            day;
-        as_of := 'infinity';
+    IF day < today() AND NOT has_snapshot(day) THEN
+        PERFORM check_past_day(day);
     END IF;
-    SELECT k.* INTO metrics, initiatives, events, recovered FROM ensure_snapshot(day, as_of) k;
+    SELECT k.* INTO metrics, initiatives, events, recovered FROM take_day(day) k;
 END $$;
 COMMENT ON FUNCTION posture.take_snapshot(date) IS
     'takes the snapshot of a day, as of its end or for today as of now, and records its events; '
     'returns the numbers of metrics and initiatives in the snapshot, of new events and of '
     'recovered ones; a day that has ended gets one snapshot; notes and acknowledgements of events '
-    'are kept';
+    'are kept; warns of a day before the beginning of history, and refuses one that retention '
+    'does not keep';

@@ -16,17 +16,14 @@ DECLARE
                          SELECT s.day
                          FROM initiative_snapshot s
                          WHERE s.initiative_id = of_initiative);
-    nearest text;
 BEGIN
     IF on_day IS NOT NULL AND on_day <> ALL (days) THEN
-        nearest := concat_ws(' and ', (SELECT max(d) FROM unnest(days) d WHERE d < on_day),
-                                      (SELECT min(d) FROM unnest(days) d WHERE d > on_day));
         RAISE EXCEPTION '"%" has no snapshot on %', object, on_day
             USING ERRCODE = 'no_data_found',
                   HINT = CASE WHEN on_day = today()
                               THEN 'take_snapshot() takes that of today so far.'
-                              WHEN nearest = '' THEN 'take_snapshot() or run_daily() takes one.'
-                              ELSE format('The nearest days that have one: %s.', nearest) END;
+                              ELSE nearest_days_hint(days, on_day, 'take_snapshot() or '
+                                                     'run_daily() takes one.') END;
     END IF;
 END $$;
 COMMENT ON FUNCTION posture_internal.require_snapshot(text, integer, integer, date) IS

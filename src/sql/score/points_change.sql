@@ -50,19 +50,13 @@ DECLARE
                          UNION ALL
                          SELECT today() FROM initiative_definition(NULL) d
                          WHERE d.initiative_id = of_initiative AND d.method = 'points');
-    nearest text;
 BEGIN
     IF on_day IS NULL OR on_day <> ALL (days) THEN
-        SELECT concat_ws(', ', max(d.day) FILTER (WHERE d.day < on_day) || ' before it',
-                         min(d.day) FILTER (WHERE d.day > on_day) || ' after it',
-                         max(d.day) FILTER (WHERE on_day IS NULL))
-        INTO nearest FROM unnest(days) d(day);
         RAISE EXCEPTION 'initiative "%" has no points on day %',
                 (SELECT i.key FROM initiative i WHERE i.initiative_id = of_initiative),
                 coalesce(on_day::text, 'NULL')
             USING ERRCODE = 'no_data_found',
-                  DETAIL = CASE WHEN cardinality(days) = 0 THEN 'It has points on no day.'
-                                ELSE format('The nearest days with points: %s.', nearest) END;
+                  HINT = nearest_days_hint(days, on_day, 'It has points on no day.');
     END IF;
     RETURN QUERY
     SELECT t.recommendation_id, t.healthy, t.mass

@@ -112,7 +112,44 @@ DROP FUNCTION posture.plan(text, score, text);
 
 DROP TRIGGER check_event ON posture.event;
 --@ CREATE TRIGGER check_event
+
+-- History of an upgraded database began with its first snapshot.
+--@ CREATE TABLE posture_internal.history_start
+INSERT INTO posture_internal.history_start (day)
+SELECT coalesce(min(day), posture.today()) FROM posture.snapshot;
+--@ CREATE FUNCTION posture_internal.history_start_restore
+--@ CREATE TRIGGER history_start_restore
+--@ ALTER TABLE posture_internal.history_start
+--@ CREATE TABLE posture_internal.forgotten_day
 --@ CREATE FUNCTION posture_internal.snapshot_delete
 --@ CREATE TRIGGER snapshot_delete
 
 --@ code
+
+-- Roles get what their levels grant in this version, and owners its policies. A privilege that
+-- only one level has shows who was granted the level.
+DO $$
+DECLARE
+    granted record;
+BEGIN
+    FOR granted IN
+        SELECT r.rolname AS role, l.level
+        FROM (VALUES ('posture_internal.finding_set'::regclass, 'SELECT', 'reader'),
+                     ('posture.asset_alias', 'INSERT', 'loader'),
+                     ('posture.snapshot', 'INSERT', 'operator')) l(relation, privilege, level)
+        JOIN pg_class c ON c.oid = l.relation
+        CROSS JOIN LATERAL aclexplode(c.relacl) x
+        JOIN pg_roles r ON r.oid = x.grantee
+        WHERE x.privilege_type = l.privilege AND x.grantee <> c.relowner
+        UNION
+        SELECT g.role, 'owner' FROM granted_role() g WHERE NOT g.sees_all
+        EXCEPT
+        SELECT r.rolname, l.level
+        FROM pg_extension e
+        JOIN pg_roles r ON r.oid = e.extowner
+        CROSS JOIN (VALUES ('reader'), ('loader'), ('operator'), ('owner')) l(level)
+        WHERE e.extname = 'posture'
+    LOOP
+        PERFORM grant_access(granted.role, granted.level);
+    END LOOP;
+END $$;
