@@ -295,8 +295,8 @@ SELECT e.day, e.previous_day, e.drop, (SELECT sum(c.points) FROM explain(e.event
 FROM event e WHERE e.metric_id = 1 ORDER BY e.day;
 \set ECHO none
 ROLLBACK;
--- A day that a source reported lies between two snapshots; all are compared with the earlier
--- snapshot.
+-- A day that a source reported lies between two snapshots: only what it reported is compared with
+-- that day, all else with the earlier snapshot.
 BEGIN;
 CALL pg_temp.fail(1, 2, 3);
 INSERT INTO initiative (key, name) VALUES ('reported', 'Reported');
@@ -304,8 +304,11 @@ INSERT INTO initiative_snapshot (day, initiative_id, score, method, is_reported)
 SELECT d, i.initiative_id, 60, 'points', true FROM initiative i, unnest('{2024-02-28,2024-02-29,2024-03-04}'::date[]) d
 WHERE i.key = 'reported';
 \set ECHO all
-SELECT previous_day('2024-03-05') AS of_the_day, previous_day('2024-03-01') AS of_the_first,
-       previous_day('2024-02-28') AS of_none;
+SELECT previous_day('2024-03-05') AS of_the_day,
+       previous_day('2024-03-05', initiative_id) AS of_the_reported,
+       previous_day('2024-03-01', initiative_id) AS of_the_first,
+       previous_day('2024-02-28', initiative_id) AS of_none
+FROM initiative WHERE key = 'reported';
 CALL pg_temp.snapshot('2024-03-05');
 SELECT kind, object, drop, previous_day FROM event_report
 WHERE day = '2024-03-05' AND kind <> 'new_initiative' ORDER BY 1, 2;

@@ -1,6 +1,6 @@
 -- Events: reopened, in cooldown, and the summary of a day. Measures of 100 points give a metric
 -- any score.
--- tests: day/event, day/notification
+-- tests: day/event, day/event_end, day/notification
 -- tests: day/day_summary, report/phrase
 \getenv abs_srcdir PG_ABS_SRCDIR
 \set include :abs_srcdir '/test/include'
@@ -74,6 +74,57 @@ SELECT event_id AS id FROM event WHERE kind = 'new_initiative' AND initiative_id
 SELECT acknowledge(:id), reopen(:id);
 SELECT * FROM pg_temp.day('2024-03-07', 80, 80, 90, 90);
 SELECT status, reopened_by = session_user AS by_me, recovered_on FROM event WHERE event_id = :id;
+ROLLBACK;
+
+-- Changes of posture let it recover. What else brings the score back, or ends the measuring,
+-- supersedes it.
+\set ECHO none
+CREATE FUNCTION pg_temp.after(change text, score numeric) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    result text;
+BEGIN
+    EXECUTE change;
+    PERFORM pg_temp.day('2024-03-03', score, 80, 80, 80);
+    SELECT string_agg(coalesce(superseded_by, status), ', ' ORDER BY object)
+    INTO result
+    FROM event_report WHERE kind <> 'new_initiative'
+        AND coalesce(recovered_on, superseded_on, '2024-03-03') = '2024-03-03';
+    RAISE EXCEPTION USING MESSAGE = result;
+EXCEPTION WHEN raise_exception THEN
+    RETURN SQLERRM;
+END $$;
+BEGIN;
+SELECT FROM pg_temp.day('2024-03-02', 40, 80, 80, 80);
+CREATE TEMP TABLE outcome AS
+SELECT what, pg_temp.after(change, score) AS i1_m1 FROM (VALUES
+    ('fixed', 'SELECT', 80), ('fixed in part', 'SELECT', 60),
+    ('fixed, weight', 'UPDATE initiative_metric SET weight = metric_id WHERE initiative_id = 1', 80),
+    ('in part, weight', 'UPDATE initiative_metric SET weight = 0 WHERE metric_id = 1', 60),
+    ('deactivated', 'UPDATE metric SET is_active = false WHERE key = ''m1''', 40),
+    ('deleted', 'DELETE FROM metric WHERE key = ''m1''', 40),
+    ('out of i1', 'DELETE FROM initiative_metric WHERE metric_id = 1', 40),
+    ('exempt', 'INSERT INTO exemption (recommendation_id, kind, reason, approved_by, created_at)
+                VALUES (1, ''mitigated'', ''r'', ''a'', ''2024-03-03'')', 40),
+    ('other step', 'INSERT INTO metric_recommendation VALUES (1, 2);
+                    DELETE FROM metric_recommendation WHERE recommendation_id = 1', 40),
+    ('no step', 'DELETE FROM metric_recommendation WHERE metric_id = 1', 40),
+    ('switched off', 'UPDATE recommendation SET is_active = false WHERE key = ''r1''', 40),
+    ('no data', 'DELETE FROM measure', 40),
+    ('i1 deactivated', 'UPDATE initiative SET is_active = false WHERE key = ''i1''', 40),
+    ('i1 empty', 'DELETE FROM initiative_metric WHERE initiative_id = 1', 40)) t(what, change, score);
+\set ECHO all
+TABLE outcome;
+-- opened again, a later day ends it again
+\set ECHO none
+UPDATE metric SET is_active = false WHERE key = 'm1';
+SELECT FROM pg_temp.day('2024-03-03', 40, 80, 80, 80);
+SELECT reopen(event_id) FROM event WHERE metric_id = 1;
+SELECT FROM take_snapshot('2024-03-03');
+CREATE TEMP TABLE again AS SELECT status FROM event WHERE metric_id = 1;
+SELECT FROM pg_temp.day('2024-03-04', 40, 80, 80, 80);
+\set ECHO all
+SELECT a.status, e.status AS later, d.day, d.superseded, d.summary
+FROM again a, event e, day_report d WHERE d.superseded > 0 AND e.metric_id = 1 ORDER BY d.day;
 ROLLBACK;
 
 -- Quiet: for so many days after a drop that was notified.
@@ -162,8 +213,8 @@ SELECT FROM pg_temp.day('2024-03-03', 80, 80, 79, 60);
 SELECT FROM pg_temp.day('2024-03-04', 80, 80, 79, 60);
 SELECT FROM pg_temp.day('2024-03-05', 80, 77, 80, 80);
 SELECT FROM pg_temp.day('2024-03-06', 50, 77, 60, 80);
-SELECT * FROM day_report ORDER BY day \gx
-SELECT day_message(day) FROM day_report ORDER BY day;
+SELECT * FROM day_report WHERE day > '2024-03-04' OR day = '2024-03-03' ORDER BY day \gx
+SELECT day_message(day) FROM day_report WHERE day > '2024-03-04' ORDER BY day;
 -- what was deleted since is called as it was called then
 DELETE FROM initiative WHERE key = 'i1';
 SELECT worst, worst_drop, summary FROM day_report WHERE day = '2024-03-06';
@@ -208,6 +259,17 @@ SELECT previous_score, score, drop FROM event WHERE event_id = :id;
 -- tomorrow closes it: as if it had been back yesterday
 UPDATE event SET recovered_on = today() - 1 WHERE event_id = :id;
 SELECT * FROM pg_temp.now(80);
+-- down again, and back by an exemption alone, which then ends
+\set ECHO none
+SELECT FROM pg_temp.now(40);
+INSERT INTO exemption (recommendation_id, kind, reason, approved_by, created_at)
+VALUES (3, 'mitigated', 'r', 'a', now() - interval '1 second');
+SELECT FROM take_snapshot();
+CREATE TEMP TABLE exempt AS SELECT status, superseded_by FROM event WHERE event_id = :id;
+DELETE FROM exemption;
+\set ECHO all
+TABLE exempt;
+SELECT * FROM pg_temp.now(40);
 
 DISCARD TEMP;
 DROP EXTENSION posture;

@@ -1,7 +1,7 @@
 # Random findings over days of 23, 24 and 25 hours, and days that are skipped, some of them
 # reported late: each snapshot equals what plain SQL computes from all changes, each drop
-# is one event.
-# tests: day/snapshot, day/day_boundary
+# is one event, and an event recovers only where findings alone bring the score back.
+# tests: day/snapshot, day/day_boundary, day/event_end
 #
 # POSTURE_ROUNDS: how many rounds of days (3). POSTURE_SEED repeats them.
 
@@ -21,6 +21,61 @@ diag("POSTURE_ROUNDS=$rounds POSTURE_SEED=$seed");
 srand($seed);
 my $node = days_node('days');
 
+# When each drop should end, and how, in plain SQL: on the first later day on which the score is
+# back. It recovers if the score is also back with the weights and metrics of the day of the drop.
+$node->safe_psql('postgres', <<'SQL');
+CREATE TABLE sim.ended (round integer, status text);
+CREATE PROCEDURE sim.check_ends(of_round integer) LANGUAGE plpgsql AS $$
+BEGIN
+    CREATE TEMP TABLE ending AS
+    WITH score AS (
+        SELECT day, metric_id, NULL::integer AS initiative_id, score::numeric
+        FROM posture.metric_snapshot
+        UNION ALL
+        SELECT day, NULL, initiative_id, score::numeric FROM posture.initiative_snapshot
+    ), term AS (
+        SELECT w.day, w.initiative_id, w.metric_id, w.weight, k.mass, k.healthy
+        FROM posture.initiative_metric_snapshot w
+        JOIN posture.metric_snapshot m ON m.day = w.day AND m.metric_id = w.metric_id
+        JOIN posture.initiative_snapshot n ON n.day = w.day AND n.initiative_id = w.initiative_id
+        CROSS JOIN LATERAL (
+            SELECT CASE n.method WHEN 'weighted' THEN 1 ELSE m.assessed END AS mass,
+                   CASE n.method WHEN 'weighted' THEN m.score::numeric / 100
+                                 ELSE m.assessed - m.exposed END AS healthy) k
+        WHERE m.assessed > 0
+    )
+    SELECT e.event_id, e.status, coalesce(e.recovered_on, e.superseded_on) AS ended_on,
+           e.superseded_by, b.day,
+           CASE WHEN b.day IS NULL THEN 'open'
+                WHEN e.metric_id IS NOT NULL OR g.score >= e.previous_score::numeric
+                THEN 'recovered' ELSE 'superseded' END AS expected
+    FROM posture.event e
+    LEFT JOIN LATERAL (
+        SELECT min(s.day) AS day
+        FROM score s
+        WHERE s.day > e.day AND s.score >= e.previous_score::numeric
+          AND s.metric_id IS NOT DISTINCT FROM e.metric_id
+          AND s.initiative_id IS NOT DISTINCT FROM e.initiative_id) b ON true
+    LEFT JOIN LATERAL (
+        SELECT round(100 * sum(p.weight * coalesce(n.healthy, p.healthy))
+                         / sum(p.weight * coalesce(n.mass, p.mass)), 6) AS score
+        FROM term p
+        LEFT JOIN term n ON n.day = b.day AND n.initiative_id = p.initiative_id
+                        AND n.metric_id = p.metric_id
+        WHERE p.day = e.day AND p.initiative_id = e.initiative_id) g ON true
+    WHERE e.kind <> 'new_initiative';
+    INSERT INTO sim.fault
+    SELECT of_round, format('event %s: %s on %s by %s, not %s on %s', e.event_id, e.status,
+                            e.ended_on, e.superseded_by, e.expected, e.day)
+    FROM ending e
+    WHERE (e.status, e.ended_on) IS DISTINCT FROM (e.expected, e.day)
+       OR (e.status = 'superseded') <>
+          (coalesce(e.superseded_by, '') IN ('weight_change', 'metric_added', 'metric_removed'));
+    INSERT INTO sim.ended SELECT of_round, e.status FROM ending e;
+    DROP TABLE ending;
+END $$;
+SQL
+
 # around changes of the clock
 my @around = (
 	[ 'Europe/Berlin', '2026-03-27' ], [ 'Europe/Berlin', '2026-10-23' ],
@@ -35,12 +90,14 @@ for my $round (1 .. $rounds)
 	my ($zone, $day) = @{ $around[ ($begin + $round) % @around ] };
 	my $random = rand;
 	$node->safe_psql('postgres', "SET client_min_messages = warning;
-		CALL sim.live($round, $random, '$zone', '$day', 5)");
+		CALL sim.live($round, $random, '$zone', '$day', 5);
+		CALL sim.check_ends($round)");
 	$days += $node->safe_psql('postgres', 'SELECT count(DISTINCT day) FROM sim.seen');
 }
 is($node->safe_psql('postgres', 'SELECT * FROM sim.fault ORDER BY round, what'),
 	'', "$rounds rounds: each day equals plain SQL, each drop is one event");
 cmp_ok($days, '>=', 6 * $rounds, "$days days");
+note($node->safe_psql('postgres', 'SELECT status, count(*) FROM sim.ended GROUP BY 1 ORDER BY 1'));
 
 $node->stop;
 done_testing();

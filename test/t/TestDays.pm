@@ -192,6 +192,18 @@ BEGIN
         IF random() < 0.3 THEN
             PERFORM posture.fold();
         END IF;
+        -- what is measured changes, too, so that scores come back without any fix
+        IF random() < 0.3 THEN
+            UPDATE posture.initiative_metric SET weight = 1 + floor(random() * 9)
+            WHERE random() < 0.3;
+            DELETE FROM posture.initiative_metric i
+            USING posture.initiative o
+            WHERE o.initiative_id = i.initiative_id AND o.key = 'i1' AND random() < 0.2;
+            INSERT INTO posture.initiative_metric
+            SELECT o.initiative_id, m.metric_id FROM posture.initiative o, posture.metric m
+            WHERE random() < 0.5
+            ON CONFLICT DO NOTHING;
+        END IF;
     END LOOP;
     WHILE due <= from_day + days LOOP
         CALL sim.take(round, zone, due);

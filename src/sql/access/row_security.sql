@@ -94,7 +94,9 @@ BEGIN
                                                 AND acknowledged_at
                                                     BETWEEN now() AND clock_timestamp() END
                                            AND (status <> ''recovered''
-                                                OR recovered_on IS NOT NULL))' END);
+                                                OR recovered_on IS NOT NULL)
+                                           AND (status <> ''superseded''
+                                                OR superseded_on IS NOT NULL))' END);
         EXECUTE format('COMMENT ON POLICY owned_rows ON %s IS %L', rule.relation,
                        'shows owners the rows that they own');
         CONTINUE WHEN readers IS NULL;

@@ -7,22 +7,25 @@
 CREATE FUNCTION posture_internal.day_summary()
     RETURNS TABLE (day date, initiatives bigint, metrics bigint, metric_drops bigint,
                    initiative_drops bigint, new_initiatives bigint, recovered bigint,
-                   in_cooldown bigint, worst text, worst_name text, worst_drop numeric,
-                   worst_score numeric)
+                   superseded bigint, in_cooldown bigint, worst text, worst_name text,
+                   worst_drop numeric, worst_score numeric)
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
     SELECT c.day, c.initiatives, c.metrics, c.metric_drops, c.initiative_drops, c.new_initiatives,
-           c.recovered, c.in_cooldown, w.key, w.name, w.drop, w.score
+           c.recovered, c.superseded, c.in_cooldown, w.key, w.name, w.drop,
+           w.score
     FROM (SELECT s.day,
                  (SELECT count(*) FROM initiative_snapshot i WHERE i.day = s.day) AS initiatives,
                  (SELECT count(*) FROM metric_snapshot m WHERE m.day = s.day) AS metrics,
                  e.metric_drops, e.initiative_drops, e.new_initiatives, e.in_cooldown,
-                 coalesce(r.recovered, 0) AS recovered
+                 coalesce(r.recovered, 0) AS recovered, coalesce(r.superseded, 0) AS superseded
           FROM snapshot s
-          LEFT JOIN (SELECT r.recovered_on AS day, count(*) AS recovered
+          LEFT JOIN (SELECT coalesce(r.recovered_on, r.superseded_on) AS day,
+                            count(*) FILTER (WHERE r.status = 'recovered') AS recovered,
+                            count(*) FILTER (WHERE r.status = 'superseded') AS superseded
                      FROM event r
-                     WHERE r.status = 'recovered'
-                     GROUP BY r.recovered_on) r ON r.day = s.day
+                     WHERE r.status IN ('recovered', 'superseded')
+                     GROUP BY 1) r ON r.day = s.day
           CROSS JOIN LATERAL (
               SELECT count(*) FILTER (WHERE e.kind = 'metric_score_drop') AS metric_drops,
                      count(*) FILTER (WHERE e.kind = 'initiative_score_drop') AS initiative_drops,

@@ -4,20 +4,26 @@
  * posture.drop_threshold where that is NULL (is_drop() in type/score.sql).
  */
 
--- A day for which a source itself reported scores may have no snapshot of other
--- objects. It is the previous day only if no earlier day has a snapshot.
-CREATE FUNCTION posture_internal.previous_day(of_day date) RETURNS date
+-- A day for which a source itself reported a score is a day of that initiative, although other
+-- objects may have no snapshot of it.
+CREATE FUNCTION posture_internal.previous_day(of_day date, of_initiative integer DEFAULT NULL)
+    RETURNS date
     LANGUAGE sql STABLE PARALLEL SAFE
-    RETURN coalesce(greatest((SELECT max(s.day) FROM snapshot s WHERE s.day < of_day),
-                             (SELECT max(s.day) FROM metric_snapshot s WHERE s.day < of_day),
-                             (SELECT max(s.day) FROM initiative_snapshot s
-                              WHERE s.day < of_day AND NOT s.is_reported)),
-                    (SELECT max(s.day) FROM initiative_snapshot s WHERE s.day < of_day));
-COMMENT ON FUNCTION posture_internal.previous_day(date) IS
-    'returns the day that a day is compared with: the latest earlier day with a snapshot, or else '
-    'the latest one with scores that a source reported; NULL if there is none';
+BEGIN ATOMIC
+    SELECT coalesce((SELECT max(s.day)
+                     FROM initiative_snapshot s
+                     WHERE s.initiative_id = of_initiative AND s.is_reported AND s.day < of_day
+                       AND s.day > coalesce(l.day, '-infinity')), l.day)
+    FROM (SELECT greatest((SELECT max(s.day) FROM snapshot s WHERE s.day < of_day),
+                          (SELECT max(s.day) FROM metric_snapshot s WHERE s.day < of_day),
+                          (SELECT max(s.day) FROM initiative_snapshot s
+                           WHERE s.day < of_day AND NOT s.is_reported)) AS day) l;
+END;
+COMMENT ON FUNCTION posture_internal.previous_day(date, integer) IS
+    'returns the day that a day is compared with: the latest earlier day that has a snapshot, or '
+    'on which a source reported the score of the initiative; NULL if there is none';
 
-CREATE FUNCTION posture_internal.day_event(of_day date)
+CREATE FUNCTION posture_internal.day_event(of_day date, of_initiative integer)
     RETURNS TABLE (kind event_kind, previous_day date, metric_id integer, initiative_id integer,
                    previous_score score, score score, weight numeric)
     LANGUAGE sql STABLE PARALLEL SAFE
@@ -31,36 +37,38 @@ BEGIN ATOMIC
           WHERE b.day = of_day
           GROUP BY b.metric_id) w ON w.metric_id = n.metric_id AND w.weight > 0
     LEFT JOIN metric m ON m.metric_id = n.metric_id
-    WHERE n.day = of_day
+    WHERE n.day = of_day AND of_initiative IS NULL
       AND (is_drop(p.score, n.score, m.drop_threshold)
            OR (n.score < p.score
                AND EXISTS (SELECT FROM event e
                            WHERE e.day = of_day AND e.metric_id = n.metric_id
-                             AND e.status <> 'recovered')))
+                             AND e.status IN ('open', 'acknowledged'))))
     UNION ALL
     SELECT 'initiative_score_drop', p.day, NULL, n.initiative_id, p.score, n.score, NULL
     FROM initiative_snapshot n
     JOIN initiative_snapshot p ON p.initiative_id = n.initiative_id
-                              AND p.day = previous_day(of_day)
+                              AND p.day = previous_day(of_day, n.initiative_id)
     LEFT JOIN initiative i ON i.initiative_id = n.initiative_id
-    WHERE n.day = of_day
+    WHERE n.day = of_day AND (of_initiative IS NULL OR n.initiative_id = of_initiative)
       AND (is_drop(p.score, n.score, i.drop_threshold)
            OR (n.score < p.score
                AND EXISTS (SELECT FROM event e
                            WHERE e.day = of_day AND e.initiative_id = n.initiative_id
-                             AND e.kind = 'initiative_score_drop' AND e.status <> 'recovered')))
+                             AND e.kind = 'initiative_score_drop'
+                             AND e.status IN ('open', 'acknowledged'))))
     UNION ALL
     SELECT 'new_initiative', NULL, NULL, n.initiative_id, NULL, n.score, NULL
     FROM initiative_snapshot n
-    WHERE n.day = of_day
+    WHERE n.day = of_day AND (of_initiative IS NULL OR n.initiative_id = of_initiative)
       AND NOT EXISTS (SELECT FROM initiative_snapshot p
                       WHERE p.initiative_id = n.initiative_id AND p.day < of_day)
       AND NOT EXISTS (SELECT FROM event e
                       WHERE e.initiative_id = n.initiative_id AND e.kind = 'new_initiative');
 END;
-COMMENT ON FUNCTION posture_internal.day_event(date) IS
-    'returns the events that a day''s snapshot shows: drops by the threshold or more, smaller ones '
-    'that were recorded before and have not recovered, and new initiatives';
+COMMENT ON FUNCTION posture_internal.day_event(date, integer) IS
+    'returns the events that a day''s snapshot shows, of one initiative or of all objects (NULL): '
+    'drops by the threshold or more, smaller ones that were recorded before and have not ended, '
+    'and new initiatives';
 
 -- A drop within the cooldown is recorded without a notification, even if it is
 -- larger than the first one, because somebody is already working on the first one.

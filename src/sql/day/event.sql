@@ -1,39 +1,40 @@
 /*
- * Events: the drops and new initiatives of a day's snapshot, with their causes.
- * Recording the events of a day again adds new ones, corrects those whose
- * figures changed in the snapshot, and keeps what people entered.
+ * Events: the drops and new initiatives of a day, with their causes. Recording the
+ * events of a day again adds new ones, corrects those whose figures changed, and
+ * keeps what people entered. event_end.sql says when an event ends.
  */
 
-CREATE FUNCTION posture_internal.write_causes(of_day date, is_written boolean) RETURNS void
+CREATE FUNCTION posture_internal.write_causes(
+    of_day date, is_written boolean, of_initiative integer) RETURNS void
     LANGUAGE plpgsql
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
 BEGIN
-    -- Keep the causes of recovered events, and all causes if the snapshot was not written now,
-    -- because metrics may have other recommendations since then.
+    -- Keep the causes of events that have ended, and all causes if the snapshot was not written
+    -- now, because metrics may have other recommendations since then.
     WITH explained AS (
-        SELECT e.event_id, e.kind, e.metric_id, e.initiative_id
+        SELECT e.event_id, e.previous_day, e.kind, e.metric_id, e.initiative_id
         FROM event e
-        JOIN day_event(of_day) d
+        JOIN day_event(of_day, of_initiative) d
           ON d.kind = e.kind AND d.metric_id IS NOT DISTINCT FROM e.metric_id
          AND d.initiative_id IS NOT DISTINCT FROM e.initiative_id
         WHERE e.day = of_day AND e.kind <> 'new_initiative'
           AND (is_written OR NOT EXISTS (SELECT FROM event_cause c WHERE c.event_id = e.event_id))
     ), earlier AS (
         DELETE FROM event_cause c USING explained e WHERE e.event_id = c.event_id
+    ), compared AS (
+        SELECT e.previous_day, array_agg(e.metric_id) AS metrics,
+               array_agg(e.initiative_id) AS initiatives
+        FROM explained e
+        GROUP BY e.previous_day
     ), initiative_part AS (
-        SELECT p.*
-        FROM initiative_change(previous_day(of_day), of_day,
-                               ARRAY(SELECT e.initiative_id
-                                     FROM explained e
-                                     WHERE e.initiative_id IS NOT NULL)) p
-        WHERE EXISTS (SELECT FROM explained)
+        SELECT c.previous_day, p.*
+        FROM compared c
+        CROSS JOIN LATERAL initiative_change(c.previous_day, of_day, c.initiatives) p
     ), metric_part AS (
-        SELECT p.*
-        FROM metric_change(previous_day(of_day), of_day,
-                           ARRAY(SELECT e.metric_id
-                                 FROM explained e
-                                 WHERE e.metric_id IS NOT NULL)) p
+        SELECT c.previous_day, p.*
+        FROM compared c
+        CROSS JOIN LATERAL metric_change(c.previous_day, of_day, c.metrics) p
         WHERE EXISTS (SELECT FROM explained e WHERE e.metric_id IS NOT NULL)
     )
     INSERT INTO event_cause (event_id, initiative_id, metric_id, recommendation_id, reason,
@@ -41,96 +42,113 @@ BEGIN
     SELECT e.event_id, e.initiative_id, p.metric_id, p.recommendation_id, p.reason,
            p.points, p.newly_exposed, NULL, NULL
     FROM explained e
-    JOIN initiative_part p USING (initiative_id)
+    JOIN initiative_part p USING (previous_day, initiative_id)
     UNION ALL
     SELECT e.event_id, NULL, e.metric_id, p.recommendation_id, p.reason,
            p.points, p.newly_exposed, p.only_this, p.assets
     FROM explained e
-    JOIN metric_part p USING (metric_id)
+    JOIN metric_part p USING (previous_day, metric_id)
     UNION ALL
     -- in an initiative scored by points, a metric's part is that of its recommendations
     SELECT e.event_id, p.initiative_id, e.metric_id, NULL, 'effect', sum(p.points), NULL, NULL, NULL
     FROM explained e
     JOIN initiative_metric_snapshot b ON b.metric_id = e.metric_id AND b.day = of_day
     JOIN metric_snapshot s ON s.metric_id = e.metric_id AND s.day = of_day
-    JOIN initiative_part p ON p.initiative_id = b.initiative_id
+    JOIN initiative_part p ON p.previous_day = e.previous_day
+                          AND p.initiative_id = b.initiative_id
                           AND (p.metric_id = e.metric_id
                                OR p.recommendation_id = ANY (s.recommendations))
     GROUP BY e.event_id, p.initiative_id, e.metric_id;
 END $$;
-COMMENT ON FUNCTION posture_internal.write_causes(date, boolean) IS
-    'writes the causes of a day''s drops; replaces earlier ones if the day''s snapshot was written '
-    'now (is_written)';
+COMMENT ON FUNCTION posture_internal.write_causes(date, boolean, integer) IS
+    'writes the causes of a day''s drops, of one initiative or of all objects (NULL); replaces '
+    'earlier ones if the day''s snapshot was written now (is_written)';
 
-CREATE FUNCTION posture_internal.record_events(
-    of_day date, is_written boolean, OUT events bigint, OUT recovered bigint)
+CREATE FUNCTION posture_internal.record_drops(
+    of_day date, is_written boolean, of_initiative integer) RETURNS bigint
     LANGUAGE plpgsql
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
 DECLARE
+    recorded bigint;
     notified bigint;
 BEGIN
+    -- a load of reported days and the job may record the same events at the same time
+    PERFORM FROM event e WHERE e.day = of_day FOR UPDATE;
     WITH found AS (
         INSERT INTO event AS e (kind, day, previous_day, metric_id, initiative_id,
                                 previous_score, score, drop, weight, in_cooldown)
         SELECT d.kind, of_day, d.previous_day, d.metric_id, d.initiative_id,
                d.previous_score, d.score, d.previous_score - d.score, d.weight,
                in_cooldown(of_day, d.kind, d.metric_id, d.initiative_id)
-        FROM day_event(of_day) d
+        FROM day_event(of_day, of_initiative) d
         WHERE NOT EXISTS (SELECT FROM event o
                           WHERE o.day = of_day AND o.kind = d.kind
                             AND o.metric_id IS NOT DISTINCT FROM d.metric_id
                             AND o.initiative_id IS NOT DISTINCT FROM d.initiative_id)
         ORDER BY d.kind DESC, d.previous_score - d.score DESC, d.metric_id, d.initiative_id
+        ON CONFLICT DO NOTHING
         RETURNING e AS new_event
     )
     SELECT count(*),
-           count(notify_event(f.new_event)) FILTER (WHERE NOT (f.new_event).in_cooldown)
-    INTO events, notified
+           -- a source reports days that are long past: only what dropped by yesterday is news
+           count(notify_event(f.new_event))
+               FILTER (WHERE NOT (f.new_event).in_cooldown
+                             AND (of_initiative IS NULL OR of_day >= today() - 1))
+    INTO recorded, notified
     FROM found f;
 
     -- Events that were recorded before get the figures of the snapshot. If such an event
-    -- recovered on the same day, it is open or acknowledged again, as a person left it.
-    WITH corrected AS (
+    -- ended on the same day, it is open or acknowledged again, as a person left it.
+    WITH shown AS (
+        SELECT e.event_id, d.previous_day, d.previous_score, d.score, d.weight,
+               e.status IN ('recovered', 'superseded')
+                   AND coalesce(e.recovered_on, e.superseded_on) <= of_day AS is_back
+        FROM event e
+        JOIN day_event(of_day, of_initiative) d
+          ON d.kind = e.kind AND d.metric_id IS NOT DISTINCT FROM e.metric_id
+         AND d.initiative_id IS NOT DISTINCT FROM e.initiative_id
+        WHERE e.day = of_day
+    ), corrected AS (
         UPDATE event e
         SET previous_day = d.previous_day, previous_score = d.previous_score, score = d.score,
             drop = d.previous_score - d.score, weight = d.weight,
-            status = CASE WHEN e.status <> 'recovered' OR e.recovered_on > of_day THEN e.status
+            status = CASE WHEN NOT d.is_back THEN e.status
                           WHEN e.acknowledged_at IS NULL OR e.reopened_at > e.acknowledged_at
                           THEN 'open'
                           ELSE 'acknowledged' END,
-            recovered_on = CASE WHEN e.status = 'recovered' AND e.recovered_on <= of_day THEN NULL
-                                ELSE e.recovered_on END
-        FROM day_event(of_day) d
-        WHERE e.day = of_day AND e.kind = d.kind
-          AND e.metric_id IS NOT DISTINCT FROM d.metric_id
-          AND e.initiative_id IS NOT DISTINCT FROM d.initiative_id
-          AND (e.previous_day, e.previous_score, e.score, e.weight,
-               e.status = 'recovered' AND e.recovered_on <= of_day)
+            recovered_on = CASE WHEN NOT d.is_back THEN e.recovered_on END,
+            superseded_on = CASE WHEN NOT d.is_back THEN e.superseded_on END,
+            superseded_by = CASE WHEN NOT d.is_back THEN e.superseded_by END
+        FROM shown d
+        WHERE e.event_id = d.event_id
+          AND (e.previous_day, e.previous_score, e.score, e.weight, d.is_back)
               IS DISTINCT FROM (d.previous_day, d.previous_score, d.score, d.weight, false)
         RETURNING e.event_id
     )
     DELETE FROM event_cause c USING corrected e WHERE c.event_id = e.event_id;
 
-    PERFORM write_causes(of_day, is_written);
+    PERFORM write_causes(of_day, is_written, of_initiative);
+    RETURN recorded;
+END $$;
+COMMENT ON FUNCTION posture_internal.record_drops(date, boolean, integer) IS
+    'records the events of a day with their causes, of one initiative or of all objects (NULL), '
+    'and notifies listeners of new ones; is_written: whether the snapshot was written now; '
+    'returns the number of new events';
 
-    UPDATE event e
-    SET status = 'recovered', recovered_on = of_day
-    WHERE e.status <> 'recovered' AND e.kind <> 'new_initiative' AND e.day <= of_day
-      -- an event that a person reopened recovers on a later day at the earliest
-      AND (e.recovered_on IS NULL OR e.recovered_on < of_day)
-      AND (EXISTS (SELECT FROM metric_snapshot s
-                   WHERE s.day = of_day AND s.metric_id = e.metric_id
-                     AND s.score >= e.previous_score)
-           OR EXISTS (SELECT FROM initiative_snapshot s
-                      WHERE s.day = of_day AND s.initiative_id = e.initiative_id
-                        AND s.score >= e.previous_score));
-    GET DIAGNOSTICS recovered = ROW_COUNT;
+CREATE FUNCTION posture_internal.record_events(
+    of_day date, is_written boolean, OUT events bigint, OUT recovered bigint)
+    LANGUAGE plpgsql
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+BEGIN
+    events := record_drops(of_day, is_written, NULL);
+    recovered := end_events(of_day, NULL);
 END $$;
 COMMENT ON FUNCTION posture_internal.record_events(date, boolean) IS
     'records the events of a day''s snapshot with their causes, notifies listeners of new ones, '
-    'and marks earlier events as recovered; is_written: whether the snapshot was written now; '
-    'returns the numbers of new and of recovered events';
+    'and ends earlier events; is_written: whether the snapshot was written now; returns the '
+    'numbers of new and of recovered events';
 
 CREATE FUNCTION posture.acknowledge(event_id integer, note text DEFAULT NULL) RETURNS void
     LANGUAGE plpgsql
@@ -170,5 +188,5 @@ BEGIN
         USING ERRCODE = 'no_data_found', HINT = 'The view posture.event_report lists the events.';
 END $$;
 COMMENT ON FUNCTION posture.reopen(integer, text) IS
-    'reopens an event that was acknowledged or has recovered; if its score is back at '
-    'previous_score, the snapshot of a later day marks it as recovered again';
+    'reopens an event that was acknowledged, has recovered or was superseded; if its score is back '
+    'at previous_score, the snapshot of a later day ends it again';

@@ -20,8 +20,8 @@ CREATE TABLE posture.event (
     drop numeric,
     weight numeric,
     status text NOT NULL DEFAULT 'open'
-        CONSTRAINT "status is open, acknowledged or recovered"
-        CHECK (status IN ('open', 'acknowledged', 'recovered')),
+        CONSTRAINT "status is open, acknowledged, recovered or superseded"
+        CHECK (status IN ('open', 'acknowledged', 'recovered', 'superseded')),
     acknowledged_by text,
     acknowledged_at timestamptz,
     note text,
@@ -29,6 +29,8 @@ CREATE TABLE posture.event (
     reopened_by text,
     reopened_at timestamptz,
     in_cooldown boolean NOT NULL DEFAULT false,
+    superseded_on date,
+    superseded_by text,
     CONSTRAINT "an event is of a metric or of an initiative"
         CHECK (num_nonnulls(metric_id, initiative_id) = 1),
     UNIQUE NULLS NOT DISTINCT (day, kind, metric_id, initiative_id)
@@ -54,7 +56,8 @@ COMMENT ON COLUMN posture.event.drop IS
 COMMENT ON COLUMN posture.event.weight IS
     'greatest weight that the metric has in an initiative; NULL for an event of an initiative';
 COMMENT ON COLUMN posture.event.status IS
-    'open, acknowledged, or recovered once the score is back at previous_score';
+    'open or acknowledged; recovered once changes of posture brought the score back to '
+    'previous_score; superseded once another change did, or the object is no longer measured';
 COMMENT ON COLUMN posture.event.acknowledged_by IS
     'user who acknowledged the event last; NULL if nobody did';
 COMMENT ON COLUMN posture.event.acknowledged_at IS
@@ -62,14 +65,19 @@ COMMENT ON COLUMN posture.event.acknowledged_at IS
 COMMENT ON COLUMN posture.event.note IS
     'latest note of a user who acknowledged or reopened the event; NULL if there is none';
 COMMENT ON COLUMN posture.event.recovered_on IS
-    'day on which the score was back at previous_score; a reopened event keeps this day and '
-    'recovers again on a later day at the earliest; NULL if the event has not recovered';
+    'day on which the event recovered; a reopened event keeps this day and ends again on a later '
+    'day at the earliest; NULL if the event has not recovered';
 COMMENT ON COLUMN posture.event.reopened_by IS
     'user who reopened the event last; NULL if nobody did';
 COMMENT ON COLUMN posture.event.reopened_at IS
     'time when the event was last reopened; NULL if it never was';
 COMMENT ON COLUMN posture.event.in_cooldown IS
     'whether no notification was sent, because an earlier drop was notified within cooldown_days';
+COMMENT ON COLUMN posture.event.superseded_on IS
+    'day on which the event was superseded; a reopened event keeps this day and ends again on a '
+    'later day at the earliest; NULL if the event was not superseded';
+COMMENT ON COLUMN posture.event.superseded_by IS
+    'reason of the change that superseded the event, one of change_reason(); NULL if none did';
 
 CREATE TABLE posture.event_cause (
     event_id integer NOT NULL REFERENCES event ON DELETE CASCADE,

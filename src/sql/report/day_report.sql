@@ -1,6 +1,6 @@
 /*
  * day_report: a row for each day, with how much was measured, what dropped and
- * what recovered. The figures are those of day_summary() (day/day_summary.sql).
+ * how many drops ended. The figures are those of day_summary() (day/day_summary.sql).
  */
 
 CREATE VIEW posture.day_report WITH (security_invoker = true) AS
@@ -25,7 +25,9 @@ SELECT d.day,
                              ELSE '' END END,
            count_phrase(nullif(d.in_cooldown, 0), 'drop') || ' not notified',
            count_phrase(nullif(d.recovered, 0), 'score') || ' recovered',
-           count_phrase(nullif(d.new_initiatives, 0), 'new initiative')) || '.' AS summary
+           count_phrase(nullif(d.superseded, 0), 'event') || ' superseded',
+           count_phrase(nullif(d.new_initiatives, 0), 'new initiative')) || '.' AS summary,
+       d.superseded
 FROM day_summary() d
 ORDER BY d.day DESC;
 COMMENT ON VIEW posture.day_report IS
@@ -38,7 +40,7 @@ COMMENT ON COLUMN posture.day_report.initiative_drops IS
     'number of initiatives whose score dropped';
 COMMENT ON COLUMN posture.day_report.new_initiatives IS 'number of new initiatives';
 COMMENT ON COLUMN posture.day_report.recovered IS
-    'number of drops, of this or earlier days, whose score recovered on this day';
+    'number of drops, of this or earlier days, that recovered on this day';
 COMMENT ON COLUMN posture.day_report.in_cooldown IS
     'number of drops of this day without a notification, because an earlier one was notified '
     'within cooldown_days';
@@ -47,3 +49,6 @@ COMMENT ON COLUMN posture.day_report.worst IS
 COMMENT ON COLUMN posture.day_report.worst_drop IS
     'points that this initiative lost; NULL if none dropped';
 COMMENT ON COLUMN posture.day_report.summary IS 'the figures of this row in one sentence';
+COMMENT ON COLUMN posture.day_report.superseded IS
+    'number of events, of this or earlier days, that were superseded on this day: another change '
+    'than one of posture brought the score back, or the object is no longer measured';

@@ -34,7 +34,9 @@ SELECT e.event_id,
        e.recovered_on,
        e.reopened_by,
        e.reopened_at,
-       e.in_cooldown
+       e.in_cooldown,
+       e.superseded_on,
+       e.superseded_by
 FROM event e
 LEFT JOIN metric m USING (metric_id)
 LEFT JOIN initiative i USING (initiative_id)
@@ -53,7 +55,8 @@ COMMENT ON COLUMN posture.event_report.score IS 'score on the day, 0 to 100; NUL
 COMMENT ON COLUMN posture.event_report.drop IS 'points lost; NULL for a new initiative';
 COMMENT ON COLUMN posture.event_report.weight IS
     'greatest weight that the metric has in an initiative; NULL for an event of an initiative';
-COMMENT ON COLUMN posture.event_report.status IS 'open, acknowledged or recovered';
+COMMENT ON COLUMN posture.event_report.status IS
+    'open, acknowledged, recovered or superseded';
 COMMENT ON COLUMN posture.event_report.cause IS
     'why the score dropped, in one sentence; NULL if the snapshot of the day is missing';
 COMMENT ON COLUMN posture.event_report.previous_day IS
@@ -66,10 +69,16 @@ COMMENT ON COLUMN posture.event_report.acknowledged_at IS
 COMMENT ON COLUMN posture.event_report.note IS
     'latest note of a user who acknowledged or reopened the event; NULL if there is none';
 COMMENT ON COLUMN posture.event_report.recovered_on IS
-    'day on which the score was back at previous_score; NULL if the event has not recovered';
+    'day on which changes of posture had brought the score back to previous_score; NULL if the '
+    'event has not recovered';
 COMMENT ON COLUMN posture.event_report.reopened_by IS
     'user who reopened the event last; NULL if nobody did';
 COMMENT ON COLUMN posture.event_report.reopened_at IS
     'time when the event was last reopened; NULL if it never was';
 COMMENT ON COLUMN posture.event_report.in_cooldown IS
     'whether no notification was sent, because an earlier drop was notified within cooldown_days';
+COMMENT ON COLUMN posture.event_report.superseded_on IS
+    'day on which another change brought the score back, or the object was no longer measured; '
+    'NULL if the event was not superseded';
+COMMENT ON COLUMN posture.event_report.superseded_by IS
+    'reason of that change, one of change_reason(); NULL if the event was not superseded';

@@ -36,8 +36,6 @@ ALTER TABLE posture.asset_group RENAME CONSTRAINT asset_group_min_criticality_ch
     TO "min_criticality is low, medium, high or critical";
 ALTER TABLE posture.asset_group RENAME CONSTRAINT asset_group_tags_check
     TO "tags are a JSON object";
-ALTER TABLE posture.event RENAME CONSTRAINT event_status_check
-    TO "status is open, acknowledged or recovered";
 ALTER TABLE posture.event RENAME CONSTRAINT event_check
     TO "an event is of a metric or of an initiative";
 ALTER TABLE posture.exemption RENAME CONSTRAINT exemption_reason_check
@@ -123,6 +121,23 @@ SELECT coalesce(min(day), posture.today()) FROM posture.snapshot;
 --@ CREATE TABLE posture_internal.forgotten_day
 --@ CREATE FUNCTION posture_internal.snapshot_delete
 --@ CREATE TRIGGER snapshot_delete
+
+-- events end as superseded, too
+ALTER TABLE posture.event DROP CONSTRAINT event_status_check;
+ALTER TABLE posture.event ADD CONSTRAINT "status is open, acknowledged, recovered or superseded"
+    CHECK (status IN ('open', 'acknowledged', 'recovered', 'superseded'));
+ALTER TABLE posture.event ADD COLUMN superseded_on date, ADD COLUMN superseded_by text;
+
+-- Functions with other arguments or results than before. The view keeps its privileges.
+CREATE OR REPLACE VIEW posture.day_report WITH (security_invoker = true) AS
+SELECT NULL::date AS day, NULL::bigint AS initiatives, NULL::bigint AS metrics,
+       NULL::bigint AS metric_drops, NULL::bigint AS initiative_drops,
+       NULL::bigint AS new_initiatives, NULL::bigint AS recovered, NULL::bigint AS in_cooldown,
+       NULL::text AS worst, NULL::numeric AS worst_drop, NULL::text AS summary;
+DROP FUNCTION posture_internal.notify_day(date), posture_internal.day_message(date),
+    posture_internal.day_summary();
+DROP FUNCTION posture_internal.write_causes(date, boolean), posture_internal.day_event(date),
+    posture_internal.previous_day(date);
 
 --@ code
 

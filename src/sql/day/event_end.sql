@@ -1,0 +1,263 @@
+/*
+ * How events end. A drop recovers on the day on which its score is back at
+ * previous_score through changes of posture. If the score is back only because
+ * what is measured changed, the event is superseded by the reason of that change.
+ * It is also superseded once nothing is measured: the metric or initiative was
+ * deleted or deactivated, the metric weighs nothing in any initiative, or no
+ * recommendation is left in it.
+ */
+
+CREATE FUNCTION posture_internal.open_event(of_day date, of_initiative integer)
+    RETURNS TABLE (event_id integer, previous_score numeric, score numeric, removed_by text)
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT e.event_id, e.previous_score::numeric, coalesce(m.score, i.score)::numeric,
+           CASE WHEN e.metric_id IS NULL
+                THEN CASE WHEN i.initiative_id IS NULL
+                               OR i.score IS NULL AND i.recommendations = '{}'
+                                  AND NOT EXISTS (SELECT FROM initiative_metric_snapshot b
+                                                  WHERE b.day = of_day
+                                                    AND b.initiative_id = i.initiative_id)
+                          THEN 'unavailable' END
+                WHEN m.metric_id IS NULL OR w.weight IS NULL THEN 'metric_removed'
+                WHEN w.weight = 0 THEN 'weight_change'
+                -- without data it stays open, because the data may come back
+                WHEN m.score IS NULL AND m.recommendations = '{}'
+                THEN CASE WHEN m.switched_off <> '{}' THEN 'switched_off'
+                          ELSE 'recommendation_removed' END END
+    FROM event e
+    LEFT JOIN metric_snapshot m ON m.day = of_day AND m.metric_id = e.metric_id
+    LEFT JOIN initiative_snapshot i ON i.day = of_day AND i.initiative_id = e.initiative_id
+    LEFT JOIN (SELECT b.metric_id, max(b.weight) AS weight
+               FROM initiative_metric_snapshot b
+               WHERE b.day = of_day
+               GROUP BY b.metric_id) w ON w.metric_id = e.metric_id
+    WHERE e.status IN ('open', 'acknowledged') AND e.day <= of_day
+      AND (of_initiative IS NULL OR e.initiative_id = of_initiative)
+      -- an event that a person reopened ends on a later day at the earliest
+      AND coalesce(e.recovered_on, e.superseded_on, '-infinity') < of_day;
+END;
+COMMENT ON FUNCTION posture_internal.open_event(date, integer) IS
+    'returns the events that may end on a day, of one initiative or of all objects (NULL); '
+    'score: that of the day; removed_by: reason of change_reason() why the object is no longer '
+    'measured, NULL if it is';
+
+CREATE FUNCTION posture_internal.drop_base(of_day date, of_events integer[])
+    RETURNS TABLE (event_id integer, metric_id integer, initiative_id integer, since date,
+                   score numeric)
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT e.event_id, e.metric_id, e.initiative_id, s.day, coalesce(m.score, i.score)::numeric
+    FROM event e
+    -- The snapshot of today may show a drop, and when it is taken again, that the score is back.
+    CROSS JOIN LATERAL (SELECT CASE WHEN e.day < of_day THEN e.day
+                                    ELSE e.previous_day END AS day) s
+    LEFT JOIN metric_snapshot m ON m.day = s.day AND m.metric_id = e.metric_id
+    LEFT JOIN initiative_snapshot i ON i.day = s.day AND i.initiative_id = e.initiative_id
+    WHERE e.event_id = ANY (of_events);
+END;
+COMMENT ON FUNCTION posture_internal.drop_base(date, integer[]) IS
+    'returns the day since which changes decide how events end on a day, and the score on it: the '
+    'day of the event, or the previous day if the event ends on its own day';
+
+CREATE FUNCTION posture_internal.other_gain(of_day date, of_events integer[])
+    RETURNS TABLE (event_id integer, reason text, gain numeric)
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+    WITH base AS MATERIALIZED (
+        SELECT * FROM drop_base(of_day, of_events)
+    ), compared AS (
+        SELECT b.since, array_agg(b.metric_id) AS metrics, array_agg(b.initiative_id) AS initiatives
+        FROM base b
+        GROUP BY b.since
+    ), part AS (
+        SELECT b.event_id, p.reason, p.points
+        FROM compared c
+        CROSS JOIN LATERAL metric_change(c.since, of_day, c.metrics) p
+        JOIN base b ON b.since = c.since AND b.metric_id = p.metric_id
+        WHERE EXISTS (SELECT FROM base x WHERE x.metric_id IS NOT NULL)
+        UNION ALL
+        SELECT b.event_id, p.reason, p.points
+        FROM compared c
+        CROSS JOIN LATERAL initiative_change(c.since, of_day, c.initiatives) p
+        JOIN base b ON b.since = c.since AND b.initiative_id = p.initiative_id
+        WHERE EXISTS (SELECT FROM base x WHERE x.initiative_id IS NOT NULL)
+        UNION ALL
+        -- on the day of the drop: what lost points and no longer does
+        SELECT e.event_id, x.reason, -x.points
+        FROM event e
+        JOIN event_cause x USING (event_id)
+        WHERE e.event_id = ANY (of_events) AND e.day = of_day
+    )
+    -- points are those lost
+    SELECT p.event_id, p.reason, -sum(p.points)
+    FROM part p
+    JOIN change_reason() r USING (reason)
+    WHERE NOT r.is_posture AND p.points IS NOT NULL
+    GROUP BY p.event_id, p.reason;
+END $$;
+COMMENT ON FUNCTION posture_internal.other_gain(date, integer[]) IS
+    'returns by how many points each reason that is not a change of posture raised the scores of '
+    'events since the drop, negative where it lowered them';
+
+CREATE FUNCTION posture_internal.posture_score(of_day date, of_events integer[])
+    RETURNS TABLE (event_id integer, score numeric)
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+    WITH base AS MATERIALIZED (
+        SELECT * FROM drop_base(of_day, of_events)
+    ), compared AS (
+        SELECT b.since, array_agg(b.metric_id) AS metrics, array_agg(b.initiative_id) AS initiatives
+        FROM base b
+        GROUP BY b.since
+    ), metric_loss AS (
+        SELECT c.since, p.metric_id, sum(p.points) AS points
+        FROM compared c
+        CROSS JOIN LATERAL metric_change(c.since, of_day, c.metrics) p
+        JOIN change_reason() r ON r.reason = p.reason AND r.is_posture
+        WHERE EXISTS (SELECT FROM base x WHERE x.metric_id IS NOT NULL)
+        GROUP BY c.since, p.metric_id
+    ), term AS MATERIALIZED (
+        SELECT c.since, t.*
+        FROM compared c
+        CROSS JOIN LATERAL initiative_term_pair(c.since, of_day) t
+        WHERE EXISTS (SELECT FROM base x WHERE x.initiative_id IS NOT NULL)
+          AND t.initiative_id = ANY (c.initiatives)
+    ), term_change AS (
+        SELECT t.since, t.initiative_id, sum(t.previous_weight * v.mass) AS mass,
+               sum(t.previous_weight * v.healthy) AS healthy
+        FROM compared c
+        CROSS JOIN LATERAL initiative_value_change(c.since, of_day, c.initiatives) v
+        JOIN term t ON t.since = c.since AND t.initiative_id = v.initiative_id
+                   AND coalesce(t.metric_id, -t.recommendation_id)
+                       = coalesce(v.metric_id, -v.recommendation_id)
+        WHERE EXISTS (SELECT FROM term) AND v.reason = 'value_change'
+        GROUP BY t.since, t.initiative_id
+    ), initiative_score AS (
+        SELECT DISTINCT t.since, t.initiative_id, t.method = t.previous_method AS same_method,
+               100 * t.previous_total_healthy / nullif(t.previous_total_mass, 0) AS before,
+               100 * (t.previous_total_healthy + coalesce(v.healthy, 0))
+                   / nullif(t.previous_total_mass + coalesce(v.mass, 0), 0) AS score
+        FROM term t
+        LEFT JOIN term_change v USING (since, initiative_id)
+    ), undone AS (
+        -- on the day of the drop: what else than posture had lost points
+        SELECT e.event_id, sum(x.points) AS points
+        FROM event e
+        JOIN event_cause x USING (event_id)
+        JOIN change_reason() r ON r.reason = x.reason AND NOT r.is_posture
+        WHERE e.event_id = ANY (of_events) AND e.day = of_day
+        GROUP BY e.event_id
+    )
+    -- points are those lost
+    SELECT b.event_id,
+           coalesce(b.score - m.points,
+                    round(CASE WHEN i.same_method THEN i.score
+                               ELSE b.score + i.score - i.before END, 6),
+                    b.score) - coalesce(u.points, 0)
+    FROM base b
+    LEFT JOIN metric_loss m USING (since, metric_id)
+    LEFT JOIN initiative_score i USING (since, initiative_id)
+    LEFT JOIN undone u USING (event_id);
+END $$;
+COMMENT ON FUNCTION posture_internal.posture_score(date, integer[]) IS
+    'returns what the scores of events would be on a day if only posture had changed since the '
+    'drop; NULL if the score was not available then';
+
+-- Findings that failed since the previous day and are exempt by now show no change at all.
+CREATE FUNCTION posture_internal.exempt_on_own_day(of_day date, of_events integer[])
+    RETURNS TABLE (event_id integer)
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    WITH measured AS (
+        SELECT e.event_id, e.previous_day, unnest(m.recommendations) AS recommendation_id
+        FROM event e
+        LEFT JOIN initiative_metric_snapshot b ON b.day = of_day
+                                              AND b.initiative_id = e.initiative_id
+        JOIN metric_snapshot m ON m.day = of_day
+                              AND m.metric_id = coalesce(e.metric_id, b.metric_id)
+        WHERE e.event_id = ANY (of_events) AND e.day = of_day
+        UNION
+        SELECT e.event_id, e.previous_day, unnest(i.recommendations)
+        FROM event e
+        JOIN initiative_snapshot i ON i.day = of_day AND i.initiative_id = e.initiative_id
+        WHERE e.event_id = ANY (of_events) AND e.day = of_day
+    )
+    SELECT DISTINCT r.event_id
+    FROM measured r
+    JOIN exempt_on(of_day) n USING (recommendation_id)
+    WHERE n.kind <> 'risk_accepted'
+      AND NOT EXISTS (SELECT
+                      FROM exempt_on(r.previous_day) p
+                      WHERE p.recommendation_id = n.recommendation_id AND p.kind = n.kind
+                        AND p.for_all = n.for_all AND p.assets = n.assets);
+END;
+COMMENT ON FUNCTION posture_internal.exempt_on_own_day(date, integer[]) IS
+    'returns which events end on their own day with exemptions that the previous day did not have';
+
+CREATE FUNCTION posture_internal.ended_event(of_day date, of_initiative integer)
+    RETURNS TABLE (event_id integer, superseded_by text)
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+    WITH candidate AS MATERIALIZED (
+        SELECT o.event_id, o.previous_score, o.removed_by, o.score >= o.previous_score AS is_back
+        FROM open_event(of_day, of_initiative) o
+        WHERE o.score >= o.previous_score OR o.removed_by IS NOT NULL
+    ), other AS MATERIALIZED (
+        SELECT p.event_id
+        FROM posture_score(of_day, ARRAY(SELECT c.event_id FROM candidate c WHERE c.is_back)) p
+        JOIN candidate c USING (event_id)
+        WHERE p.score < c.previous_score
+    ), other_reason AS (
+        SELECT DISTINCT ON (g.event_id) g.event_id, g.reason
+        FROM other_gain(of_day, ARRAY(SELECT o.event_id FROM other o)) g
+        ORDER BY g.event_id, g.gain DESC, g.reason
+    )
+    SELECT c.event_id,
+           CASE WHEN NOT coalesce(c.is_back, false) THEN c.removed_by
+                ELSE coalesce(o.reason, CASE WHEN x.event_id IS NOT NULL
+                                             THEN 'exemption_given' END) END
+    FROM candidate c
+    LEFT JOIN other_reason o USING (event_id)
+    LEFT JOIN exempt_on_own_day(
+        of_day, ARRAY(SELECT b.event_id FROM candidate b WHERE b.is_back)) x USING (event_id);
+END $$;
+COMMENT ON FUNCTION posture_internal.ended_event(date, integer) IS
+    'returns the events that end on a day, of one initiative or of all objects (NULL); '
+    'superseded_by: reason of the change that ends it, NULL if changes of posture do';
+
+CREATE FUNCTION posture_internal.end_events(of_day date, of_initiative integer) RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+DECLARE
+    recovered bigint;
+BEGIN
+    WITH ended AS (
+        UPDATE event e
+        SET status = CASE WHEN d.superseded_by IS NULL THEN 'recovered' ELSE 'superseded' END,
+            recovered_on = CASE WHEN d.superseded_by IS NULL THEN of_day END,
+            superseded_on = CASE WHEN d.superseded_by IS NOT NULL THEN of_day END,
+            superseded_by = d.superseded_by
+        FROM ended_event(of_day, of_initiative) d
+        WHERE e.event_id = d.event_id
+        RETURNING e.status
+    )
+    SELECT count(*) FILTER (WHERE e.status = 'recovered') INTO recovered FROM ended e;
+    RETURN recovered;
+END $$;
+COMMENT ON FUNCTION posture_internal.end_events(date, integer) IS
+    'ends the events that end on a day, of one initiative or of all objects (NULL); returns how '
+    'many of them recovered';
