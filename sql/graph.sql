@@ -98,14 +98,14 @@ SELECT initiative, score, trend_14d[9:14] FROM overview;
 CALL run_daily();
 SELECT s.day - today() AS day, s.score, s.is_reported FROM initiative_snapshot s
 WHERE s.day > today() - 7 ORDER BY 1;
-SELECT kind, object, day - today() AS day, previous_score, score, drop FROM event_report
+SELECT day - today() AS day, previous_score, score, drop FROM event_report
 WHERE kind = 'initiative_score_drop' ORDER BY day DESC LIMIT 3;
 SELECT count(*) AS drops_without_exact_causes FROM event e
 WHERE kind = 'initiative_score_drop' AND (SELECT sum(points) FROM event_cause c
 WHERE c.event_id = e.event_id) IS DISTINCT FROM e.drop;
 SELECT c.recommendation_id IS NULL AS rest, r.key, c.reason, c.points FROM event e
 JOIN event_cause c USING (event_id) LEFT JOIN recommendation r USING (recommendation_id)
-WHERE e.kind = 'initiative_score_drop' ORDER BY r.key;
+WHERE e.kind = 'initiative_score_drop' AND e.day = today() - 1 ORDER BY r.key;
 -- and one that has its snapshot is not changed any more
 SELECT * FROM load('graph-secure-scores',
     pg_temp.day((today() - 1)::text, 1,

@@ -78,12 +78,15 @@ VALUES
           OR (SELECT owner_rows('metric')) @> metric_id
           OR EXISTS (SELECT FROM initiative_metric_snapshot x
                      WHERE x.day = event.day AND x.metric_id = event.metric_id)$$,
-        NULL, 'INSERT, UPDATE, DELETE'),
+        -- a load records the drops of days that its source reported
+        'INSERT, UPDATE (previous_day, previous_score, score, drop, weight, status, recovered_on, '
+        'superseded_on, superseded_by)',
+        'INSERT, UPDATE, DELETE'),
     -- an owner does not see the effect of a metric on initiatives of others
     ('event_cause', 'SELECT', 'SELECT',
         $$EXISTS (SELECT FROM event x WHERE x.event_id = event_cause.event_id)
           AND (initiative_id IS NULL OR (SELECT owner_rows('initiative')) @> initiative_id)$$,
-        NULL, 'INSERT, DELETE'),
+        'INSERT, DELETE', 'INSERT, DELETE'),
     ('run', 'SELECT', 'SELECT (run_id, day, started_at, finished_at, outcome)',
         NULL, NULL, 'INSERT, DELETE'),
     ('verification', 'SELECT', NULL, NULL, NULL, 'INSERT, DELETE'),

@@ -150,6 +150,47 @@ COMMENT ON FUNCTION posture_internal.record_events(date, boolean) IS
     'and ends earlier events; is_written: whether the snapshot was written now; returns the '
     'numbers of new and of recovered events';
 
+CREATE FUNCTION posture_internal.record_reported_days(of_initiative integer, days date[])
+    RETURNS void
+    LANGUAGE plpgsql
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+DECLARE
+    of_day date;
+BEGIN
+    FOR of_day IN
+        SELECT d.day FROM unnest(days) d(day)
+        UNION
+        -- the next day of the initiative is compared with a day that changed
+        SELECT n.day
+        FROM unnest(days) d(day)
+        CROSS JOIN LATERAL (SELECT min(s.day) AS day
+                            FROM initiative_snapshot s
+                            WHERE s.initiative_id = of_initiative AND s.day > d.day) n
+        WHERE n.day IS NOT NULL
+        ORDER BY 1
+    LOOP
+        PERFORM record_drops(of_day, true, of_initiative);
+    END LOOP;
+    FOR of_day IN
+        SELECT DISTINCT b.day
+        FROM event e
+        CROSS JOIN LATERAL (SELECT min(s.day) AS day
+                            FROM initiative_snapshot s
+                            WHERE s.initiative_id = e.initiative_id
+                              AND s.day > greatest(e.day, e.recovered_on, e.superseded_on)
+                              AND s.score >= e.previous_score) b
+        WHERE e.initiative_id = of_initiative AND e.status IN ('open', 'acknowledged')
+          AND b.day IS NOT NULL
+        ORDER BY b.day
+    LOOP
+        PERFORM end_events(of_day, of_initiative);
+    END LOOP;
+END $$;
+COMMENT ON FUNCTION posture_internal.record_reported_days(integer, date[]) IS
+    'records the events of days whose scores of an initiative its source reported, with their '
+    'causes, and ends the events whose score is back on a later day';
+
 CREATE FUNCTION posture.acknowledge(event_id integer, note text DEFAULT NULL) RETURNS void
     LANGUAGE plpgsql
     SET search_path = pg_catalog, posture, posture_internal, pg_temp

@@ -55,6 +55,8 @@ CREATE FUNCTION posture_internal.graph_snapshot_reports(of_source text, of_initi
     RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
+DECLARE
+    changed date[];
 BEGIN
     -- A snapshot that posture took of a day is not replaced.
     CREATE TEMP TABLE posture_day ON COMMIT DROP AS
@@ -67,31 +69,58 @@ BEGIN
                         AND s.initiative_id = of_initiative.initiative_id AND has_snapshot(s.day))
     ORDER BY 1, i.ctid DESC;
     ANALYZE pg_temp.posture_day;
+    CREATE TEMP TABLE posture_day_point ON COMMIT DROP AS
+    SELECT d.day, p.recommendation_id, p.achieved, p.possible
+    FROM pg_temp.posture_day d CROSS JOIN LATERAL graph_report_points(d.object, of_source) p;
+    ANALYZE pg_temp.posture_day_point;
 
+    -- days that are new, or whose points changed
+    changed := ARRAY(
+        SELECT DISTINCT d.day
+        FROM pg_temp.posture_day_point d
+        LEFT JOIN initiative_snapshot i ON i.day = d.day
+                                       AND i.initiative_id = of_initiative.initiative_id
+        LEFT JOIN recommendation_snapshot s ON s.day = d.day
+                                           AND s.recommendation_id = d.recommendation_id
+        WHERE i.day IS NULL OR s.day IS NULL
+           OR s.is_reported AND (s.achieved, s.possible) <> (d.achieved, d.possible)
+        UNION
+        SELECT s.day
+        FROM recommendation_snapshot s
+        JOIN recommendation r USING (recommendation_id)
+        JOIN source o USING (source_id)
+        WHERE o.key = of_source AND s.is_reported
+          AND s.day IN (SELECT d.day FROM pg_temp.posture_day d)
+          AND NOT EXISTS (SELECT FROM pg_temp.posture_day_point d
+                          WHERE d.day = s.day AND d.recommendation_id = s.recommendation_id));
     DELETE FROM recommendation_snapshot s
-    USING pg_temp.posture_day d, recommendation r JOIN source o USING (source_id)
-    WHERE s.day = d.day AND s.recommendation_id = r.recommendation_id AND o.key = of_source
-      AND s.is_reported;
+    USING recommendation r JOIN source o USING (source_id)
+    WHERE s.day = ANY (changed) AND s.recommendation_id = r.recommendation_id
+      AND o.key = of_source AND s.is_reported;
     INSERT INTO recommendation_snapshot (day, recommendation_id, exposed, assessed,
                                          achieved, possible, is_reported, is_measured)
-    SELECT d.day, p.recommendation_id, 0, 0, p.achieved, p.possible, true, true
-    FROM pg_temp.posture_day d CROSS JOIN LATERAL graph_report_points(d.object, of_source) p
+    SELECT d.day, d.recommendation_id, 0, 0, d.achieved, d.possible, true, true
+    FROM pg_temp.posture_day_point d
+    WHERE d.day = ANY (changed)
     ON CONFLICT (day, recommendation_id) DO NOTHING;
     INSERT INTO initiative_snapshot AS s (day, initiative_id, score, method, key, name,
                                           recommendations, is_reported)
     SELECT d.day, of_initiative.initiative_id,
-           score(sum(p.possible - p.achieved), sum(p.possible)), 'points',
+           score(sum(d.possible - d.achieved), sum(d.possible)), 'points',
            of_initiative.key, of_initiative.name,
-           array_agg(p.recommendation_id ORDER BY p.recommendation_id), true
-    FROM pg_temp.posture_day d CROSS JOIN LATERAL graph_report_points(d.object, of_source) p
+           array_agg(d.recommendation_id ORDER BY d.recommendation_id), true
+    FROM pg_temp.posture_day_point d
+    WHERE d.day = ANY (changed)
     GROUP BY d.day
     ON CONFLICT (day, initiative_id) DO UPDATE
     SET score = EXCLUDED.score, recommendations = EXCLUDED.recommendations
     WHERE s.is_reported;
-    DROP TABLE pg_temp.posture_day;
+    DROP TABLE pg_temp.posture_day, pg_temp.posture_day_point;
+    PERFORM record_reported_days(of_initiative.initiative_id, changed);
 END $$;
 COMMENT ON FUNCTION posture_internal.graph_snapshot_reports(text, initiative) IS
-    'step of graph_apply_reports(): writes the reports of past days as snapshots';
+    'step of graph_apply_reports(): writes the reports of past days as snapshots, and records the '
+    'events of those that are new or changed';
 
 CREATE FUNCTION posture_internal.graph_apply_reports(of_source text) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
