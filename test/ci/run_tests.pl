@@ -209,7 +209,9 @@ sub report
 sub tap
 {
 	my ($dir, $status) = @_;
-	my $parser = TAP::Parser->new({ tap => lines("$dir/out") });
+	my $tap = lines("$dir/out");
+	return (0, 1, ': no output') if $tap eq '';
+	my $parser = TAP::Parser->new({ tap => $tap });
 	$parser->run;
 	my ($ok, $not_ok) = (scalar $parser->passed, scalar $parser->failed);
 	$not_ok++ if $parser->parse_errors || !$not_ok && ($status || $parser->has_problems);
