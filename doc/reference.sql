@@ -11,7 +11,7 @@ INSERT INTO section (title, about, relations, functions, types) VALUES
 ('Reports', 'Views, for BI tools and for people. Their columns are of plain types only. Each view runs with the privileges of its caller and shows the rows that the caller may see.',
  'overview metric_report recommendation_report event_report day_report score_history group_report target_report secure_score secure_score_part benchmark_report exemption_report assignment_report',
  'show', ''),
-('Findings in', 'How findings are loaded. [The guide for loaders](loader.md) explains the steps.',
+('Findings in', 'How findings are loaded. [Loading findings](load.md) explains the steps.',
  'source inbox rejected',
  'ingest load load_format object_field export assess_cluster', ''),
 ('State', 'The current state of recommendations. All scores are computed from these tables.',

@@ -20,6 +20,7 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 use TestDocs;
+use TestGuide;
 use TestPosture;
 
 my $top = top();
@@ -37,20 +38,6 @@ $node->safe_psql('postgres', 'CREATE DATABASE made');
 $node->safe_psql('made', 'CREATE EXTENSION posture');
 $node->safe_psql('postgres', 'CREATE DATABASE example TEMPLATE made');
 $node->psql('example', slurp_file("$top/demo/example.sql"), on_error_die => 1);
-
-# documents of the names that the guides give them, in the folder of each session
-my $finding = '{"class_uid": 2004, "metadata": {"event_code": "check", "product": {"name": "Prowler"}}, "status_code": "FAIL", "finding_info": {"title": "A check"}, "resources": [{"uid": "r1"}]}';
-my %document = (
-	'secure_scores.json' => '{"value": [{"createdDateTime": "2026-01-01T00:00:00Z", "currentScore": 8, "maxScore": 10, "controlScores": [{"controlName": "c", "score": 8, "scoreInPercentage": 80}]}]}',
-	'profiles.json' => '{"value": [{"id": "c", "title": "A control", "maxScore": 10}]}',
-	'assessments.json' => '{"value": [{"id": "/subscriptions/s/providers/Microsoft.Security/assessments/a", "name": "a", "type": "Microsoft.Security/assessments", "properties": {"resourceDetails": {"source": "Azure", "id": "/subscriptions/s"}, "displayName": "An assessment", "status": {"code": "Healthy"}}}]}',
-	'controls.json' => '{"value": [{"id": "/subscriptions/s/providers/Microsoft.Security/secureScores/ascScore/secureScoreControls/c", "name": "c", "type": "Microsoft.Security/secureScores/secureScoreControls", "properties": {"displayName": "A control", "healthyResourceCount": 1, "unhealthyResourceCount": 1, "notApplicableResourceCount": 0, "score": {"max": 4, "current": 2, "percentage": 0.5}, "weight": 2}}]}',
-	'findings.ocsf.json' => "[$finding]",
-	'findings.ndjson' => "$finding\n",
-	'findings.asff.json' => '{"Findings": [{"SchemaVersion": "2018-10-08", "Id": "f", "ProductArn": "arn:aws:securityhub:eu-west-1::product/aws/securityhub", "GeneratorId": "security-control/S3.1", "AwsAccountId": "111122223333", "Types": [], "CreatedAt": "2026-01-01T00:00:00Z", "UpdatedAt": "2026-01-01T00:00:00Z", "Severity": {"Label": "HIGH"}, "Title": "A control", "Description": "d", "Resources": [{"Type": "AwsS3Bucket", "Id": "arn:aws:s3:::bucket"}], "Compliance": {"Status": "FAILED", "SecurityControlId": "S3.1"}}]}',
-	'results.xml' => '<TestResult xmlns="http://checklists.nist.gov/xccdf/1.2" id="t" end-time="2026-01-01T00:00:00Z"><target>web1</target><rule-result idref="r"><result>pass</result></rule-result></TestResult>',
-	'checks.ndjson' => qq({"Provider": "aws", "CheckID": "check", "CheckTitle": "A check", "Severity": "high"}\n{"Provider": "aws", "CheckID": "check2", "CheckTitle": "Another", "Severity": "low"}\n),
-	'framework.json' => '{"Framework": "F", "Name": "A framework", "Version": "1", "Provider": "AWS", "Requirements": [{"Id": "1", "Description": "A requirement", "Checks": ["check"], "Attributes": [{"Section": "S"}]}]}');
 
 my $needs_cron = qr/posture\.schedule\(|pg_cron|cron\./;
 
@@ -84,7 +71,7 @@ sub prepare
 	# where days are told by their dates, they are those of UTC
 	$node->safe_psql('postgres', "ALTER DATABASE posture SET posture.timezone = 'UTC'") if $kind eq 'made';
 	my $dir = PostgreSQL::Test::Utils::tempdir();
-	append_to_file("$dir/$_", $document{$_}) for keys %document;
+	write_documents($dir);
 	return $dir;
 }
 
