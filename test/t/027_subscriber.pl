@@ -133,7 +133,7 @@ is($replica->safe_psql('truth',
 # with all tables published, snapshots and events are replicated: it can take over
 $primary->safe_psql('postgres', 'CALL posture.run_daily(); SELECT FROM posture.take_snapshot()');
 wait_for_subscribers();
-my ($take_over) = slurp_file("$FindBin::RealBin/../../doc/dba.md") =~
+my ($take_over) = slurp_file("$FindBin::RealBin/../../doc/backup.md") =~
   /^```sql\n((?:(?!```).)*?\\gexec\n.*?)^```/ms;
 $replica->safe_psql('everything', 'DROP SUBSCRIPTION everything');
 $replica->safe_psql('everything', $take_over);

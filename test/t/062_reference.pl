@@ -45,6 +45,18 @@ foreach my $file (sort keys %text)
 	is("@lost", '', "$file: its links lead somewhere");
 }
 
+# The messages of posture that doc/troubleshoot.md quotes are those of the sources. … stands
+# for what a message is about.
+my $messages = join '', map { slurp_file($_) } glob("$top/src/sql/*/*.sql"), glob("$top/src/*.c");
+$messages =~ s/(['"])\s*\n\s*\1//g;
+$messages =~ s/''/'/g;
+$messages =~ s/\\"/"/g;
+$messages =~ s/%(?:\d+\$)?(?:\.\*s|lld|zu|[sILdu])?/…/g;
+my ($quoted) = slurp_file("$top/doc/troubleshoot.md") =~ /^## Messages\n(.*?)^### Messages of PostgreSQL\n/ms;
+my @quoted = map { code_spans($_) } $quoted =~ /^\| (`[^|]*) \|/mg;
+ok(@quoted > 40, 'doc/troubleshoot.md quotes messages');
+is(join("\n", grep { index($messages, $_) < 0 } @quoted), '', 'they are in the sources');
+
 # names: those of both schemas, and of PostgreSQL where they could be meant
 sub names
 {
@@ -102,7 +114,7 @@ my %word = (%contract_word, words('posture_internal'), %setting, %builtin, map {
 my $source = join '', map { slurp_file($_) } glob "$top/src/sql/*/*.sql";
 $word{$_} = 1 foreach $source =~ /\b([a-z]+(?:_[a-z0-9]+)+)\b/g;
 # other programs and extensions
-$word{$_} = 1 foreach qw(pg_dump pg_dumpall pg_restore pg_upgrade pg_cron pg_config pg_regress pg_buildext);
+$word{$_} = 1 foreach qw(pg_basebackup pg_dump pg_dumpall pg_restore pg_upgrade pg_cron pg_config pg_regress pg_buildext);
 
 foreach my $file (documents())
 {
