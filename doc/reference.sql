@@ -9,7 +9,7 @@ SELECT posture.score(0, 1) \g /dev/null
 CREATE TEMP TABLE section (place int GENERATED ALWAYS AS IDENTITY, title text, about text, relations text, functions text, types text);
 INSERT INTO section (title, about, relations, functions, types) VALUES
 ('Reports', 'Views, for BI tools and for people. Their columns are of plain types only. Each view runs with the privileges of its caller and shows the rows that the caller may see.',
- 'overview metric_report recommendation_report event_report day_report score_history group_report target_report secure_score secure_score_part benchmark_report exemption_report assignment_report',
+ 'overview metric_report metric_recommendation_report recommendation_report asset_report finding_report event_report event_asset day_report score_history group_report target_report secure_score secure_score_part benchmark_report exemption_report assignment_report',
  'show', ''),
 ('Findings in', 'How findings are loaded. [Loading findings](load.md) explains the steps.',
  'source inbox rejected',
@@ -26,7 +26,7 @@ INSERT INTO section (title, about, relations, functions, types) VALUES
  'event event_cause', 'explain change_report change_reason acknowledge reopen', 'event_kind'),
 ('Plans and comparisons', 'Scores under changed conditions, and changes between days.',
  '', 'plan what_if score_of planned_score achievable_score points_change band_of default_band', ''),
-('Access', 'Levels of access. [The guide for administrators](dba.md#who-may-do-what) explains each level.',
+('Access', 'Levels of access. [Access](access.md) explains each level.',
  '', 'grant_access revoke_access access_rule', ''),
 ('Scores', 'The type `score` and its functions. [How scores are made](formulas.md) has the formulas.',
  '', 'score score_drop is_drop weighted_score', 'score'),
@@ -201,7 +201,7 @@ SELECT E'\n## ' || title || E'\n\n' || about || (
            FROM listed WHERE listed.place = section.place)
 FROM section ORDER BY place;
 
-SELECT E'\n## Settings\n\nIn `postgresql.conf`, for a database, a role or a session; none needs a restart. [Settings](dba.md#settings) in the guide says more.\n\n'
+SELECT E'\n## Settings\n\nIn `postgresql.conf`, for a database, a role or a session; none needs a restart. [Install](install.md#settings) says more.\n\n'
        || pg_temp.setting_text();
 
 SELECT E'\n## Forgotten\n\n' || string_agg(format('- %s %s', what, name), E'\n') FROM forgotten HAVING count(*) > 0;

@@ -89,7 +89,7 @@ sub check_provisioning
 		'where the database is, and as whom, comes from the environment');
 	like($providers, qr/^\s+path: \$POSTURE_DASHBOARDS$/m, 'and so does the folder of the dashboard');
 	unlike("$sources$providers", qr/\$\{/, 'values are not looked up twice');
-	my $guide = slurp_file("$top/doc/grafana.md");
+	my $guide = slurp_file("$top/doc/dashboards.md");
 	is_deeply([ grep { $guide !~ /\b\Q$_\E\b/ } "$sources$providers" =~ /\$(POSTURE_\w+)/g ], [], 'the guide names them all');
 }
 
@@ -117,17 +117,17 @@ my $node = new_node('grafana', "fsync = off\n");
 ($from, $to) = (time - 30 * 86400, time);
 $node->safe_psql('postgres', q{CREATE DATABASE example; CREATE DATABASE empty});
 $node->safe_psql($_, 'CREATE EXTENSION posture') foreach qw(example empty);
-# the role as the guide makes it, without a password
-my ($role) = slurp_file("$top/doc/grafana.md") =~ /^```sql\n(.*?)^```$/ms;
-$node->safe_psql('example', $role =~ s/^\\password.*\n//mr);
-$node->safe_psql('empty', q{SELECT posture.grant_access('grafana', 'reader')});
+# the role of the guide
+my ($role) = slurp_file("$top/doc/report.md") =~ /^```sql\n(.*?)^```$/ms;
+$node->safe_psql('example', $role);
+$node->safe_psql('empty', q{SELECT posture.grant_access('bi', 'reader')});
 $node->command_ok([ 'psql', '-X', '-q', '-d', $node->connstr('example'), '-f', "$top/demo/example.sql" ], 'there is an organisation to look at');
 
 # As Grafana does, as a reader. Returns the rows, or an error as text.
 sub ask
 {
 	my ($db, $sql) = @_;
-	my ($rc, $out, $err) = query_as($node, $db, 'grafana', $sql);
+	my ($rc, $out, $err) = query_as($node, $db, 'bi', $sql);
 	return $rc ? "error: $err" : $out;
 }
 

@@ -1,4 +1,4 @@
-# The examples of doc/clients.md, as they stand there, print what psql says.
+# The examples of doc/report.md, as they stand there, print what psql says.
 use strict;
 use warnings;
 use FindBin;
@@ -51,7 +51,7 @@ SQL
 SKIP:
 {
 	skip $missing{odbc}, 1 if $missing{odbc};
-	my $file = example_file('ODBC, here by pyodbc', 'overview.py');
+	my $file = example_file('ODBC, with pyodbc', 'overview.py');
 	my $printed = run_client($python{pyodbc}, $file, $odbc_string);
 	is($printed, $ask->(<<'SQL') . "\n", 'the example of ODBC');
 SELECT concat_ws(' | ', name, initcap(is_pinned::text), coalesce(score::text, 'None'),

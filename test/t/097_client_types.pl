@@ -1,4 +1,4 @@
-# What doc/clients.md says of types that drivers don't know holds: values of posture's
+# What doc/report.md says of types that drivers don't know holds: values of posture's
 # types come out as text, and as numbers by a cast.
 # tests: type/score, type/assetset
 use strict;

@@ -25,7 +25,7 @@ our ($url, $odbc_string, $jdbc);
 our %python;    # by module, a Python that has it
 our %missing;   # by library, why its tests are skipped, or ''
 my $top = "$FindBin::RealBin/../..";
-my $guide = decode_utf8(slurp_file("$top/doc/clients.md"));
+my $guide = decode_utf8(slurp_file("$top/doc/report.md"));
 my (%environment, @compiler);
 
 # Starts a server that JDBC can connect to, with the example in database posture, and looks
@@ -47,7 +47,7 @@ sub clients_node
 		[ 'psql', '-X', '-q', '-d', $node->connstr('posture'), '-f', "$top/demo/example.sql" ],
 		'there is something to read');
 	$node->safe_psql('posture', "SET password_encryption = 'scram-sha-256'; "
-		  . example('Connect as a reader')
+		  . example('A role that reads')
 		  . "ALTER ROLE bi PASSWORD '$password'");
 
 	# libpq's environment, and a time zone that has a day of its own; Debian's
