@@ -6,8 +6,9 @@
  */
 
 CREATE TABLE posture_internal.history_start (
-    is_only_row boolean PRIMARY KEY DEFAULT true CHECK (is_only_row),
-    day date NOT NULL CHECK (isfinite(day))
+    is_only_row boolean PRIMARY KEY DEFAULT true
+        CONSTRAINT "history has one beginning" CHECK (is_only_row),
+    day date NOT NULL CONSTRAINT "day is not infinite" CHECK (isfinite(day))
 );
 COMMENT ON TABLE posture_internal.history_start IS
     'one row: the beginning of history, which is the day of installation unless backfill() moved '
