@@ -92,7 +92,7 @@ foreach my $call ('BEGIN; CALL posture.run_daily()', 'SET \;CALL posture.run_dai
 	q{CREATE FUNCTION f() RETURNS void LANGUAGE plpgsql AS 'BEGIN CALL posture.run_daily(); END'; SELECT f()})
 {
 	like(ask("\\set VERBOSITY verbose\n" . $call =~ s/SET /SELECT 1/r),
-		qr/ERROR:  25001: run_daily\(\) cannot run inside a transaction block or a function
+		qr/ERROR:  25001: run_daily\(\) cannot run inside a transaction block
 DETAIL:  It commits after each slice and each day\.
 HINT:  Call it by itself,/, $call);
 }

@@ -294,7 +294,8 @@ BEGIN ATOMIC
     FROM (SELECT pg_total_relation_size(c.oid) AS size,
                  CASE WHEN c.relname ~ '^(finding|measure)$' THEN 'findings'
                       WHEN c.oid <> ALL (e.extconfig) THEN 'sets'
-                      WHEN c.relname ~ '(^|_)(snapshot|history)$|^(event|event_cause|run)$'
+                      WHEN c.relname ~ ('(^|_)(snapshot|history)$|'
+                                        '^(event|event_cause|run|history_start|forgotten_day)$')
                       THEN 'history'
                       WHEN c.relname ~ '^(inbox|rejected)$' THEN 'deliveries'
                       ELSE 'catalog' END AS part

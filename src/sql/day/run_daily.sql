@@ -141,11 +141,11 @@ DECLARE
     folded pg_catalog.bool;
 BEGIN
     IF posture_internal.is_atomic() THEN
-        RAISE EXCEPTION 'run_daily() cannot run inside a transaction block or a function'
+        RAISE EXCEPTION 'run_daily() cannot run inside a transaction block'
             USING ERRCODE = 'active_sql_transaction',
                   DETAIL = 'It commits after each slice and each day.',
-                  HINT = 'Call it by itself, outside of BEGIN and COMMIT; a client that begins '
-                         'transactions by itself needs autocommit.';
+                  HINT = 'Call it by itself, outside of BEGIN and COMMIT and of functions; a '
+                         'client that begins transactions by itself needs autocommit.';
     END IF;
     COMMIT;
     SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
