@@ -41,12 +41,21 @@ for my $relation (@views, @tables)
 }
 for my $call ('SELECT * FROM posture.ingest()', 'SELECT * FROM posture.take_snapshot()',
 	'CALL posture.run_daily()', 'SELECT posture.acknowledge(1)',
-	q{SELECT posture.metric_assets('m1')}, q{SELECT * FROM posture.plan('i1')},
-	'SELECT * FROM posture_internal.metric_state(now())')
+	q{SELECT posture.load('posture', '{}')}, 'SELECT * FROM posture.assess_cluster()',
+	q{SELECT posture.install_pack('ransomware')}, 'SELECT posture.apply_rules()',
+	'SELECT posture.fold()', 'SELECT posture.rebuild()', 'SELECT posture.verify()',
+	'SELECT posture.reopen(1)', 'SELECT posture.schedule()', 'SELECT posture.status()',
+	'SELECT posture.export()', 'SELECT posture.explain(1)', q{SELECT posture.metric_assets('m1')},
+	(map { "SELECT posture.$_('i1')" } qw(plan planned_score achievable_score show)),
+	q{SELECT posture.what_if('i1', 'r1')}, q{SELECT posture.score_of('i1', 'g1')},
+	(map { "SELECT posture.$_('i1', '2020-01-01', '2020-01-02')" } qw(points_change change_report)))
 {
 	($rc, $out, $err) = query_as($node, 'warehouse', 'nobody', $call);
-	like($err, qr/permission denied for table/, "a role without privileges: $call");
+	like($err, qr/permission denied: role "nobody" needs level (\w+).*HINT: .*grant_access\('nobody', '\1'\)/s,
+		"a role without privileges: $call");
 }
+($rc, $out, $err) = query_as($node, 'warehouse', 'nobody', q{SELECT posture.merge_asset('a1', 'a2')});
+like($err, qr/permission denied: role "nobody" may not merge assets/, 'nor does it merge assets');
 
 $node->safe_psql('warehouse',
 	'GRANT SELECT ON ALL TABLES IN SCHEMA posture, posture_internal TO reader', @as);
@@ -60,7 +69,7 @@ for my $call ('SELECT * FROM posture.ingest()', 'SELECT * FROM posture.take_snap
 	'CALL posture.run_daily()', 'SELECT posture.acknowledge(1)', 'DELETE FROM posture.finding')
 {
 	($rc, $out, $err) = query_as($node, 'warehouse', 'reader', $call);
-	like($err, qr/permission denied for table/, "a role with SELECT: $call");
+	like($err, $call =~ /DELETE/ ? qr/permission denied for table/ : qr/role "reader" needs level/, "a role with SELECT: $call");
 }
 
 $node->safe_psql('warehouse', 'GRANT INSERT ON posture.inbox TO feeder', @as);

@@ -17,6 +17,33 @@ END $$;
 COMMENT ON FUNCTION posture_internal.require_role(name) IS
     'raises an error if a role does not exist';
 
+-- Without it, PostgreSQL's error names a table that the caller has never heard of.
+CREATE FUNCTION posture_internal.require_level(level text) RETURNS void
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+BEGIN
+    -- one privilege that the level has: privileges may also be granted by hand
+    IF (CASE level
+            WHEN 'reader or owner'
+                THEN has_any_column_privilege('posture.initiative'::regclass, 'SELECT')
+            WHEN 'reader' THEN sees_all()
+            WHEN 'owner or operator'
+                THEN has_any_column_privilege('posture.event'::regclass, 'UPDATE')
+            WHEN 'loader' THEN has_table_privilege('posture.inbox'::regclass, 'INSERT')
+            WHEN 'operator'
+                THEN has_table_privilege('posture_internal.finding_set'::regclass, 'INSERT')
+        END) IS NOT TRUE THEN
+        RAISE EXCEPTION 'permission denied: role "%" needs level %', current_user, level
+            USING ERRCODE = 'insufficient_privilege',
+                  HINT = format('A superuser, or the role that created the extension, can run: '
+                                'SELECT posture.grant_access(%L, %L);',
+                                current_user, split_part(level, ' ', 1));
+    END IF;
+END $$;
+COMMENT ON FUNCTION posture_internal.require_level(text) IS
+    'raises an error that names the level unless the caller has it';
+
 CREATE FUNCTION posture.grant_access(role name, level text) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, posture, posture_internal, pg_temp

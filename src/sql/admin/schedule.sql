@@ -11,6 +11,7 @@ DECLARE
     cron_database text;
     job bigint;
 BEGIN
+    PERFORM require_level('operator');
     IF EXISTS (SELECT FROM pg_extension e WHERE e.extname = 'pg_cron') THEN
         IF NOT has_schema_privilege('cron', 'USAGE') THEN
             RAISE EXCEPTION 'permission denied for schema cron'

@@ -317,6 +317,7 @@ DECLARE
     -- An owner sees only some of the assets, and the stored sets hold all of them.
     sees_all boolean := has_table_privilege('posture_internal.finding_set'::regclass, 'SELECT');
 BEGIN
+    PERFORM require_level('reader or owner');
     IF sees_all THEN
         RETURN QUERY SELECT s.* FROM fold_status() s;
         RETURN QUERY SELECT s.* FROM day_status() s;

@@ -76,10 +76,12 @@ CREATE FUNCTION posture_internal.initiative_of(initiative text) RETURNS integer
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
 DECLARE
-    result integer := (SELECT i.initiative_id
-                       FROM initiative i
-                       WHERE i.key = initiative_of.initiative);
+    result integer;
 BEGIN
+    PERFORM require_level('reader or owner');
+    result := (SELECT i.initiative_id
+               FROM initiative i
+               WHERE i.key = initiative_of.initiative);
     IF result IS NULL AND initiative IS NOT NULL THEN
         RAISE EXCEPTION 'initiative "%" does not exist', initiative
             USING ERRCODE = 'undefined_object',

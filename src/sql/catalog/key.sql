@@ -22,7 +22,7 @@ COMMENT ON FUNCTION posture_internal.key_error(text, text) IS
 -- PostgreSQL takes a literal, and a parameter of unknown type, as text rather than
 -- as text[].
 CREATE FUNCTION posture_internal.text_list(names text) RETURNS text[]
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    LANGUAGE sql STABLE PARALLEL SAFE
     RETURN CASE WHEN names ~ '^\{.*\}$' THEN names::text[]
                 WHEN names IS NOT NULL THEN ARRAY[names] END;
 COMMENT ON FUNCTION posture_internal.text_list(text) IS
@@ -35,6 +35,7 @@ CREATE FUNCTION posture_internal.object_of(
 AS $$
 #variable_conflict use_column
 BEGIN
+    PERFORM require_level('reader or owner');
     metric_id := (SELECT m.metric_id
                   FROM metric m
                   WHERE object IN (m.key, 'metric:' || m.key)

@@ -98,6 +98,7 @@ AS $$
 DECLARE
     new_initiatives integer[];
 BEGIN
+    PERFORM require_level('loader');
     IF NOT EXISTS (SELECT FROM pack() p WHERE p.pack = install_pack.pack) THEN
         RAISE EXCEPTION 'pack "%" does not exist', pack
             USING ERRCODE = 'invalid_parameter_value',

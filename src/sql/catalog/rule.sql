@@ -143,11 +143,14 @@ CREATE FUNCTION posture.apply_rules(
     LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
 DECLARE
-    metrics integer[] := coalesce(of_metrics, metrics_with_rule());
-    recommendations integer[] := CASE WHEN metrics <> '{}' THEN
-        coalesce(of_recommendations, ARRAY(SELECT r.recommendation_id FROM recommendation r)) END;
+    metrics integer[];
+    recommendations integer[];
     difference record;
 BEGIN
+    PERFORM require_level('loader');
+    metrics := coalesce(of_metrics, metrics_with_rule());
+    recommendations := CASE WHEN metrics <> '{}' THEN
+        coalesce(of_recommendations, ARRAY(SELECT r.recommendation_id FROM recommendation r)) END;
     SELECT array_agg(d.metric_id) FILTER (WHERE d.joins) AS joining_metric,
            array_agg(d.recommendation_id) FILTER (WHERE d.joins) AS joining,
            array_agg(d.metric_id) FILTER (WHERE NOT d.joins) AS leaving_metric,

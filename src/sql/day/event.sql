@@ -196,6 +196,7 @@ CREATE FUNCTION posture.acknowledge(event_id integer, note text DEFAULT NULL) RE
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
 BEGIN
+    PERFORM require_level('owner or operator');
     UPDATE event e
     SET status = CASE WHEN e.status = 'open' THEN 'acknowledged' ELSE e.status END,
         acknowledged_by = session_user, acknowledged_at = clock_timestamp(),
@@ -215,6 +216,7 @@ CREATE FUNCTION posture.reopen(event_id integer, note text DEFAULT NULL) RETURNS
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
 BEGIN
+    PERFORM require_level('owner or operator');
     UPDATE event e
     SET status = 'open', reopened_by = session_user, reopened_at = clock_timestamp(),
         note = coalesce(reopen.note, e.note)

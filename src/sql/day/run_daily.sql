@@ -149,6 +149,7 @@ BEGIN
     END IF;
     COMMIT;
     SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
+    PERFORM posture_internal.require_level('operator');
     SELECT c.ids INTO catalog_ids FROM posture_internal.catalog_changes() c;
     -- read the clock after the changes: a slice that is folded later is counted with them
     started := pg_catalog.clock_timestamp();

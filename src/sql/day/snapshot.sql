@@ -183,6 +183,7 @@ CREATE FUNCTION posture.take_snapshot(
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
 BEGIN
+    PERFORM require_level('operator');
     IF day IS NULL OR NOT isfinite(day) OR day > today() THEN
         RAISE EXCEPTION 'cannot take a snapshot of day %', coalesce(day::text, 'NULL')
             USING ERRCODE = 'invalid_parameter_value',

@@ -238,6 +238,7 @@ DECLARE
     arrived_at timestamptz;
     source_key text;
 BEGIN
+    PERFORM require_level('loader');
     FOREACH source_key IN ARRAY array_remove(ARRAY[complete_source, only_source], NULL) LOOP
         IF NOT EXISTS (SELECT FROM source s WHERE s.key = source_key) THEN
             RAISE EXCEPTION 'source "%" does not exist', source_key

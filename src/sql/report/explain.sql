@@ -39,8 +39,10 @@ CREATE FUNCTION posture.explain(event_id integer)
 AS $$
 #variable_conflict use_column
 DECLARE
-    of_day date := (SELECT e.day FROM event e WHERE e.event_id = explain.event_id);
+    of_day date;
 BEGIN
+    PERFORM require_level('reader or owner');
+    of_day := (SELECT e.day FROM event e WHERE e.event_id = explain.event_id);
     IF of_day IS NULL AND explain.event_id IS NOT NULL THEN
         RAISE EXCEPTION 'event % does not exist', explain.event_id
             USING ERRCODE = 'no_data_found',

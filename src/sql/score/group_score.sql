@@ -154,8 +154,10 @@ CREATE FUNCTION posture.score_of(initiative text, asset_group text) RETURNS scor
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
 DECLARE
-    wanted integer := (SELECT g.asset_group_id FROM asset_group g WHERE g.key = asset_group);
+    wanted integer;
 BEGIN
+    PERFORM require_level('reader or owner');
+    wanted := (SELECT g.asset_group_id FROM asset_group g WHERE g.key = asset_group);
     IF wanted IS NULL AND asset_group IS NOT NULL THEN
         RAISE EXCEPTION 'asset group "%" does not exist', asset_group
             USING ERRCODE = 'undefined_object',

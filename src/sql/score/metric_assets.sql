@@ -3,9 +3,11 @@ CREATE FUNCTION posture.metric_assets(metric text, day date DEFAULT NULL) RETURN
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
 DECLARE
-    wanted integer := (SELECT m.metric_id FROM metric m WHERE m.key = metric_assets.metric);
+    wanted integer;
     chosen integer[];
 BEGIN
+    PERFORM require_level('reader or owner');
+    wanted := (SELECT m.metric_id FROM metric m WHERE m.key = metric_assets.metric);
     IF wanted IS NULL AND metric IS NOT NULL THEN
         RAISE EXCEPTION 'metric "%" does not exist', metric
             USING ERRCODE = 'undefined_object',

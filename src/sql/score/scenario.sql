@@ -218,18 +218,28 @@ COMMENT ON FUNCTION posture.what_if(text, text) IS
     'on all assets';
 
 CREATE FUNCTION posture.planned_score(initiative text) RETURNS score
-    LANGUAGE sql STABLE PARALLEL SAFE
-    RETURN remediated_score(initiative_of(initiative),
-                            ARRAY(SELECT r.recommendation_id FROM recommendation r
-                                  WHERE r.assigned_to IS NOT NULL), true);
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+DECLARE
+    wanted integer := initiative_of(initiative);
+BEGIN
+    RETURN remediated_score(wanted, ARRAY(SELECT r.recommendation_id FROM recommendation r
+                                          WHERE r.assigned_to IS NOT NULL), true);
+END $$;
 COMMENT ON FUNCTION posture.planned_score(text) IS
     'returns the score that an initiative would have now if all assigned recommendations were '
     'remediated, except where the risk is accepted';
 
 CREATE FUNCTION posture.achievable_score(initiative text) RETURNS score
-    LANGUAGE sql STABLE PARALLEL SAFE
-    RETURN remediated_score(initiative_of(initiative),
-                            ARRAY(SELECT r.recommendation_id FROM recommendation r), true);
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+DECLARE
+    wanted integer := initiative_of(initiative);
+BEGIN
+    RETURN remediated_score(wanted, ARRAY(SELECT r.recommendation_id FROM recommendation r), true);
+END $$;
 COMMENT ON FUNCTION posture.achievable_score(text) IS
     'returns the score that an initiative would have now if all recommendations were remediated, '
     'except where the risk is accepted';

@@ -88,6 +88,7 @@ CREATE FUNCTION posture.assess_cluster(
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
 BEGIN
+    PERFORM require_level('loader');
     PERFORM cluster_catalog();
     INSERT INTO inbox (source, recommendation, asset, state, asset_kind, asset_name, details)
     SELECT 'postgresql', f.recommendation, f.asset, f.state, f.asset_kind, f.asset_name, f.details

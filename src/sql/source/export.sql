@@ -108,6 +108,7 @@ DECLARE
                           'benchmark', 'score_band', 'finding', 'measure', 'exemption'];
     odd text := (SELECT min(t.type) FROM unnest(types) t(type) WHERE t.type <> ALL (known));
 BEGIN
+    PERFORM require_level('reader or owner');
     IF odd IS NOT NULL THEN
         RAISE EXCEPTION 'type "%" not recognized', odd
             USING ERRCODE = 'invalid_parameter_value',

@@ -200,6 +200,7 @@ BEGIN
             USING ERRCODE = 'invalid_parameter_value';
     END IF;
 
+    PERFORM require_level('loader');
     -- one load or ingest at a time; all of it is one transaction
     LOCK TABLE inbox IN SHARE UPDATE EXCLUSIVE MODE;
     PERFORM load_items(of_format, form.mapping, json_document, xml_document, of_source);

@@ -99,6 +99,7 @@ CREATE FUNCTION posture.fold(
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
 BEGIN
+    PERFORM require_level('operator');
     PERFORM lock_sets();
     SELECT f.* INTO slices, deltas, changes, sets FROM fold_due() f;
 END $$;

@@ -111,6 +111,7 @@ DECLARE
     catalog_ids bigint[];
     due integer;
 BEGIN
+    PERFORM require_level('operator');
     IF row_security_error() IS NOT NULL THEN
         PERFORM set_row_security();
     END IF;

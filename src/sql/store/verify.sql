@@ -169,6 +169,7 @@ DECLARE
     differences bigint := 0;
     first text;
 BEGIN
+    PERFORM require_level('reader');
     FOR part, recommendation, chunk, difference IN SELECT d.* FROM find_differences() d LOOP
         differences := differences + 1;
         first := coalesce(first, difference);
