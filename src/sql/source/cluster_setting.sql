@@ -53,6 +53,40 @@ COMMENT ON FUNCTION posture_internal.cluster_setting(jsonb) IS
     'returns the settings of the server by name, given those in the files if the caller may read '
     'them; a setting that is hidden from the caller is absent or null';
 
+-- For remediations: a list that a person wrote would drop what is preloaded already,
+-- and with a library that is not installed, the server does not start. The list in
+-- the files may have libraries that wait for a restart.
+CREATE FUNCTION posture_internal.cluster_preload(library text) RETURNS text
+    LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+DECLARE
+    version integer := current_setting('server_version_num')::integer / 10000;
+    libraries text;
+BEGIN
+    IF (SELECT pg_stat_file(c.setting || '/' || library || '.so', true)
+        FROM pg_config c WHERE c.name = 'PKGLIBDIR') IS NULL THEN
+        RETURN format('-- %s is not installed; on Debian and Ubuntu it is in the package '
+                      'postgresql-%s%s', library, version,
+                      CASE library WHEN 'pgaudit' THEN '-pgaudit' END);
+    END IF;
+    libraries := (
+        SELECT string_agg(quote_literal(x.name), ', ' ORDER BY x.n)
+        FROM (SELECT trim(both ' "' FROM e.name) AS name, min(e.n) AS n
+              FROM string_to_table(
+                       concat_ws(',', current_setting('shared_preload_libraries'),
+                                 (SELECT f.setting FROM pg_file_settings f
+                                  WHERE f.name = 'shared_preload_libraries'
+                                  ORDER BY f.seqno DESC LIMIT 1),
+                                 library), ',') WITH ORDINALITY e(name, n)
+              WHERE e.name ~ '[^ "]'
+              GROUP BY 1) x);
+    RETURN format('ALTER SYSTEM SET shared_preload_libraries = %s; -- then restart the server',
+                  libraries);
+END $$;
+COMMENT ON FUNCTION posture_internal.cluster_preload(text) IS
+    'returns the statement that adds a library to shared_preload_libraries, or what to install '
+    'first; for superusers';
+
 -- Accepts values as pg_settings shows them, and as users write them in files.
 CREATE FUNCTION posture_internal.cluster_is_on(value text) RETURNS boolean
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
