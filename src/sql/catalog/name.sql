@@ -1,0 +1,41 @@
+/*
+ * Hints for names that do not exist: the names that do, and the one that was
+ * probably meant.
+ */
+
+CREATE FUNCTION posture_internal.name_distance(a text, b text) RETURNS integer
+    AS 'MODULE_PATHNAME', 'posture_name_distance' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION posture_internal.name_distance(text, text) IS
+    'number of characters to insert, delete or replace to make one name of the other';
+
+-- Nobody reads a hint of more than a few lines.
+CREATE FUNCTION posture_internal.name_hint(what text, names text[], missing text) RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    WITH name AS MATERIALIZED (
+        SELECT left(n.name, 60) AS name, n.n, count(*) OVER () AS names,
+               name_distance(lower(left(n.name, 60)), lower(left(missing, 60))) AS distance
+        FROM unnest(names) WITH ORDINALITY n(name, n)
+        WHERE n.name IS NOT NULL
+    ), listed AS (
+        SELECT n.*
+        FROM name n
+        ORDER BY CASE WHEN n.names > 12 THEN n.distance END, n.n
+        LIMIT 12
+    )
+    SELECT nullif(concat_ws(' ',
+        (SELECT format('Perhaps you meant "%s".', n.name)
+         FROM name n
+         WHERE n.distance <= greatest(1, length(missing) / 4)
+            OR starts_with(lower(n.name), lower(nullif(missing, '')))
+         ORDER BY n.distance, n.n
+         LIMIT 1),
+        (SELECT format('%s are %s%s.', what, string_agg(l.name, ', ' ORDER BY l.n),
+                       CASE WHEN max(l.names) > 12
+                            THEN format(' and %s more', max(l.names) - 12) END)
+         FROM listed l
+         HAVING count(*) > 0)), '');
+END;
+COMMENT ON FUNCTION posture_internal.name_hint(text, text[], text) IS
+    'hint for a name that does not exist: the most similar name, and up to twelve names; what: the '
+    'plural of what they name, such as Formats; NULL if there are no names';
