@@ -375,7 +375,7 @@ ROLLBACK;
 -- errors
 \set VERBOSITY default
 SELECT * FROM explain(0);
-SELECT * FROM change_report('nothing', '2024-03-01', '2024-03-02');
+SELECT * FROM change_report('mm', '2024-03-01', '2024-03-02');
 SELECT * FROM change_report('m', '2024-03-02', '2024-03-01');
 SELECT * FROM change_report('m', '2024-03-01', '2024-03-01');
 SELECT * FROM change_report('m', '2024-03-01', '2024-03-05');

@@ -14,6 +14,7 @@ SELECT quote_literal(sparkline(v, false)), quote_literal(sparkline(v, true))
 FROM (VALUES ('{0,10,20,30,40,50,60,70,80}'::numeric[]), ('{50,51,52,49,NULL,49}'), ('{70}'), ('{NULL,70.5,NULL}'),
              ('{NULL,NULL}'), ('{}'), (NULL)) s(v);
 
+SELECT show('x');
 -- nothing assessed yet
 INSERT INTO initiative (key, name, target_score)
 VALUES ('basics', E'The\nbasics', 90), ('points', 'By points', NULL);

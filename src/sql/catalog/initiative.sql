@@ -85,7 +85,10 @@ BEGIN
     IF result IS NULL AND initiative IS NOT NULL THEN
         RAISE EXCEPTION 'initiative "%" does not exist', initiative
             USING ERRCODE = 'undefined_object',
-                  HINT = 'The table posture.initiative lists the initiatives.';
+                  HINT = coalesce(
+                      name_hint('Initiatives', ARRAY(SELECT i.key FROM initiative i ORDER BY 1),
+                                initiative),
+                      'install_pack() adds initiatives.');
     END IF;
     RETURN result;
 END $$;

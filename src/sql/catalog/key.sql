@@ -53,7 +53,14 @@ BEGIN
     ELSIF metric_id IS NULL AND initiative_id IS NULL AND object IS NOT NULL THEN
         RAISE EXCEPTION 'metric or initiative "%" does not exist', object
             USING ERRCODE = 'undefined_object',
-                  HINT = 'The tables posture.metric and posture.initiative list them.';
+                  HINT = coalesce(
+                      name_hint('Metrics and initiatives',
+                                ARRAY(SELECT m.key FROM metric m
+                                      UNION
+                                      SELECT i.key FROM initiative i
+                                      ORDER BY 1),
+                                object),
+                      'install_pack() adds initiatives with metrics.');
     END IF;
 END $$;
 COMMENT ON FUNCTION posture_internal.object_of(text) IS

@@ -161,7 +161,10 @@ BEGIN
     IF wanted IS NULL AND asset_group IS NOT NULL THEN
         RAISE EXCEPTION 'asset group "%" does not exist', asset_group
             USING ERRCODE = 'undefined_object',
-                  HINT = 'The table posture.asset_group lists the groups.';
+                  HINT = coalesce(
+                      name_hint('Asset groups', ARRAY(SELECT g.key FROM asset_group g ORDER BY 1),
+                                asset_group),
+                      'Groups are rows of posture.asset_group.');
     ELSIF wanted IS NULL OR initiative IS NULL THEN
         RETURN NULL;
     END IF;

@@ -11,7 +11,9 @@ BEGIN
     IF wanted IS NULL AND metric IS NOT NULL THEN
         RAISE EXCEPTION 'metric "%" does not exist', metric
             USING ERRCODE = 'undefined_object',
-                  HINT = 'The table posture.metric lists the metrics.';
+                  HINT = coalesce(
+                      name_hint('Metrics', ARRAY(SELECT m.key FROM metric m ORDER BY 1), metric),
+                      'install_pack() adds initiatives with metrics.');
     END IF;
     chosen := findings_needed(ARRAY(SELECT mr.recommendation_id FROM metric_recommendation mr
                                     WHERE mr.metric_id = wanted));
