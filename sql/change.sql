@@ -233,7 +233,7 @@ INSERT INTO initiative_metric VALUES (1, 3, 2);
 CALL pg_temp.snapshot('2024-03-02');
 \set ECHO all
 SELECT of_metric, reason, posture, points, newly, message FROM pg_temp.why('w');
-SELECT sum(points) = min(previous_score) - min(score) AS exact
+SELECT sum(points) = min(score) - min(previous_score) AS exact
 FROM change_report('w', '2024-03-01', '2024-03-02');
 \set ECHO none
 ROLLBACK;

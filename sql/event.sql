@@ -38,12 +38,12 @@ ORDER BY e.day, e.kind, m.key, i.key;
 -- what an initiative lost, by reason, and whether the parts sum to it
 CREATE VIEW pg_temp.c AS
 SELECT i.key AS of, e.drop, m.key AS metric, r.key AS rec, c.reason, c.points,
-       sum(c.points) OVER (PARTITION BY c.event_id) = e.drop AS exact
+       sum(c.points) OVER (PARTITION BY c.event_id) = -e.drop AS exact
 FROM event e JOIN event_cause c USING (event_id)
 JOIN initiative i ON i.initiative_id = e.initiative_id
 LEFT JOIN metric m ON m.metric_id = c.metric_id
 LEFT JOIN recommendation r ON r.recommendation_id = c.recommendation_id
-ORDER BY i.key, c.points DESC, m.key, r.key;
+ORDER BY i.key, c.points, m.key, r.key;
 -- what a metric's drop did to each initiative
 CREATE VIEW pg_temp.effect AS
 SELECT m.key AS of, e.drop, e.weight, i.key AS initiative, c.reason, c.points
@@ -123,6 +123,7 @@ TABLE pg_temp.c;
 TABLE pg_temp.effect;
 SELECT metric, points, newly_exposed, message FROM event e JOIN initiative i USING (initiative_id)
 CROSS JOIN explain(e.event_id) WHERE i.key = 'w';
+SELECT cause FROM event_report WHERE object = 'w' AND "drop" > 0;
 ROLLBACK TO s;
 -- weight
 UPDATE metric SET importance = 'critical' WHERE key = 'm2';
@@ -286,7 +287,7 @@ SELECT * FROM pg_temp.now(80, 80, 80);
 TABLE pg_temp.today;
 SELECT * FROM pg_temp.now(50, 80, 80);
 TABLE pg_temp.today;
-SELECT i.key, sum(c.points) = e.drop AS exact, count(*) FROM event e
+SELECT i.key, sum(c.points) = -e.drop AS exact, count(*) FROM event e
 JOIN event_cause c USING (event_id) JOIN initiative i ON i.initiative_id = e.initiative_id
 WHERE e.day = today() AND c.reason <> 'effect' GROUP BY i.key, e.drop ORDER BY 1;
 

@@ -102,7 +102,7 @@ SELECT day - today() AS day, previous_score, score, drop FROM event_report
 WHERE kind = 'initiative_score_drop' ORDER BY day DESC LIMIT 3;
 SELECT count(*) AS drops_without_exact_causes FROM event e
 WHERE kind = 'initiative_score_drop' AND (SELECT sum(points) FROM event_cause c
-WHERE c.event_id = e.event_id) IS DISTINCT FROM e.drop;
+WHERE c.event_id = e.event_id) IS DISTINCT FROM -e.drop;
 SELECT c.recommendation_id IS NULL AS rest, r.key, c.reason, c.points FROM event e
 JOIN event_cause c USING (event_id) LEFT JOIN recommendation r USING (recommendation_id)
 WHERE e.kind = 'initiative_score_drop' AND e.day = today() - 1 ORDER BY r.key;

@@ -90,19 +90,19 @@ WHERE initiative IN ('both', 'metrics') ORDER BY 1, 3 DESC;
 SELECT DISTINCT initiative FROM secure_score_part WHERE day < today() ORDER BY 1;
 ROLLBACK;
 
--- gained and regressed: mfa lost its 5, patch won 4
+-- mfa lost its 5, patch won 4
 SELECT * FROM points_change('metrics', today() - 5, today() - 3);
 SELECT * FROM points_change('metrics', today() - 3, today());
-SELECT recommendation, previous_achieved, achieved, previous_possible, possible, gained, regressed
+SELECT recommendation, previous_achieved, achieved, previous_possible, possible, change
 FROM points_change('both', today(), today());
 BEGIN;
 SELECT pg_temp.fail(1, 6, 2, 0);
 INSERT INTO metric_recommendation VALUES (1, 6);
 DELETE FROM metric_recommendation WHERE recommendation_id IN (2, 4);
 DELETE FROM measure;
-SELECT recommendation, previous_achieved, achieved, previous_possible, possible, gained, regressed
+SELECT recommendation, previous_achieved, achieved, previous_possible, possible, change
 FROM points_change('metrics', today() - 3, today());
-SELECT recommendation, previous_achieved, achieved, previous_possible, possible, gained, regressed
+SELECT recommendation, previous_achieved, achieved, previous_possible, possible, change
 FROM points_change('none', today() - 5, today());
 ROLLBACK;
 SELECT count(*) FROM points_change(NULL, today(), today());
@@ -158,7 +158,7 @@ SELECT today() - day AS ago, achieved, possible, percentage, benchmark, benchmar
 FROM secure_score WHERE initiative = 'microsoft-secure-score' ORDER BY 1 DESC;
 SELECT today() - day AS ago, part, value, achieved, possible, percentage, recommendations
 FROM secure_score_part WHERE initiative = 'microsoft-secure-score' ORDER BY 1 DESC, 2, 3;
-SELECT recommendation, previous_achieved, achieved, gained, regressed
+SELECT recommendation, previous_achieved, achieved, change
 FROM points_change('microsoft-secure-score', today() - 4, today() - 2);
 
 /*
@@ -241,7 +241,7 @@ CALL pg_temp.compare('secure_score_part',
      GROUP BY 1, 2, 3, 4');
 CALL pg_temp.compare('points_change',
     'SELECT i.key, s.day, c.recommendation, c.previous_achieved, c.achieved, c.previous_possible,
-            c.possible, c.gained, c.regressed
+            c.possible, c.change
      FROM initiative_snapshot s
      JOIN initiative_snapshot n ON n.initiative_id = s.initiative_id AND n.day = s.day + 1
      JOIN initiative i ON i.initiative_id = s.initiative_id
@@ -249,8 +249,7 @@ CALL pg_temp.compare('points_change',
      WHERE s.method = ''points'' AND n.method = ''points'' AND s.day > today() - 30',
     'SELECT i.key, s.day, recommendation_label(r.recommendation_id), round(p.achieved, 6),
             round(c.achieved, 6), p.possible, c.possible,
-            greatest(coalesce(round(c.achieved, 6), 0) - coalesce(round(p.achieved, 6), 0), 0),
-            greatest(coalesce(round(p.achieved, 6), 0) - coalesce(round(c.achieved, 6), 0), 0)
+            coalesce(round(c.achieved, 6), 0) - coalesce(round(p.achieved, 6), 0)
      FROM initiative_snapshot s
      JOIN initiative_snapshot n ON n.initiative_id = s.initiative_id AND n.day = s.day + 1
      JOIN initiative i ON i.initiative_id = s.initiative_id

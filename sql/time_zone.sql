@@ -141,7 +141,7 @@ BEGIN
            OR m.assessed <> 300;
         INSERT INTO public.kept
         SELECT c.zone || ' event', e.day, e.drop
-        FROM event e WHERE e.drop <> coalesce((SELECT sum(p.points) FROM event_cause p
+        FROM event e WHERE e.drop <> coalesce((SELECT -sum(p.points) FROM event_cause p
                                                WHERE p.event_id = e.event_id
                                                  AND e.metric_id IS NULL), e.drop);
         INSERT INTO public.kept

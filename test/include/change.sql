@@ -149,7 +149,7 @@ BEGIN
     CREATE TEMP TABLE ours AS SELECT * FROM metric_change(was_day, is_day, metrics);
     -- the parts of a metric add up to its change, and nothing is left unexplained
     INSERT INTO outcome
-    SELECT 'metric parts', count(*) FILTER (WHERE coalesce(x.points, 0) <> (p.score - n.score)),
+    SELECT 'metric parts', count(*) FILTER (WHERE coalesce(x.points, 0) <> (n.score - p.score)),
            count(*)
     FROM metric_snapshot n JOIN metric_snapshot p USING (metric_id)
     LEFT JOIN (SELECT metric_id, sum(o.points) AS points FROM ours o GROUP BY 1) x USING (metric_id)
@@ -164,8 +164,8 @@ BEGIN
     -- so do those of an initiative, with details or without, and they are the same for each metric
     INSERT INTO outcome
     SELECT 'initiative parts',
-           count(*) FILTER (WHERE coalesce(x.points, 0) <> (p.score - n.score)
-                               OR coalesce(y.points, 0) <> (p.score - n.score)),
+           count(*) FILTER (WHERE coalesce(x.points, 0) <> (n.score - p.score)
+                               OR coalesce(y.points, 0) <> (n.score - p.score)),
            count(*)
     FROM initiative_snapshot n JOIN initiative_snapshot p USING (initiative_id)
     LEFT JOIN (SELECT initiative_id, sum(c.points) AS points
@@ -249,9 +249,9 @@ BEGIN
             END IF;
         END LOOP;
         CALL pg_temp.check_days(changes_scope, '2024-03-01', '2024-03-05');
-        -- the causes of an event add up to its drop
+        -- the causes of an event add up to its drop, and lost points are negative
         INSERT INTO outcome
-        SELECT 'events', count(*) FILTER (WHERE x.points IS DISTINCT FROM e.drop), count(*)
+        SELECT 'events', count(*) FILTER (WHERE x.points IS DISTINCT FROM -e.drop), count(*)
         FROM event e
         LEFT JOIN LATERAL (SELECT sum(c.points) AS points FROM explain(e.event_id) c
                            WHERE c.reason <> 'effect') x ON true

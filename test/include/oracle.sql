@@ -320,7 +320,7 @@ BEGIN
                   FROM event e JOIN event_cause c USING (event_id)
                   WHERE e.day = %L AND e.kind = 'initiative_score_drop' AND c.reason <> 'effect'
                   GROUP BY e.event_id$q$, of_day),
-        format($q$SELECT event_id, "drop" FROM event
+        format($q$SELECT event_id, -"drop" FROM event
                   WHERE day = %L AND kind = 'initiative_score_drop'$q$, of_day));
     CALL pg_temp.compare('initiative_change',
         format($q$SELECT i.initiative_id, coalesce(sum(c.points), 0)
@@ -330,7 +330,7 @@ BEGIN
                           AND n.score IS NOT NULL AND p.score IS NOT NULL) i
                   LEFT JOIN initiative_change(%1$L::date - 1, %1$L, NULL) c USING (initiative_id)
                   GROUP BY i.initiative_id$q$, of_day),
-        format($q$SELECT initiative_id, p.score::numeric - n.score::numeric
+        format($q$SELECT initiative_id, n.score::numeric - p.score::numeric
                   FROM initiative_snapshot n JOIN initiative_snapshot p USING (initiative_id)
                   WHERE n.day = %1$L AND p.day = %1$L::date - 1
                     AND n.score IS NOT NULL AND p.score IS NOT NULL$q$, of_day));

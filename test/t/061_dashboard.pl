@@ -59,11 +59,11 @@ foreach my $db (sort keys %filled)
 	}
 	is($node->safe_psql($db, <<SQL), '', "$db: the parts of each drop sum exactly to it");
 WITH event AS ($query{event}), part AS ($query{event_cause})
-SELECT e.event_id, e.drop, sum(p.points)
+SELECT e.event_id, -e.drop, sum(p.points)
 FROM event e
 LEFT JOIN part p ON p.event_id = e.event_id AND p.points IS NOT NULL AND p.reason <> 'effect'
 GROUP BY e.event_id, e.drop
-HAVING sum(p.points) IS DISTINCT FROM e.drop
+HAVING sum(p.points) IS DISTINCT FROM -e.drop
 SQL
 	# where each asset counts once
 	my $difference = $node->safe_psql($db, <<SQL);

@@ -106,6 +106,10 @@ SELECT 'version', extversion, extowner::regrole::text FROM pg_extension WHERE ex
 ORDER BY 1, 2, 3
 SQL
 
+# what the version before wrote in place of a column of this one
+my %was = (
+	'posture.event_cause' => { points => '-points' });
+
 my $grants = join '; ', map { "SELECT posture.grant_access('$_', '$_')" } qw(reader owner loader operator);
 
 sub lines { return { map { $_ => 1 } split /\x1e/, shift } }
@@ -162,6 +166,7 @@ foreach my $case ([ 'superuser', undef, undef ], [ 'installer', 'installer', 'in
 SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum)
 FROM pg_attribute WHERE attrelid = '$copy{$relation}'::regclass AND attnum > 0
 SQL
+		$columns =~ s/\b$_\b/$was{$relation}{$_}/ foreach keys %{ $was{$relation} // {} };
 		same_rows($node, $db, "SELECT $columns FROM $relation", "TABLE $copy{$relation}",
 			"$db: $relation is as it was");
 	}

@@ -230,7 +230,7 @@ CREATE VIEW crash.error AS
     FROM (SELECT e.event_id, e.drop, sum(c.points) AS parts
           FROM posture.event e LEFT JOIN posture.event_cause c USING (event_id)
           WHERE e.kind = 'initiative_score_drop' GROUP BY e.event_id) x
-    WHERE parts IS DISTINCT FROM drop
+    WHERE parts IS DISTINCT FROM -drop
     UNION ALL
     SELECT 'note is lost', x::text
     FROM (SELECT event_id, note FROM crash.noted

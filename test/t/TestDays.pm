@@ -141,12 +141,12 @@ BEGIN
        OR e.drop <> d.drop;
     INSERT INTO sim.fault
     SELECT round, format('%s causes of event %s sum to %s, not %s', zone, e.event_id,
-                         sum(c.points), e.drop)
+                         sum(c.points), -e.drop)
     FROM posture.event e
     LEFT JOIN posture.event_cause c
       ON c.event_id = e.event_id AND (e.initiative_id IS NOT NULL OR c.initiative_id IS NULL)
     WHERE e.kind <> 'new_initiative'
-    GROUP BY e.event_id, e.drop HAVING sum(c.points) IS DISTINCT FROM e.drop;
+    GROUP BY e.event_id, e.drop HAVING sum(c.points) IS DISTINCT FROM -e.drop;
 END $$;
 
 -- a number of days from a day on: random findings, some of them late, and snapshots

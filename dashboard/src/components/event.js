@@ -9,15 +9,15 @@ const about = (c) => html`<span>${c.metric_name || c.metric ? p.link("metric", c
 function parts(e) {
   const most = Math.max(...e.parts.map((c) => Math.abs(c.points)));
   const columns = [
-    {label: "Points", right: true, value: (c) => c.points, cell: (c) => p.bar(c.points, most, f.exact(c.points), c.points > 0), title: "points lost; below 0: gained"},
+    {label: "Points", right: true, value: (c) => c.points, cell: (c) => p.bar(c.points, most, f.change(c.points), c.points < 0), title: "change of the score: below 0 where points were lost"},
     {label: "Reason", value: (c) => c.message, wide: true},
     {label: "A change of", value: (c) => (c.is_posture ? "posture" : "what is measured"), title: "posture itself, or of what is measured"}
   ];
   // of a metric's drop all parts may be its own
   if (e.parts.some((c) => c.recommendation || c.metric !== e.object))
     columns.splice(1, 0, {label: "What", value: (c) => c.metric_name ?? c.title ?? "", cell: about, wide: true});
-  return p.table(`Parts of the drop of ${e.name}`, columns, e.parts, {foot: html`<tfoot><tr><td class="right">${f.exact(e.drop)}</td>
-    <td colspan=${columns.length - 1}>points lost: the parts sum exactly to the drop</td></tr></tfoot>`});
+  return p.table(`Parts of the drop of ${e.name}`, columns, e.parts, {foot: html`<tfoot><tr><td class="right">${f.change(-e.drop)}</td>
+    <td colspan=${columns.length - 1}>points in all: before they are rounded, the parts sum exactly to this</td></tr></tfoot>`});
 }
 
 export function event(e, open = false) {
@@ -32,8 +32,8 @@ export function event(e, open = false) {
       : e.note ? html`<p class="muted">Note: “${e.note}”</p>` : ""}
     ${e.parts.length || e.details.length ? html`<details open=${open}><summary>Causes</summary>${parts(e)}${
       e.details.length ? html`<p>What the newly exposed assets fail:</p><ul>${e.details.map((c) => html`<li>${c.message}</li>`)}</ul>` : ""}${
-      e.effects.length ? html`<p>What initiatives lost through it:</p><ul>${e.effects.map((c) => html`<li>${
-        p.link("initiative", c.initiative_slug, c.initiative_name ?? c.initiative)}: ${f.exact(c.points)} points</li>`)}</ul>` : ""}</details>` : ""}
+      e.effects.length ? html`<p>How it changed the scores of initiatives:</p><ul>${e.effects.map((c) => html`<li>${
+        p.link("initiative", c.initiative_slug, c.initiative_name ?? c.initiative)}: ${f.change(c.points)} points</li>`)}</ul>` : ""}</details>` : ""}
   </article>`;
 }
 

@@ -1,4 +1,4 @@
--- What are the causes of each of these events? Parts with points sum exactly to the drop.
+-- What are the causes of each of these events? Parts with points sum exactly to score - previous_score.
 WITH event AS (
     -- as event.sql has them, without the sentence that it makes of each
     SELECT e.event_id

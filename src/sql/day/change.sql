@@ -2,6 +2,10 @@
  * Why a score changed between two days: metric_change() has the parts of a
  * metric's change, initiative_change() those of an initiative's.
  *
+ * A change is signed as the score moves: points that are lost are negative, and
+ * the parts of a change sum to score - previous score. This holds for every
+ * number called points or change; only a drop is the positive size of a fall.
+ *
  * The parts of a metric are the points that attribution.sql attributes to each
  * reason.
  *
@@ -10,12 +14,12 @@
  * where u = weight x mass and g = weight x healthy are those of one term, and U
  * and G are their sums over all terms. Let ' mark the later day. Then
  *
- *     S - S' = sum over terms of 100 (G (u' - u) - U (g' - g)) / (U U')
+ *     S' - S = sum over terms of 100 (U (g' - g) - G (u' - u)) / (U U')
  *
- * because S - S' = 100 (G U' - U G') / (U U') and G U' - U G' is the same as
- * G (U' - U) - U (G' - G). So the part of a term depends on the change of that
+ * because S' - S = 100 (U G' - G U') / (U U') and U G' - G U' is the same as
+ * U (G' - G) - G (U' - U). So the part of a term depends on the change of that
  * term alone: a term that did not change has no part, and the part of a term that
- * was removed is u / U' times the points by which it was above S. The formula is
+ * was removed is u / U' times the points by which it was below S. The formula is
  * linear in the changes of u and g, so the part of a term is the sum of the parts
  * of its steps and of the part of its weight:
  *
@@ -55,7 +59,7 @@ BEGIN
         UNION ALL
         SELECT c.metric_id, 99, c.score FROM compared c
     ), part AS (
-        SELECT s.metric_id, s.step, lag(s.score) OVER o - s.score AS points
+        SELECT s.metric_id, s.step, s.score - lag(s.score) OVER o AS points
         FROM step_score s
         WHERE s.metric_id IN (SELECT c.metric_id FROM compared c)
         WINDOW o AS (PARTITION BY s.metric_id ORDER BY s.step)
@@ -111,7 +115,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION posture_internal.metric_change(date, date, integer[]) IS
     'returns the signed parts of each metric''s change between two days, which sum exactly to '
-    'previous score - score; points is NULL in rows that detail another part: newly exposed '
+    'score - previous score; points is NULL in rows that detail another part: newly exposed '
     'assets by recommendation, the recommendations of a part that is about several, and steps '
     'after which nothing was assessed';
 
@@ -267,25 +271,26 @@ BEGIN ATOMIC
     SELECT x.initiative_id, x.metric_id, x.recommendation_id,
            CASE WHEN x.metric_id IS NOT NULL THEN 'metric_' ELSE 'recommendation_' END
                || x.transition, NULL::bigint,
-           100 * (x.previous_total_healthy * (coalesce(x.weight * x.mass, 0)
-                                              - coalesce(x.previous_weight * x.previous_mass, 0))
-                  - x.previous_total_mass
-                    * (coalesce(x.weight * x.healthy, 0)
-                       - coalesce(x.previous_weight * x.previous_healthy, 0)))
+           100 * (x.previous_total_mass
+                  * (coalesce(x.weight * x.healthy, 0)
+                     - coalesce(x.previous_weight * x.previous_healthy, 0))
+                  - x.previous_total_healthy
+                    * (coalesce(x.weight * x.mass, 0)
+                       - coalesce(x.previous_weight * x.previous_mass, 0)))
                / (x.previous_total_mass * x.total_mass)
     FROM term x
     WHERE x.transition IS NOT NULL AND coalesce(x.previous_mass, x.mass) IS NOT NULL
     UNION ALL
     SELECT x.initiative_id, x.metric_id, x.recommendation_id, 'weight_change', NULL,
            100 * (x.weight - x.previous_weight)
-               * (x.previous_total_healthy * x.mass - x.previous_total_mass * x.healthy)
+               * (x.previous_total_mass * x.healthy - x.previous_total_healthy * x.mass)
                / (x.previous_total_mass * x.total_mass)
     FROM term x
     WHERE x.transition IS NULL AND x.weight <> x.previous_weight AND x.mass IS NOT NULL
     UNION ALL
     SELECT x.initiative_id, x.metric_id, v.recommendation_id, v.reason, v.newly_exposed,
            100 * x.previous_weight
-               * (x.previous_total_healthy * v.mass - x.previous_total_mass * v.healthy)
+               * (x.previous_total_mass * v.healthy - x.previous_total_healthy * v.mass)
                / (x.previous_total_mass * x.total_mass)
     FROM term x
     JOIN initiative_value_change(previous_day, on_day, detailed) v
@@ -293,18 +298,19 @@ BEGIN ATOMIC
        AND coalesce(v.metric_id, -v.recommendation_id)
            = coalesce(x.metric_id, -x.recommendation_id)
     UNION ALL
-    -- the effect of another method: the previous score minus what it would be by the method of
-    -- the later day, or minus the later day's score if nothing had mass by that method before
+    -- the effect of another method: what the previous score would be by the method of the later
+    -- day, or the later day's score if nothing had mass by that method before, minus the previous
+    -- score
     SELECT DISTINCT x.initiative_id, NULL::integer, NULL::integer, 'method_change', NULL::bigint,
-           x.previous_score - CASE WHEN x.previous_total_mass > 0
-                                   THEN 100 * x.previous_total_healthy / x.previous_total_mass
-                                   ELSE 100 * x.total_healthy / x.total_mass END
+           CASE WHEN x.previous_total_mass > 0
+                THEN 100 * x.previous_total_healthy / x.previous_total_mass
+                ELSE 100 * x.total_healthy / x.total_mass END - x.previous_score
     FROM pair x
     WHERE x.method <> x.previous_method
        OR x.previous_total_mass IS NULL OR x.previous_total_mass = 0;
 END;
 COMMENT ON FUNCTION posture_internal.initiative_change_part(date, date, integer[]) IS
-    'returns the parts of each initiative''s change between two days; exact: points lost, not '
+    'returns the parts of each initiative''s change between two days; exact: points, not '
     'rounded; changed values are attributed to reasons for the initiatives in detailed only';
 
 -- Rounding down leaves millionths. They go to the parts with the largest
@@ -317,7 +323,7 @@ CREATE FUNCTION posture_internal.initiative_change(
 BEGIN ATOMIC
     WITH part AS (
         SELECT p.*, floor(p.exact * 1000000) AS millionths,
-               1000000 * (b.score - n.score)
+               1000000 * (n.score - b.score)
                    - sum(floor(p.exact * 1000000)) OVER of_initiative AS rest,
                count(*) OVER of_initiative AS parts,
                row_number() OVER (PARTITION BY p.initiative_id
@@ -337,5 +343,5 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION posture_internal.initiative_change(date, date, integer[]) IS
     'returns the signed parts of each initiative''s change between two days, which sum exactly to '
-    'previous score - score; changed values are attributed to reasons for the initiatives in '
+    'score - previous score; changed values are attributed to reasons for the initiatives in '
     'detailed only';

@@ -92,20 +92,21 @@ CREATE TABLE posture.event_cause (
 );
 CREATE INDEX ON posture.event_cause (event_id);
 COMMENT ON TABLE posture.event_cause IS
-    'causes of drops: signed parts that sum exactly to the drop; for a metric also its effect on '
-    'each initiative, and its newly exposed assets by recommendation, which have no points '
-    'because they overlap';
+    'causes of drops: parts whose points sum exactly to score - previous_score of the event; for '
+    'a metric also its effect on each initiative, and its newly exposed assets by recommendation, '
+    'which have no points because they overlap';
 COMMENT ON COLUMN posture.event_cause.event_id IS 'id of the event';
 COMMENT ON COLUMN posture.event_cause.metric_id IS
     'id of the metric that caused the part; NULL if it was a recommendation or the method';
 COMMENT ON COLUMN posture.event_cause.recommendation_id IS
     'id of the recommendation that caused the part; NULL if there is no single one';
 COMMENT ON COLUMN posture.event_cause.initiative_id IS
-    'id of the initiative that lost the points; NULL: the metric itself lost them';
+    'id of the initiative whose score changed by the points; NULL: that of the metric itself';
 COMMENT ON COLUMN posture.event_cause.reason IS
-    'one of change_reason(), or effect: what an initiative lost through the metric';
+    'one of change_reason(), or effect: how the metric changed the score of an initiative';
 COMMENT ON COLUMN posture.event_cause.points IS
-    'points lost, negative if gained; NULL in a row that details another part';
+    'change of the score, signed as the score moves: negative if points were lost; NULL in a row '
+    'that details another part';
 COMMENT ON COLUMN posture.event_cause.newly_exposed IS
     'number of assets that the part exposed; NULL where they are not counted';
 COMMENT ON COLUMN posture.event_cause.assets IS

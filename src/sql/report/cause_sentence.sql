@@ -24,8 +24,8 @@ CREATE FUNCTION posture_internal.change_phrase(cause event_cause) RETURNS text
             WHEN cause.reason IN ('newly_exposed', 'value_change') AND cause.newly_exposed > 0
                 THEN c.newly_exposed || ' newly exposed'
             WHEN cause.reason = 'value_change'
-                THEN CASE sign(cause.points) WHEN 1 THEN 'its state got worse'
-                                             WHEN -1 THEN 'its state improved'
+                THEN CASE sign(cause.points) WHEN -1 THEN 'its state got worse'
+                                             WHEN 1 THEN 'its state improved'
                                              ELSE 'its state changed' END
             WHEN cause.reason = 'no_longer_exposed' THEN c.assets || ' no longer exposed'
             WHEN cause.reason = 'assets_added' AND cause.newly_exposed > 0
@@ -34,9 +34,9 @@ CREATE FUNCTION posture_internal.change_phrase(cause event_cause) RETURNS text
             WHEN cause.reason = 'assets_left' THEN c.assets || ' no longer assessed'
             WHEN cause.reason = 'assets_retired' THEN c.assets || ' retired or stale'
             WHEN cause.reason = 'assets_returned' THEN c.assets || ' back'
-            WHEN cause.reason = 'points_change' AND cause.points > 0
-                THEN 'points of measures lost'
             WHEN cause.reason = 'points_change' AND cause.points < 0
+                THEN 'points of measures lost'
+            WHEN cause.reason = 'points_change' AND cause.points > 0
                 THEN 'points of measures gained'
             WHEN cause.reason = 'exemption_ended'
                 THEN format('%s from %s ended', n.exemption, n.recommendation)
@@ -67,20 +67,20 @@ CREATE FUNCTION posture_internal.effect_phrase(of_event event) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE
     RETURN (
         SELECT format('; this took %s', CASE
-                   WHEN c.points = t.lost
-                   THEN format('all of the %s that %s lost', points_phrase(t.lost), t.name)
-                   WHEN t.lost > c.points
-                   THEN format('%s of the %s that %s lost', format_number(c.points),
-                               points_phrase(t.lost), t.name)
-                   ELSE format('%s of %s', points_phrase(c.points), t.name) END)
+                   WHEN c.points = t.change
+                   THEN format('all of the %s that %s lost', points_phrase(-t.change), t.name)
+                   WHEN t.change < c.points
+                   THEN format('%s of the %s that %s lost', format_number(abs(c.points)),
+                               points_phrase(-t.change), t.name)
+                   ELSE format('%s of %s', points_phrase(-c.points), t.name) END)
         FROM event_cause c
-        CROSS JOIN LATERAL (SELECT coalesce(n.name, n.key) AS name, p.score - n.score AS lost
+        CROSS JOIN LATERAL (SELECT coalesce(n.name, n.key) AS name, n.score - p.score AS change
                             FROM initiative_snapshot n
                             JOIN initiative_snapshot p USING (initiative_id)
                             WHERE n.initiative_id = c.initiative_id
                               AND n.day = of_event.day AND p.day = of_event.previous_day) t
-        WHERE c.event_id = of_event.event_id AND c.reason = 'effect' AND c.points > 0
-        ORDER BY c.points DESC, c.initiative_id
+        WHERE c.event_id = of_event.event_id AND c.reason = 'effect' AND c.points < 0
+        ORDER BY c.points, c.initiative_id
         LIMIT 1);
 COMMENT ON FUNCTION posture_internal.effect_phrase(event) IS
     'returns how many points the most affected initiative lost through a metric''s drop, as a part '
@@ -145,10 +145,10 @@ CREATE FUNCTION posture_internal.metric_cause(of_event event) RETURNS text
                       exposed_phrase(of_event),
                       (SELECT string_agg(x.phrase, ', ' ORDER BY x.rank)
                        FROM (SELECT coalesce(change_phrase(c), reason_label(c.reason)) AS phrase,
-                                    row_number() OVER (ORDER BY c.points DESC, c.reason) AS rank
+                                    row_number() OVER (ORDER BY c.points, c.reason) AS rank
                              FROM event_cause c
                              WHERE c.event_id = of_event.event_id
-                               AND c.initiative_id IS NULL AND c.points > 0
+                               AND c.initiative_id IS NULL AND c.points < 0
                                AND c.reason <> 'newly_exposed'
                                AND NOT (c.reason = 'assets_added' AND c.newly_exposed > 0)) x
                        WHERE x.rank <= 2)), ''), '')
@@ -161,7 +161,8 @@ COMMENT ON FUNCTION posture_internal.metric_cause(event) IS
 
 CREATE FUNCTION posture_internal.cause_phrase(of_event event, cause event_cause) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE
-    RETURN format_number(cause.points) || ' by ' || CASE
+    RETURN format_number(abs(cause.points))
+           || CASE WHEN cause.points > 0 THEN ' gained' ELSE '' END || ' by ' || CASE
         WHEN cause.reason = 'method_change' THEN 'another method'
         ELSE CASE WHEN cause.metric_id IS NULL THEN recommendation_phrase(cause.recommendation_id)
                   ELSE coalesce((SELECT format('''%s''', m.name)
@@ -188,7 +189,7 @@ CREATE FUNCTION posture_internal.initiative_cause(of_event event) RETURNS text
                || string_agg(x.phrase, ', ' ORDER BY x.rank) FILTER (WHERE x.rank <= 3)
                || CASE WHEN count(*) > 3 THEN format(', and %s more', count(*) - 3) ELSE '' END
         FROM (SELECT cause_phrase(of_event, c) AS phrase,
-                     row_number() OVER (ORDER BY c.points DESC, c.metric_id, c.recommendation_id,
+                     row_number() OVER (ORDER BY c.points, c.metric_id, c.recommendation_id,
                                                  c.reason) AS rank
               FROM event_cause c
               WHERE c.event_id = of_event.event_id AND c.points <> 0) x);

@@ -91,10 +91,10 @@ BEGIN
     FROM compared c
     CROSS JOIN part p
     CROSS JOIN LATERAL change_row(p.cause, to_day) d
-    ORDER BY d.points IS NULL, d.points DESC, d.newly_exposed DESC NULLS LAST,
+    ORDER BY d.points IS NULL, d.points, d.newly_exposed DESC NULLS LAST,
              d.metric, d.recommendation, d.reason;
 END $$;
 COMMENT ON FUNCTION posture.change_report(text, date, date) IS
     'returns why the score of a metric or initiative changed between two days that have a '
-    'snapshot, with the columns of explain(); points: points lost, negative if gained, which sum '
-    'exactly to previous_score - score';
+    'snapshot, with the columns of explain(); the points sum exactly to score - '
+    'previous_score';

@@ -25,7 +25,7 @@ BEGIN ATOMIC
            cause.points, cause.newly_exposed, cause.only_this, cause.assets,
            coalesce(change_phrase(cause),
                     (SELECT r.meaning FROM change_reason() r WHERE r.reason = cause.reason),
-                    'what the initiative lost through it');
+                    'how it changed the score of the initiative');
 END;
 COMMENT ON FUNCTION posture_internal.change_row(event_cause, date) IS
     'returns a cause with the keys of its objects and a message in words';
@@ -53,10 +53,10 @@ BEGIN
     FROM event_cause c
     CROSS JOIN LATERAL change_row(c, of_day) d
     WHERE c.event_id = explain.event_id
-    ORDER BY c.reason = 'effect', c.points IS NULL, c.points DESC,
+    ORDER BY c.reason = 'effect', c.points IS NULL, c.points,
              c.newly_exposed DESC NULLS LAST, d.metric, d.recommendation, c.reason;
 END $$;
 COMMENT ON FUNCTION posture.explain(integer) IS
-    'returns why the score of an event dropped: the signed parts of the drop, which sum exactly to '
-    'it; points is NULL in rows that detail another part; rows with the reason effect say what '
-    'each initiative lost through a metric';
+    'returns why the score of an event dropped: its parts, whose points sum exactly to score - '
+    'previous_score, so that lost points are negative; points is NULL in rows that detail another '
+    'part; rows with the reason effect say how a metric changed the score of each initiative';

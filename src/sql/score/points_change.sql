@@ -71,7 +71,7 @@ CREATE FUNCTION posture.points_change(initiative text, from_day date, to_day dat
     RETURNS TABLE (recommendation text, title text, domain text, workload text,
                    previous_achieved numeric, achieved numeric,
                    previous_possible numeric, possible numeric,
-                   gained numeric, regressed numeric)
+                   change numeric)
     LANGUAGE plpgsql STABLE PARALLEL SAFE
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
@@ -89,7 +89,7 @@ BEGIN
     SELECT coalesce(recommendation_label(x.recommendation_id), x.recommendation_id::text),
            r.title, r.domain, r.workload,
            x.previous_achieved, x.achieved, x.previous_possible, x.possible,
-           greatest(x.change, 0), greatest(-x.change, 0)
+           x.change
     FROM (SELECT recommendation_id,
                  round_points(p.achieved) AS previous_achieved,
                  round_points(n.achieved) AS achieved,
@@ -103,5 +103,6 @@ BEGIN
     ORDER BY x.change, 1;
 END $$;
 COMMENT ON FUNCTION posture.points_change(text, date, date) IS
-    'returns the points of each recommendation of an initiative on two days, and what it gained or '
-    'lost between them; for today, the current points; NULL: worth no points on that day';
+    'returns the points of each recommendation of an initiative on two days, and how they changed: '
+    'achieved - previous_achieved, negative if points were lost; for today, the current points; '
+    'NULL: worth no points on that day';

@@ -138,6 +138,8 @@ DROP FUNCTION posture_internal.notify_day(date), posture_internal.day_message(da
     posture_internal.day_summary();
 DROP FUNCTION posture_internal.write_causes(date, boolean), posture_internal.day_event(date),
     posture_internal.previous_day(date);
+DROP FUNCTION posture.points_change(text, date, date);
+UPDATE posture.event_cause SET points = -points WHERE points <> 0;
 
 --@ code
 
