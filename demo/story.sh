@@ -5,16 +5,16 @@
 # scores as bars of twenty characters, with targets
 overview() {
     quietly <<'SQL'
-SELECT name, score,
+SELECT name, round(score, 1) AS score,
        rpad(repeat('█', round(score / 5)::int), 20, '░') AS "0 to 100",
-       target_score AS target, change_1d AS "since yesterday", exposed_assets AS exposed, open_events AS events
+       round(target_score, 1) AS target, round(change_1d, 1) AS "since yesterday", exposed_assets AS exposed, open_events AS events
 FROM posture.overview;
 SQL
 }
 metrics() {
     quietly <<'SQL'
-SELECT name, importance, exposed_assets || ' of ' || assessed_assets AS exposed, score,
-       rpad(repeat('█', round(score / 10)::int), 10, '░') AS "0 to 100", score_impact AS "would gain"
+SELECT name, importance, exposed_assets || ' of ' || assessed_assets AS exposed, round(score, 1) AS score,
+       rpad(repeat('█', round(score / 10)::int), 10, '░') AS "0 to 100", round(score_impact, 1) AS "would gain"
 FROM posture.metric_report
 WHERE initiative = 'postgresql' AND state = 'needs_attention'
 ORDER BY score_impact DESC
@@ -75,21 +75,21 @@ run_sql <<'SQL'
 SELECT * FROM posture.take_snapshot();
 SQL
 quietly <<'SQL'
-SELECT e.name, e.previous_score AS was, e.score AS "is", round(e.drop, 1) AS drop, e.cause
+SELECT e.name, round(e.previous_score, 1) AS was, round(e.score, 1) AS "is", round(e.drop, 1) AS drop, e.cause
 FROM posture.event_report e
 WHERE e.kind = 'initiative_score_drop'
 \gx
-SELECT name, previous_score AS was, score AS "is", weight, cause
+SELECT name, round(previous_score, 1) AS was, round(score, 1) AS "is", weight, cause
 FROM posture.event_report
 WHERE kind = 'metric_score_drop'
 \gx
 SQL
 
-step "The parts of each drop sum exactly to it, and name the assets"
+step "The causes of each drop sum exactly to the change of the score, and name the assets"
 run_sql <<'SQL'
-SELECT r.name, r.drop, sum(x.points) AS parts, count(*) AS causes
+SELECT r.name, r.score - r.previous_score AS change, sum(x.points) AS points, count(*) AS causes
 FROM posture.event_report r CROSS JOIN LATERAL posture.explain(r.event_id) x
-WHERE r.kind = 'initiative_score_drop' GROUP BY r.name, r.drop ORDER BY r.drop DESC;
+WHERE r.kind = 'initiative_score_drop' GROUP BY r.event_id, r.name, r.score, r.previous_score ORDER BY change;
 SELECT x.metric, x.recommendation, x.newly_exposed, x.only_this, x.assets, x.message
 FROM posture.event_report r CROSS JOIN LATERAL posture.explain(r.event_id) x
 WHERE r.kind = 'metric_score_drop' AND x.recommendation IS NOT NULL ORDER BY x.newly_exposed DESC, x.metric LIMIT 5;
@@ -97,7 +97,7 @@ SQL
 
 step "Plan the shortest way back to yesterday's score, best gain first"
 run_sql <<'SQL'
-SELECT p.rank, p.title, round(p.gain, 2) AS gain, p.assets, round(p.score, 2) AS "score after"
+SELECT p.rank, p.title, round(p.gain, 1) AS gain, p.assets, round(p.score, 1) AS "score after"
 FROM posture.event_report r CROSS JOIN LATERAL posture.plan(r.object, r.previous_score::posture.score) p
 WHERE r.kind = 'initiative_score_drop' AND r.object = 'postgresql' ORDER BY p.rank;
 SQL

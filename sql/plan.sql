@@ -64,6 +64,7 @@ SET client_min_messages = notice;
 UPDATE initiative SET target_score = 50 WHERE key = 'basics';
 SELECT rank, recommendation, score FROM plan('basics');
 SELECT rank, recommendation, score FROM plan('basics', 99::smallint);
+SELECT rank, recommendation, score FROM plan('basics', '76.7');
 SELECT rank, recommendation, score FROM plan('basics', '30');
 UPDATE initiative SET target_score = NULL WHERE key = 'basics';
 INSERT INTO initiative (key, name, is_active) VALUES ('empty', 'E', true), ('inactive', 'G', false);

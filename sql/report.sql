@@ -128,8 +128,8 @@ FROM event_report WHERE kind <> 'new_initiative' ORDER BY day, kind, object;
 SELECT object, cause FROM event_report WHERE kind <> 'new_initiative' ORDER BY kind, object;
 SELECT object, cause FROM event_report WHERE kind = 'new_initiative' ORDER BY object;
 -- many causes: three and how many more
-SELECT format_number(0), format_number(12.34), format_number(0.15), format_number(-0.15),
-       format_number(0.0999994), format_number(0.000001), format_number(100);
+SELECT string_agg(concat_ws(' ', format_number(x), format_change(-x), format_count(x)), ', ')
+FROM unnest('{0,0.04,0.05,12.35,99.94,99.96,100}'::numeric[]) x;
 \set ECHO none
 BEGIN;
 INSERT INTO initiative (key, name) VALUES ('many', 'Many');

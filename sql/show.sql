@@ -55,6 +55,8 @@ CALL pg_temp.live_through(2, 0);
 CALL pg_temp.live_through(1, 8);
 CALL pg_temp.live_through(0, 6);
 UPDATE initiative SET target_on = today() + 9;
+INSERT INTO initiative_snapshot (day, initiative_id, score, method)
+SELECT today() - 20, initiative_id, 75.45, method FROM initiative WHERE key = 'basics';
 CREATE VIEW pg_temp.as_of_today AS
 SELECT i.key, a.ascii, replace(replace(s.line, to_char(today() - 1, 'YYYY-MM-DD'), 'YESTERDAY'),
                                to_char(today() + 9, 'YYYY-MM-DD'), 'IN 9 DAYS') AS line
@@ -62,7 +64,7 @@ FROM initiative i CROSS JOIN (VALUES (false), (true)) a(ascii)
 CROSS JOIN LATERAL show(i.key, a.ascii) s(line);
 \set ECHO all
 SELECT line FROM pg_temp.as_of_today WHERE key = 'basics' AND NOT ascii;
-SELECT line FROM pg_temp.as_of_today WHERE key = 'basics' AND ascii;
+SELECT line FROM pg_temp.as_of_today WHERE key = 'basics' AND ascii AND line ~ '#';
 -- plain characters and nothing else, where names have no other
 SELECT count(*) FROM show('basics', true) s(line) WHERE line ~ '[^ -~]';
 

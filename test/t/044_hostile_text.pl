@@ -95,7 +95,7 @@ is("$rc$err", '0', 'metrics and initiatives of such names drop');
 same_rows($node, 'warehouse', <<'SQL', <<'SQL', 'the sentence of the cause has the name as it is');
 SELECT object, name, drop FROM posture.event_report
 WHERE object IN (SELECT t FROM public.hostile_text) AND kind = 'initiative_score_drop'
-  AND starts_with(cause, format('100 points lost: 100 by ''%s''', name))
+  AND starts_with(cause, format('100.0 points lost: 100.0 by ''%s''', name))
 SQL
 SELECT t, t, 100.000000 FROM public.hostile_text
 SQL

@@ -108,7 +108,8 @@ SQL
 
 # what the version before wrote in place of a column of this one
 my %was = (
-	'posture.event_cause' => { points => '-points' });
+	'posture.event_cause' => { points => '-points' },
+	'posture.event_report' => { cause => q{replace(cause, '.0', '')} });
 
 my $grants = join '; ', map { "SELECT posture.grant_access('$_', '$_')" } qw(reader owner loader operator);
 

@@ -4,31 +4,23 @@ export const noData = "no data";
 const figures = (digits) => new Intl.NumberFormat("en", {maximumFractionDigits: digits, minimumFractionDigits: digits});
 const one = figures(1);
 const upTo = (digits) => new Intl.NumberFormat("en", {maximumFractionDigits: digits});
-const exactly = upTo(6);
 
-const minus = (text) => text.replace("-", "−");
-
-// A score below 100 must not read as 100, nor one above 0 as 0.
+// A score, or an amount of points, as posture's own sentences write it: what is
+// below 100 must not read as 100, nor what is above 0 as 0.
 export function score(x) {
   if (x == null) return noData;
-  if (x > 99.9 && x < 100) return ">99.9";
-  if (x > 0 && x < 0.1) return "<0.1";
+  if (x > 0 && x < 0.05) return "<0.1";
+  if (x >= 99.95 && x < 100) return ">99.9";
   return one.format(x);
 }
+export const points = score;
 
 export const count = (x) => (x == null ? noData : upTo(2).format(x));
-export const points = (x) => (x == null ? noData : minus(Math.abs(x) < 0.1 ? exactly.format(x) : one.format(x)));
-export const exact = (x) => (x == null ? noData : minus(exactly.format(x)));
 
 // With its sign: a change says whether it is better or worse.
-export function change(x) {
-  if (x == null) return noData;
-  if (x === 0) return "0";
-  const size = Math.abs(x);
-  return `${x > 0 ? "+" : "−"}${size < 0.05 ? "<0.1" : one.format(size)}`;
-}
+export const change = (x) => (x == null ? noData : `${x > 0 ? "+" : x < 0 ? "−" : ""}${score(Math.abs(x))}`);
 
-export const percent = (part, whole) => (part == null || !whole ? noData : `${upTo(1).format((100 * part) / whole)} %`);
+export const percent = (part, whole) => (part == null || !whole ? noData : `${score((100 * part) / whole)} %`);
 
 // A day is text, YYYY-MM-DD; as a moment it is that day's midnight in UTC, and
 // is shown in UTC, so that no time zone moves it.

@@ -68,11 +68,11 @@ CREATE FUNCTION posture_internal.effect_phrase(of_event event) RETURNS text
     RETURN (
         SELECT format('; this took %s', CASE
                    WHEN c.points = t.change
-                   THEN format('all of the %s that %s lost', points_phrase(-t.change), t.name)
+                   THEN format('all of the %s that %s lost', points_phrase(t.change), t.name)
                    WHEN t.change < c.points
                    THEN format('%s of the %s that %s lost', format_number(abs(c.points)),
-                               points_phrase(-t.change), t.name)
-                   ELSE format('%s of %s', points_phrase(-c.points), t.name) END)
+                               points_phrase(t.change), t.name)
+                   ELSE format('%s of %s', points_phrase(c.points), t.name) END)
         FROM event_cause c
         CROSS JOIN LATERAL (SELECT coalesce(n.name, n.key) AS name, n.score - p.score AS change
                             FROM initiative_snapshot n
@@ -137,10 +137,10 @@ CREATE FUNCTION posture_internal.metric_cause(of_event event) RETURNS text
         SELECT format('%s: exposed rose from %s %% to %s %%, %s of %s', n.name,
                       format_number(100 - of_event.previous_score),
                       format_number(100 - of_event.score),
-                      trim_scale(n.exposed), trim_scale(n.assessed))
+                      format_count(n.exposed), format_count(n.assessed))
                -- purge() may have deleted the previous day
-               || coalesce(' where it was ' || trim_scale(p.exposed) || ' of '
-                           || trim_scale(p.assessed), '')
+               || coalesce(' where it was ' || format_count(p.exposed) || ' of '
+                           || format_count(p.assessed), '')
                || coalesce(': ' || nullif(concat_ws(', ',
                       exposed_phrase(of_event),
                       (SELECT string_agg(x.phrase, ', ' ORDER BY x.rank)

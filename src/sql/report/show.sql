@@ -74,9 +74,9 @@ BEGIN ATOMIC
                         'no data')),
         (2, CASE WHEN o.score IS NOT NULL THEN bar(o.score, 40, ascii) END),
         (3, CASE WHEN p.low < p.high
-                 THEN format('%s  14 days from %s to %s', sparkline(o.trend_14d, ascii),
+                 THEN format('%s  between %s and %s', sparkline(o.trend_14d, ascii),
                              format_number(p.low), format_number(p.high)) END
-            || coalesce(', ' || format_change(o.change_14d) || ' in all', '')
+            || coalesce(', ' || format_change(o.change_14d) || ' since 14 days ago', '')
             || coalesce(', ' || format_change(o.change_1d) || ' since yesterday', '')),
         (4, 'target ' || format_number(o.target_score)
             || coalesce(' by ' || to_char(o.target_on, 'YYYY-MM-DD'), '')
@@ -98,26 +98,27 @@ BEGIN ATOMIC
         SELECT row_number() OVER (ORDER BY m.score_impact DESC NULLS LAST, m.metric) AS rank,
                'metric' AS kind, m.score,
                rpad(coalesce(sparkline(m.trend_14d, ascii), ''), 14)
-                   || to_char(round(m.score_impact, 1), 'S9990.0') AS more,
-               trim_scale(m.exposed_assets) || ' of ' || trim_scale(m.assessed_assets) AS exposed,
+                   || lpad(format_change(m.score_impact), 7) AS more,
+               format_count(m.exposed_assets) || ' of ' || format_count(m.assessed_assets)
+                   AS exposed,
                one_line(m.name) AS name
         FROM metric m
         UNION ALL
         SELECT row_number() OVER (ORDER BY s.possible - s.achieved DESC, s.value), 'domain',
                s.percentage, '',
-               format_number(s.possible - s.achieved) || ' of ' || format_number(s.possible),
+               format_count(s.possible - s.achieved) || ' of ' || format_count(s.possible),
                coalesce(one_line(s.value), 'others')
         FROM secure_score_part s
         WHERE s.initiative = of_initiative AND s.day = today() AND s.part = 'domain'
           AND NOT EXISTS (SELECT FROM metric m)
     ), line AS (
-        SELECT p.rank, coalesce(to_char(round(p.score, 1), '990.0'), '     -') AS score,
+        SELECT p.rank, lpad(coalesce(format_number(p.score), '-'), 6) AS score,
                bar(p.score, 10, ascii) AS bar, p.more, coalesce(p.exposed, '') AS exposed, p.name
         FROM part p
         WHERE p.rank <= 12
         UNION ALL
         SELECT DISTINCT 0, ' score', repeat(' ', 10),
-               CASE p.kind WHEN 'metric' THEN '14 days           gain' ELSE '' END,
+               CASE p.kind WHEN 'metric' THEN rpad('14 days', 17) || 'gain' ELSE '' END,
                CASE p.kind WHEN 'metric' THEN 'exposed' ELSE 'missing' END, p.kind
         FROM part p
     ), column_width AS (

@@ -229,10 +229,13 @@ BEGIN
     IF reached IS NULL THEN
         RAISE NOTICE 'initiative "%" has no score: nothing of it is assessed', initiative;
     ELSIF reached < to_reach THEN
-        RAISE NOTICE 'initiative "%" can reach %, not %', initiative, reached, to_reach;
+        -- a score just below the target must not read as the target
+        RAISE NOTICE 'initiative "%" can reach %, not %',
+            initiative, format_number(greatest(least(reached, to_reach - 0.1), 0)),
+            format_number(to_reach);
     ELSIF cardinality(steps) = 1 AND to_reach IS NOT NULL THEN
         RAISE NOTICE 'initiative "%" has already reached %: its score is %',
-            initiative, to_reach, reached;
+            initiative, format_number(to_reach), format_number(reached);
     END IF;
 END $$;
 COMMENT ON FUNCTION posture.plan(text, numeric, text) IS
