@@ -39,6 +39,14 @@ CREATE FUNCTION pg_temp.why(of text, to_day date DEFAULT '2024-03-02')
     SELECT c.metric, c.recommendation, c.reason, c.is_posture, c.points, c.newly_exposed,
            c.only_this, c.assets, c.message
     FROM change_report(of, to_day - 1, to_day) c $$;
+-- drops that are explained alike by their number, by the number as text, and by their object
+CREATE FUNCTION pg_temp.explained_alike() RETURNS bigint LANGUAGE sql AS $$
+    SELECT count(*)
+    FROM event_report e
+    CROSS JOIN LATERAL (SELECT array_agg(x::text) AS causes FROM explain(e.event_id) x) a
+    WHERE a.causes = (SELECT array_agg(x::text) FROM explain(e.event_id::text) x)
+      AND a.causes = (SELECT array_agg(x::text) FROM explain(e.object) x)
+      AND e.kind <> 'new_initiative' $$;
 CALL pg_temp.snapshot('2024-03-01');
 
 -- findings: h2 and h3 fail one each, h4 both; h1 is remediated for one only
@@ -56,7 +64,8 @@ CROSS JOIN explain(e.event_id) WHERE e.initiative_id = 1 AND e.kind = 'initiativ
 SELECT initiative, metric, recommendation, reason, points, newly_exposed, message FROM event e
 CROSS JOIN explain(e.event_id) WHERE e.initiative_id = 3 AND e.kind = 'initiative_score_drop';
 SELECT kind, object, cause FROM event_report WHERE kind <> 'new_initiative' ORDER BY 1, 2;
--- the same of any two days, and a change that is none
+SELECT pg_temp.explained_alike();
+-- of any two days, and a change that is none
 SELECT metric, reason, points, previous_score, score
 FROM change_report('m', '2024-03-01', '2024-03-02') WHERE points IS NOT NULL;
 SELECT * FROM change_report('d', '2024-03-01', '2024-03-02');
@@ -291,7 +300,8 @@ UPDATE metric SET asset_kinds = NULL, criticality_weights = NULL;
 CALL pg_temp.snapshot('2024-03-01', '2024-03-02');
 CALL pg_temp.snapshot('2024-03-05');
 SELECT e.day, e.previous_day, e.drop, (SELECT sum(c.points) FROM explain(e.event_id) c
-                                       WHERE c.reason <> 'effect') AS parts
+                                       WHERE c.reason <> 'effect') AS parts,
+       event_id = event_of('m') AS last
 FROM event e WHERE e.metric_id = 1 ORDER BY e.day;
 \set ECHO none
 ROLLBACK;
@@ -374,7 +384,8 @@ ROLLBACK;
 
 -- errors
 \set VERBOSITY default
-SELECT * FROM explain(0);
+SELECT * FROM explain('0');
+SELECT * FROM explain('w');
 SELECT * FROM change_report('mm', '2024-03-01', '2024-03-02');
 SELECT * FROM change_report('m', '2024-03-02', '2024-03-01');
 SELECT * FROM change_report('m', '2024-03-01', '2024-03-01');
