@@ -27,7 +27,8 @@ export function event(e, open = false) {
     <p class="drop"><span class="worse">▼ ${f.points(e.drop)} points</span> from ${f.score(e.previous_score)} to ${f.score(e.score)}${
       e.previous_day ? html` <span class="muted">compared with ${f.day(e.previous_day)}</span>` : ""}</p>
     <p>${e.cause}.</p>
-    ${e.recovered_on ? html`<p class="muted">Back at the level of before on ${f.day(e.recovered_on)}.</p>` : ""}
+    ${e.status === "recovered" ? html`<p class="muted">Back at the level of before on ${f.day(e.recovered_on)}.</p>` : ""}
+    ${e.status === "superseded" ? html`<p class="muted">Superseded on ${f.day(e.superseded_on)}: ${e.superseded_meaning}.</p>` : ""}
     ${e.acknowledged_by ? html`<p class="muted">Taken in hand by ${e.acknowledged_by} on ${f.day(e.acknowledged_at?.slice(0, 10))}${e.note ? html`: “${e.note}”` : ""}</p>`
       : e.note ? html`<p class="muted">Note: “${e.note}”</p>` : ""}
     ${e.parts.length || e.details.length ? html`<details open=${open}><summary>Causes</summary>${parts(e)}${

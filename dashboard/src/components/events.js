@@ -12,7 +12,7 @@ export function events({about, events: all}, status) {
 export const head = ({about, events: all}) => p.page("Events",
   "Scores that dropped, and why: those that are open, and those of the last 90 days.",
   about.initiatives === 0 ? p.emptyDatabase() : about.days === 0 ? p.card(null, p.noSnapshot())
-    : all.some((e) => e.status === "open") ? p.note("An event recovers by itself when the score is back. To take one in hand: ", html`<code>SELECT posture.acknowledge(event_id, 'note');</code>`) : "");
+    : all.some((e) => e.status === "open") ? p.note("An event recovers by itself when posture brings the score back. To take one in hand: ", html`<code>SELECT posture.acknowledge(event_id, 'note');</code>`) : "");
 
-export const statuses = ({events: all}) => new Map([["all", "all"], ["open", "open"], ["acknowledged", "acknowledged"], ["recovered", "recovered"]]
+export const statuses = ({events: all}) => new Map([["all", "all"], ["open", "open"], ["acknowledged", "acknowledged"], ["recovered", "recovered"], ["superseded", "superseded"]]
   .map(([value, label]) => [`${label} (${f.count(value === "all" ? all.length : all.filter((e) => e.status === value).length)})`, value]));
