@@ -93,8 +93,7 @@ BEGIN
         JOIN event_cause x USING (event_id)
         WHERE e.event_id = ANY (of_events) AND e.day = of_day
     )
-    -- points are those lost
-    SELECT p.event_id, p.reason, -sum(p.points)
+    SELECT p.event_id, p.reason, sum(p.points)
     FROM part p
     JOIN change_reason() r USING (reason)
     WHERE NOT r.is_posture AND p.points IS NOT NULL
@@ -118,7 +117,7 @@ BEGIN
         SELECT b.since, array_agg(b.metric_id) AS metrics, array_agg(b.initiative_id) AS initiatives
         FROM base b
         GROUP BY b.since
-    ), metric_loss AS (
+    ), metric_gain AS (
         SELECT c.since, p.metric_id, sum(p.points) AS points
         FROM compared c
         CROSS JOIN LATERAL metric_change(c.since, of_day, c.metrics) p
@@ -157,14 +156,13 @@ BEGIN
         WHERE e.event_id = ANY (of_events) AND e.day = of_day
         GROUP BY e.event_id
     )
-    -- points are those lost
     SELECT b.event_id,
-           coalesce(b.score - m.points,
+           coalesce(b.score + m.points,
                     round(CASE WHEN i.same_method THEN i.score
                                ELSE b.score + i.score - i.before END, 6),
-                    b.score) - coalesce(u.points, 0)
+                    b.score) + coalesce(u.points, 0)
     FROM base b
-    LEFT JOIN metric_loss m USING (since, metric_id)
+    LEFT JOIN metric_gain m USING (since, metric_id)
     LEFT JOIN initiative_score i USING (since, initiative_id)
     LEFT JOIN undone u USING (event_id);
 END $$;
