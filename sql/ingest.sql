@@ -5,6 +5,7 @@
 \i :include/begin.sql
 \set ECHO none
 SET posture.timezone = 'Europe/Berlin';
+SET client_min_messages = warning;
 
 INSERT INTO source (key, name) VALUES ('scan', 'Scanner'), ('cloud', 'Cloud'), ('idle', 'Idle');
 CREATE VIEW pg_temp.f AS

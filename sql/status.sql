@@ -16,6 +16,7 @@ FROM state WHERE item LIKE 'size%';
 -- a source that was heard of lately, one that was not, one that never was, one
 -- that has no stale_after, one that is switched off
 \set ECHO none
+SET client_min_messages = warning;
 INSERT INTO posture.source (key, name, stale_after, is_active) VALUES
     ('fresh', 'F', '2 days', true), ('quiet', 'Q', '2 days', true), ('new', 'N', '2 days', true),
     ('calm', 'C', NULL, true), ('off', 'O', '2 days', false);
@@ -54,7 +55,6 @@ SELECT item, state, value,
        replace(replace(message, to_char(posture.today() - 5, 'YYYY-MM-DD'), 'five days ago'),
                to_char(posture.today() - 1, 'YYYY-MM-DD'), 'yesterday') AS message, hint
 FROM state WHERE item IN ('days missing', 'last snapshot', 'last run', 'job');
-SET client_min_messages = warning;
 CALL posture.run_daily();
 RESET client_min_messages;
 SELECT item, state, value IS NOT NULL AS has_value, left(message, 6) AS message, hint FROM state

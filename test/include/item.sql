@@ -58,4 +58,5 @@ BEGIN
         WHERE c.about = %L AND f.actual IS DISTINCT FROM c.expected',
         expression, mapping, document, of_type, of_list);
 END $$;
+SET client_min_messages = warning;
 \set ECHO all

@@ -133,6 +133,7 @@ EXCEPTION WHEN others THEN
     GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL,
                             hint = PG_EXCEPTION_HINT, code = RETURNED_SQLSTATE;
     hint := left(hint, 30);
+    detail := split_part(detail, E'\n', 1);
 END $$;
 CREATE TABLE pg_temp.error_document (
     n integer GENERATED ALWAYS AS IDENTITY, format text, document text);

@@ -18,9 +18,11 @@ BEGIN ATOMIC
         FROM unnest(names) WITH ORDINALITY n(name, n)
         WHERE n.name IS NOT NULL
     ), listed AS (
-        SELECT n.*
+        -- of many, the most similar
+        SELECT n.*, row_number() OVER (ORDER BY CASE WHEN n.names > 12 THEN n.distance END, n.n)
+                    AS rank
         FROM name n
-        ORDER BY CASE WHEN n.names > 12 THEN n.distance END, n.n
+        ORDER BY rank
         LIMIT 12
     )
     SELECT nullif(concat_ws(' ',
@@ -30,7 +32,7 @@ BEGIN ATOMIC
             OR starts_with(lower(n.name), lower(nullif(missing, '')))
          ORDER BY n.distance, n.n
          LIMIT 1),
-        (SELECT format('%s are %s%s.', what, string_agg(l.name, ', ' ORDER BY l.n),
+        (SELECT format('%s are %s%s.', what, string_agg(l.name, ', ' ORDER BY l.rank),
                        CASE WHEN max(l.names) > 12
                             THEN format(' and %s more', max(l.names) - 12) END)
          FROM listed l

@@ -91,8 +91,8 @@ COMMENT ON FUNCTION posture_internal.pack_metric() IS
 -- Existing rows may have been edited: an initiative that exists keeps its metrics
 -- and weights, and a metric that exists is not changed. Deleted ones are added
 -- again.
-CREATE FUNCTION posture.install_pack(pack text, OUT initiatives bigint, OUT metrics bigint,
-                                     OUT changed bigint)
+CREATE FUNCTION posture_internal.install_pack(
+    pack text, OUT initiatives bigint, OUT metrics bigint, OUT changed bigint)
     LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
 DECLARE
@@ -102,7 +102,7 @@ BEGIN
     IF NOT EXISTS (SELECT FROM pack() p WHERE p.pack = install_pack.pack) THEN
         RAISE EXCEPTION 'pack "%" does not exist', pack
             USING ERRCODE = 'invalid_parameter_value',
-                  HINT = format('Packs are %s.', (SELECT string_agg(p.pack, ', ') FROM pack() p));
+                  HINT = name_hint('Packs', ARRAY(SELECT p.pack FROM pack() p), pack);
     END IF;
     IF pack = 'postgresql' THEN
         changed := (SELECT count(*) FROM initiative) + (SELECT count(*) FROM metric);
@@ -145,6 +145,12 @@ BEGIN
     JOIN pack_metric() m USING (initiative)
     WHERE i.pack = install_pack.pack;
 END $$;
+COMMENT ON FUNCTION posture_internal.install_pack(text) IS
+    'adds the initiatives of a pack, see posture.install_pack()';
+
+CREATE FUNCTION posture.install_pack(
+    pack text, OUT initiatives bigint, OUT metrics bigint, OUT changed bigint)
+    AS 'MODULE_PATHNAME', 'posture_call' LANGUAGE C;
 COMMENT ON FUNCTION posture.install_pack(text) IS
     'adds the initiatives of a pack with their metrics, as far as they are missing. Returns how '
     'many initiatives and metrics the pack has, and how many of both were added.';

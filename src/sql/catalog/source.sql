@@ -39,3 +39,12 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION posture_internal.update_last_seen(integer[], timestamptz[]) IS
     'step of ingest() and load(): updates the last_seen of sources';
+
+CREATE FUNCTION posture_internal.source_hint(missing text) RETURNS text
+    LANGUAGE sql STABLE
+    RETURN name_hint('Sources', ARRAY(SELECT s.key
+                                      FROM source s
+                                      WHERE s.key IS DISTINCT FROM missing ORDER BY s.key),
+                     missing);
+COMMENT ON FUNCTION posture_internal.source_hint(text) IS
+    'hint for a source that does not exist: the others; NULL if there are none';

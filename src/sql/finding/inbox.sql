@@ -50,6 +50,35 @@ COMMENT ON COLUMN posture.rejected.details IS 'as in the inbox';
 COMMENT ON COLUMN posture.rejected.reason IS 'reason for which it could not be loaded';
 COMMENT ON COLUMN posture.rejected.rejected_at IS 'time at which it was rejected';
 
+-- The schema of OCSF defines a warning as a check without a result, for want of
+-- information.
+CREATE FUNCTION posture_internal.result_state(result text) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN CASE lower(replace(left(result, 40), ' ', '_'))
+        WHEN 'pass' THEN 'compliant' WHEN 'passed' THEN 'compliant'
+        WHEN 'compliant' THEN 'compliant'
+        WHEN 'fail' THEN 'non_compliant' WHEN 'failed' THEN 'non_compliant'
+        WHEN 'non_compliant' THEN 'non_compliant' WHEN 'noncompliant' THEN 'non_compliant'
+        WHEN 'warning' THEN 'not_applicable' WHEN 'manual' THEN 'not_applicable'
+        WHEN 'muted' THEN 'not_applicable' WHEN 'info' THEN 'not_applicable'
+        WHEN 'unknown' THEN 'not_applicable' WHEN 'other' THEN 'not_applicable'
+        WHEN 'not_available' THEN 'not_applicable' WHEN 'not_applicable' THEN 'not_applicable'
+    END;
+COMMENT ON FUNCTION posture_internal.result_state(text) IS
+    'returns the state that the name of a result stands for; NULL if the name is not known';
+
+CREATE FUNCTION posture_internal.state_error(state text) RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN CASE
+        WHEN state IS NULL THEN 'missing state'
+        WHEN state NOT IN ('compliant', 'non_compliant', 'not_applicable')
+            THEN format('invalid state "%s": expected compliant, non_compliant or not_applicable',
+                        left(state, 100))
+                 || coalesce(', here perhaps ' || result_state(btrim(state)), '')
+    END;
+COMMENT ON FUNCTION posture_internal.state_error(text) IS
+    'error text for a state of a finding that is not one; NULL if it is';
+
 CREATE FUNCTION posture_internal.inbox_error(item inbox, sources text[], arrived_at timestamptz)
     RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE
@@ -61,12 +90,23 @@ CREATE FUNCTION posture_internal.inbox_error(item inbox, sources text[], arrived
             THEN key_error('recommendation', item.recommendation)
         WHEN key_error('asset', item.asset) IS NOT NULL THEN key_error('asset', item.asset)
         WHEN kind_error(item.asset_kind) IS NOT NULL THEN kind_error(item.asset_kind)
-        WHEN item.state IS NULL THEN 'missing state'
-        WHEN item.state NOT IN ('compliant', 'non_compliant', 'not_applicable')
-            THEN format('invalid state "%s"', left(item.state, 100))
+        WHEN state_error(item.state) IS NOT NULL THEN state_error(item.state)
         WHEN item.observed_at > arrived_at
             THEN format('observed_at is in the future: %s', item.observed_at)
         WHEN item.observed_at = '-infinity' THEN 'observed_at is -infinity'
     END;
 COMMENT ON FUNCTION posture_internal.inbox_error(inbox, text[], timestamptz) IS
     'error text for a row of the inbox that cannot be loaded; NULL if it can';
+
+CREATE FUNCTION posture_internal.report_rejected(rejected bigint, first_reason text) RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+BEGIN
+    IF rejected > 0 THEN
+        RAISE NOTICE '% of the elements could not be loaded', rejected
+            USING DETAIL = format('First reason: %s.', left(first_reason, 300)),
+                  HINT = 'The table posture.rejected has all of them.';
+    END IF;
+END $$;
+COMMENT ON FUNCTION posture_internal.report_rejected(bigint, text) IS
+    'step of load() and ingest(): gives notice of what was rejected';

@@ -49,6 +49,10 @@ BEGIN
     WHERE t.reason IS NOT NULL
     ORDER BY t.arrival;
     GET DIAGNOSTICS rejected = ROW_COUNT;
+    PERFORM report_rejected(rejected, (SELECT t.reason
+                                       FROM pg_temp.posture_taken t
+                                       WHERE t.reason IS NOT NULL
+                                       ORDER BY t.arrival LIMIT 1));
 
     INSERT INTO pg_temp.posture_batch
     SELECT s.source_id,
@@ -227,8 +231,8 @@ COMMENT ON FUNCTION posture_internal.ingest_close(text, timestamptz) IS
     'step of ingest(): sets findings that are missing in a complete delivery to not_applicable; '
     'returns their number';
 
-CREATE FUNCTION posture.ingest(
-    complete_source text DEFAULT NULL, only_source text DEFAULT NULL,
+CREATE FUNCTION posture_internal.ingest(
+    complete_source text, only_source text,
     OUT loaded bigint, OUT changed bigint, OUT unchanged bigint, OUT rejected bigint,
     OUT closed bigint)
     LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
@@ -242,7 +246,9 @@ BEGIN
     FOREACH source_key IN ARRAY array_remove(ARRAY[complete_source, only_source], NULL) LOOP
         IF NOT EXISTS (SELECT FROM source s WHERE s.key = source_key) THEN
             RAISE EXCEPTION 'source "%" does not exist', source_key
-                USING ERRCODE = 'undefined_object', HINT = 'Add it to posture.source first.';
+                USING ERRCODE = 'undefined_object',
+                      HINT = concat_ws(' ', source_hint(source_key),
+                                       'Add a new one to posture.source first.');
         END IF;
     END LOOP;
 
@@ -266,6 +272,13 @@ BEGIN
     DROP TABLE pg_temp.posture_batch;
     PERFORM fold_if_many();
 END $$;
+COMMENT ON FUNCTION posture_internal.ingest(text, text) IS 'loads the inbox, see posture.ingest()';
+
+CREATE FUNCTION posture.ingest(
+    complete_source text DEFAULT NULL, only_source text DEFAULT NULL,
+    OUT loaded bigint, OUT changed bigint, OUT unchanged bigint, OUT rejected bigint,
+    OUT closed bigint)
+    AS 'MODULE_PATHNAME', 'posture_call' LANGUAGE C;
 COMMENT ON FUNCTION posture.ingest(text, text) IS
     'loads the inbox, or with only_source the rows of one source; complete_source sets findings '
     'of that source that are not in the inbox to not_applicable; loaded = changed + unchanged';

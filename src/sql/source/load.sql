@@ -3,35 +3,30 @@
  * items become rows. Findings go through the inbox and ingest().
  */
 
-CREATE FUNCTION posture.load_format()
-    RETURNS TABLE (format text, document text, mapping text, counted text, expects text)
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
-BEGIN ATOMIC
-VALUES
-    ('graph-secure-score-profiles', 'json', 'graph_profile_item', 'recommendation',
-     'secureScoreControlProfiles of Microsoft Graph'),
-    ('graph-secure-scores', 'json', 'graph_score_item', 'recommendation',
-     'secureScores of Microsoft Graph'),
-    ('azure-assessments', 'json', 'azure_assessment_item', 'finding',
-     'assessments of Defender for Cloud, by REST or Resource Graph'),
-    ('azure-secure-score-controls', 'json', 'azure_control_item', 'metric',
-     'secureScoreControls of Defender for Cloud, by REST or Resource Graph'),
-    ('ocsf', 'json', 'ocsf_item', 'finding',
-     'Compliance Findings (class_uid 2003) or Detection Findings (2004) of OCSF'),
-    ('asff', 'json', 'asff_item', 'finding', 'findings of AWS Security Hub'),
-    ('xccdf', 'xml', 'xccdf_item', 'finding',
-     'results of XCCDF 1.2: a TestResult, a Benchmark with one, or ARF'),
-    ('prowler-checks', 'json', 'prowler_check_item', 'recommendation',
-     'check definitions of Prowler'),
-    ('compliance-framework', 'json', 'framework_item', 'metric',
-     'a compliance framework of Prowler'),
-    ('posture', 'json', 'native_item', NULL,
-     'objects as posture.export() writes them, each with a type');
-END;
-COMMENT ON FUNCTION posture.load_format() IS
-    'returns the formats that load() accepts: json or xml, the function that splits a document '
-    'into items, the type of object that load() counts (NULL for all), and what a document '
-    'contains';
+CREATE FUNCTION posture_internal.load_form(
+    of_format text, content text, of_source text, complete boolean,
+    OUT document text, OUT mapping text, OUT counted text, OUT expects text)
+    LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+BEGIN
+    SELECT f.document, f.mapping, f.counted, f.expects INTO document, mapping, counted, expects
+    FROM load_format() f
+    WHERE f.format = of_format;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'format "%" does not exist', of_format
+            USING ERRCODE = 'invalid_parameter_value',
+                  HINT = format_hint(text_format(content), of_format);
+    ELSIF complete AND counted <> 'finding' THEN
+        RAISE EXCEPTION 'format "%" does not support complete deliveries', of_format
+            USING ERRCODE = 'invalid_parameter_value', HINT = 'Omit the argument "complete".';
+    ELSIF key_error('source', of_source) IS NOT NULL AND of_source IS NOT NULL THEN
+        RAISE EXCEPTION '%', key_error('source', of_source)
+            USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+END $$;
+COMMENT ON FUNCTION posture_internal.load_form(text, text, text, boolean) IS
+    'step of load(): returns what load_format() says of a format; raises an error if an argument of '
+    'load() is wrong, before the document is read';
 
 CREATE FUNCTION posture_internal.load_items(
     of_format text, mapping text, json_document jsonb, xml_document xml, of_source text)
@@ -57,30 +52,41 @@ END $$;
 COMMENT ON FUNCTION posture_internal.load_items(text, text, jsonb, xml, text) IS
     'step of load(): splits a document into items';
 
--- A document of another format raises one clear error, instead of being
--- rejected element by element.
-CREATE FUNCTION posture_internal.load_check_format(of_format text, expects text) RETURNS void
+-- A document of another format raises one clear error, instead of being rejected
+-- element by element. Formats recognize their elements by a few fields, which
+-- other formats may have too.
+CREATE FUNCTION posture_internal.load_check_format(
+    of_format text, expects text, json_document jsonb) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
 DECLARE
     odd record;
+    has_elements boolean;
+    looks_like text;
 BEGIN
     SELECT i.location, i.error INTO odd
     FROM pg_temp.posture_item i
-    WHERE NOT EXISTS (SELECT FROM pg_temp.posture_item x WHERE x.type IS NOT NULL)
+    WHERE NOT EXISTS (SELECT FROM pg_temp.posture_item x
+                      WHERE x.type <> 'source' AND x.error IS NULL)
+      AND i.error IS NOT NULL
     ORDER BY i.ctid
     LIMIT 1;
-    IF FOUND THEN
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+    has_elements := EXISTS (SELECT FROM pg_temp.posture_item i WHERE i.type IS NOT NULL);
+    looks_like := document_format(json_document);
+    IF looks_like IS NOT NULL OR NOT has_elements THEN
         RAISE EXCEPTION 'document is not of format "%"', of_format
             USING ERRCODE = 'invalid_parameter_value',
                   DETAIL = format('Expected %s; found none of them, for instance at %s: %s.',
                                   expects, odd.location, odd.error),
-                  HINT = format('Formats are %s.',
-                                (SELECT string_agg(f.format, ', ') FROM load_format() f));
+                  HINT = format_hint(looks_like, NULL);
     END IF;
 END $$;
-COMMENT ON FUNCTION posture_internal.load_check_format(text, text) IS
-    'step of load(): raises an error if nothing in the document is of its format';
+COMMENT ON FUNCTION posture_internal.load_check_format(text, text, jsonb) IS
+    'step of load(): raises an error if nothing in the document is of its format, or nothing can '
+    'be loaded and the document is of another format';
 
 CREATE FUNCTION posture_internal.load_reject() RETURNS bigint
     LANGUAGE plpgsql
@@ -88,6 +94,7 @@ CREATE FUNCTION posture_internal.load_reject() RETURNS bigint
     SET datestyle = 'ISO, YMD' SET timezone = 'UTC'
 AS $$
 DECLARE
+    first_reason text;
     rejected bigint;
 BEGIN
     -- the inbox has checks of its own for findings
@@ -109,6 +116,9 @@ BEGIN
       AND NOT EXISTS (SELECT FROM pg_temp.posture_item g
                       WHERE g.type = 'asset_group' AND g.error IS NULL
                         AND g.object ->> 'key' = i.object ->> 'asset_group');
+    first_reason := (SELECT format('%s: %s', i.location, i.error)
+                     FROM pg_temp.posture_item i
+                     WHERE i.error IS NOT NULL ORDER BY i.ctid LIMIT 1);
     WITH bad AS (
         DELETE FROM pg_temp.posture_item i
         WHERE i.error IS NOT NULL
@@ -122,6 +132,7 @@ BEGIN
     FROM bad b
     ORDER BY b.arrival;
     GET DIAGNOSTICS rejected = ROW_COUNT;
+    PERFORM report_rejected(rejected, first_reason);
     RETURN rejected;
 END $$;
 COMMENT ON FUNCTION posture_internal.load_reject() IS
@@ -168,7 +179,7 @@ COMMENT ON FUNCTION posture_internal.load_finding(boolean) IS
     'step of load(): loads findings through the inbox and ingest()';
 
 CREATE FUNCTION posture_internal.load_document(
-    of_format text, json_document jsonb, xml_document xml, of_source text, complete boolean,
+    of_format text, json_document jsonb, content text, of_source text, complete boolean,
     OUT loaded bigint, OUT changed bigint, OUT unchanged bigint, OUT rejected bigint,
     OUT closed bigint, OUT left_out bigint)
     LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp SET jit = off
@@ -178,33 +189,30 @@ AS $$
 DECLARE
     form record;
     step record;
+    xml_document xml;
     others bigint;
     sources bigint;
     recommendations bigint;
 BEGIN
-    SELECT f.* INTO form FROM load_format() f WHERE f.format = of_format;
-    IF form IS NULL THEN
-        RAISE EXCEPTION 'format "%" not recognized', of_format
+    SELECT f.* INTO form FROM load_form(of_format, content, of_source, complete) f;
+    IF json_document IS NULL AND content IS NULL THEN
+        RAISE EXCEPTION 'document must not be null'
+            USING ERRCODE = 'null_value_not_allowed', HINT = 'Was the file found?';
+    ELSIF form.document = 'xml' AND json_document IS NOT NULL THEN
+        RAISE EXCEPTION 'format "%" requires a document in XML', of_format
             USING ERRCODE = 'invalid_parameter_value',
-                  HINT = format('Formats are %s.',
-                                (SELECT string_agg(f.format, ', ') FROM load_format() f));
-    ELSIF (form.document = 'xml') <> (xml_document IS NOT NULL) THEN
-        RAISE EXCEPTION 'format "%" requires a document in %', of_format, upper(form.document)
-            USING ERRCODE = 'invalid_parameter_value',
-                  DETAIL = format('Expected %s.', form.expects);
-    ELSIF complete AND form.counted <> 'finding' THEN
-        RAISE EXCEPTION 'format "%" does not support complete deliveries', of_format
-            USING ERRCODE = 'invalid_parameter_value', HINT = 'Omit the argument "complete".';
-    ELSIF of_source IS NOT NULL AND key_error('source', of_source) IS NOT NULL THEN
-        RAISE EXCEPTION '%', key_error('source', of_source)
-            USING ERRCODE = 'invalid_parameter_value';
+                  HINT = format_hint(document_format(json_document), NULL);
+    ELSIF form.document = 'xml' THEN
+        xml_document := posture_internal.xml_document(content);
+    ELSIF json_document IS NULL THEN
+        json_document := posture_internal.json_document(content);
     END IF;
 
     PERFORM require_level('loader');
     -- one load or ingest at a time; all of it is one transaction
     LOCK TABLE inbox IN SHARE UPDATE EXCLUSIVE MODE;
     PERFORM load_items(of_format, form.mapping, json_document, xml_document, of_source);
-    PERFORM load_check_format(of_format, form.expects);
+    PERFORM load_check_format(of_format, form.expects, json_document);
     rejected := load_reject();
     IF NOT EXISTS (SELECT FROM pg_temp.posture_item) AND NOT complete THEN
         loaded := 0;
@@ -239,114 +247,70 @@ BEGIN
     closed := step.closed;
     DROP TABLE pg_temp.posture_item;
 END $$;
-COMMENT ON FUNCTION posture_internal.load_document(text, jsonb, xml, text, boolean) IS
-    'loads a document in JSON or XML, as load() does';
+COMMENT ON FUNCTION posture_internal.load_document(text, jsonb, text, text, boolean) IS
+    'loads a document in JSON, or a text in the notation of its format, as load() does';
+
+-- What load() does with each type of document. Its functions in schema posture run
+-- these without the context of errors.
+CREATE FUNCTION posture_internal.load(
+    format text, document jsonb, source text, complete boolean,
+    OUT loaded bigint, OUT changed bigint, OUT unchanged bigint, OUT rejected bigint,
+    OUT closed bigint, OUT left_out bigint)
+    LANGUAGE sql
+BEGIN ATOMIC
+    SELECT l.* FROM load_document(format, document, NULL, source, coalesce(complete, false)) l;
+END;
+COMMENT ON FUNCTION posture_internal.load(text, jsonb, text, boolean) IS
+    'loads a document in JSON, see posture.load()';
+
+CREATE FUNCTION posture_internal.load(
+    format text, document text, source text, complete boolean,
+    OUT loaded bigint, OUT changed bigint, OUT unchanged bigint, OUT rejected bigint,
+    OUT closed bigint, OUT left_out bigint)
+    LANGUAGE sql
+BEGIN ATOMIC
+    SELECT l.* FROM load_document(format, NULL, trim_byte_order_mark(document), source,
+                                  coalesce(complete, false)) l;
+END;
+COMMENT ON FUNCTION posture_internal.load(text, text, text, boolean) IS
+    'loads a document as text, see posture.load()';
+
+CREATE FUNCTION posture_internal.load(
+    format text, document xml, source text, complete boolean,
+    OUT loaded bigint, OUT changed bigint, OUT unchanged bigint, OUT rejected bigint,
+    OUT closed bigint, OUT left_out bigint)
+    LANGUAGE sql
+BEGIN ATOMIC
+    SELECT l.* FROM load_document(format, NULL, document::text, source,
+                                  coalesce(complete, false)) l;
+END;
+COMMENT ON FUNCTION posture_internal.load(text, xml, text, boolean) IS
+    'loads a document in XML, see posture.load()';
 
 CREATE FUNCTION posture.load(
     format text, document jsonb, source text DEFAULT NULL, complete boolean DEFAULT false,
     OUT loaded bigint, OUT changed bigint, OUT unchanged bigint, OUT rejected bigint,
     OUT closed bigint, OUT left_out bigint)
-    LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
-AS $$
-BEGIN
-    IF document IS NULL THEN
-        RAISE EXCEPTION 'document must not be null' USING ERRCODE = 'null_value_not_allowed';
-    END IF;
-    SELECT l.* INTO loaded, changed, unchanged, rejected, closed, left_out
-    FROM load_document(format, document, NULL, source, coalesce(complete, false)) l;
-END $$;
+    AS 'MODULE_PATHNAME', 'posture_call' LANGUAGE C;
 COMMENT ON FUNCTION posture.load(text, jsonb, text, boolean) IS
     'loads a document as its product publishes it: its objects into the catalog, its findings '
     'through the inbox into finding. The formats are in load_format(). With complete, findings of '
     'its source that it does not contain are closed. loaded = changed + unchanged counts what the '
     'format is about; left_out counts elements that are not meant to be loaded.';
 
-CREATE FUNCTION posture_internal.xml_document(content text) RETURNS xml
-    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, posture, posture_internal, pg_temp
-AS $$
-BEGIN
-    IF xml_declares_type(content) THEN
-        RAISE EXCEPTION 'document type declarations are not accepted'
-            USING ERRCODE = 'invalid_xml_document',
-                  DETAIL = 'Entities are not expanded and external resources are not fetched.',
-                  HINT = 'Remove "<!DOCTYPE ...>" from it.';
-    END IF;
-    RETURN xmlparse(DOCUMENT content);
-END $$;
-COMMENT ON FUNCTION posture_internal.xml_document(text) IS
-    'returns a document in XML; raises an error if it is malformed or declares a document type';
-
 CREATE FUNCTION posture.load(
     format text, document xml, source text DEFAULT NULL, complete boolean DEFAULT false,
     OUT loaded bigint, OUT changed bigint, OUT unchanged bigint, OUT rejected bigint,
     OUT closed bigint, OUT left_out bigint)
-    LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
-AS $$
-BEGIN
-    IF document IS NULL THEN
-        RAISE EXCEPTION 'document must not be null' USING ERRCODE = 'null_value_not_allowed';
-    END IF;
-    SELECT l.* INTO loaded, changed, unchanged, rejected, closed, left_out
-    FROM load_document(format, NULL, xml_document(document::text), source,
-                       coalesce(complete, false)) l;
-END $$;
+    AS 'MODULE_PATHNAME', 'posture_call' LANGUAGE C;
 COMMENT ON FUNCTION posture.load(text, xml, text, boolean) IS
     'loads a document in XML; see load(text, jsonb, text, boolean)';
-
-CREATE FUNCTION posture_internal.json_line(line text) RETURNS jsonb
-    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, posture, posture_internal, pg_temp
-AS $$
-BEGIN
-    RETURN line::jsonb;
-EXCEPTION WHEN data_exception THEN
-    RETURN to_jsonb(line);
-END $$;
-COMMENT ON FUNCTION posture_internal.json_line(text) IS
-    'returns a line of NDJSON; a line that is not JSON as a string, which no format accepts';
-
-CREATE FUNCTION posture_internal.json_document(document text) RETURNS jsonb
-    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, posture, posture_internal, pg_temp
-AS $$
-DECLARE
-    lines jsonb;
-BEGIN
-    RETURN document::jsonb;
-EXCEPTION WHEN invalid_text_representation THEN
-    lines := (SELECT jsonb_agg(json_line(l.line) ORDER BY l.n)
-              FROM string_to_table(document, E'\n') WITH ORDINALITY l(line, n)
-              WHERE l.line ~ E'\\S');
-    IF jsonb_array_length(lines) > 1
-        AND jsonb_path_exists(lines, '$[*] ? (@.type() == "object")') THEN
-        RETURN lines;
-    END IF;
-    -- not lines of JSON either: the error for the whole text is clearer
-    RETURN document::jsonb;
-END $$;
-COMMENT ON FUNCTION posture_internal.json_document(text) IS
-    'returns a document in JSON; lines of JSON (NDJSON) as an array';
 
 CREATE FUNCTION posture.load(
     format text, document text, source text DEFAULT NULL, complete boolean DEFAULT false,
     OUT loaded bigint, OUT changed bigint, OUT unchanged bigint, OUT rejected bigint,
     OUT closed bigint, OUT left_out bigint)
-    LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
-AS $$
-DECLARE
-    content text := document;
-BEGIN
-    -- a file may begin with a byte order mark, if the encoding has one
-    IF getdatabaseencoding() IN ('UTF8', 'SQL_ASCII') THEN
-        content := ltrim(document, convert_from(decode('efbbbf', 'hex'), 'UTF8'));
-    END IF;
-    IF EXISTS (SELECT FROM load_format() f WHERE f.format = load.format AND f.document = 'xml') THEN
-        SELECT l.* INTO loaded, changed, unchanged, rejected, closed, left_out
-        FROM load_document(format, NULL, xml_document(content), source,
-                           coalesce(complete, false)) l;
-    ELSE
-        SELECT l.* INTO loaded, changed, unchanged, rejected, closed, left_out
-        FROM load(format, json_document(content), source, complete) l;
-    END IF;
-END $$;
+    AS 'MODULE_PATHNAME', 'posture_call' LANGUAGE C;
 COMMENT ON FUNCTION posture.load(text, text, text, boolean) IS
     'loads a document as text in the notation of its format, JSON also in lines (NDJSON); see '
     'load(text, jsonb, text, boolean)';

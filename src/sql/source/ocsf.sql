@@ -3,31 +3,14 @@
  * (class 2004) that are results of checks, as Prowler writes them.
  */
 
--- The schema defines a warning as a check without a result, for want of
--- information.
-CREATE FUNCTION posture_internal.ocsf_result_state(result text) RETURNS text
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN CASE lower(replace(left(result, 40), ' ', '_'))
-        WHEN 'pass' THEN 'compliant' WHEN 'passed' THEN 'compliant'
-        WHEN 'compliant' THEN 'compliant'
-        WHEN 'fail' THEN 'non_compliant' WHEN 'failed' THEN 'non_compliant'
-        WHEN 'non_compliant' THEN 'non_compliant' WHEN 'noncompliant' THEN 'non_compliant'
-        WHEN 'warning' THEN 'not_applicable' WHEN 'manual' THEN 'not_applicable'
-        WHEN 'muted' THEN 'not_applicable' WHEN 'info' THEN 'not_applicable'
-        WHEN 'unknown' THEN 'not_applicable' WHEN 'other' THEN 'not_applicable'
-        WHEN 'not_available' THEN 'not_applicable' WHEN 'not_applicable' THEN 'not_applicable'
-    END;
-COMMENT ON FUNCTION posture_internal.ocsf_result_state(text) IS
-    'returns the state that the name of a result stands for; NULL if the name is not known';
-
 -- The id is normalized, so it takes precedence over the name.
 CREATE FUNCTION posture_internal.ocsf_state(
     status_id text, status text, status_code text, other_code text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN CASE status_id WHEN '1' THEN 'compliant' WHEN '2' THEN 'not_applicable'
                           WHEN '3' THEN 'non_compliant'
-           ELSE coalesce(ocsf_result_state(status), ocsf_result_state(status_code),
-                         ocsf_result_state(other_code),
+           ELSE coalesce(result_state(status), result_state(status_code),
+                         result_state(other_code),
                          CASE WHEN status_id IN ('0', '99') THEN 'not_applicable' END) END;
 COMMENT ON FUNCTION posture_internal.ocsf_state(text, text, text, text) IS
     'returns the state for a compliance.status_id, a compliance.status or a status_code, '

@@ -170,3 +170,6 @@ BEGIN
         PERFORM grant_access(granted.role, granted.level);
     END LOOP;
 END $$;
+DROP FUNCTION posture_internal.load_document(text, jsonb, xml, text, boolean);
+DROP FUNCTION posture_internal.load_check_format(text, text);
+DROP FUNCTION posture_internal.ocsf_result_state(text);
