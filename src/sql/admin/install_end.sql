@@ -22,7 +22,8 @@ DECLARE
 BEGIN
     EXECUTE format(
         'GRANT EXECUTE ON FUNCTION posture.grant_access(name, text), posture.revoke_access(name), '
-        'posture_internal.set_row_security() TO %I WITH GRANT OPTION', installer);
+        'posture.forget_source(text), posture_internal.set_row_security() TO %I WITH GRANT OPTION',
+        installer);
     FOR relation IN
         SELECT c.oid, c.relkind, format('%I.%I', n.nspname, c.relname) AS name
         FROM pg_class c

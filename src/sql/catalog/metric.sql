@@ -24,7 +24,8 @@ CREATE TABLE posture.metric (
     drop_threshold threshold,
     cooldown_days day_count,
     is_active boolean NOT NULL DEFAULT true,
-    details jsonb
+    details jsonb,
+    loaded_source_id integer REFERENCES source ON DELETE SET NULL
 );
 COMMENT ON TABLE posture.metric IS
     'recommendations about similar assets, measured by the share of distinct assets exposed';
@@ -48,6 +49,8 @@ COMMENT ON COLUMN posture.metric.cooldown_days IS
     'notified; NULL: every drop is notified';
 COMMENT ON COLUMN posture.metric.is_active IS 'whether it is shown and counts';
 COMMENT ON COLUMN posture.metric.details IS 'further data of the document that it was loaded from';
+COMMENT ON COLUMN posture.metric.loaded_source_id IS
+    'id of the source whose document added it; NULL: a user or a pack added it';
 
 CREATE TABLE posture.metric_recommendation (
     metric_id integer REFERENCES metric ON DELETE CASCADE,

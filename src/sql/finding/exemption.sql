@@ -25,6 +25,7 @@ CREATE TABLE posture.exemption (
     CONSTRAINT "expires_at is not before created_at" CHECK (expires_at >= created_at)
 );
 CREATE INDEX ON posture.exemption (recommendation_id);
+CREATE INDEX ON posture.exemption (asset_id);
 COMMENT ON TABLE posture.exemption IS
     'exemptions of an asset, a group or all assets from a recommendation; to end one, set '
     'expires_at, which preserves its history';

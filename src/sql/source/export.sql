@@ -38,12 +38,12 @@ BEGIN ATOMIC
            || (to_jsonb(r) - '{recommendation_id,source_id}'::text[])
     FROM recommendation r JOIN source s USING (source_id)
     UNION ALL
-    SELECT 'metric', m.key, to_jsonb(m) - 'metric_id'
+    SELECT 'metric', m.key, to_jsonb(m) - '{metric_id,loaded_source_id}'::text[]
            || jsonb_build_object('recommendations', export_member(m.metric_id, NULL))
     FROM metric m
     UNION ALL
     SELECT 'initiative', i.key,
-           to_jsonb(i) - 'initiative_id'
+           to_jsonb(i) - '{initiative_id,loaded_source_id}'::text[]
            || jsonb_build_object(
                'recommendations', export_member(NULL, i.initiative_id),
                'metrics', coalesce((SELECT jsonb_agg(

@@ -72,15 +72,19 @@ BEGIN
         RETURN 0;
     END IF;
     WITH stub AS (
-        INSERT INTO metric (key, name)
-        SELECT DISTINCT k.key, k.key
-        FROM (SELECT i.object ->> 'key' AS key FROM pg_temp.posture_item i WHERE i.type = 'metric'
+        INSERT INTO metric (key, name, loaded_source_id)
+        SELECT k.key, k.key, min(s.source_id)
+        FROM (SELECT i.object ->> 'key' AS key, i.source
+              FROM pg_temp.posture_item i
+              WHERE i.type = 'metric'
               UNION ALL
-              SELECT m.member ->> 'metric'
+              SELECT m.member ->> 'metric', i.source
               FROM pg_temp.posture_item i
               CROSS JOIN LATERAL jsonb_array_elements(
                   array_or_empty(i.object -> 'metrics')) m(member)
               WHERE i.type = 'initiative') k
+        LEFT JOIN source s ON s.key = k.source
+        GROUP BY k.key
         ON CONFLICT (key) DO NOTHING
         RETURNING metric_id, key
     )
@@ -105,13 +109,16 @@ DECLARE
     metrics text[];
 BEGIN
     WITH stub AS (
-        INSERT INTO initiative (key, name)
-        SELECT DISTINCT k.key, k.key
+        INSERT INTO initiative (key, name, loaded_source_id)
+        SELECT k.key, k.key, min(s.source_id)
         FROM (SELECT i.object ->> CASE i.type WHEN 'initiative' THEN 'key'
-                                       ELSE 'initiative' END AS key
+                                       ELSE 'initiative' END AS key,
+                     i.source
               FROM pg_temp.posture_item i
               WHERE i.type IN ('initiative', 'benchmark', 'score_band', 'report')) k
+        LEFT JOIN source s ON s.key = k.source
         WHERE k.key IS NOT NULL
+        GROUP BY k.key
         ON CONFLICT (key) DO NOTHING
         RETURNING initiative_id, key
     )

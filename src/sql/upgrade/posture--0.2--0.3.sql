@@ -140,6 +140,21 @@ DROP FUNCTION posture_internal.write_causes(date, boolean), posture_internal.day
     posture_internal.previous_day(date);
 DROP FUNCTION posture.points_change(text, date, date);
 UPDATE posture.event_cause SET points = -points WHERE points <> 0;
+ALTER TABLE posture.metric
+    ADD COLUMN loaded_source_id integer REFERENCES posture.source ON DELETE SET NULL;
+ALTER TABLE posture.initiative
+    ADD COLUMN loaded_source_id integer REFERENCES posture.source ON DELETE SET NULL;
+-- what documents made before, by the keys that their formats give it
+UPDATE posture.metric m
+SET loaded_source_id = s.source_id
+FROM posture.source s
+JOIN posture.recommendation r ON r.source_id = s.source_id AND r.key LIKE 'control:%'
+WHERE m.key = s.key || substr(r.key, 8) AND m.rule IS NULL;
+UPDATE posture.initiative i
+SET loaded_source_id = s.source_id
+FROM posture.source s
+WHERE s.key = i.key AND i.kind = 'secure score';
+CREATE INDEX ON posture.exemption (asset_id);
 
 --@ code
 

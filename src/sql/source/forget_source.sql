@@ -1,0 +1,135 @@
+/*
+ * forget_source(): undoes the loads of a source, such as those of a document
+ * that was loaded with a wrong source or format.
+ */
+
+-- Assets have no mark of the source that brought them. A person who set an
+-- attribute that no source reports, or gave an asset an alias, wants to keep it.
+CREATE FUNCTION posture_internal.assets_only_in(of_source_id integer) RETURNS SETOF integer
+    LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT a.asset_id
+    FROM asset a
+    JOIN (SELECT f.asset_id
+          FROM finding f JOIN recommendation r USING (recommendation_id)
+          WHERE r.source_id = of_source_id
+          UNION
+          SELECT e.asset_id
+          FROM exemption e JOIN recommendation r USING (recommendation_id)
+          WHERE r.source_id = of_source_id) k ON k.asset_id = a.asset_id
+    WHERE a.owner IS NULL AND a.criticality = 'medium' AND a.retired_at IS NULL
+      AND NOT EXISTS (SELECT
+                      FROM finding f JOIN recommendation r USING (recommendation_id)
+                      WHERE f.asset_id = a.asset_id AND r.source_id <> of_source_id)
+      AND NOT EXISTS (SELECT
+                      FROM exemption e JOIN recommendation r USING (recommendation_id)
+                      WHERE e.asset_id = a.asset_id AND r.source_id <> of_source_id)
+      AND NOT EXISTS (SELECT
+                      FROM asset_alias l
+                      WHERE l.asset_id = a.asset_id AND l.how IN ('given', 'merged'))
+    ORDER BY a.asset_id;
+END;
+COMMENT ON FUNCTION posture_internal.assets_only_in(integer) IS
+    'step of forget_source(): ids of the assets that are known only through a source';
+
+CREATE FUNCTION posture_internal.forget_recommendations(
+    of_source_id integer, OUT recommendations bigint, OUT findings bigint, OUT assets bigint)
+    LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+DECLARE
+    only_here integer[];
+BEGIN
+    -- Writers of findings lock their recommendation and their asset. These locks
+    -- make them wait, and fail after the rows are deleted.
+    PERFORM FROM recommendation r
+    WHERE r.source_id = of_source_id ORDER BY r.recommendation_id FOR UPDATE;
+    only_here := ARRAY(SELECT assets_only_in(of_source_id));
+    PERFORM FROM asset a
+    WHERE a.asset_id = ANY (only_here) ORDER BY a.asset_id FOR UPDATE;
+
+    DELETE FROM finding f USING recommendation r
+    WHERE r.source_id = of_source_id AND f.recommendation_id = r.recommendation_id;
+    GET DIAGNOSTICS findings = ROW_COUNT;
+    -- Cascades would delete these row by row. A metric with a rule loses its members
+    -- with the recommendations that the rule selects.
+    DELETE FROM exemption e USING recommendation r
+    WHERE r.source_id = of_source_id AND e.recommendation_id = r.recommendation_id;
+    DELETE FROM metric_recommendation x USING recommendation r, metric m
+    WHERE r.source_id = of_source_id AND x.recommendation_id = r.recommendation_id
+      AND m.metric_id = x.metric_id AND m.rule IS NULL;
+    DELETE FROM initiative_recommendation x USING recommendation r
+    WHERE r.source_id = of_source_id AND x.recommendation_id = r.recommendation_id;
+    -- A snapshot that posture took is history. What the source reported is not.
+    DELETE FROM recommendation_snapshot s USING recommendation r
+    WHERE r.source_id = of_source_id AND s.recommendation_id = r.recommendation_id
+      AND s.is_reported;
+    DELETE FROM recommendation r WHERE r.source_id = of_source_id;
+    GET DIAGNOSTICS recommendations = ROW_COUNT;
+    DELETE FROM asset a
+    WHERE a.asset_id = ANY (only_here)
+      AND NOT EXISTS (SELECT FROM finding f WHERE f.asset_id = a.asset_id);
+    GET DIAGNOSTICS assets = ROW_COUNT;
+END $$;
+COMMENT ON FUNCTION posture_internal.forget_recommendations(integer) IS
+    'step of forget_source(): deletes the recommendations of a source with all that belongs to '
+    'them, and the assets that are known only through it; returns their numbers';
+
+CREATE FUNCTION posture_internal.forget_source(
+    source text, OUT recommendations bigint, OUT findings bigint, OUT assets bigint,
+    OUT metrics bigint, OUT initiatives bigint, OUT rejected bigint)
+    LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp SET jit = off
+AS $$
+DECLARE
+    of_source_id integer;
+BEGIN
+    -- not beside load() and ingest(), which lock the inbox first, too
+    LOCK TABLE inbox IN SHARE UPDATE EXCLUSIVE MODE;
+    SELECT s.source_id INTO of_source_id
+    FROM source s
+    WHERE s.key = forget_source.source FOR UPDATE;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'source "%" does not exist', source
+            USING ERRCODE = 'undefined_object',
+                  HINT = coalesce(source_hint(source), 'No source has been loaded.');
+    END IF;
+    SELECT f.* INTO recommendations, findings, assets FROM forget_recommendations(of_source_id) f;
+
+    DELETE FROM metric m
+    WHERE m.loaded_source_id = of_source_id AND m.rule IS NULL
+      AND NOT EXISTS (SELECT FROM metric_recommendation x WHERE x.metric_id = m.metric_id);
+    GET DIAGNOSTICS metrics = ROW_COUNT;
+    WITH removed AS (
+        DELETE FROM initiative i
+        WHERE i.loaded_source_id = of_source_id
+          AND NOT EXISTS (SELECT FROM initiative_metric x
+                          WHERE x.initiative_id = i.initiative_id)
+          AND NOT EXISTS (SELECT FROM initiative_recommendation x
+                          WHERE x.initiative_id = i.initiative_id)
+        RETURNING i.initiative_id
+    ), reported AS (
+        DELETE FROM initiative_snapshot s USING removed r
+        WHERE s.initiative_id = r.initiative_id AND s.is_reported
+    )
+    SELECT count(*) INTO initiatives FROM removed;
+    WITH waiting AS (
+        DELETE FROM inbox i WHERE i.source = forget_source.source RETURNING 1
+    ), refused AS (
+        DELETE FROM rejected j WHERE j.source = forget_source.source RETURNING 1
+    )
+    SELECT (SELECT count(*) FROM waiting) + (SELECT count(*) FROM refused) INTO rejected;
+    DELETE FROM source s WHERE s.source_id = of_source_id;
+    PERFORM fold_if_many();
+END $$;
+COMMENT ON FUNCTION posture_internal.forget_source(text) IS
+    'undoes the loads of a source, see posture.forget_source()';
+
+CREATE FUNCTION posture.forget_source(
+    source text, OUT recommendations bigint, OUT findings bigint, OUT assets bigint,
+    OUT metrics bigint, OUT initiatives bigint, OUT rejected bigint)
+    AS 'MODULE_PATHNAME', 'posture_call' LANGUAGE C;
+COMMENT ON FUNCTION posture.forget_source(text) IS
+    'deletes a source and what it alone brought: its recommendations with their findings, '
+    'measures and exemptions, the assets that only it knows, the metrics and initiatives that its '
+    'documents made and that measure nothing else, the days that it reported, and its rows in the '
+    'inbox and in rejected; returns their numbers; snapshots and events of past days stay';
+REVOKE EXECUTE ON FUNCTION posture.forget_source(text) FROM PUBLIC;
