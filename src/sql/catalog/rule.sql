@@ -74,12 +74,12 @@ CREATE TRIGGER check_rule BEFORE INSERT OR UPDATE OF rule ON posture.metric
     FOR EACH ROW WHEN (NEW.rule IS NOT NULL) EXECUTE FUNCTION check_rule();
 COMMENT ON TRIGGER check_rule ON posture.metric IS 'rejects an invalid rule';
 
-CREATE FUNCTION posture_internal.rule_member(of_metrics integer[], of_recommendations integer[])
-    RETURNS TABLE (metric_id integer, recommendation_id integer)
+CREATE FUNCTION posture_internal.rule_selection(rules jsonb[], of_recommendations integer[])
+    RETURNS TABLE (n bigint, recommendation_id integer)
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
     WITH rule AS MATERIALIZED (
-        SELECT m.metric_id,
+        SELECT m.n,
                rule_value(m.rule -> 'source') AS sources,
                rule_value(lower((m.rule -> 'product')::text)::jsonb) AS products,
                rule_value(lower((m.rule -> 'domain')::text)::jsonb) AS domains,
@@ -87,9 +87,7 @@ BEGIN ATOMIC
                rule_value(m.rule -> 'severity')::importance[] AS severities,
                (m.rule ->> 'min_severity')::importance AS min_severity,
                rule_value(m.rule -> 'key') AS patterns
-        FROM metric m
-        JOIN unnest(of_metrics) o(metric_id) ON o.metric_id = m.metric_id
-        WHERE m.rule IS NOT NULL
+        FROM unnest(rules) WITH ORDINALITY m(rule, n)
     ), attribute AS MATERIALIZED (
         SELECT r.recommendation_id, s.key::text AS source, lower(s.product) AS product,
                lower(r.domain) AS domain, lower(r.workload) AS workload, r.severity,
@@ -99,7 +97,7 @@ BEGIN ATOMIC
           ON o.recommendation_id = r.recommendation_id
         JOIN source s ON s.source_id = r.source_id
     )
-    SELECT u.metric_id, a.recommendation_id
+    SELECT u.n, a.recommendation_id
     FROM rule u
     JOIN attribute a
       ON (u.sources IS NULL OR a.source = ANY (u.sources))
@@ -110,9 +108,24 @@ BEGIN ATOMIC
      AND (u.min_severity IS NULL OR a.severity >= u.min_severity)
      AND (u.patterns IS NULL OR a.key LIKE ANY (u.patterns));
 END;
+COMMENT ON FUNCTION posture_internal.rule_selection(jsonb[], integer[]) IS
+    'recommendations that rules select, each with the number of the rule: those that match every '
+    'field of the rule; the letter case of product, domain and workload is ignored';
+
+CREATE FUNCTION posture_internal.rule_member(of_metrics integer[], of_recommendations integer[])
+    RETURNS TABLE (metric_id integer, recommendation_id integer)
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT r.metrics[s.n], s.recommendation_id
+    FROM (SELECT array_agg(m.metric_id ORDER BY m.metric_id) AS metrics,
+                 array_agg(m.rule ORDER BY m.metric_id) AS rules
+          FROM metric m
+          JOIN unnest(of_metrics) o(metric_id) ON o.metric_id = m.metric_id
+          WHERE m.rule IS NOT NULL) r
+    CROSS JOIN LATERAL rule_selection(r.rules, of_recommendations) s;
+END;
 COMMENT ON FUNCTION posture_internal.rule_member(integer[], integer[]) IS
-    'recommendations that the rules of metrics select: those that match every field of the '
-    'rule; the letter case of product, domain and workload is ignored';
+    'recommendations that the rules of metrics select';
 
 CREATE FUNCTION posture_internal.rule_difference(of_metrics integer[], of_recommendations integer[])
     RETURNS TABLE (metric_id integer, recommendation_id integer, joins boolean)

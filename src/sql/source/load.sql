@@ -178,6 +178,43 @@ END $$;
 COMMENT ON FUNCTION posture_internal.load_finding(boolean) IS
     'step of load(): loads findings through the inbox and ingest()';
 
+-- A mistyped source adds one. The first document of a product is the time to say
+-- what posture can make of it.
+CREATE FUNCTION posture_internal.load_report_sources(of_source text, new_sources text[])
+    RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+DECLARE
+    packs text[];
+BEGIN
+    IF of_source = ANY (new_sources) THEN
+        RAISE NOTICE 'source "%" is new', of_source
+            USING HINT = concat_ws(' ', source_hint(of_source), format(
+                'If it is a mistake: SELECT posture.forget_source(%L).', of_source));
+    END IF;
+    SELECT array_agg(p.pack ORDER BY p.n) INTO packs
+    FROM pack() WITH ORDINALITY p(pack, title, description, n)
+    JOIN (SELECT DISTINCT m.packs[s.n] AS pack
+          FROM (SELECT array_agg(c.rule) AS rules, array_agg(i.pack) AS packs
+                FROM pack_initiative() i JOIN pack_metric() c USING (initiative)
+                WHERE NOT EXISTS (SELECT
+                                  FROM pack_initiative() o JOIN initiative x ON x.key = o.initiative
+                                  WHERE o.pack = i.pack)) m
+          CROSS JOIN LATERAL rule_selection(
+              m.rules, ARRAY(SELECT r.recommendation_id
+                             FROM recommendation r JOIN source s USING (source_id)
+                             WHERE s.key = ANY (new_sources))) s) w USING (pack);
+    IF packs IS NOT NULL THEN
+        RAISE NOTICE 'packs measure what source % reports: %',
+            (SELECT string_agg(format('"%s"', n.key), ', ') FROM unnest(new_sources) n(key)),
+            array_to_string(packs, ', ')
+            USING HINT = format('SELECT posture.install_pack(%L) adds its initiatives.', packs[1]);
+    END IF;
+END $$;
+COMMENT ON FUNCTION posture_internal.load_report_sources(text, text[]) IS
+    'step of load(): gives notice of a source that its argument added, and of packs that measure '
+    'what new sources report';
+
 CREATE FUNCTION posture_internal.load_document(
     of_format text, json_document jsonb, content text, of_source text, complete boolean,
     OUT loaded bigint, OUT changed bigint, OUT unchanged bigint, OUT rejected bigint,
@@ -192,6 +229,7 @@ DECLARE
     xml_document xml;
     others bigint;
     sources bigint;
+    new_sources text[];
     recommendations bigint;
 BEGIN
     SELECT f.* INTO form FROM load_form(of_format, content, of_source, complete) f;
@@ -233,6 +271,10 @@ BEGIN
     FROM pg_temp.posture_item i
     WHERE i.type <> 'finding';
 
+    new_sources := ARRAY(SELECT DISTINCT i.source
+                         FROM pg_temp.posture_item i
+                         WHERE i.source IS NOT NULL
+                           AND NOT EXISTS (SELECT FROM source s WHERE s.key = i.source));
     sources := load_source(of_format = 'posture');
     recommendations := load_recommendation();
     PERFORM load_alias(true);
@@ -246,6 +288,9 @@ BEGIN
     rejected := rejected + step.rejected;
     closed := step.closed;
     DROP TABLE pg_temp.posture_item;
+    IF new_sources <> '{}' THEN
+        PERFORM load_report_sources(of_source, new_sources);
+    END IF;
 END $$;
 COMMENT ON FUNCTION posture_internal.load_document(text, jsonb, text, text, boolean) IS
     'loads a document in JSON, or a text in the notation of its format, as load() does';
