@@ -77,6 +77,10 @@ for my $case (
 		'Have its product write JSON, or COPY the rows into posture.inbox.' ],
 	[ q{load('xccdf', E'"Host"\t"Plugin ID"\t"State"\r\n')}, 'document is not XML: it begins like CSV', 'Have ' ],
 	[ q{load('ocsf', '<NessusClientData_v2/>')}, 'document is not JSON: it begins like XML', 'Formats are ' ],
+	[ q{load('ocsf', '/tmp/prowler.json')}, 'document is not JSON: it looks like the name of a file', 'Pass what the file contains.' ],
+	[ q{load('xccdf', 'results.xml')}, 'document is not XML: it looks like the name of a file', 'Pass ' ],
+	[ q{load('[]', 'ocsf')}, 'format "[]" does not exist', 'The format is the first argument, the document the second.' ],
+	[ q{load('[' || repeat('x', 1000000), 'ocsf')}, 'format "[' . 'x' x 99 . '" does not exist', 'The format is the first' ],
 	[ q{load('ocsf', 'ERROR: Please run ''az login''.')}, 'document is not valid JSON',
 		'The file may contain a message in place of the document.' ],
 	[ q~load('ocsf', '[{"a": 1}, {"b":')~, 'document is not valid JSON', 'The document may be cut off.' ],
@@ -109,6 +113,9 @@ for my $case (
 like(answer(q~SELECT FROM posture.load('ocsf', E'[{"a": 1},\n{"b" 2}]');~),
 	qr/DETAIL: .*"2"\.\nJSON data, line 2: \{"b" 2/, 'an error of JSON says where');
 like(answer(q{SELECT FROM posture.load('ocsf', repeat('x', 1000000));}), qr/^.{1,800}\z/s, 'and is short');
+
+like(answer(q{SET TRANSACTION READ ONLY; SELECT FROM posture.load('ocsf', '[]');}),
+	qr/^ERROR:  cannot execute CREATE TABLE in a read-only transaction\z/, 'in a transaction that only reads');
 
 # the context of callers stays, and that of an error which is not about what was passed
 like(answer(q{DO $$ BEGIN PERFORM FROM posture.load('ocsf', 'x'); END $$;}),

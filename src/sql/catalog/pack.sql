@@ -100,7 +100,7 @@ DECLARE
 BEGIN
     PERFORM require_level('loader');
     IF NOT EXISTS (SELECT FROM pack() p WHERE p.pack = install_pack.pack) THEN
-        RAISE EXCEPTION 'pack "%" does not exist', pack
+        RAISE EXCEPTION 'pack "%" does not exist', left(pack, 100)
             USING ERRCODE = 'invalid_parameter_value',
                   HINT = name_hint('Packs', ARRAY(SELECT p.pack FROM pack() p), pack);
     END IF;

@@ -245,7 +245,7 @@ BEGIN
     PERFORM require_level('loader');
     FOREACH source_key IN ARRAY array_remove(ARRAY[complete_source, only_source], NULL) LOOP
         IF NOT EXISTS (SELECT FROM source s WHERE s.key = source_key) THEN
-            RAISE EXCEPTION 'source "%" does not exist', source_key
+            RAISE EXCEPTION 'source "%" does not exist', left(source_key, 100)
                 USING ERRCODE = 'undefined_object',
                       HINT = concat_ws(' ', source_hint(source_key),
                                        'Add a new one to posture.source first.');

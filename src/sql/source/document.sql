@@ -139,6 +139,9 @@ BEGIN
             USING ERRCODE = code,
                   HINT = 'Was the file found? psql sets a variable to an empty text if the command '
                          'in backquotes fails.';
+    ELSIF left(content, 300) ~ '^[^][:space:]{}<>[]{1,200}$' AND left(content, 300) ~ '[./]' THEN
+        RAISE EXCEPTION 'document is not %: it looks like the name of a file', due
+            USING ERRCODE = code, HINT = 'Pass what the file contains.';
     ELSIF found <> due THEN
         RAISE EXCEPTION 'document is not %: it begins like %', due, found
             USING ERRCODE = code,

@@ -88,7 +88,7 @@ BEGIN
     FROM source s
     WHERE s.key = forget_source.source FOR UPDATE;
     IF NOT FOUND THEN
-        RAISE EXCEPTION 'source "%" does not exist', source
+        RAISE EXCEPTION 'source "%" does not exist', left(source, 100)
             USING ERRCODE = 'undefined_object',
                   HINT = coalesce(source_hint(source), 'No source has been loaded.');
     END IF;

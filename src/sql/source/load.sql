@@ -13,9 +13,11 @@ BEGIN
     FROM load_format() f
     WHERE f.format = of_format;
     IF NOT FOUND THEN
-        RAISE EXCEPTION 'format "%" does not exist', of_format
+        RAISE EXCEPTION 'format "%" does not exist', left(of_format, 100)
             USING ERRCODE = 'invalid_parameter_value',
-                  HINT = format_hint(text_format(content), of_format);
+                  HINT = CASE WHEN document_notation(of_format) IN ('JSON', 'XML')
+                              THEN 'The format is the first argument, the document the second.'
+                              ELSE format_hint(text_format(content), of_format) END;
     ELSIF complete AND counted <> 'finding' THEN
         RAISE EXCEPTION 'format "%" does not support complete deliveries', of_format
             USING ERRCODE = 'invalid_parameter_value', HINT = 'Omit the argument "complete".';
