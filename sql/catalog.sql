@@ -148,13 +148,14 @@ SELECT * FROM metric_recommendation;
 SELECT * FROM initiative_metric ORDER BY 1;
 SELECT day, key, name, score, importance, recommendations FROM metric_snapshot
 ORDER BY day, metric_id;
-SELECT day, object_kind, object, score FROM score_history ORDER BY 1, 2, 3;
+SELECT day, object_kind, object, score FROM score_history WHERE day < today() ORDER BY 1, 2, 3;
 SELECT event_id, kind, object, name, cause FROM event_report WHERE kind <> 'new_initiative'
 ORDER BY event_id;
 -- an initiative the same
 DELETE FROM initiative WHERE key = 'i2';
 SELECT * FROM initiative_metric ORDER BY 1;
-SELECT day, object, score FROM score_history WHERE object_kind = 'initiative' ORDER BY 1, 2;
+SELECT day, object, score FROM score_history
+WHERE object_kind = 'initiative' AND day < today() ORDER BY 1, 2;
 SELECT kind, object, name FROM event_report WHERE object = 'i2' ORDER BY event_id;
 
 -- what has findings can't be deleted: an asset is retired instead

@@ -167,7 +167,7 @@ WHERE object = 'many' AND day = today() AND kind = 'initiative_score_drop';
 ROLLBACK;
 
 SELECT today() - day AS ago, object_kind, object, score FROM score_history
-WHERE object IN ('a', 'd', 'attention', 'nothing') ORDER BY 1, 2, 3;
+WHERE object IN ('a', 'd', 'attention') ORDER BY 1, 2, 3;
 
 -- the columns that reports rely on
 SELECT c.relname, string_agg(a.attname || ' ' || format_type(a.atttypid, a.atttypmod), ', ' ORDER BY a.attnum)

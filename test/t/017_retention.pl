@@ -70,7 +70,7 @@ is(($workers->kill('reader'))[1], '', 'and had no error');
 
 isnt($reader->ask($read), $was =~ s/\n[^\n]*\z//r, 'then old days are deleted');
 is($reader->ask(q{SELECT posture.today() - min(day), count(DISTINCT day)
-	FROM posture.score_history}), '5|5', 'five days remain');
+	FROM posture.score_history}), '5|6', 'five days remain, and today');
 is($reader->ask(q{SELECT count(*) FROM posture.event_cause c
 	WHERE NOT EXISTS (SELECT FROM posture.event e WHERE e.event_id = c.event_id)}),
 	'0', 'causes are deleted with their events');

@@ -30,7 +30,8 @@ SELECT coalesce(i.key::text, o.key, o.initiative_id::text) AS initiative,
        f.key::text AS benchmark,
        b.score::numeric AS benchmark_percentage,
        coalesce(i.name, o.name) AS name,
-       z.name AS zone
+       z.name AS zone,
+       b.name AS benchmark_name
 FROM scored o
 LEFT JOIN initiative i USING (initiative_id)
 LEFT JOIN band z ON z.initiative_id IS NOT DISTINCT FROM i.initiative_id
@@ -40,7 +41,7 @@ LEFT JOIN LATERAL (SELECT x.key
                    WHERE x.initiative_id = o.initiative_id AND x.day <= o.day
                    ORDER BY x.key
                    LIMIT 1) f ON true
-LEFT JOIN LATERAL (SELECT x.score
+LEFT JOIN LATERAL (SELECT x.name, x.score
                    FROM benchmark x
                    WHERE x.initiative_id = o.initiative_id AND x.key = f.key AND x.day <= o.day
                    ORDER BY x.day DESC
@@ -63,6 +64,7 @@ COMMENT ON COLUMN posture.secure_score.benchmark_percentage IS
 COMMENT ON COLUMN posture.secure_score.name IS 'name of the initiative';
 COMMENT ON COLUMN posture.secure_score.zone IS
     'zone of the score, by the current bands; NULL: none';
+COMMENT ON COLUMN posture.secure_score.benchmark_name IS 'name of the benchmark; NULL: none';
 
 CREATE VIEW posture.secure_score_part WITH (security_invoker = true) AS
 SELECT coalesce(i.key::text,
@@ -76,7 +78,11 @@ SELECT coalesce(i.key::text,
        round_points(p.achieved) AS achieved,
        round_points(p.possible) AS possible,
        score(round(p.possible - p.achieved, 30), p.possible)::numeric AS percentage,
-       p.recommendations
+       p.recommendations,
+       coalesce(i.name,
+                (SELECT s.name
+                 FROM initiative_snapshot s
+                 WHERE s.day = p.day AND s.initiative_id = p.initiative_id)) AS name
 FROM (SELECT t.day, t.initiative_id,
              CASE grouping(r.domain) WHEN 0 THEN 'domain' ELSE 'workload' END AS part,
              CASE grouping(r.domain) WHEN 0 THEN r.domain ELSE r.workload END AS value,
@@ -102,3 +108,4 @@ COMMENT ON COLUMN posture.secure_score_part.percentage IS
     'score of the part, 100 x achieved / possible; NULL if no points are possible';
 COMMENT ON COLUMN posture.secure_score_part.recommendations IS
     'number of recommendations in the part that are worth points';
+COMMENT ON COLUMN posture.secure_score_part.name IS 'name of the initiative';
