@@ -1,5 +1,7 @@
 -- Random catalogs and findings: what posture returns for them against plain SQL that counts
 -- distinct assets and adds up in numeric.
+-- tests: report/asset_report, report/finding_report, report/metric_recommendation_report
+-- tests: report/event_asset, score/finding_status
 \getenv abs_srcdir PG_ABS_SRCDIR
 \set include :abs_srcdir '/test/include'
 \i :include/begin.sql
@@ -9,6 +11,7 @@ SET client_min_messages = warning;
 \i :include/catalog.sql
 \i :include/days.sql
 \i :include/oracle.sql
+\i :include/listed.sql
 
 -- the current state, and in every fourth round three days of it
 SELECT setseed(0.42);
@@ -35,11 +38,13 @@ BEGIN
         END IF;
         INSERT INTO outcome SELECT 'quick', 3, 0 WHERE object_count_is_current();
         CALL pg_temp.compare_now();
+        CALL pg_temp.compare_listed();
         UPDATE asset SET last_seen = start - (now() - last_seen) WHERE true;
         CONTINUE WHEN round % 4 > 0;
         FOR later IN 0 .. 2 LOOP
             PERFORM take_snapshot('2024-03-05'::date + later);
             CALL pg_temp.compare_day('2024-03-05'::date + later);
+            CALL pg_temp.compare_event_asset();
             CALL pg_temp.live_a_day(start + (later + 1) * interval '1 day');
         END LOOP;
     END LOOP;
@@ -67,6 +72,9 @@ BEGIN
     RETURN QUERY SELECT t::text FROM target_report t;
     RETURN QUERY SELECT e::text FROM exemption_report e;
     RETURN QUERY SELECT a::text FROM assignment_report a;
+    RETURN QUERY SELECT f::text FROM finding_report f;
+    RETURN QUERY SELECT a::text FROM asset_report a;
+    RETURN QUERY SELECT m::text FROM metric_recommendation_report m;
     RETURN QUERY SELECT assetset_agg(f.asset_id)::text FROM finding f;
     RETURN QUERY
     SELECT union_agg(ARRAY[f.asset_id, f.recommendation_id]::assetset)::text FROM finding f;

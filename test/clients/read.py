@@ -10,7 +10,7 @@ from copied import copied
 
 # what each type is to come out as
 CLASSES = {"bool": ("boolean", bool), "int4": ("number", int), "int8": ("number", int), "numeric": ("number", decimal.Decimal),
-           "text": ("text", str), "date": ("date", datetime.date), "timestamptz": ("timestamp", datetime.datetime), "numeric[]": ("array", list), "int4[]": ("array", list)}
+           "text": ("text", str), "date": ("date", datetime.date), "timestamptz": ("timestamp", datetime.datetime), "numeric[]": ("array", list), "text[]": ("array", list), "int4[]": ("array", list)}
 
 with psycopg.connect("") as connection:
     views = sys.argv[1:]

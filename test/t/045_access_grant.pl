@@ -75,8 +75,26 @@ for my $role (sort keys %denied)
 	is(join(' ', grep { $read{$_} ne '' } @tables), $denied{$role},
 		"$role reads every table but: $denied{$role}");
 }
+my %closed = answers_as('outsider', \%view);
+is(join(' ', grep { $closed{$_} !~ /permission denied for view/ } @views),
+	'', 'a role without a level reads no view');
 unlike(answer('plain_reader', q{EXPLAIN SELECT * FROM posture.finding WHERE details @> '{}'}),
 	qr/InitPlan|SubPlan|own/, 'row security is not in the plan of a reader');
+# conditions on views that list assets and findings reach the indexes, also below a policy
+for my $role ('plain_reader', 'alice')
+{
+	for my $case (
+		[ asset_report => "asset = 'alice-1'", qr/asset_key_key.*finding_asset_id/s ],
+		[ finding_report => "asset = 'alice-1'", qr/asset_key_key.*finding_asset_id/s ],
+		[ finding_report => "recommendation = 'a2'", qr/recommendation = 'a2'.*finding_pkey/s ],
+		[ event_asset => 'event_id = 1', qr/event_cause_event_id_idx.*asset_pkey/s ])
+	{
+		my ($view, $condition, $plan) = @$case;
+		like(answer($role, "SET enable_seqscan = off; SET enable_hashjoin = off;
+			SET enable_mergejoin = off; EXPLAIN SELECT * FROM posture.$view WHERE $condition"),
+			$plan, "$role: $view reads few rows where $condition");
+	}
+}
 is(answer('loader', "COPY posture.inbox FROM STDIN;\n\\.\n"), '', 'a loader copies into the inbox');
 
 # privileges that are granted by hand

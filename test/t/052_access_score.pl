@@ -1,6 +1,6 @@
 # Scores, histories, causes and plans of an owner are those that a superuser sees of the
 # same initiatives: with deltas, folded, and after changes of findings and of the catalog.
-# tests: access/owner_rows
+# tests: access/owner_rows, score/finding_status
 
 use strict;
 use warnings;
@@ -15,6 +15,19 @@ use TestPosture;
 access_node('access');
 grant_levels();
 $node->safe_psql('warehouse', expect_sql());
+# a finding that alice doesn't see keeps an asset of hers from being stale, and a group that
+# fleet doesn't own has an exemption for trucks
+$node->safe_psql('warehouse', <<'SQL');
+INSERT INTO posture.finding (recommendation_id, asset_id, state)
+SELECT recommendation_id, 700022, 'compliant' FROM posture.recommendation
+WHERE title = 'hidden namesake';
+INSERT INTO posture.asset_group (key, name, kinds)
+VALUES ('hidden trucks', 'Hidden', '{truck}');
+INSERT INTO posture.exemption (recommendation_id, asset_group_id, kind, reason)
+SELECT recommendation_id, asset_group_id, 'waived', 'hidden reason'
+FROM posture.recommendation r, posture.asset_group g
+WHERE r.title = 'Title of a1' AND g.key = 'hidden trucks';
+SQL
 
 # Queries by name: for an owner, and for a superuser, with O for the owners. A stands for
 # a moment. Views about initiatives come first; of groups, an owner sees its own.
@@ -50,6 +63,7 @@ my $event = 'SELECT event_id, kind, object, name, previous_score, score, drop, s
 	FROM posture.event_report';
 $question{event_report} =
   [ "$event ORDER BY 1", "$event WHERE event_id IN (SELECT expect.e(O)) ORDER BY 1" ];
+$question{$_} = listed_question($_) foreach listed_views();
 my $exposure = 'FROM posture_internal.exposure(A, true, NULL, NULL)';
 for my $at (q{'infinity'}, 'posture.day_end(posture.today() - 2)')
 {

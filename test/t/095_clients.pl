@@ -1,8 +1,10 @@
 # The views as clients read them: every column comes out as a number, a date, a
-# time, a boolean, a text or an array of numbers, and every value as psql has it.
+# time, a boolean, a text or an array of numbers or texts, and every value as psql has it.
 # tests: report/overview, report/metric_report, report/recommendation_report
 # tests: report/score_history, report/event_report, report/target_report
 # tests: report/exemption_report, report/assignment_report, report/benchmark_report
+# tests: report/asset_report, report/finding_report, report/metric_recommendation_report
+# tests: report/event_asset
 use strict;
 use warnings;
 use utf8;
@@ -37,6 +39,10 @@ INSERT INTO exemption
 SELECT recommendation_id, (SELECT min(asset_id) FROM asset), 'waived', '\N', 'risk board',
        '1999-12-31 23:59:59.999999+00', '2199-06-30 12:34:56.123456+00'
 FROM recommendation WHERE key = 'edr';
+UPDATE finding SET details = '{"port": 22, "why": "a \"quote\", żółć 🔒"}'
+WHERE asset_id = (SELECT min(asset_id) FROM asset);
+UPDATE asset SET owner = 'Ann', retired_at = '2199-06-30 12:34:56.123456+00'
+WHERE asset_id = (SELECT max(asset_id) FROM asset);
 SQL
 my %columns;
 my $columns = $node->safe_psql('posture', <<"SQL");
@@ -50,7 +56,7 @@ my @views = sort keys %columns;
 my %kind = (
 	'text' => 'text', 'numeric' => 'number', 'integer' => 'number', 'bigint' => 'number',
 	'boolean' => 'boolean', 'date' => 'date', 'timestamp with time zone' => 'timestamp',
-	'numeric[]' => 'array');
+	'numeric[]' => 'array', 'text[]' => 'array');
 is(join(' ', empty_columns()), '', 'there is a value in every column');
 
 my $exact = expected();

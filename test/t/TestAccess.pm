@@ -9,7 +9,8 @@ use Test::More;
 use TestPosture;
 
 our @EXPORT = qw($node %owners %owner_condition %owner_column @unreadable access_node
-  grant_levels as_role answer answers_as differing owned_sql expect_sql);
+  grant_levels as_role answer answers_as differing owned_sql expect_sql listed_views
+  listed_question);
 our $node;
 
 sub as_role
@@ -295,6 +296,61 @@ our %owner_column = ('posture.snapshot' => 'day, taken_at, ends_at',
 our @unreadable = ((map { "posture.$_" } qw(inbox rejected)),
 	map { "posture_internal.$_" } qw(verification exemption_snapshot asset_group_snapshot
 	  finding_set asset_set object_count counted_slice finding_delta asset_delta));
+
+# The views that list assets, findings and recommendations: what an owner asks, and what a
+# superuser asks for the same rows, with O for the owners. An owner sees one of the two
+# recommendations with the key a1, which it sees without its source.
+my $finding = q{
+	SELECT v.*, f.recommendation_id, f.asset_id
+	FROM posture.finding f
+	JOIN posture.recommendation USING (recommendation_id)
+	JOIN posture.asset a USING (asset_id)
+	JOIN posture.finding_report v
+	  ON v.asset = a.key AND v.title = recommendation.title
+	WHERE (f.recommendation_id IN (SELECT expect.r(O)) OR f.asset_id IN (SELECT expect.ga(O)))
+	  AND f.recommendation_id IN (SELECT expect.lr(O))};
+my $label = q{replace(recommendation, 'scan:a1', 'a1')};
+my %listed = (
+	finding_report => [ '*', qq{
+		SELECT source, $label, title, severity, asset, asset_name, asset_kind, state, exemption,
+		       is_exposed, since, details FROM ($finding) f} ],
+	asset_report => [ '*', qq{
+		WITH finding AS ($finding AND f.state <> 'not_applicable')
+		SELECT v.asset, v.name, v.kind, v.owner, v.criticality, v.state,
+		       ARRAY(SELECT DISTINCT source FROM finding f WHERE f.asset = v.asset ORDER BY 1),
+		       (SELECT count(*) FROM finding f WHERE f.asset = v.asset),
+		       (SELECT count(*) FROM finding f WHERE f.asset = v.asset AND f.is_exposed),
+		       (SELECT count(exemption) FROM finding f WHERE f.asset = v.asset),
+		       ARRAY(SELECT m.key::text FROM posture.metric m
+		             WHERE m.key = ANY (v.metrics) AND metric_id IN (SELECT expect.m(O)) ORDER BY 1),
+		       ARRAY(SELECT i.key::text FROM posture.initiative i
+		             WHERE i.key = ANY (v.initiatives)
+		               AND initiative_id IN (SELECT expect.i(O)) ORDER BY 1),
+		       v.first_seen, v.last_seen, v.retired_at
+		FROM posture.asset_report v JOIN posture.asset a ON a.key = v.asset
+		WHERE a.asset_id IN (SELECT expect.a(O))} ],
+	metric_recommendation_report => [ '*', qq{
+		SELECT metric, name, source, $label, title, severity, state, exposed_assets,
+		       assessed_assets, only_this
+		FROM posture.metric_recommendation_report
+		WHERE metric IN (SELECT key FROM posture.metric
+		                 WHERE metric_id IN (SELECT expect.m(O)))} ],
+	event_asset => [ 'event_id, reason, title, asset, asset_name, asset_kind', q{
+		SELECT v.event_id, v.reason, r.title, v.asset, v.asset_name, v.asset_kind
+		FROM posture.event_asset v
+		JOIN posture.asset a ON a.key = v.asset
+		LEFT JOIN posture.recommendation r
+		  ON r.title = v.title AND r.recommendation_id IN (SELECT expect.lr(O))
+		WHERE v.event_id IN (SELECT expect.e(O)) AND a.asset_id IN (SELECT expect.a(O))} ]);
+
+sub listed_views { return sort keys %listed; }
+
+sub listed_question
+{
+	my ($columns, $expected) = @{ $listed{ $_[0] } };
+	return [ map { "SELECT v FROM ($_) v ORDER BY v::text COLLATE \"C\"" }
+		  "SELECT $columns FROM posture.$_[0]", $expected ];
+}
 
 # SQL with the owners of a role in place of O
 sub owned_sql

@@ -48,6 +48,19 @@ CREATE FUNCTION posture_internal.owner_asset_value(
 COMMENT ON FUNCTION posture_internal.owner_asset_value(text, boolean, integer) IS
     'returns the part of asset_value_set() that the caller owns';
 
+CREATE FUNCTION posture_internal.owner_exempt_set()
+    RETURNS TABLE (recommendation_id integer, kind exemption_kind, for_all boolean,
+                   assets assetset)
+    AS 'MODULE_PATHNAME', 'posture_owner' LANGUAGE C STABLE PARALLEL SAFE ROWS 100;
+COMMENT ON FUNCTION posture_internal.owner_exempt_set() IS
+    'returns the part of the current exempt_set() that the caller owns';
+
+CREATE FUNCTION posture_internal.owner_inactive_set() RETURNS TABLE (assets assetset)
+    AS 'MODULE_PATHNAME', 'posture_owner' LANGUAGE C STABLE PARALLEL SAFE ROWS 1;
+COMMENT ON FUNCTION posture_internal.owner_inactive_set() IS
+    'returns the assets that the caller sees and that are stale now, with some that are retired; '
+    'no row or NULL: none';
+
 CREATE FUNCTION posture_internal.owner_object_count()
     RETURNS TABLE (object_kind text, object_id integer, assessed bigint, exposed bigint,
                    failing bigint, critical bigint)

@@ -157,6 +157,59 @@ COMMENT ON FUNCTION posture_internal.owner_asset_value_of(oid, text, boolean, in
 REVOKE EXECUTE ON FUNCTION posture_internal.owner_asset_value_of(oid, text, boolean, integer)
     FROM PUBLIC;
 
+-- An owner of a group sees that an asset of it is exempt, also by the exemption
+-- of another group, as the counts of recommendation_exposure() do.
+CREATE FUNCTION posture_internal.owner_exempt_set_of(caller oid)
+    RETURNS TABLE (recommendation_id integer, kind exemption_kind, for_all boolean,
+                   assets assetset)
+    LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 100
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+DECLARE
+    recommendations assetset;
+    owned_recommendations assetset;
+    visible_assets assetset;
+    group_asset assetset;
+BEGIN
+    -- most databases have few exemptions, and often none
+    IF NOT EXISTS (SELECT FROM exemption) THEN
+        RETURN;
+    END IF;
+    recommendations := owner_row_set(caller, 'recommendation');
+    owned_recommendations := owner_row_set(caller, 'initiative_recommendation');
+    visible_assets := owner_row_set(caller, 'asset');
+    group_asset := owner_row_set(caller, 'group_asset');
+    RETURN QUERY
+    SELECT e.recommendation_id, e.kind, e.for_all,
+           e.assets & CASE WHEN owned_recommendations @> e.recommendation_id THEN visible_assets
+                           ELSE group_asset END
+    FROM exempt_set('infinity', true, NULL) e
+    WHERE recommendations @> e.recommendation_id;
+END $$;
+COMMENT ON FUNCTION posture_internal.owner_exempt_set_of(oid) IS
+    'returns the rows of owner_exempt_set() for a role';
+REVOKE EXECUTE ON FUNCTION posture_internal.owner_exempt_set_of(oid) FROM PUBLIC;
+
+CREATE FUNCTION posture_internal.owner_inactive_set_of(caller oid)
+    RETURNS TABLE (assets assetset)
+    LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 1
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+DECLARE
+    candidates assetset := (SELECT c.assets & owner_row_set(caller, 'asset')
+                            FROM stale_candidates('infinity') c);
+BEGIN
+    IF candidates <> '{}' THEN
+        RETURN QUERY
+        SELECT e.exposed & candidates
+        FROM all_recommendation_exposure('infinity', true, NULL, NULL, candidates) e
+        WHERE e.recommendation_id IS NULL;
+    END IF;
+END $$;
+COMMENT ON FUNCTION posture_internal.owner_inactive_set_of(oid) IS
+    'returns the row of owner_inactive_set() for a role';
+REVOKE EXECUTE ON FUNCTION posture_internal.owner_inactive_set_of(oid) FROM PUBLIC;
+
 CREATE FUNCTION posture_internal.owner_object_count_of(caller oid)
     RETURNS TABLE (object_kind text, object_id integer, assessed bigint, exposed bigint,
                    failing bigint, critical bigint)

@@ -8,16 +8,12 @@ WITH member AS (
     FROM metric_recommendation mr
     JOIN metric m USING (metric_id)
     WHERE m.is_active
-), shared AS (
-    -- as recommendation_label() does, for all recommendations at once
-    SELECT o.key FROM recommendation o GROUP BY o.key HAVING count(*) > 1
 )
-SELECT s.key::text AS source,
-       CASE WHEN r.key IN (SELECT h.key FROM shared h) THEN s.key || ':' || r.key
-            ELSE r.key END AS recommendation,
-       r.title,
+SELECT l.source,
+       l.recommendation,
+       l.title,
        n.state,
-       r.severity::text AS severity,
+       l.severity,
        r.workload,
        r.domain,
        n.exposed AS exposed_assets,
@@ -42,8 +38,8 @@ SELECT s.key::text AS source,
        CASE WHEN n.progress IS NOT NULL AND r.assigned_to IS NULL THEN 'unassigned'
             ELSE n.progress END AS assignment
 FROM recommendation_status() n
+JOIN labelled_recommendation() l USING (recommendation_id)
 JOIN recommendation r USING (recommendation_id)
-JOIN source s USING (source_id)
 LEFT JOIN last_change() c USING (recommendation_id);
 COMMENT ON VIEW posture.recommendation_report IS
     'each active recommendation of an active source, as it stands now';

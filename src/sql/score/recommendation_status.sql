@@ -47,6 +47,18 @@ END $$;
 COMMENT ON FUNCTION posture_internal.accepted_recommendation() IS
     'returns the recommendations whose risk is accepted wherever they are exposed';
 
+CREATE FUNCTION posture_internal.recommendation_state(
+    assessed numeric, exposed numeric, failing boolean)
+    RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN CASE WHEN coalesce(assessed, 0) = 0 THEN 'not_available'
+                WHEN exposed > 0 THEN 'non_compliant'
+                WHEN failing THEN 'mitigated'
+                ELSE 'compliant' END;
+COMMENT ON FUNCTION posture_internal.recommendation_state(numeric, numeric, boolean) IS
+    'returns the state of a recommendation by its counts; failing: whether anything fails it, '
+    'exempt or not';
+
 CREATE FUNCTION posture_internal.recommendation_status()
     RETURNS TABLE (recommendation_id integer, state text, exposed numeric, assessed numeric,
                    progress text)
@@ -66,10 +78,7 @@ BEGIN ATOMIC
                       c.assessed + coalesce(c.points_possible, 0) AS assessed
                FROM current_state('infinity') c
                WHERE c.recommendation_id IS NOT NULL) n USING (recommendation_id)
-    CROSS JOIN LATERAL (SELECT CASE WHEN coalesce(n.assessed, 0) = 0 THEN 'not_available'
-                                    WHEN n.exposed > 0 THEN 'non_compliant'
-                                    WHEN n.failing THEN 'mitigated'
-                                    ELSE 'compliant' END AS state) x
+    CROSS JOIN LATERAL (SELECT recommendation_state(n.assessed, n.exposed, n.failing) AS state) x
     WHERE s.is_active AND r.is_active;
 END;
 COMMENT ON FUNCTION posture_internal.recommendation_status() IS
