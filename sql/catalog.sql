@@ -1,7 +1,7 @@
 -- The catalog: keys, references and checks, what a deletion takes along, and what every object of
 -- the extension must have.
 -- tests: catalog/key, catalog/source, catalog/asset, catalog/asset_group, catalog/recommendation
--- tests: catalog/metric, catalog/initiative, catalog/importance_weight
+-- tests: catalog/metric, catalog/initiative, catalog/importance_weight, catalog/cascade
 \getenv abs_srcdir PG_ABS_SRCDIR
 \set include :abs_srcdir '/test/include'
 \i :include/begin.sql
@@ -144,6 +144,7 @@ SELECT * FROM take_snapshot('2024-03-04');
 SELECT event_id, kind, object, name, cause FROM event_report WHERE kind <> 'new_initiative'
 ORDER BY event_id;
 DELETE FROM metric WHERE key = 'm1';
+SET client_min_messages = warning;
 SELECT * FROM metric_recommendation;
 SELECT * FROM initiative_metric ORDER BY 1;
 SELECT day, key, name, score, importance, recommendations FROM metric_snapshot

@@ -9,6 +9,7 @@
 
 -- short forms; a recommendation is named SOURCE:KEY
 \set ECHO none
+SET client_min_messages = warning;
 CREATE FUNCTION pg_temp.rec(of text) RETURNS integer LANGUAGE sql AS $$
     SELECT r.recommendation_id FROM recommendation r JOIN source s USING (source_id)
     WHERE s.key || ':' || r.key = of $$;

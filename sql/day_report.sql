@@ -7,6 +7,7 @@
 \i :include/begin.sql
 
 \set ECHO none
+SET client_min_messages = warning;
 INSERT INTO source (key, name) VALUES ('s', 'Source');
 INSERT INTO recommendation (source_id, key, title)
 SELECT 1, 'r' || n, 'R' || n FROM generate_series(1, 4) n;
@@ -117,11 +118,13 @@ TABLE outcome;
 -- opened again, a later day ends it again
 \set ECHO none
 UPDATE metric SET is_active = false WHERE key = 'm1';
-SELECT FROM pg_temp.day('2024-03-03', 40, 80, 80, 80);
-SELECT reopen(event_id) FROM event WHERE metric_id = 1;
-SELECT FROM take_snapshot('2024-03-03');
-CREATE TEMP TABLE again AS SELECT status FROM event WHERE metric_id = 1;
-SELECT FROM pg_temp.day('2024-03-04', 40, 80, 80, 80);
+DO $$ BEGIN
+    PERFORM pg_temp.day('2024-03-03', 40, 80, 80, 80);
+    PERFORM reopen(event_id) FROM event WHERE metric_id = 1;
+    PERFORM take_snapshot('2024-03-03');
+    CREATE TEMP TABLE again AS SELECT status FROM event WHERE metric_id = 1;
+    PERFORM pg_temp.day('2024-03-04', 40, 80, 80, 80);
+END $$;
 \set ECHO all
 SELECT a.status, e.status AS later, d.day, d.superseded, d.summary
 FROM again a, event e, day_report d WHERE d.superseded > 0 AND e.metric_id = 1 ORDER BY d.day;
@@ -261,10 +264,12 @@ UPDATE event SET recovered_on = today() - 1 WHERE event_id = :id;
 SELECT * FROM pg_temp.now(80);
 -- down again, and back by an exemption alone, which then ends
 \set ECHO none
-SELECT FROM pg_temp.now(40);
-INSERT INTO exemption (recommendation_id, kind, reason, approved_by, created_at)
-VALUES (3, 'mitigated', 'r', 'a', now() - interval '1 second');
-SELECT FROM take_snapshot();
+DO $$ BEGIN
+    PERFORM pg_temp.now(40);
+    INSERT INTO exemption (recommendation_id, kind, reason, approved_by, created_at)
+    VALUES (3, 'mitigated', 'r', 'a', now() - interval '1 second');
+    PERFORM take_snapshot();
+END $$;
 CREATE TEMP TABLE exempt AS SELECT status, superseded_by FROM event WHERE event_id = :id;
 DELETE FROM exemption;
 \set ECHO all

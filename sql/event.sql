@@ -6,6 +6,7 @@
 \i :include/begin.sql
 
 \set ECHO none
+SET client_min_messages = warning;
 INSERT INTO source (key, name) VALUES ('s', 'Source'), ('t', 'Other source');
 INSERT INTO recommendation (source_id, key, title, max_points)
 VALUES (1, 'r1', 'R1', 10), (1, 'r2', 'R2', 10), (2, 'r3', 'R3', 10), (1, 'r4', 'R4', 10);

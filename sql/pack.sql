@@ -30,6 +30,7 @@ SELECT kind, object, cause FROM event_report ORDER BY object;
 
 -- again: nothing is written
 \set ECHO none
+SET client_min_messages = warning;
 CREATE VIEW pg_temp.written AS
 SELECT 'initiative' AS what, x.xmin::text AS writer, x::text AS row FROM initiative x
 UNION ALL SELECT 'metric', x.xmin::text, x::text FROM metric x

@@ -49,6 +49,7 @@ END $$;
 INSERT INTO metric (key, name) VALUES ('m', 'M');
 UPDATE metric SET rule = '{"domain": 1}' WHERE key = 'm';
 \set ECHO none
+SET client_min_messages = warning;
 DELETE FROM metric;
 
 -- by hand: each field alone, in its ways to be written, and all of them

@@ -82,5 +82,22 @@ is("$rc$err", '0', 'a role with INSERT on the inbox delivers');
 ($rc, $out, $err) = query_as($node, 'warehouse', 'feeder', 'SELECT * FROM posture.inbox');
 like($err, qr/permission denied for table inbox/, 'and reads nothing');
 
+# what a DELETE takes along is said in one NOTICE, to roles that may read it
+($rc, $out, $err) = query_as($node, 'warehouse', 'risk_owner', <<'SQL');
+BEGIN;
+INSERT INTO posture.metric (key, name) SELECT 'bulk' || n, 'Bulk' FROM generate_series(1, 100) n;
+INSERT INTO posture.initiative_metric
+SELECT i.initiative_id, m.metric_id FROM posture.initiative i, posture.metric m
+WHERE i.key = 'i1' AND m.key LIKE 'bulk%';
+DELETE FROM posture.metric WHERE key LIKE 'bulk%';
+ROLLBACK;
+SQL
+is(() = $err =~ /NOTICE/g, 1, 'one NOTICE for 100 metrics');
+like($err, qr/deleting 100 metrics also deletes 100 rows of initiative_metric/, 'with the count');
+$node->safe_psql('warehouse', 'GRANT SELECT, DELETE ON posture.metric TO feeder', @as);
+($rc, $out, $err) = query_as($node, 'warehouse', 'feeder',
+	'BEGIN; DELETE FROM posture.metric; ROLLBACK');
+is("$rc$err", '0', 'a role that may not read the memberships deletes without one');
+
 $node->stop;
 done_testing();

@@ -156,6 +156,12 @@ FROM posture.source s
 WHERE s.key = i.key AND i.kind = 'secure score';
 CREATE INDEX ON posture.exemption (asset_id);
 
+--@ CREATE FUNCTION posture_internal.announce_cascade()
+--@ CREATE TRIGGER "CASCADE" AFTER DELETE ON posture.metric
+--@ CREATE TRIGGER "CASCADE" AFTER DELETE ON posture.initiative
+--@ CREATE TRIGGER "CASCADE" AFTER DELETE ON posture.recommendation
+--@ CREATE TRIGGER "CASCADE" AFTER DELETE ON posture.asset_group
+
 --@ code
 
 -- Roles get what their levels grant in this version, and owners its policies. A privilege that
