@@ -210,6 +210,7 @@ SET posture.retention_days = 0;
 \set VERBOSITY default
 
 -- settings as SQL reads them
+RESET posture.retention_days;
 SELECT setting('drop_threshold'), setting('drop_basis'), setting('retention_days'), setting(NULL);
 SET posture.timezone = 'Asia/Kolkata';
 SELECT setting('timezone');
