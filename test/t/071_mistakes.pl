@@ -175,10 +175,13 @@ is(answer("SET client_min_messages = warning;\n\\set document `cat $files/lines.
 	'', 'one that is there');
 is(answer("SET client_min_messages = warning; SELECT FROM posture.load(format => 'prowler-checks', document => pg_read_file('$files/lines.json'));"),
 	'', 'and on the server');
-is(answer("SET client_min_messages = warning; PREPARE p AS SELECT FROM posture.load('prowler-checks', \$1); EXECUTE p('$prowler');"), '',
-	'a parameter of unknown type');
-is(answer("SET client_min_messages = warning; PREPARE p (varchar) AS SELECT FROM posture.load('prowler-checks', \$1); EXECUTE p('$prowler');"), '',
-	'and one of a string type');
+for my $type (qw(unknown text varchar jsonb xml))
+{
+	my $call = $type eq 'xml' ? "'xccdf', \$1" : "'prowler-checks', document => \$1, complete => false";
+	my ($document) = $type eq 'xml' ? map { $_->[1] } grep { $_->[0] eq 'xccdf' } @documents : $prowler;
+	is(answer("SET client_min_messages = warning; PREPARE p ($type) AS SELECT FROM posture.load($call); EXECUTE p(\$d\$$document\$d\$);"),
+		'', "a parameter of type $type");
+}
 
 $node->stop;
 done_testing();
