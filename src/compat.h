@@ -19,6 +19,14 @@
 #define pg_noreturn pg_attribute_noreturn()
 #endif
 
+/* from 16 on, one function checks the owner of any object */
+#if PG_VERSION_NUM >= 160000
+#define extension_ownercheck(extension, role) \
+	object_ownercheck(ExtensionRelationId, extension, role)
+#else
+#define extension_ownercheck(extension, role) pg_extension_ownercheck(extension, role)
+#endif
+
 /* from 17 on, getIdentitySequence() takes the relation and not its oid */
 #if PG_VERSION_NUM >= 170000
 #define identity_sequence(relation, column) \

@@ -1,6 +1,6 @@
 # CREATE and DROP EXTENSION as a superuser and as a role whose only privilege is CREATE
 # on the database, and where the values of settings come from.
-# tests: admin/install_begin, admin/install_end, admin/setting
+# tests: admin/install_begin, admin/install_end, admin/setting, admin/drop, drop.c
 use strict;
 use warnings;
 use FindBin;
@@ -58,6 +58,21 @@ foreach my $user ($node->safe_psql('postgres', 'SELECT current_user'), 'installe
 	$node->safe_psql($db, 'CREATE EXTENSION posture', @as);
 	is($node->safe_psql($db, 'SELECT posture.score(37, 100)', @as),
 		'63', "$db: created again, it works");
+
+	# with data, only CASCADE drops it
+	$node->safe_psql($db, "INSERT INTO posture.initiative (key, name) VALUES ('i', 'I')", @as);
+	foreach my $drop ('DROP EXTENSION posture', 'DROP EXTENSION IF EXISTS plpgsql, posture RESTRICT')
+	{
+		$node->psql($db, $drop, @as, stderr => \my $error);
+		like($error, qr/cannot drop extension posture because its tables hold data\nHINT: .*CASCADE/,
+			"$db: data keep the extension from: $drop");
+	}
+	$node->psql($db, 'DROP EXTENSION posture', stderr => \my $other, extra_params => [ '-U', 'stranger' ]);
+	like($other, qr/must be owner of extension posture/, "$db: another role has nothing to drop");
+	$node->safe_psql($db, 'BEGIN; DROP EXTENSION posture CASCADE; ROLLBACK;
+		SET check_function_bodies = off; DROP EXTENSION posture; CREATE EXTENSION posture', @as);
+	is($node->safe_psql($db, 'SELECT count(*) FROM posture.initiative', @as),
+		'0', "$db: the script of a dump, too");
 }
 
 my ($status, $out, $err) = $node->psql('postgres', 'CREATE EXTENSION posture',

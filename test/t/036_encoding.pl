@@ -49,7 +49,7 @@ foreach my $encoding (sort keys %letter)
 		"$encoding: with characters of the encoding");
 	unlike($ask->(q{SELECT item, message FROM posture.status()}), qr/^$/,
 		"$encoding: status() has messages");
-	is($ask->('DROP EXTENSION posture'), '', "$encoding: the extension is dropped");
+	is($ask->('DROP EXTENSION posture CASCADE'), '', "$encoding: the extension is dropped");
 }
 
 # the encoding of the database applies to the install script

@@ -99,7 +99,7 @@ for my $view (@views)
 cmp_ok($node->safe_psql('warehouse', 'SELECT count(*) FROM posture.event'),
 	'>', 3, 'the sample has events');
 
-($rc, $out, $err) = query_as($node, 'warehouse', 'risk_owner', 'DROP EXTENSION posture');
+($rc, $out, $err) = query_as($node, 'warehouse', 'risk_owner', 'DROP EXTENSION posture CASCADE');
 is("$rc$err", '0', 'it drops the extension');
 is($node->safe_psql('warehouse', <<'SQL'), '0', 'nothing of it is left');
 SELECT count(*) FROM pg_depend d JOIN pg_namespace n ON n.oid = d.refobjid

@@ -99,7 +99,7 @@ answer('warden', q{SELECT posture.grant_access('outsider', 'reader')});
 like(answer('outsider', 'SELECT * FROM posture.secret'),
 	qr/permission denied for table secret/, 'grant_access() grants no table of its name');
 answer('warden', q{SELECT posture.grant_access('fleet', 'owner')});
-is(answer('warden', 'DROP EXTENSION posture'),
+is(answer('warden', 'DROP EXTENSION posture CASCADE'),
 	'', 'the extension can be dropped with its policies');
 
 $node->stop;

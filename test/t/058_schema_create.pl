@@ -139,7 +139,7 @@ like($node->safe_psql('warehouse', $status), qr/^ok\|/, 'its hint revokes it');
 $node->safe_psql('warehouse', 'GRANT CREATE ON SCHEMA posture TO nobody, PUBLIC');
 $node->safe_psql('warehouse', 'CREATE FUNCTION posture.f() RETURNS integer LANGUAGE sql RETURN 1',
 	extra_params => [ '-U', 'nobody' ]);
-$node->safe_psql('warehouse', 'DROP EXTENSION posture', @as);
+$node->safe_psql('warehouse', 'DROP EXTENSION posture CASCADE', @as);
 like((query_as($node, 'warehouse', 'installer', 'CREATE EXTENSION posture'))[2],
 	qr/ERROR:  schema "posture" is not empty/, 'CREATE EXTENSION refuses what the role left there');
 $node->safe_psql('warehouse', 'DROP FUNCTION posture.f()');

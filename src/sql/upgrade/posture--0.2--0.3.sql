@@ -110,6 +110,8 @@ DROP FUNCTION posture.plan(text, score, text);
 
 DROP TRIGGER check_event ON posture.event;
 --@ CREATE TRIGGER check_event
+--@ CREATE FUNCTION posture_internal.check_drop
+--@ CREATE EVENT TRIGGER posture_check_drop
 
 -- History of an upgraded database began with its first snapshot.
 --@ CREATE TABLE posture_internal.history_start
