@@ -59,7 +59,7 @@ sub ocsf
 {
 	my ($bucket, $check, $status) = @_;
 	return {
-		class_uid => 2004, time => 1763625600, metadata => { event_code => $check, product => { name => 'Prowler' } },
+		class_uid => 2004, time => 1795154400, metadata => { event_code => $check, product => { name => 'Prowler' } },
 		status_code => $status, severity => 'High', finding_info => { title => $check },
 		unmapped => { categories => ['internet-exposed'] },
 		resources => [ { uid => "arn:aws:s3:::$bucket", name => $bucket, type => 'AwsS3Bucket' } ]
