@@ -32,6 +32,7 @@ log_min_messages = fatal
 CONF
 $node->safe_psql('postgres',
 	"CREATE EXTENSION posture;\n" . oracle_sql() . edge_warehouse_sql() . <<'SQL');
+UPDATE posture_internal.history_start SET day = day - 9;
 CREATE SCHEMA soak;
 -- the sets of days that have a snapshot, as they were when first seen
 CREATE TABLE soak.day_set (

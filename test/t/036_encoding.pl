@@ -27,7 +27,7 @@ foreach my $encoding (sort keys %letter)
 		$node->safe_psql($db,
 			"SET client_encoding = '$encoding'; SET client_min_messages = warning; $_[0]")
 	};
-	$ask->('CREATE EXTENSION posture');
+	$ask->('CREATE EXTENSION posture; UPDATE posture_internal.history_start SET day = day - 1');
 	# one element a line
 	my $document = join "\n",
 	  qq({"type": "source", "key": "s", "name": "$name"}),

@@ -26,6 +26,7 @@ CONF
 sub disk_setup_sql
 {
 	return "CREATE EXTENSION posture;\n" . oracle_sql() . <<'SQL';
+UPDATE posture_internal.history_start SET day = day - 9;
 INSERT INTO posture.source (key, name) VALUES ('scan', 'Scanner');
 -- in 19 chunks and two slices
 INSERT INTO posture.asset (asset_id, key, name)
