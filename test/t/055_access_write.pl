@@ -100,6 +100,7 @@ for my $role ('plain_reader', 'alice', 'fleet')
 # ---- a loader ----
 
 my ($rc, $out, $err) = as_role('loader', <<'SQL');
+SET client_min_messages = warning;
 COPY posture.inbox (source, recommendation, asset, state, asset_kind) FROM STDIN (FORMAT csv);
 scan,a1,alice-1,compliant,host
 scan,a1,truck-21,non_compliant,truck

@@ -102,7 +102,7 @@ $node->safe_psql('moved', 'CREATE EXTENSION posture');
 my $file = PostgreSQL::Test::Utils::tempdir() . '/catalog.ndjson';
 append_to_file($file, value('listed', 'SELECT posture.export()') . "\n");
 my ($out, $err) = ('', '');
-$node->psql('moved', "\\set document `cat '$file'`\nSELECT rejected FROM posture.load('posture', :'document');", stdout => \$out, stderr => \$err);
+$node->psql('moved', "\\set document `cat '$file'`\nSET client_min_messages = warning; SELECT rejected FROM posture.load('posture', :'document');", stdout => \$out, stderr => \$err);
 is("$out$err", '0', 'an export loads');
 is(value('moved', 'SELECT posture.export()'), value('listed', 'SELECT posture.export()'), 'and exports the same');
 is(value('moved', 'SELECT initiative, score FROM posture.overview ORDER BY 1'), value('listed', 'SELECT initiative, score FROM posture.overview ORDER BY 1'), 'with the same scores');
