@@ -53,12 +53,12 @@ BEGIN
     PERFORM delete_day_rows(day, day, true);
     DELETE FROM snapshot s WHERE s.day = forget_day.day;
 
-    -- what recovered on that day is as a person left it, and may recover on the next day
+    -- what ended on that day is as a person left it, and may end on the next day
     UPDATE event e
-    SET recovered_on = NULL,
+    SET recovered_on = NULL, superseded_on = NULL, superseded_by = NULL,
         status = CASE WHEN e.acknowledged_at IS NULL OR e.reopened_at > e.acknowledged_at
                       THEN 'open' ELSE 'acknowledged' END
-    WHERE e.recovered_on = forget_day.day;
+    WHERE forget_day.day IN (e.recovered_on, e.superseded_on);
     PERFORM compare_again(d.day, forget_day.day)
     FROM (SELECT e.day FROM event e WHERE e.previous_day = forget_day.day
           UNION
@@ -70,6 +70,6 @@ COMMENT ON FUNCTION posture.forget_day(date) IS
     'removes a day from history: its snapshot, its events with their causes, and what a source '
     'reported for it; run_daily() does not take a past day again, take_snapshot() and backfill() '
     'do; the next day is compared with the day before: its events get the new figures, and those '
-    'that are no drop any longer are deleted; events that had recovered on the day are open or '
+    'that are no drop any longer are deleted; events that had ended on the day are open or '
     'acknowledged again until a later snapshot; returns the numbers of scores and of events that '
     'it deleted';
