@@ -87,7 +87,9 @@ BEGIN
     new_id := asset_of(into_asset, NULL);
     missing := CASE WHEN old_id IS NULL THEN asset WHEN new_id IS NULL THEN into_asset END;
     IF old_id IS NULL OR new_id IS NULL THEN
-        RAISE EXCEPTION 'asset "%" does not exist', missing USING ERRCODE = 'undefined_object';
+        RAISE EXCEPTION 'asset "%" does not exist', coalesce(missing, 'NULL')
+            USING ERRCODE = 'undefined_object',
+                  HINT = 'The table posture.asset lists the assets.';
     ELSIF old_id = new_id THEN
         RAISE EXCEPTION '"%" and "%" are already the same asset', asset, into_asset
             USING ERRCODE = 'invalid_parameter_value';
