@@ -64,6 +64,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION posture_internal.announce_cascade() IS
     'raises a NOTICE that says which rows of other tables a DELETE takes along';
+REVOKE EXECUTE ON FUNCTION posture_internal.announce_cascade() FROM PUBLIC;
 CREATE TRIGGER "CASCADE" AFTER DELETE ON posture.metric
     REFERENCING OLD TABLE AS removed FOR EACH ROW EXECUTE FUNCTION announce_cascade();
 CREATE TRIGGER "CASCADE" AFTER DELETE ON posture.initiative
