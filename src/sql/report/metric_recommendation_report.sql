@@ -6,12 +6,12 @@
  * again for each metric.
  */
 
-CREATE FUNCTION posture_internal.metric_counts_alone() RETURNS boolean
+CREATE FUNCTION posture_internal.metric_sets_suffice() RETURNS boolean
     LANGUAGE sql STABLE PARALLEL SAFE
     RETURN (SELECT count(*) <= 1000 FROM (SELECT FROM exemption LIMIT 1001) e)
            AND coalesce((SELECT min(a.last_seen) FROM asset a)
                         >= (SELECT max(l.seen_before) FROM stale_limit('infinity') l), true);
-COMMENT ON FUNCTION posture_internal.metric_counts_alone() IS
+COMMENT ON FUNCTION posture_internal.metric_sets_suffice() IS
     'returns whether the assets of a metric can be counted without reading many exemptions or the '
     'sets of other recommendations, which decide whether an asset is stale';
 
@@ -95,12 +95,12 @@ FROM (SELECT m.key::text AS metric, m.name, x.*
                            AND (m.asset_kinds IS NOT NULL OR 0 = ANY (m.criticality_weights))
                          OFFSET 0) f ON true
       CROSS JOIN LATERAL metric_part(m.metric_id, f.assets) x
-      WHERE m.is_active AND (SELECT metric_counts_alone())
+      WHERE m.is_active AND (SELECT metric_sets_suffice())
       UNION ALL
       SELECT m.key::text, m.name, x.*
       FROM metric_part(NULL, NULL) x
       JOIN metric m ON m.metric_id = x.metric_id
-      WHERE NOT (SELECT metric_counts_alone())) p
+      WHERE NOT (SELECT metric_sets_suffice())) p
 JOIN labelled_recommendation() r USING (recommendation_id);
 COMMENT ON VIEW posture.metric_recommendation_report IS
     'each active recommendation of each active metric, as it stands now for the assets that the '

@@ -91,7 +91,9 @@ CREATE FUNCTION posture_internal.asset_status(
     LANGUAGE sql STABLE PARALLEL SAFE ROWS 1
 BEGIN ATOMIC
     SELECT CASE WHEN retired_at <= now() THEN 'retired'
-                WHEN seen_at < (SELECT max(l.seen_before) FROM stale_limit('infinity') l)
+                -- without a limit, NULL would need the second operand, too
+                WHEN coalesce(seen_at < (SELECT max(l.seen_before)
+                                         FROM stale_limit('infinity') l), false)
                      AND is_stale(of_asset, seen_at,
                                   (SELECT o.assets FROM owner_inactive_set() o
                                    WHERE NOT sees_all()))
