@@ -156,7 +156,10 @@ foreach my $case ([ 'superuser', undef, undef ], [ 'installer', 'installer', 'in
 		. join('; ', map { "CREATE TABLE $copy{$_} AS TABLE $_" } @copied), @installs);
 	my $last_id = $node->safe_psql($db, 'SELECT max(event_id) FROM posture.event', @installs);
 
-	$node->safe_psql($db, "INSERT INTO posture.source (key, name, stale_after) VALUES ('old', 'Old', '30')", @installs) unless $has_data;
+	$node->safe_psql($db, "INSERT INTO posture.source (key, name, stale_after) VALUES ('old', 'Old', '30');
+			CREATE SCHEMA mine; CREATE VIEW mine.view AS SELECT posture.is_drop(e.previous_score, e.score),
+			       posture.score_drop(e.previous_score, e.score), p.*
+			FROM posture.event e, posture.plan(NULL) p", @installs) unless $has_data;
 	$node->psql($db, 'ALTER EXTENSION posture UPDATE', @updates, on_error_die => 1, stderr => \my $warning);
 	is($node->safe_psql($db, "SELECT extversion FROM pg_extension WHERE extname = 'posture'"), $this, "$db: is of this version");
 	# a level has no privileges on new views and tables until it is granted again
@@ -182,6 +185,7 @@ SQL
 	{
 		like($warning, qr/source "old" had stale_after 00:00:30, which is now 1 day/, "$db: warns of what it changed");
 		is($node->safe_psql($db, 'SELECT stale_after FROM posture.source', @installs), '1 day', "$db: which is so");
+		is($node->safe_psql($db, 'SELECT count(*) FROM mine.view', @installs), '0', "$db: a view on functions that changed stays");
 		next;
 	}
 	$node->safe_psql($db, q{

@@ -204,15 +204,15 @@ END $$;
 COMMENT ON FUNCTION posture_internal.plan_steps(integer, score, text) IS
     'returns the rows of plan() and, as rank 0, the current score of the initiative';
 
-CREATE FUNCTION posture.plan(
-    initiative text, target numeric DEFAULT NULL, basis text DEFAULT 'gain')
+CREATE FUNCTION posture_internal.plan_to(
+    initiative text, target score DEFAULT NULL, basis text DEFAULT 'gain')
     RETURNS SETOF plan_step
     LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 100
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
 DECLARE
     wanted integer := initiative_of(initiative);
-    to_reach score := coalesce(target::score, (SELECT i.target_score FROM initiative i
+    to_reach score := coalesce(target, (SELECT i.target_score FROM initiative i
                                         WHERE i.initiative_id = wanted));
     steps plan_step[];
     reached score;
@@ -238,6 +238,15 @@ BEGIN
             initiative, format_number(to_reach), format_number(reached);
     END IF;
 END $$;
+COMMENT ON FUNCTION posture_internal.plan_to(text, score, text) IS 'plan() to a score';
+
+CREATE FUNCTION posture.plan(
+    initiative text, target numeric DEFAULT NULL, basis text DEFAULT 'gain')
+    RETURNS SETOF plan_step
+    LANGUAGE sql STABLE PARALLEL SAFE ROWS 100
+BEGIN ATOMIC
+    SELECT * FROM plan_to(initiative, target::score, basis);
+END;
 COMMENT ON FUNCTION posture.plan(text, numeric, text) IS
     'returns what to remediate, in which order, for an initiative to reach a score: by default its '
     'target_score, or the highest score that can be reached if it has none; basis: gain, largest '

@@ -92,12 +92,13 @@ ALTER TABLE posture.source DROP CONSTRAINT source_stale_after_check,
     ADD CONSTRAINT "stale_after is 1 to 36500 days, written as '30 days'"
         CHECK (stale_after >= interval '1 day' AND stale_after <= interval '36500 days');
 
--- The formulas take numeric. Views of users keep the functions that they call.
+-- The formulas and plan() take numeric. Views of users keep the functions that they call.
 ALTER FUNCTION posture.score_drop(score, score, text) RENAME TO drop_between;
 ALTER FUNCTION posture.drop_between(score, score, text) SET SCHEMA posture_internal;
 ALTER FUNCTION posture.is_drop(score, score, numeric, text) RENAME TO is_drop_between;
 ALTER FUNCTION posture.is_drop_between(score, score, numeric, text) SET SCHEMA posture_internal;
-DROP FUNCTION posture.plan(text, score, text);
+ALTER FUNCTION posture.plan(text, score, text) RENAME TO plan_to;
+ALTER FUNCTION posture.plan_to(text, score, text) SET SCHEMA posture_internal;
 --@ CREATE FUNCTION posture_internal.weighted_number_accum
 --@ CREATE FUNCTION posture_internal.weighted_number_accum_inv
 --@ CREATE AGGREGATE posture.weighted_score(score numeric
