@@ -37,6 +37,7 @@ DECLARE
     of_day date;
     taken record;
 BEGIN
+    PERFORM require_level('operator');
     IF from_day IS NULL OR NOT isfinite(from_day) OR from_day >= today() THEN
         RAISE EXCEPTION 'cannot backfill from day %', coalesce(from_day::text, 'NULL')
             USING ERRCODE = 'invalid_parameter_value',

@@ -34,6 +34,7 @@ CREATE FUNCTION posture.forget_day(day date, OUT scores bigint, OUT events bigin
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
 BEGIN
+    PERFORM require_level('operator');
     -- take these locks before any table is read, as take_snapshot() does
     PERFORM lock_sets();
     LOCK TABLE snapshot IN SHARE ROW EXCLUSIVE MODE;

@@ -141,8 +141,12 @@ DROP FUNCTION posture_internal.notify_day(date), posture_internal.day_message(da
     posture_internal.day_summary();
 DROP FUNCTION posture_internal.write_causes(date, boolean), posture_internal.day_event(date),
     posture_internal.previous_day(date);
+
+-- a change is signed as the score moves
 DROP FUNCTION posture.points_change(text, date, date);
 UPDATE posture.event_cause SET points = -points WHERE points <> 0;
+
+-- forget_source() removes the metrics and initiatives that a source's documents made
 ALTER TABLE posture.metric
     ADD COLUMN loaded_source_id integer REFERENCES posture.source ON DELETE SET NULL;
 ALTER TABLE posture.initiative
@@ -168,9 +172,11 @@ CREATE INDEX ON posture.exemption (asset_id);
 --@ code
 
 -- Roles get what their levels grant in this version, and owners its policies. A privilege that
--- only one level has shows who was granted the level.
+-- only one level has shows who was granted the level. PostgreSQL records what a script grants as
+-- initial privileges of the extension, which pg_dump omits, so the record is put back.
 DO $$
 DECLARE
+    initial pg_init_privs[] := ARRAY(SELECT p FROM pg_init_privs p);
     granted record;
 BEGIN
     FOR granted IN
@@ -193,7 +199,10 @@ BEGIN
     LOOP
         PERFORM grant_access(granted.role, granted.level);
     END LOOP;
+    DELETE FROM pg_init_privs;
+    INSERT INTO pg_init_privs SELECT p.* FROM unnest(initial) p;
 END $$;
+
 DROP FUNCTION posture_internal.load_document(text, jsonb, xml, text, boolean);
 DROP FUNCTION posture_internal.load_check_format(text, text);
 DROP FUNCTION posture_internal.ocsf_result_state(text);
