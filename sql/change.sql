@@ -314,11 +314,9 @@ INSERT INTO initiative_snapshot (day, initiative_id, score, method, is_reported)
 SELECT d, i.initiative_id, 60, 'points', true FROM initiative i, unnest('{2024-02-28,2024-02-29,2024-03-04}'::date[]) d
 WHERE i.key = 'reported';
 \set ECHO all
-SELECT previous_day('2024-03-05') AS of_the_day,
-       previous_day('2024-03-05', initiative_id) AS of_the_reported,
-       previous_day('2024-03-01', initiative_id) AS of_the_first,
-       previous_day('2024-02-28', initiative_id) AS of_none
-FROM initiative WHERE key = 'reported';
+SELECT previous_day('2024-03-05') AS any, previous_day('2024-03-05', i) AS reported,
+       previous_day('2024-03-01', i) AS first, previous_day('2024-02-28', i) AS none
+FROM initiative_of('reported') i;
 CALL pg_temp.snapshot('2024-03-05');
 SELECT kind, object, drop, previous_day FROM event_report
 WHERE day = '2024-03-05' AND kind <> 'new_initiative' ORDER BY 1, 2;

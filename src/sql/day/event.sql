@@ -156,19 +156,22 @@ CREATE FUNCTION posture_internal.record_reported_days(of_initiative integer, day
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
 DECLARE
+    -- the job deletes what is older
+    oldest date := today() - setting('retention_days')::integer;
     of_day date;
 BEGIN
     FOR of_day IN
-        SELECT d.day FROM unnest(days) d(day)
-        UNION
-        -- the next day of the initiative is compared with a day that changed
         SELECT n.day
         FROM unnest(days) d(day)
-        CROSS JOIN LATERAL (SELECT min(s.day) AS day
+        -- the next day of the initiative is compared with a day that changed
+        CROSS JOIN LATERAL (SELECT d.day
+                            UNION ALL
+                            SELECT min(s.day)
                             FROM initiative_snapshot s
                             WHERE s.initiative_id = of_initiative AND s.day > d.day) n
-        WHERE n.day IS NOT NULL
-        ORDER BY 1
+        WHERE n.day >= oldest
+        GROUP BY n.day
+        ORDER BY n.day
     LOOP
         PERFORM record_drops(of_day, true, of_initiative);
     END LOOP;
@@ -189,7 +192,8 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION posture_internal.record_reported_days(integer, date[]) IS
     'records the events of days whose scores of an initiative its source reported, with their '
-    'causes, and ends the events whose score is back on a later day';
+    'causes, and ends the events whose score is back on a later day; days that are older than '
+    'posture.retention_days have no events';
 
 CREATE FUNCTION posture.acknowledge(event_id integer, note text DEFAULT NULL) RETURNS void
     LANGUAGE plpgsql

@@ -14,7 +14,8 @@ BEGIN ATOMIC
     SELECT e.event_id, e.previous_score::numeric, coalesce(m.score, i.score)::numeric,
            CASE WHEN e.metric_id IS NULL
                 THEN CASE WHEN i.initiative_id IS NULL
-                               OR i.score IS NULL AND i.recommendations = '{}'
+                               OR e.kind <> 'new_initiative'
+                                  AND i.score IS NULL AND i.recommendations = '{}'
                                   AND NOT EXISTS (SELECT FROM initiative_metric_snapshot b
                                                   WHERE b.day = of_day
                                                     AND b.initiative_id = i.initiative_id)
