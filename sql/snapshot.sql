@@ -165,4 +165,4 @@ SELECT changed FROM posture.ingest();
 SELECT posture.today() - posture_internal.due_day() AS days;
 SELECT deltas FROM posture.fold();
 SELECT posture.today() - posture_internal.due_day() AS days;
-DROP EXTENSION posture;
+DROP EXTENSION posture CASCADE;

@@ -23,7 +23,8 @@ CREATE TABLE posture.initiative (
     cooldown_days day_count,
     is_active boolean NOT NULL DEFAULT true,
     details jsonb,
-    loaded_source_id integer REFERENCES source ON DELETE SET NULL
+    -- no foreign key: TRUNCATE of source ... CASCADE would reach this table
+    loaded_source_id integer
 );
 COMMENT ON TABLE posture.initiative IS 'metrics that together measure one area of risk';
 COMMENT ON COLUMN posture.initiative.initiative_id IS 'internal id';
@@ -46,7 +47,8 @@ COMMENT ON COLUMN posture.initiative.is_active IS 'whether it is shown';
 COMMENT ON COLUMN posture.initiative.details IS
     'further data of the document that it was loaded from';
 COMMENT ON COLUMN posture.initiative.loaded_source_id IS
-    'id of the source whose document added it; NULL: a user or a pack added it';
+    'id of the source whose document added it, which may have been deleted since; NULL: a user or '
+    'a pack added it';
 
 CREATE TABLE posture.initiative_metric (
     initiative_id integer REFERENCES initiative ON DELETE CASCADE,

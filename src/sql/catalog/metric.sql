@@ -25,7 +25,8 @@ CREATE TABLE posture.metric (
     cooldown_days day_count,
     is_active boolean NOT NULL DEFAULT true,
     details jsonb,
-    loaded_source_id integer REFERENCES source ON DELETE SET NULL
+    -- no foreign key: TRUNCATE of source ... CASCADE would reach this table
+    loaded_source_id integer
 );
 COMMENT ON TABLE posture.metric IS
     'recommendations about similar assets, measured by the share of distinct assets exposed';
@@ -50,7 +51,8 @@ COMMENT ON COLUMN posture.metric.cooldown_days IS
 COMMENT ON COLUMN posture.metric.is_active IS 'whether it is shown and counts';
 COMMENT ON COLUMN posture.metric.details IS 'further data of the document that it was loaded from';
 COMMENT ON COLUMN posture.metric.loaded_source_id IS
-    'id of the source whose document added it; NULL: a user or a pack added it';
+    'id of the source whose document added it, which may have been deleted since; NULL: a user or '
+    'a pack added it';
 
 CREATE TABLE posture.metric_recommendation (
     metric_id integer REFERENCES metric ON DELETE CASCADE,

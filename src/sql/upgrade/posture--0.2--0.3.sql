@@ -147,10 +147,8 @@ DROP FUNCTION posture.points_change(text, date, date);
 UPDATE posture.event_cause SET points = -points WHERE points <> 0;
 
 -- forget_source() removes the metrics and initiatives that a source's documents made
-ALTER TABLE posture.metric
-    ADD COLUMN loaded_source_id integer REFERENCES posture.source ON DELETE SET NULL;
-ALTER TABLE posture.initiative
-    ADD COLUMN loaded_source_id integer REFERENCES posture.source ON DELETE SET NULL;
+ALTER TABLE posture.metric ADD COLUMN loaded_source_id integer;
+ALTER TABLE posture.initiative ADD COLUMN loaded_source_id integer;
 -- what documents made before, by the keys that their formats give it
 UPDATE posture.metric m
 SET loaded_source_id = s.source_id
