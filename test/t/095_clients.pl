@@ -24,6 +24,8 @@ $node->safe_psql('posture', encode_utf8(<<'SQL'));
 SET search_path = posture, posture_internal, pg_catalog;
 UPDATE asset_group SET owner = 'bi';
 SELECT reopen(max(event_id), 'again') FROM event WHERE status <> 'open';
+UPDATE event SET status = 'superseded', superseded_on = today(), superseded_by = 'weight_change'
+WHERE event_id = (SELECT max(event_id) FROM event WHERE status = 'recovered');
 UPDATE initiative SET owner = 'bi', target_on = today() + 400 WHERE key = 'identity';
 UPDATE initiative
 SET name = E'Tab\there, "quotes", back\\slash, a line\nand żółć 🔒', kind = ''
