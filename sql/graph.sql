@@ -156,6 +156,7 @@ SELECT reason FROM rejected ORDER BY reason COLLATE "C";
 SELECT * FROM load('graph-secure-scores', pg_temp.day('2026-03-04', 0, '[]', '{"maxScore": 0}'),
     'tenant-4');
 SELECT initiative, score FROM overview ORDER BY 1;
+SELECT key FROM source WHERE last_seen IS NULL;
 
 DROP VIEW v_score, v_point;
 DROP EXTENSION posture;

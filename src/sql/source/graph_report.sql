@@ -178,6 +178,8 @@ BEGIN
         observed_at = EXCLUDED.observed_at
     WHERE (m.achieved, m.possible) IS DISTINCT FROM (EXCLUDED.achieved, EXCLUDED.possible);
     DROP TABLE pg_temp.posture_point;
+    PERFORM update_last_seen(ARRAY[s.source_id], ARRAY[(latest ->> 'observed_at')::timestamptz])
+    FROM source s WHERE s.key = of_source;
     PERFORM graph_snapshot_reports(of_source, of_initiative);
 END $$;
 COMMENT ON FUNCTION posture_internal.graph_apply_reports(text) IS
