@@ -295,7 +295,7 @@ our %owner_column = ('posture.snapshot' => 'day, taken_at, ends_at',
 	'posture.run' => 'run_id, day, started_at, finished_at, outcome');
 our @unreadable = ((map { "posture.$_" } qw(inbox rejected)),
 	map { "posture_internal.$_" } qw(verification exemption_snapshot asset_group_snapshot
-	  finding_set asset_set object_count counted_slice finding_delta asset_delta));
+	  history_start forgotten_day finding_set asset_set object_count counted_slice finding_delta asset_delta));
 
 # The views that list assets, findings and recommendations: what an owner asks, and what a
 # superuser asks for the same rows, with O for the owners. An owner sees one of the two

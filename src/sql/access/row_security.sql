@@ -137,6 +137,10 @@ BEGIN
             USING ERRCODE = 'insufficient_privilege',
                   HINT = 'Use posture.acknowledge() and posture.reopen().';
     ELSIF sees_all()
+          -- a load of days that a source reported corrects and ends events, whosever they are
+          AND ((NEW.acknowledged_at, NEW.reopened_at, NEW.note)
+                   IS DISTINCT FROM (OLD.acknowledged_at, OLD.reopened_at, OLD.note)
+               OR NOT has_table_privilege('posture.event'::regclass, 'INSERT'))
           AND NOT coalesce((SELECT owner_rows('initiative')) @> NEW.initiative_id
                            OR (SELECT owner_rows('metric')) @> NEW.metric_id
                            OR EXISTS (SELECT
