@@ -43,7 +43,7 @@ foreach my $encoding (sort keys %letter)
 		'', "$encoding: the job runs");
 	is($ask->('SELECT name, score FROM posture.overview'), "$name|0", "$encoding: views show it");
 	my $shown = $ask->(q{SELECT posture.show('i')});
-	like($shown, qr/^\Q$name\E: 0 of 100, bad\n(\.{40}|(\xe2\x96\x91){40})\n/,
+	like($shown, qr/^\Q$name\E: 0.0 of 100, bad\n(\.{40}|(\xe2\x96\x91){40})\n/,
 		"$encoding: show() draws it");
 	is($shown =~ /\xe2\x96/ ? 'blocks' : 'plain', $encoding eq 'UTF8' ? 'blocks' : 'plain',
 		"$encoding: with characters of the encoding");
