@@ -3,8 +3,10 @@
  */
 #include "posture.h"
 
+#include "access/genam.h"
 #include "access/table.h"
 #include "access/tableam.h"
+#include "catalog/indexing.h"
 #include "catalog/namespace.h"
 #include "catalog/objectaddress.h"
 #include "catalog/pg_extension.h"
@@ -14,6 +16,7 @@
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
 #include "utils/acl.h"
+#include "utils/fmgroids.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
@@ -44,6 +47,27 @@ drops_posture(const Node *statement)
 	return false;
 }
 
+/* The schema of an extension, whatever its name is now. */
+static Oid
+extension_schema(Oid extension)
+{
+	Relation	relation = table_open(ExtensionRelationId, AccessShareLock);
+	Oid			schema = InvalidOid;
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	ScanKeyInit(&key, Anum_pg_extension_oid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(extension));
+	scan = systable_beginscan(relation, ExtensionOidIndexId, true, NULL, 1, &key);
+	tuple = systable_getnext(scan);
+	if (HeapTupleIsValid(tuple))
+		schema = ((Form_pg_extension) GETSTRUCT(tuple))->extnamespace;
+	systable_endscan(scan);
+	table_close(relation, AccessShareLock);
+	return schema;
+}
+
 /* Whether a table has rows, whoever may read them. */
 static bool
 has_rows(Oid table)
@@ -71,16 +95,17 @@ Datum
 posture_check_drop(PG_FUNCTION_ARGS)
 {
 	Oid			extension = get_extension_oid("posture", true);
-	Oid			schema = get_namespace_oid("posture", true);
+	Oid			schema;
 
 	if (!CALLED_AS_EVENT_TRIGGER(fcinfo))
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_EVENT_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("check_drop() must be called by an event trigger")));
-	if (!check_function_bodies || !OidIsValid(extension) || !OidIsValid(schema) ||
+	if (!check_function_bodies || !OidIsValid(extension) ||
 		!drops_posture(((EventTriggerData *) fcinfo->context)->parsetree) ||
 		!extension_ownercheck(extension, GetUserId()))
 		PG_RETURN_NULL();
+	schema = extension_schema(extension);
 	for (Size i = 0; i < lengthof(tables); i++)
 	{
 		Oid			table = get_relname_relid(tables[i], schema);

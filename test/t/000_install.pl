@@ -67,6 +67,10 @@ foreach my $user ($node->safe_psql('postgres', 'SELECT current_user'), 'installe
 		like($error, qr/cannot drop extension posture because its tables hold data\nHINT: .*CASCADE/,
 			"$db: data keep the extension from: $drop");
 	}
+	$node->psql($db, 'BEGIN; ALTER SCHEMA posture RENAME TO renamed; DROP EXTENSION posture',
+		stderr => \my $renamed);
+	like($renamed, qr/cannot drop extension posture because its tables hold data/,
+		"$db: also in a schema that was renamed");
 	$node->psql($db, 'DROP EXTENSION posture', stderr => \my $other, extra_params => [ '-U', 'stranger' ]);
 	like($other, qr/must be owner of extension posture/, "$db: another role has nothing to drop");
 	$node->safe_psql($db, 'BEGIN; DROP EXTENSION posture CASCADE; ROLLBACK;
