@@ -44,6 +44,7 @@ for my $call ('SELECT * FROM posture.ingest()', 'SELECT * FROM posture.take_snap
 	q{SELECT posture.load('posture', '{}')}, 'SELECT * FROM posture.assess_cluster()',
 	q{SELECT posture.install_pack('ransomware')}, 'SELECT posture.apply_rules()',
 	'SELECT posture.fold()', 'SELECT posture.rebuild()', 'SELECT posture.verify()',
+	q{SELECT posture.backfill('2020-01-01')}, q{SELECT posture.forget_day('2020-01-01')},
 	'SELECT posture.reopen(1)', 'SELECT posture.schedule()', 'SELECT posture.status()',
 	'SELECT posture.export()', 'SELECT posture.explain(1)', q{SELECT posture.metric_assets('m1')},
 	(map { "SELECT posture.$_('i1')" } qw(plan planned_score achievable_score show)),
