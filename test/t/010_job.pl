@@ -125,6 +125,8 @@ CONF
 		like(($ask->(q{SELECT posture.schedule('* * * * *')}))[2],
 			qr/denied for schema cron\nHINT:  .* run: GRANT USAGE ON SCHEMA cron TO \Q$quoted\E;/,
 			"$how: an operator needs USAGE on the schema of pg_cron");
+		like(($ask->(q{SELECT posture.unschedule()}))[2], qr/denied for schema cron\nHINT:  .* GRANT USAGE/,
+			"$how: unschedule() does, too");
 		$node->safe_psql('home', "GRANT USAGE ON SCHEMA cron TO $quoted");
 		my $schedule = q{posture.schedule('* * * * *') > 0};
 		is(($ask->("SELECT $schedule, $schedule"))[1], 't|t', "$how: and then can schedule the job");
@@ -146,8 +148,9 @@ CONF
 		like($err, qr/ERROR:  pg_cron keeps its jobs in database "home"/,
 			"$how: schedule() in another database names the database of the jobs");
 		my ($statement) =
-		  $err =~ /^HINT:  Run in database "home": (SELECT cron\.schedule_in_database\(.*\);)$/m;
-		is($statement, q{SELECT cron.schedule_in_database('posture o''ther "db"', '* * * * *', }
+		  $err =~ /^HINT:  Run in database "home": (CREATE .*; SELECT cron\.schedule_in_database\(.*\);)$/m;
+		is($statement, q{CREATE EXTENSION IF NOT EXISTS pg_cron; }
+			  . q{SELECT cron.schedule_in_database('posture o''ther "db"', '* * * * *', }
 			  . q{'CALL posture.run_daily()', 'o''ther "db"');},
 			"$how: its hint has the statement");
 		is($node->psql('home', $statement // ''), 0, "$how: which runs");
@@ -182,6 +185,12 @@ CONF
 		is($node->safe_psql('home', $job),
 			qq{job|ok|the job runs at "* * * * *" GMT|\njob outcome|ok|succeeded|},
 			"$how: status() reports the job");
+		is($node->safe_psql('home', qq{BEGIN; UPDATE cron.job_run_details SET status = 'failed',
+			return_message = 'connection failed', start_time = NULL, end_time = NULL; $job; ROLLBACK})
+			  =~ s/^job\|.*\n//r,
+			'job outcome|warning|failed: connection failed|ALTER SYSTEM SET '
+			  . 'cron.use_background_workers = on; -- then restart the server',
+			"$how: and that pg_cron could not connect");
 		is($node->safe_psql($other, $job),
 			'job|ok|no pg_cron job is visible here, but the job runs|',
 			"$how: and runs of a job that it can't see");

@@ -4,6 +4,20 @@
  * dynamic SQL, and each error has a hint that gives the statement to run.
  */
 
+CREATE FUNCTION posture_internal.require_cron() RETURNS void
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+BEGIN
+    IF NOT has_schema_privilege('cron', 'USAGE') THEN
+        RAISE EXCEPTION 'permission denied for schema cron'
+            USING ERRCODE = 'insufficient_privilege',
+                  HINT = format('An administrator can run: GRANT USAGE ON SCHEMA cron TO %I;',
+                                current_user);
+    END IF;
+END $$;
+COMMENT ON FUNCTION posture_internal.require_cron() IS
+    'raises an error unless the caller may use the schema of pg_cron, which must be installed';
+
 CREATE FUNCTION posture.schedule(cron text DEFAULT '5 * * * *') RETURNS bigint
     LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
@@ -13,12 +27,7 @@ DECLARE
 BEGIN
     PERFORM require_level('operator');
     IF EXISTS (SELECT FROM pg_extension e WHERE e.extname = 'pg_cron') THEN
-        IF NOT has_schema_privilege('cron', 'USAGE') THEN
-            RAISE EXCEPTION 'permission denied for schema cron'
-                USING ERRCODE = 'insufficient_privilege',
-                      HINT = format('An administrator can run: GRANT USAGE ON SCHEMA cron TO %I;',
-                                    current_user);
-        END IF;
+        PERFORM require_cron();
         EXECUTE 'SELECT cron.schedule($1, $2, $3)'
             INTO job USING 'posture', cron, 'CALL posture.run_daily()';
         RETURN job;
@@ -49,7 +58,7 @@ BEGIN
     END IF;
     RAISE EXCEPTION 'pg_cron keeps its jobs in database "%"', cron_database
         USING ERRCODE = 'object_not_in_prerequisite_state',
-              HINT = format('Run in database "%s": '
+              HINT = format('Run in database "%s": CREATE EXTENSION IF NOT EXISTS pg_cron; '
                             'SELECT cron.schedule_in_database(%L, %L, %L, %L);',
                             cron_database, 'posture ' || current_database(), cron,
                             'CALL posture.run_daily()', current_database());
@@ -70,6 +79,7 @@ BEGIN
                   HINT = format('Where pg_cron keeps its jobs, run: SELECT cron.unschedule(%L);',
                                 'posture ' || current_database());
     END IF;
+    PERFORM require_cron();
     EXECUTE 'SELECT j.jobid FROM cron.job j WHERE j.jobname = $1 AND j.username = current_user'
         INTO job USING 'posture';
     IF job IS NOT NULL THEN

@@ -172,11 +172,14 @@ BEGIN
     SELECT 'job outcome', CASE WHEN job.status = 'failed' THEN 'warning' ELSE 'ok' END,
            round(extract(epoch FROM now() - job.end_time)),
            CASE WHEN job.status IS NULL THEN 'has not run yet'
-                ELSE format('%s at %s', job.status, minute_of(job.end_time::timestamptz))
+                -- a job that could not connect has no time
+                ELSE job.status || coalesce(' at ' || minute_of(job.end_time::timestamptz), '')
                      || CASE WHEN job.status = 'failed'
                              THEN ': ' || btrim(job.return_message, E' \n') ELSE '' END END,
-           CASE WHEN job.status = 'failed'
-                THEN format('SELECT * FROM cron.job_run_details WHERE jobid = %s '
+           CASE WHEN job.status IS DISTINCT FROM 'failed' THEN NULL
+                WHEN job.return_message ~ '^(connection failed|could not connect)'
+                THEN 'ALTER SYSTEM SET cron.use_background_workers = on; -- then restart the server'
+                ELSE format('SELECT * FROM cron.job_run_details WHERE jobid = %s '
                             'ORDER BY runid DESC;', job.jobid) END;
 END $$;
 COMMENT ON FUNCTION posture_internal.job_status() IS
