@@ -34,8 +34,9 @@ for my $call (q{posture.grant_access('outsider', 'reader')},
 		"PUBLIC can't call $call");
 }
 for my $case (
-	[ q{grant_access('nobody there', 'reader')}, qr/role "nobody there" does not exist/ ],
-	[ q{grant_access('public', 'reader')}, qr/role "public" does not exist/ ],
+	[ q{grant_access('nobody there', 'reader')}, qr/role "nobody there" does not exist\nHINT: .*case-sensitive/ ],
+	[ q{grant_access('public', 'reader')}, qr/role "public" does not exist\nHINT: .*PUBLIC cannot have a level/ ],
+	[ q{grant_access('reader', 'alice')}, qr/role "reader" does not exist\nHINT: .*first argument is the role/ ],
 	[ q{grant_access(NULL, 'reader')}, qr/role must not be null/ ],
 	[ q{grant_access('alice', 'Owner')},
 		qr/level "Owner" not recognized.*Levels are reader, owner, loader, operator/s ],

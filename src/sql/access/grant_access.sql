@@ -11,7 +11,15 @@ BEGIN
     IF role IS NULL THEN
         RAISE EXCEPTION 'role must not be null' USING ERRCODE = 'null_value_not_allowed';
     ELSIF NOT EXISTS (SELECT FROM pg_roles r WHERE r.rolname = role) THEN
-        RAISE EXCEPTION 'role "%" does not exist', role USING ERRCODE = 'undefined_object';
+        RAISE EXCEPTION 'role "%" does not exist', role
+            USING ERRCODE = 'undefined_object',
+                  HINT = CASE WHEN lower(role) = 'public'
+                              THEN 'PUBLIC cannot have a level: grant it to a role, and grant that '
+                                   'role to others.'
+                              WHEN role IN ('reader', 'owner', 'loader', 'operator')
+                              THEN 'The first argument is the role, the second the level.'
+                              ELSE 'CREATE ROLE creates a role. Its name is case-sensitive here.'
+                         END;
     END IF;
 END $$;
 COMMENT ON FUNCTION posture_internal.require_role(name) IS
