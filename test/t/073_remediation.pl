@@ -73,6 +73,11 @@ like($preload->('no_such_library'), qr/^-- no_such_library is not installed/, 'n
 unlike($preload->('pgaudit'), qr/^ALTER SYSTEM/, 'so for pgaudit')
   unless $node->safe_psql('postgres', q{SELECT count(*) FROM pg_available_extensions WHERE name = 'pgaudit'});
 $node->safe_psql('postgres', $preload->('passwordcheck'));
+$node->safe_psql('postgres', q{CREATE ROLE loader; SELECT posture.grant_access('loader', 'loader')});
+$node->psql('postgres', q{SET ROLE loader; SELECT posture_internal.cluster_preload('passwordcheck')},
+	stderr => \my $denied);
+like($denied, qr/role "loader" may not set shared_preload_libraries\nHINT:  A superuser can/,
+	'a loader cannot preload, and the error says so');
 
 $node->reload;
 $node->restart;

@@ -63,6 +63,11 @@ DECLARE
     version integer := current_setting('server_version_num')::integer / 10000;
     libraries text;
 BEGIN
+    IF NOT (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = current_user) THEN
+        RAISE EXCEPTION 'permission denied: role "%" may not set shared_preload_libraries',
+                        current_user
+            USING ERRCODE = 'insufficient_privilege', HINT = 'A superuser can.';
+    END IF;
     IF (SELECT pg_stat_file(c.setting || '/' || library || '.so', true)
         FROM pg_config c WHERE c.name = 'PKGLIBDIR') IS NULL THEN
         RETURN format('-- %s is not installed; on Debian and Ubuntu it is in the package '
