@@ -56,6 +56,8 @@ like(answer("SELECT FROM posture.load('azure-assessments', \$d\$$ocsf\$d\$::json
 # ---- arguments ----
 
 my $prowler = q{[{"CheckID": "a", "CheckTitle": "b"}]};
+my $asff = q~{"SchemaVersion": "2018-10-08", "Id": "a", "GeneratorId": "g", "ProductArn": "p", "Title": "t",
+	"Compliance": {"Status": "PASSED"}, "Resources": [{"Type": "t", "Id": "r"}]}~ =~ s/\s+/ /gr;
 my $state = sub { qq({"type": "finding", "source": "s", "recommendation": "r", "asset": "a", "state": "$_[0]"}) };
 for my $case (
 	[ q{load('oscap', '<Benchmark xmlns="http://checklists.nist.gov/xccdf/1.2"/>')},
@@ -95,6 +97,12 @@ for my $case (
 	[ q{load('ocsf', '<a/>'::xml)}, 'document is not JSON: it begins like XML', 'Formats are ' ],
 	[ "load('prowler-checks', '$prowler', complete => true)",
 		'format "prowler-checks" does not support complete deliveries', 'Omit ' ],
+	[ q~load('ocsf', E'{"a": 1}\n{"a": "b', complete => true)~, 'document is not of format "ocsf"', 'Formats ' ],
+	[ qq~load('asff', E'$asff\\n{"Id": "b', complete => true)~, 'document is not complete',
+		'The document may be cut off. Produce it again.' ],
+	(map { [ qq~load('asff', '$_', complete => true)~, 'document is not complete',
+		'Load all pages as one document, or omit the argument "complete".' ] }
+	  qq~{"Findings": [$asff], "NextToken": "n"}~, qq~[{"Findings": [$asff]}, {"Findings": [$asff], "nextLink": "n"}]~),
 	[ "load('prowler-checks', '$prowler', '')", 'missing source', undef ],
 	[ q{ingest('prowlr')}, 'source "prowlr" does not exist', 'Perhaps you meant "prowler". Sources are cloud, prowler. ' ],
 	[ q{ingest(only_source => 'x')}, 'source "x" does not exist', 'Sources are cloud, prowler. Add ' ],
@@ -116,6 +124,33 @@ like(answer(q{SELECT FROM posture.load('ocsf', repeat('x', 1000000));}), qr/^.{1
 
 like(answer(q{SET TRANSACTION READ ONLY; SELECT FROM posture.load('ocsf', '[]');}),
 	qr/^ERROR:  cannot execute CREATE TABLE in a read-only transaction\z/, 'in a transaction that only reads');
+
+is($node->safe_psql('postgres', <<"SQL"), <<'OUT' =~ s/\n\z//r, 'a line that is cut off is rejected, and a last page is complete');
+BEGIN;
+SELECT loaded, rejected FROM posture.load('asff', E'$asff\\n{"Id": "b');
+SELECT reason FROM posture.rejected;
+SELECT loaded FROM posture.load('asff', '[{"Findings": [$asff], "nextLink": "n"}, {"Findings": [$asff], "nextLink": null}]', complete => true);
+ROLLBACK;
+SQL
+1|1
+$[1]: not valid JSON: the line may be cut off
+1
+OUT
+
+is($node->safe_psql('postgres', <<"SQL"), <<'OUT' =~ s/\n\z//r, 'a complete document does not close what was rejected in it');
+BEGIN;
+SELECT FROM posture.load('posture', '[{"type": "source", "key": "s", "name": "S"}, @{[ join ', ', $state->('non_compliant'),
+	$state->('compliant') =~ s/"a"/"b"/r, $state->('compliant') =~ s/"a"/"c"/r ]}]');
+SELECT loaded, rejected, closed
+FROM posture.load('posture', '[@{[ $state->('broken') ]}, @{[ $state->('compliant') =~ s/"a"/"b"/r ]}]', complete => true);
+SELECT a.key, f.state FROM posture.finding f JOIN posture.asset a USING (asset_id) ORDER BY a.key;
+ROLLBACK;
+SQL
+1|1|1
+a|non_compliant
+b|compliant
+c|not_applicable
+OUT
 
 # the context of callers stays, and that of an error which is not about what was passed
 like(answer(q{DO $$ BEGIN PERFORM FROM posture.load('ocsf', 'x'); END $$;}),

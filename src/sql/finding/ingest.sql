@@ -184,8 +184,7 @@ END $$;
 COMMENT ON FUNCTION posture_internal.ingest_findings() IS
     'step of ingest(): writes new and changed findings; returns their number';
 
-CREATE FUNCTION posture_internal.ingest_close(complete_source text, arrived_at timestamptz)
-    RETURNS bigint
+CREATE FUNCTION posture_internal.ingest_close(complete_source text) RETURNS bigint
     LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
 DECLARE
@@ -203,7 +202,8 @@ BEGIN
                   HINT = 'Set is_active of the source to false if it no longer reports anything.';
     END IF;
 
-    -- A finding whose row was rejected is not missing in the delivery.
+    -- A finding whose row was rejected is not missing in the delivery. load() rejects
+    -- rows before ingest() begins, but in the same transaction.
     UPDATE finding f
     SET state = 'not_applicable', changed_at = delivered_at
     FROM recommendation r JOIN source s USING (source_id)
@@ -222,12 +222,12 @@ BEGIN
           FROM rejected j
           LEFT JOIN asset_alias l ON l.alias = j.asset
           LEFT JOIN asset a ON a.key = j.asset
-          WHERE j.rejected_at = arrived_at AND j.source = s.key AND j.recommendation = r.key
+          WHERE j.rejected_at >= now() AND j.source = s.key AND j.recommendation = r.key
             AND coalesce(l.asset_id, a.asset_id) = f.asset_id);
     GET DIAGNOSTICS closed = ROW_COUNT;
     RETURN closed;
 END $$;
-COMMENT ON FUNCTION posture_internal.ingest_close(text, timestamptz) IS
+COMMENT ON FUNCTION posture_internal.ingest_close(text) IS
     'step of ingest(): sets findings that are missing in a complete delivery to not_applicable; '
     'returns their number';
 
@@ -267,7 +267,7 @@ BEGIN
     closed := 0;
     PERFORM progress(format('ingest: %s findings written', changed));
     IF complete_source IS NOT NULL THEN
-        closed := ingest_close(complete_source, arrived_at);
+        closed := ingest_close(complete_source);
     END IF;
     DROP TABLE pg_temp.posture_batch;
     PERFORM fold_if_many();

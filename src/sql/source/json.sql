@@ -77,8 +77,12 @@ COMMENT ON FUNCTION posture_internal.json_type_name(jsonb) IS
 
 CREATE FUNCTION posture_internal.not_object_error(value jsonb) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN CASE WHEN jsonb_typeof(value) <> 'object' THEN 'expected an object, found '
-        || json_type_name(value) END;
+    RETURN CASE
+        -- json_line() makes such strings
+        WHEN jsonb_typeof(value) = 'string' AND left(value #>> '{}', 1000) ~ '^[[:space:]]*[[{]'
+            THEN 'not valid JSON: the line may be cut off'
+        WHEN jsonb_typeof(value) <> 'object'
+            THEN 'expected an object, found ' || json_type_name(value) END;
 COMMENT ON FUNCTION posture_internal.not_object_error(jsonb) IS
     'returns the error for a value that must be an object; NULL if it is one';
 

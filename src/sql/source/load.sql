@@ -90,6 +90,40 @@ COMMENT ON FUNCTION posture_internal.load_check_format(text, text, jsonb) IS
     'step of load(): raises an error if nothing in the document is of its format, or nothing can '
     'be loaded and the document is of another format';
 
+-- What is missing at the end of a file would be closed.
+CREATE FUNCTION posture_internal.load_check_complete(json_document jsonb) RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+DECLARE
+    is_array boolean := jsonb_typeof(json_document) = 'array';
+    last_page jsonb := CASE WHEN is_array THEN json_document -> -1 ELSE json_document END;
+    broken bigint := (SELECT e.n - 1
+                      FROM jsonb_array_elements(CASE WHEN is_array THEN json_document END)
+                           WITH ORDINALITY e(element, n)
+                      WHERE jsonb_typeof(e.element) = 'string' ORDER BY e.n LIMIT 1);
+    next_page text := (SELECT f.field
+                       FROM unnest('{@odata.nextLink,nextLink,skip_token,$skipToken,NextToken}'
+                                   ::text[]) f(field)
+                       WHERE jsonb_typeof(last_page) = 'object' AND last_page ->> f.field <> ''
+                       LIMIT 1);
+BEGIN
+    IF broken IS NOT NULL OR next_page IS NOT NULL THEN
+        RAISE EXCEPTION 'document is not complete'
+            USING ERRCODE = 'invalid_parameter_value',
+                  DETAIL = CASE WHEN broken IS NOT NULL
+                                THEN format('$[%s] is not valid JSON.', broken)
+                                ELSE format('After its last page comes another: it has "%s".',
+                                            next_page) END,
+                  HINT = CASE WHEN broken IS NOT NULL
+                              THEN 'The document may be cut off. Produce it again.'
+                              ELSE 'Load all pages as one document, or omit the argument '
+                                   '"complete".' END;
+    END IF;
+END $$;
+COMMENT ON FUNCTION posture_internal.load_check_complete(jsonb) IS
+    'step of load(): raises an error if a complete document in JSON is cut off in a line, or lacks '
+    'a page';
+
 CREATE FUNCTION posture_internal.load_reject() RETURNS bigint
     LANGUAGE plpgsql
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
@@ -253,6 +287,9 @@ BEGIN
     LOCK TABLE inbox IN SHARE UPDATE EXCLUSIVE MODE;
     PERFORM load_items(of_format, form.mapping, json_document, xml_document, of_source);
     PERFORM load_check_format(of_format, form.expects, json_document);
+    IF complete THEN
+        PERFORM load_check_complete(json_document);
+    END IF;
     rejected := load_reject();
     IF NOT EXISTS (SELECT FROM pg_temp.posture_item) AND NOT complete THEN
         loaded := 0;
