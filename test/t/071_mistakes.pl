@@ -77,7 +77,8 @@ for my $case (
 	[ q{load('xccdf', '<!doctype html>')}, 'document is not XML: it begins like HTML', 'A server ' ],
 	[ q{load('ocsf', E'AUTH_METHOD;TIMESTAMP;ACCOUNT_UID\n;;\n')}, 'document is not JSON: it begins like CSV',
 		'Have its product write JSON, or COPY the rows into posture.inbox.' ],
-	[ q{load('xccdf', E'"Host"\t"Plugin ID"\t"State"\r\n')}, 'document is not XML: it begins like CSV', 'Have ' ],
+	[ q{load('xccdf', E'"Host"\t"Plugin ID"\t"State"\r\n')}, 'document is not XML: it begins like CSV',
+		'Have its product write XML, or COPY the rows into posture.inbox.' ],
 	[ q{load('ocsf', '<NessusClientData_v2/>')}, 'document is not JSON: it begins like XML', 'Formats are ' ],
 	[ q{load('ocsf', '/tmp/prowler.json')}, 'document is not JSON: it looks like the name of a file', 'Pass what the file contains.' ],
 	[ q{load('xccdf', 'results.xml')}, 'document is not XML: it looks like the name of a file', 'Pass ' ],
@@ -173,7 +174,7 @@ SQL
 
 for my $case (
 	[ 'PASS', 'compliant' ], [ 'Failed', 'non_compliant' ], [ 'COMPLIANT', 'compliant' ],
-	[ 'non-compliant', undef ], [ 'Not Applicable', 'not_applicable' ], [ 'true', undef ])
+	[ 'non-compliant', 'non_compliant' ], [ 'Not Applicable', 'not_applicable' ], [ 'true', undef ])
 {
 	my ($word, $is) = @$case;
 	my $perhaps = $is ? ", here perhaps $is" : '';

@@ -74,7 +74,7 @@ CREATE FUNCTION posture_internal.state_error(state text) RETURNS text
         WHEN state NOT IN ('compliant', 'non_compliant', 'not_applicable')
             THEN format('invalid state "%s": expected compliant, non_compliant or not_applicable',
                         left(state, 100))
-                 || coalesce(', here perhaps ' || result_state(btrim(state)), '')
+                 || coalesce(', here perhaps ' || result_state(translate(btrim(state), '-', '_')), '')
     END;
 COMMENT ON FUNCTION posture_internal.state_error(text) IS
     'error text for a state of a finding that is not one; NULL if it is';

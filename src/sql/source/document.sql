@@ -148,8 +148,8 @@ BEGIN
                   HINT = CASE found
                       WHEN 'HTML' THEN 'A server may have answered with a page, such as a login '
                                        'or an error. Look at the file.'
-                      WHEN 'CSV' THEN 'Have its product write JSON, or COPY the rows into '
-                                      'posture.inbox.'
+                      WHEN 'CSV' THEN format('Have its product write %s, or COPY the rows into '
+                                             'posture.inbox.', due)
                       ELSE format_hint(text_format(content), NULL) END;
     END IF;
 END $$;
