@@ -90,10 +90,12 @@ BEGIN
     IF result IS NULL AND initiative IS NOT NULL THEN
         RAISE EXCEPTION 'initiative "%" does not exist', initiative
             USING ERRCODE = 'undefined_object',
-                  HINT = coalesce(
+                  HINT = concat_ws(' ', kind_hint(initiative), coalesce(
+                      -- people also write the name that reports show
                       name_hint('Initiatives', ARRAY(SELECT i.key FROM initiative i ORDER BY 1),
-                                initiative),
-                      'install_pack() adds initiatives.');
+                                coalesce((SELECT min(i.key) FROM initiative i
+                                          WHERE lower(i.name) = lower(initiative)), initiative)),
+                      'install_pack() adds initiatives.'));
     END IF;
     RETURN result;
 END $$;

@@ -53,14 +53,18 @@ BEGIN
     ELSIF metric_id IS NULL AND initiative_id IS NULL AND object IS NOT NULL THEN
         RAISE EXCEPTION 'metric or initiative "%" does not exist', object
             USING ERRCODE = 'undefined_object',
-                  HINT = coalesce(
+                  HINT = concat_ws(' ', kind_hint(object), coalesce(
+                      -- people also write the name that reports show
                       name_hint('Metrics and initiatives',
                                 ARRAY(SELECT m.key FROM metric m
                                       UNION
                                       SELECT i.key FROM initiative i
                                       ORDER BY 1),
-                                object),
-                      'install_pack() adds initiatives with metrics.');
+                                coalesce((SELECT min(i.key) FROM initiative i
+                                          WHERE lower(i.name) = lower(object)),
+                                         (SELECT min(m.key) FROM metric m
+                                          WHERE lower(m.name) = lower(object)), object)),
+                      'install_pack() adds initiatives with metrics.'));
     END IF;
 END $$;
 COMMENT ON FUNCTION posture_internal.object_of(text) IS

@@ -75,7 +75,12 @@ BEGIN
     IF missing IS NOT NULL THEN
         RAISE EXCEPTION 'recommendation "%" does not exist', missing
             USING ERRCODE = 'undefined_object',
-                  HINT = 'The view posture.recommendation_report lists the recommendations.';
+                  HINT = concat_ws(' ', kind_hint(missing),
+                      'Perhaps you meant "' || left(name_meant(
+                          ARRAY(SELECT DISTINCT r.key FROM recommendation r ORDER BY 1),
+                          coalesce((SELECT min(r.key) FROM recommendation r
+                                    WHERE lower(r.title) = lower(missing)), missing)), 60) || '".',
+                      'The view posture.recommendation_report lists the recommendations.');
     ELSIF ambiguous IS NOT NULL THEN
         RAISE EXCEPTION 'recommendation "%" exists in several sources', ambiguous
             USING ERRCODE = 'ambiguous_parameter',

@@ -11,9 +11,11 @@ BEGIN
     IF wanted IS NULL AND metric IS NOT NULL THEN
         RAISE EXCEPTION 'metric "%" does not exist', metric
             USING ERRCODE = 'undefined_object',
-                  HINT = coalesce(
-                      name_hint('Metrics', ARRAY(SELECT m.key FROM metric m ORDER BY 1), metric),
-                      'install_pack() adds initiatives with metrics.');
+                  HINT = concat_ws(' ', kind_hint(metric), coalesce(
+                      name_hint('Metrics', ARRAY(SELECT m.key FROM metric m ORDER BY 1),
+                                coalesce((SELECT min(m.key) FROM metric m
+                                          WHERE lower(m.name) = lower(metric)), metric)),
+                      'install_pack() adds initiatives with metrics.'));
     END IF;
     chosen := findings_needed(ARRAY(SELECT mr.recommendation_id FROM metric_recommendation mr
                                     WHERE mr.metric_id = wanted));
