@@ -174,7 +174,7 @@ is(ask(q{SELECT count(*) FROM posture.event e WHERE e.recovered_on NOT IN (SELEC
 	'0', 'no event recovered on a forgotten day');
 is(ask('SELECT * FROM posture.verify()'), '', 'verify() finds no difference');
 is(ask('SELECT posture.forget_day(' . ago(5) . ')'),
-	"ERROR:  there is no snapshot of day D-5\nHINT:  The nearest days: D-6 and D-3.", 'a day without a snapshot');
+	"ERROR:  there is no snapshot of day D-5\nHINT:  The nearest days are D-6 and D-3.", 'a day without a snapshot');
 is(ask('SELECT posture.forget_day(NULL)'),
 	"ERROR:  there is no snapshot of day NULL\nHINT:  The latest day is D-2.", 'no day');
 is(ask('SELECT metrics FROM posture.take_snapshot(' . ago(1) . ')'), '3', 'take_snapshot() takes it again');

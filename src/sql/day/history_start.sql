@@ -57,7 +57,8 @@ CREATE FUNCTION posture_internal.nearest_days_hint(days date[], of_day date, no_
 BEGIN ATOMIC
     SELECT CASE WHEN count(*) = 0 THEN no_day
                 WHEN of_day IS NULL THEN format('The latest day is %s.', max(d.day))
-                ELSE format('The nearest days: %s.',
+                ELSE format(CASE WHEN of_day < max(d.day) AND of_day > min(d.day)
+                                 THEN 'The nearest days are %s.' ELSE 'The nearest day is %s.' END,
                             concat_ws(' and ', max(d.day) FILTER (WHERE d.day < of_day),
                                                min(d.day) FILTER (WHERE d.day > of_day))) END
     FROM unnest(days) d(day);

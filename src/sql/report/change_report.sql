@@ -20,10 +20,11 @@ BEGIN
     IF on_day IS NOT NULL AND on_day <> ALL (days) THEN
         RAISE EXCEPTION '"%" has no snapshot on %', object, on_day
             USING ERRCODE = 'no_data_found',
-                  HINT = CASE WHEN on_day = today()
-                              THEN 'take_snapshot() takes that of today so far.'
-                              ELSE nearest_days_hint(days, on_day, 'take_snapshot() or '
-                                                     'run_daily() takes one.') END;
+                  HINT = concat_ws(' ',
+                      nearest_days_hint(days, on_day, CASE WHEN on_day <> today()
+                                        THEN 'take_snapshot() or run_daily() takes one.' END),
+                      CASE WHEN on_day = today()
+                           THEN 'take_snapshot() takes that of today so far.' END);
     END IF;
 END $$;
 COMMENT ON FUNCTION posture_internal.require_snapshot(text, integer, integer, date) IS
