@@ -1,6 +1,6 @@
-# Mistakes of people who read scores: a name instead of a key, a key of another kind. Each
-# error says what to do.
-# tests: catalog/name
+# Mistakes of people who read scores: a name instead of a key, a key of another kind, a day
+# without a snapshot, a level that does not suffice. Each error says what to do.
+# tests: catalog/name, access/grant_access, report/change_report, report/show
 
 use strict;
 use warnings;
@@ -62,5 +62,17 @@ for my $case (
 	like($answer, qr/^ERROR:  (metric or )?\w+ ".*" does not exist\n/, $call);
 	like($answer, qr/^HINT:  $hint$/m, "$call: what to do");
 }
+
+my $yesterday = $node->safe_psql('postgres', 'SELECT posture.today() - 1');
+like(answer("SELECT FROM posture.change_report('cloud', posture.today() - 1, posture.today())"),
+	qr/^HINT:  The nearest day is $yesterday\. take_snapshot\(\) takes that of today so far\.$/m,
+	'today has no snapshot yet');
+
+like(answer("SET ROLE loader; SELECT posture.acknowledge(1)"),
+	qr/^ERROR:  permission denied: role "loader" needs level owner or operator\nHINT:  .*grant_access\('loader', 'owner'\)/,
+	'a loader writes events and acknowledges none');
+
+like($node->safe_psql('postgres', q{SELECT posture.show('cloud')}),
+	qr/^target 90\.0 was due on 2020-01-01: 90\.0 to go$/m, 'a target whose day has passed');
 
 done_testing();

@@ -37,7 +37,7 @@ BEGIN
                 THEN has_any_column_privilege('posture.initiative'::regclass, 'SELECT')
             WHEN 'reader' THEN sees_all()
             WHEN 'owner or operator'
-                THEN has_any_column_privilege('posture.event'::regclass, 'UPDATE')
+                THEN has_column_privilege('posture.event'::regclass, 'note', 'UPDATE')
             WHEN 'loader' THEN has_table_privilege('posture.inbox'::regclass, 'INSERT')
             WHEN 'operator'
                 THEN has_table_privilege('posture_internal.finding_set'::regclass, 'INSERT')

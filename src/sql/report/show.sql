@@ -79,7 +79,9 @@ BEGIN ATOMIC
             || coalesce(', ' || format_change(o.change_14d) || ' since 14 days ago', '')
             || coalesce(', ' || format_change(o.change_1d) || ' since yesterday', '')),
         (4, 'target ' || format_number(o.target_score)
-            || coalesce(' by ' || to_char(o.target_on, 'YYYY-MM-DD'), '')
+            || coalesce(CASE WHEN o.target_on < today() AND o.missing > 0
+                             THEN ' was due on ' ELSE ' by ' END
+                        || to_char(o.target_on, 'YYYY-MM-DD'), '')
             || CASE WHEN o.missing = 0 THEN ': reached'
                     ELSE coalesce(': ' || format_number(o.missing) || ' to go', '') END))
         l(rank, line)
