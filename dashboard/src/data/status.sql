@@ -1,4 +1,4 @@
--- Is anything wrong with posture itself? Owners are not asked to mend it, and
+-- Is anything wrong with posture itself? Owners are not asked to fix it, and
 -- may not see all that status() looks at.
 SELECT s.item, s.value, s.message, s.hint
 FROM posture.status() s
