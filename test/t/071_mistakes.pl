@@ -183,6 +183,28 @@ for my $case (
 	like(answer("INSERT INTO posture.source (key, name) VALUES ('s', 'S');
 		INSERT INTO posture.inbox VALUES ('s', 'r', 'a', '$word'); SELECT FROM posture.ingest();"), $expected, "$word in the inbox");
 }
+for my $case (
+	[ '"type": "metrics"', 'type "metrics" not recognized, here perhaps metric' ],
+	[ '"type": "metric", "imporance": "high"', 'unrecognized field "imporance", here perhaps importance' ],
+	[ '"type": "metric", "importance": "High"', 'invalid importance: "High": expected risk_accepted, low, medium, high, critical' ],
+	[ '"type": "initiative", "metrics": ["n"]', 'metrics[0] is not an object with metric and weight' ],
+	[ '"type": "initiative", "metrics": [{"metric": "n", "weight": "a lot"}]', 'metrics[0]: invalid weight: "a lot"' ])
+{
+	my ($object, $reason) = @$case;
+	like(answer(qq(SELECT FROM posture.load('posture', '[{"type": "metric", "key": "n"}, {"key": "m", $object}]');)),
+		qr/^DETAIL:  First reason: \$\[1\]: \Q$reason\E\.$/m, $object);
+}
+like(answer("INSERT INTO posture.source (key, name) VALUES ('scan', 'S'); INSERT INTO posture.inbox VALUES ('Scan', 'r', 'a', 'compliant');
+	SELECT FROM posture.ingest();"),
+	qr/^DETAIL:  First reason: source "Scan" does not exist, here perhaps scan\.$/m, 'a source in another letter case');
+my $initiative = sub { join ', ', '{"type": "metric", "key": "accounts"}',
+	'{"type": "initiative", "key": "i", "metrics": [' . join(', ', map { qq({"metric": "$_"}) } @_) . ']}' };
+is(answer("SELECT FROM posture.load('posture', '[" . $initiative->(qw(accounts acounts)) . "]');"), <<'OUT' =~ s/\n\z//r, 'a metric that only an initiative names');
+NOTICE:  metric "acounts" is new and measures nothing yet
+DETAIL:  An initiative names it.
+HINT:  Perhaps you meant "accounts". Metrics are accounts.
+OUT
+is(answer("SELECT FROM posture.load('posture', '[" . $initiative->('accounts') . "]');"), '', 'and none that is there');
 my $check = sub { "SELECT FROM posture.load('prowler-checks', '$prowler', '$_[0]');" };
 is(answer($check->('cloud') . $check->('cloud')), <<'OUT' =~ s/\n\z//r, 'a new source, and once what measures it');
 NOTICE:  source "cloud" is new

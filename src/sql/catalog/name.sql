@@ -8,7 +8,7 @@ CREATE FUNCTION posture_internal.name_distance(a text, b text) RETURNS integer
 COMMENT ON FUNCTION posture_internal.name_distance(text, text) IS
     'number of characters to insert, delete or replace to make one name of the other';
 
-CREATE FUNCTION posture_internal.name_meant(names text[], missing text) RETURNS text
+CREATE FUNCTION posture_internal.similar_name(names text[], missing text) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE
     RETURN (SELECT n.name
             FROM (SELECT n.name, n.n,
@@ -20,7 +20,7 @@ CREATE FUNCTION posture_internal.name_meant(names text[], missing text) RETURNS 
                OR starts_with(lower(left(n.name, 60)), lower(nullif(missing, '')))
             ORDER BY n.distance, n.n
             LIMIT 1);
-COMMENT ON FUNCTION posture_internal.name_meant(text[], text) IS
+COMMENT ON FUNCTION posture_internal.similar_name(text[], text) IS
     'the most similar of the names to one that does not exist; NULL: none is similar';
 
 -- Nobody reads a hint of more than a few lines.
@@ -41,7 +41,7 @@ BEGIN ATOMIC
         LIMIT 12
     )
     SELECT nullif(concat_ws(' ',
-        'Perhaps you meant "' || left(name_meant(names, missing), 60) || '".',
+        'Perhaps you meant "' || left(similar_name(names, missing), 60) || '".',
         (SELECT format('%s are %s%s.', what, string_agg(l.name, ', ' ORDER BY l.rank),
                        CASE WHEN max(l.names) > 12
                             THEN format(' and %s more', max(l.names) - 12) END)

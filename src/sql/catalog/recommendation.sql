@@ -76,7 +76,7 @@ BEGIN
         RAISE EXCEPTION 'recommendation "%" does not exist', missing
             USING ERRCODE = 'undefined_object',
                   HINT = concat_ws(' ', kind_hint(missing),
-                      'Perhaps you meant "' || left(name_meant(
+                      'Perhaps you meant "' || left(similar_name(
                           ARRAY(SELECT DISTINCT r.key FROM recommendation r ORDER BY 1),
                           coalesce((SELECT min(r.key) FROM recommendation r
                                     WHERE lower(r.title) = lower(missing)), missing)), 60) || '".',

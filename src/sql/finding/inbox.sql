@@ -86,6 +86,10 @@ CREATE FUNCTION posture_internal.inbox_error(item inbox, sources text[], arrived
         WHEN item.source IS NULL OR item.source = '' THEN 'missing source'
         WHEN item.source <> ALL (sources)
             THEN format('source "%s" does not exist', left(item.source, 100))
+                 -- of more the comparison takes long
+                 || CASE WHEN cardinality(sources) <= 100
+                         THEN coalesce(', here perhaps ' || similar_name(sources, item.source), '')
+                         ELSE '' END
         WHEN key_error('recommendation', item.recommendation) IS NOT NULL
             THEN key_error('recommendation', item.recommendation)
         WHEN key_error('asset', item.asset) IS NOT NULL THEN key_error('asset', item.asset)

@@ -175,6 +175,36 @@ COMMENT ON FUNCTION posture_internal.load_reject() IS
     'step of load(): moves items that can''t be loaded to rejected, with the place in the '
     'document and the reason. Returns their number.';
 
+-- The row that such a name adds has no title and measures nothing, perhaps for ever.
+CREATE FUNCTION posture_internal.load_report_new_metrics() RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+DECLARE
+    keys text[] := ARRAY(SELECT i.object ->> 'key' FROM pg_temp.posture_item i
+                         WHERE i.type = 'metric');
+    missing text[] := ARRAY(
+        SELECT n.key
+        FROM (SELECT DISTINCT m.member ->> 'metric' AS key
+              FROM pg_temp.posture_item i
+              CROSS JOIN jsonb_array_elements(i.object -> 'metrics') m(member)
+              WHERE i.type = 'initiative') n
+        WHERE n.key <> ALL (keys) AND NOT EXISTS (SELECT FROM metric x WHERE x.key = n.key)
+        ORDER BY n.key COLLATE "C");
+BEGIN
+    IF missing <> '{}' THEN
+        RAISE NOTICE 'metric "%" is new and measures nothing yet%', left(missing[1], 100),
+            CASE WHEN cardinality(missing) > 1
+                 THEN format(', as are %s more', cardinality(missing) - 1) ELSE '' END
+            USING DETAIL = 'An initiative names it.',
+                  HINT = name_hint('Metrics', keys || ARRAY(SELECT x.key FROM metric x
+                                                            WHERE x.key <> ALL (keys)
+                                                            ORDER BY x.key COLLATE "C"),
+                                   missing[1]);
+    END IF;
+END $$;
+COMMENT ON FUNCTION posture_internal.load_report_new_metrics() IS
+    'step of load(): gives notice of metrics that only initiatives name';
+
 CREATE FUNCTION posture_internal.load_finding(
     complete boolean, OUT loaded bigint, OUT changed bigint, OUT unchanged bigint,
     OUT rejected bigint, OUT closed bigint)
@@ -314,6 +344,9 @@ BEGIN
                          FROM pg_temp.posture_item i
                          WHERE i.source IS NOT NULL
                            AND NOT EXISTS (SELECT FROM source s WHERE s.key = i.source));
+    IF of_format = 'posture' THEN
+        PERFORM load_report_new_metrics();
+    END IF;
     sources := load_source(of_format = 'posture');
     recommendations := load_recommendation();
     PERFORM load_alias(true);

@@ -25,7 +25,10 @@ BEGIN ATOMIC
     )
     SELECT c.location,
            CASE WHEN c.type IS NULL THEN 'missing type' WHEN NOT c.is_known
-                    THEN format('type "%s" not recognized', left(c.type, 100)) ELSE c.error END,
+                    THEN format('type "%s" not recognized', left(c.type, 100))
+                         || coalesce(', here perhaps ' || similar_name(
+                             ARRAY(SELECT f.type FROM object_field() f), c.type), '')
+                ELSE c.error END,
            CASE WHEN c.is_known THEN c.type END, c.object ->> 'source',
            f.recommendation, f.asset, f.state, f.observed_at, f.asset_kind, f.asset_name, f.details,
            CASE WHEN c.error IS NOT NULL OR NOT coalesce(c.is_known, false) THEN c.element

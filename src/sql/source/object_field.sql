@@ -142,8 +142,12 @@ BEGIN ATOMIC
     SELECT CASE field
                WHEN 'recommendations' THEN
                    format('%s[%s] is not an object with source and recommendation', field, m.n - 1)
-               WHEN 'metrics' THEN format('%s[%s] is not an object with metric and weight', field,
-                                          m.n - 1)
+               WHEN 'metrics' THEN
+                   CASE WHEN key_error('metric', json_text(m.member -> 'metric')) IS NULL
+                        THEN format('%s[%s]: invalid weight: "%s"', field, m.n - 1,
+                                    left(m.member ->> 'weight', 100))
+                        ELSE format('%s[%s] is not an object with metric and weight', field, m.n - 1)
+                   END
                ELSE format('%s[%s] is not a string', field, m.n - 1) END
     FROM jsonb_array_elements(members) WITH ORDINALITY m(member, n)
     WHERE CASE field
@@ -165,7 +169,10 @@ CREATE FUNCTION posture_internal.field_error(type text, field text, value jsonb,
     RETURNS text
     LANGUAGE sql STABLE
     RETURN CASE
-        WHEN holds IS NULL THEN format('unrecognized field "%s"', left(field, 100))
+        WHEN holds IS NULL THEN
+            format('unrecognized field "%s"', left(field, 100)) || coalesce(', here perhaps '
+                || similar_name(ARRAY(SELECT f.field FROM object_field() f
+                                      WHERE f.type = field_error.type), field), '')
         WHEN holds IN ('object', 'array') AND jsonb_typeof(value) <> holds THEN
             format('%s: expected an %s, found %s', field, holds, json_type_name(value))
         WHEN field = 'criticality_weights' THEN
@@ -192,6 +199,9 @@ CREATE FUNCTION posture_internal.field_error(type text, field text, value jsonb,
                    CASE holds WHEN field THEN field
                               ELSE replace(holds, '_', ' ') || ' for ' || field END,
                    left(value #>> '{}', 100))
+            || coalesce(': expected ' || (SELECT string_agg(e.enumlabel, ', ' ORDER BY e.enumsortorder)
+                                          FROM pg_enum e
+                                          WHERE e.enumtypid = to_regtype(holds)), '')
         WHEN type = 'source' AND field = 'stale_after'
              AND NOT ((value #>> '{}')::interval >= interval '1 day'
                       AND (value #>> '{}')::interval <= interval '36500 days') THEN
