@@ -59,6 +59,26 @@ BEGIN
     END LOOP;
 END $$;
 
+-- A script that grants a privilege on an object makes all privileges on it initial ones, which
+-- pg_dump omits. Those of other roles, which grant_access() granted before an update, are not.
+DO $$
+DECLARE
+    by_script oid[] := (SELECT ARRAY[0, e.extowner, n.nspowner]
+                        FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace
+                        WHERE e.extname = 'posture');
+BEGIN
+    UPDATE pg_init_privs p
+    SET initprivs = ARRAY(SELECT a
+                          FROM unnest(p.initprivs) a
+                          WHERE NOT EXISTS (SELECT FROM aclexplode(ARRAY[a]) x
+                                            WHERE x.grantee <> ALL (by_script)))
+    FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid
+    WHERE d.classid = p.classoid AND d.objid = p.objoid AND d.deptype = 'e'
+      AND d.refclassid = 'pg_extension'::regclass AND e.extname = 'posture'
+      AND EXISTS (SELECT FROM aclexplode(p.initprivs) x WHERE x.grantee <> ALL (by_script));
+    DELETE FROM pg_init_privs p WHERE cardinality(p.initprivs) = 0 AND p.objsubid > 0;
+END $$;
+
 -- An object of an ordinary role in the extension or its schemas would run with
 -- the rights of the caller of posture, so installation and upgrade fail if there
 -- is one.

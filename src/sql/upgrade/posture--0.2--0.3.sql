@@ -170,11 +170,9 @@ CREATE INDEX ON posture.exemption (asset_id);
 --@ code
 
 -- Roles get what their levels grant in this version, and owners its policies. A privilege that
--- only one level has shows who was granted the level. PostgreSQL records what a script grants as
--- initial privileges of the extension, which pg_dump omits, so the record is put back.
+-- only one level has shows who was granted the level.
 DO $$
 DECLARE
-    initial pg_init_privs[] := ARRAY(SELECT p FROM pg_init_privs p);
     granted record;
 BEGIN
     FOR granted IN
@@ -197,8 +195,6 @@ BEGIN
     LOOP
         PERFORM grant_access(granted.role, granted.level);
     END LOOP;
-    DELETE FROM pg_init_privs;
-    INSERT INTO pg_init_privs SELECT p.* FROM unnest(initial) p;
 END $$;
 
 DROP FUNCTION posture_internal.load_document(text, jsonb, xml, text, boolean);
