@@ -80,7 +80,7 @@ DELETE FROM posture_internal.finding_set;
 SELECT count(*) FROM posture.verify();
 SELECT state, value,
        message ~ ('^4 differences at .*, the first: '
-                  '1 assets differ in the assessed set, 1 in the exposed set$') AS message,
+                  'the assessed set differs in 1 asset, the exposed set in 1$') AS message,
        hint
 FROM state WHERE item = 'verify';
 BEGIN READ ONLY;

@@ -51,7 +51,8 @@ BEGIN ATOMIC
            CASE WHEN p.deltas > 0 AND greatest(f.at, f.run_at) < now() - interval '26 hours'
                 THEN 'warning' ELSE 'ok' END,
            p.deltas,
-           format('%s changes in %s deltas are not folded', p.changes, p.deltas),
+           count_phrase(p.changes::bigint, 'change') || ' in '
+           || count_phrase(p.deltas, 'delta') || ' not folded',
            CASE WHEN p.deltas > 0 AND greatest(f.at, f.run_at) < now() - interval '26 hours'
                 THEN 'SELECT * FROM posture.fold();' END
     FROM pending p CROSS JOIN last_fold f
@@ -210,7 +211,7 @@ CREATE FUNCTION posture_internal.inbox_status() RETURNS SETOF status_item
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
     SELECT 'inbox', CASE WHEN count(*) > 0 THEN 'warning' ELSE 'ok' END, count(*),
-           format('%s rows are waiting', count(*)),
+           count_phrase(count(*), 'row') || ' waiting',
            CASE WHEN count(*) > 0 THEN 'SELECT * FROM posture.ingest();' END
     FROM inbox i;
 END;
@@ -228,7 +229,8 @@ BEGIN ATOMIC
     )
     SELECT 'rejected', CASE WHEN l.rejections > 0 THEN 'warning' ELSE 'ok' END,
            coalesce(l.rejections, 0),
-           format('%s rows since yesterday, %s in total', coalesce(l.rejections, 0),
+           format('%s since yesterday, %s in total',
+                  count_phrase(coalesce(l.rejections, 0)::bigint, 'row'),
                   (SELECT count(*) FROM rejected r))
            || coalesce('; most frequent: ' || (SELECT x.reason
                                                FROM recent x
@@ -246,7 +248,8 @@ CREATE FUNCTION posture_internal.verify_status() RETURNS SETOF status_item
 BEGIN ATOMIC
     SELECT 'verify', CASE WHEN v.differences > 0 THEN 'warning' ELSE 'ok' END, v.differences,
            CASE WHEN v.differences IS NULL THEN 'never called'
-                ELSE format('%s differences at %s', v.differences, minute_of(v.verified_at))
+                ELSE format('%s at %s', count_phrase(v.differences, 'difference'),
+                            minute_of(v.verified_at))
                      || coalesce(', the first: ' || v.message, '') END,
            CASE WHEN v.differences > 0
                 THEN 'SELECT * FROM posture.rebuild(); SELECT posture.apply_rules(); '

@@ -56,8 +56,8 @@ BEGIN
     )
     SELECT 'finding_set',
            coalesce(recommendation_label(c.recommendation_id), c.recommendation_id::text), c.chunk,
-           format('%s assets differ in the assessed set, %s in the exposed set',
-                  c.assessed, c.exposed)
+           format('the assessed set differs in %s, the exposed set in %s',
+                  count_phrase(c.assessed, 'asset'), c.exposed)
     FROM compared c
     WHERE c.assessed > 0 OR c.exposed > 0
     ORDER BY 2, 3;
@@ -84,9 +84,9 @@ BEGIN
         FROM asset_class(NULL) c CROSS JOIN touched t
     )
     SELECT 'asset_set', NULL::text, chunk,
-           format('%s assets differ in %s "%s"',
-                  cardinality(coalesce(s.assets, '{}') # coalesce(r.assets, '{}')),
-                  attribute, value)
+           format('%s "%s" differs in %s', attribute, value,
+                  count_phrase(cardinality(coalesce(s.assets, '{}') # coalesce(r.assets, '{}')),
+                               'asset'))
     FROM stored s FULL JOIN recomputed r USING (attribute, value, chunk)
     WHERE coalesce(s.assets, '{}') <> coalesce(r.assets, '{}')
       -- while such a change is not folded, these sets are not read
