@@ -1,6 +1,6 @@
 # Mistakes of people who read scores: a name instead of a key, a key of another kind, a day
 # without a snapshot, a level that does not suffice. Each error says what to do.
-# tests: catalog/name, access/grant_access, report/change_report, report/show
+# tests: catalog/name, access/grant_access, report/cause_sentence, report/change_report, report/show
 
 use strict;
 use warnings;
@@ -74,5 +74,18 @@ like(answer("SET ROLE loader; SELECT posture.acknowledge(1)"),
 
 like($node->safe_psql('postgres', q{SELECT posture.show('cloud')}),
 	qr/^target 90\.0 was due on 2020-01-01: 90\.0 to go$/m, 'a target whose day has passed');
+
+# what improved although assets were newly exposed: both are said, so that the sign is understood
+$node->safe_psql('postgres', <<'SQL');
+INSERT INTO posture.inbox (source, recommendation, asset, state)
+SELECT 's', 'db-public', 'host-' || n, 'compliant' FROM generate_series(1, 3) n
+UNION ALL VALUES ('s', 'db-public', 'host-4', 'non_compliant');
+SELECT posture.ingest();
+SELECT posture.take_snapshot();
+SQL
+is($node->safe_psql('postgres', q{
+	SELECT points > 0, message
+	FROM posture.change_report('cloud', posture.today() - 1, posture.today()) WHERE metric IS NOT NULL}),
+	't|its state improved despite 1 asset newly exposed', 'a gain with newly exposed assets');
 
 done_testing();

@@ -21,6 +21,9 @@ CREATE FUNCTION posture_internal.change_phrase(cause event_cause) RETURNS text
             WHEN cause.reason = 'newly_exposed' AND cause.points IS NULL
                 THEN format('%s newly exposed by %s, %s by it alone',
                             c.assets, n.recommendation, cause.only_this)
+            -- more assets were repaired, which the count of newly exposed ones would hide
+            WHEN cause.reason = 'value_change' AND cause.newly_exposed > 0 AND cause.points > 0
+                THEN format('its state improved despite %s newly exposed', c.newly_exposed)
             WHEN cause.reason IN ('newly_exposed', 'value_change') AND cause.newly_exposed > 0
                 THEN c.newly_exposed || ' newly exposed'
             WHEN cause.reason = 'value_change'
