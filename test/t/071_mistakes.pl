@@ -81,6 +81,8 @@ for my $case (
 		'Have its product write XML, or COPY the rows into posture.inbox.' ],
 	[ q{load('ocsf', '<NessusClientData_v2/>')}, 'document is not JSON: it begins like XML', 'Formats are ' ],
 	[ q{load('ocsf', '/tmp/prowler.json')}, 'document is not JSON: it looks like the name of a file', 'Pass what the file contains.' ],
+	[ q{load('ocsf', ':document')}, 'document is not JSON: it looks like the name of a psql variable',
+		q{Put the colon before the quotes, as in :'document'.} ],
 	[ q{load('xccdf', 'results.xml')}, 'document is not XML: it looks like the name of a file', 'Pass ' ],
 	[ q{load('[]', 'ocsf')}, 'format "[]" does not exist', 'The format is the first argument, the document the second.' ],
 	[ q{load('[' || repeat('x', 1000000), 'ocsf')}, 'format "[' . 'x' x 99 . '" does not exist', 'The format is the first' ],

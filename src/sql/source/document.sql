@@ -139,6 +139,10 @@ BEGIN
             USING ERRCODE = code,
                   HINT = 'Was the file found? psql sets a variable to an empty text if the command '
                          'in backquotes fails.';
+    ELSIF left(content, 300) ~ '^:[A-Za-z0-9_]+$' THEN
+        RAISE EXCEPTION 'document is not %: it looks like the name of a psql variable', due
+            USING ERRCODE = code,
+                  HINT = format('Put the colon before the quotes, as in :%L.', substr(content, 2));
     ELSIF left(content, 300) ~ '^[^][:space:]{}<>[]{1,200}$' AND left(content, 300) ~ '[./]' THEN
         RAISE EXCEPTION 'document is not %: it looks like the name of a file', due
             USING ERRCODE = code, HINT = 'Pass what the file contains.';
