@@ -54,6 +54,14 @@ SHLIB_LINK = -lroaring
 PG_CFLAGS = -Wextra
 
 PARTS = $(patsubst %,src/sql/%.sql,$(shell sed 's/\#.*//' src/sql/load_order))
+# a part without a line would be left out of the install script
+PART_FILES = $(filter-out src/sql/upgrade/%,$(wildcard src/sql/*/*.sql))
+ifneq ($(filter-out $(PARTS),$(PART_FILES)),)
+$(error src/sql/load_order has no line for $(filter-out $(PARTS),$(PART_FILES)))
+endif
+ifneq ($(filter-out $(PART_FILES),$(PARTS)),)
+$(error src/sql/load_order names what does not exist: $(filter-out $(PART_FILES),$(PARTS)))
+endif
 PART_DATA = $(sort $(wildcard src/sql/*/*.txt))
 UPGRADES = $(sort $(wildcard src/sql/upgrade/posture--*--*.sql))
 DATA_built = posture--$(EXTVERSION).sql $(notdir $(UPGRADES))

@@ -1,5 +1,6 @@
 # The table of parts and their tests in CONTRIBUTING.md is as test/ci/part_tests makes
-# it, and that script reads names and comments as it says. Needs no server.
+# it, and that script reads names and comments as it says. Tests have a document of each
+# format. Needs no server.
 use strict;
 use warnings;
 use Cwd qw(abs_path);
@@ -8,7 +9,10 @@ use File::Copy;
 use File::Path qw(make_path);
 use File::Temp qw(tempdir);
 use FindBin;
+use lib $FindBin::RealBin;
 use Test::More;
+use TestDocument;
+use TestRandomDocument;
 
 my $top = abs_path("$FindBin::Bin/../..");
 
@@ -23,12 +27,28 @@ open(my $in, '<', "$top/CONTRIBUTING.md") or die "CONTRIBUTING.md: $!";
 my $guide = do { local $/; <$in> };
 my ($table) = $guide =~ /^<!-- part_tests -->\n(.*)^<!-- end of part_tests -->\n/ms;
 my $made = printed($top);
-if (!ok($table eq $made, 'the table of CONTRIBUTING.md is that of test/ci/part_tests --write'))
+if ($made !~ /^\| part /)
 {
+	fail('each "tests:" line names parts that exist');
+	diag $made;
+}
+elsif (!ok($table eq $made, 'the table of CONTRIBUTING.md is that of test/ci/part_tests --write'))
+{
+	diag 'run: test/ci/part_tests --write';
 	my %is = map { $_ => 1 } split /\n/, $table;
 	my %should = map { $_ => 1 } split /\n/, $made;
 	diag map { "- $_\n" } grep { !$should{$_} } sort keys %is;
 	diag map { "+ $_\n" } grep { !$is{$_} } sort keys %should;
+}
+
+# the formats of load(), as load_format() has them
+open($in, '<', "$top/src/sql/source/document.sql") or die "src/sql/source/document.sql: $!";
+my @formats = do { local $/; <$in> } =~ /^    \('([a-z0-9-]+)', '(?:json|xml)'/mg;
+cmp_ok(scalar @formats, '>=', 10, 'load_format() has formats');
+foreach my $case ([ TestDocument => map { $_->[0] } documents() ], [ TestRandomDocument => document_formats() ])
+{
+	my ($module, %has) = ($case->[0], map { $_ => 1 } @$case[ 1 .. $#$case ]);
+	is(join(' ', grep { !$has{$_} } @formats), '', "test/t/$module.pm has a document of each format");
 }
 
 # a small tree
@@ -66,5 +86,19 @@ Tests that name no part: 014_everything.pl.
 TABLE
 add('sql/all.sql', '-- tests: store/fold, store/fould');
 is(printed($tree), "sql/all.sql, line 1: no part is named \"store/fould\"\n", 'a part that does not exist is an error');
+
+# make, without a PostgreSQL
+sub make
+{
+	return scalar `env -u MAKEFLAGS -u MAKELEVEL make -C '$tree' PG_CONFIG=false all 2>&1`;
+}
+copy("$top/Makefile", "$tree/Makefile") or die $!;
+add('posture.control', "default_version = '0.4'");
+add('src/sql/load_order', '# parts', 'store/fold', 'store/sets # of assets', 'day/fold');
+unlike(make(), qr/load_order/, 'make takes the parts that load_order lists');
+add('src/sql/load_order', 'store/fold', 'store/sets');
+like(make(), qr{src/sql/load_order has no line for src/sql/day/fold\.sql}, 'it reports a part without a line');
+add('src/sql/load_order', 'store/fold', 'store/sets', 'day/fold', 'day/flod');
+like(make(), qr{src/sql/load_order names what does not exist: src/sql/day/flod\.sql}, 'and a line without a part');
 
 done_testing();

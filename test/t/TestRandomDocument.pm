@@ -7,7 +7,7 @@ use warnings;
 use Exporter 'import';
 use JSON::PP ();
 
-our @EXPORT = qw(pick document document_format json xml @key);
+our @EXPORT = qw(pick document document_format document_formats json xml @key);
 
 sub pick { return $_[ rand @_ ] }
 
@@ -116,8 +116,9 @@ JSON
 JSON
 	xccdf => '{}');
 
-# a format
-sub document_format { return pick(sort keys %document) }
+# the formats, and one of them
+sub document_formats { return sort keys %document }
+sub document_format { return pick(document_formats()) }
 
 # one of them, with a few of its parts replaced or left out
 sub document
