@@ -185,23 +185,39 @@ sub report
 	$passed += $ok;
 	$failed += $not_ok;
 	printf "%-6s %5.1f s  %s%s\n", $not_ok ? 'not ok' : 'ok', $took, $test, $what;
-	print first_of("$dir/err", 200);
-	return unless $not_ok;
-	push @failing, $test;
-	if ($test =~ m{\Atest/t/})
+	# what failed comes last, below the logs, where it is seen
+	if ($not_ok && $test =~ m{\Atest/t/})
 	{
 		my $name = basename($test, '.pl');
-		print end_of($_, 40) foreach "tmp_check/log/regress_log_$name", glob("tmp_check/log/${name}_*.log");
+		print end_of($_, 40) foreach glob("tmp_check/log/${name}_*.log"), "tmp_check/log/regress_log_$name";
+		print "--- what failed in $test\n";
+	}
+	my $expected = expected($test);
+	my $is_new = $expected ne '' && !-e $expected;
+	print first_of("$dir/err", 200) unless $is_new;
+	return unless $not_ok;
+	push @failing, $test;
+	if ($is_new)
+	{
+		print "$expected does not exist: run the test with ACCEPT=1 and read what it writes there\n";
 	}
 	elsif (-e "$dir/regression.diffs")
 	{
 		print first_of("$dir/regression.diffs", 500);
 	}
-	else
+	elsif ($expected ne '')
 	{
 		print end_of("$dir/$_", 30) foreach qw(out server.log);
 	}
 	return;
+}
+
+# the file with the expected output of a test; empty for TAP
+sub expected
+{
+	my ($test) = @_;
+	my $name = $test =~ s{.*/|\.\w+\z}{}gr;
+	return $test =~ m{\Asql/} ? "expected/$name.out" : $test =~ m{\Atest/specs/} ? "test/expected/$name.out" : '';
 }
 
 # Returns how many assertions of a TAP file passed, how many failed, and the same in
