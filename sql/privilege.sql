@@ -126,7 +126,7 @@ VALUES ('capture_asset'), ('capture_catalog'), ('capture_truncate'),            
        ('grant_access'), ('revoke_access'), ('set_row_security');
 
 CREATE TEMP VIEW error AS
-SELECT r.routine, 'does not pin search_path' AS error
+SELECT r.routine, 'needs SET search_path = pg_catalog, posture, posture_internal, pg_temp' AS error
 FROM routine r
 WHERE (r.body IS NOT NULL OR r.prosecdef)
   AND NOT 'search_path=pg_catalog, posture, posture_internal, pg_temp' = ANY (coalesce(r.proconfig, '{}'))
@@ -137,14 +137,14 @@ SELECT r.routine, 'is read otherwise with standard_conforming_strings off: ' || 
 FROM routine r CROSS JOIN LATERAL regexp_matches(r.source, '(E?)''([^'']*)''', 'gi') m
 WHERE m[1] = '' AND m[2] LIKE '%\\%'
 UNION ALL
-SELECT r.routine, 'runs with the rights of its owner' FROM routine r
+SELECT r.routine, 'runs with the rights of its owner, and is not listed in sql/privilege.sql' FROM routine r
 WHERE r.prosecdef AND r.proname NOT IN (SELECT d.proname FROM definer d)
 UNION ALL
 SELECT d.proname, 'is no SECURITY DEFINER' FROM definer d
 WHERE NOT EXISTS (SELECT FROM routine r WHERE r.prosecdef AND r.proname = d.proname)
 UNION ALL
 -- a trigger, what runs with other rights, and what is told who calls
-SELECT r.routine, 'can be executed by everybody'
+SELECT r.routine, 'needs REVOKE EXECUTE FROM PUBLIC'
 FROM routine r
 WHERE (r.prosecdef OR r.prorettype = 'trigger'::regtype OR 'caller' = ANY (r.proargnames))
   AND has_function_privilege('public', r.oid, 'EXECUTE')
