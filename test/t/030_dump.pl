@@ -24,7 +24,7 @@ $node->safe_psql('origin', "CREATE EXTENSION posture;\n" . sample_sql() . 'SELEC
 my %table = map { $_ => "SELECT * FROM $_" } dumped_tables($node, 'origin');
 my %report = report_queries($node, 'origin');
 my @empty = grep { $node->safe_psql('origin', "SELECT count(*) FROM $_") eq '0' } sort keys %table;
-is("@empty", '', 'every table of the sample has rows');
+is("@empty", '', 'every table of the sample has rows') or diag 'add rows to sample_sql() in test/t/TestPosture.pm';
 is($node->safe_psql('origin',
 		q{SELECT weight FROM posture.importance_weight WHERE importance = 'high'}),
 	'8', 'and a weight that was changed');

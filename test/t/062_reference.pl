@@ -20,13 +20,15 @@ $node->safe_psql('postgres', 'CREATE EXTENSION posture');
 my ($made, $err) = ('', '');
 run_log([ 'psql', '-XAtq', '-v', 'ON_ERROR_STOP=1', '-d', $node->connstr('postgres'), '-f', "$top/doc/reference.sql" ], '>', \$made, '2>', \$err);
 is($err, '', 'the reference can be made');
-unlike($made, qr/^## Forgotten$/m, 'it has every table, view and type');
+my ($forgotten) = $made =~ /^## Forgotten\n(.*)/ms;
+is(join(' ', ($forgotten // '') =~ /^- \S+ (\S+)/mg), '', 'doc/reference.sql lists every object of schema posture')
+  or diag 'add it to a section there, or create it in schema posture_internal';
 my $reference = slurp_file("$top/doc/reference.md");
 my @made = split /\n/, $made;
 my @kept = split /\n/, $reference;
 my ($first) = grep { ($made[$_] // '') ne ($kept[$_] // '') } 0 .. (@made > @kept ? $#made : $#kept);
 ok($made eq $reference, 'doc/reference.md is as the comments say')
-	or diag 'psql -XAtq -f doc/reference.sql > doc/reference.md makes it anew. Line ' . ($first + 1) . ":\nis:     " . ($kept[$first] // '') . "\nshould: " . ($made[$first] // '');
+	or diag 'psql -XAtq -f doc/reference.sql > doc/reference.md generates it. Line ' . ($first + 1) . ":\nis:     " . ($kept[$first] // '') . "\nshould: " . ($made[$first] // '');
 
 # links
 my %text = map { $_ => slurp_file("$top/$_") } documents(), 'test/RELIABILITY.md', 'test/bench/RESULTS.md';

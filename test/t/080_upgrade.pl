@@ -76,7 +76,7 @@ FROM relation r
 UNION ALL
 SELECT 'column', r.name || '.' || a.attname, concat_ws(' ', a.attnum, format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attidentity, a.attgenerated,
        a.attstorage, a.attcompression, a.attcollation::regcollation, pg_get_expr(d.adbin, d.adrelid))
-FROM relation r JOIN pg_attribute a ON a.attrelid = r.oid AND NOT a.attisdropped LEFT JOIN pg_attrdef d ON d.adrelid = r.oid AND d.adnum = a.attnum
+FROM relation r JOIN pg_attribute a ON a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped LEFT JOIN pg_attrdef d ON d.adrelid = r.oid AND d.adnum = a.attnum
 UNION ALL
 SELECT 'constraint', coalesce(r.name, m.name) || ' ' || c.conname, pg_get_constraintdef(c.oid)
 FROM pg_constraint c LEFT JOIN relation r ON r.oid = c.conrelid LEFT JOIN member m ON m.classid = 'pg_type'::regclass AND m.objid = c.contypid
@@ -122,7 +122,7 @@ sub same_catalog
 	my %got = %{ lines($upgraded) };
 	my %want = %{ lines($fresh) };
 	my @diff = ((map { "lacks $_" } grep { !$got{$_} } sort keys %want), (map { "has $_" } grep { !$want{$_} } sort keys %got));
-	ok(!@diff, $name) or diag(join "\n", map { substr($_, 0, 300) } @diff[ 0 .. ($#diff > 20 ? 20 : $#diff) ]);
+	ok(!@diff, $name) or diag(join "\n", "what the script in src/sql/upgrade leaves out (lacks) or has to remove (has):", map { substr($_, 0, 300) } @diff[ 0 .. ($#diff > 20 ? 20 : $#diff) ]);
 	cmp_ok(scalar keys %want, '>', 1500, "$name: and there is much of it");
 }
 
