@@ -199,7 +199,7 @@ sub report
 	push @failing, $test;
 	if ($is_new)
 	{
-		print "$expected does not exist: run the test with ACCEPT=1 and read what it writes there\n";
+		print "$expected does not exist: ACCEPT=1 writes it; read what it has\n";
 	}
 	elsif (-e "$dir/regression.diffs")
 	{
