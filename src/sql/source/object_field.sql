@@ -165,14 +165,29 @@ END;
 COMMENT ON FUNCTION posture_internal.member_error(text, jsonb) IS
     'returns why an array of an object can''t be loaded; NULL if it can';
 
+CREATE FUNCTION posture_internal.field_suggestion(of_type text, missing text) RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN coalesce(', here perhaps '
+                    || similar_name(ARRAY(SELECT f.field FROM object_field() f
+                                          WHERE f.type = of_type), missing), '');
+COMMENT ON FUNCTION posture_internal.field_suggestion(text, text) IS
+    'returns the end of an error about an unrecognized field: the field that was probably meant';
+
+CREATE FUNCTION posture_internal.enum_suggestion(of_type text) RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN coalesce(': expected ' || (SELECT string_agg(e.enumlabel, ', ' ORDER BY e.enumsortorder)
+                                      FROM pg_enum e
+                                      WHERE e.enumtypid = to_regtype(of_type)), '');
+COMMENT ON FUNCTION posture_internal.enum_suggestion(text) IS
+    'returns the end of an error about an invalid value: the values of the type if it is an enum';
+
+-- It has no subqueries, so that PostgreSQL inlines it: it is called for each field.
 CREATE FUNCTION posture_internal.field_error(type text, field text, value jsonb, holds text)
     RETURNS text
     LANGUAGE sql STABLE
     RETURN CASE
         WHEN holds IS NULL THEN
-            format('unrecognized field "%s"', left(field, 100)) || coalesce(', here perhaps '
-                || similar_name(ARRAY(SELECT f.field FROM object_field() f
-                                      WHERE f.type = field_error.type), field), '')
+            format('unrecognized field "%s"', left(field, 100)) || field_suggestion(type, field)
         WHEN holds IN ('object', 'array') AND jsonb_typeof(value) <> holds THEN
             format('%s: expected an %s, found %s', field, holds, json_type_name(value))
         WHEN field = 'criticality_weights' THEN
@@ -199,9 +214,7 @@ CREATE FUNCTION posture_internal.field_error(type text, field text, value jsonb,
                    CASE holds WHEN field THEN field
                               ELSE replace(holds, '_', ' ') || ' for ' || field END,
                    left(value #>> '{}', 100))
-            || coalesce(': expected ' || (SELECT string_agg(e.enumlabel, ', ' ORDER BY e.enumsortorder)
-                                          FROM pg_enum e
-                                          WHERE e.enumtypid = to_regtype(holds)), '')
+            || enum_suggestion(holds)
         WHEN type = 'source' AND field = 'stale_after'
              AND NOT ((value #>> '{}')::interval >= interval '1 day'
                       AND (value #>> '{}')::interval <= interval '36500 days') THEN
