@@ -176,8 +176,9 @@ COMMENT ON FUNCTION posture_internal.field_suggestion(text, text) IS
 CREATE FUNCTION posture_internal.enum_suggestion(of_type text) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE
     RETURN coalesce(': expected ' || (SELECT string_agg(e.enumlabel, ', ' ORDER BY e.enumsortorder)
-                                      FROM pg_enum e
-                                      WHERE e.enumtypid = to_regtype(of_type)), '');
+                                      FROM pg_enum e JOIN pg_type t ON t.oid = e.enumtypid
+                                      WHERE t.typname = of_type
+                                        AND t.typnamespace = 'posture'::regnamespace), '');
 COMMENT ON FUNCTION posture_internal.enum_suggestion(text) IS
     'returns the end of an error about an invalid value: the values of the type if it is an enum';
 
