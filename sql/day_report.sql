@@ -116,8 +116,42 @@ SELECT what, pg_temp.after(change, score) AS i1_m1 FROM (VALUES
     ('i1 empty', 'DELETE FROM initiative_metric WHERE initiative_id = 1', 40)) t(what, change, score);
 \set ECHO all
 TABLE outcome;
+-- the same on the day of the drop, whose snapshot is taken again
+\set ECHO none
+ROLLBACK;
+BEGIN;
+CREATE FUNCTION pg_temp.on_own_day(change text, score numeric) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    result text;
+BEGIN
+    EXECUTE change;
+    PERFORM pg_temp.day(today(), score, 80, 80, 80);
+    SELECT string_agg(coalesce(superseded_by, status), ', ' ORDER BY object) INTO result
+    FROM event_report WHERE kind <> 'new_initiative' AND day = today();
+    RAISE EXCEPTION USING MESSAGE = result;
+EXCEPTION WHEN raise_exception THEN
+    RETURN SQLERRM;
+END $$;
+SELECT FROM pg_temp.day(today() - 1, 80, 80, 80, 80);
+SELECT FROM pg_temp.day(today(), 40, 80, 80, 80);
+CREATE TEMP TABLE outcome AS
+SELECT what, pg_temp.on_own_day(change, score) AS i1_m1 FROM (VALUES
+    ('fixed', 'SELECT', 80), ('in part', 'SELECT', 60),
+    ('deactivated', 'UPDATE metric SET is_active = false WHERE key = ''m1''', 40),
+    ('deleted', 'DELETE FROM metric WHERE key = ''m1''', 40),
+    ('out of i1', 'DELETE FROM initiative_metric WHERE metric_id = 1', 40),
+    ('other step', 'INSERT INTO metric_recommendation VALUES (1, 2);
+                    DELETE FROM metric_recommendation WHERE recommendation_id = 1', 40),
+    ('switched off', 'UPDATE recommendation SET is_active = false WHERE key = ''r1''', 40),
+    ('exempt', 'INSERT INTO exemption (recommendation_id, kind, reason, approved_by)
+                VALUES (1, ''mitigated'', ''r'', ''a'')', 40)) t(what, change, score);
+\set ECHO all
+TABLE outcome;
+ROLLBACK;
+BEGIN;
 -- opened again, a later day ends it again
 \set ECHO none
+SELECT FROM pg_temp.day('2024-03-02', 40, 80, 80, 80);
 UPDATE metric SET is_active = false WHERE key = 'm1';
 DO $$ BEGIN
     PERFORM pg_temp.day('2024-03-03', 40, 80, 80, 80);

@@ -202,6 +202,66 @@ END;
 COMMENT ON FUNCTION posture_internal.exempt_on_own_day(date, integer[]) IS
     'returns which events end on their own day with exemptions that the previous day did not have';
 
+-- What is no longer measured at the end of the day on which it failed shows no change of posture
+-- since the previous day either. A removal that is a cause of the drop itself came before it.
+CREATE FUNCTION posture_internal.removed_on_own_day(of_day date, of_events integer[])
+    RETURNS TABLE (event_id integer, reason text)
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    WITH ended AS (
+        SELECT e.event_id, e.previous_day, e.metric_id, e.initiative_id
+        FROM event e
+        WHERE e.event_id = ANY (of_events) AND e.day = of_day
+    ), measured AS (
+        SELECT e.event_id, e.previous_day, e.initiative_id, coalesce(e.metric_id, b.metric_id)
+                   AS metric_id
+        FROM ended e
+        LEFT JOIN initiative_metric_snapshot b ON b.day = e.previous_day AND b.weight > 0
+                                              AND b.initiative_id = e.initiative_id
+    ), removed AS (
+        SELECT m.event_id, 'metric_removed' AS reason
+        FROM measured m
+        WHERE m.initiative_id IS NOT NULL AND m.metric_id IS NOT NULL
+          AND NOT EXISTS (SELECT
+                          FROM initiative_metric_snapshot b
+                          WHERE b.day = of_day AND b.initiative_id = m.initiative_id
+                            AND b.metric_id = m.metric_id)
+        UNION ALL
+        SELECT m.event_id, CASE WHEN r.recommendation_id = ANY (n.switched_off) THEN 'switched_off'
+                                ELSE 'recommendation_removed' END
+        FROM measured m
+        JOIN metric_snapshot p ON p.day = m.previous_day AND p.metric_id = m.metric_id
+        JOIN metric_snapshot n ON n.day = of_day AND n.metric_id = m.metric_id
+        CROSS JOIN LATERAL unnest(p.recommendations) r(recommendation_id)
+        WHERE r.recommendation_id <> ALL (n.recommendations)
+        UNION ALL
+        SELECT e.event_id, 'recommendation_removed'
+        FROM ended e
+        JOIN initiative_snapshot p ON p.day = e.previous_day AND p.initiative_id = e.initiative_id
+        JOIN initiative_snapshot n ON n.day = of_day AND n.initiative_id = e.initiative_id
+        CROSS JOIN LATERAL unnest(p.recommendations) r(recommendation_id)
+        WHERE r.recommendation_id <> ALL (n.recommendations)
+        UNION ALL
+        -- the events of metrics have the assets
+        SELECT m.event_id, 'assets_retired'
+        FROM measured m
+        JOIN event x ON x.day = of_day AND x.metric_id = m.metric_id
+        JOIN event_cause c ON c.event_id = x.event_id
+                          AND c.reason IN ('newly_exposed', 'assets_added')
+        JOIN snapshot p ON p.day = m.previous_day
+        JOIN snapshot n ON n.day = of_day
+        WHERE set_difference(set_intersect(c.assets, n.inactive), p.inactive) <> '{}'
+    )
+    SELECT r.event_id, min(r.reason)
+    FROM removed r
+    WHERE NOT EXISTS (SELECT FROM event_cause c
+                      WHERE c.event_id = r.event_id AND c.reason = r.reason)
+    GROUP BY r.event_id;
+END;
+COMMENT ON FUNCTION posture_internal.removed_on_own_day(date, integer[]) IS
+    'returns which events end on their own day although something that they measured on the '
+    'previous day is no longer measured, and the reason';
+
 CREATE FUNCTION posture_internal.ended_event(of_day date, of_initiative integer)
     RETURNS TABLE (event_id integer, superseded_by text)
     LANGUAGE plpgsql STABLE PARALLEL SAFE
@@ -226,10 +286,12 @@ BEGIN
     )
     SELECT c.event_id,
            CASE WHEN NOT coalesce(c.is_back, false) THEN c.removed_by
-                ELSE coalesce(o.reason, CASE WHEN x.event_id IS NOT NULL
-                                             THEN 'exemption_given' END) END
+                ELSE coalesce(o.reason, g.reason, CASE WHEN x.event_id IS NOT NULL
+                                                       THEN 'exemption_given' END) END
     FROM candidate c
     LEFT JOIN other_reason o USING (event_id)
+    LEFT JOIN removed_on_own_day(
+        of_day, ARRAY(SELECT b.event_id FROM candidate b WHERE b.is_back)) g USING (event_id)
     LEFT JOIN exempt_on_own_day(
         of_day, ARRAY(SELECT b.event_id FROM candidate b WHERE b.is_back)) x USING (event_id);
 END $$;

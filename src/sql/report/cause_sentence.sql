@@ -137,13 +137,17 @@ COMMENT ON FUNCTION posture_internal.reason_label(text) IS
 CREATE FUNCTION posture_internal.metric_cause(of_event event) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE
     RETURN (
-        SELECT format('%s: exposed rose from %s %% to %s %%, %s of %s', n.name,
+        SELECT format('%s: exposed rose from %s %% to %s %%', coalesce(n.name, p.name),
                       format_number(100 - of_event.previous_score),
-                      format_number(100 - of_event.score),
-                      format_count(n.exposed), format_count(n.assessed))
-               -- purge() may have deleted the previous day
-               || coalesce(' where it was ' || format_count(p.exposed) || ' of '
-                           || format_count(p.assessed), '')
+                      format_number(100 - of_event.score))
+               -- the snapshot of today may have been taken again since the drop
+               || CASE WHEN n.score = of_event.score
+                       THEN format(', %s of %s', format_count(n.exposed),
+                                   format_count(n.assessed))
+                            -- purge() may have deleted the previous day
+                            || coalesce(' where it was ' || format_count(p.exposed) || ' of '
+                                        || format_count(p.assessed), '')
+                       ELSE '' END
                || coalesce(': ' || nullif(concat_ws(', ',
                       exposed_phrase(of_event),
                       (SELECT string_agg(x.phrase, ', ' ORDER BY x.rank)
@@ -156,9 +160,10 @@ CREATE FUNCTION posture_internal.metric_cause(of_event event) RETURNS text
                                AND NOT (c.reason = 'assets_added' AND c.newly_exposed > 0)) x
                        WHERE x.rank <= 2)), ''), '')
                || coalesce(effect_phrase(of_event), '')
-        FROM metric_snapshot n
-        LEFT JOIN metric_snapshot p ON p.metric_id = n.metric_id AND p.day = of_event.previous_day
-        WHERE n.metric_id = of_event.metric_id AND n.day = of_event.day);
+        FROM (SELECT of_event.metric_id AS metric_id) m
+        LEFT JOIN metric_snapshot n ON n.metric_id = m.metric_id AND n.day = of_event.day
+        LEFT JOIN metric_snapshot p ON p.metric_id = m.metric_id AND p.day = of_event.previous_day
+        WHERE coalesce(n.name, p.name) IS NOT NULL);
 COMMENT ON FUNCTION posture_internal.metric_cause(event) IS
     'returns why a metric''s score dropped, in one sentence';
 
