@@ -61,6 +61,17 @@ COMMENT ON FUNCTION posture_internal.drop_base(date, integer[]) IS
     'returns the day since which changes decide how events end on a day, and the score on it: the '
     'day of the event, or the previous day if the event ends on its own day';
 
+CREATE FUNCTION posture_internal.compared_since(of_day date, of_events integer[])
+    RETURNS TABLE (since date, metrics integer[], initiatives integer[])
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT b.since, array_agg(b.metric_id), array_agg(b.initiative_id)
+    FROM drop_base(of_day, of_events) b
+    GROUP BY b.since;
+END;
+COMMENT ON FUNCTION posture_internal.compared_since(date, integer[]) IS
+    'returns the days of drop_base(), each with the metrics and initiatives of its events';
+
 CREATE FUNCTION posture_internal.other_gain(of_day date, of_events integer[])
     RETURNS TABLE (event_id integer, reason text, gain numeric)
     LANGUAGE plpgsql STABLE PARALLEL SAFE
@@ -72,9 +83,7 @@ BEGIN
     WITH base AS MATERIALIZED (
         SELECT * FROM drop_base(of_day, of_events)
     ), compared AS (
-        SELECT b.since, array_agg(b.metric_id) AS metrics, array_agg(b.initiative_id) AS initiatives
-        FROM base b
-        GROUP BY b.since
+        SELECT * FROM compared_since(of_day, of_events)
     ), part AS (
         SELECT b.event_id, p.reason, p.points
         FROM compared c
@@ -115,9 +124,7 @@ BEGIN
     WITH base AS MATERIALIZED (
         SELECT * FROM drop_base(of_day, of_events)
     ), compared AS (
-        SELECT b.since, array_agg(b.metric_id) AS metrics, array_agg(b.initiative_id) AS initiatives
-        FROM base b
-        GROUP BY b.since
+        SELECT * FROM compared_since(of_day, of_events)
     ), metric_gain AS (
         SELECT c.since, p.metric_id, sum(p.points) AS points
         FROM compared c
