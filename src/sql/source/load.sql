@@ -121,8 +121,8 @@ BEGIN
     END IF;
 END $$;
 COMMENT ON FUNCTION posture_internal.load_check_complete(jsonb) IS
-    'step of load(): raises an error if a complete document in JSON is cut off in a line, or lacks '
-    'a page';
+    'step of load(): raises an error if a complete document in JSON is cut off in a line, or a '
+    'page of it is missing';
 
 CREATE FUNCTION posture_internal.load_reject() RETURNS bigint
     LANGUAGE plpgsql
