@@ -33,13 +33,19 @@ COMMENT ON FUNCTION posture.load_format() IS
     'into items, the type of object that load() counts (NULL for all), and what a document '
     'contains';
 
--- The mark is a character of Unicode only.
+-- The mark is a character of Unicode only. ltrim() would take many times the memory of the
+-- document, because it keeps the place of each character.
 CREATE FUNCTION posture_internal.trim_byte_order_mark(content text) RETURNS text
     LANGUAGE plpgsql STABLE SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
+DECLARE
+    mark text;
 BEGIN
     IF getdatabaseencoding() IN ('UTF8', 'SQL_ASCII') THEN
-        RETURN ltrim(content, convert_from(decode('efbbbf', 'hex'), 'UTF8'));
+        mark := convert_from(decode('efbbbf', 'hex'), 'UTF8');
+        WHILE starts_with(content, mark) LOOP
+            content := substr(content, length(mark) + 1);
+        END LOOP;
     END IF;
     RETURN content;
 END $$;
@@ -192,8 +198,9 @@ EXCEPTION WHEN invalid_text_representation OR untranslatable_character THEN
               HINT = CASE WHEN code = '22P05' THEN 'Remove it from the document.'
                           WHEN document_notation(document) IS NULL
                           THEN 'The file may contain a message in place of the document.'
-                          WHEN translate(left(ltrim(document, E' \t\r\n'), 1), '[{', ']}')
-                               <> right(rtrim(document, E' \t\r\n'), 1)
+                          WHEN translate(left(ltrim(left(document, 1000), E' \t\r\n'), 1),
+                                         '[{', ']}')
+                               <> right(rtrim(right(document, 1000), E' \t\r\n'), 1)
                           THEN 'The document may be cut off.'
                           ELSE 'Look at this place in the document.' END;
 END $$;
