@@ -1,39 +1,55 @@
 /*
- * call.c: functions of the contract whose errors carry no internal context.
+ * call.c: functions of the contract that run a function of posture_internal.
+ *
+ * A function that is declared with one of the functions below runs the function
+ * of its own name and arguments in posture_internal, or if it is there itself, that
+ * of the name NAME_body:
+ *
+ * - posture_call(): as its caller;
+ * - posture_call_reader(): as its caller if that sees all rows, or else in the
+ *   fence (fence.c), where it reads what its caller owns;
+ * - posture_call_definer(): as the owner of the function. It must check first what
+ *   its caller may do, which caller() tells.
  *
  * An error that a PL/pgSQL function raises carries a line of CONTEXT for each
  * function on the way to it. psql shows these lines with every error, although
- * they say nothing about what the user has to correct. A function that is
- * declared with posture_call() runs the function of its own name and arguments
- * in posture_internal, and removes the context that it adds to an error.
+ * they say nothing about what the user has to correct. The functions here remove
+ * the context that they add to an error.
  */
 #include "posture.h"
 
 #include "access/htup_details.h"
 #include "catalog/namespace.h"
+#include "catalog/pg_authid.h"
 #include "catalog/pg_proc.h"
+#include "miscadmin.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 
-PG_FUNCTION_INFO_V1(posture_call);
+#include "fence.h"
 
-/* Returns the function in posture_internal that a function runs. */
+PG_FUNCTION_INFO_V1(posture_call);
+PG_FUNCTION_INFO_V1(posture_call_reader);
+PG_FUNCTION_INFO_V1(posture_call_definer);
+
+/* Returns the function that a function runs. */
 static Oid
 internal_function(Oid function)
 {
 	HeapTuple	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
+	Oid			schema = get_namespace_oid("posture_internal", false);
 	Form_pg_proc proc;
+	char	   *name;
 	Oid			result;
 
 	if (!HeapTupleIsValid(tuple))
 		elog(ERROR, "cache lookup failed for function %u", function);
 	proc = (Form_pg_proc) GETSTRUCT(tuple);
-	result = GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid,
-							 CStringGetDatum(NameStr(proc->proname)),
-							 PointerGetDatum(&proc->proargtypes),
-							 ObjectIdGetDatum(get_namespace_oid("posture_internal", false)));
+	name = psprintf("%s%s", NameStr(proc->proname), proc->pronamespace == schema ? "_body" : "");
+	result = GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid, CStringGetDatum(name),
+							 PointerGetDatum(&proc->proargtypes), ObjectIdGetDatum(schema));
 	if (!OidIsValid(result))
-		elog(ERROR, "function posture_internal.%s does not exist", NameStr(proc->proname));
+		elog(ERROR, "function posture_internal.%s does not exist", name);
 	ReleaseSysCache(tuple);
 	return result;
 }
@@ -55,17 +71,32 @@ is_of_user(int code)
 		code == ERRCODE_INSUFFICIENT_PRIVILEGE;
 }
 
+/* Runs a function as a role, or as the current one if the role is not valid. */
+static Datum
+run_as(Oid role, FunctionCallInfo call)
+{
+	Fence		fence;
+	Datum		result;
+
+	if (!OidIsValid(role))
+		return FunctionCallInvoke(call);
+	enter_fence(&fence, role);
+	result = FunctionCallInvoke(call);
+	leave_fence(&fence);
+	return result;
+}
+
 /*
  * NAME(arguments) returns what posture_internal.NAME(arguments) returns. An error
  * that is_of_user() keeps only the context of the functions that called NAME.
  */
-Datum
-posture_call(PG_FUNCTION_ARGS)
+static Datum
+call_as(Oid role, FunctionCallInfo fcinfo)
 {
 	LOCAL_FCINFO(call, FUNC_MAX_ARGS);
 	FmgrInfo   *function = fcinfo->flinfo->fn_extra;
 	MemoryContext context = CurrentMemoryContext;
-	Datum		result = (Datum) 0;
+	volatile Datum result = (Datum) 0;
 
 	if (function == NULL)
 	{
@@ -81,7 +112,7 @@ posture_call(PG_FUNCTION_ARGS)
 
 	PG_TRY();
 	{
-		result = FunctionCallInvoke(call);
+		result = run_as(role, call);
 	}
 	PG_CATCH();
 	{
@@ -99,4 +130,38 @@ posture_call(PG_FUNCTION_ARGS)
 	PG_END_TRY();
 	fcinfo->isnull = call->isnull;
 	return result;
+}
+
+/* Returns the owner of a function. */
+static Oid
+function_owner(Oid function)
+{
+	HeapTuple	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
+	Oid			owner;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for function %u", function);
+	owner = ((Form_pg_proc) GETSTRUCT(tuple))->proowner;
+	ReleaseSysCache(tuple);
+	return owner;
+}
+
+Datum
+posture_call(PG_FUNCTION_ARGS)
+{
+	return call_as(InvalidOid, fcinfo);
+}
+
+Datum
+posture_call_reader(PG_FUNCTION_ARGS)
+{
+	bool		plain = in_owner_fence() || role_sees_all(GetUserId());
+
+	return call_as(plain ? InvalidOid : ROLE_PG_READ_ALL_DATA, fcinfo);
+}
+
+Datum
+posture_call_definer(PG_FUNCTION_ARGS)
+{
+	return call_as(function_owner(fcinfo->flinfo->fn_oid), fcinfo);
 }

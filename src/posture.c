@@ -14,6 +14,8 @@
 #include "utils/guc.h"
 #include "utils/timestamp.h"
 
+#include "fence.h"
+
 PG_MODULE_MAGIC;
 
 char	   *posture_timezone = NULL;
@@ -90,6 +92,14 @@ _PG_init(void)
 							"-1 disables them.",
 							&posture_progress_interval, 10000, -1, 86400000,
 							PGC_USERSET, GUC_UNIT_MS, NULL, NULL, NULL);
+	DefineCustomIntVariable("posture.fence_caller",
+							"Internal: the role on whose behalf functions of posture run.",
+							NULL,
+							&posture_fence_caller, 0, INT_MIN, INT_MAX,
+							PGC_SUSET,
+							GUC_NO_SHOW_ALL | GUC_NO_RESET_ALL | GUC_NOT_IN_SAMPLE |
+							GUC_DISALLOW_IN_FILE,
+							check_fence_caller, NULL, NULL);
 	MarkGUCPrefixReserved("posture");
 }
 

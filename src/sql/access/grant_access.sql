@@ -16,7 +16,7 @@ BEGIN
                   HINT = CASE WHEN lower(role) = 'public'
                               THEN 'PUBLIC cannot have a level: grant it to a role, and grant that '
                                    'role to others.'
-                              WHEN role IN ('reader', 'owner', 'loader', 'operator')
+                              WHEN role IN ('reader', 'owner', 'loader', 'curator', 'operator')
                               THEN 'The first argument is the role, the second the level.'
                               ELSE 'CREATE ROLE creates a role. Its name is case-sensitive here.'
                          END;
@@ -25,65 +25,97 @@ END $$;
 COMMENT ON FUNCTION posture_internal.require_role(name) IS
     'raises an error if a role does not exist';
 
--- Without it, PostgreSQL's error names a table that the caller has never heard of.
-CREATE FUNCTION posture_internal.require_level(level text) RETURNS void
-    LANGUAGE plpgsql STABLE PARALLEL SAFE
+CREATE FUNCTION posture_internal.require_grant(level text, source text) RETURNS void
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
 BEGIN
-    -- one privilege that the level has: privileges may also be granted by hand
-    IF (CASE level
-            WHEN 'reader or owner'
-                THEN has_any_column_privilege('posture.initiative'::regclass, 'SELECT')
-            WHEN 'reader' THEN sees_all()
-            WHEN 'owner or operator'
-                THEN has_column_privilege('posture.event'::regclass, 'note', 'UPDATE')
-            WHEN 'loader' THEN has_table_privilege('posture.inbox'::regclass, 'INSERT')
-            WHEN 'operator'
-                THEN has_table_privilege('posture_internal.finding_set'::regclass, 'INSERT')
-        END) IS NOT TRUE THEN
-        RAISE EXCEPTION 'permission denied: role "%" needs level %', current_user, level
-            USING ERRCODE = 'insufficient_privilege',
-                  HINT = format('A superuser, or the role that created the extension, can run: '
-                                'SELECT posture.grant_access(%L, %L);',
-                                current_user, split_part(level, ' ', 1));
+    IF level IS NULL OR level NOT IN ('reader', 'owner', 'loader', 'curator', 'operator') THEN
+        RAISE EXCEPTION 'level "%" not recognized', coalesce(level, 'NULL')
+            USING ERRCODE = 'invalid_parameter_value',
+                  HINT = 'Levels are reader, owner, loader, curator, operator.';
+    ELSIF level = 'loader' AND source IS NULL THEN
+        RAISE EXCEPTION 'a loader delivers for a source, and none was given'
+            USING ERRCODE = 'null_value_not_allowed',
+                  HINT = 'SELECT posture.grant_access(role, ''loader'', ''key of the source''); '
+                         'once for each source. It need not exist yet.';
+    ELSIF level <> 'loader' AND source IS NOT NULL THEN
+        RAISE EXCEPTION 'level % has no source', level
+            USING ERRCODE = 'invalid_parameter_value',
+                  HINT = 'Only a loader is granted a level for a source.';
     END IF;
 END $$;
-COMMENT ON FUNCTION posture_internal.require_level(text) IS
-    'raises an error that names the level unless the caller has it';
+COMMENT ON FUNCTION posture_internal.require_grant(text, text) IS
+    'raises an error if grant_access() cannot grant a level, or not for a source';
 
-CREATE FUNCTION posture.grant_access(role name, level text) RETURNS void
+CREATE FUNCTION posture.grant_access(role name, level text, source text DEFAULT NULL) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
+DECLARE
+    of_role oid := (SELECT r.oid FROM pg_roles r WHERE r.rolname = role);
+    owned text;
 BEGIN
     PERFORM require_role(role);
+    PERFORM require_grant(level, source);
     -- one session at a time: two cannot write the privileges of a table at once
-    LOCK TABLE run IN SHARE UPDATE EXCLUSIVE MODE;
-    IF level IS NULL OR level NOT IN ('reader', 'owner', 'loader', 'operator') THEN
-        RAISE EXCEPTION 'level "%" not recognized', coalesce(level, 'NULL')
-            USING ERRCODE = 'invalid_parameter_value',
-                  HINT = 'Levels are reader, owner, loader, operator.';
+    LOCK TABLE access IN SHARE UPDATE EXCLUSIVE MODE;
+    IF EXISTS (SELECT FROM access a
+               WHERE a.role = grant_access.role AND a.level = 'owner' AND a.role_id <> of_role)
+       AND level = 'owner' THEN
+        owned := (SELECT string_agg(o.key, ', ' ORDER BY o.key)
+                  FROM (SELECT i.key::text FROM initiative i WHERE i.owner = role
+                        UNION ALL
+                        SELECT g.key::text FROM asset_group g WHERE g.owner = role) o(key));
+        RAISE NOTICE 'role "%" is not the one that was granted level owner before; it sees what that owned: %',
+            role, coalesce(owned, 'nothing');
     END IF;
-    IF level = 'owner' OR EXISTS (SELECT FROM granted_role() g WHERE NOT g.sees_all) THEN
-        PERFORM lock_access();
-    END IF;
-    EXECUTE (SELECT string_agg(format('GRANT %s ON %s TO %I', p.privileges, p.relation, role), '; ')
+    INSERT INTO access AS a (role, level, source, role_id)
+    VALUES (role, level, source, of_role)
+    ON CONFLICT ON CONSTRAINT access_role_level_source_key DO UPDATE
+    SET role_id = of_role, granted_by = DEFAULT, granted_at = DEFAULT
+    WHERE a.role_id <> of_role;
+    EXECUTE (SELECT coalesce(string_agg(format('GRANT %s ON %s TO %I',
+                                               p.privileges, p.relation, role), '; '), 'SELECT')
              FROM access_privilege(level) p);
-    IF level = 'operator' THEN
-        -- rebuild() needs it in a restored database
-        EXECUTE format('GRANT EXECUTE ON FUNCTION posture_internal.set_row_security() TO %I', role);
-    END IF;
-    IF EXISTS (SELECT FROM granted_role() g WHERE NOT g.sees_all) THEN
-        PERFORM set_row_security();
-    END IF;
 END $$;
-COMMENT ON FUNCTION posture.grant_access(name, text) IS
-    'grants a role the privileges of a level; levels add up; reader: reads all; owner: reads the '
-    'initiatives and asset groups whose owner is the role, or one that it is a member of, and '
-    'acknowledges their events; loader: reads all and loads; operator: reads all and runs the job; '
-    'the first owner turns row security on';
-REVOKE EXECUTE ON FUNCTION posture.grant_access(name, text) FROM PUBLIC;
+COMMENT ON FUNCTION posture.grant_access(name, text, text) IS
+    'grants a role a level; levels add up; reader: reads all; owner: reads the initiatives and '
+    'asset groups whose owner is the role, or one that it is a member of, and acknowledges their '
+    'events; loader: delivers for the given source; curator: reads all, and writes the catalog, '
+    'exemptions and targets; operator: reads all and runs the job';
+REVOKE EXECUTE ON FUNCTION posture.grant_access(name, text, text) FROM PUBLIC;
+
+CREATE FUNCTION posture.restore_access() RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+DECLARE
+    granted record;
+    grants bigint := 0;
+BEGIN
+    FOR granted IN
+        SELECT a.role, a.level, a.source,
+               EXISTS (SELECT FROM pg_roles r WHERE r.rolname = a.role) AS has_role
+        FROM access a
+        ORDER BY a.role, a.level, a.source
+    LOOP
+        IF granted.has_role THEN
+            PERFORM grant_access(granted.role, granted.level, granted.source);
+            grants := grants + 1;
+        ELSE
+            RAISE WARNING 'role "%" does not exist and was not granted level %',
+                granted.role, granted.level
+                USING HINT = format('Create the role and call restore_access() again, or forget '
+                                    'the grant: SELECT posture.revoke_access(%L);', granted.role);
+        END IF;
+    END LOOP;
+    RETURN grants;
+END $$;
+COMMENT ON FUNCTION posture.restore_access() IS
+    'grants again all levels in the table access, where a restored database or roles that were '
+    'created anew lost them; returns how many';
+REVOKE EXECUTE ON FUNCTION posture.restore_access() FROM PUBLIC;
 
 CREATE FUNCTION posture.revoke_access(role name) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
@@ -92,8 +124,13 @@ AS $$
 DECLARE
     schemas oid[] := ARRAY['posture'::regnamespace, 'posture_internal'::regnamespace];
     granted_by text;
-    has_row_security boolean;
 BEGIN
+    LOCK TABLE access IN SHARE UPDATE EXCLUSIVE MODE;
+    DELETE FROM access a WHERE a.role = revoke_access.role;
+    IF FOUND AND NOT EXISTS (SELECT FROM pg_roles r WHERE r.rolname = role) THEN
+        -- it was dropped, and had no privilege left
+        RETURN;
+    END IF;
     PERFORM require_role(role);
     -- the extension's owner could not get its privileges back, even if it owns the tables
     IF EXISTS (SELECT
@@ -103,21 +140,10 @@ BEGIN
             USING ERRCODE = 'object_not_in_prerequisite_state',
                   DETAIL = 'Its privileges come from ownership, not from a level.';
     END IF;
-    LOCK TABLE run IN SHARE UPDATE EXCLUSIVE MODE;
-    has_row_security := (SELECT c.relrowsecurity
-                         FROM pg_class c
-                         WHERE c.oid = 'posture.finding'::regclass);
-    IF has_row_security THEN
-        PERFORM lock_access();
-    END IF;
     EXECUTE (SELECT string_agg(format('REVOKE ALL ON %s FROM %I', p.relation, role), '; ')
              FROM (SELECT r.relation FROM access_rule() r
                    UNION
                    SELECT v.relation FROM access_privilege('reader') v) p);
-    EXECUTE format('REVOKE EXECUTE ON FUNCTION posture_internal.set_row_security() FROM %I', role);
-    IF has_row_security THEN
-        PERFORM set_row_security();
-    END IF;
     -- privileges that others granted, by hand or by restoring a dump, only they can revoke
     SELECT string_agg(DISTINCT quote_ident(r.rolname), ', ') INTO granted_by
     FROM (SELECT c.relowner AS owner, c.relacl AS acl
@@ -140,12 +166,10 @@ BEGIN
             USING HINT = replace(
                 'To revoke them too, run as ' || granted_by || ': '
                 'REVOKE ALL ON ALL TABLES IN SCHEMA posture, posture_internal FROM $; '
-                'REVOKE ALL ON FUNCTION posture_internal.set_row_security() FROM $; '
                 'and call revoke_access() again.',
                 '$', quote_ident(role));
     END IF;
 END $$;
 COMMENT ON FUNCTION posture.revoke_access(name) IS
-    'revokes from a role the privileges on tables and views, and warns of those that another role '
-    'granted, which stay; with the last owner, row security is turned off';
+    'revokes all levels from a role, and warns of privileges that another role granted, which stay';
 REVOKE EXECUTE ON FUNCTION posture.revoke_access(name) FROM PUBLIC;

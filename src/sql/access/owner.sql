@@ -2,35 +2,48 @@
  * Who sees which rows.
  *
  * A role that may read finding_set sees all rows: the stored sets hold the assets
- * of the whole organisation, and every score can be computed from them. Any other
- * role that may read the tables is an owner. An owner sees the initiatives and
- * asset groups whose owner is that role or one that it is a member of, and what
- * belongs to them:
+ * of the whole organisation, and every score can be computed from them. A role of
+ * the level owner has no privilege on any table. It reads the views and calls the
+ * functions of the contract, which run behind a fence (src/fence.c) and show the
+ * initiatives and asset groups whose owner is that role or one that it is a member
+ * of, and what belongs to them:
  *
- * - rows of tables by row security (row_security.sql), on the conditions in
+ * - rows of tables by the policies of row_security.sql, on the conditions in
  *   table_privilege.sql;
  * - scores through the owner_*() functions below. They read the stored sets on
  *   behalf of the owner and return its part, which the functions of the same
  *   name and "_of" in owner_rows.sql compute.
- *
- * The functions are in C (src/owner.c), because only there the caller is certain.
- * In a SECURITY DEFINER function current_user is the owner of the function,
- * session_user does not follow SET ROLE, and an argument could name any role.
  */
 
+CREATE FUNCTION posture_internal.caller() RETURNS oid
+    AS 'MODULE_PATHNAME', 'posture_caller' LANGUAGE C STABLE PARALLEL SAFE;
+COMMENT ON FUNCTION posture_internal.caller() IS
+    'returns the role on whose behalf the current function runs, which may run as another';
+
 CREATE FUNCTION posture_internal.sees_all() RETURNS boolean
-    LANGUAGE sql STABLE PARALLEL SAFE
-    RETURN has_table_privilege('posture_internal.finding_set'::regclass, 'SELECT');
+    AS 'MODULE_PATHNAME', 'posture_sees_all' LANGUAGE C STABLE PARALLEL SAFE;
 COMMENT ON FUNCTION posture_internal.sees_all() IS
-    'returns whether the caller sees all rows, because it may read finding_set; if not, it sees '
-    'those that it owns';
+    'returns whether the current role sees all rows, because it may read finding_set; if not, it '
+    'sees those that it owns';
+
+CREATE FUNCTION posture_internal.planned_sees_all_support(internal) RETURNS internal
+    AS 'MODULE_PATHNAME', 'posture_sees_all_support' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION posture_internal.planned_sees_all_support(internal) IS
+    'planner support: evaluates planned_sees_all() when a query is planned';
+
+CREATE FUNCTION posture_internal.planned_sees_all() RETURNS boolean
+    AS 'MODULE_PATHNAME', 'posture_sees_all' LANGUAGE C STABLE PARALLEL SAFE
+    SUPPORT planned_sees_all_support;
+COMMENT ON FUNCTION posture_internal.planned_sees_all() IS
+    'returns sees_all(), evaluated when the query is planned; only for policies and for views of '
+    'tables with row security, whose queries are planned again for another role';
 
 CREATE FUNCTION posture_internal.owner_rows(what text) RETURNS SETOF assetset
     AS 'MODULE_PATHNAME', 'posture_owner' LANGUAGE C STABLE PARALLEL SAFE ROWS 1;
 COMMENT ON FUNCTION posture_internal.owner_rows(text) IS
     'returns one set of ids: initiative, asset_group: those that the caller owns; metric, '
     'initiative_recommendation: those of its initiatives; group_asset: the assets of its groups; '
-    'recommendation, asset: all that the caller sees through an initiative or a group';
+    'recommendation, source, asset: all that the caller sees through an initiative or a group';
 
 CREATE FUNCTION posture_internal.owner_recommendation_exposure(
     as_of timestamptz, from_store boolean, of_slice integer, chosen integer[], within assetset)

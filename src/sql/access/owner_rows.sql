@@ -12,17 +12,17 @@
 CREATE FUNCTION posture_internal.owner_row_id(caller oid, what text) RETURNS SETOF integer
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-    -- owner is a name, and a role of that name need not exist
-    WITH initiative AS (
-        SELECT i.initiative_id
-        FROM posture.initiative i JOIN pg_catalog.pg_roles r ON r.rolname = i.owner
-        WHERE pg_has_role(caller, r.oid, 'USAGE')
+    WITH owner AS (
+        -- owner is a name, and the role of that name may not be the one that was meant
+        SELECT a.role FROM access_of(caller, 'owner') a
+    ), initiative AS (
+        SELECT i.initiative_id FROM posture.initiative i JOIN owner o ON o.role = i.owner
     )
     SELECT i.initiative_id FROM initiative i WHERE what = 'initiative'
     UNION ALL
     SELECT g.asset_group_id
-    FROM asset_group g JOIN pg_catalog.pg_roles r ON r.rolname = g.owner
-    WHERE what = 'asset_group' AND pg_has_role(caller, r.oid, 'USAGE')
+    FROM asset_group g JOIN owner o ON o.role = g.owner
+    WHERE what = 'asset_group'
     UNION ALL
     SELECT x.metric_id
     FROM initiative i JOIN initiative_metric x USING (initiative_id)
@@ -50,14 +50,16 @@ AS $$
 DECLARE
     group_asset assetset;
 BEGIN
-    -- a role without privileges owns nothing, even where owner names it
-    IF NOT has_table_privilege(caller, 'posture.initiative'::regclass, 'SELECT') THEN
-        RETURN '{}';
-    ELSIF what IN ('initiative', 'asset_group', 'metric', 'initiative_recommendation') THEN
+    IF what IN ('initiative', 'asset_group', 'metric', 'initiative_recommendation') THEN
         RETURN (SELECT coalesce(assetset_agg(i.id), '{}') FROM owner_row_id(caller, what) i(id));
-    ELSIF what IS NULL OR what NOT IN ('group_asset', 'asset', 'recommendation') THEN
+    ELSIF what IS NULL OR what NOT IN ('group_asset', 'asset', 'recommendation', 'source') THEN
         RAISE EXCEPTION 'unrecognized kind of owned rows: "%"', coalesce(what, 'NULL')
             USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    IF what = 'source' THEN
+        RETURN (SELECT coalesce(assetset_agg(r.source_id), '{}')
+                FROM recommendation r
+                WHERE owner_row_set(caller, 'recommendation') @> r.recommendation_id);
     END IF;
     group_asset := (SELECT coalesce(union_agg(group_assets(i.id)), '{}')
                     FROM owner_row_id(caller, 'asset_group') i(id));
@@ -80,6 +82,21 @@ END $$;
 COMMENT ON FUNCTION posture_internal.owner_row_set(oid, text) IS
     'returns the set of owner_rows() for a role';
 REVOKE EXECUTE ON FUNCTION posture_internal.owner_row_set(oid, text) FROM PUBLIC;
+
+CREATE FUNCTION posture_internal.owns_event(caller oid, e event) RETURNS boolean
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT coalesce(owner_row_set(caller, 'initiative') @> e.initiative_id
+                    OR owner_row_set(caller, 'metric') @> e.metric_id
+                    OR EXISTS (SELECT
+                               FROM initiative_metric_snapshot x
+                               WHERE x.day = e.day AND x.metric_id = e.metric_id
+                                 AND owner_row_set(caller, 'initiative') @> x.initiative_id),
+                    false);
+END;
+COMMENT ON FUNCTION posture_internal.owns_event(oid, event) IS
+    'returns whether an event is of an initiative that a role owns, or of a metric in one';
+REVOKE EXECUTE ON FUNCTION posture_internal.owns_event(oid, event) FROM PUBLIC;
 
 CREATE FUNCTION posture_internal.owner_row_ids(caller oid, what text, ids integer[])
     RETURNS integer[]

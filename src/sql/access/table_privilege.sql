@@ -6,110 +6,110 @@
  * A privilege is written as in GRANT; NULL: none. The condition in owner_rows may
  * read another table, whose policy applies in turn. These references never lead
  * back to the table itself, so policies do not recurse.
+ *
+ * Nobody has the privilege to write the past (snapshots, history, events), findings
+ * or sets. The functions of the contract write them, as their owner, after they
+ * have checked the level of their caller.
  */
 
 CREATE FUNCTION posture.access_rule()
-    RETURNS TABLE (relation regclass, reader text, owner text, owner_rows text,
-                   loader text, operator text)
+    RETURNS TABLE (relation regclass, reader text, owner_rows text,
+                   loader text, curator text, operator text)
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
 BEGIN ATOMIC
 VALUES
-    ('importance_weight'::regclass, 'SELECT', 'SELECT', NULL, 'UPDATE', NULL),
-    ('source', 'SELECT', 'SELECT', NULL, 'INSERT, UPDATE', NULL),
-    ('asset', 'SELECT', 'SELECT',
-        $$(SELECT owner_rows('asset')) @> asset_id$$, 'INSERT, UPDATE', NULL),
-    ('asset_alias', 'SELECT', 'SELECT',
-        $$(SELECT owner_rows('asset')) @> asset_id$$, 'INSERT', NULL),
-    ('asset_group', 'SELECT', 'SELECT',
-        $$(SELECT owner_rows('asset_group')) @> asset_group_id$$, 'INSERT, UPDATE', NULL),
-    ('recommendation', 'SELECT', 'SELECT',
-        $$(SELECT owner_rows('recommendation')) @> recommendation_id$$, 'INSERT, UPDATE', NULL),
-    ('metric', 'SELECT', 'SELECT',
-        $$(SELECT owner_rows('metric')) @> metric_id$$, 'INSERT, UPDATE', NULL),
-    ('metric_recommendation', 'SELECT', 'SELECT',
-        $$(SELECT owner_rows('metric')) @> metric_id$$, 'INSERT, DELETE', NULL),
-    ('initiative', 'SELECT', 'SELECT',
-        $$(SELECT owner_rows('initiative')) @> initiative_id$$, 'INSERT, UPDATE', NULL),
-    ('initiative_metric', 'SELECT', 'SELECT',
-        $$(SELECT owner_rows('initiative')) @> initiative_id$$, 'INSERT, UPDATE, DELETE', NULL),
-    ('initiative_recommendation', 'SELECT', 'SELECT',
-        $$(SELECT owner_rows('initiative')) @> initiative_id$$, 'INSERT, DELETE', NULL),
-    ('score_band', 'SELECT', 'SELECT',
+    ('importance_weight'::regclass, 'SELECT', 'true', NULL, 'UPDATE', NULL),
+    ('source', 'SELECT', $$(SELECT owner_rows('source')) @> source_id$$,
+        NULL, 'INSERT, UPDATE, DELETE', NULL),
+    ('asset', 'SELECT', $$(SELECT owner_rows('asset')) @> asset_id$$,
+        NULL, 'INSERT, UPDATE, DELETE', NULL),
+    ('asset_alias', 'SELECT', $$(SELECT owner_rows('asset')) @> asset_id$$,
+        NULL, 'INSERT, UPDATE, DELETE', NULL),
+    ('asset_group', 'SELECT', $$(SELECT owner_rows('asset_group')) @> asset_group_id$$,
+        NULL, 'INSERT, UPDATE, DELETE', NULL),
+    ('recommendation', 'SELECT', $$(SELECT owner_rows('recommendation')) @> recommendation_id$$,
+        NULL, 'INSERT, UPDATE, DELETE', NULL),
+    ('metric', 'SELECT', $$(SELECT owner_rows('metric')) @> metric_id$$,
+        NULL, 'INSERT, UPDATE, DELETE', NULL),
+    ('metric_recommendation', 'SELECT', $$(SELECT owner_rows('metric')) @> metric_id$$,
+        NULL, 'INSERT, UPDATE, DELETE', NULL),
+    ('initiative', 'SELECT', $$(SELECT owner_rows('initiative')) @> initiative_id$$,
+        NULL, 'INSERT, UPDATE, DELETE', NULL),
+    ('initiative_metric', 'SELECT', $$(SELECT owner_rows('initiative')) @> initiative_id$$,
+        NULL, 'INSERT, UPDATE, DELETE', NULL),
+    ('initiative_recommendation', 'SELECT',
+        $$(SELECT owner_rows('initiative')) @> initiative_id$$,
+        NULL, 'INSERT, UPDATE, DELETE', NULL),
+    ('score_band', 'SELECT',
         $$initiative_id IS NULL OR (SELECT owner_rows('initiative')) @> initiative_id$$,
-        'INSERT, UPDATE', NULL),
-    ('benchmark', 'SELECT', 'SELECT',
-        $$(SELECT owner_rows('initiative')) @> initiative_id$$, 'INSERT, UPDATE', NULL),
-    ('finding', 'SELECT', 'SELECT',
+        NULL, 'INSERT, UPDATE, DELETE', NULL),
+    ('benchmark', 'SELECT', $$(SELECT owner_rows('initiative')) @> initiative_id$$,
+        NULL, 'INSERT, UPDATE, DELETE', NULL),
+    ('finding', 'SELECT',
         $$(SELECT owner_rows('initiative_recommendation')) @> recommendation_id
-          OR (SELECT owner_rows('group_asset')) @> asset_id$$,
-        'INSERT, UPDATE', NULL),
-    ('measure', 'SELECT', 'SELECT',
+          OR (SELECT owner_rows('group_asset')) @> asset_id$$, NULL, NULL, NULL),
+    ('measure', 'SELECT',
         $$(SELECT owner_rows('initiative_recommendation')) @> recommendation_id$$,
-        'INSERT, UPDATE, DELETE', NULL),
-    ('exemption', 'SELECT', 'SELECT',
+        NULL, NULL, NULL),
+    ('exemption', 'SELECT',
         $$(SELECT owner_rows('initiative_recommendation')) @> recommendation_id
           OR (SELECT owner_rows('group_asset')) @> asset_id
           OR (SELECT owner_rows('asset_group')) @> asset_group_id
           OR num_nonnulls(asset_id, asset_group_id) = 0
              AND (SELECT owner_rows('recommendation')) @> recommendation_id$$,
-        'INSERT, UPDATE', NULL),
-    ('snapshot', 'SELECT', 'SELECT (day, taken_at, ends_at)', NULL, NULL, 'INSERT, UPDATE, DELETE'),
-    ('finding_history', 'SELECT', 'SELECT',
+        NULL, 'INSERT, UPDATE, DELETE', NULL),
+    ('snapshot', 'SELECT', 'true', NULL, NULL, NULL),
+    ('finding_history', 'SELECT',
         $$(SELECT owner_rows('initiative_recommendation')) @> recommendation_id$$,
-        NULL, 'INSERT, UPDATE, DELETE'),
-    ('recommendation_snapshot', 'SELECT', 'SELECT',
+        NULL, NULL, NULL),
+    ('recommendation_snapshot', 'SELECT',
         $$(SELECT owner_rows('initiative_recommendation')) @> recommendation_id$$,
-        'INSERT, DELETE', 'INSERT, DELETE'),
+        NULL, NULL, NULL),
     -- of a metric that left an initiative, an owner still sees the days on which it was in it
-    ('metric_snapshot', 'SELECT', 'SELECT',
+    ('metric_snapshot', 'SELECT',
         $$(SELECT owner_rows('metric')) @> metric_id
           OR EXISTS (SELECT FROM initiative_metric_snapshot x
                      WHERE x.day = metric_snapshot.day
                        AND x.metric_id = metric_snapshot.metric_id)$$,
-        NULL, 'INSERT, DELETE'),
-    ('initiative_snapshot', 'SELECT', 'SELECT',
-        $$(SELECT owner_rows('initiative')) @> initiative_id$$,
-        'INSERT, UPDATE', 'INSERT, UPDATE, DELETE'),
-    ('initiative_metric_snapshot', 'SELECT', 'SELECT',
-        $$(SELECT owner_rows('initiative')) @> initiative_id$$, NULL, 'INSERT, DELETE'),
+        NULL, NULL, NULL),
+    ('initiative_snapshot', 'SELECT', $$(SELECT owner_rows('initiative')) @> initiative_id$$,
+        NULL, NULL, NULL),
+    ('initiative_metric_snapshot', 'SELECT',
+        $$(SELECT owner_rows('initiative')) @> initiative_id$$, NULL, NULL, NULL),
     ('event', 'SELECT',
-        'SELECT, UPDATE (status, acknowledged_by, acknowledged_at, note, reopened_by, reopened_at)',
         $$(SELECT owner_rows('initiative')) @> initiative_id
           OR (SELECT owner_rows('metric')) @> metric_id
           OR EXISTS (SELECT FROM initiative_metric_snapshot x
                      WHERE x.day = event.day AND x.metric_id = event.metric_id)$$,
-        -- a load records the drops of days that its source reported
-        'INSERT, UPDATE (previous_day, previous_score, score, drop, weight, status, recovered_on, '
-        'superseded_on, superseded_by)',
-        'INSERT, UPDATE, DELETE'),
+        NULL, NULL, NULL),
     -- an owner does not see the effect of a metric on initiatives of others
-    ('event_cause', 'SELECT', 'SELECT',
+    ('event_cause', 'SELECT',
         $$EXISTS (SELECT FROM event x WHERE x.event_id = event_cause.event_id)
           AND (initiative_id IS NULL OR (SELECT owner_rows('initiative')) @> initiative_id)$$,
-        'INSERT, DELETE', 'INSERT, DELETE'),
-    ('run', 'SELECT', 'SELECT (run_id, day, started_at, finished_at, outcome)',
-        NULL, NULL, 'INSERT, DELETE'),
-    ('verification', 'SELECT', NULL, NULL, NULL, 'INSERT, DELETE'),
+        NULL, NULL, NULL),
+    ('run', 'SELECT', NULL, NULL, NULL, NULL),
+    ('access', 'SELECT', NULL, NULL, NULL, NULL),
+    ('verification', 'SELECT', NULL, NULL, NULL, NULL),
     -- deliveries as they came, also those of others
-    ('inbox', NULL, NULL, NULL, 'SELECT, INSERT, DELETE', NULL),
-    ('rejected', NULL, NULL, NULL, 'SELECT, INSERT', 'SELECT, DELETE'),
+    ('inbox', NULL, NULL, 'INSERT', NULL, NULL),
+    ('rejected', NULL, NULL, NULL, NULL, 'SELECT, DELETE'),
     -- derived tables, which hold the assets of the whole organisation
-    ('history_start', 'SELECT', NULL, NULL, NULL, 'UPDATE'),
-    ('forgotten_day', 'SELECT', NULL, NULL, NULL, 'INSERT, DELETE'),
-    ('exemption_snapshot', 'SELECT', NULL, NULL, NULL, 'INSERT, DELETE'),
-    ('asset_group_snapshot', 'SELECT', NULL, NULL, NULL, 'INSERT, DELETE'),
-    ('finding_set', 'SELECT', NULL, NULL, NULL, 'INSERT, UPDATE, DELETE'),
-    ('asset_set', 'SELECT', NULL, NULL, NULL, 'INSERT, UPDATE, DELETE'),
-    ('object_count', 'SELECT', NULL, NULL, NULL, 'INSERT, UPDATE, DELETE'),
-    ('counted_slice', 'SELECT', NULL, NULL, NULL, 'INSERT, UPDATE, DELETE'),
-    ('finding_delta', 'SELECT', NULL, NULL, NULL, 'DELETE'),
-    ('asset_delta', 'SELECT', NULL, NULL, NULL, 'DELETE'),
-    ('catalog_delta', 'SELECT', 'SELECT', NULL, NULL, 'DELETE');
+    ('history_start', 'SELECT', NULL, NULL, NULL, NULL),
+    ('forgotten_day', 'SELECT', NULL, NULL, NULL, NULL),
+    ('exemption_snapshot', 'SELECT', NULL, NULL, NULL, NULL),
+    ('asset_group_snapshot', 'SELECT', NULL, NULL, NULL, NULL),
+    ('finding_set', 'SELECT', NULL, NULL, NULL, NULL),
+    ('asset_set', 'SELECT', NULL, NULL, NULL, NULL),
+    ('object_count', 'SELECT', NULL, NULL, NULL, NULL),
+    ('counted_slice', 'SELECT', NULL, NULL, NULL, NULL),
+    ('finding_delta', 'SELECT', NULL, NULL, NULL, NULL),
+    ('asset_delta', 'SELECT', NULL, NULL, NULL, NULL),
+    ('catalog_delta', 'SELECT', 'true', NULL, NULL, NULL);
 END;
 COMMENT ON FUNCTION posture.access_rule() IS
-    'returns the privileges of each level on each table, as GRANT writes them; those of loader and '
-    'operator are in addition to those of reader; owner_rows: condition on the rows that an owner '
-    'sees, NULL: all';
+    'returns the privileges of each level on each table, as GRANT writes them; those of curator '
+    'and operator are in addition to those of reader; owner_rows: condition on the rows that an '
+    'owner reads through the views and functions, NULL: none';
 
 CREATE FUNCTION posture_internal.access_privilege(level text)
     RETURNS TABLE (relation regclass, privileges text)
@@ -118,42 +118,20 @@ BEGIN ATOMIC
     SELECT r.relation, p.privileges
     FROM access_rule() r
     CROSS JOIN LATERAL (VALUES
-        ('reader', r.reader), ('owner', r.owner),
-        ('loader', r.reader), ('loader', r.loader),
+        ('reader', r.reader), ('loader', r.loader),
+        ('curator', r.reader), ('curator', r.curator),
         ('operator', r.reader), ('operator', r.operator)) p(level, privileges)
     WHERE p.level = access_privilege.level AND p.privileges IS NOT NULL
     UNION ALL
-    -- every level may read the views, which return what their reader may see
+    -- the views return what their reader may see
     SELECT c.oid::regclass, 'SELECT'
     FROM pg_catalog.pg_depend d
     JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid
     JOIN pg_catalog.pg_class c ON c.oid = d.objid
-    WHERE d.refclassid = 'pg_catalog.pg_extension'::regclass
+    WHERE access_privilege.level <> 'loader'
+      AND d.refclassid = 'pg_catalog.pg_extension'::regclass
       AND d.classid = 'pg_catalog.pg_class'::regclass AND d.deptype = 'e'
       AND e.extname = 'posture' AND c.relnamespace = 'posture'::regnamespace AND c.relkind = 'v';
 END;
 COMMENT ON FUNCTION posture_internal.access_privilege(text) IS
     'returns the privileges of a level on tables and views, as GRANT writes them';
-
--- Roles that may read finding_set, and roles that have the columns of snapshot
--- that only owners are granted. A privilege granted by hand on another table does
--- not turn row security on.
-CREATE FUNCTION posture_internal.granted_role() RETURNS TABLE (role name, sees_all boolean)
-    LANGUAGE sql STABLE PARALLEL SAFE
-BEGIN ATOMIC
-    SELECT DISTINCT r.rolname,
-           has_table_privilege(r.oid, 'posture_internal.finding_set'::regclass, 'SELECT')
-    FROM (SELECT c.relowner, c.relacl AS acl
-          FROM pg_catalog.pg_class c
-          WHERE c.oid = 'posture_internal.finding_set'::regclass
-          UNION ALL
-          SELECT c.relowner, a.attacl
-          FROM pg_catalog.pg_class c JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid
-          WHERE c.oid = 'posture.snapshot'::regclass AND a.attname = 'day') g
-    CROSS JOIN LATERAL aclexplode(g.acl) x
-    JOIN pg_catalog.pg_roles r ON r.oid = x.grantee
-    WHERE x.privilege_type = 'SELECT' AND x.grantee <> g.relowner;
-END;
-COMMENT ON FUNCTION posture_internal.granted_role() IS
-    'returns the roles that were granted access, and whether each sees all rows; those that do not '
-    'are owners';

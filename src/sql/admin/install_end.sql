@@ -21,8 +21,9 @@ DECLARE
                        WHERE e.extname = 'posture');
 BEGIN
     EXECUTE format(
-        'GRANT EXECUTE ON FUNCTION posture.grant_access(name, text), posture.revoke_access(name), '
-        'posture.forget_source(text), posture_internal.set_row_security() TO %I WITH GRANT OPTION',
+        'GRANT EXECUTE ON FUNCTION posture.grant_access(name, text, text), '
+        'posture.revoke_access(name), posture.restore_access(), posture.forget_source(text) '
+        'TO %I WITH GRANT OPTION',
         installer);
     FOR relation IN
         SELECT c.oid, c.relkind, format('%I.%I', n.nspname, c.relname) AS name

@@ -36,14 +36,11 @@ BEGIN ATOMIC
         FROM counted_slice t
     )
     SELECT 'sets',
-           CASE WHEN is_restored() OR row_security_error() IS NOT NULL THEN 'warning'
-                ELSE 'ok' END,
+           CASE WHEN is_restored() THEN 'warning' ELSE 'ok' END,
            NULL::numeric,
-           coalesce(row_security_error(),
-                    CASE WHEN is_restored() THEN 'restored from a dump and not rebuilt since'
-                         ELSE 'built in this database' END),
-           CASE WHEN is_restored() OR row_security_error() IS NOT NULL
-                THEN 'SELECT * FROM posture.rebuild();' END
+           CASE WHEN is_restored() THEN 'restored from a dump and not rebuilt since'
+                ELSE 'built in this database' END,
+           CASE WHEN is_restored() THEN 'SELECT * FROM posture.rebuild();' END
     UNION ALL
     -- Every run folds, and on a day without changes only the run is recorded.
     -- If neither happened for 26 hours, nothing calls run_daily().
@@ -316,18 +313,54 @@ END;
 COMMENT ON FUNCTION posture_internal.size_status() IS
     'step of status(): size of the tables of each part, with their indexes';
 
+CREATE FUNCTION posture_internal.row_security_error() RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN (SELECT 'row security is off: '
+                   || string_agg(c.relname, ', ' ORDER BY c.relname)
+            FROM access_rule() a
+            JOIN pg_catalog.pg_class c ON c.oid = a.relation
+            WHERE c.relname <> 'inbox' AND NOT c.relrowsecurity
+            HAVING count(*) > 0);
+COMMENT ON FUNCTION posture_internal.row_security_error() IS
+    'returns an error text that names the tables whose row security was turned off; NULL: none';
+
+CREATE FUNCTION posture_internal.access_status() RETURNS SETOF status_item
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    WITH lost AS (
+        SELECT a.role
+        FROM access a
+        LEFT JOIN pg_catalog.pg_roles r ON r.oid = a.role_id AND r.rolname = a.role
+        WHERE r.oid IS NULL
+    )
+    SELECT 'access',
+           CASE WHEN l.roles IS NOT NULL OR row_security_error() IS NOT NULL THEN 'warning'
+                ELSE 'ok' END,
+           (SELECT count(*)::numeric FROM access),
+           concat_ws('; ', (SELECT count_phrase(count(*), 'grant') FROM access),
+                     'not in force for ' || l.roles, row_security_error()),
+           CASE WHEN l.roles IS NOT NULL THEN 'SELECT posture.restore_access();'
+                WHEN row_security_error() IS NOT NULL
+                THEN 'ALTER TABLE ... ENABLE ROW LEVEL SECURITY' END
+    FROM (SELECT string_agg(DISTINCT l.role::text, ', ') AS roles FROM lost l) l;
+END;
+COMMENT ON FUNCTION posture_internal.access_status() IS
+    'step of status(): grants of levels, and those that are not in force because the role does '
+    'not exist, or was created anew';
+
 CREATE FUNCTION posture.status() RETURNS SETOF status_item
     LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
-DECLARE
-    -- An owner sees only some of the assets, and the stored sets hold all of them.
-    sees_all boolean := has_table_privilege('posture_internal.finding_set'::regclass, 'SELECT');
 BEGIN
     PERFORM require_level('reader or owner');
-    IF sees_all THEN
-        RETURN QUERY SELECT s.* FROM fold_status() s;
-        RETURN QUERY SELECT s.* FROM day_status() s;
+    -- An owner sees only some of the assets and sources, and the store holds all of them.
+    IF NOT sees_all() THEN
+        RETURN QUERY SELECT s.* FROM job_status() s;
+        RETURN QUERY SELECT s.* FROM source_status() s;
+        RETURN;
     END IF;
+    RETURN QUERY SELECT s.* FROM fold_status() s;
+    RETURN QUERY SELECT s.* FROM day_status() s;
     RETURN QUERY SELECT s.* FROM job_status() s;
     RETURN QUERY SELECT s.* FROM source_status() s;
     -- Readers have no privilege on the inbox and on rejected rows.
@@ -337,9 +370,8 @@ BEGIN
     IF has_table_privilege('posture.rejected'::regclass, 'SELECT') THEN
         RETURN QUERY SELECT s.* FROM rejected_status() s;
     END IF;
-    IF sees_all THEN
-        RETURN QUERY SELECT s.* FROM verify_status() s;
-    END IF;
+    RETURN QUERY SELECT s.* FROM verify_status() s;
+    RETURN QUERY SELECT s.* FROM access_status() s;
     RETURN QUERY SELECT s.* FROM schema_status() s;
     RETURN QUERY SELECT s.* FROM size_status() s;
 END $$;

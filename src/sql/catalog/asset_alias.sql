@@ -75,11 +75,7 @@ BEGIN
         RAISE EXCEPTION 'merge_asset() needs isolation level READ COMMITTED'
             USING ERRCODE = 'feature_not_supported';
     END IF;
-    IF NOT has_table_privilege('posture.finding'::regclass, 'DELETE') THEN
-        RAISE EXCEPTION 'permission denied: role "%" may not merge assets', current_user
-            USING ERRCODE = 'insufficient_privilege',
-                  HINT = 'A superuser, or the role that created the extension, can.';
-    END IF;
+    PERFORM require_level('curator');
     -- Wait for ingest(), which may be writing findings of either asset. The inbox
     -- is locked first, as in grant_access(), so that the two cannot deadlock.
     LOCK TABLE inbox IN SHARE UPDATE EXCLUSIVE MODE;

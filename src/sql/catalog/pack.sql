@@ -98,7 +98,7 @@ AS $$
 DECLARE
     new_initiatives integer[];
 BEGIN
-    PERFORM require_level('loader');
+    PERFORM require_level('curator');
     IF NOT EXISTS (SELECT FROM pack() p WHERE p.pack = install_pack.pack) THEN
         RAISE EXCEPTION 'pack "%" does not exist', left(pack, 100)
             USING ERRCODE = 'invalid_parameter_value',
@@ -150,7 +150,7 @@ COMMENT ON FUNCTION posture_internal.install_pack(text) IS
 
 CREATE FUNCTION posture.install_pack(
     pack text, OUT initiatives bigint, OUT metrics bigint, OUT changed bigint)
-    AS 'MODULE_PATHNAME', 'posture_call' LANGUAGE C;
+    AS 'MODULE_PATHNAME', 'posture_call_definer' LANGUAGE C;
 COMMENT ON FUNCTION posture.install_pack(text) IS
     'adds the initiatives of a pack with their metrics, as far as they are missing. Returns how '
     'many initiatives and metrics the pack has, and how many of both were added.';

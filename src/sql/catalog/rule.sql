@@ -150,8 +150,7 @@ CREATE FUNCTION posture_internal.metrics_with_rule() RETURNS integer[]
     RETURN ARRAY(SELECT m.metric_id FROM metric m WHERE m.rule IS NOT NULL);
 COMMENT ON FUNCTION posture_internal.metrics_with_rule() IS 'ids of the metrics that have a rule';
 
-CREATE FUNCTION posture.apply_rules(
-    of_metrics integer[] DEFAULT NULL, of_recommendations integer[] DEFAULT NULL)
+CREATE FUNCTION posture_internal.update_members(of_metrics integer[], of_recommendations integer[])
     RETURNS bigint
     LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
@@ -160,7 +159,6 @@ DECLARE
     recommendations integer[];
     difference record;
 BEGIN
-    PERFORM require_level('loader');
     metrics := coalesce(of_metrics, metrics_with_rule());
     recommendations := CASE WHEN metrics <> '{}' THEN
         coalesce(of_recommendations, ARRAY(SELECT r.recommendation_id FROM recommendation r)) END;
@@ -185,6 +183,18 @@ BEGIN
     END IF;
     RETURN coalesce(cardinality(difference.joining), 0)
            + coalesce(cardinality(difference.leaving), 0);
+END $$;
+COMMENT ON FUNCTION posture_internal.update_members(integer[], integer[]) IS
+    'makes metrics measure the recommendations that their rules select, see apply_rules()';
+
+CREATE FUNCTION posture.apply_rules(
+    of_metrics integer[] DEFAULT NULL, of_recommendations integer[] DEFAULT NULL)
+    RETURNS bigint
+    LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+BEGIN
+    PERFORM require_level('curator');
+    RETURN update_members(of_metrics, of_recommendations);
 END $$;
 COMMENT ON FUNCTION posture.apply_rules(integer[], integer[]) IS
     'makes metrics measure the recommendations that their rules select, as triggers do after '
@@ -216,7 +226,7 @@ BEGIN
     END IF;
     IF changed <> '{}' THEN
         LOCK TABLE metric_recommendation IN ROW EXCLUSIVE MODE;
-        PERFORM apply_rules(NULL, changed);
+        PERFORM update_members(NULL, changed);
     END IF;
     RETURN NULL;
 END $$;
@@ -238,7 +248,7 @@ DECLARE
 BEGIN
     IF changed <> '{}' THEN
         LOCK TABLE metric_recommendation IN ROW EXCLUSIVE MODE;
-        PERFORM apply_rules(NULL, changed);
+        PERFORM update_members(NULL, changed);
     END IF;
     RETURN NULL;
 END $$;
@@ -266,7 +276,7 @@ BEGIN
     END IF;
     IF changed <> '{}' THEN
         LOCK TABLE metric_recommendation IN SHARE ROW EXCLUSIVE MODE;
-        PERFORM apply_rules(changed, NULL);
+        PERFORM update_members(changed, NULL);
     END IF;
     RETURN NULL;
 END $$;

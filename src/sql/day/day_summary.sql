@@ -10,6 +10,7 @@ CREATE FUNCTION posture_internal.day_summary()
                    superseded bigint, in_cooldown bigint, worst text, worst_name text,
                    worst_drop numeric, worst_score numeric)
     LANGUAGE sql STABLE PARALLEL SAFE
+    SET jit = off
 BEGIN ATOMIC
     SELECT c.day, c.initiatives, c.metrics, c.metric_drops, c.initiative_drops, c.new_initiatives,
            c.recovered, c.superseded, c.in_cooldown, w.key, w.name, w.drop,

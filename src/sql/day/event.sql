@@ -195,22 +195,35 @@ COMMENT ON FUNCTION posture_internal.record_reported_days(integer, date[]) IS
     'causes, and ends the events whose score is back on a later day; days that are older than '
     'posture.retention_days have no events';
 
+-- An owner acknowledges and reopens events of its own initiatives, and hears of no other.
+CREATE FUNCTION posture_internal.require_event(event_id integer) RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+BEGIN
+    PERFORM require_level('owner or operator');
+    IF NOT EXISTS (SELECT FROM event e
+                   WHERE e.event_id = require_event.event_id
+                     AND (has_level(caller(), 'operator') OR owns_event(caller(), e))) THEN
+        RAISE EXCEPTION 'event % does not exist', event_id
+            USING ERRCODE = 'no_data_found',
+                  HINT = 'The view posture.event_report lists the events.';
+    END IF;
+END $$;
+COMMENT ON FUNCTION posture_internal.require_event(integer) IS
+    'raises an error unless an event exists and the caller may write its status and note';
+
 CREATE FUNCTION posture.acknowledge(event_id integer, note text DEFAULT NULL) RETURNS void
     LANGUAGE plpgsql
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
 BEGIN
-    PERFORM require_level('owner or operator');
+    PERFORM require_event(event_id);
     UPDATE event e
     SET status = CASE WHEN e.status = 'open' THEN 'acknowledged' ELSE e.status END,
         acknowledged_by = session_user, acknowledged_at = clock_timestamp(),
         note = coalesce(acknowledge.note, e.note)
     WHERE e.event_id = acknowledge.event_id;
-    IF NOT FOUND THEN
-        RAISE EXCEPTION 'event % does not exist', event_id
-            USING ERRCODE = 'no_data_found',
-                  HINT = 'The view posture.event_report lists the events.';
-    END IF;
 END $$;
 COMMENT ON FUNCTION posture.acknowledge(integer, text) IS
     'acknowledges an event in the name of the session''s user; a note replaces the earlier one';
@@ -220,19 +233,15 @@ CREATE FUNCTION posture.reopen(event_id integer, note text DEFAULT NULL) RETURNS
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
 BEGIN
-    PERFORM require_level('owner or operator');
+    PERFORM require_event(event_id);
     UPDATE event e
     SET status = 'open', reopened_by = session_user, reopened_at = clock_timestamp(),
         note = coalesce(reopen.note, e.note)
     WHERE e.event_id = reopen.event_id AND e.status <> 'open';
-    IF FOUND THEN
-        RETURN;
-    ELSIF EXISTS (SELECT FROM event e WHERE e.event_id = reopen.event_id) THEN
+    IF NOT FOUND THEN
         RAISE EXCEPTION 'event % is already open', event_id
             USING ERRCODE = 'object_not_in_prerequisite_state';
     END IF;
-    RAISE EXCEPTION 'event % does not exist', event_id
-        USING ERRCODE = 'no_data_found', HINT = 'The view posture.event_report lists the events.';
 END $$;
 COMMENT ON FUNCTION posture.reopen(integer, text) IS
     'reopens an event that was acknowledged, has recovered or was superseded; if its score is back '

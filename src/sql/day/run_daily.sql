@@ -98,6 +98,7 @@ DECLARE
     started timestamptz := clock_timestamp();
     result record;
 BEGIN
+    PERFORM require_level('operator');
     PERFORM lock_sets();
     LOCK TABLE snapshot IN SHARE ROW EXCLUSIVE MODE;
     day := due_day();
@@ -154,12 +155,11 @@ BEGIN
     -- read the clock after the changes: a slice that is folded later is counted with them
     started := pg_catalog.clock_timestamp();
     LOOP
-        folded := posture_internal.fold_next(started);
+        folded := posture_internal.fold_next(started, catalog_ids);
         COMMIT;
         SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
         EXIT WHEN NOT folded;
     END LOOP;
-    PERFORM posture_internal.forget_catalog_changes(catalog_ids);
     LOOP
         -- READ COMMITTED, whatever default_transaction_isolation is, so that each day sees
         -- what another run committed while this one waited

@@ -278,7 +278,7 @@ CREATE FUNCTION posture.ingest(
     complete_source text DEFAULT NULL, only_source text DEFAULT NULL,
     OUT loaded bigint, OUT changed bigint, OUT unchanged bigint, OUT rejected bigint,
     OUT closed bigint)
-    AS 'MODULE_PATHNAME', 'posture_call' LANGUAGE C;
+    AS 'MODULE_PATHNAME', 'posture_call_definer' LANGUAGE C;
 COMMENT ON FUNCTION posture.ingest(text, text) IS
     'loads the inbox, or with only_source the rows of one source; complete_source sets findings '
     'of that source that are not in the inbox to not_applicable; loaded = changed + unchanged';

@@ -8,16 +8,12 @@ SELECT i.key::text AS initiative,
        b.key::text AS benchmark,
        b.name,
        b.score::numeric AS score,
-       o.score::numeric AS own_score,
-       o.score - b.score AS difference
+       h.score AS own_score,
+       h.score - b.score::numeric AS difference
 FROM benchmark b
 JOIN initiative i USING (initiative_id)
-LEFT JOIN (SELECT s.day, s.initiative_id, s.score
-           FROM initiative_snapshot s
-           WHERE s.day <> today()
-           UNION ALL
-           SELECT today(), r.initiative_id, r.score
-           FROM initiative_result(NULL) r) o USING (day, initiative_id);
+LEFT JOIN score_history h
+       ON h.object_kind = 'initiative' AND h.object = i.key::text AND h.day = b.day;
 COMMENT ON VIEW posture.benchmark_report IS
     'score of each benchmark on each of its days, with the initiative''s own score of that day';
 COMMENT ON COLUMN posture.benchmark_report.initiative IS 'key of the initiative';

@@ -92,8 +92,7 @@ CREATE FUNCTION posture_internal.asset_status(
 BEGIN ATOMIC
     SELECT CASE WHEN retired_at <= now() THEN 'retired'
                 -- without a limit, NULL would need the second operand, too
-                WHEN coalesce(seen_at < (SELECT max(l.seen_before)
-                                         FROM stale_limit('infinity') l), false)
+                WHEN coalesce(seen_at < (SELECT last_stale_limit()), false)
                      AND is_stale(of_asset, seen_at,
                                   (SELECT o.assets FROM owner_inactive_set() o
                                    WHERE NOT sees_all()))

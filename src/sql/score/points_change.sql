@@ -10,6 +10,7 @@ CREATE FUNCTION posture_internal.points_term()
     RETURNS TABLE (day date, initiative_id integer, recommendation_id integer,
                    achieved numeric, possible numeric)
     LANGUAGE sql STABLE PARALLEL SAFE ROWS 100000
+    SET jit = off
 BEGIN ATOMIC
     SELECT o.day, o.initiative_id, o.recommendation_id, r.achieved, r.possible
     FROM (SELECT x.day, x.initiative_id,

@@ -30,6 +30,13 @@ COMMENT ON FUNCTION posture_internal.stale_limit(timestamptz) IS
     'returns the limit of each active source that has one, at a given time or now, whichever is '
     'earlier';
 
+CREATE FUNCTION posture_internal.last_stale_limit() RETURNS timestamptz
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN (SELECT max(l.seen_before) FROM stale_limit('infinity') l);
+COMMENT ON FUNCTION posture_internal.last_stale_limit() IS
+    'returns the latest limit of all sources now: an asset seen since then is not stale; NULL: '
+    'none is';
+
 CREATE FUNCTION posture_internal.findings_needed(chosen integer[]) RETURNS integer[]
     LANGUAGE sql STABLE PARALLEL SAFE
     RETURN CASE WHEN NOT EXISTS (SELECT FROM stale_limit('infinity')) THEN chosen END;

@@ -126,7 +126,7 @@ COMMENT ON FUNCTION posture_internal.forget_source(text) IS
 CREATE FUNCTION posture.forget_source(
     source text, OUT recommendations bigint, OUT findings bigint, OUT assets bigint,
     OUT metrics bigint, OUT initiatives bigint, OUT rejected bigint)
-    AS 'MODULE_PATHNAME', 'posture_call' LANGUAGE C;
+    AS 'MODULE_PATHNAME', 'posture_call_definer' LANGUAGE C;
 COMMENT ON FUNCTION posture.forget_source(text) IS
     'deletes a source and what it alone brought: its recommendations with their findings, '
     'measures and exemptions, the assets that only it knows, the metrics and initiatives that its '

@@ -408,7 +408,7 @@ CREATE FUNCTION posture.load(
     format text, document jsonb, source text DEFAULT NULL, complete boolean DEFAULT false,
     OUT loaded bigint, OUT changed bigint, OUT unchanged bigint, OUT rejected bigint,
     OUT closed bigint, OUT left_out bigint)
-    AS 'MODULE_PATHNAME', 'posture_call' LANGUAGE C;
+    AS 'MODULE_PATHNAME', 'posture_call_definer' LANGUAGE C;
 COMMENT ON FUNCTION posture.load(text, jsonb, text, boolean) IS
     'loads a document as its product publishes it: its objects into the catalog, its findings '
     'through the inbox into finding. The formats are in load_format(). With complete, findings of '
@@ -419,7 +419,7 @@ CREATE FUNCTION posture.load(
     format text, document xml, source text DEFAULT NULL, complete boolean DEFAULT false,
     OUT loaded bigint, OUT changed bigint, OUT unchanged bigint, OUT rejected bigint,
     OUT closed bigint, OUT left_out bigint)
-    AS 'MODULE_PATHNAME', 'posture_call' LANGUAGE C;
+    AS 'MODULE_PATHNAME', 'posture_call_definer' LANGUAGE C;
 COMMENT ON FUNCTION posture.load(text, xml, text, boolean) IS
     'loads a document in XML; see load(text, jsonb, text, boolean)';
 
@@ -427,7 +427,7 @@ CREATE FUNCTION posture.load(
     format text, document text, source text DEFAULT NULL, complete boolean DEFAULT false,
     OUT loaded bigint, OUT changed bigint, OUT unchanged bigint, OUT rejected bigint,
     OUT closed bigint, OUT left_out bigint)
-    AS 'MODULE_PATHNAME', 'posture_call' LANGUAGE C;
+    AS 'MODULE_PATHNAME', 'posture_call_definer' LANGUAGE C;
 COMMENT ON FUNCTION posture.load(text, text, text, boolean) IS
     'loads a document as text in the notation of its format, JSON also in lines (NDJSON); see '
     'load(text, jsonb, text, boolean)';

@@ -107,13 +107,15 @@ COMMENT ON FUNCTION posture.fold() IS
     'merges the deltas since the last fold into the sets and the history; returns the numbers of '
     'slices, deltas, changed findings and assets, and sets';
 
-CREATE FUNCTION posture_internal.fold_next(since timestamptz) RETURNS boolean
+CREATE FUNCTION posture_internal.fold_next(since timestamptz, catalog_ids bigint[])
+    RETURNS boolean
     LANGUAGE plpgsql
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
 DECLARE
     due integer;
 BEGIN
+    PERFORM require_level('operator');
     PERFORM lock_sets();
     IF is_restored() THEN
         PERFORM rebuild();
@@ -124,26 +126,22 @@ BEGIN
         -- with the catalog changes of now, because a run that began later does not fold this
         -- slice again
         PERFORM fold_slice(due, (SELECT c.changes FROM catalog_changes() c));
+    ELSE
+        PERFORM forget_catalog_changes(catalog_ids);
     END IF;
     RETURN due IS NOT NULL;
 END $$;
-COMMENT ON FUNCTION posture_internal.fold_next(timestamptz) IS
-    'step of run_daily(): folds the first slice that was not folded since a given time; returns '
-    'whether there was one';
+COMMENT ON FUNCTION posture_internal.fold_next(timestamptz, bigint[]) IS
+    'step of run_daily(): folds the first slice that was not folded since a given time and returns '
+    'true; if there is none, deletes rows of catalog_delta and returns false';
 
 CREATE FUNCTION posture_internal.fold_if_many() RETURNS boolean
     LANGUAGE plpgsql
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
 BEGIN
-    -- a role that loads may lack the privilege to fold; and above READ COMMITTED, a concurrent
-    -- fold would make the whole load fail
-    IF NOT has_table_privilege('posture_internal.finding_set'::regclass, 'DELETE')
-       OR current_setting('transaction_isolation') <> 'read committed' THEN
-        RETURN false;
-    END IF;
-    -- rebuild() may have to restore row security, which the locks of this transaction prevent
-    IF is_restored()
+    -- above READ COMMITTED, a concurrent fold would make the whole load fail
+    IF current_setting('transaction_isolation') <> 'read committed' OR is_restored()
        OR coalesce((SELECT sum(d.changes) FROM finding_delta d), 0)
           + coalesce((SELECT sum(d.changes) FROM asset_delta d), 0) <= touched_limit() THEN
         RETURN false;

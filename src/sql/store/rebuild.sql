@@ -112,9 +112,6 @@ DECLARE
     due integer;
 BEGIN
     PERFORM require_level('operator');
-    IF row_security_error() IS NOT NULL THEN
-        PERFORM set_row_security();
-    END IF;
     LOCK TABLE finding_set IN SHARE UPDATE EXCLUSIVE MODE;
     -- above READ COMMITTED, a transaction that inserts a finding which another one has deleted
     -- since sees both rows

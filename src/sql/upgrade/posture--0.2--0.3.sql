@@ -109,8 +109,28 @@ ALTER FUNCTION posture.plan_to(text, score, text) SET SCHEMA posture_internal;
 --@ CREATE CAST (double precision AS score)
 --@ CREATE CAST (score AS integer)
 
+-- Levels are rows of a table, row security is always on, and owners read through a fence.
 DROP TRIGGER check_event ON posture.event;
---@ CREATE TRIGGER check_event
+DO $$
+DECLARE
+    policy record;
+BEGIN
+    FOR policy IN SELECT p.polname AS name, p.polrelid::regclass AS relation
+                  FROM pg_policy p JOIN pg_class c ON c.oid = p.polrelid
+                  WHERE c.relnamespace IN ('posture'::regnamespace,
+                                           'posture_internal'::regnamespace)
+    LOOP
+        EXECUTE format('DROP POLICY %I ON %s', policy.name, policy.relation);
+    END LOOP;
+END $$;
+DROP FUNCTION posture.grant_access(name, text), posture.access_rule(),
+    posture_internal.set_row_security(), posture_internal.lock_access(),
+    posture_internal.row_security_error(), posture_internal.granted_role(),
+    posture_internal.check_event(), posture_internal.fold_next(timestamptz);
+--@ CREATE FUNCTION posture_internal.caller
+--@ CREATE FUNCTION posture_internal.planned_sees_all_support
+--@ CREATE FUNCTION posture_internal.planned_sees_all
+--@ CREATE TABLE posture.access
 --@ CREATE FUNCTION posture_internal.check_drop
 --@ CREATE EVENT TRIGGER posture_check_drop
 
@@ -168,32 +188,62 @@ CREATE INDEX ON posture.exemption (asset_id);
 --@ CREATE TRIGGER "CASCADE" AFTER DELETE ON posture.asset_group
 
 --@ code
+--@ part access/row_security
+--@ part access/view_fence
+--@ part access/function_fence
 
--- Roles get what their levels grant in this version, and owners its policies. A privilege that
--- only one level has shows who was granted the level.
+-- Roles get the levels that their privileges say they had, and the privileges of this version.
+-- A privilege that only one level has shows who was granted the level.
 DO $$
 DECLARE
-    granted record;
+    had record;
 BEGIN
-    FOR granted IN
-        SELECT r.rolname AS role, l.level
-        FROM (VALUES ('posture_internal.finding_set'::regclass, 'SELECT', 'reader'),
-                     ('posture.asset_alias', 'INSERT', 'loader'),
-                     ('posture.snapshot', 'INSERT', 'operator')) l(relation, privilege, level)
-        JOIN pg_class c ON c.oid = l.relation
-        CROSS JOIN LATERAL aclexplode(c.relacl) x
-        JOIN pg_roles r ON r.oid = x.grantee
-        WHERE x.privilege_type = l.privilege AND x.grantee <> c.relowner
+    FOR had IN
+        WITH granted AS (
+            SELECT r.rolname AS role, r.oid, l.level
+            FROM (VALUES ('posture_internal.finding_set'::regclass, NULL, 'SELECT', 'reader'),
+                         ('posture.snapshot', 'day', 'SELECT', 'owner'),
+                         ('posture.asset_alias', NULL, 'INSERT', 'loader'),
+                         ('posture.snapshot', NULL, 'INSERT', 'operator'))
+                     l(relation, attribute, privilege, level)
+            JOIN pg_class c ON c.oid = l.relation
+            LEFT JOIN pg_attribute a ON a.attrelid = l.relation AND a.attname = l.attribute
+            CROSS JOIN LATERAL aclexplode(CASE WHEN l.attribute IS NULL THEN c.relacl
+                                               ELSE a.attacl END) x
+            JOIN pg_roles r ON r.oid = x.grantee
+            WHERE x.privilege_type = l.privilege AND x.grantee <> c.relowner
+              AND NOT pg_has_role(r.oid, (SELECT e.extowner FROM pg_extension e
+                                          WHERE e.extname = 'posture'), 'USAGE')
+        )
+        SELECT g.role, CASE g.level WHEN 'loader' THEN 'curator' ELSE g.level END AS level,
+               NULL AS source
+        FROM granted g
         UNION
-        SELECT g.role, 'owner' FROM granted_role() g WHERE NOT g.sees_all
-        EXCEPT
-        SELECT r.rolname, l.level
-        FROM pg_extension e
-        JOIN pg_roles r ON r.oid = e.extowner
-        CROSS JOIN (VALUES ('reader'), ('loader'), ('operator'), ('owner')) l(level)
-        WHERE e.extname = 'posture'
+        SELECT g.role, 'loader', s.key::text
+        FROM granted g CROSS JOIN posture.source s
+        WHERE g.level = 'loader'
+        UNION
+        -- an owner that others are members of needs the level itself
+        SELECT r.rolname, 'owner', NULL
+        FROM (SELECT i.owner FROM posture.initiative i
+              UNION
+              SELECT p.owner FROM posture.asset_group p) o
+        JOIN pg_roles r ON r.rolname = o.owner
+        JOIN granted g ON g.level = 'owner' AND pg_has_role(g.oid, r.oid, 'USAGE')
+        ORDER BY 1, 2, 3
     LOOP
-        PERFORM grant_access(granted.role, granted.level);
+        IF NOT EXISTS (SELECT FROM posture.access a WHERE a.role = had.role) THEN
+            EXECUTE format('REVOKE ALL ON ALL TABLES IN SCHEMA posture, posture_internal FROM %I',
+                           had.role);
+        END IF;
+        PERFORM posture.grant_access(had.role, had.level, had.source);
+        IF had.level = 'curator' THEN
+            RAISE WARNING 'role "%" had level loader, and is a loader of each source that there is, and a curator',
+                had.role
+                USING HINT = format('Where it only delivers: SELECT posture.revoke_access(%L), and '
+                                    'posture.grant_access(%1$L, ''loader'', source) for each '
+                                    'of its sources.', had.role);
+        END IF;
     END LOOP;
 END $$;
 

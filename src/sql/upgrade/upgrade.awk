@@ -4,13 +4,17 @@
 #   --@ code                           all functions and views in the place of
 #                                      older ones, all comments, and who may
 #                                      execute functions
+#   --@ part access/row_security       all statements of a part
 # What those can't do, an upgrade does by hand: altering tables, dropping.
 
 FILENAME != ARGV[ARGC - 1] {
 	if (FILENAME ~ /\/install_(begin|end)\.sql$/)
 		next
 	if (/^(CREATE|COMMENT|GRANT|REVOKE|ALTER|DO|INSERT) /)
+	{
 		first[++statements] = $0
+		part[statements] = FILENAME
+	}
 	if (statements && !/^(--|\/\*| \*)/)
 		text[statements] = text[statements] $0 "\n"
 	next
@@ -22,6 +26,21 @@ FILENAME != ARGV[ARGC - 1] {
 			printf "%s", "CREATE OR REPLACE" substr(text[i], 7)
 		else if (first[i] ~ /^(COMMENT ON|(GRANT|REVOKE) EXECUTE ON) /)
 			printf "%s", text[i]
+	next
+}
+
+/^--@ part / {
+	wanted = "/" $3 ".sql"
+	found = 0
+	for (i = 1; i <= statements; i++)
+		if (substr(part[i], length(part[i]) - length(wanted) + 1) == wanted) {
+			printf "%s", text[i]
+			found++
+		}
+	if (!found) {
+		print FILENAME ": no part " $3 > "/dev/stderr"
+		exit 1
+	}
 	next
 }
 

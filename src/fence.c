@@ -1,0 +1,290 @@
+/*
+ * fence.c: what an owner of initiatives or asset groups reads.
+ *
+ * An owner has no privilege on the tables. A row security policy alone does not
+ * hide rows: an operator that is leakproof, such as the comparison of two scores,
+ * may be evaluated before the policy, and EXPLAIN shows how many rows passed it.
+ * Therefore an owner reads through functions whose query it does not see:
+ * posture_owner_view() for the views, posture_call_reader() (call.c) for functions
+ * of the contract.
+ *
+ * Such a function runs as the predefined role pg_read_all_data, which may read
+ * every table and is subject to row security, and remembers its caller. The
+ * policies for that role show the rows of the caller. Functions declared with
+ * posture_owner() read the stored sets, of which these policies show nothing, and
+ * return the caller's part.
+ *
+ * The caller cannot be found out in SQL. In a SECURITY DEFINER function,
+ * current_user is the function's owner, session_user does not follow SET ROLE,
+ * and an argument could name any role.
+ */
+#include "posture.h"
+
+#include "access/htup_details.h"
+#include "access/parallel.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_authid.h"
+#include "catalog/pg_proc.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "executor/tstoreReceiver.h"
+#include "funcapi.h"
+#include "lib/stringinfo.h"
+#include "miscadmin.h"
+#include "nodes/makefuncs.h"
+#include "nodes/params.h"
+#include "nodes/supportnodes.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/plancache.h"
+#include "utils/syscache.h"
+
+#include "fence.h"
+
+PG_FUNCTION_INFO_V1(posture_caller);
+PG_FUNCTION_INFO_V1(posture_sees_all);
+PG_FUNCTION_INFO_V1(posture_sees_all_support);
+PG_FUNCTION_INFO_V1(posture_owner);
+PG_FUNCTION_INFO_V1(posture_owner_view);
+
+/*
+ * The setting posture.fence_caller: the oid of the role that called the outermost
+ * function that runs as another one, or 0. As a setting it has its value in
+ * parallel workers, too, and after an error the one from before.
+ */
+int			posture_fence_caller = 0;
+
+/* whether enter_fence() is setting it: nobody else may */
+static bool entering_fence = false;
+
+bool
+check_fence_caller(int *caller, void **extra, GucSource source)
+{
+	if (entering_fence || *caller == 0 || InitializingParallelWorker)
+		return true;
+	GUC_check_errdetail("Only functions of posture set it.");
+	return false;
+}
+
+/*
+ * Begins to run as another role on behalf of the current one, which caller()
+ * returns until leave_fence(). Inside a fence the caller stays that of the
+ * outermost one. Messages below NOTICE, which a session can ask for and which
+ * show plans, are not sent to the client. After an error, the end of the
+ * (sub)transaction restores all of this.
+ */
+void
+enter_fence(Fence *fence, Oid role)
+{
+	char		caller[12];
+
+	GetUserIdAndSecContext(&fence->role, &fence->context);
+	fence->guc_level = NewGUCNestLevel();
+	if (client_min_messages < NOTICE)
+		(void) set_config_option("client_min_messages", "notice", PGC_USERSET,
+								 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	snprintf(caller, sizeof(caller), "%d", (int) get_fence_caller());
+	entering_fence = true;
+	(void) set_config_option("posture.fence_caller", caller, PGC_SUSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
+	entering_fence = false;
+	SetUserIdAndSecContext(role, fence->context | SECURITY_LOCAL_USERID_CHANGE);
+}
+
+/* Ends what enter_fence() began. */
+void
+leave_fence(Fence *fence)
+{
+	SetUserIdAndSecContext(fence->role, fence->context);
+	AtEOXact_GUC(false, fence->guc_level);
+}
+
+/* Returns the role on whose behalf the current function runs. */
+Oid
+get_fence_caller(void)
+{
+	return posture_fence_caller != 0 ? (Oid) posture_fence_caller : GetUserId();
+}
+
+/* Whether the current function already runs for an owner. */
+bool
+in_owner_fence(void)
+{
+	return posture_fence_caller != 0 && GetUserId() == ROLE_PG_READ_ALL_DATA;
+}
+
+static Oid
+relation_oid(const char *schema, const char *name)
+{
+	Oid			relation = get_relname_relid(name, get_namespace_oid(schema, false));
+
+	if (!OidIsValid(relation))
+		elog(ERROR, "relation %s.%s does not exist", schema, name);
+	return relation;
+}
+
+/* Whether a role may read finding_set, and with it all rows. */
+bool
+role_sees_all(Oid role)
+{
+	/* pg_read_all_data itself is the role of the fence: it sees what the caller owns */
+	return role != ROLE_PG_READ_ALL_DATA &&
+		pg_class_aclcheck(relation_oid("posture_internal", "finding_set"), role,
+						  ACL_SELECT) == ACLCHECK_OK;
+}
+
+/* caller() returns the oid of the role on whose behalf the function runs that calls it. */
+Datum
+posture_caller(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_OID(get_fence_caller());
+}
+
+/* sees_all() returns whether the current role sees all rows. */
+Datum
+posture_sees_all(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(role_sees_all(GetUserId()));
+}
+
+/* A plan that was made for a member of a role must not outlive the membership. */
+static void
+forget_plans(Datum arg, int cache, uint32 hash)
+{
+	ResetPlanCache();
+}
+
+/*
+ * The support function of planned_sees_all(): replaces a call by its value when a
+ * query is planned, so that what the role does not read is not in the plan, nor a
+ * policy that lets all rows pass. This is right only where PostgreSQL plans the
+ * query again for another role, as it does for tables with row security.
+ */
+Datum
+posture_sees_all_support(PG_FUNCTION_ARGS)
+{
+	static bool watches = false;
+	Node	   *request = (Node *) PG_GETARG_POINTER(0);
+
+	if (!IsA(request, SupportRequestSimplify))
+		PG_RETURN_POINTER(NULL);
+	if (!watches)
+	{
+		CacheRegisterSyscacheCallback(AUTHMEMROLEMEM, forget_plans, (Datum) 0);
+		CacheRegisterSyscacheCallback(AUTHOID, forget_plans, (Datum) 0);
+		watches = true;
+	}
+	PG_RETURN_POINTER(makeBoolConst(role_sees_all(GetUserId()), false));
+}
+
+static void
+set_param(ParamListInfo params, int n, Oid type, Datum value, bool is_null)
+{
+	params->params[n].value = value;
+	params->params[n].isnull = is_null;
+	params->params[n].pflags = PARAM_FLAG_CONST;
+	params->params[n].ptype = type;
+}
+
+/* Returns the query that runs NAME_of(): it is in the schema of NAME. */
+static char *
+build_query(Form_pg_proc proc)
+{
+	StringInfoData query;
+	char	   *schema = get_namespace_name(proc->pronamespace);
+	char	   *function = psprintf("%s_of", NameStr(proc->proname));
+
+	initStringInfo(&query);
+	appendStringInfo(&query, "SELECT * FROM %s($1", quote_qualified_identifier(schema, function));
+	for (int n = 0; n < proc->pronargs; n++)
+		appendStringInfo(&query, ", $%d", n + 2);
+	appendStringInfoChar(&query, ')');
+	return query.data;
+}
+
+/* Returns the parameters of that query: the caller and the arguments of NAME. */
+static ParamListInfo
+build_params(FunctionCallInfo fcinfo, Form_pg_proc proc, Oid caller)
+{
+	ParamListInfo params = makeParamList(proc->pronargs + 1);
+
+	set_param(params, 0, OIDOID, ObjectIdGetDatum(caller), false);
+	for (int n = 0; n < proc->pronargs; n++)
+		set_param(params, n + 1, proc->proargtypes.values[n], PG_GETARG_DATUM(n),
+				  PG_ARGISNULL(n));
+	return params;
+}
+
+/* Returns the rows of a query that runs as a role, with the snapshot of the caller. */
+static void
+return_rows(FunctionCallInfo fcinfo, const char *query, ParamListInfo params, Oid role)
+{
+	SPIExecuteOptions options = {0};
+	ReturnSetInfo *result;
+	Fence		fence;
+	int			code;
+
+	/* also checks that the calling query accepts a set */
+	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
+	result = (ReturnSetInfo *) fcinfo->resultinfo;
+	SPI_connect();
+	options.params = params;
+	options.read_only = true;
+	options.dest = CreateDestReceiver(DestTuplestore);
+	SetTuplestoreDestReceiverParams(options.dest, result->setResult,
+									result->econtext->ecxt_per_query_memory, false,
+									result->setDesc,
+									"the query of a fence returns different columns");
+	enter_fence(&fence, role);
+	code = SPI_execute_extended(query, &options);
+	leave_fence(&fence);
+	if (code < 0)
+		elog(ERROR, "SPI_execute_extended failed: %s", SPI_result_code_string(code));
+	SPI_finish();
+}
+
+/*
+ * NAME(arguments) returns the rows of NAME_of(oid of the caller, arguments), run
+ * as the owner of NAME with the snapshot of the calling statement; no row outside
+ * a fence. NULL arguments are passed on.
+ */
+Datum
+posture_owner(PG_FUNCTION_ARGS)
+{
+	HeapTuple	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(fcinfo->flinfo->fn_oid));
+	Form_pg_proc proc;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for function %u", fcinfo->flinfo->fn_oid);
+	proc = (Form_pg_proc) GETSTRUCT(tuple);
+	if (in_owner_fence())
+		return_rows(fcinfo, build_query(proc), build_params(fcinfo, proc, get_fence_caller()),
+					proc->proowner);
+	else
+		InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
+	ReleaseSysCache(tuple);
+	return (Datum) 0;
+}
+
+/*
+ * owner_VIEW() returns those rows of posture_internal.VIEW that belong to its
+ * caller, who needs the privilege SELECT on posture.VIEW.
+ */
+Datum
+posture_owner_view(PG_FUNCTION_ARGS)
+{
+	char	   *function = get_func_name(fcinfo->flinfo->fn_oid);
+	char	   *view = function + strlen("owner_");
+	Oid			relation = relation_oid("posture", view);
+	AclResult	acl = pg_class_aclcheck(relation, get_fence_caller(), ACL_SELECT);
+
+	if (acl != ACLCHECK_OK)
+		aclcheck_error(acl, OBJECT_VIEW, view);
+	return_rows(fcinfo,
+				psprintf("SELECT * FROM %s", quote_qualified_identifier("posture_internal", view)),
+				NULL, ROLE_PG_READ_ALL_DATA);
+	return (Datum) 0;
+}
