@@ -20,7 +20,11 @@ SELECT e.event_id,
        e.previous_score::numeric AS previous_score,
        e.score::numeric AS score,
        e.drop AS drop,
-       e.weight,
+       -- an owner sees the weight in its own initiatives
+       CASE WHEN sees_all() THEN e.weight::numeric
+            ELSE (SELECT max(x.weight::numeric)
+                  FROM initiative_metric_snapshot x
+                  WHERE x.day = e.day AND x.metric_id = e.metric_id) END AS weight,
        e.status,
        CASE e.kind WHEN 'metric_score_drop' THEN metric_cause(e)
                    WHEN 'initiative_score_drop' THEN initiative_cause(e)
