@@ -35,7 +35,11 @@ BEGIN
             ('definer', 'posture.backfill'), ('definer', 'posture.fold'),
             ('definer', 'posture.forget_day'), ('definer', 'posture.merge_asset'),
             ('definer', 'posture.rebuild'), ('definer', 'posture.reopen'),
-            ('definer', 'posture.take_snapshot'), ('definer', 'posture.verify'),
+            ('definer', 'posture.rejections'), ('definer', 'posture.take_snapshot'),
+            ('definer', 'posture.verify'),
+            ('definer', 'posture_internal.cluster_catalog'),
+            ('definer', 'posture_internal.require_level'),
+            ('definer', 'posture_internal.delivery_sources'),
             -- steps of run_daily()
             ('definer', 'posture_internal.fold_next'),
             ('definer', 'posture_internal.run_next_day')) l(mode, name)

@@ -46,13 +46,19 @@ COMMENT ON FUNCTION posture_internal.access_of(oid, text) IS
     'it is a member of';
 REVOKE EXECUTE ON FUNCTION posture_internal.access_of(oid, text) FROM PUBLIC;
 
+CREATE FUNCTION posture_internal.has_all_levels(role oid) RETURNS boolean
+    LANGUAGE sql STABLE PARALLEL SAFE
+    -- superusers are members of all roles
+    RETURN EXISTS (SELECT
+                   FROM pg_catalog.pg_extension e
+                   WHERE e.extname = 'posture' AND pg_has_role(role, e.extowner, 'USAGE'));
+COMMENT ON FUNCTION posture_internal.has_all_levels(oid) IS
+    'returns whether a role is a superuser, the owner of the extension or a member of it';
+
 CREATE FUNCTION posture_internal.has_level(role oid, level text) RETURNS boolean
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-    -- superusers are members of all roles
-    SELECT EXISTS (SELECT
-                   FROM pg_catalog.pg_extension e
-                   WHERE e.extname = 'posture' AND pg_has_role(role, e.extowner, 'USAGE'))
+    SELECT has_all_levels(role)
         OR CASE level
                -- the privileges of a reader may also be granted by hand, and are all it has
                WHEN 'reader'
@@ -62,22 +68,20 @@ BEGIN ATOMIC
            END;
 END;
 COMMENT ON FUNCTION posture_internal.has_level(oid, text) IS
-    'returns whether a role has a level; superusers and the owner of the extension have all';
+    'returns whether a role has a level';
 REVOKE EXECUTE ON FUNCTION posture_internal.has_level(oid, text) FROM PUBLIC;
 
 -- Without it, PostgreSQL's error names a table that the caller has never heard of.
--- SECURITY DEFINER, because not every caller may read the grants. The default argument is
--- evaluated before it runs as another role.
-CREATE FUNCTION posture_internal.require_level(levels text, caller oid DEFAULT caller())
-    RETURNS void
-    LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER
+-- function_fence.sql has it run as its owner, because not every caller may read the grants.
+CREATE FUNCTION posture_internal.require_level(levels text) RETURNS void
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
 DECLARE
-    role name := (SELECT r.rolname FROM pg_roles r WHERE r.oid = caller);
+    role name := (SELECT r.rolname FROM pg_roles r WHERE r.oid = caller());
     level text := split_part(levels, ' ', 1);
 BEGIN
-    IF NOT EXISTS (SELECT FROM string_to_table(levels, ' or ') l WHERE has_level(caller, l)) THEN
+    IF NOT EXISTS (SELECT FROM string_to_table(levels, ' or ') l WHERE has_level(caller(), l)) THEN
         RAISE EXCEPTION 'permission denied: role "%" needs level %', role, levels
             USING ERRCODE = 'insufficient_privilege',
                   HINT = format('A superuser, or the role that created the extension, can run: '
@@ -86,5 +90,5 @@ BEGIN
                                 END);
     END IF;
 END $$;
-COMMENT ON FUNCTION posture_internal.require_level(text, oid) IS
-    'raises an error that names the levels unless a role, by default the caller, has one of them';
+COMMENT ON FUNCTION posture_internal.require_level(text) IS
+    'raises an error that names the levels unless the caller has one of them';

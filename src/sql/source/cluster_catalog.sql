@@ -84,6 +84,9 @@ DECLARE
     new_metrics integer[];
     new_initiatives integer[];
 BEGIN
+    IF NOT has_level(caller(), 'curator') THEN
+        PERFORM require_delivery('postgresql');
+    END IF;
     -- one load at a time; this table is locked before any other, as in load() and grant_access()
     LOCK TABLE inbox IN SHARE UPDATE EXCLUSIVE MODE;
     source_of := cluster_source();

@@ -1,0 +1,139 @@
+/*
+ * What a role may deliver. A loader delivers for the sources that it was granted:
+ * their findings, points, recommendations and assets. All else that a document
+ * brings, such as metrics, exemptions, owners and weights, is for a curator.
+ *
+ * load() and ingest() run as their owner, so these checks are the only ones.
+ */
+
+CREATE FUNCTION posture_internal.delivery_sources() RETURNS text[]
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+BEGIN
+    IF NOT has_all_levels(caller()) THEN
+        RETURN ARRAY(SELECT a.source FROM access_of(caller(), 'loader') a);
+    END IF;
+    RETURN NULL;
+END $$;
+COMMENT ON FUNCTION posture_internal.delivery_sources() IS
+    'returns the keys of the sources that the caller delivers for; NULL: of all';
+
+CREATE FUNCTION posture_internal.require_delivery(of_source text) RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+BEGIN
+    IF of_source <> ALL (delivery_sources()) THEN
+        RAISE EXCEPTION 'permission denied: role "%" is no loader of source "%"',
+            (SELECT r.rolname FROM pg_roles r WHERE r.oid = caller()), left(of_source, 100)
+            USING ERRCODE = 'insufficient_privilege',
+                  HINT = format('A superuser, or the role that created the extension, can run: '
+                                'SELECT posture.grant_access(%L, ''loader'', %L);',
+                                (SELECT r.rolname FROM pg_roles r WHERE r.oid = caller()),
+                                of_source);
+    END IF;
+END $$;
+COMMENT ON FUNCTION posture_internal.require_delivery(text) IS
+    'raises an error unless the caller delivers for a source';
+
+CREATE FUNCTION posture_internal.curated_field() RETURNS TABLE (type text, field text)
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+VALUES ('source', 'is_active'), ('source', 'stale_after'),
+       ('asset', 'criticality'), ('asset', 'owner'), ('asset', 'tags'), ('asset', 'aliases'),
+       ('asset', 'retired_at'),
+       ('recommendation', 'assigned_to'), ('recommendation', 'due_on'),
+       ('recommendation', 'is_active');
+END;
+COMMENT ON FUNCTION posture_internal.curated_field() IS
+    'returns the fields of what a loader delivers that it may not set';
+
+CREATE FUNCTION posture_internal.restrict_items() RETURNS void
+    LANGUAGE plpgsql
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+DECLARE
+    sources text[] := delivery_sources();
+    curates boolean := has_level(caller(), 'curator');
+    withheld text[];
+BEGIN
+    IF sources IS NULL THEN
+        RETURN;
+    END IF;
+    UPDATE pg_temp.posture_item i
+    SET error = CASE
+        WHEN i.type IN ('finding', 'measure', 'recommendation', 'source', 'asset', 'left_out')
+            THEN format('source "%s" is not delivered by this role',
+                        left(coalesce(i.source, i.object ->> 'key'), 100))
+        ELSE format('%s: only a curator may load it', i.type) END
+    WHERE i.error IS NULL
+      AND CASE WHEN i.type IN ('finding', 'measure') THEN coalesce(i.source, '') <> ALL (sources)
+               WHEN i.type = 'left_out' OR curates THEN false
+               WHEN i.type = 'source' THEN coalesce(i.object ->> 'key', '') <> ALL (sources)
+               WHEN i.type = 'recommendation' THEN coalesce(i.source, '') <> ALL (sources)
+               ELSE i.type <> 'asset' END;
+    IF NOT curates THEN
+        WITH restricted AS (
+            UPDATE pg_temp.posture_item i
+            SET object = i.object - f.fields
+            FROM (SELECT c.type, array_agg(c.field) AS fields
+                  FROM curated_field() c GROUP BY c.type) f
+            WHERE i.type = f.type AND i.error IS NULL AND i.object ?| f.fields
+            RETURNING i.type, f.fields
+        )
+        SELECT array_agg(DISTINCT r.type ORDER BY r.type) INTO withheld FROM restricted r;
+        IF withheld IS NOT NULL THEN
+            RAISE NOTICE 'fields that only a curator may load were left out of each %',
+                array_to_string(withheld, ' and ')
+                USING DETAIL = (SELECT string_agg(c.type || '.' || c.field, ', ')
+                                FROM curated_field() c WHERE c.type = ANY (withheld)),
+                      HINT = 'Load it as a role that is a curator, too.';
+        END IF;
+    END IF;
+END $$;
+COMMENT ON FUNCTION posture_internal.restrict_items() IS
+    'step of load(): marks the items that the caller may not deliver, and takes the fields from '
+    'the others that it may not set';
+
+-- A transition table, because COPY takes rows one at a time for a row trigger.
+CREATE FUNCTION posture_internal.check_delivery() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+DECLARE
+    sources text[] := delivery_sources();
+    other text;
+BEGIN
+    IF sources IS NOT NULL THEN
+        SELECT n.source INTO other FROM delivered n WHERE n.source <> ALL (sources) LIMIT 1;
+        IF FOUND THEN
+            PERFORM require_delivery(other);
+        END IF;
+    END IF;
+    RETURN NULL;
+END $$;
+COMMENT ON FUNCTION posture_internal.check_delivery() IS
+    'raises an error if a loader puts rows of a source into the inbox that it does not deliver for';
+REVOKE EXECUTE ON FUNCTION posture_internal.check_delivery() FROM PUBLIC;
+CREATE TRIGGER check_delivery AFTER INSERT ON posture.inbox
+    REFERENCING NEW TABLE AS delivered
+    FOR EACH STATEMENT EXECUTE FUNCTION check_delivery();
+COMMENT ON TRIGGER check_delivery ON posture.inbox IS
+    'lets loaders deliver for their sources alone';
+
+CREATE FUNCTION posture.rejections(source text) RETURNS SETOF rejected
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+BEGIN
+    IF source IS NULL THEN
+        RAISE EXCEPTION 'source must not be null' USING ERRCODE = 'null_value_not_allowed';
+    ELSIF NOT has_level(caller(), 'operator') THEN
+        PERFORM require_delivery(source);
+    END IF;
+    RETURN QUERY
+    SELECT r.* FROM rejected r WHERE r.source = rejections.source ORDER BY r.rejected_at;
+END $$;
+COMMENT ON FUNCTION posture.rejections(text) IS
+    'returns what was rejected of a source, oldest first, for its loaders';
