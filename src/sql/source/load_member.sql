@@ -131,7 +131,8 @@ BEGIN
 
     WITH named AS (
         SELECT DISTINCT ON (o.initiative_id, m.metric_id)
-               o.initiative_id, m.metric_id, (b.member ->> 'weight')::numeric AS weight
+               o.initiative_id, m.metric_id, (b.member ->> 'weight')::numeric AS weight,
+               b.member ? 'weight' AS has_weight
         FROM pg_temp.posture_item i
         JOIN initiative o ON o.key = i.object ->> 'key'
         CROSS JOIN LATERAL jsonb_array_elements(array_or_empty(i.object -> 'metrics'))
@@ -149,13 +150,20 @@ BEGIN
         RETURNING x.initiative_id
     ), added AS (
         INSERT INTO initiative_metric AS x (initiative_id, metric_id, weight)
-        SELECT n.initiative_id, n.metric_id, n.weight FROM named n
+        SELECT n.initiative_id, n.metric_id, n.weight FROM named n WHERE n.has_weight
         ON CONFLICT (initiative_id, metric_id) DO UPDATE SET weight = EXCLUDED.weight
         WHERE x.weight IS DISTINCT FROM EXCLUDED.weight
         RETURNING x.initiative_id
+    ), joined AS (
+        -- without a weight, a weight that a person gave stays
+        INSERT INTO initiative_metric AS x (initiative_id, metric_id)
+        SELECT n.initiative_id, n.metric_id FROM named n WHERE NOT n.has_weight
+        ON CONFLICT DO NOTHING
+        RETURNING x.initiative_id
     )
     SELECT array_agg(c.initiative_id::text) INTO metrics
-    FROM (SELECT r.initiative_id FROM removed r UNION SELECT a.initiative_id FROM added a) c;
+    FROM (SELECT r.initiative_id FROM removed r UNION SELECT a.initiative_id FROM added a
+          UNION SELECT j.initiative_id FROM joined j) c;
     RETURN (SELECT count(DISTINCT t.id) FROM unnest(added || changed || metrics) t(id));
 END $$;
 COMMENT ON FUNCTION posture_internal.load_initiative() IS

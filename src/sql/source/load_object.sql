@@ -99,7 +99,8 @@ BEGIN
         replaces := 't.observed_at <= EXCLUDED.observed_at '
                     'AND (t.achieved, t.possible) '
                     'IS DISTINCT FROM (EXCLUDED.achieved, EXCLUDED.possible)';
-    ELSIF of_type IN ('benchmark', 'score_band') THEN
+    ELSIF of_type = 'score_band' THEN
+        is_new := 'true';
         replaces := format('(%s) IS DISTINCT FROM (%s)',
                            object_columns(of_type, 't.%I'), object_columns(of_type, 'EXCLUDED.%I'));
     END IF;
@@ -121,17 +122,21 @@ BEGIN
     RETURN added;
 END $$;
 COMMENT ON FUNCTION posture_internal.insert_objects(text) IS
-    'inserts a row for each object of a type that has none; a measure, a benchmark or a score band '
-    'replaces the row that it has. Returns the number of rows inserted or replaced.';
+    'inserts a row for each object of a type that has none; a measure or a score band, which has '
+    'all columns, replaces the row that it has. Returns the number of rows inserted or replaced.';
 
--- The UPDATE finds its row by a field of s.o, which is not a plain column. So the
--- planner can't join the table with the objects before it joins their stored rows.
--- It would make that join row by row if the table had statistics of an empty table.
+-- A person may change the row meanwhile: what it becomes is made of the row as it is
+-- when it is locked, and only of the fields that the object has.
 CREATE FUNCTION posture_internal.update_objects(of_type text) RETURNS text[]
     LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
 DECLARE
-    id name := CASE of_type WHEN 'importance_weight' THEN 'importance' ELSE of_type || '_id' END;
+    ids text[] := CASE of_type WHEN 'importance_weight' THEN '{importance}'
+                               WHEN 'benchmark' THEN '{initiative_id,key,day}'
+                               ELSE ARRAY[of_type || '_id'] END;
+    id_list text := (SELECT string_agg(format('%%1$s.%I', u.id), ', ' ORDER BY u.n)
+                     FROM unnest(ids) WITH ORDINALITY u(id, n));
+    becomes text := 'jsonb_populate_record(o, %1$s.object)';
     stored record;
     changed text[];
 BEGIN
@@ -139,42 +144,45 @@ BEGIN
         RETURN '{}';
     END IF;
     SELECT t.* INTO stored FROM object_table() t WHERE t.type = of_type;
+    IF stored.merged IS NOT NULL THEN
+        becomes := replace(
+            'jsonb_populate_record(o, %1$s.object || CASE WHEN %1$s.object ? ''merged'' '
+            'THEN jsonb_build_object(''merged'', coalesce(o.merged, ''{}'') '
+            '|| (%1$s.object -> ''merged'')) ELSE ''{}'' END)', 'merged', stored.merged);
+    END IF;
     EXECUTE format(
         'WITH found AS (
-             SELECT x.%2$I AS id, i.object, i.ctid AS arrival
+             SELECT %2$s, i.object, i.ctid AS arrival
              FROM pg_temp.posture_item i %3$s
              CROSS JOIN LATERAL jsonb_populate_record(NULL::%1$I, i.object) n
              %4$s
              WHERE i.type = %1$L
          ), given AS (
-             SELECT DISTINCT ON (f.id) f.id, strip_null_fields(f.object - ''key'') AS object
+             SELECT DISTINCT ON (%5$s) %5$s, strip_null_fields(f.object - ''key'') AS object
              FROM found f
-             ORDER BY f.id, f.arrival DESC
-         ), stored AS (
-             SELECT o, g.object %6$s AS object
+             ORDER BY %5$s, f.arrival DESC
+         ), different AS MATERIALIZED (
+             SELECT %6$s, g.object
              FROM given g
-             JOIN %1$I o ON o.%2$I = g.id
+             JOIN %1$I o ON (%7$s) = (%6$s)
+             WHERE %8$s IS DISTINCT FROM o
          ), changed AS (
-             UPDATE %1$I t
-             SET %5$s
-             FROM stored s
-             CROSS JOIN LATERAL jsonb_populate_record(s.o, s.object) n
-             WHERE t.%2$I = (s.o).%2$I AND n IS DISTINCT FROM s.o
-             RETURNING t.%2$I AS id
+             UPDATE %1$I o
+             SET (%9$s) = (SELECT %10$s FROM %11$s n)
+             FROM different d
+             WHERE (%7$s) = (%12$s) AND %11$s IS DISTINCT FROM o
+             RETURNING concat_ws('','', %7$s) AS id
          )
-         SELECT array_agg(c.id::text) FROM changed c',
-        of_type, id, stored.parent,
+         SELECT array_agg(c.id) FROM changed c',
+        of_type, format(id_list, 'x'), stored.parent,
         CASE of_type WHEN 'asset' THEN
                          'CROSS JOIN LATERAL (SELECT asset_of(n.key, n.kind) AS asset_id) x'
                      ELSE format('JOIN %I x ON (%s) = (%s)', of_type,
                                  object_key(of_type, 'x.%I'), object_key(of_type, '%2$s.%1$I')) END,
+        format(id_list, 'f'), format(id_list, 'g'), format(id_list, 'o'), format(becomes, 'g'),
         -- all columns, not only those that differ: triggers on UPDATE OF a column must fire
-        object_columns(of_type, '%1$I = n.%1$I'),
-        CASE WHEN stored.merged IS NOT NULL THEN
-            format('|| CASE WHEN g.object ? %1$L '
-                   'THEN jsonb_build_object(%1$L, coalesce(o.%1$I, ''{}'') || (g.object -> %1$L)) '
-                   'ELSE ''{}'' END',
-                   stored.merged) END)
+        object_columns(of_type, '%I'), object_columns(of_type, 'n.%I'),
+        format(becomes, 'd'), format(id_list, 'd'))
     INTO changed;
     RETURN coalesce(changed, '{}');
 END $$;
