@@ -120,6 +120,7 @@ BEGIN
         SELECT i.initiative, i.name, i.kind, i.description, i.method, i.target_score
         FROM pack_initiative() i
         WHERE i.pack = install_pack.pack
+          AND NOT EXISTS (SELECT FROM initiative o WHERE o.key = i.initiative)
         ON CONFLICT (key) DO NOTHING
         RETURNING initiative_id
     )
@@ -129,6 +130,7 @@ BEGIN
     FROM pack_metric() m
     JOIN initiative i ON i.key = m.initiative
     WHERE i.initiative_id = ANY (new_initiatives)
+      AND NOT EXISTS (SELECT FROM metric o WHERE o.key = m.metric)
     ON CONFLICT (key) DO NOTHING;
     GET DIAGNOSTICS changed = ROW_COUNT;
     changed := changed + coalesce(cardinality(new_initiatives), 0);

@@ -152,7 +152,10 @@ BEGIN
     SELECT s.source_id, 'other-controls', 'Controls whose points are not published',
            'Controls that have no profile and no points: what all of them together are worth is '
            'what the possible points of the tenant have beyond those of the others.'
-    FROM source s WHERE s.key = of_source
+    FROM source s
+    WHERE s.key = of_source
+      AND NOT EXISTS (SELECT FROM recommendation r
+                      WHERE r.source_id = s.source_id AND r.key = 'other-controls')
     ON CONFLICT (source_id, key) DO NOTHING;
 
     CREATE TEMP TABLE posture_point ON COMMIT DROP AS

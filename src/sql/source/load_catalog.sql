@@ -11,7 +11,9 @@ DECLARE
                            ELSE insert_objects('source') END;
 BEGIN
     INSERT INTO source (key, name)
-    SELECT DISTINCT i.source, i.source FROM pg_temp.posture_item i WHERE i.source IS NOT NULL
+    SELECT DISTINCT i.source, i.source
+    FROM pg_temp.posture_item i
+    WHERE i.source IS NOT NULL AND NOT EXISTS (SELECT FROM source s WHERE s.key = i.source)
     ON CONFLICT (key) DO NOTHING;
     RETURN changed;
 END $$;
@@ -35,6 +37,8 @@ BEGIN
           UNION ALL
           SELECT b.source, b.recommendation FROM load_member() b) m
     JOIN source s ON s.key = m.source
+    WHERE NOT EXISTS (SELECT FROM recommendation r
+                      WHERE r.source_id = s.source_id AND r.key = m.key)
     ON CONFLICT (source_id, key) DO NOTHING;
     RETURN changed + added;
 END $$;

@@ -84,6 +84,7 @@ BEGIN
                   array_or_empty(i.object -> 'metrics')) m(member)
               WHERE i.type = 'initiative') k
         LEFT JOIN source s ON s.key = k.source
+        WHERE NOT EXISTS (SELECT FROM metric m WHERE m.key = k.key)
         GROUP BY k.key
         ON CONFLICT (key) DO NOTHING
         RETURNING metric_id, key
@@ -117,7 +118,7 @@ BEGIN
               FROM pg_temp.posture_item i
               WHERE i.type IN ('initiative', 'benchmark', 'score_band', 'report')) k
         LEFT JOIN source s ON s.key = k.source
-        WHERE k.key IS NOT NULL
+        WHERE k.key IS NOT NULL AND NOT EXISTS (SELECT FROM initiative o WHERE o.key = k.key)
         GROUP BY k.key
         ON CONFLICT (key) DO NOTHING
         RETURNING initiative_id, key

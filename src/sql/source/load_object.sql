@@ -82,7 +82,9 @@ CREATE FUNCTION posture_internal.insert_objects(of_type text) RETURNS bigint
 AS $$
 DECLARE
     identity text := object_key(of_type, '%2$s.%1$I');
-    is_new text := 'true';
+    -- the default of an id takes the next one also where a conflict prevents the row
+    is_new text := format('NOT EXISTS (SELECT FROM %1$I x WHERE (%2$s) = (%3$s))', of_type,
+                          object_key(of_type, 'x.%I'), identity);
     latest text := 'i.ctid DESC';
     replaces text;
     added bigint;
@@ -94,6 +96,7 @@ BEGIN
         identity := 'canonical_key(n.key, n.kind)';
         is_new := 'asset_of(n.key, n.kind) IS NULL';
     ELSIF of_type = 'measure' THEN
+        is_new := 'true';
         -- Equal points keep the earlier observed_at, because late snapshots need it.
         latest := 'coalesce(n.observed_at, now()) DESC, i.ctid DESC';
         replaces := 't.observed_at <= EXCLUDED.observed_at '
