@@ -3,7 +3,7 @@
  *
  * AT TIME ZONE would read a text like CET as an abbreviation, which is an
  * offset without summer time. The setting names a zone, so these functions look
- * it up as a zone.
+ * it up as a zone, also for the times of documents.
  */
 #include "day.h"
 
@@ -17,6 +17,7 @@
 PG_FUNCTION_INFO_V1(posture_day_of);
 PG_FUNCTION_INFO_V1(posture_day_end);
 PG_FUNCTION_INFO_V1(posture_minute_of);
+PG_FUNCTION_INFO_V1(posture_zone_time);
 
 /* from PostgreSQL's epoch, which dates count from, to Unix's, in days */
 #define EPOCH_DAYS (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE)
@@ -186,4 +187,35 @@ posture_minute_of(PG_FUNCTION_ARGS)
 	PG_RETURN_TEXT_P(cstring_to_text(psprintf("%04d-%02d-%02d %02d:%02d",
 											  local.tm_year, local.tm_mon, local.tm_mday,
 											  local.tm_hour, local.tm_min)));
+}
+
+/*
+ * zone_time(local timestamp, zone text) returns timestamptz: the moment at which
+ * the clock of a time zone shows a time. A time that it shows twice or never is
+ * read as by AT TIME ZONE: in standard time. Infinity and -infinity as such, NULL
+ * for NULL. Errors: 22023 for a zone that does not exist, 22008.
+ */
+Datum
+posture_zone_time(PG_FUNCTION_ARGS)
+{
+	Timestamp	at = PG_GETARG_TIMESTAMP(0);
+	char	   *name = text_to_cstring(PG_GETARG_TEXT_PP(1));
+	pg_tz	   *zone = pg_tzset(name);
+	struct pg_tm local;
+	fsec_t		fraction;
+	TimestampTz result;
+	int			offset;
+
+	if (zone == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("time zone \"%s\" not recognized", name)));
+	if (TIMESTAMP_NOT_FINITE(at))
+		PG_RETURN_TIMESTAMPTZ(at);
+	if (timestamp2tm(at, NULL, &local, &fraction, NULL, NULL) != 0)
+		report_day_out_of_range();
+	offset = DetermineTimeZoneOffset(&local, zone);
+	if (tm2timestamp(&local, fraction, &offset, &result) != 0)
+		report_day_out_of_range();
+	PG_RETURN_TIMESTAMPTZ(result);
 }

@@ -24,3 +24,9 @@ CREATE FUNCTION posture_internal.minute_of(at timestamptz) RETURNS text
     AS 'MODULE_PATHNAME', 'posture_minute_of' LANGUAGE C STABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION posture_internal.minute_of(timestamptz) IS
     'returns a moment in posture.timezone as text, to the minute';
+
+CREATE FUNCTION posture_internal.zone_time(local timestamp, zone text) RETURNS timestamptz
+    AS 'MODULE_PATHNAME', 'posture_zone_time' LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION posture_internal.zone_time(timestamp, text) IS
+    'returns the moment at which the clock of a time zone shows a time; unlike AT TIME ZONE, CET '
+    'and the like are zones with summer time, as in posture.timezone';

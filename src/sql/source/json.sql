@@ -102,7 +102,7 @@ BEGIN
     ELSIF value ~ '([Zz]|[T ].*[+-][0-9]{2}(:?[0-9]{2})?)$' THEN
         RETURN value::timestamptz;
     END IF;
-    RETURN value::timestamp AT TIME ZONE zone;
+    RETURN zone_time(value::timestamp, zone);
 EXCEPTION WHEN datetime_field_overflow OR invalid_datetime_format
     OR invalid_time_zone_displacement_value THEN
     RETURN NULL;

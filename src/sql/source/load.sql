@@ -288,6 +288,8 @@ CREATE FUNCTION posture_internal.load_document(
     LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp SET jit = off
     -- items are wide, and few compared to the rows of the tables: a small sample is enough
     SET default_statistics_target = 10
+    -- a time of format posture that names no zone is UTC
+    SET timezone = 'UTC'
 AS $$
 DECLARE
     form record;
