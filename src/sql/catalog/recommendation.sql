@@ -30,6 +30,7 @@ CREATE TABLE posture.recommendation (
     details jsonb,
     UNIQUE (source_id, key)
 );
+CREATE INDEX ON posture.recommendation (key);
 COMMENT ON TABLE posture.recommendation IS 'steps that improve security';
 COMMENT ON COLUMN posture.recommendation.recommendation_id IS 'internal id';
 COMMENT ON COLUMN posture.recommendation.source_id IS 'id of the source that assesses it';
@@ -67,9 +68,17 @@ BEGIN
            min(m.name) FILTER (WHERE cardinality(m.ids) > 1),
            array_agg(m.ids[1])
     INTO missing, ambiguous, result
+    -- two conditions, each of which an index finds
     FROM (SELECT n.name, ARRAY(SELECT r.recommendation_id
-                               FROM recommendation r JOIN source s USING (source_id)
-                               WHERE r.key = n.name OR s.key || ':' || r.key = n.name) AS ids
+                               FROM recommendation r
+                               WHERE r.key = n.name
+                               UNION
+                               SELECT r.recommendation_id
+                               FROM source s
+                               JOIN recommendation r
+                                 ON r.source_id = s.source_id
+                                AND r.key = substr(n.name, length(s.key) + 2)
+                               WHERE starts_with(n.name, s.key || ':')) AS ids
           FROM unnest(recommendations) n(name)
           WHERE n.name IS NOT NULL) m;
     IF missing IS NOT NULL THEN

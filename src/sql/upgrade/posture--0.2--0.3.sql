@@ -180,6 +180,7 @@ SET loaded_source_id = s.source_id
 FROM posture.source s
 WHERE s.key = i.key AND i.kind = 'secure score';
 CREATE INDEX ON posture.exemption (asset_id);
+CREATE INDEX ON posture.recommendation (key);
 
 --@ CREATE FUNCTION posture_internal.announce_cascade()
 --@ CREATE TRIGGER "CASCADE" AFTER DELETE ON posture.metric
