@@ -1,6 +1,6 @@
 # Who can install posture, and where: after another role, not into the schema of another
-# role nor into any other schema, with an odd role name; and what remains with the installer
-# when the extension gets another owner.
+# role nor into any other schema; and what remains with the installer when the extension gets
+# another owner.
 # tests: admin/install_begin, admin/install_end
 
 use strict;
@@ -16,7 +16,7 @@ my $node = new_node('installer', "fsync = off\n");
 $node->safe_psql('postgres', $_)
   for 'CREATE ROLE risk_owner LOGIN', 'CREATE ROLE heir LOGIN', 'CREATE ROLE reader',
   'CREATE ROLE builder LOGIN', 'CREATE DATABASE warehouse OWNER risk_owner',
-  'GRANT CREATE ON DATABASE warehouse TO heir';
+  'CREATE DATABASE odd', 'GRANT CREATE ON DATABASE warehouse, odd TO heir';
 
 sub output_of { return (query_as($node, @_))[1] }
 sub error_of { return (query_as($node, @_))[2] }
@@ -61,17 +61,10 @@ WHERE n.nspname = 'posture'
 SQL
 is(error_of('built', 'builder', 'DROP EXTENSION posture'), '', 'the installer drops it');
 
-# odd names, also with all identifiers quoted
-my $odd = q{100% %1$s %I O-Neil};
-my $create = 'SET quote_all_identifiers = on; CREATE EXTENSION posture;
-	SELECT count(*) FROM posture.overview';
-$node->safe_psql('postgres', $_)
-  for qq{CREATE ROLE "$odd" LOGIN}, 'CREATE DATABASE odd',
-  qq{GRANT CREATE ON DATABASE odd TO "$odd"};
-is(output_of('odd', $odd, $create), '', 'PostgreSQL refuses a role whose name has a dollar sign');
-$node->safe_psql('postgres', qq{ALTER ROLE "$odd" RENAME TO "100% %I O-Neil"});
-is(output_of('odd', '100% %I O-Neil', "$create; SELECT posture.grant_access('reader', 'owner')"),
-	"0\n", 'a role whose name has formats installs');
+# also with all identifiers quoted
+is(output_of('odd', 'heir', q{SET quote_all_identifiers = on; CREATE EXTENSION posture;
+		SELECT count(*) FROM posture.overview; SELECT posture.grant_access('reader', 'owner')}),
+	"0\n", 'with quote_all_identifiers');
 is($node->safe_psql('odd', <<'SQL'), '0', 'no derived table is dumped');
 SELECT count(*) FROM pg_extension e, unnest(e.extconfig) c
 WHERE e.extname = 'posture' AND c::regclass::text ~ 'finding_set|asset_set|object_count|slice|delta'

@@ -15,6 +15,9 @@ SET LOCAL search_path TO pg_catalog, pg_temp;
 
 DO $$
 DECLARE
+    -- An extension's script has a placeholder for this name, but PostgreSQL refuses to replace
+    -- it by a name that has a quote, a backslash or a dollar sign.
+    installer oid := (SELECT e.extowner FROM pg_extension e WHERE e.extname = 'posture');
     owner record;
 BEGIN
     -- With the setting off, backslashes in the literals of this script would be escapes.
@@ -32,8 +35,7 @@ BEGIN
     SELECT n.oid AS schema, n.nspacl AS acl, r.oid, r.rolname, r.rolsuper INTO owner
     FROM pg_namespace n JOIN pg_roles r ON r.oid = n.nspowner
     WHERE n.nspname = 'posture';
-    IF NOT owner.rolsuper
-       AND NOT pg_has_role('@extowner@'::regrole, owner.oid, 'USAGE') THEN
+    IF NOT owner.rolsuper AND NOT pg_has_role(installer, owner.oid, 'USAGE') THEN
         RAISE EXCEPTION 'schema "posture" belongs to role "%"', owner.rolname
             USING ERRCODE = 'insufficient_privilege',
                   HINT = 'The owner can rename or drop the schema, or create the extension.';
