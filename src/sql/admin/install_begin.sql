@@ -13,6 +13,13 @@
 \echo Use "CREATE EXTENSION posture" to load this file. \quit
 SET LOCAL search_path TO pg_catalog, pg_temp;
 
+-- ALTER DEFAULT PRIVILEGES must not change who may use the extension. The default privileges
+-- of the role that creates its objects are set aside, as those of no role, until the end of
+-- the script, so each object begins with PostgreSQL's own: functions and types are PUBLIC's,
+-- and nothing else is.
+UPDATE pg_default_acl SET defaclrole = 0
+WHERE defaclrole = (SELECT r.oid FROM pg_roles r WHERE r.rolname = current_user);
+
 DO $$
 DECLARE
     -- An extension's script has a placeholder for this name, but PostgreSQL refuses to replace
@@ -50,10 +57,10 @@ BEGIN
     END IF;
     -- Before this transaction commits, a role that may create objects in the schema can
     -- still do so in another session, unseen by the check above. Therefore a new schema
-    -- replaces it. The lock of DROP SCHEMA makes such a session wait, and then fail.
-    IF NOT owner.rolsuper
-       OR EXISTS (SELECT FROM aclexplode(owner.acl) x
-                  WHERE x.grantee <> owner.oid AND x.privilege_type = 'CREATE') THEN
+    -- replaces it. The lock of DROP SCHEMA makes such a session wait, and then fail. So does a
+    -- new schema replace one with any privileges: CREATE EXTENSION may have created it with
+    -- default privileges.
+    IF NOT owner.rolsuper OR owner.acl IS NOT NULL THEN
         ALTER SCHEMA posture RENAME TO posture_replaced;
         CREATE SCHEMA posture;
         ALTER EXTENSION posture DROP SCHEMA posture;

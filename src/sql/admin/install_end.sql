@@ -13,6 +13,11 @@
 -- The check below comes too late for what it finds if these statements call it.
 SET LOCAL search_path TO pg_catalog, pg_temp;
 
+-- the default privileges that the script set aside at its beginning
+UPDATE pg_default_acl
+SET defaclrole = (SELECT r.oid FROM pg_roles r WHERE r.rolname = current_user)
+WHERE defaclrole = 0;
+
 DO $$
 DECLARE
     relation record;
