@@ -36,4 +36,26 @@
 	getIdentitySequence(RelationGetRelid(relation), column, false)
 #endif
 
+/* create_foreignscan_path() got an argument in 17 and one more in 18 */
+#if PG_VERSION_NUM >= 180000
+#define foreign_scan_path(root, relation, rows, startup, total) \
+	create_foreignscan_path(root, relation, NULL, rows, 0, startup, total, NIL, \
+							(relation)->lateral_relids, NULL, NIL, NIL)
+#elif PG_VERSION_NUM >= 170000
+#define foreign_scan_path(root, relation, rows, startup, total) \
+	create_foreignscan_path(root, relation, NULL, rows, startup, total, NIL, \
+							(relation)->lateral_relids, NULL, NIL, NIL)
+#else
+#define foreign_scan_path(root, relation, rows, startup, total) \
+	create_foreignscan_path(root, relation, NULL, rows, startup, total, NIL, \
+							(relation)->lateral_relids, NULL, NIL)
+#endif
+
+/* in 18 the function is for all kinds of indexes */
+#if PG_VERSION_NUM >= 180000
+#define is_btree_operator(operator) (get_op_index_interpretation(operator) != NIL)
+#else
+#define is_btree_operator(operator) (get_op_btree_interpretation(operator) != NIL)
+#endif
+
 #endif							/* POSTURE_COMPAT_H */

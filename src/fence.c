@@ -4,9 +4,9 @@
  * An owner has no privilege on the tables. A row security policy alone does not
  * hide rows: an operator that is leakproof, such as the comparison of two scores,
  * may be evaluated before the policy, and EXPLAIN shows how many rows passed it.
- * Therefore an owner reads through functions whose query it does not see:
- * posture_owner_view() for the views, posture_call_reader() (call.c) for functions
- * of the contract.
+ * Therefore an owner reads what a query returns that it does not see:
+ * the views through foreign tables (fence_scan.c), functions of the contract through
+ * posture_call_reader() (call.c).
  *
  * Such a function runs as the predefined role pg_read_all_data, which may read
  * every table and is subject to row security, and remembers its caller. The
@@ -48,7 +48,6 @@ PG_FUNCTION_INFO_V1(posture_caller);
 PG_FUNCTION_INFO_V1(posture_sees_all);
 PG_FUNCTION_INFO_V1(posture_sees_all_support);
 PG_FUNCTION_INFO_V1(posture_owner);
-PG_FUNCTION_INFO_V1(posture_owner_view);
 
 /*
  * The setting posture.fence_caller: the oid of the role that called the outermost
@@ -218,25 +217,24 @@ build_params(FunctionCallInfo fcinfo, Form_pg_proc proc, Oid caller)
 	return params;
 }
 
-/* Returns the rows of a query that runs as a role, with the snapshot of the caller. */
-static void
-return_rows(FunctionCallInfo fcinfo, const char *query, ParamListInfo params, Oid role)
+/*
+ * Runs a query as a role behind the fence, with the snapshot of the statement, and
+ * adds its rows, of the given description, to a tuplestore, whose memory context is
+ * needed, too. Parameters may be NULL.
+ */
+void
+run_behind_fence(const char *query, ParamListInfo params, Oid role,
+				 Tuplestorestate *rows, MemoryContext context, TupleDesc description)
 {
 	SPIExecuteOptions options = {0};
-	ReturnSetInfo *result;
 	Fence		fence;
 	int			code;
 
-	/* also checks that the calling query accepts a set */
-	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
-	result = (ReturnSetInfo *) fcinfo->resultinfo;
 	SPI_connect();
 	options.params = params;
 	options.read_only = true;
 	options.dest = CreateDestReceiver(DestTuplestore);
-	SetTuplestoreDestReceiverParams(options.dest, result->setResult,
-									result->econtext->ecxt_per_query_memory, false,
-									result->setDesc,
+	SetTuplestoreDestReceiverParams(options.dest, rows, context, false, description,
 									"the query of a fence returns different columns");
 	enter_fence(&fence, role);
 	code = SPI_execute_extended(query, &options);
@@ -260,31 +258,16 @@ posture_owner(PG_FUNCTION_ARGS)
 	if (!HeapTupleIsValid(tuple))
 		elog(ERROR, "cache lookup failed for function %u", fcinfo->flinfo->fn_oid);
 	proc = (Form_pg_proc) GETSTRUCT(tuple);
+	/* also checks that the calling query accepts a set */
+	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
 	if (in_owner_fence())
-		return_rows(fcinfo, build_query(proc), build_params(fcinfo, proc, get_fence_caller()),
-					proc->proowner);
-	else
-		InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
+	{
+		ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+
+		run_behind_fence(build_query(proc), build_params(fcinfo, proc, get_fence_caller()),
+						 proc->proowner, result->setResult,
+						 result->econtext->ecxt_per_query_memory, result->setDesc);
+	}
 	ReleaseSysCache(tuple);
-	return (Datum) 0;
-}
-
-/*
- * owner_VIEW() returns those rows of posture_internal.VIEW that belong to its
- * caller, who needs the privilege SELECT on posture.VIEW.
- */
-Datum
-posture_owner_view(PG_FUNCTION_ARGS)
-{
-	char	   *function = get_func_name(fcinfo->flinfo->fn_oid);
-	char	   *view = function + strlen("owner_");
-	Oid			relation = relation_oid("posture", view);
-	AclResult	acl = pg_class_aclcheck(relation, get_fence_caller(), ACL_SELECT);
-
-	if (acl != ACLCHECK_OK)
-		aclcheck_error(acl, OBJECT_VIEW, view);
-	return_rows(fcinfo,
-				psprintf("SELECT * FROM %s", quote_qualified_identifier("posture_internal", view)),
-				NULL, ROLE_PG_READ_ALL_DATA);
 	return (Datum) 0;
 }

@@ -4,7 +4,10 @@
 #ifndef POSTURE_FENCE_H
 #define POSTURE_FENCE_H
 
+#include "access/tupdesc.h"
+#include "nodes/params.h"
 #include "utils/guc.h"
+#include "utils/tuplestore.h"
 
 /* what leave_fence() restores */
 typedef struct Fence
@@ -22,5 +25,8 @@ extern void leave_fence(Fence *fence);
 extern Oid	get_fence_caller(void);
 extern bool in_owner_fence(void);
 extern bool role_sees_all(Oid role);
+extern void run_behind_fence(const char *query, ParamListInfo params, Oid role,
+							 Tuplestorestate *rows, MemoryContext context,
+							 TupleDesc description);
 
 #endif							/* POSTURE_FENCE_H */

@@ -2,10 +2,10 @@
  * The views of the contract, behind a fence for owners.
  *
  * The parts in report define each view. Here it becomes posture_internal.VIEW, and
- * posture.VIEW reads it for roles that see all, and owner_VIEW() for owners. A view
- * runs with the privileges of its owner, so that nobody needs privileges on the
- * tables; that in posture_internal is a security_invoker, so that the fence reads
- * it under row security.
+ * posture.VIEW reads it for roles that see all, and for owners the foreign table
+ * owner_VIEW (src/fence_scan.c). A view runs with the privileges of its owner, so that
+ * nobody needs privileges on the tables; that in posture_internal is a
+ * security_invoker, so that the fence reads it under row security.
  *
  * The choice is made when a query is planned, and owners have nothing of the tables
  * in their plans. PostgreSQL plans a query of tables with row security again for
@@ -16,6 +16,16 @@
  * which an owner has no privilege. Those that views read therefore have SET jit = off,
  * which prevents that.
  */
+
+CREATE FUNCTION posture_internal.fence_handler() RETURNS fdw_handler
+    AS 'MODULE_PATHNAME', 'posture_fence_handler' LANGUAGE C STRICT;
+COMMENT ON FUNCTION posture_internal.fence_handler() IS
+    'handler of the foreign-data wrapper posture_fence';
+REVOKE EXECUTE ON FUNCTION posture_internal.fence_handler() FROM PUBLIC;
+CREATE FOREIGN DATA WRAPPER posture_fence HANDLER fence_handler;
+COMMENT ON FOREIGN DATA WRAPPER posture_fence IS 'reads the views of posture behind its fence';
+CREATE SERVER posture_fence FOREIGN DATA WRAPPER posture_fence;
+COMMENT ON SERVER posture_fence IS 'this database';
 
 DO $$
 DECLARE
@@ -42,18 +52,21 @@ BEGIN
                        -- else the order would tell how many rows of others there are
                        CASE WHEN report.is_unordered AND report.choice = 'planned_sees_all'
                             THEN ' ORDER BY v' ELSE '' END);
-        EXECUTE format('CREATE FUNCTION posture_internal.owner_%s() '
-                       'RETURNS SETOF posture_internal.%I '
-                       'AS ''MODULE_PATHNAME'', ''posture_owner_view'' '
-                       'LANGUAGE C STABLE PARALLEL SAFE ROWS 100', report.name, report.name);
+        EXECUTE format('CREATE FOREIGN TABLE posture_internal.owner_%s (%s) SERVER posture_fence',
+                       report.name,
+                       (SELECT string_agg(format('%I %s', a.attname,
+                                                 format_type(a.atttypid, a.atttypmod)),
+                                          ', ' ORDER BY a.attnum)
+                        FROM pg_attribute a
+                        WHERE a.attrelid = report.oid AND a.attnum > 0));
         EXECUTE format('CREATE OR REPLACE VIEW posture.%1$I WITH (security_invoker = false) AS '
                        'SELECT * FROM (%2$s) v WHERE posture_internal.%3$s() '
                        'UNION ALL '
-                       'SELECT * FROM posture_internal.owner_%1$s() '
+                       'SELECT * FROM posture_internal.owner_%1$s '
                        'WHERE NOT posture_internal.%3$s()',
                        report.name, report.query, report.choice);
-        EXECUTE format('COMMENT ON FUNCTION posture_internal.owner_%s() IS %L', report.name,
-                       'returns the rows of the view ' || report.name || ' that its caller owns');
+        EXECUTE format('COMMENT ON FOREIGN TABLE posture_internal.owner_%s IS %L', report.name,
+                       'the rows of the view ' || report.name || ' that its reader owns');
         EXECUTE format('COMMENT ON VIEW posture_internal.%I IS %L', report.name,
                        obj_description(report.oid, 'pg_class'));
         FOR comment IN
@@ -61,7 +74,8 @@ BEGIN
             FROM pg_attribute a
             WHERE a.attrelid = report.oid AND a.attnum > 0
         LOOP
-            EXECUTE format('COMMENT ON COLUMN posture_internal.%I.%I IS %L',
+            EXECUTE format('COMMENT ON COLUMN posture_internal.%1$I.%2$I IS %3$L; '
+                           'COMMENT ON COLUMN posture_internal.owner_%1$s.%2$I IS %3$L',
                            report.name, comment.name, comment.text);
         END LOOP;
     END LOOP;
