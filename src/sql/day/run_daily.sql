@@ -116,9 +116,9 @@ BEGIN
         message := SQLERRM;
     END;
     INSERT INTO run (day, started_at, finished_at, outcome, message, counts)
-    VALUES (run_next_day.day, started, clock_timestamp(),
+    VALUES (day, started, clock_timestamp(),
             CASE WHEN failed THEN 'failed' ELSE 'ok' END,
-            run_next_day.message, CASE WHEN NOT failed THEN to_jsonb(result) END);
+            message, CASE WHEN NOT failed THEN to_jsonb(result) END);
 END $$;
 COMMENT ON FUNCTION posture_internal.run_next_day() IS
     'takes the snapshot of the first day that is due and writes a row into run; an error undoes '
