@@ -123,6 +123,7 @@ VALUES ('capture_asset'), ('capture_catalog'), ('capture_truncate'),            
        ('apply_rules_to_recommendation'), ('apply_changed_rule'),
        ('apply_rules_to_source'),               -- apply rules
        ('lock_rules'), ('check_member'), ('metric_recommendation_restore'),         -- keep what rules pick
+       ('write_change'), ('purge_change_log'),  -- write the log of decisions
        ('grant_access'), ('revoke_access'), ('set_row_security');
 
 CREATE TEMP VIEW error AS

@@ -17,7 +17,11 @@ PG_FUNCTION_INFO_V1(posture_is_apply_worker);
 
 /* ---- changed rows ---- */
 
-static void
+/*
+ * Opens a reader of a transition table, or if rows is NULL, of one row. With
+ * neither, it reads nothing.
+ */
+void
 open_reader(TransitionReader *reader, Tuplestorestate *rows, TupleTableSlot *row,
 			Relation relation)
 {
@@ -89,14 +93,19 @@ next_transition(TransitionReader *reader)
 	return tuplestore_gettupleslot(reader->rows, true, false, reader->slot);
 }
 
-/* Frees the readers. The row of a row trigger belongs to its trigger. */
+/* Frees a reader. The row of a row trigger belongs to its trigger. */
+void
+close_reader(TransitionReader *reader)
+{
+	if (reader->rows != NULL)
+		ExecDropSingleTupleTableSlot(reader->slot);
+}
+
 void
 close_transitions(TransitionReader *old, TransitionReader *new)
 {
-	if (old->rows != NULL)
-		ExecDropSingleTupleTableSlot(old->slot);
-	if (new->rows != NULL)
-		ExecDropSingleTupleTableSlot(new->slot);
+	close_reader(old);
+	close_reader(new);
 }
 
 /* ---- tables of deltas ---- */

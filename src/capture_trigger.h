@@ -1,8 +1,9 @@
 /*
- * capture_trigger.h: what the triggers on finding and asset share.
+ * capture_trigger.h: what the triggers share that read the rows that a statement
+ * changed.
  *
- * A capture trigger reads the rows that a statement changed and appends what
- * changed to a table of deltas, from which fold() updates the stored sets.
+ * A capture trigger appends what changed to a table of deltas, from which fold()
+ * updates the stored sets.
  */
 #ifndef POSTURE_CAPTURE_TRIGGER_H
 #define POSTURE_CAPTURE_TRIGGER_H
@@ -30,6 +31,9 @@ typedef struct TransitionReader
 	TupleTableSlot *slot;		/* the current row */
 } TransitionReader;
 
+extern void open_reader(TransitionReader *reader, Tuplestorestate *rows, TupleTableSlot *row,
+						Relation relation);
+extern void close_reader(TransitionReader *reader);
 extern TriggerData *open_transitions(FunctionCallInfo fcinfo, TransitionReader *old,
 									 TransitionReader *new);
 extern bool next_transition(TransitionReader *reader);

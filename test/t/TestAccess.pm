@@ -293,8 +293,8 @@ our %owner_condition = (
 # tables of which they see some columns, and tables of which they see nothing
 our %owner_column = ('posture.snapshot' => 'day, taken_at, ends_at',
 	'posture.run' => 'run_id, day, started_at, finished_at, outcome');
-our @unreadable = ((map { "posture.$_" } qw(inbox rejected)),
-	map { "posture_internal.$_" } qw(verification exemption_snapshot asset_group_snapshot
+our @unreadable = ((map { "posture.$_" } qw(inbox rejected change_log)),
+	map { "posture_internal.$_" } qw(change_log_start verification exemption_snapshot asset_group_snapshot
 	  history_start forgotten_day finding_set asset_set object_count counted_slice finding_delta asset_delta));
 
 # The views that list assets, findings and recommendations: what an owner asks, and what a

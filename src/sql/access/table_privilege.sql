@@ -87,6 +87,7 @@ VALUES
         $$EXISTS (SELECT FROM event x WHERE x.event_id = event_cause.event_id)
           AND (initiative_id IS NULL OR (SELECT owner_rows('initiative')) @> initiative_id)$$,
         NULL, NULL, NULL),
+    ('change_log', 'SELECT', NULL, NULL, NULL, NULL),
     ('run', 'SELECT', NULL, NULL, NULL, NULL),
     ('access', 'SELECT', NULL, NULL, NULL, NULL),
     ('verification', 'SELECT', NULL, NULL, NULL, NULL),
@@ -94,6 +95,7 @@ VALUES
     ('inbox', NULL, NULL, 'INSERT', NULL, NULL),
     ('rejected', NULL, NULL, NULL, NULL, 'SELECT, DELETE'),
     -- derived tables, which hold the assets of the whole organisation
+    ('change_log_start', 'SELECT', NULL, NULL, NULL, NULL),
     ('history_start', 'SELECT', NULL, NULL, NULL, NULL),
     ('forgotten_day', 'SELECT', NULL, NULL, NULL, NULL),
     ('exemption_snapshot', 'SELECT', NULL, NULL, NULL, NULL),

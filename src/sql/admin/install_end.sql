@@ -41,8 +41,11 @@ BEGIN
     LOOP
         EXECUTE format(
             'GRANT %s ON %s TO %I WITH GRANT OPTION',
-            CASE relation.relkind WHEN 'r' THEN 'SELECT, INSERT, UPDATE, DELETE, TRUNCATE'
-                                  WHEN 'S' THEN 'USAGE, SELECT, UPDATE' ELSE 'SELECT' END,
+            -- check_change_log() lets the installer insert into change_log only to restore a dump
+            CASE WHEN relation.name = 'posture.change_log' THEN 'SELECT, INSERT'
+                 WHEN relation.name = 'posture_internal.change_log_start' THEN 'SELECT'
+                 WHEN relation.relkind = 'r' THEN 'SELECT, INSERT, UPDATE, DELETE, TRUNCATE'
+                 WHEN relation.relkind = 'S' THEN 'USAGE, SELECT, UPDATE' ELSE 'SELECT' END,
             relation.name, installer);
         -- A dump includes every table and sequence, except those of derived
         -- data. Logical replication skips the same tables.

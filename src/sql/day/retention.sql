@@ -1,6 +1,7 @@
 /*
  * Retention: run_daily() deletes rows older than posture.retention_days, once for
- * each day whose snapshot it takes.
+ * each day whose snapshot it takes. The log of decisions is purged by a trigger,
+ * because no role may delete from it.
  */
 
 CREATE FUNCTION posture_internal.purge() RETURNS bigint
@@ -34,3 +35,27 @@ END;
 COMMENT ON FUNCTION posture_internal.purge() IS
     'deletes history, events, runs, verifications and rejected rows older than '
     'posture.retention_days; returns the number of rows';
+
+-- Any role can set the setting for its session. That must not shorten the log.
+CREATE FUNCTION posture_internal.purge_change_log() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+DECLARE
+    days integer := setting('retention_days');
+BEGIN
+    days := (SELECT CASE WHEN s.source IN ('client', 'session', 'user', 'database user')
+                         THEN greatest(days, s.boot_val::integer) ELSE days END
+             FROM pg_settings s
+             WHERE s.name = 'posture.retention_days');
+    DELETE FROM change_log l WHERE l.changed_at < day_end(today() - days - 1);
+    RETURN NULL;
+END $$;
+COMMENT ON FUNCTION posture_internal.purge_change_log() IS
+    'deletes rows of change_log older than posture.retention_days; where a role or a session has '
+    'set it, rows of the last 400 days are kept';
+REVOKE EXECUTE ON FUNCTION posture_internal.purge_change_log() FROM PUBLIC;
+CREATE TRIGGER purge_change_log AFTER INSERT ON posture.snapshot
+    FOR EACH STATEMENT EXECUTE FUNCTION purge_change_log();
+COMMENT ON TRIGGER purge_change_log ON posture.snapshot IS
+    'deletes what is past retention from the log of decisions';

@@ -182,6 +182,23 @@ WHERE s.key = i.key AND i.kind = 'secure score';
 CREATE INDEX ON posture.exemption (asset_id);
 CREATE INDEX ON posture.recommendation (key);
 
+-- the log of decisions begins with the upgrade
+--@ CREATE TABLE posture.change_log
+--@ CREATE INDEX change_log_object
+--@ CREATE INDEX change_log_changed_at
+--@ CREATE TABLE posture_internal.change_log_start
+--@ CREATE FUNCTION posture_internal.is_restoring
+--@ CREATE FUNCTION posture_internal.check_change_log
+--@ CREATE TRIGGER check_change_log
+--@ CREATE FUNCTION posture_internal.purge_change_log
+--@ CREATE TRIGGER purge_change_log
+CREATE TRIGGER skip_replicated BEFORE INSERT OR UPDATE OR DELETE
+    ON posture_internal.change_log_start FOR EACH ROW
+    WHEN (pg_trigger_depth() = 0 AND is_apply_worker()) EXECUTE FUNCTION skip_replicated();
+ALTER TABLE posture_internal.change_log_start ENABLE REPLICA TRIGGER skip_replicated;
+COMMENT ON TRIGGER skip_replicated ON posture_internal.change_log_start IS
+    'skips replicated rows: each database derives its own';
+
 --@ CREATE FUNCTION posture_internal.announce_cascade()
 --@ CREATE TRIGGER "CASCADE" AFTER DELETE ON posture.metric
 --@ CREATE TRIGGER "CASCADE" AFTER DELETE ON posture.initiative
@@ -192,6 +209,8 @@ CREATE INDEX ON posture.recommendation (key);
 --@ part access/row_security
 --@ part access/view_fence
 --@ part access/function_fence
+
+--@ DO $log_change$
 
 -- Roles get the levels that their privileges say they had, and the privileges of this version.
 -- A privilege that only one level has shows who was granted the level.
