@@ -56,7 +56,9 @@ VALUES
        || CASE WHEN r.asset_id IS NOT NULL THEN 'asset ' || a.key
                WHEN r.asset_group_id IS NOT NULL THEN 'group ' || g.key ELSE 'all assets' END
        || ' from ' || r.created_at || coalesce(' until ' || r.expires_at, '')
-       || ', approved by ' || r.approved_by || ': ' || r.reason$$);
+       || ', approved by ' || r.approved_by || ': ' || r.reason$$),
+    ('access', 'insert update delete truncate', 'role', 'r.role', '', '{}',
+     $$'level ' || r.level || coalesce(' of source ' || r.source, '')$$, $$'granted'$$);
 END;
 COMMENT ON FUNCTION posture_internal.logged_table() IS
     'returns what change_log records of each table; r is a row of it; object, field and value are '
