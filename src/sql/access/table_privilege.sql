@@ -92,7 +92,7 @@ VALUES
     ('access', 'SELECT', NULL, NULL, NULL, NULL),
     ('verification', 'SELECT', NULL, NULL, NULL, NULL),
     -- deliveries as they came, also those of others
-    ('inbox', NULL, NULL, 'INSERT', NULL, NULL),
+    ('inbox', NULL, NULL, 'INSERT', NULL, 'SELECT'),
     ('rejected', NULL, NULL, NULL, NULL, 'SELECT, DELETE'),
     -- derived tables, which hold the assets of the whole organisation
     ('change_log_start', 'SELECT', NULL, NULL, NULL, NULL),
