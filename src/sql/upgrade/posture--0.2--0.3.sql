@@ -5,6 +5,99 @@
  */
 -- complain if the script is sourced in psql rather than by ALTER EXTENSION
 \echo Use "ALTER EXTENSION posture UPDATE" to load this file. \quit
+SET LOCAL search_path TO pg_catalog, pg_temp;
+
+-- The script of 0.2 did not set default privileges aside. They may have opened its tables, or
+-- have closed functions and types that it left to PUBLIC. So PUBLIC, the owner of the objects,
+-- and the roles that have exactly what default privileges grant now, get what they have after
+-- an installation without any. What the script of 0.2 granted or revoked itself is in
+-- pg_init_privs.
+DO $$
+DECLARE
+    change record;
+    losers text[];
+    is_opened boolean := false;
+BEGIN
+    FOR change IN
+        WITH member AS (
+            SELECT d.classid, d.objid
+            FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid
+            WHERE d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e'
+              AND e.extname = 'posture'
+            UNION
+            SELECT 'pg_namespace'::regclass, e.extnamespace
+            FROM pg_extension e WHERE e.extname = 'posture'
+        ), object AS (
+            SELECT m.classid, m.objid, o.*,
+                   acldefault(CASE o.type WHEN 'S' THEN 's' ELSE o.type END, o.owner) AS initial
+            FROM member m
+            CROSS JOIN LATERAL (
+                SELECT 'SCHEMA' AS kind, 'n'::"char" AS type, 0::oid AS schema,
+                       n.nspowner AS owner, n.nspacl AS acl
+                FROM pg_namespace n
+                WHERE m.classid = 'pg_namespace'::regclass AND n.oid = m.objid
+                UNION ALL
+                SELECT CASE c.relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END,
+                       CASE c.relkind WHEN 'S' THEN 'S'::"char" ELSE 'r' END,
+                       c.relnamespace, c.relowner, c.relacl
+                FROM pg_class c
+                WHERE m.classid = 'pg_class'::regclass AND c.oid = m.objid
+                UNION ALL
+                SELECT 'ROUTINE', 'f', p.pronamespace, p.proowner, p.proacl
+                FROM pg_proc p
+                WHERE m.classid = 'pg_proc'::regclass AND p.oid = m.objid
+                UNION ALL
+                SELECT 'TYPE', 'T', t.typnamespace, t.typowner, t.typacl
+                FROM pg_type t
+                WHERE m.classid = 'pg_type'::regclass AND t.oid = m.objid) o
+            WHERE o.acl IS NOT NULL
+        )
+        SELECT 'REVOKE %s ON %s %s FROM %s CASCADE' AS command, x.grantee, x.privilege_type,
+               o.kind, o.classid, o.objid
+        FROM object o CROSS JOIN LATERAL aclexplode(o.acl) x
+        WHERE x.grantor = o.owner AND x.grantee <> o.owner
+          AND (x.grantee = 0 AND (o.kind, x.privilege_type) <> ('SCHEMA', 'USAGE')
+               AND NOT EXISTS (SELECT FROM aclexplode(o.initial) i
+                               WHERE (i.grantee, i.privilege_type) = (0, x.privilege_type))
+               OR x.grantee <> 0
+                  AND EXISTS (SELECT
+                              FROM pg_default_acl a CROSS JOIN LATERAL aclexplode(a.defaclacl) y
+                              WHERE a.defaclrole = o.owner AND a.defaclobjtype = o.type
+                                AND a.defaclnamespace IN (0, o.schema)
+                                AND (y.grantee, y.privilege_type, y.is_grantable)
+                                    = (x.grantee, x.privilege_type, x.is_grantable)))
+        UNION ALL
+        SELECT 'GRANT %s ON %s %s TO %s', i.grantee, i.privilege_type, o.kind, o.classid, o.objid
+        FROM object o CROSS JOIN LATERAL aclexplode(o.initial) i
+        WHERE NOT EXISTS (SELECT FROM aclexplode(o.acl) x
+                          WHERE (x.grantee, x.privilege_type) = (i.grantee, i.privilege_type))
+          AND (i.grantee <> 0
+               OR NOT EXISTS (SELECT FROM pg_init_privs p
+                              WHERE (p.classoid, p.objoid) = (o.classid, o.objid)))
+    LOOP
+        EXECUTE format(change.command, change.privilege_type, change.kind,
+                       (pg_identify_object(change.classid, change.objid, 0)).identity,
+                       CASE change.grantee WHEN 0 THEN 'PUBLIC'
+                                           ELSE quote_ident(pg_get_userbyid(change.grantee)) END);
+        IF change.command LIKE 'REVOKE%' THEN
+            losers := losers || CASE change.grantee WHEN 0 THEN 'PUBLIC'
+                                                    ELSE pg_get_userbyid(change.grantee)::text END;
+        ELSIF change.grantee = 0 THEN
+            is_opened := true;
+        END IF;
+    END LOOP;
+    IF losers IS NOT NULL THEN
+        RAISE WARNING 'privileges on objects of posture are revoked from %',
+            (SELECT string_agg(DISTINCT l, ', ') FROM unnest(losers) l)
+            USING DETAIL = 'Default privileges granted them, or they were granted to PUBLIC.',
+                  HINT = 'Use posture.grant_access() to grant levels of access.';
+    END IF;
+    IF is_opened THEN
+        RAISE WARNING 'functions and types of posture are granted to PUBLIC again'
+            USING DETAIL = 'Every level needs them. Tables and views have privileges of their own.';
+    END IF;
+END $$;
+--@ UPDATE pg_default_acl
 SET LOCAL search_path TO pg_catalog, posture, posture_internal, pg_temp;
 
 -- The name of a constraint is a sentence, which the error of PostgreSQL quotes.

@@ -5,12 +5,13 @@
 #                                      older ones, all comments, and who may
 #                                      execute functions
 #   --@ part access/row_security       all statements of a part
+# The beginning of the install script is a part too, the end is appended by make.
 # What those can't do, an upgrade does by hand: altering tables, dropping.
 
 FILENAME != ARGV[ARGC - 1] {
-	if (FILENAME ~ /\/install_(begin|end)\.sql$/)
+	if (FILENAME ~ /\/install_end\.sql$/)
 		next
-	if (/^(CREATE|COMMENT|GRANT|REVOKE|ALTER|DO|INSERT) /)
+	if (/^(CREATE|COMMENT|GRANT|REVOKE|ALTER|DO|INSERT|UPDATE|SET) /)
 	{
 		first[++statements] = $0
 		part[statements] = FILENAME
