@@ -5,7 +5,7 @@
  */
 
 CREATE FUNCTION posture_internal.ingest_batch(
-    only_source text, arrived_at timestamptz, OUT loaded bigint, OUT rejected bigint)
+    only_sources text[], arrived_at timestamptz, OUT loaded bigint, OUT rejected bigint)
     LANGUAGE plpgsql
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
     -- The reasons in rejected contain times, which other sessions read.
@@ -27,7 +27,7 @@ BEGIN
     ) ON COMMIT DROP;
     WITH moved AS (
         DELETE FROM inbox i
-        WHERE only_source IS NULL OR i.source = only_source
+        WHERE only_sources IS NULL OR i.source = ANY (only_sources)
         RETURNING i.*, i.ctid, inbox_error(i, sources, arrived_at)
     )
     INSERT INTO pg_temp.posture_taken SELECT * FROM moved;
@@ -71,8 +71,9 @@ BEGIN
     DROP TABLE pg_temp.posture_taken;
     ANALYZE pg_temp.posture_batch;
 END $$;
-COMMENT ON FUNCTION posture_internal.ingest_batch(text, timestamptz) IS
-    'step of ingest(): moves rows of the inbox to the batch or to rejected';
+COMMENT ON FUNCTION posture_internal.ingest_batch(text[], timestamptz) IS
+    'step of ingest(): moves rows of the inbox, or those of some sources, to the batch or to '
+    'rejected';
 
 CREATE FUNCTION posture_internal.ingest_catalog() RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
@@ -231,8 +232,10 @@ COMMENT ON FUNCTION posture_internal.ingest_close(text) IS
     'step of ingest(): sets findings that are missing in a complete delivery to not_applicable; '
     'returns their number';
 
-CREATE FUNCTION posture_internal.ingest(
-    complete_source text, only_source text,
+-- All sources are loaded at once: each batch takes locks, which are held until the
+-- transaction ends, so that many of them would exhaust the lock table.
+CREATE FUNCTION posture_internal.ingest_sources(
+    complete_source text, only_sources text[],
     OUT loaded bigint, OUT changed bigint, OUT unchanged bigint, OUT rejected bigint,
     OUT closed bigint)
     LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
@@ -240,22 +243,11 @@ CREATE FUNCTION posture_internal.ingest(
 AS $$
 DECLARE
     arrived_at timestamptz;
-    source_key text;
 BEGIN
-    PERFORM require_level('loader');
-    FOREACH source_key IN ARRAY array_remove(ARRAY[complete_source, only_source], NULL) LOOP
-        IF NOT EXISTS (SELECT FROM source s WHERE s.key = source_key) THEN
-            RAISE EXCEPTION 'source "%" does not exist', left(source_key, 100)
-                USING ERRCODE = 'undefined_object',
-                      HINT = concat_ws(' ', source_hint(source_key),
-                                       'Add a new one to posture.source first.');
-        END IF;
-    END LOOP;
-
     -- One ingest() runs at a time; COPY into the inbox is not blocked.
     LOCK TABLE inbox IN SHARE UPDATE EXCLUSIVE MODE;
     arrived_at := clock_timestamp();
-    SELECT t.loaded, t.rejected INTO loaded, rejected FROM ingest_batch(only_source, arrived_at) t;
+    SELECT t.loaded, t.rejected INTO loaded, rejected FROM ingest_batch(only_sources, arrived_at) t;
     changed := 0;
     PERFORM progress(format('ingest: %s rows taken, %s rejected', loaded, rejected));
     IF loaded > 0 THEN
@@ -271,6 +263,31 @@ BEGIN
     END IF;
     DROP TABLE pg_temp.posture_batch;
     PERFORM fold_if_many();
+END $$;
+COMMENT ON FUNCTION posture_internal.ingest_sources(text, text[]) IS
+    'step of ingest() and load(): loads the rows of the inbox, or those of some sources';
+
+CREATE FUNCTION posture_internal.ingest(
+    complete_source text, only_source text,
+    OUT loaded bigint, OUT changed bigint, OUT unchanged bigint, OUT rejected bigint,
+    OUT closed bigint)
+    LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+DECLARE
+    source_key text;
+BEGIN
+    PERFORM require_level('loader');
+    FOREACH source_key IN ARRAY array_remove(ARRAY[complete_source, only_source], NULL) LOOP
+        IF NOT EXISTS (SELECT FROM source s WHERE s.key = source_key) THEN
+            RAISE EXCEPTION 'source "%" does not exist', left(source_key, 100)
+                USING ERRCODE = 'undefined_object',
+                      HINT = concat_ws(' ', source_hint(source_key),
+                                       'Add a new one to posture.source first.');
+        END IF;
+    END LOOP;
+    SELECT i.* INTO loaded, changed, unchanged, rejected, closed
+    FROM ingest_sources(complete_source, CASE WHEN only_source IS NOT NULL
+                                              THEN ARRAY[only_source] END) i;
 END $$;
 COMMENT ON FUNCTION posture_internal.ingest(text, text) IS 'loads the inbox, see posture.ingest()';
 

@@ -206,43 +206,39 @@ COMMENT ON FUNCTION posture_internal.load_report_new_metrics() IS
     'step of load(): gives notice of metrics that only initiatives name';
 
 CREATE FUNCTION posture_internal.load_finding(
-    complete boolean, OUT loaded bigint, OUT changed bigint, OUT unchanged bigint,
+    complete_source text, OUT loaded bigint, OUT changed bigint, OUT unchanged bigint,
     OUT rejected bigint, OUT closed bigint)
     LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
 DECLARE
-    of_source text;
-    step record;
+    sources text[] := ARRAY(SELECT DISTINCT i.source FROM pg_temp.posture_item i
+                            WHERE i.type = 'finding');
 BEGIN
-    loaded := 0;
-    changed := 0;
-    unchanged := 0;
-    rejected := 0;
-    closed := 0;
+    IF sources = '{}' THEN
+        IF complete_source IS NOT NULL THEN
+            RAISE EXCEPTION 'document contains no finding'
+                USING ERRCODE = 'no_data_found',
+                      DETAIL = 'A complete delivery of nothing would close every finding of its '
+                               'source.';
+        END IF;
+        loaded := 0;
+        changed := 0;
+        unchanged := 0;
+        rejected := 0;
+        closed := 0;
+        RETURN;
+    END IF;
     INSERT INTO inbox (source, recommendation, asset, state, observed_at, asset_kind, asset_name,
                        details)
     SELECT i.source, i.recommendation, i.asset, i.state, i.observed_at, i.asset_kind, i.asset_name,
            i.details
     FROM pg_temp.posture_item i
     WHERE i.type = 'finding';
-    FOR of_source IN SELECT DISTINCT i.source FROM pg_temp.posture_item i WHERE i.type = 'finding'
-        ORDER BY i.source LOOP
-        SELECT i.* INTO step FROM ingest(CASE WHEN complete THEN of_source END, of_source) i;
-        loaded := loaded + step.loaded;
-        changed := changed + step.changed;
-        unchanged := unchanged + step.unchanged;
-        rejected := rejected + step.rejected;
-        closed := closed + step.closed;
-    END LOOP;
-    IF complete AND of_source IS NULL THEN
-        RAISE EXCEPTION 'document contains no finding'
-            USING ERRCODE = 'no_data_found',
-                  DETAIL = 'A complete delivery of nothing would close every finding of its '
-                           'source.';
-    END IF;
+    SELECT i.* INTO loaded, changed, unchanged, rejected, closed
+    FROM ingest_sources(complete_source, sources) i;
 END $$;
-COMMENT ON FUNCTION posture_internal.load_finding(boolean) IS
-    'step of load(): loads findings through the inbox and ingest()';
+COMMENT ON FUNCTION posture_internal.load_finding(text) IS
+    'step of load(): loads findings through the inbox, as ingest() does';
 
 -- A mistyped source adds one. The first document of a product is the time to say
 -- what posture can make of it.
@@ -299,6 +295,7 @@ DECLARE
     sources bigint;
     new_sources text[];
     recommendations bigint;
+    complete_source text := CASE WHEN complete THEN of_source END;
 BEGIN
     SELECT f.* INTO form FROM load_form(of_format, content, of_source, complete) f;
     IF json_document IS NULL AND content IS NULL THEN
@@ -353,7 +350,7 @@ BEGIN
     recommendations := load_recommendation();
     PERFORM load_alias(true);
     PERFORM progress(format('load: %s recommendations are new or changed', recommendations));
-    SELECT f.* INTO step FROM load_finding(complete) f;
+    SELECT f.* INTO step FROM load_finding(complete_source) f;
     changed := step.changed + load_catalog(of_format, form.counted)
         + CASE WHEN form.counted = 'recommendation' THEN recommendations
                WHEN form.counted IS NULL THEN sources + recommendations ELSE 0 END;
