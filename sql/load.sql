@@ -96,7 +96,7 @@ SELECT * FROM load('posture',
     'given', complete => true);
 SELECT r.key, f.state FROM finding f JOIN recommendation r USING (recommendation_id)
 JOIN source s USING (source_id) WHERE s.key = 'given' ORDER BY 1;
-SELECT * FROM load('posture', '{"type": "metric", "key": "x"}', complete => true);
+SELECT * FROM load('posture', '{"type": "metric", "key": "x"}', 'given', complete => true);
 SELECT * FROM load('prowler-checks', '[]'::jsonb, complete => true);
 
 -- names of one asset meet; names of two are told, and merged by a person

@@ -147,7 +147,7 @@ SELECT score, score(5, 6.5) AS flat FROM overview WHERE initiative = 'guide';
 -- a complete scan closes a rule that it does not have
 SELECT load('xccdf', replace(replace(pg_temp.doc('bench'), '2024-03-01', '2024-03-03'),
                              '<c:rule-result idref="pw"><c:result>pass</c:result></c:rule-result>', '')::xml,
-            complete => true);
+            'scc', complete => true);
 SELECT * FROM pg_temp.f;
 -- a result that can't be loaded is kept with its element
 SELECT load('xccdf', replace(replace(pg_temp.doc('bench'), '2024-03-01', '2024-03-04'), '<c:result>fixed</c:result>',

@@ -100,10 +100,11 @@ for my $case (
 	[ q{load('ocsf', '<a/>'::xml)}, 'document is not JSON: it begins like XML', 'Formats are ' ],
 	[ "load('prowler-checks', '$prowler', complete => true)",
 		'format "prowler-checks" does not support complete deliveries', 'Omit ' ],
-	[ q~load('ocsf', E'{"a": 1}\n{"a": "b', complete => true)~, 'document is not of format "ocsf"', 'Formats ' ],
-	[ qq~load('asff', E'$asff\\n{"Id": "b', complete => true)~, 'document is not complete',
+	[ qq~load('asff', '$asff', complete => true)~, 'a complete delivery requires its source', 'Give ' ],
+	[ q~load('ocsf', E'{"a": 1}\n{"a": "b', 'prowler', complete => true)~, 'document is not of format "ocsf"', 'Formats ' ],
+	[ qq~load('asff', E'$asff\\n{"Id": "b', 'hub', complete => true)~, 'document is not complete',
 		'The document may be cut off. Produce it again.' ],
-	(map { [ qq~load('asff', '$_', complete => true)~, 'document is not complete',
+	(map { [ qq~load('asff', '$_', 'hub', complete => true)~, 'document is not complete',
 		'Load all pages as one document, or omit the argument "complete".' ] }
 	  qq~{"Findings": [$asff], "NextToken": "n"}~, qq~[{"Findings": [$asff]}, {"Findings": [$asff], "nextLink": "n"}]~),
 	[ "load('prowler-checks', '$prowler', '')", 'missing source', undef ],
@@ -132,7 +133,7 @@ is($node->safe_psql('postgres', <<"SQL"), <<'OUT' =~ s/\n\z//r, 'a line that is 
 BEGIN;
 SELECT loaded, rejected FROM posture.load('asff', E'$asff\\n{"Id": "b');
 SELECT reason FROM posture.rejected;
-SELECT loaded FROM posture.load('asff', '[{"Findings": [$asff], "nextLink": "n"}, {"Findings": [$asff], "nextLink": null}]', complete => true);
+SELECT loaded FROM posture.load('asff', '[{"Findings": [$asff], "nextLink": "n"}, {"Findings": [$asff], "nextLink": null}]', 'hub', complete => true);
 ROLLBACK;
 SQL
 1|1
@@ -145,7 +146,7 @@ BEGIN;
 SELECT FROM posture.load('posture', '[{"type": "source", "key": "s", "name": "S"}, @{[ join ', ', $state->('non_compliant'),
 	$state->('compliant') =~ s/"a"/"b"/r, $state->('compliant') =~ s/"a"/"c"/r ]}]');
 SELECT loaded, rejected, closed
-FROM posture.load('posture', '[@{[ $state->('broken') ]}, @{[ $state->('compliant') =~ s/"a"/"b"/r ]}]', complete => true);
+FROM posture.load('posture', '[@{[ $state->('broken') ]}, @{[ $state->('compliant') =~ s/"a"/"b"/r ]}]', 's', complete => true);
 SELECT a.key, f.state FROM posture.finding f JOIN posture.asset a USING (asset_id) ORDER BY a.key;
 ROLLBACK;
 SQL

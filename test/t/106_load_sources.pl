@@ -1,4 +1,5 @@
-# Documents with several sources: the locks of a load do not grow with the number of sources.
+# Documents with several sources: a complete delivery is of one source and closes no finding of
+# another, and the locks of a load do not grow with the number of sources.
 # tests: source/load, finding/ingest
 
 use strict;
@@ -8,6 +9,7 @@ use lib $FindBin::RealBin;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
+use TestDocument;
 use TestPosture;
 
 my $node = new_node('sources', "fsync = off\nclient_min_messages = warning\n");
@@ -15,6 +17,54 @@ $node->safe_psql('postgres', 'CREATE EXTENSION posture');
 $node->safe_psql('postgres', sample_sql());
 
 sub value { return $node->safe_psql('postgres', @_) }
+
+my $states = q{SELECT s.key, f.state, count(*) FROM posture.finding f JOIN posture.recommendation r USING (recommendation_id)
+	JOIN posture.source s USING (source_id) GROUP BY 1, 2 ORDER BY 1, 2};
+
+# ---- a document that names another source ----
+
+my ($asff) = map { $_->[1] } grep { $_->[0] eq 'asff' } documents();
+my $stranger = $asff =~ s/"ProductFields": \{/"ProductFields": {"ProviderName": "scan", /r;
+my $before = value($states);
+my ($rc, $out, $err) = query_as($node, 'postgres', superuser(), "SELECT FROM posture.load('asff', \$d\$$stranger\$d\$, complete => true)");
+like($err, qr/ERROR:  a complete delivery requires its source/, 'a complete delivery without a source is an error');
+is(value($states), $before, 'and closes nothing');
+
+my $mixed = <<'JSON';
+[{"type": "source", "key": "hub", "name": "Hub"}, {"type": "source", "key": "scan", "name": "Renamed"},
+ {"type": "finding", "recommendation": "r1", "asset": "a1", "state": "compliant"},
+ {"type": "finding", "source": "hub", "recommendation": "r2", "asset": "a1", "state": "compliant"},
+ {"type": "finding", "source": "scan", "recommendation": "r1", "asset": "a1", "state": "compliant"},
+ {"type": "recommendation", "source": "cloud", "key": "r5", "title": "Renamed"},
+ {"type": "measure", "source": "cloud", "recommendation": "p1", "achieved": 20, "possible": 20},
+ {"type": "exemption", "source": "scan", "recommendation": "r1", "kind": "waived", "reason": "all"},
+ {"type": "asset", "key": "a1", "owner": "of the document"},
+ {"type": "metric", "key": "mixed", "recommendations": [{"source": "scan", "recommendation": "r1"}]}]
+JSON
+my $others = q{SELECT string_agg(x, E'\n' ORDER BY x) FROM (
+	SELECT f::text FROM posture.finding f JOIN posture.recommendation r USING (recommendation_id)
+		JOIN posture.source s USING (source_id) WHERE s.key <> 'hub'
+	UNION ALL SELECT r::text FROM posture.recommendation r JOIN posture.source s USING (source_id) WHERE s.key <> 'hub'
+	UNION ALL SELECT s::text FROM posture.source s WHERE key <> 'hub'
+	UNION ALL SELECT m::text FROM posture.measure m UNION ALL SELECT e::text FROM posture.exemption e) t(x)};
+$before = value($others);
+value(q{SELECT FROM posture.load('posture', '{"type": "finding", "source": "hub", "recommendation": "old", "asset": "a1", "state": "non_compliant"}'); TRUNCATE posture.rejected});
+is(value("SELECT * FROM posture.load('posture', '$mixed', 'hub', true)"), '5|5|0|5|1|0',
+	'a complete delivery loads what is of its source, and closes the finding that it does not have');
+is(value($others), $before, 'what other sources have is as it was');
+is(value(q{SELECT string_agg(DISTINCT regexp_replace(reason, '^\S+: ', ''), E'\n' ORDER BY regexp_replace(reason, '^\S+: ', '')) FROM posture.rejected}),
+	<<'OUT' =~ s/\n\z//r, 'and is in rejected, with the reason');
+is of source "cloud", and the delivery is complete for source "hub"
+is of source "scan", and the delivery is complete for source "hub"
+OUT
+is(value("SELECT * FROM posture.load('asff', \$d\$$stranger\$d\$, 'hub', true)"), '1|1|0|0|0|0', 'the source that the caller gives is that of all findings');
+is(value($others), $before, 'whatever the document says');
+for (grep { $_->[0] =~ /^(?:azure-assessments|ocsf|asff|xccdf)$/ } documents())
+{
+	my ($format, $text) = @$_;
+	is(value("SELECT rejected, closed FROM posture.load('$format', \$d\$$text\$d\$, 'of $format', true)"), '0|0', "$format is all of the source that the caller gives");
+}
+is(value('SELECT * FROM posture.verify()'), '', 'the sets are as they should be');
 
 # ---- many sources ----
 

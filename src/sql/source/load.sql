@@ -21,6 +21,12 @@ BEGIN
     ELSIF complete AND counted <> 'finding' THEN
         RAISE EXCEPTION 'format "%" does not support complete deliveries', of_format
             USING ERRCODE = 'invalid_parameter_value', HINT = 'Omit the argument "complete".';
+    -- each finding of a document could name another source, and so close all of its findings
+    ELSIF complete AND of_source IS NULL THEN
+        RAISE EXCEPTION 'a complete delivery requires its source'
+            USING ERRCODE = 'invalid_parameter_value',
+                  DETAIL = 'Findings of the source that the document does not contain are closed.',
+                  HINT = 'Give the argument "source".';
     ELSIF key_error('source', of_source) IS NOT NULL AND of_source IS NOT NULL THEN
         RAISE EXCEPTION '%', key_error('source', of_source)
             USING ERRCODE = 'invalid_parameter_value';
@@ -124,7 +130,7 @@ COMMENT ON FUNCTION posture_internal.load_check_complete(jsonb) IS
     'step of load(): raises an error if a complete document in JSON is cut off in a line, or a '
     'page of it is missing';
 
-CREATE FUNCTION posture_internal.load_reject() RETURNS bigint
+CREATE FUNCTION posture_internal.load_reject(complete_source text) RETURNS bigint
     LANGUAGE plpgsql
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
     SET datestyle = 'ISO, YMD' SET timezone = 'UTC'
@@ -133,6 +139,12 @@ DECLARE
     first_reason text;
     rejected bigint;
 BEGIN
+    UPDATE pg_temp.posture_item i
+    SET error = format('is of source "%s", and the delivery is complete for source "%s"',
+                       left(coalesce(i.source, i.object ->> 'key'), 100), complete_source)
+    WHERE i.error IS NULL
+      AND coalesce(i.source, CASE WHEN i.type = 'source' THEN i.object ->> 'key' END)
+          <> complete_source;
     -- the inbox has checks of its own for findings
     UPDATE pg_temp.posture_item i
     SET error = inbox_error(
@@ -171,9 +183,10 @@ BEGIN
     PERFORM report_rejected(rejected, first_reason);
     RETURN rejected;
 END $$;
-COMMENT ON FUNCTION posture_internal.load_reject() IS
-    'step of load(): moves items that can''t be loaded to rejected, with the place in the '
-    'document and the reason. Returns their number.';
+COMMENT ON FUNCTION posture_internal.load_reject(text) IS
+    'step of load(): moves items that can''t be loaded, or are not of the source that a delivery '
+    'is complete for, to rejected, with the place in the document and the reason. Returns their '
+    'number.';
 
 -- The row that such a name adds has no title and measures nothing, perhaps for ever.
 CREATE FUNCTION posture_internal.load_report_new_metrics() RETURNS void
@@ -319,7 +332,7 @@ BEGIN
     IF complete THEN
         PERFORM load_check_complete(json_document);
     END IF;
-    rejected := load_reject();
+    rejected := load_reject(complete_source);
     IF NOT EXISTS (SELECT FROM pg_temp.posture_item) AND NOT complete THEN
         loaded := 0;
         changed := 0;
@@ -411,7 +424,8 @@ CREATE FUNCTION posture.load(
 COMMENT ON FUNCTION posture.load(text, jsonb, text, boolean) IS
     'loads a document as its product publishes it: its objects into the catalog, its findings '
     'through the inbox into finding. The formats are in load_format(). With complete, findings of '
-    'its source that it does not contain are closed. loaded = changed + unchanged counts what the '
+    'the source that it does not contain are closed, and what it has of other sources is rejected. '
+    'loaded = changed + unchanged counts what the '
     'format is about; left_out counts elements that are not meant to be loaded.';
 
 CREATE FUNCTION posture.load(

@@ -365,4 +365,5 @@ DROP FUNCTION posture_internal.load_check_format(text, text);
 DROP FUNCTION posture_internal.ingest_close(text, timestamptz);
 DROP FUNCTION posture_internal.ingest_batch(text, timestamptz);
 DROP FUNCTION posture_internal.load_finding(boolean);
+DROP FUNCTION posture_internal.load_reject();
 DROP FUNCTION posture_internal.ocsf_result_state(text);
