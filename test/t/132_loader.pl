@@ -35,7 +35,7 @@ INSERT INTO posture.initiative (key, name, owner) VALUES ('top', 'Top', 'somebod
 INSERT INTO posture.metric (key, name, importance) VALUES ('m', 'M', 'low');
 UPDATE posture.asset SET owner = 'me', criticality = 'high', tags = '{"env": "prod"}';
 UPDATE posture.recommendation SET assigned_to = 'me', due_on = '2030-01-01';
-SELECT posture.install_pack('prowler') WHERE $rows > 1;
+SELECT posture.install_pack('ransomware') WHERE $rows > 1;
 SQL
 	return;
 }
@@ -145,7 +145,7 @@ is("@open", '', 'a loader reads no table and no view');
 @open = grep { $node->safe_psql('many', "SELECT has_table_privilege('alpha_loader', '$_', 'INSERT, UPDATE, DELETE, TRUNCATE')") eq 't' } @relations;
 is("@open", '', 'and writes none');
 for my $call ('SELECT posture.take_snapshot()', 'SELECT posture.fold()', 'SELECT posture.rebuild()',
-	'SELECT posture.apply_rules()', q{SELECT posture.install_pack('prowler')}, q{SELECT posture.merge_asset('a1', 'a2')},
+	'SELECT posture.apply_rules()', q{SELECT posture.install_pack('ransomware')}, q{SELECT posture.merge_asset('a1', 'a2')},
 	'SELECT posture.acknowledge(1)', 'CALL posture.run_daily()', 'SELECT posture.backfill(posture.today() - 3)',
 	'SELECT * FROM posture.verify()', 'SELECT * FROM posture.status()', q{SELECT posture.score_of('top', 'g')},
 	'SELECT posture_internal.fold_next(now(), NULL)', 'SELECT posture_internal.run_next_day()',

@@ -13,7 +13,9 @@ CREATE FUNCTION posture_internal.ingest_batch(
     SET timezone = 'UTC'
 AS $$
 DECLARE
-    sources text[] := array(SELECT s.key FROM source s);
+    delivered text[] := delivery_sources();
+    sources text[] := array(SELECT s.key FROM source s
+                            WHERE delivered IS NULL OR s.key = ANY (delivered));
 BEGIN
     -- recommendation and asset are the keys of objects that have no id yet.
     CREATE TEMP TABLE posture_batch (
@@ -278,6 +280,7 @@ DECLARE
 BEGIN
     PERFORM require_level('loader');
     FOREACH source_key IN ARRAY array_remove(ARRAY[complete_source, only_source], NULL) LOOP
+        PERFORM require_delivery(source_key);
         IF NOT EXISTS (SELECT FROM source s WHERE s.key = source_key) THEN
             RAISE EXCEPTION 'source "%" does not exist', left(source_key, 100)
                 USING ERRCODE = 'undefined_object',
@@ -287,7 +290,8 @@ BEGIN
     END LOOP;
     SELECT i.* INTO loaded, changed, unchanged, rejected, closed
     FROM ingest_sources(complete_source, CASE WHEN only_source IS NOT NULL
-                                              THEN ARRAY[only_source] END) i;
+                                              THEN ARRAY[only_source]
+                                              ELSE delivery_sources() END) i;
 END $$;
 COMMENT ON FUNCTION posture_internal.ingest(text, text) IS 'loads the inbox, see posture.ingest()';
 

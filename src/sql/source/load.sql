@@ -264,8 +264,14 @@ DECLARE
 BEGIN
     IF of_source = ANY (new_sources) THEN
         RAISE NOTICE 'source "%" is new', of_source
-            USING HINT = concat_ws(' ', source_hint(of_source), format(
-                'If it is a mistake: SELECT posture.forget_source(%L).', of_source));
+            USING HINT = CASE WHEN has_all_levels(caller()) THEN
+                concat_ws(' ', source_hint(of_source), format(
+                    'If it is a mistake: SELECT posture.forget_source(%L).', of_source))
+                ELSE 'If it is a mistake, who installed posture can forget it.' END;
+    END IF;
+    -- what others have installed is nothing for a role that only delivers
+    IF NOT has_level(caller(), 'reader') THEN
+        RETURN;
     END IF;
     SELECT array_agg(p.pack ORDER BY p.n) INTO packs
     FROM pack() WITH ORDINALITY p(pack, title, description, n)
@@ -324,7 +330,10 @@ BEGIN
         json_document := posture_internal.json_document(content);
     END IF;
 
-    PERFORM require_level('loader');
+    PERFORM require_level('loader or curator');
+    IF complete OR NOT has_level(caller(), 'curator') THEN
+        PERFORM require_delivery(of_source);
+    END IF;
     -- one load or ingest at a time; all of it is one transaction
     LOCK TABLE inbox IN SHARE UPDATE EXCLUSIVE MODE;
     PERFORM load_items(of_format, form.mapping, json_document, xml_document, of_source);
@@ -332,6 +341,7 @@ BEGIN
     IF complete THEN
         PERFORM load_check_complete(json_document);
     END IF;
+    PERFORM restrict_items();
     rejected := load_reject(complete_source);
     IF NOT EXISTS (SELECT FROM pg_temp.posture_item) AND NOT complete THEN
         loaded := 0;
