@@ -34,6 +34,7 @@
 #include "nodes/makefuncs.h"
 #include "nodes/params.h"
 #include "nodes/supportnodes.h"
+#include "parser/parse_func.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
@@ -68,6 +69,16 @@ check_fence_caller(int *caller, void **extra, GucSource source)
 	return false;
 }
 
+/* Raises an error if a table has no row security, which the fence relies on. */
+static void
+require_row_security(void)
+{
+	List	   *name = list_make2(makeString("posture_internal"),
+								  makeString("require_row_security"));
+
+	OidFunctionCall0(LookupFuncName(name, 0, NULL, false));
+}
+
 /*
  * Begins to run as another role on behalf of the current one, which caller()
  * returns until leave_fence(). Inside a fence the caller stays that of the
@@ -80,6 +91,8 @@ enter_fence(Fence *fence, Oid role)
 {
 	char		caller[12];
 
+	if (role == ROLE_PG_READ_ALL_DATA)
+		require_row_security();
 	GetUserIdAndSecContext(&fence->role, &fence->context);
 	fence->guc_level = NewGUCNestLevel();
 	if (client_min_messages < NOTICE)

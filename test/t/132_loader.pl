@@ -48,7 +48,7 @@ sub answer
 {
 	my ($db, $role, $sql) = @_;
 	my ($rc, $out, $err) = query_as($node, $db, $role, "SET client_min_messages = notice; $sql");
-	return $out . $err;
+	return join "\n", grep { length } $out, $err;
 }
 
 # what a superuser sees of the rows that are not alpha's, and of what people entered
@@ -80,7 +80,7 @@ my %section = (
 	  [ q({"type": "finding", "source": "alpha", "recommendation": "r1", "asset": "a1", "state": "compliant"}), qr/^1\|0\|0$/ ],
 	'a finding of another source' =>
 	  [ q({"type": "finding", "source": "beta", "recommendation": "secret 1", "asset": "secret asset 1", "state": "compliant"}), qr/^0\|1\|0\n.*NOTICE.*\n.*source "beta" is not delivered by this role/s ],
-	'a source switched off' => [ q({"type": "source", "key": "alpha", "is_active": false}), qr/^1\|0\|0\n.*only a curator may load/s ],
+	'a source switched off' => [ q({"type": "source", "key": "alpha", "is_active": false}), qr/^1\|0\|0\n.*left out of each source/s ],
 	'another source switched off' => [ q({"type": "source", "key": "beta", "is_active": false}), qr/^0\|1\|0/ ],
 	'a new initiative' => [ q({"type": "initiative", "key": "mine", "name": "Mine"}), qr/^0\|1\|0\n.*only a curator/s ],
 	'another owner of an initiative' => [ q({"type": "initiative", "key": "top", "owner": "alpha_loader"}), qr/^0\|1\|0/ ],
@@ -117,7 +117,7 @@ like(answer('many', 'alpha_loader', 'SELECT * FROM posture.inbox'), qr/permissio
 	'and does not read it');
 $node->safe_psql('many', "INSERT INTO posture.inbox VALUES ('beta', 'secret 1', 'secret asset 1', 'compliant')");
 is(answer('many', 'alpha_loader', "COPY posture.inbox FROM stdin;\nalpha\tr9\tnew 9\tcompliant\t\\N\t\\N\t\\N\t\\N\nalpha\tr9\t\\N\tcompliant\t\\N\t\\N\t\\N\t\\N\n\\.\nSELECT loaded, rejected FROM posture.ingest();")
-	  =~ s/NOTICE.*//sr, '1|1', 'ingest() takes the rows of its source');
+	  =~ s/\n.*//sr, '1|1', 'ingest() takes the rows of its source');
 is($node->safe_psql('many', 'SELECT source FROM posture.inbox'), 'beta', 'and leaves those of others');
 is(answer('many', 'alpha_loader', q{SELECT source, recommendation, reason FROM posture.rejections('alpha') WHERE recommendation = 'r9'}),
 	'alpha|r9|missing asset', 'it reads what was rejected of its source');
@@ -161,7 +161,7 @@ like(answer('many', 'nobody', document($section{'a new initiative'}[0])), qr/per
 
 for my $name ('a new initiative', 'an exemption', 'the owner and criticality of an asset', 'an assignment')
 {
-	like(answer('many', 'curating', document($section{$name}[0])), qr/^1\|0\|0$/, "a curator loads $name");
+	like(answer('many', 'curating', document($section{$name}[0])), qr/^1\|0\|0$/m, "a curator loads $name");
 }
 like(answer('many', 'curating', document($section{'a finding of another source'}[0])), qr/^0\|1\|0/,
 	'but no finding of a source that it is no loader of');

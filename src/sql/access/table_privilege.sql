@@ -137,3 +137,30 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION posture_internal.access_privilege(text) IS
     'returns the privileges of a level on tables and views, as GRANT writes them';
+
+CREATE FUNCTION posture_internal.row_security_error() RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN (SELECT 'row security is off: '
+                   || string_agg(c.relname, ', ' ORDER BY c.relname)
+            FROM access_rule() a
+            JOIN pg_catalog.pg_class c ON c.oid = a.relation
+            WHERE c.relname <> 'inbox' AND NOT c.relrowsecurity
+            HAVING count(*) > 0);
+COMMENT ON FUNCTION posture_internal.row_security_error() IS
+    'returns an error text that names the tables whose row security was turned off; NULL: none';
+
+-- Without its policies, the fence would show an owner everything.
+CREATE FUNCTION posture_internal.require_row_security() RETURNS void
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+BEGIN
+    IF row_security_error() IS NOT NULL THEN
+        RAISE EXCEPTION '%', row_security_error()
+            USING ERRCODE = 'object_not_in_prerequisite_state',
+                  DETAIL = 'Owners read nothing until it is on again.',
+                  HINT = 'ALTER TABLE ... ENABLE ROW LEVEL SECURITY';
+    END IF;
+END $$;
+COMMENT ON FUNCTION posture_internal.require_row_security() IS
+    'raises an error if row security of a table was turned off; run by the fence';

@@ -313,17 +313,6 @@ END;
 COMMENT ON FUNCTION posture_internal.size_status() IS
     'step of status(): size of the tables of each part, with their indexes';
 
-CREATE FUNCTION posture_internal.row_security_error() RETURNS text
-    LANGUAGE sql STABLE PARALLEL SAFE
-    RETURN (SELECT 'row security is off: '
-                   || string_agg(c.relname, ', ' ORDER BY c.relname)
-            FROM access_rule() a
-            JOIN pg_catalog.pg_class c ON c.oid = a.relation
-            WHERE c.relname <> 'inbox' AND NOT c.relrowsecurity
-            HAVING count(*) > 0);
-COMMENT ON FUNCTION posture_internal.row_security_error() IS
-    'returns an error text that names the tables whose row security was turned off; NULL: none';
-
 CREATE FUNCTION posture_internal.access_status() RETURNS SETOF status_item
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC

@@ -109,7 +109,9 @@ BEGIN
     IF rejected > 0 THEN
         RAISE NOTICE '% of the elements could not be loaded', rejected
             USING DETAIL = format('First reason: %s.', left(first_reason, 300)),
-                  HINT = 'The table posture.rejected has all of them.';
+                  HINT = CASE WHEN has_level(caller(), 'operator')
+                              THEN 'The table posture.rejected has all of them.'
+                              ELSE 'SELECT * FROM posture.rejections(source) returns them.' END;
     END IF;
 END $$;
 COMMENT ON FUNCTION posture_internal.report_rejected(bigint, text) IS
