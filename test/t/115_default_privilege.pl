@@ -72,5 +72,17 @@ for my $installer (superuser(), 'installer')
 	}
 }
 
+# no other session changes them while the script runs
+$node->safe_psql('postgres', 'CREATE DATABASE busy');
+my $session = new_session($node, 'busy');
+is($session->ask('BEGIN; CREATE EXTENSION posture'), '', 'a session installs');
+my $change = q{SET lock_timeout = 100;
+	ALTER DEFAULT PRIVILEGES REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC};
+like((query_as($node, 'busy', superuser(), $change))[2],
+	qr/canceling statement due to lock timeout/, 'another one waits to change them');
+is($session->ask('COMMIT'), '', 'the first ends');
+is((query_as($node, 'busy', superuser(), $change))[2], '', 'then it changes them');
+$session->end;
+
 $node->stop;
 done_testing();

@@ -102,5 +102,18 @@ is((query_as($node, 'kept', 'reader', $reads))[1], '0', 'a reader does');
 is($node->safe_psql('kept', q{SELECT has_table_privilege('auditor', 'posture.overview', 'SELECT')}),
 	't', 'privileges by hand are kept');
 
+# an installer whose name must be quoted, which 0.2 refused
+my $odd = q{a$b'c"d\\e};
+my $quoted = '"' . $odd =~ s/"/""/gr . '"';
+new_database('odd', default_sql('loose', superuser(), 'installer'));
+is((query_as($node, 'odd', 'installer', q{CREATE EXTENSION posture VERSION '0.2'}))[2],
+	'', 'a role installs');
+$node->safe_psql('odd', "ALTER ROLE installer RENAME TO $quoted");
+like((query_as($node, 'odd', $odd, 'ALTER EXTENSION posture UPDATE'))[2],
+	qr/WARNING:  $revoked reader, stranger\n/, 'under another name, it updates');
+is(difference($node->safe_psql('odd', privileges_sql($sorted)),
+		$node->safe_psql('fresh_by_installer', privileges_sql($sorted))),
+	'', 'and has the privileges of an installer');
+
 $node->stop;
 done_testing();

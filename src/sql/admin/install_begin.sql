@@ -16,7 +16,8 @@ SET LOCAL search_path TO pg_catalog, pg_temp;
 -- ALTER DEFAULT PRIVILEGES must not change who may use the extension. The default privileges
 -- of the role that creates its objects are set aside, as those of no role, until the end of
 -- the script, so each object begins with PostgreSQL's own: functions and types are PUBLIC's,
--- and nothing else is.
+-- and nothing else is. Other sessions can change none meanwhile.
+LOCK TABLE pg_default_acl IN SHARE ROW EXCLUSIVE MODE;
 UPDATE pg_default_acl SET defaclrole = 0
 WHERE defaclrole = (SELECT r.oid FROM pg_roles r WHERE r.rolname = current_user);
 

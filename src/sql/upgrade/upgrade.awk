@@ -11,8 +11,7 @@
 FILENAME != ARGV[ARGC - 1] {
 	if (FILENAME ~ /\/install_end\.sql$/)
 		next
-	if (/^(CREATE|COMMENT|GRANT|REVOKE|ALTER|DO|INSERT|UPDATE|SET) /)
-	{
+	if (/^(CREATE|COMMENT|GRANT|REVOKE|ALTER|DO|INSERT|UPDATE|LOCK|SET) /) {
 		first[++statements] = $0
 		part[statements] = FILENAME
 	}
