@@ -47,7 +47,7 @@ compare_updates() { # clients
 
 # The parts, in their order. New rows and updates are of today, so the day comes
 # before them: changes after the end of a day are undone one by one.
-bench_parts=(fleet deliveries reads day drill new writes updates plan documents)
+bench_parts=(fleet deliveries reads day drill access new writes updates plan documents)
 
 bench_part() { # NAME
     case $1 in
