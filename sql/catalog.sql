@@ -61,7 +61,7 @@ INSERT INTO source (key, name, stale_after) VALUES ('s', 'S', '30');
 INSERT INTO source (key, name, stale_after) VALUES ('s', 'S', '-1 day');
 INSERT INTO source (key, name, stale_after) VALUES ('s', 'S', '36501 days');
 INSERT INTO asset (key, name, kind) VALUES ('a', 'A', repeat('k', 1025));
-INSERT INTO asset (asset_id, key, name) VALUES (-1, 'a', 'A');
+INSERT INTO asset (asset_id, key, name) OVERRIDING SYSTEM VALUE VALUES (-1, 'a', 'A');
 INSERT INTO asset (key, name, criticality) VALUES ('a', 'A', 'huge');
 INSERT INTO asset (key, name, tags) VALUES ('a', 'A', '[]');
 INSERT INTO asset_group (key, name, min_criticality) VALUES ('g', 'G', 'huge');
@@ -109,7 +109,8 @@ INSERT INTO exemption (recommendation_id, kind, reason) VALUES (1, 'waived', 'te
 \set ECHO all
 SELECT approved_by = current_user AS approved_by, created_at = now() AS created_at, expires_at
 FROM exemption;
-INSERT INTO asset (asset_id, key, name) VALUES (0, 'zero', 'Zero'), (2147483647, 'last', 'Last');
+INSERT INTO asset (asset_id, key, name) OVERRIDING SYSTEM VALUE
+VALUES (0, 'zero', 'Zero'), (2147483647, 'last', 'Last');
 ROLLBACK;
 -- a message names what is wrong, because constraints are sentences
 SELECT count(*) FROM pg_constraint

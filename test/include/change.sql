@@ -18,7 +18,7 @@ BEGIN
     UPDATE metric SET criticality_weights = '{1,2,3,10}' WHERE criticality_weights IS NOT NULL;
     -- groups that plain SQL knows by their kind
     DELETE FROM asset_group;
-    INSERT INTO asset_group (asset_group_id, key, name, kinds)
+    INSERT INTO asset_group (asset_group_id, key, name, kinds) OVERRIDING SYSTEM VALUE
     SELECT i, 'g' || i, 'G', ARRAY['kind' || i - 1] FROM generate_series(1, 3) i;
 END $$;
 CREATE PROCEDURE pg_temp.change_day(changes_scope boolean, at timestamptz) LANGUAGE plpgsql AS $$

@@ -203,6 +203,7 @@ BEGIN
                 WHEN 9 THEN
                     DELETE FROM asset_group WHERE asset_group_id = 1 + pg_temp.n(4);
                     INSERT INTO asset_group (asset_group_id, key, name, kinds)
+                    OVERRIDING SYSTEM VALUE
                     SELECT g, 'g' || g, 'g', '{user}' FROM generate_series(1, 4) g
                     ON CONFLICT DO NOTHING;
                 WHEN 10 THEN

@@ -1,5 +1,6 @@
 # A delivery that brings nothing new takes no id of any table, and one that brings a row takes
 # one: ids are integers, and hourly deliveries must not use them up.
+# Only posture chooses ids.
 # tests: source/load_object, source/load_catalog, source/load_member, source/graph_report,
 # tests: catalog/pack, source/cluster_catalog, finding/ingest, day/event
 
@@ -68,6 +69,21 @@ is(join(' ', map { s/.*\.|_id_seq//gr . ' ' . ($after{$_} - $before{$_}) }
 	grep { $after{$_} != $before{$_} && !/delta/ } sort keys %after),
 	join(' ', map { "${_}_$_ 1" } qw(asset asset_group exemption initiative metric recommendation source)),
 	'a document that adds one row of each takes one id of each');
+
+# ---- ids that a user chooses ----
+
+is($node->safe_psql('postgres', "SELECT string_agg(format('%s.%s', c.oid::regclass, a.attname), ' ')
+	FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
+	WHERE c.relnamespace $schemas AND a.attidentity <> '' AND a.attidentity <> 'a'"), '', 'posture chooses each id');
+like((query_as($node, 'postgres', superuser(), $_))[2], qr/cannot insert a non-DEFAULT value into column "asset_id"|can only be updated to DEFAULT/, $_)
+  foreach q{INSERT INTO posture.asset (asset_id, key, name) VALUES (1073741824, 'far', 'Far')}, 'UPDATE posture.asset SET asset_id = asset_id + 1048576';
+is($node->safe_psql('postgres', <<'SQL'), "1048576\n1048577", 'a restore, and a superuser who insists, can bring their own');
+COPY posture.asset (asset_id, key, name) FROM STDIN;
+1048576	copied	Copied
+\.
+INSERT INTO posture.asset (asset_id, key, name) OVERRIDING SYSTEM VALUE VALUES (1048577, 'overridden', 'Overridden');
+SELECT asset_id FROM posture.asset WHERE asset_id > 1000000 ORDER BY 1;
+SQL
 
 $node->stop;
 done_testing();

@@ -102,6 +102,7 @@ INSERT INTO posture.source (key, name, stale_after)
 VALUES ('scan', 'Scanner', '30 days'), ('cloud', 'Cloud', NULL);
 INSERT INTO posture.asset
     (asset_id, key, kind, name, criticality, first_seen, last_seen, retired_at)
+    OVERRIDING SYSTEM VALUE
 SELECT base + n, prefix || '-' || n, kind, initcap(prefix) || ' ' || n,
        (ARRAY['low', 'medium', 'high', 'critical'])[1 + n % 4], '2020-01-01',
        CASE WHEN n % 11 = 0 THEN now() - interval '60 days' ELSE now() END,

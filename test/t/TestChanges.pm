@@ -20,7 +20,7 @@ sub edge_warehouse_sql
 	return <<'SQL' =~ s/IDS/join ',', @ids/er;
 INSERT INTO posture.source (key, name, stale_after)
 VALUES ('s1', 'One', '30 days'), ('s2', 'Two', NULL), ('s3', 'Three', '20 days');
-INSERT INTO posture.asset (asset_id, key, name, kind, criticality)
+INSERT INTO posture.asset (asset_id, key, name, kind, criticality) OVERRIDING SYSTEM VALUE
 SELECT i, 'a' || i, 'A', (ARRAY['host', 'user', 'role'])[1 + i % 3],
        CASE WHEN i % 4 = 0 THEN 'critical' ELSE 'low' END
 FROM unnest('{IDS}'::integer[]) i;

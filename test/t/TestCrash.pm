@@ -52,7 +52,7 @@ INSERT INTO posture.source (key, name) VALUES ('live', 'Live'), ('frozen', 'Froz
 
 -- Findings of past days that nobody changes, so that their snapshots are known. Their
 -- assets are in three slices, which the job folds one by one.
-INSERT INTO posture.asset (asset_id, key, name, kind)
+INSERT INTO posture.asset (asset_id, key, name, kind) OVERRIDING SYSTEM VALUE
 SELECT a + a % 3 * 1048576, 'frozen' || a, 'F', 'host' FROM generate_series(1, 30) a;
 ALTER TABLE posture.asset ALTER asset_id RESTART WITH 31;
 INSERT INTO posture.inbox

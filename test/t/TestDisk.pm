@@ -29,7 +29,7 @@ sub disk_setup_sql
 UPDATE posture_internal.history_start SET day = day - 9;
 INSERT INTO posture.source (key, name) VALUES ('scan', 'Scanner');
 -- in 19 chunks and two slices
-INSERT INTO posture.asset (asset_id, key, name)
+INSERT INTO posture.asset (asset_id, key, name) OVERRIDING SYSTEM VALUE
 SELECT a * 1000, 'a' || a, 'A' FROM generate_series(1, 1200) a;
 ALTER TABLE posture.asset ALTER asset_id RESTART WITH 3000000;
 INSERT INTO posture.recommendation (source_id, key, title)

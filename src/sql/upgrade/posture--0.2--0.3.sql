@@ -293,6 +293,19 @@ ALTER TABLE posture_internal.change_log_start ENABLE REPLICA TRIGGER skip_replic
 COMMENT ON TRIGGER skip_replicated ON posture_internal.change_log_start IS
     'skips replicated rows: each database derives its own';
 
+-- An id far above the others would make sets of assets sparse, and one ahead of the sequence
+-- would be an error of a later load. Dumps and replication keep the ids that they bring.
+ALTER TABLE posture.source ALTER source_id SET GENERATED ALWAYS;
+ALTER TABLE posture.asset ALTER asset_id SET GENERATED ALWAYS;
+ALTER TABLE posture.asset_group ALTER asset_group_id SET GENERATED ALWAYS;
+ALTER TABLE posture.recommendation ALTER recommendation_id SET GENERATED ALWAYS;
+ALTER TABLE posture.metric ALTER metric_id SET GENERATED ALWAYS;
+ALTER TABLE posture.initiative ALTER initiative_id SET GENERATED ALWAYS;
+ALTER TABLE posture.exemption ALTER exemption_id SET GENERATED ALWAYS;
+ALTER TABLE posture.event ALTER event_id SET GENERATED ALWAYS;
+ALTER TABLE posture.run ALTER run_id SET GENERATED ALWAYS;
+ALTER TABLE posture_internal.verification ALTER verification_id SET GENERATED ALWAYS;
+
 --@ CREATE FUNCTION posture_internal.announce_cascade()
 --@ CREATE TRIGGER "CASCADE" AFTER DELETE ON posture.metric
 --@ CREATE TRIGGER "CASCADE" AFTER DELETE ON posture.initiative
