@@ -4,19 +4,25 @@
  * dynamic SQL, and each error has a hint that gives the statement to run.
  */
 
-CREATE FUNCTION posture_internal.require_cron() RETURNS void
+CREATE FUNCTION posture_internal.require_cron(called text) RETURNS void
     LANGUAGE plpgsql STABLE SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
+DECLARE
+    missing text := CASE
+        WHEN NOT has_schema_privilege('cron', 'USAGE') THEN 'USAGE ON SCHEMA cron'
+        -- PUBLIC may call it, unless default privileges forbade that when pg_cron was installed
+        WHEN NOT has_function_privilege(to_regprocedure(called), 'EXECUTE')
+        THEN 'EXECUTE ON FUNCTION ' || called END;
 BEGIN
-    IF NOT has_schema_privilege('cron', 'USAGE') THEN
-        RAISE EXCEPTION 'permission denied for schema cron'
+    IF missing IS NOT NULL THEN
+        RAISE EXCEPTION 'permission denied for %', lower(substring(missing, 'ON (.*)'))
             USING ERRCODE = 'insufficient_privilege',
-                  HINT = format('An administrator can run: GRANT USAGE ON SCHEMA cron TO %I;',
-                                current_user);
+                  HINT = format('An administrator can run: GRANT %s TO %I;', missing, current_user);
     END IF;
 END $$;
-COMMENT ON FUNCTION posture_internal.require_cron() IS
-    'raises an error unless the caller may use the schema of pg_cron, which must be installed';
+COMMENT ON FUNCTION posture_internal.require_cron(text) IS
+    'raises an error unless the caller may use the schema of pg_cron, which must be installed, and '
+    'this function of it';
 
 CREATE FUNCTION posture.schedule(cron text DEFAULT '5 * * * *') RETURNS bigint
     LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
@@ -27,7 +33,7 @@ DECLARE
 BEGIN
     PERFORM require_level('operator');
     IF EXISTS (SELECT FROM pg_extension e WHERE e.extname = 'pg_cron') THEN
-        PERFORM require_cron();
+        PERFORM require_cron('cron.schedule(text,text,text)');
         EXECUTE 'SELECT cron.schedule($1, $2, $3)'
             INTO job USING 'posture', cron, 'CALL posture.run_daily()';
         RETURN job;
@@ -79,7 +85,7 @@ BEGIN
                   HINT = format('Where pg_cron keeps its jobs, run: SELECT cron.unschedule(%L);',
                                 'posture ' || current_database());
     END IF;
-    PERFORM require_cron();
+    PERFORM require_cron('cron.unschedule(bigint)');
     EXECUTE 'SELECT j.jobid FROM cron.job j WHERE j.jobname = $1 AND j.username = current_user'
         INTO job USING 'posture';
     IF job IS NOT NULL THEN
