@@ -69,6 +69,17 @@ for my $installer (superuser(), 'installer')
 		$node->safe_psql($db, q{SELECT posture.revoke_access('reader')});
 		is($node->safe_psql($db, privileges_sql()),
 			$privileges{ superuser() }, "$what: with the same privileges");
+
+		# dropped and created again, into the schema that is left
+		$node->safe_psql($db, q{INSERT INTO posture.source (key, name) VALUES ('s', 'S')});
+		like((query_as($node, $db, superuser(), 'DROP EXTENSION posture'))[2],
+			qr/cannot drop extension posture because its tables hold data/,
+			"$what: data keep the extension");
+		is((query_as($node, $db, superuser(),
+				'DROP EXTENSION posture CASCADE; CREATE EXTENSION posture'))[2],
+			'', "$what: created again");
+		is($node->safe_psql($db, privileges_sql()),
+			$privileges{ superuser() }, "$what: with the same privileges");
 	}
 }
 
