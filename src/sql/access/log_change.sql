@@ -107,7 +107,7 @@ CREATE FUNCTION posture_internal.change_statement(of_relation text, removed text
                           WHERE o.value IS DISTINCT FROM n.value' END
             || ') c
              WHERE c.object IS NOT NULL AND c.field IS NOT NULL
-             ORDER BY c.row_number, c.place',
+             ORDER BY c.row_number, c.place, c.new IS NOT NULL',
             l.object_kind, logged_field(of_relation, removed), logged_field(of_relation, added),
             -- a part that moves to another object leaves the one and joins the other
             CASE WHEN l.field IS NOT NULL THEN ', object, field' END)
