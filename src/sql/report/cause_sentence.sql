@@ -14,10 +14,27 @@ COMMENT ON FUNCTION posture_internal.recommendation_phrase(integer) IS
     'returns the quoted title of a recommendation, ''a recommendation'' if it was deleted, or '
     '''several recommendations'' for NULL';
 
-CREATE FUNCTION posture_internal.change_phrase(cause event_cause) RETURNS text
+CREATE FUNCTION posture_internal.weight_phrase(
+    cause event_cause, previous_day date, on_day date) RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN (
+        SELECT format('weight %s from %s to %s',
+                      CASE WHEN n.weight > p.weight THEN 'raised' ELSE 'lowered' END,
+                      trim_scale(p.weight), trim_scale(n.weight))
+        FROM initiative_metric_snapshot n
+        JOIN initiative_metric_snapshot p USING (initiative_id, metric_id)
+        WHERE cause.reason = 'weight_change' AND n.initiative_id = cause.initiative_id
+          AND n.metric_id = cause.metric_id AND n.day = on_day AND p.day = previous_day);
+COMMENT ON FUNCTION posture_internal.weight_phrase(event_cause, date, date) IS
+    'returns how the weight of a metric changed between two days, as a part of a sentence; NULL '
+    'unless that is the cause';
+
+CREATE FUNCTION posture_internal.change_phrase(
+    cause event_cause, previous_day date, on_day date) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE
     RETURN (
         SELECT CASE
+            WHEN cause.reason = 'weight_change' THEN weight_phrase(cause, previous_day, on_day)
             WHEN cause.reason = 'newly_exposed' AND cause.points IS NULL
                 THEN format('%s newly exposed by %s, %s by it alone',
                             c.assets, n.recommendation, cause.only_this)
@@ -42,7 +59,8 @@ CREATE FUNCTION posture_internal.change_phrase(cause event_cause) RETURNS text
             WHEN cause.reason = 'points_change' AND cause.points > 0
                 THEN 'points of measures gained'
             WHEN cause.reason = 'exemption_ended'
-                THEN format('%s from %s ended', n.exemption, n.recommendation)
+                THEN format('%s from %s %s', n.exemption, n.recommendation,
+                            CASE WHEN d.author IS NULL THEN 'ended' ELSE n.verb || ' ended' END)
             WHEN cause.reason = 'exemption_given'
                 THEN format('%s from %s %s given', n.exemption, n.recommendation, n.verb)
             WHEN cause.reason LIKE 'recommendation\_%able'
@@ -53,7 +71,14 @@ CREATE FUNCTION posture_internal.change_phrase(cause event_cause) RETURNS text
             WHEN cause.reason LIKE 'recommendation\_%' OR cause.reason LIKE 'switched\_%'
                 THEN format('%s %s %s', n.recommendation, n.verb,
                             replace(replace(cause.reason, 'recommendation_', ''), '_', ' '))
-        END || CASE WHEN cause.newly_exposed > 0
+            -- without an author, the meaning of the reason says it all
+            WHEN d.author IS NOT NULL
+                THEN CASE cause.reason WHEN 'metric_added' THEN 'the metric was added'
+                                       WHEN 'metric_removed' THEN 'the metric was removed'
+                                       WHEN 'method_change' THEN 'the method was changed'
+                                       WHEN 'scope_change' THEN 'the scope was changed' END
+        END || coalesce(' ' || d.author, '')
+            || CASE WHEN cause.newly_exposed > 0
                      AND cause.reason NOT IN ('newly_exposed', 'value_change', 'assets_added')
                     THEN format(' (%s newly exposed)', c.newly_exposed) ELSE '' END
         FROM (SELECT recommendation_phrase(cause.recommendation_id) AS recommendation,
@@ -61,10 +86,11 @@ CREATE FUNCTION posture_internal.change_phrase(cause event_cause) RETURNS text
                      CASE WHEN cause.recommendation_id IS NULL THEN 'exemptions'
                           ELSE 'an exemption' END AS exemption) n
         CROSS JOIN (SELECT count_phrase(cardinality(cause.assets), 'asset') AS assets,
-                           count_phrase(cause.newly_exposed, 'asset') AS newly_exposed) c);
-COMMENT ON FUNCTION posture_internal.change_phrase(event_cause) IS
-    'returns the details of a cause that its reason does not give, as a part of a sentence; NULL '
-    'if there are none';
+                           count_phrase(cause.newly_exposed, 'asset') AS newly_exposed) c
+        CROSS JOIN (SELECT cause_author(cause, previous_day, on_day) AS author OFFSET 0) d);
+COMMENT ON FUNCTION posture_internal.change_phrase(event_cause, date, date) IS
+    'returns the details of a cause between two days that its reason does not give, and whose '
+    'decision it was, as a part of a sentence; NULL if there are none';
 
 CREATE FUNCTION posture_internal.effect_phrase(of_event event) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE
@@ -151,7 +177,9 @@ CREATE FUNCTION posture_internal.metric_cause(of_event event) RETURNS text
                || coalesce(': ' || nullif(concat_ws(', ',
                       exposed_phrase(of_event),
                       (SELECT string_agg(x.phrase, ', ' ORDER BY x.rank)
-                       FROM (SELECT coalesce(change_phrase(c), reason_label(c.reason)) AS phrase,
+                       FROM (SELECT coalesce(change_phrase(c, of_event.previous_day,
+                                                           of_event.day),
+                                             reason_label(c.reason)) AS phrase,
                                     row_number() OVER (ORDER BY c.points, c.reason) AS rank
                              FROM event_cause c
                              WHERE c.event_id = of_event.event_id
@@ -169,24 +197,32 @@ COMMENT ON FUNCTION posture_internal.metric_cause(event) IS
 
 CREATE FUNCTION posture_internal.cause_phrase(of_event event, cause event_cause) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE
-    RETURN format_number(abs(cause.points))
-           || CASE WHEN cause.points > 0 THEN ' gained' ELSE '' END || ' by ' || CASE
-        WHEN cause.reason = 'method_change' THEN 'another method'
-        ELSE CASE WHEN cause.metric_id IS NULL THEN recommendation_phrase(cause.recommendation_id)
-                  ELSE coalesce((SELECT format('''%s''', m.name)
-                                 FROM metric_snapshot m
-                                 WHERE m.metric_id = cause.metric_id
-                                   AND m.day IN (of_event.day, of_event.previous_day)
-                                 ORDER BY m.day DESC
-                                 LIMIT 1), 'a metric') END
-             || CASE WHEN cause.reason = 'value_change' AND cause.newly_exposed > 0
-                     THEN format(' (%s newly exposed)', count_phrase(cause.newly_exposed, 'asset'))
-                     WHEN cause.reason = 'value_change' THEN ''
-                     -- a recommendation without a metric has the same labels as a metric
-                     WHEN cause.metric_id IS NULL
-                     THEN format(' (%s)', reason_label(replace(cause.reason, 'recommendation_',
-                                                               'metric_')))
-                     ELSE format(' (%s)', reason_label(cause.reason)) END END;
+    RETURN (
+        SELECT format_number(abs(cause.points))
+               || CASE WHEN cause.points > 0 THEN ' gained' ELSE '' END || ' by ' || CASE
+            WHEN cause.reason = 'method_change'
+            THEN 'another method' || coalesce(' (set ' || d.author || ')', '')
+            ELSE CASE WHEN cause.metric_id IS NULL
+                      THEN recommendation_phrase(cause.recommendation_id)
+                      ELSE coalesce((SELECT format('''%s''', m.name)
+                                     FROM metric_snapshot m
+                                     WHERE m.metric_id = cause.metric_id
+                                       AND m.day IN (of_event.day, of_event.previous_day)
+                                     ORDER BY m.day DESC
+                                     LIMIT 1), 'a metric') END
+                 || CASE WHEN cause.reason = 'value_change' AND cause.newly_exposed > 0
+                         THEN format(' (%s newly exposed)',
+                                     count_phrase(cause.newly_exposed, 'asset'))
+                         WHEN cause.reason = 'value_change' THEN ''
+                         ELSE format(' (%s)', concat_ws(' ', d.label, d.author)) END END
+        FROM (SELECT cause_author(cause, of_event.previous_day, of_event.day) AS author,
+                     coalesce(weight_phrase(cause, of_event.previous_day, of_event.day),
+                              -- a recommendation without a metric has the same labels as a metric
+                              reason_label(CASE WHEN cause.metric_id IS NULL
+                                                THEN replace(cause.reason, 'recommendation_',
+                                                             'metric_')
+                                                ELSE cause.reason END)) AS label
+              OFFSET 0) d);
 COMMENT ON FUNCTION posture_internal.cause_phrase(event, event_cause) IS
     'returns one cause of an initiative''s drop, as a part of a sentence';
 

@@ -91,7 +91,7 @@ BEGIN
     SELECT d.*, c.previous_score::numeric, c.score::numeric
     FROM compared c
     CROSS JOIN part p
-    CROSS JOIN LATERAL change_row(p.cause, to_day) d
+    CROSS JOIN LATERAL change_row(p.cause, from_day, to_day) d
     ORDER BY d.points IS NULL, d.points, d.newly_exposed DESC NULLS LAST,
              d.metric, d.recommendation, d.reason;
 END $$;

@@ -3,7 +3,8 @@
  * its id, or by the key of the metric or initiative whose latest drop it is.
  */
 
-CREATE FUNCTION posture_internal.change_row(cause event_cause, on_day date)
+CREATE FUNCTION posture_internal.change_row(
+    cause event_cause, previous_day date, on_day date)
     RETURNS TABLE (initiative text, metric text, recommendation text, reason text,
                    is_posture boolean, points numeric, newly_exposed bigint, only_this bigint,
                    assets assetset, message text)
@@ -24,11 +25,11 @@ BEGIN ATOMIC
            recommendation_label(cause.recommendation_id), cause.reason,
            (SELECT r.is_posture FROM change_reason() r WHERE r.reason = cause.reason),
            cause.points, cause.newly_exposed, cause.only_this, cause.assets,
-           coalesce(change_phrase(cause),
+           coalesce(change_phrase(cause, previous_day, on_day),
                     (SELECT r.meaning FROM change_reason() r WHERE r.reason = cause.reason),
                     'how it changed the score of the initiative');
 END;
-COMMENT ON FUNCTION posture_internal.change_row(event_cause, date) IS
+COMMENT ON FUNCTION posture_internal.change_row(event_cause, date, date) IS
     'returns a cause with the keys of its objects and a message in words';
 
 CREATE FUNCTION posture.explain(event_id integer)
@@ -41,9 +42,12 @@ AS $$
 #variable_conflict use_column
 DECLARE
     of_day date;
+    since_day date;
 BEGIN
     PERFORM require_level('reader or owner');
-    of_day := (SELECT e.day FROM event e WHERE e.event_id = explain.event_id);
+    SELECT e.day, e.previous_day INTO of_day, since_day
+    FROM event e
+    WHERE e.event_id = explain.event_id;
     IF of_day IS NULL AND explain.event_id IS NOT NULL THEN
         RAISE EXCEPTION 'event % does not exist', explain.event_id
             USING ERRCODE = 'no_data_found',
@@ -52,7 +56,7 @@ BEGIN
     RETURN QUERY
     SELECT d.*
     FROM event_cause c
-    CROSS JOIN LATERAL change_row(c, of_day) d
+    CROSS JOIN LATERAL change_row(c, since_day, of_day) d
     WHERE c.event_id = explain.event_id
     ORDER BY c.reason = 'effect', c.points IS NULL, c.points,
              c.newly_exposed DESC NULLS LAST, d.metric, d.recommendation, c.reason;

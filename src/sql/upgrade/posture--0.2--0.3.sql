@@ -381,3 +381,5 @@ DROP FUNCTION posture_internal.ingest_batch(text, timestamptz);
 DROP FUNCTION posture_internal.load_finding(boolean);
 DROP FUNCTION posture_internal.load_reject();
 DROP FUNCTION posture_internal.ocsf_result_state(text);
+DROP FUNCTION posture_internal.change_row(event_cause, date);
+DROP FUNCTION posture_internal.change_phrase(event_cause);
