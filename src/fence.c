@@ -48,6 +48,7 @@
 PG_FUNCTION_INFO_V1(posture_caller);
 PG_FUNCTION_INFO_V1(posture_sees_all);
 PG_FUNCTION_INFO_V1(posture_sees_all_support);
+PG_FUNCTION_INFO_V1(posture_policy_support);
 PG_FUNCTION_INFO_V1(posture_owner);
 
 /*
@@ -169,27 +170,58 @@ forget_plans(Datum arg, int cache, uint32 hash)
 	ResetPlanCache();
 }
 
-/*
- * The support function of planned_sees_all(): replaces a call by its value when a
- * query is planned, so that what the role does not read is not in the plan, nor a
- * policy that lets all rows pass. This is right only where PostgreSQL plans the
- * query again for another role, as it does for tables with row security.
- */
-Datum
-posture_sees_all_support(PG_FUNCTION_ARGS)
+/* Returns sees_all() as a constant. A plan with it is made again for another role. */
+static Node *
+plan_sees_all(void)
 {
 	static bool watches = false;
-	Node	   *request = (Node *) PG_GETARG_POINTER(0);
 
-	if (!IsA(request, SupportRequestSimplify))
-		PG_RETURN_POINTER(NULL);
 	if (!watches)
 	{
 		CacheRegisterSyscacheCallback(AUTHMEMROLEMEM, forget_plans, (Datum) 0);
 		CacheRegisterSyscacheCallback(AUTHOID, forget_plans, (Datum) 0);
 		watches = true;
 	}
-	PG_RETURN_POINTER(makeBoolConst(role_sees_all(GetUserId()), false));
+	return makeBoolConst(role_sees_all(GetUserId()), false);
+}
+
+/*
+ * The support function of planned_sees_all(): replaces a call by its value when a
+ * query is planned, so that what the role does not read is not in the plan. This is
+ * right only where PostgreSQL plans the query again for another role, as it does for
+ * tables with row security.
+ */
+Datum
+posture_sees_all_support(PG_FUNCTION_ARGS)
+{
+	Node	   *request = (Node *) PG_GETARG_POINTER(0);
+
+	PG_RETURN_POINTER(IsA(request, SupportRequestSimplify) ? plan_sees_all() : NULL);
+}
+
+/*
+ * The support function of policy_sees_all(), which the policies call. A policy that
+ * lets all rows pass is not in the plan. A role to which a privilege on the table was
+ * granted by hand, and which does not see all, gets an error: a policy that is false
+ * would hide the rows, but leakproof conditions come before it, and EXPLAIN ANALYZE
+ * shows how many rows fulfil these.
+ */
+Datum
+posture_policy_support(PG_FUNCTION_ARGS)
+{
+	Node	   *request = (Node *) PG_GETARG_POINTER(0);
+	Oid			role = GetUserId();
+
+	if (!IsA(request, SupportRequestSimplify))
+		PG_RETURN_POINTER(NULL);
+	if (role != ROLE_PG_READ_ALL_DATA && !role_sees_all(role))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied: role \"%s\" does not see all rows",
+						GetUserNameFromId(role, false)),
+				 errdetail("Tables of posture are read by roles that may read all of them."),
+				 errhint("The views of posture show a role what it may see.")));
+	PG_RETURN_POINTER(plan_sees_all());
 }
 
 static void

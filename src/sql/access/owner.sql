@@ -35,8 +35,20 @@ CREATE FUNCTION posture_internal.planned_sees_all() RETURNS boolean
     AS 'MODULE_PATHNAME', 'posture_sees_all' LANGUAGE C STABLE PARALLEL SAFE
     SUPPORT planned_sees_all_support;
 COMMENT ON FUNCTION posture_internal.planned_sees_all() IS
-    'returns sees_all(), evaluated when the query is planned; only for policies and for views of '
-    'tables with row security, whose queries are planned again for another role';
+    'returns sees_all(), evaluated when the query is planned; only for views of tables with row '
+    'security, whose queries are planned again for another role';
+
+CREATE FUNCTION posture_internal.policy_support(internal) RETURNS internal
+    AS 'MODULE_PATHNAME', 'posture_policy_support' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION posture_internal.policy_support(internal) IS
+    'planner support: evaluates policy_sees_all() when a query is planned';
+
+CREATE FUNCTION posture_internal.policy_sees_all() RETURNS boolean
+    AS 'MODULE_PATHNAME', 'posture_sees_all' LANGUAGE C STABLE PARALLEL SAFE
+    SUPPORT policy_support;
+COMMENT ON FUNCTION posture_internal.policy_sees_all() IS
+    'returns sees_all(), evaluated when the query is planned; only for policies; raises an error '
+    'for a role that reads a table by a privilege granted by hand and does not see all';
 
 CREATE FUNCTION posture_internal.owner_rows(what text) RETURNS SETOF assetset
     AS 'MODULE_PATHNAME', 'posture_owner' LANGUAGE C STABLE PARALLEL SAFE ROWS 1;

@@ -2,9 +2,9 @@
  * Row security, on every table and always on.
  *
  * - all_rows shows all rows to roles that see all, and lets them write what their
- *   privileges allow. A privilege that was granted by hand to another role shows
- *   nothing. planned_sees_all() is a constant when a query is planned, so the plans
- *   of those who see all are the ones without row security.
+ *   privileges allow. policy_sees_all() is a constant when a query is planned, so the
+ *   plans of those who see all are the ones without row security. A query of another
+ *   role, to which a privilege was granted by hand, is an error.
  * - owned_rows shows the caller of a fence (src/fence.c) what it owns. It is for
  *   pg_read_all_data, as which the fence runs.
  *
@@ -21,7 +21,7 @@ BEGIN
     LOOP
         EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', rule.relation);
         EXECUTE format('CREATE POLICY all_rows ON %s '
-                       'USING (posture_internal.planned_sees_all())', rule.relation);
+                       'USING (posture_internal.policy_sees_all())', rule.relation);
         EXECUTE format('COMMENT ON POLICY all_rows ON %s IS %L', rule.relation,
                        'shows all rows to roles that see all');
         CONTINUE WHEN rule.owner_rows IS NULL;

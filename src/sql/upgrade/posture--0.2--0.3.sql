@@ -224,6 +224,8 @@ DROP FUNCTION posture.grant_access(name, text), posture.access_rule(),
 --@ CREATE FUNCTION posture_internal.caller
 --@ CREATE FUNCTION posture_internal.planned_sees_all_support
 --@ CREATE FUNCTION posture_internal.planned_sees_all
+--@ CREATE FUNCTION posture_internal.policy_support
+--@ CREATE FUNCTION posture_internal.policy_sees_all
 --@ CREATE TABLE posture.access
 --@ CREATE FUNCTION posture_internal.check_drop
 --@ CREATE EVENT TRIGGER posture_check_drop
