@@ -212,10 +212,18 @@ WHERE c.relnamespace IN ('posture'::regnamespace, 'posture_internal'::regnamespa
   AND NOT t.tgisinternal AND obj_description(t.oid, 'pg_trigger') IS NULL;
 SELECT obj_description('posture'::regnamespace, 'pg_namespace') IS NOT NULL AS schema;
 
--- Every view is read with the rights of its reader, and has plain columns only.
-SELECT c.relname FROM pg_class c
-WHERE c.relnamespace IN ('posture'::regnamespace, 'posture_internal'::regnamespace) AND c.relkind = 'v'
-  AND NOT coalesce(c.reloptions, '{}') @> '{security_invoker=true}';
+-- A view of posture shows an owner the rows of the fence, which reads the view of that name in
+-- posture_internal with the privileges of its reader. Views have plain columns only.
+SELECT v.name, p.relname AS public, i.relname AS internal, p.reloptions, i.reloptions
+FROM (SELECT DISTINCT c.relname AS name FROM pg_class c
+      WHERE c.relnamespace IN ('posture'::regnamespace, 'posture_internal'::regnamespace)
+        AND c.relkind = 'v') v
+LEFT JOIN pg_class p ON p.relname = v.name AND p.relnamespace = 'posture'::regnamespace
+LEFT JOIN pg_class i ON i.relname = v.name AND i.relnamespace = 'posture_internal'::regnamespace
+WHERE p.oid IS NULL OR i.oid IS NULL
+   OR coalesce(p.reloptions, '{}') @> '{security_invoker=true}'
+   OR NOT coalesce(i.reloptions, '{}') @> '{security_invoker=true}'
+   OR pg_get_viewdef(p.oid) NOT LIKE '% owner_' || v.name || '() %';
 SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod)
 FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
 WHERE c.relnamespace IN ('posture'::regnamespace, 'posture_internal'::regnamespace) AND c.relkind = 'v' AND a.attnum > 0

@@ -11,7 +11,8 @@ RESET search_path;
 CREATE TEMP VIEW routine AS
 SELECT p.oid, p.oid::regprocedure::text AS routine, p.proname, l.lanname, p.provolatile,
        p.proparallel, p.prosecdef, p.proleakproof,
-       p.prorettype, p.proargnames, p.proconfig, p.prosqlbody::text AS tree,
+       p.prorettype, p.proargnames, p.proargtypes, p.proconfig, p.pronamespace, p.prosrc,
+       p.prosqlbody::text AS tree,
        -- of a body that is text: without comments, then without literals
        CASE WHEN p.prosqlbody IS NULL AND l.lanname IN ('sql',
                                                         'plpgsql') THEN b.source END AS source,
@@ -114,17 +115,27 @@ WHERE r.tree ~ v.in_tree OR r.body ~ v.in_body
   -- what it puts together converts to a type that it is given, which is STABLE
   AND NOT (r.proname = 'is_input' AND v.what = 'a statement that it puts together');
 
--- With more rights than the caller has run only these, and nobody can call
--- them but whom the installer lets: triggers, which write or read what whoever
--- writes findings and the catalog has no right on; and those that grant access,
--- because tables and policies are their owner's.
+-- SECURITY DEFINER are only these, and PUBLIC cannot call them: triggers, which read and write
+-- tables on which a role that writes the catalog has no privilege; and functions that grant
+-- access. Functions of the contract run as their owner by posture_call_definer() (src/call.c).
 CREATE TEMP VIEW definer (proname) AS
 VALUES ('capture_asset'), ('capture_catalog'), ('capture_truncate'),                -- append deltas
        ('apply_rules_to_recommendation'), ('apply_changed_rule'),
        ('apply_rules_to_source'),               -- apply rules
        ('lock_rules'), ('check_member'), ('metric_recommendation_restore'),         -- keep what rules pick
        ('write_change'), ('purge_change_log'),  -- write the log of decisions
-       ('grant_access'), ('revoke_access'), ('set_row_security');
+       ('grant_access'), ('restore_access'), ('revoke_access');
+
+-- what a wrapper of src/call.c calls
+CREATE TEMP VIEW wrapper AS
+SELECT r.*, f.oid AS function, f.provolatile AS volatility, f.proparallel AS parallel, 
+       coalesce(pg_get_function_sqlbody(f.oid), f.prosrc) AS body_text
+FROM routine r
+LEFT JOIN pg_proc f ON f.pronamespace ::regnamespace::text = 'posture_internal'
+                   AND f.proname = r.proname || CASE r.pronamespace::regnamespace::text
+                                                WHEN 'posture' THEN '' ELSE '_body' END
+                   AND f.proargtypes = r.proargtypes
+WHERE r.prosrc ~ '^posture_call(_|$)';
 
 CREATE TEMP VIEW error AS
 SELECT r.routine, 'needs SET search_path = pg_catalog, posture, posture_internal, pg_temp' AS error
@@ -149,6 +160,15 @@ SELECT r.routine, 'needs REVOKE EXECUTE FROM PUBLIC'
 FROM routine r
 WHERE (r.prosecdef OR r.prorettype = 'trigger'::regtype OR 'caller' = ANY (r.proargnames))
   AND has_function_privilege('public', r.oid, 'EXECUTE')
+UNION ALL
+SELECT w.routine, 'runs as its owner for PUBLIC, and does not call require_level()'
+FROM wrapper w
+WHERE w.prosrc = 'posture_call_definer' AND has_function_privilege('public', w.oid, 'EXECUTE')
+  AND w.body_text !~ '\m(require_level|require_event|load_document)\(' AND w.proname <> 'require_level'
+UNION ALL
+SELECT w.routine, 'has other marks than what it calls'
+FROM wrapper w
+WHERE w.provolatile IS DISTINCT FROM w.volatility OR w.proparallel IS DISTINCT FROM w.parallel
 UNION ALL
 -- the comparisons of scores are those of bigint
 SELECT r.routine, 'is leakproof' FROM routine r WHERE r.proleakproof AND r.lanname <> 'internal'
@@ -190,13 +210,13 @@ SELECT count(*) > 400 AS routines, count(*) FILTER (WHERE tree IS NOT NULL) > 20
        count(*) FILTER (WHERE body IS NOT NULL) > 80 AS text FROM routine;
 SELECT count(*) > 2000 AS used, count(DISTINCT what) > 400 AS things FROM used;
 
--- What C does can't be looked into. All is IMMUTABLE and PARALLEL SAFE, but what
--- reads settings; what reads tables, with schemas in its query (src/owner.c,
--- src/capture_finding.c); and what writes.
+-- What C does can't be looked into. All is IMMUTABLE and PARALLEL SAFE, but what reads settings
+-- or the caller; what reads tables, with schemas in its query (src/fence.c, src/capture_finding.c);
+-- and what writes. The marks of wrappers and of the fences of views are checked above.
 SELECT r.routine, r.provolatile, r.proparallel
 FROM routine r
 WHERE r.lanname NOT IN ('sql', 'plpgsql') AND (r.provolatile <> 'i' OR r.proparallel <> 's')
-  AND r.proname NOT IN ('forget_source', 'ingest', 'install_pack', 'load') -- src/call.c
+  AND r.prosrc !~ '^posture_call(_|$)'
 ORDER BY r.routine COLLATE "C";
 
 -- Each kind of error is found, as soon as there is such a routine.
@@ -212,6 +232,9 @@ CREATE FUNCTION posture.definer() RETURNS int LANGUAGE sql SECURITY DEFINER RETU
 CREATE FUNCTION posture.touched() RETURNS trigger LANGUAGE plpgsql
 SET search_path = pg_catalog, posture, posture_internal, pg_temp AS 'BEGIN RETURN NEW; END';
 CREATE FUNCTION posture.told_who(caller oid) RETURNS oid LANGUAGE sql RETURN caller;
+CREATE FUNCTION posture_internal.open_to_all() RETURNS int LANGUAGE plpgsql
+SET search_path = pg_catalog, posture, posture_internal, pg_temp AS 'BEGIN RETURN 1; END';
+CREATE FUNCTION posture.open_to_all() RETURNS int STABLE AS '$libdir/posture', 'posture_call_definer' LANGUAGE C;
 CREATE FUNCTION posture.leaky() RETURNS int LANGUAGE sql LEAKPROOF RETURN 1;
 CREATE FUNCTION posture.backslash() RETURNS boolean LANGUAGE plpgsql
 SET search_path = pg_catalog, posture, posture_internal, pg_temp AS $$BEGIN

@@ -172,7 +172,7 @@ WHERE object IN ('a', 'd', 'attention') ORDER BY 1, 2, 3;
 -- the columns that reports rely on
 SELECT c.relname, string_agg(a.attname || ' ' || format_type(a.atttypid, a.atttypmod), ', ' ORDER BY a.attnum)
 FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0
-WHERE c.relnamespace IN ('posture'::regnamespace, 'posture_internal'::regnamespace)
+WHERE c.relnamespace = 'posture'::regnamespace
   AND c.relname IN ('overview', 'metric_report', 'recommendation_report', 'event_report', 'score_history')
 GROUP BY c.relname ORDER BY 1;
 
