@@ -223,7 +223,7 @@ LEFT JOIN pg_class i ON i.relname = v.name AND i.relnamespace = 'posture_interna
 WHERE p.oid IS NULL OR i.oid IS NULL
    OR coalesce(p.reloptions, '{}') @> '{security_invoker=true}'
    OR NOT coalesce(i.reloptions, '{}') @> '{security_invoker=true}'
-   OR pg_get_viewdef(p.oid) NOT LIKE '% owner_' || v.name || '() %';
+   OR pg_get_viewdef(p.oid) !~ ('\mowner_' || v.name || '\M');
 SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod)
 FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
 WHERE c.relnamespace IN ('posture'::regnamespace, 'posture_internal'::regnamespace) AND c.relkind = 'v' AND a.attnum > 0
@@ -236,7 +236,7 @@ WHERE c.relnamespace IN ('posture'::regnamespace, 'posture_internal'::regnamespa
 SELECT c.relname, r.relation
 FROM (SELECT relname, oid FROM pg_class
       WHERE relnamespace IN ('posture'::regnamespace, 'posture_internal'::regnamespace)
-        AND relkind IN ('r', 'p', 'm', 'f')) c
+        AND relkind IN ('r', 'p', 'm')) c
 FULL JOIN access_rule() r ON r.relation = c.oid
 WHERE c.relname IS NULL OR r.relation IS NULL;
 -- of all that is in the schema nothing was left behind

@@ -84,6 +84,7 @@ DECLARE
     new_metrics integer[];
     new_initiatives integer[];
 BEGIN
+    PERFORM require_level('loader or curator');
     IF NOT has_level(caller(), 'curator') THEN
         PERFORM require_delivery('postgresql');
     END IF;

@@ -129,7 +129,9 @@ AS $$
 BEGIN
     IF source IS NULL THEN
         RAISE EXCEPTION 'source must not be null' USING ERRCODE = 'null_value_not_allowed';
-    ELSIF NOT has_level(caller(), 'operator') THEN
+    END IF;
+    PERFORM require_level('loader or operator');
+    IF NOT has_level(caller(), 'operator') THEN
         PERFORM require_delivery(source);
     END IF;
     RETURN QUERY
