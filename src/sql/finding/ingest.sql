@@ -151,6 +151,12 @@ COMMENT ON FUNCTION posture_internal.ingest_catalog() IS
     'step of ingest(): adds new recommendations and assets, and updates when assets were last '
     'seen, their kinds and names';
 
+CREATE FUNCTION posture_internal.is_being_written(xmax xid) RETURNS boolean
+    AS 'MODULE_PATHNAME', 'posture_is_being_written' LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION posture_internal.is_being_written(xid) IS
+    'whether the transaction in the system column xmax of a row had not ended when the statement '
+    'began, so that the row may change';
+
 CREATE FUNCTION posture_internal.ingest_findings() RETURNS bigint
     LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
@@ -176,11 +182,15 @@ BEGIN
        OR (o.changed_at <= n.observed_at
            AND (o.state <> n.state
                 OR o.details IS DISTINCT FROM coalesce(n.details, o.details)))
+       -- another session may be writing an older observation: wait for it, and compare then
+       OR is_being_written(o.xmax)
     ON CONFLICT (recommendation_id, asset_id) DO UPDATE
     SET state = EXCLUDED.state, details = coalesce(EXCLUDED.details, f.details),
         changed_at = CASE WHEN f.state = EXCLUDED.state THEN f.changed_at
                           ELSE EXCLUDED.changed_at END
-    WHERE f.changed_at <= EXCLUDED.changed_at;
+    WHERE f.changed_at <= EXCLUDED.changed_at
+      AND (f.state <> EXCLUDED.state
+           OR f.details IS DISTINCT FROM coalesce(EXCLUDED.details, f.details));
     GET DIAGNOSTICS changed = ROW_COUNT;
     RETURN changed;
 END $$;
@@ -208,10 +218,12 @@ BEGIN
     -- A finding whose row was rejected is not missing in the delivery. load() rejects
     -- rows before ingest() begins, but in the same transaction.
     UPDATE finding f
-    SET state = 'not_applicable', changed_at = delivered_at
+    SET state = 'not_applicable',
+        changed_at = CASE f.state WHEN 'not_applicable' THEN f.changed_at ELSE delivered_at END
     FROM recommendation r JOIN source s USING (source_id)
     WHERE s.key = complete_source AND r.recommendation_id = f.recommendation_id
-      AND f.state <> 'not_applicable' AND f.changed_at <= delivered_at
+      AND f.changed_at <= delivered_at
+      AND (f.state <> 'not_applicable' OR is_being_written(f.xmax))
       AND NOT EXISTS (
           SELECT
           FROM pg_temp.posture_batch b
