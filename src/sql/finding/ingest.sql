@@ -80,6 +80,9 @@ COMMENT ON FUNCTION posture_internal.ingest_batch(text[], timestamptz) IS
 CREATE FUNCTION posture_internal.ingest_catalog() RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
+DECLARE
+    sources text[] := delivery_sources();
+    curates boolean := has_level(caller(), 'curator');
 BEGIN
     PERFORM update_last_seen(array_agg(s.source_id), array_agg(s.seen_at))
     FROM (SELECT b.source_id, max(b.observed_at) AS seen_at
@@ -136,7 +139,10 @@ BEGIN
           GROUP BY b.asset) v;
 
     UPDATE asset a
-    SET kind = coalesce(o.kind, a.kind), name = coalesce(o.name, a.name),
+    SET kind = CASE WHEN sources IS NULL OR may_update_asset(a.asset_id, sources, curates)
+                    THEN coalesce(o.kind, a.kind) ELSE a.kind END,
+        name = CASE WHEN sources IS NULL OR may_update_asset(a.asset_id, sources, curates)
+                    THEN coalesce(o.name, a.name) ELSE a.name END,
         last_seen = greatest(a.last_seen, o.at)
     FROM (SELECT b.asset_id, max(b.asset_kind COLLATE "C") AS kind,
                  max(b.asset_name COLLATE "C") AS name, max(b.observed_at) AS at
@@ -145,7 +151,8 @@ BEGIN
           GROUP BY b.asset_id) o
     WHERE o.asset_id = a.asset_id
       AND (day_of(a.last_seen) < day_of(o.at)
-           OR (o.at >= a.last_seen AND (o.kind <> a.kind OR o.name <> a.name)));
+           OR (o.at >= a.last_seen AND (o.kind <> a.kind OR o.name <> a.name)
+               AND (sources IS NULL OR may_update_asset(a.asset_id, sources, curates))));
 END $$;
 COMMENT ON FUNCTION posture_internal.ingest_catalog() IS
     'step of ingest(): adds new recommendations and assets, and updates when assets were last '

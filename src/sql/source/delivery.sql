@@ -49,6 +49,21 @@ END;
 COMMENT ON FUNCTION posture_internal.curated_field() IS
     'returns the fields of what a loader delivers that it may not set';
 
+-- Who may not curate the catalog changes the kind and name of the assets that its sources alone
+-- assess. They decide which metrics count an asset, of other sources too.
+CREATE FUNCTION posture_internal.may_update_asset(
+    of_asset integer, sources text[], curates boolean) RETURNS boolean
+    LANGUAGE sql STABLE
+    RETURN curates OR sources IS NULL
+        OR (SELECT bool_and(s.key = ANY (sources))
+            FROM finding f
+            JOIN recommendation r USING (recommendation_id)
+            JOIN source s USING (source_id)
+            WHERE f.asset_id = of_asset) IS TRUE;
+COMMENT ON FUNCTION posture_internal.may_update_asset(integer, text[], boolean) IS
+    'returns whether a role that delivers for these sources, NULL: for all, may change the kind '
+    'and name of an asset';
+
 CREATE FUNCTION posture_internal.restrict_items() RETURNS void
     LANGUAGE plpgsql
     SET search_path = pg_catalog, posture, posture_internal, pg_temp

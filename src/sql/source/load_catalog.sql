@@ -57,6 +57,10 @@ BEGIN
     changes := jsonb_build_object(
         'importance_weight', cardinality(update_objects('importance_weight')),
         'asset', write_objects('asset'));
+    IF NOT has_level(caller(), 'curator') THEN
+        -- it would say whether others have such an asset
+        changes := changes || '{"asset": 0}';
+    END IF;
     PERFORM load_alias(false);
     changes := changes || jsonb_build_object('asset_group', write_objects('asset_group'))
         || jsonb_build_object('metric', load_metric())

@@ -179,14 +179,16 @@ BEGIN
          SELECT array_agg(c.id) FROM changed c',
         of_type, format(id_list, 'x'), stored.parent,
         CASE of_type WHEN 'asset' THEN
-                         'CROSS JOIN LATERAL (SELECT asset_of(n.key, n.kind) AS asset_id) x'
+                         'CROSS JOIN LATERAL (SELECT a.asset_id
+                                              FROM asset_of(n.key, n.kind) a(asset_id)
+                                              WHERE may_update_asset(a.asset_id, $1, $2)) x'
                      ELSE format('JOIN %I x ON (%s) = (%s)', of_type,
                                  object_key(of_type, 'x.%I'), object_key(of_type, '%2$s.%1$I')) END,
         format(id_list, 'f'), format(id_list, 'g'), format(id_list, 'o'), format(becomes, 'g'),
         -- all columns, not only those that differ: triggers on UPDATE OF a column must fire
         object_columns(of_type, '%I'), object_columns(of_type, 'n.%I'),
         format(becomes, 'd'), format(id_list, 'd'))
-    INTO changed;
+    INTO changed USING delivery_sources(), has_level(caller(), 'curator');
     RETURN coalesce(changed, '{}');
 END $$;
 COMMENT ON FUNCTION posture_internal.update_objects(text) IS
