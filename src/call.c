@@ -132,20 +132,6 @@ call_as(Oid role, FunctionCallInfo fcinfo)
 	return result;
 }
 
-/* Returns the owner of a function. */
-static Oid
-function_owner(Oid function)
-{
-	HeapTuple	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
-	Oid			owner;
-
-	if (!HeapTupleIsValid(tuple))
-		elog(ERROR, "cache lookup failed for function %u", function);
-	owner = ((Form_pg_proc) GETSTRUCT(tuple))->proowner;
-	ReleaseSysCache(tuple);
-	return owner;
-}
-
 Datum
 posture_call(PG_FUNCTION_ARGS)
 {

@@ -50,6 +50,7 @@ PG_FUNCTION_INFO_V1(posture_sees_all);
 PG_FUNCTION_INFO_V1(posture_sees_all_support);
 PG_FUNCTION_INFO_V1(posture_policy_support);
 PG_FUNCTION_INFO_V1(posture_owner);
+PG_FUNCTION_INFO_V1(posture_owner_rows);
 
 /*
  * The setting posture.fence_caller: the oid of the role that called the outermost
@@ -61,6 +62,11 @@ int			posture_fence_caller = 0;
 /* whether enter_fence() is setting it: nobody else may */
 static bool entering_fence = false;
 
+/* what owner_rows() returned since the outermost enter_fence(), see there */
+static MemoryContext owned_context = NULL;
+static List *owned_names = NIL;
+static List *owned_sets = NIL;
+
 bool
 check_fence_caller(int *caller, void **extra, GucSource source)
 {
@@ -68,6 +74,17 @@ check_fence_caller(int *caller, void **extra, GucSource source)
 		return true;
 	GUC_check_errdetail("Only functions of posture set it.");
 	return false;
+}
+
+/* Forgets what owner_rows() returned when the outermost fence ends, also by an error. */
+void
+assign_fence_caller(int caller, void *extra)
+{
+	if (caller != 0 || owned_context == NULL)
+		return;
+	MemoryContextDelete(owned_context);
+	owned_context = NULL;
+	owned_names = owned_sets = NIL;
 }
 
 /* Raises an error if a table has no row security, which the fence relies on. */
@@ -287,6 +304,74 @@ run_behind_fence(const char *query, ParamListInfo params, Oid role,
 	if (code < 0)
 		elog(ERROR, "SPI_execute_extended failed: %s", SPI_result_code_string(code));
 	SPI_finish();
+}
+
+/* Returns the owner of a function. */
+Oid
+function_owner(Oid function)
+{
+	HeapTuple	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
+	Oid			owner;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for function %u", function);
+	owner = ((Form_pg_proc) GETSTRUCT(tuple))->proowner;
+	ReleaseSysCache(tuple);
+	return owner;
+}
+
+/* Returns owner_row_set(caller, what), allocated in the current context. */
+static Datum
+compute_owner_rows(const char *what, Oid role)
+{
+	MemoryContext context = CurrentMemoryContext;
+	Oid			types[] = {OIDOID, TEXTOID};
+	Datum		values[] = {ObjectIdGetDatum(get_fence_caller()), CStringGetTextDatum(what)};
+	Fence		fence;
+	Datum		set;
+	bool		is_null;
+
+	SPI_connect();
+	enter_fence(&fence, role);
+	if (SPI_execute_with_args("SELECT posture_internal.owner_row_set($1, $2)", 2, types, values,
+							  NULL, true, 0) != SPI_OK_SELECT)
+		elog(ERROR, "owner_row_set() returned no set");
+	leave_fence(&fence);
+	set = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &is_null);
+	MemoryContextSwitchTo(context);
+	set = PointerGetDatum(PG_DETOAST_DATUM_COPY(set));
+	SPI_finish();
+	return set;
+}
+
+/*
+ * owner_rows(what text) returns assetset: the ids that the caller of the fence owns;
+ * NULL outside of a fence. Policies ask for the same sets again and again,
+ * so each is computed once in the outermost fence, which is one statement.
+ */
+Datum
+posture_owner_rows(PG_FUNCTION_ARGS)
+{
+	char	   *what = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	MemoryContext context;
+	ListCell   *name;
+	ListCell   *set;
+	Datum		result;
+
+	if (posture_fence_caller == 0)
+		PG_RETURN_NULL();
+	forboth(name, owned_names, set, owned_sets)
+		if (strcmp(lfirst(name), what) == 0)
+			return PointerGetDatum(PG_DETOAST_DATUM_COPY(PointerGetDatum(lfirst(set))));
+	if (owned_context == NULL)
+		owned_context = AllocSetContextCreate(TopMemoryContext, "posture: rows of an owner",
+											  ALLOCSET_DEFAULT_SIZES);
+	result = compute_owner_rows(what, function_owner(fcinfo->flinfo->fn_oid));
+	context = MemoryContextSwitchTo(owned_context);
+	owned_sets = lappend(owned_sets, PG_DETOAST_DATUM_COPY(result));
+	owned_names = lappend(owned_names, pstrdup(what));
+	MemoryContextSwitchTo(context);
+	return result;
 }
 
 /*

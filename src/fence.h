@@ -20,6 +20,8 @@ typedef struct Fence
 extern int	posture_fence_caller;
 
 extern bool check_fence_caller(int *caller, void **extra, GucSource source);
+extern void assign_fence_caller(int caller, void *extra);
+extern Oid	function_owner(Oid function);
 extern void enter_fence(Fence *fence, Oid role);
 extern void leave_fence(Fence *fence);
 extern Oid	get_fence_caller(void);

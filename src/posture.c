@@ -99,7 +99,7 @@ _PG_init(void)
 							PGC_SUSET,
 							GUC_NO_SHOW_ALL | GUC_NO_RESET_ALL | GUC_NOT_IN_SAMPLE |
 							GUC_DISALLOW_IN_FILE,
-							check_fence_caller, NULL, NULL);
+							check_fence_caller, assign_fence_caller, NULL);
 	MarkGUCPrefixReserved("posture");
 }
 

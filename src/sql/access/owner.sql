@@ -50,10 +50,10 @@ COMMENT ON FUNCTION posture_internal.policy_sees_all() IS
     'returns sees_all(), evaluated when the query is planned; only for policies; raises an error '
     'for a role that reads a table by a privilege granted by hand and does not see all';
 
-CREATE FUNCTION posture_internal.owner_rows(what text) RETURNS SETOF assetset
-    AS 'MODULE_PATHNAME', 'posture_owner' LANGUAGE C STABLE PARALLEL SAFE ROWS 1;
+CREATE FUNCTION posture_internal.owner_rows(what text) RETURNS assetset
+    AS 'MODULE_PATHNAME', 'posture_owner_rows' LANGUAGE C STABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION posture_internal.owner_rows(text) IS
-    'returns one set of ids: initiative, asset_group: those that the caller owns; metric, '
+    'returns the ids of what the caller of the fence owns, NULL outside of one: initiative, asset_group: those that the caller owns; metric, '
     'initiative_recommendation: those of its initiatives; group_asset: the assets of its groups; '
     'recommendation, source, asset: all that the caller sees through an initiative or a group';
 

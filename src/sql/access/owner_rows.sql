@@ -102,20 +102,11 @@ CREATE FUNCTION posture_internal.owner_row_ids(caller oid, what text, ids intege
     RETURNS integer[]
     LANGUAGE sql STABLE PARALLEL SAFE
     RETURN ARRAY(SELECT m.id
-                 FROM members(owner_row_set(caller, what)) m(id)
+                 FROM members(owner_rows(what)) m(id)
                  WHERE ids IS NULL OR m.id = ANY (ids));
 COMMENT ON FUNCTION posture_internal.owner_row_ids(oid, text, integer[]) IS
     'returns those of the given ids that a role owns, or all that it owns if ids is NULL';
 REVOKE EXECUTE ON FUNCTION posture_internal.owner_row_ids(oid, text, integer[]) FROM PUBLIC;
-
-CREATE FUNCTION posture_internal.owner_rows_of(caller oid, what text) RETURNS SETOF assetset
-    LANGUAGE sql STABLE PARALLEL SAFE ROWS 1
-BEGIN ATOMIC
-    SELECT owner_row_set(caller, what);
-END;
-COMMENT ON FUNCTION posture_internal.owner_rows_of(oid, text) IS
-    'returns the rows of owner_rows() for a role';
-REVOKE EXECUTE ON FUNCTION posture_internal.owner_rows_of(oid, text) FROM PUBLIC;
 
 CREATE FUNCTION posture_internal.owner_recommendation_exposure_of(
     caller oid, as_of timestamptz, from_store boolean, of_slice integer, chosen integer[],
@@ -126,8 +117,8 @@ CREATE FUNCTION posture_internal.owner_recommendation_exposure_of(
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
 DECLARE
-    recommendations assetset := owner_row_set(caller, 'initiative_recommendation');
-    group_asset assetset := owner_row_set(caller, 'group_asset');
+    recommendations assetset := owner_rows('initiative_recommendation');
+    group_asset assetset := owner_rows('group_asset');
 BEGIN
     -- o.assets: NULL for a recommendation of an owned initiative, which has all its assets
     RETURN QUERY
@@ -154,7 +145,7 @@ CREATE FUNCTION posture_internal.owner_asset_value_of(
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
 DECLARE
-    visible_assets assetset := owner_row_set(caller, 'asset');
+    visible_assets assetset := owner_rows('asset');
 BEGIN
     RETURN QUERY
     SELECT v.value, v.assets & visible_assets
@@ -192,10 +183,10 @@ BEGIN
     IF NOT EXISTS (SELECT FROM exemption) THEN
         RETURN;
     END IF;
-    recommendations := owner_row_set(caller, 'recommendation');
-    owned_recommendations := owner_row_set(caller, 'initiative_recommendation');
-    visible_assets := owner_row_set(caller, 'asset');
-    group_asset := owner_row_set(caller, 'group_asset');
+    recommendations := owner_rows('recommendation');
+    owned_recommendations := owner_rows('initiative_recommendation');
+    visible_assets := owner_rows('asset');
+    group_asset := owner_rows('group_asset');
     RETURN QUERY
     SELECT e.recommendation_id, e.kind, e.for_all,
            e.assets & CASE WHEN owned_recommendations @> e.recommendation_id THEN visible_assets
@@ -213,7 +204,7 @@ CREATE FUNCTION posture_internal.owner_inactive_set_of(caller oid)
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
 DECLARE
-    candidates assetset := (SELECT c.assets & owner_row_set(caller, 'asset')
+    candidates assetset := (SELECT c.assets & owner_rows('asset')
                             FROM stale_candidates('infinity') c);
 BEGIN
     IF candidates <> '{}' THEN
@@ -234,9 +225,9 @@ CREATE FUNCTION posture_internal.owner_object_count_of(caller oid)
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
 DECLARE
-    initiatives assetset := owner_row_set(caller, 'initiative');
-    metrics assetset := owner_row_set(caller, 'metric');
-    recommendations assetset := owner_row_set(caller, 'initiative_recommendation');
+    initiatives assetset := owner_rows('initiative');
+    metrics assetset := owner_rows('metric');
+    recommendations assetset := owner_rows('initiative_recommendation');
 BEGIN
     RETURN QUERY
     SELECT t.object_kind, t.object_id, t.assessed, t.exposed, t.failing, t.critical
@@ -264,7 +255,7 @@ CREATE FUNCTION posture_internal.owner_last_change_of(caller oid)
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
 DECLARE
-    recommendations assetset := owner_row_set(caller, 'initiative_recommendation');
+    recommendations assetset := owner_rows('initiative_recommendation');
 BEGIN
     RETURN QUERY
     SELECT l.recommendation_id, l.changed_at

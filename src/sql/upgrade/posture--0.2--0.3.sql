@@ -220,7 +220,8 @@ END $$;
 DROP FUNCTION posture.grant_access(name, text), posture.access_rule(),
     posture_internal.set_row_security(), posture_internal.lock_access(),
     posture_internal.row_security_error(), posture_internal.granted_role(),
-    posture_internal.check_event(), posture_internal.fold_next(timestamptz);
+    posture_internal.check_event(), posture_internal.fold_next(timestamptz),
+    posture_internal.owner_rows(text), posture_internal.owner_rows_of(oid, text);
 --@ CREATE FUNCTION posture_internal.caller
 --@ CREATE FUNCTION posture_internal.planned_sees_all_support
 --@ CREATE FUNCTION posture_internal.planned_sees_all
