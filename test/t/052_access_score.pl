@@ -33,7 +33,7 @@ SQL
 # a moment. Views about initiatives come first; of groups, an owner sees its own.
 my $with_initiative = $node->safe_psql('warehouse', <<"SQL");
 SELECT oid::regclass FROM pg_class c
-WHERE relnamespace $schemas AND relkind = 'v' AND EXISTS (
+WHERE relnamespace = 'posture'::regnamespace AND relkind = 'v' AND EXISTS (
     SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'initiative')
 ORDER BY 1
 SQL
@@ -67,9 +67,9 @@ $question{$_} = listed_question($_) foreach listed_views();
 my $exposure = 'FROM posture_internal.exposure(A, true, NULL, NULL)';
 for my $at (q{'infinity'}, 'posture.day_end(posture.today() - 2)')
 {
-	$question{"exposure at $at"} = [ map { s/\bA\b/$at/gr } <<"SQL", <<"SQL" ];
-SELECT object_kind, object_id, assessed, exposed, failing $exposure
-WHERE assessed <> '{}' OR object_kind = 'initiative' ORDER BY 1, 2
+	my ($got, $want) = map { s/\bA\b/$at/gr } <<"SQL", <<"SQL";
+SELECT x::text FROM (SELECT object_kind, object_id, assessed, exposed, failing $exposure
+WHERE assessed <> '{}' OR object_kind = 'initiative' ORDER BY 1, 2) x
 SQL
 WITH owned AS (SELECT (SELECT posture.assetset_agg(a) FROM expect.ga(O) a) AS assets)
 SELECT object_kind, object_id, assessed, exposed, failing $exposure
@@ -85,6 +85,7 @@ WHERE object_kind = 'recommendation' AND object_id NOT IN (SELECT expect.r(O))
   AND assessed && owned.assets
 ORDER BY 1, 2
 SQL
+	$question{"exposure at $at"} = [ fenced($got), "SELECT x::text FROM ($want) x" ];
 }
 my $path = "SET search_path = posture, posture_internal;\n";
 for my $change (
@@ -125,7 +126,7 @@ my $columns = 'initiative, metric, reason, points, newly_exposed, only_this, ass
 my $length = 0;
 for my $role ('alice', 'bob', 'dana')
 {
-	my @events = split /\n/, answer($role, 'SELECT event_id FROM posture.event ORDER BY 1');
+	my @events = split /\n/, answer($role, 'SELECT event_id FROM posture.event_report ORDER BY 1');
 	cmp_ok(scalar(@events), '>', 0, "$role has events");
 	my %explain = map { $_ => "SELECT $columns FROM posture.explain($_)" } @events;
 	my %got = answers_as($role, \%explain);

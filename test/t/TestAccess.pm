@@ -8,9 +8,8 @@ use Exporter 'import';
 use Test::More;
 use TestPosture;
 
-our @EXPORT = qw($node %owners %owner_condition %owner_column @unreadable access_node
-  grant_levels as_role answer answers_as differing owned_sql expect_sql listed_views
-  listed_question);
+our @EXPORT = qw($node %owners %owner_condition @hidden access_node grant_levels as_role answer
+  answers_as differing owned_sql expect_sql fenced listed_views listed_question);
 our $node;
 
 sub as_role
@@ -71,6 +70,7 @@ CREATE ROLE warden LOGIN;
 CREATE ROLE plain_reader LOGIN;
 CREATE ROLE "Reader ""two""" LOGIN;
 CREATE ROLE loader LOGIN;
+CREATE ROLE curator LOGIN;
 CREATE ROLE operator LOGIN;
 CREATE ROLE alice LOGIN;
 CREATE ROLE team;
@@ -215,14 +215,15 @@ sub grant_levels
 	my ($rc, $out, $err) = as_role('warden', <<'SQL');
 SELECT posture.grant_access('plain_reader', 'reader'),
        posture.grant_access('Reader "two"', 'reader'),
-       posture.grant_access('loader', 'loader'), posture.grant_access('operator', 'operator');
+       posture.grant_access('loader', 'loader', 'scan'),
+       posture.grant_access('curator', 'curator'), posture.grant_access('operator', 'operator');
 SELECT posture.grant_access(r, 'owner')
 FROM unnest(ARRAY['alice', 'team', 'carol', 'fleet', 'dana']) r;
 SQL
 	return is("$rc$err", '0', 'levels are granted');
 }
 
-# roles, and the owners that they are, or are members of, as an array of names
+# roles, and the owners that they are or inherit from, as an array of names
 our %owners = (
 	alice => q{'{alice}'::name[]},
 	bob => q{'{team}'::name[]},
@@ -261,13 +262,24 @@ sub expect_sql
 		$sql .= "CREATE FUNCTION expect.$name(o name[]) RETURNS SETOF integer "
 		  . "LANGUAGE sql STABLE AS \$\$ $body \$\$;\n";
 	}
-	return $sql;
+	# a query that runs behind the fence, as those of the functions of the contract do
+	return $sql . <<'SQL';
+CREATE FUNCTION posture_internal.fenced_body(query text) RETURNS SETOF text
+    LANGUAGE plpgsql STABLE AS $$ BEGIN RETURN QUERY EXECUTE query; END $$;
+CREATE FUNCTION posture_internal.fenced(query text) RETURNS SETOF text
+    LANGUAGE C STABLE AS '$libdir/posture', 'posture_call_reader';
+SQL
 }
 
-# the rows of each table that owners O see
+# SQL that runs a query of a column of text behind the fence, after expect_sql()
+sub fenced { return 'SELECT * FROM posture_internal.fenced($fenced$' . $_[0] . '$fenced$)'; }
+
+# the rows of each table that the fence shows of owners O
 our %owner_condition = (
 	(map { $_ => 'true' }
-		  qw(posture.importance_weight posture.source posture_internal.catalog_delta)),
+		  qw(posture.importance_weight posture.snapshot posture_internal.catalog_delta)),
+	'posture.source' => q{source_id IN (SELECT source_id FROM posture.recommendation
+		WHERE recommendation_id IN (SELECT expect.lr(O)))},
 	(map { $_ => 'initiative_id IN (SELECT expect.i(O))' }
 		  qw(posture.initiative posture.initiative_metric posture.initiative_recommendation
 		  posture.benchmark posture.initiative_snapshot posture.initiative_metric_snapshot)),
@@ -291,10 +303,8 @@ our %owner_condition = (
 	'posture.event' => 'event_id IN (SELECT expect.e(O))',
 	'posture.event_cause' => q{event_id IN (SELECT expect.e(O))
 		AND (initiative_id IS NULL OR initiative_id IN (SELECT expect.i(O)))});
-# tables of which they see some columns, and tables of which they see nothing
-our %owner_column = ('posture.snapshot' => 'day, taken_at, ends_at',
-	'posture.run' => 'run_id, day, started_at, finished_at, outcome');
-our @unreadable = ((map { "posture.$_" } qw(inbox rejected change_log)),
+# tables of which the fence shows no row
+our @hidden = ((map { "posture.$_" } qw(access change_log inbox rejected run)),
 	map { "posture_internal.$_" } qw(change_log_start verification exemption_snapshot asset_group_snapshot
 	  history_start forgotten_day finding_set asset_set object_count counted_slice finding_delta asset_delta));
 

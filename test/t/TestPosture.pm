@@ -162,8 +162,8 @@ sub retake_day_sql
 # the tables of the extension, with their schemas
 sub tables { return relations(@_, 'r') }
 
-# the views of the extension, with their schemas
-sub views { return relations(@_, 'v') }
+# the views of the contract, with their schema; posture_internal has views of the same names
+sub views { return grep { /^posture\./ } relations(@_, 'v') }
 
 sub relations
 {
