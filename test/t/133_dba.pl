@@ -118,7 +118,7 @@ like(as($_, 'CALL posture.run_daily()'), qr/needs level operator/, "$_ does not"
 shows('| the installer | every table', called_by('installer', q{forget_source('cloud')},
 		q{grant_access('nobody', 'reader')}, q{revoke_access('nobody')}, 'restore_access()'), '');
 my %writes = map { $_ => 1 } split / /, writable('installer');
-is(join(' ', grep { !$writes{ s/^posture\.//r } } @tables), '', 'and writes every table');
+is(join(' ', grep { !$writes{ s/^posture\.//r } } @tables), 'posture_internal.change_log_start', 'and writes every table');
 
 my $facts = 'finding|measure|snapshot|\w+_snapshot|finding_history|event|event_cause|run|finding_set|asset_set|object_count|counted_slice|\w+_delta';
 shows('No level has a privilege', join(' ', map { grep { /^(?:\w+\.)?(?:$facts)$/ } split / /, writable($_) } @levels), '');
@@ -127,7 +127,16 @@ my $score = q{SELECT score::numeric FROM posture.overview WHERE initiative = 'i1
 my $before = as('curator', $score);
 my $after = as('curator', "BEGIN; INSERT INTO posture.exemption (recommendation_id, kind, reason)
 	SELECT recommendation_id, 'mitigated', 'none' FROM posture.recommendation; $score; ROLLBACK");
+shows('A loader can give', as('loader', q{SELECT changed FROM posture.load('posture', '{"type": "asset", "key": "a59", "name": "Mine", "kind": "printer"}', 'scan')})
+	. as('reader', q{SELECT name, kind FROM posture.asset WHERE key = 'a59'}), '1Mine|printer');
+my $asset = sub { return as('loader', qq{SELECT changed FROM posture.load('posture', '{"type": "asset", "key": "a59", "name": "$_[0]"}', 'scan')}) };
+shows('A loader also sees', $asset->('Mine') . $asset->('Yours'), '01');
 shows('A curator decides', "$before $after", qr/\A\d\d\.\d+ 100\z/);
+as('curator', q{UPDATE posture.importance_weight SET weight = 9 WHERE importance = 'high'});
+shows('`change_log` has what curators', as('reader', q{SELECT changed_by, object, new FROM posture.change_log WHERE new = '9' OR object = 'curator' ORDER BY 1}),
+	"curator|high|9\n$superuser|curator|granted");
+is(join(' ', grep { as($_, 'DELETE FROM posture.change_log') !~ /permission denied/ } @levels, 'installer', 'keeper'), '', 'no role deletes a decision');
+shows('Only a superuser can change', as($superuser, q{BEGIN; DELETE FROM posture.change_log; SELECT count(*) FROM posture.change_log; ROLLBACK}), '0');
 $node->safe_psql('posture', 'GRANT owner TO nobody');
 is(as('nobody', "SET ROLE owner; SELECT posture.acknowledge($event{i1})"), '', 'acknowledged after SET ROLE');
 shows('`acknowledge()` records', $node->safe_psql('posture', "REVOKE owner FROM nobody;
