@@ -57,7 +57,7 @@ BEGIN
         BEGIN
             errors := cluster_configuration_error(
                 array(SELECT s.name FROM pg_catalog.pg_settings s WHERE s.pending_restart));
-        EXCEPTION WHEN undefined_file OR insufficient_privilege THEN
+        EXCEPTION WHEN undefined_file OR insufficient_privilege OR wrong_object_type THEN
             -- a server can run without pg_ident.conf, but the view of the file then fails
             errors := NULL;
         END;
@@ -71,12 +71,19 @@ BEGIN
     RETURN QUERY SELECT * FROM cluster_function_finding(cluster);
     RETURN QUERY SELECT * FROM cluster_extension_finding(cluster);
 
-    IF sees_rules THEN
-        RETURN QUERY SELECT * FROM cluster_hba_finding(cluster, server);
-    ELSE
+    IF NOT sees_rules THEN
         RETURN QUERY SELECT * FROM cluster_hidden_finding(cluster, 'hba-%',
             'pg_hba_file_rules is hidden from the role that assessed');
+        RETURN;
     END IF;
+    -- a server runs on with the rules that it has read, but the view reads the file again; it does
+    -- so before the first finding is returned
+    BEGIN
+        RETURN QUERY SELECT * FROM cluster_hba_finding(cluster, server);
+    EXCEPTION WHEN undefined_file OR insufficient_privilege OR wrong_object_type THEN
+        RETURN QUERY SELECT * FROM cluster_hidden_finding(cluster, 'hba-%',
+            'the file of the rules could not be read: ' || SQLERRM);
+    END;
 END $$;
 COMMENT ON FUNCTION posture_internal.cluster_finding() IS
     'assesses this cluster, as far as the caller may see it';

@@ -190,11 +190,39 @@ END;
 COMMENT ON FUNCTION posture_internal.cluster_function_finding(text) IS
     'checks the functions and procedures of this database';
 
+-- PostgreSQL raises an error for an extension without a control file, and for any control
+-- file that it can't read. Versions have no order: a version is older if there is an update
+-- path to the default. Not PARALLEL SAFE, because before PostgreSQL 17 no error can be caught in
+-- a parallel worker.
+CREATE FUNCTION posture_internal.cluster_extension_version(
+    extension name, installed text, OUT available text, OUT is_current boolean, OUT hidden text)
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+BEGIN
+    available := (SELECT a.default_version FROM pg_available_extensions a
+                  WHERE a.name = extension);
+    IF available IS NULL THEN
+        hidden := 'the server has no files of the extension';
+        RETURN;
+    END IF;
+    is_current := installed = available
+        OR NOT EXISTS (SELECT FROM pg_extension_update_paths(extension) u
+                       WHERE u.source = installed AND u.target = available
+                         AND u.path IS NOT NULL);
+EXCEPTION WHEN OTHERS THEN
+    is_current := NULL;
+    hidden := 'the files of extensions could not be read: ' || SQLERRM;
+END $$;
+COMMENT ON FUNCTION posture_internal.cluster_extension_version(name, text) IS
+    'returns the version of an extension that the server has files of, and whether the installed '
+    'one needs no update; hidden: why this is not known';
+
 CREATE FUNCTION posture_internal.cluster_extension_finding(cluster text)
     RETURNS TABLE (
         recommendation text, asset text, asset_kind text, asset_name text, state text,
         details jsonb)
-    LANGUAGE sql STABLE PARALLEL SAFE
+    LANGUAGE sql STABLE
 BEGIN ATOMIC
 SELECT c.recommendation,
        cluster_asset(format('%s/database/%I/extension/%I', cluster, current_database(), e.extname)),
@@ -202,20 +230,14 @@ SELECT c.recommendation,
        cluster_state(c.met, c.hidden), cluster_details(c.hidden, c.found)
 FROM pg_catalog.pg_extension e
 JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace
-LEFT JOIN pg_catalog.pg_available_extensions a ON a.name = e.extname
+CROSS JOIN LATERAL cluster_extension_version(e.extname, e.extversion) v
 CROSS JOIN LATERAL (
     SELECT EXISTS (SELECT FROM aclexplode(n.nspacl) x WHERE x.grantee = 0
                    AND x.privilege_type = 'CREATE')
 ) s(is_open)
 CROSS JOIN LATERAL (
-    -- versions have no order: a version is older if there is an update path to the default
-    SELECT 'extension-current',
-           e.extversion = a.default_version
-               OR NOT EXISTS (SELECT FROM pg_extension_update_paths(e.extname) u
-                              WHERE u.source = e.extversion AND u.target = a.default_version
-                                AND u.path IS NOT NULL),
-           jsonb_build_object('installed', e.extversion, 'available', a.default_version),
-           CASE WHEN a.default_version IS NULL THEN 'the server has no files of the extension' END
+    SELECT 'extension-current', v.is_current,
+           jsonb_build_object('installed', e.extversion, 'available', v.available), v.hidden
     UNION ALL
     SELECT 'extension-outside',
            e.extname NOT IN ('adminpack', 'dblink', 'file_fdw', 'http', 'pageinspect', 'pg_net',
