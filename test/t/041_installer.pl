@@ -48,7 +48,7 @@ FROM pg_namespace WHERE nspname = 'posture'
 SQL
 like(error_of('built', 'builder', 'SET standard_conforming_strings = off;
 		SET escape_string_warning = off; CREATE EXTENSION posture'),
-	qr/ERROR:  posture can be created only with standard_conforming_strings on\n/,
+	qr/ERROR:  posture can be created and updated only with standard_conforming_strings on\n/,
 	'the script is read only with standard_conforming_strings');
 like(error_of('built', 'builder', 'CREATE EXTENSION posture SCHEMA public'),
 	qr/extension "posture" must be installed in schema "posture"/, 'it has its own schema');

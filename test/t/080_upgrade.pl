@@ -220,6 +220,10 @@ like($attack->('ALTER EXTENSION posture UPDATE'),
 	'an update refuses the function');
 $attack->('ALTER EXTENSION posture DROP FUNCTION posture_internal.planted()');
 $attack->('DROP FUNCTION posture_internal.planted()');
+like($attack->('SET standard_conforming_strings = off; SET escape_string_warning = off;
+		ALTER EXTENSION posture UPDATE'),
+	qr/ERROR:  posture can be created and updated only with standard_conforming_strings on\n/,
+	'nor is the script read with other literals');
 is($attack->('ALTER EXTENSION posture UPDATE'), '', 'and goes ahead without it');
 is($node->safe_psql('planted', <<'SQL'), '0', 'no function belongs to another role');
 SELECT count(*) FROM pg_proc p JOIN pg_roles r ON r.oid = p.proowner

@@ -13,6 +13,17 @@
 \echo Use "CREATE EXTENSION posture" to load this file. \quit
 SET LOCAL search_path TO pg_catalog, pg_temp;
 
+-- With the setting off, backslashes in the literals of the script are escapes. The script is
+-- parsed as a whole before it runs, so it is too late to turn the setting on.
+DO $setting$
+BEGIN
+    IF current_setting('standard_conforming_strings') <> 'on' THEN
+        RAISE EXCEPTION 'posture can be created and updated only with standard_conforming_strings on'
+            USING ERRCODE = 'object_not_in_prerequisite_state',
+                  HINT = 'SET standard_conforming_strings = on;';
+    END IF;
+END $setting$;
+
 -- ALTER DEFAULT PRIVILEGES must not change who may use the extension. The default privileges
 -- of the role that creates its objects are set aside, as those of no role, until the end of
 -- the script, so each object begins with PostgreSQL's own: functions and types are PUBLIC's,
@@ -28,12 +39,6 @@ DECLARE
     installer oid := (SELECT e.extowner FROM pg_extension e WHERE e.extname = 'posture');
     owner record;
 BEGIN
-    -- With the setting off, backslashes in the literals of this script would be escapes.
-    IF current_setting('standard_conforming_strings') <> 'on' THEN
-        RAISE EXCEPTION 'posture can be created only with standard_conforming_strings on'
-            USING ERRCODE = 'object_not_in_prerequisite_state',
-                  HINT = 'SET standard_conforming_strings = on;';
-    END IF;
     IF EXISTS (SELECT FROM pg_namespace n WHERE n.nspname = 'posture_internal') THEN
         RAISE EXCEPTION 'schema "posture_internal" already exists'
             USING ERRCODE = 'duplicate_schema',

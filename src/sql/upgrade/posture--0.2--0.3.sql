@@ -6,6 +6,7 @@
 -- complain if the script is sourced in psql rather than by ALTER EXTENSION
 \echo Use "ALTER EXTENSION posture UPDATE" to load this file. \quit
 SET LOCAL search_path TO pg_catalog, pg_temp;
+--@ DO $setting$
 --@ LOCK TABLE pg_default_acl
 
 -- The script of 0.2 did not set default privileges aside. They may have opened its tables, or

@@ -5,7 +5,9 @@
 #                                      older ones, all comments, and who may
 #                                      execute functions
 #   --@ part access/row_security       all statements of a part
-# The beginning of the install script is a part too, the end is appended by make.
+# The beginning of the install script is a part too. Each upgrade takes from it the
+# check of the setting and the two statements on pg_default_acl. Its end is appended
+# by make.
 # What those can't do, an upgrade does by hand: altering tables, dropping.
 
 FILENAME != ARGV[ARGC - 1] {
