@@ -41,12 +41,12 @@ for my $super ('', 'super ')
 	for my $n (0 .. ($super ? 0 : $#names))
 	{
 		my $installer = "$super$names[$n]";
-		my ($db, $reader, $owner) = map { "$_$installer" } qw(d r o);
+		my ($db, $reader, $owner, $operator) = map { "$_$installer" } qw(d r o p);
 		my ($role, $name, $what) = (quoted($installer), quoted($db), "installed by $installer");
 		$node->safe_psql('postgres', $_)
 		  for "CREATE ROLE $role LOGIN CREATEDB " . ($super ? 'SUPERUSER' : ''),
 		  "CREATE DATABASE $name OWNER $role",
-		  map { 'CREATE ROLE ' . quoted($_) . ' LOGIN' } $reader, $owner;
+		  map { 'CREATE ROLE ' . quoted($_) . ' LOGIN' } $reader, $owner, $operator;
 		my @as = (extra_params => [ '-U', $installer ]);
 		is((query_as($node, $db, $installer, 'CREATE EXTENSION posture'))[2], '', $what);
 		is($node->safe_psql($db, <<'SQL'), $installer, "$what: the role owns the extension");
@@ -75,6 +75,12 @@ SQL
 		$node->safe_psql('home', $call);
 		is($node->safe_psql('home', 'SELECT * FROM cron.call; TRUNCATE cron.call'),
 			"posture $db|\@daily|CALL posture.run_daily()|$db", "$what: the hint of schedule()");
+
+		# so is what an error prints
+		my $take = 'SELECT metrics FROM posture.take_snapshot()';
+		my ($grant) = (query_as($node, $db, $operator, $take))[2] =~ /(SELECT posture[.]grant_access.*)/;
+		$node->safe_psql($db, $grant);
+		is((query_as($node, $db, $operator, $take))[1], '0', "$what: the hint of an error grants");
 
 		# a dump, restored by the same role
 		next if $n > 0;

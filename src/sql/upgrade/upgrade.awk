@@ -5,10 +5,10 @@
 #                                      older ones, all comments, and who may
 #                                      execute functions
 #   --@ part access/row_security       all statements of a part
-# The beginning of the install script is a part too. Each upgrade takes from it the
-# check of the setting and the two statements on pg_default_acl. Its end is appended
-# by make.
 # What those can't do, an upgrade does by hand: altering tables, dropping.
+#
+# An upgrade begins like the install script, with its check of a setting and its two
+# statements on pg_default_acl, and the Makefile appends the end of the install script.
 
 FILENAME != ARGV[ARGC - 1] {
 	if (FILENAME ~ /\/install_end\.sql$/)
