@@ -18,6 +18,15 @@ CREATE FUNCTION posture_internal.canonical_key(key text, kind text) RETURNS text
 COMMENT ON FUNCTION posture_internal.canonical_key(text, text) IS
     'canonical spelling of a key, the same for all spellings';
 
+CREATE FUNCTION posture_internal.is_spelling(canonical text, kind text, asset_kind text)
+    RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN canonical LIKE '/%' OR canonical LIKE 'arn:aws:iam::%'
+        OR (coalesce(kind, 'unknown') IN ('host', 'unknown') AND asset_kind IN ('host', 'unknown'));
+COMMENT ON FUNCTION posture_internal.is_spelling(text, text, text) IS
+    'whether keys with the same canonical spelling are of the same asset: other keys than ids of '
+    'resources only if both are of hosts, or of an unknown kind';
+
 -- The key of an asset keeps the spelling that was observed first.
 CREATE INDEX asset_canonical_key ON posture.asset (canonical_key(key, kind))
     WHERE key <> canonical_key(key, kind);
@@ -46,9 +55,13 @@ CREATE FUNCTION posture_internal.asset_of(key text, kind text DEFAULT NULL) RETU
         (SELECT l.asset_id FROM asset_alias l WHERE l.alias = asset_of.key),
         (SELECT a.asset_id FROM asset a WHERE a.key = asset_of.key),
         (SELECT l.asset_id
-         FROM asset_alias l
-         WHERE l.alias = canonical_key(asset_of.key, asset_of.kind)),
-        (SELECT a.asset_id FROM asset a WHERE a.key = canonical_key(asset_of.key, asset_of.kind)),
+         FROM asset_alias l JOIN asset a ON a.asset_id = l.asset_id
+         WHERE l.alias = canonical_key(asset_of.key, asset_of.kind)
+           AND is_spelling(l.alias, asset_of.kind, a.kind)),
+        (SELECT a.asset_id
+         FROM asset a
+         WHERE a.key = canonical_key(asset_of.key, asset_of.kind)
+           AND is_spelling(a.key, asset_of.kind, a.kind)),
         -- OFFSET 0 makes the planner use asset_canonical_key: for min() alone it
         -- would scan the primary key.
         (SELECT min(s.asset_id)
@@ -56,6 +69,7 @@ CREATE FUNCTION posture_internal.asset_of(key text, kind text DEFAULT NULL) RETU
                FROM asset a
                WHERE a.key <> canonical_key(a.key, a.kind)
                  AND canonical_key(a.key, a.kind) = canonical_key(asset_of.key, asset_of.kind)
+                 AND is_spelling(canonical_key(a.key, a.kind), asset_of.kind, a.kind)
                OFFSET 0) s));
 COMMENT ON FUNCTION posture_internal.asset_of(text, text) IS
     'id of the asset with a key, which may be an alias or another spelling; NULL if there is none';

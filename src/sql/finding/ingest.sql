@@ -111,10 +111,12 @@ BEGIN
         SELECT o.*, canonical_key(o.key, o.kind) AS canonical FROM observed o
     )
     INSERT INTO asset (key, kind, name, first_seen, last_seen)
-    SELECT DISTINCT ON (c.canonical) c.key, coalesce(c.kind, 'unknown'), coalesce(c.name, c.key),
+    SELECT DISTINCT ON (c.canonical, is_spelling(c.canonical, c.kind, 'host'))
+           c.key, coalesce(c.kind, 'unknown'), coalesce(c.name, c.key),
            c.first_seen, c.last_seen
     FROM candidate c
     LEFT JOIN asset_alias l ON l.alias = c.canonical AND c.canonical <> c.key
+    LEFT JOIN asset la ON la.asset_id = l.asset_id
     LEFT JOIN asset a ON a.key = c.canonical AND c.canonical <> c.key
     -- OFFSET 0 makes the planner use asset_canonical_key, see asset_of().
     LEFT JOIN LATERAL (SELECT min(y.asset_id) AS asset_id
@@ -123,11 +125,13 @@ BEGIN
                              WHERE x.key <> canonical_key(x.key, x.kind)
                                AND canonical_key(x.key, x.kind) = c.canonical
                                -- Other keys have only one spelling.
-                               AND (c.canonical LIKE '/%' OR c.canonical LIKE 'arn:aws:iam::%'
-                                    OR coalesce(c.kind, 'host') = 'host')
+                               AND is_spelling(c.canonical, c.kind, 'host')
+                               AND is_spelling(c.canonical, c.kind, x.kind)
                              OFFSET 0) y) o ON true
-    WHERE l.asset_id IS NULL AND a.asset_id IS NULL AND o.asset_id IS NULL
-    ORDER BY c.canonical, c.key COLLATE "C"
+    WHERE (la.asset_id IS NULL OR NOT is_spelling(c.canonical, c.kind, la.kind))
+      AND (a.asset_id IS NULL OR NOT is_spelling(c.canonical, c.kind, a.kind))
+      AND o.asset_id IS NULL
+    ORDER BY c.canonical, is_spelling(c.canonical, c.kind, 'host'), c.key COLLATE "C"
     ON CONFLICT (key) DO NOTHING;
 
     INSERT INTO asset_alias (alias, asset_id, how)

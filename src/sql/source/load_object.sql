@@ -93,7 +93,8 @@ BEGIN
         RETURN 0;
     END IF;
     IF of_type = 'asset' THEN
-        identity := 'canonical_key(n.key, n.kind)';
+        identity := 'canonical_key(n.key, n.kind), '
+                    'is_spelling(canonical_key(n.key, n.kind), n.kind, ''host'')';
         is_new := 'asset_of(n.key, n.kind) IS NULL';
     ELSIF of_type = 'measure' THEN
         is_new := 'true';
