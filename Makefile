@@ -50,7 +50,6 @@ EXTVERSION = $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" posture.control
 
 MODULE_big = posture
 OBJS = $(patsubst %.c,%.o,$(sort $(wildcard src/*.c)))
-SHLIB_LINK = -lroaring
 PG_CFLAGS = -Wextra
 
 PARTS = $(patsubst %,src/sql/%.sql,$(shell sed 's/\#.*//' src/sql/load_order))

@@ -1,6 +1,6 @@
 -- The type assetset: text, bytes, operators, comparison, casts.
--- tests: assetset_io.c, assetset_members.c, assetset_ops.c, range_reader.c, roaring_reader.c
--- tests: roaring_writer.c
+-- tests: assetset_change.c, assetset_io.c, assetset_members.c, assetset_ops.c, container.c
+-- tests: container_write.c, range_reader.c, roaring_reader.c, roaring_writer.c
 \getenv abs_srcdir PG_ABS_SRCDIR
 \set include :abs_srcdir '/test/include'
 \i :include/begin.sql

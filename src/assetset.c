@@ -3,24 +3,116 @@
  */
 #include "assetset.h"
 
+#include "miscadmin.h"
 #include "utils/memutils.h"
 
-/* how many ids may be pending in every set, and in the largest ones */
-#define PENDING_SMALL 1024
-#define PENDING_MAX 1048576
-/* number of ids from which grouping them by container first is faster */
-#define GROUP_FROM 16384
+/* ---- containers of an expanded set ---- */
+
+/*
+ * Makes room at an index for n more containers, which the caller fills in.
+ */
+void
+assetset_insert_containers(Assetset *set, int index, int n)
+{
+	Container  *at;
+
+	if (n == 0)
+		return;
+	if (set->n_containers + n > set->max_containers)
+	{
+		int			max_containers = Max(set->n_containers + n, 2 * set->max_containers);
+		Container  *larger = MemoryContextAlloc(set->header.eoh_context,
+												max_containers * sizeof(Container));
+
+		if (set->containers != NULL)
+		{
+			memcpy(larger, set->containers, set->n_containers * sizeof(Container));
+			pfree(set->containers);
+		}
+		set->containers = larger;
+		set->max_containers = max_containers;
+	}
+	at = set->containers + index;
+	memmove(at + n, at, (set->n_containers - index) * sizeof(Container));
+	memset(at, 0, n * sizeof(Container));
+	set->n_containers += n;
+}
+
+/* Returns the index of the first container from "from" on with at least the key. */
+int
+assetset_find_container(const Assetset *set, int from, uint32 key)
+{
+	int			low = from;
+	int			high = set->n_containers;
+
+	/* often it is the next one, or the set ends before it */
+	if (low < high && set->containers[low].key >= key)
+		return low;
+	if (low < high && set->containers[high - 1].key < key)
+		return high;
+	while (low < high)
+	{
+		int			middle = (low + high) / 2;
+
+		if (set->containers[middle].key < key)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+/* Removes all ids of a container. */
+void
+assetset_empty_container(Container *container)
+{
+	if (container->allocated > 0)
+		pfree(unconstify(char *, container->data));
+	container->allocated = 0;
+	container->kind = CONTAINER_ARRAY;
+	container->cardinality = 0;
+	container->units = 0;
+}
 
 /* ---- the expanded form ---- */
 
-static void
-release_bitmap(void *arg)
+/*
+ * Prepares a set for changes. Its containers have their data in the flat form,
+ * which changes overwrite.
+ */
+void
+assetset_open(Assetset *set)
 {
-	Assetset   *set = arg;
+	RoaringReader reader;
+	int			n = 0;
 
-	if (set->bitmap != NULL)
-		roaring_bitmap_free(set->bitmap);
-	set->bitmap = NULL;
+	Assert(set->magic == ASSETSET_MAGIC);
+	if (set->is_open)
+		return;
+	roaring_reader_open(&reader, set->flat->bytes, FLAT_BYTES_SIZE(set->flat));
+	set->n_containers = 0;
+	assetset_insert_containers(set, 0, reader.containers);
+	while (roaring_reader_next(&reader, &set->containers[n]))
+		n++;
+	set->is_open = true;
+}
+
+/* ---- the flat form of an expanded set ---- */
+
+/* Ends changes: the flat form is the set from now on. */
+static void
+close_set(Assetset *set, FlatAssetset *flat)
+{
+	for (int i = 0; i < set->n_containers; i++)
+		assetset_empty_container(&set->containers[i]);
+	if (set->containers != NULL)
+		pfree(set->containers);
+	set->containers = NULL;
+	set->n_containers = set->max_containers = 0;
+	if (set->flat != NULL)
+		pfree(set->flat);
+	set->flat = flat;
+	set->is_open = false;
 }
 
 /*
@@ -35,22 +127,23 @@ static FlatAssetset *
 get_flat(Assetset *set)
 {
 	RoaringWriter writer;
-	Size		size;
-	char	   *bytes;
+	Size		size = 0;
 	MemoryContext caller;
 
 	Assert(set->magic == ASSETSET_MAGIC);
-	if (set->flat != NULL)
+	if (!set->is_open)
 		return set->flat;
 	caller = MemoryContextSwitchTo(set->header.eoh_context);
 	assetset_flush_pending(set);
-	size = roaring_bitmap_portable_size_in_bytes(set->bitmap);
-	bytes = palloc_extended(size, MCXT_ALLOC_HUGE);
-	roaring_bitmap_portable_serialize(set->bitmap, bytes);
+	for (int i = 0; i < set->n_containers; i++)
+		size += sizeof(uint16) + container_size(&set->containers[i]);
 	roaring_writer_open(&writer, size);
-	roaring_writer_add_all(&writer, bytes, size);
-	pfree(bytes);
-	set->flat = assetset_flat_from_writer(&writer);
+	for (int i = 0; i < set->n_containers; i++)
+		if (set->containers[i].cardinality > 0)
+			roaring_writer_copy_container(&writer, &set->containers[i]);
+		else
+			roaring_writer_add_container(&writer, &set->containers[i]);
+	close_set(set, assetset_flat_from_writer(&writer));
 	MemoryContextSwitchTo(caller);
 	return set->flat;
 }
@@ -76,10 +169,7 @@ static const ExpandedObjectMethods assetset_methods = {
 };
 
 /*
- * Creates an expanded set in a memory context of its own below "parent". It has
- * no bitmap yet: call assetset_set_bitmap() before anything else. In this
- * order, the callback that frees the bitmap is registered before the bitmap
- * exists.
+ * Creates an empty expanded set in a memory context of its own below "parent".
  */
 Assetset *
 assetset_make(MemoryContext parent)
@@ -90,122 +180,8 @@ assetset_make(MemoryContext parent)
 
 	EOH_init_header(&set->header, &assetset_methods, context);
 	set->magic = ASSETSET_MAGIC;
-	set->release.func = release_bitmap;
-	set->release.arg = set;
-	MemoryContextRegisterResetCallback(context, &set->release);
+	set->is_open = true;
 	return set;
-}
-
-/*
- * Gives the set the bitmap that the library made. Error: 53200 for NULL, which
- * the library returns when it is out of memory.
- */
-void
-assetset_set_bitmap(Assetset *set, roaring_bitmap_t *bitmap)
-{
-	Assert(set->magic == ASSETSET_MAGIC && set->bitmap == NULL);
-	if (bitmap == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_OUT_OF_MEMORY),
-				 errmsg("out of memory"),
-				 errdetail("The Roaring library could not create a set.")));
-	set->bitmap = bitmap;
-}
-
-/*
- * Returns the ids ordered by container, and within a container in the order
- * given, as a new array in the current memory context; NULL if they are already
- * in that order.
- */
-static uint32 *
-group_by_container(const uint32 *ids, int count)
-{
-	int		   *next = palloc0((CONTAINERS_MAX + 1) * sizeof(int));
-	uint32	   *grouped = NULL;
-	bool		is_ascending = true;
-
-	for (int i = 0; i < count; i++)
-	{
-		next[ids[i] / CONTAINER_IDS + 1]++;
-		is_ascending &= i == 0 || ids[i - 1] / CONTAINER_IDS <= ids[i] / CONTAINER_IDS;
-	}
-	if (!is_ascending)
-	{
-		for (int key = 1; key < CONTAINERS_MAX; key++)
-			next[key] += next[key - 1];
-		grouped = palloc(count * sizeof(uint32));
-		for (int i = 0; i < count; i++)
-			grouped[next[ids[i] / CONTAINER_IDS]++] = ids[i];
-	}
-	pfree(next);
-	return grouped;
-}
-
-/*
- * Adds ids in any order to a set that the caller has made or copied. Many ids
- * are grouped by container first: in a set of many containers, each id alone
- * would miss the processor's caches several times.
- */
-void
-assetset_add_many(Assetset *set, const uint32 *ids, int count)
-{
-	uint32	   *grouped = NULL;
-
-	Assert(set->magic == ASSETSET_MAGIC && set->bitmap != NULL);
-	if (count >= GROUP_FROM)
-		grouped = group_by_container(ids, count);
-	roaring_bitmap_add_many(set->bitmap, count, grouped != NULL ? grouped : ids);
-	if (grouped != NULL)
-		pfree(grouped);
-}
-
-/* Moves pending ids to the bitmap. The members of the set do not change. */
-void
-assetset_flush_pending(Assetset *set)
-{
-	Assert(set->magic == ASSETSET_MAGIC && set->bitmap != NULL);
-	if (set->n_pending > 0)
-		assetset_add_many(set, set->pending, set->n_pending);
-	set->n_pending = 0;
-}
-
-/*
- * Makes room for another pending id. The more ids a set has received, the more
- * may be pending, so that small sets stay small.
- */
-static void
-extend_pending(Assetset *set)
-{
-	set->n_added += set->n_pending;
-	assetset_flush_pending(set);
-	if (set->max_pending < PENDING_SMALL ||
-		(set->max_pending < PENDING_MAX && set->n_added / 16 >= set->max_pending))
-	{
-		int			max_pending = Max(16, 4 * set->max_pending);
-		uint32	   *larger = MemoryContextAlloc(set->header.eoh_context,
-												max_pending * sizeof(uint32));
-
-		if (set->pending != NULL)
-			pfree(set->pending);
-		set->pending = larger;
-		set->max_pending = max_pending;
-	}
-}
-
-/*
- * Adds an id to a set that the caller has made or copied. Ids go to the bitmap
- * by the thousand or more: where many sets grow at once, as in a grouped
- * aggregate, each id alone would miss the processor's caches.
- */
-void
-assetset_add(Assetset *set, uint32 id)
-{
-	Assert(set->magic == ASSETSET_MAGIC && id <= ASSET_ID_MAX);
-	if (set->flat != NULL)
-		assetset_writable_bitmap(set);
-	if (set->n_pending >= set->max_pending)
-		extend_pending(set);
-	set->pending[set->n_pending++] = id;
 }
 
 /* ---- from one form to the other ---- */
@@ -238,73 +214,136 @@ DatumGetFlatAssetset(Datum datum)
 }
 
 /*
- * Returns the library's form of a flat set, or NULL if it is out of memory.
- * Error: XX001, for which the bytes are checked again: the library does not say
- * why it returned NULL.
- */
-static roaring_bitmap_t *
-bitmap_from_flat(const FlatAssetset *flat)
-{
-	Size		size = FLAT_BYTES_SIZE(flat);
-	roaring_bitmap_t *bitmap = roaring_bitmap_portable_deserialize_safe(flat->bytes, size);
-
-	if (bitmap == NULL)
-	{
-		char	   *problem = roaring_bytes_check(flat->bytes, size);
-
-		if (problem != NULL)
-			report_corrupted_assetset(problem);
-	}
-	return bitmap;
-}
-
-/*
- * Creates an expanded set from a datum that is not expanded, in a memory
- * context below "parent".
- */
-static Assetset *
-expand_flat(Datum datum, MemoryContext parent)
-{
-	FlatAssetset *flat = detoast_flat(datum);
-	Assetset   *set = assetset_make(parent);
-
-	assetset_set_bitmap(set, bitmap_from_flat(flat));
-	assetset_release_flat(flat, datum);
-	return set;
-}
-
-/*
- * Returns the datum's expanded form for reading: the datum itself if it is
- * expanded; if not, a copy in the current memory context, which
- * assetset_release() frees. Errors: XX001, 53200.
- */
-Assetset *
-DatumGetAssetset(Datum datum)
-{
-	Assetset   *set;
-
-	if (!VARATT_IS_EXTERNAL_EXPANDED(DatumGetPointer(datum)))
-		return expand_flat(datum, CurrentMemoryContext);
-	set = (Assetset *) DatumGetEOHP(datum);
-	assetset_flush_pending(set);
-	return set;
-}
-
-/*
  * Returns an expanded copy of the datum that the caller may change, in a memory
- * context below "parent". Errors: XX001, 53200.
+ * context below "parent". Error: XX001.
  */
 Assetset *
 assetset_copy(Datum datum, MemoryContext parent)
 {
-	Assetset   *set;
+	Assetset   *set = assetset_make(parent);
+	MemoryContext caller = MemoryContextSwitchTo(set->header.eoh_context);
+	FlatAssetset *flat = DatumGetFlatAssetset(datum);
 
-	if (!VARATT_IS_EXTERNAL_EXPANDED(DatumGetPointer(datum)))
-		return expand_flat(datum, parent);
-	set = assetset_make(parent);
-	assetset_set_bitmap(set, roaring_bitmap_copy(DatumGetAssetset(datum)->bitmap));
+	if ((Pointer) flat == DatumGetPointer(datum) ||
+		VARATT_IS_EXTERNAL_EXPANDED(DatumGetPointer(datum)))
+		flat = memcpy(palloc(VARSIZE(flat)), flat, VARSIZE(flat));
+	set->flat = flat;
+	set->is_open = false;
+	MemoryContextSwitchTo(caller);
 	return set;
 }
+
+/*
+ * Returns a set that the caller may change, for an argument of an operator: a
+ * result that no one else refers to is changed in place, as PostgreSQL allows
+ * for read-write pointers. Error: XX001.
+ */
+Assetset *
+assetset_writable(Datum datum)
+{
+	if (assetset_is_writable(datum))
+		return (Assetset *) DatumGetEOHP(datum);
+	return assetset_copy(datum, CurrentMemoryContext);
+}
+
+/* ---- reading both forms ---- */
+
+/*
+ * Starts to read the containers of a set in either form, which must not change
+ * meanwhile. Error: XX001.
+ */
+void
+set_reader_open(SetReader *reader, Datum datum)
+{
+	memset(reader, 0, sizeof(*reader));
+	reader->datum = datum;
+	if (VARATT_IS_EXTERNAL_EXPANDED(DatumGetPointer(datum)))
+	{
+		reader->set = (Assetset *) DatumGetEOHP(datum);
+		assetset_flush_pending(reader->set);
+		if (reader->set->is_open)
+			return;
+	}
+	reader->flat = DatumGetFlatAssetset(datum);
+	roaring_reader_open(&reader->reader, reader->flat->bytes, FLAT_BYTES_SIZE(reader->flat));
+}
+
+/*
+ * Reads the next container; false after the last one. Its cardinality is not
+ * set. Error: XX001. Interruptible.
+ */
+bool
+set_reader_next(SetReader *reader, Container *container)
+{
+	if (reader->flat != NULL)
+		return roaring_reader_next(&reader->reader, container);
+	CHECK_FOR_INTERRUPTS();
+	if (reader->next >= reader->set->n_containers)
+		return false;
+	*container = reader->set->containers[reader->next++];
+	return true;
+}
+
+void
+set_reader_close(SetReader *reader)
+{
+	if (reader->flat != NULL)
+		assetset_release_flat(reader->flat, reader->datum);
+}
+
+/* Returns the number of containers, of which some may be empty. */
+int
+set_reader_containers(const SetReader *reader)
+{
+	return reader->flat != NULL ? reader->reader.containers : reader->set->n_containers;
+}
+
+/* Returns the number of ids of a set in either form. Error: XX001. */
+int64
+assetset_count(Datum datum)
+{
+	SetReader	reader;
+	int64		count = 0;
+
+	set_reader_open(&reader, datum);
+	if (reader.flat != NULL)
+		count = roaring_bytes_cardinality(reader.flat->bytes, FLAT_BYTES_SIZE(reader.flat));
+	else
+		for (int i = 0; i < reader.set->n_containers; i++)
+		{
+			const Container *container = &reader.set->containers[i];
+
+			CHECK_FOR_INTERRUPTS();
+			count += container->cardinality > 0 ? container->cardinality :
+				container_count(container);
+		}
+	set_reader_close(&reader);
+	return count;
+}
+
+/* Whether a set in either form has an id. Error: XX001. */
+bool
+assetset_has(Datum datum, uint32 id)
+{
+	SetReader	reader;
+	bool		result;
+
+	set_reader_open(&reader, datum);
+	if (reader.flat != NULL)
+		result = roaring_bytes_contains(reader.flat->bytes, FLAT_BYTES_SIZE(reader.flat), id);
+	else
+	{
+		int			index = assetset_find_container(reader.set, 0, id / CONTAINER_IDS);
+
+		result = index < reader.set->n_containers &&
+			reader.set->containers[index].key == id / CONTAINER_IDS &&
+			container_contains(&reader.set->containers[index], id % CONTAINER_IDS);
+	}
+	set_reader_close(&reader);
+	return result;
+}
+
+/* ---- flat sets ---- */
 
 /*
  * Ends the writer and returns its set in flat form, in the current memory

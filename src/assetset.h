@@ -2,33 +2,25 @@
  * assetset.h: the type assetset, a compressed set of asset ids.
  *
  * A set has two forms. The flat form is stored and canonical: equal sets have
- * equal bytes. The expanded form has a bitmap of the library CRoaring. To use
- * sets in C:
+ * equal bytes. The expanded form is for changes: aggregates have it as their
+ * state. All its memory is in a context of its own, so that PostgreSQL accounts
+ * for it, and an allocation that fails is an error. To use sets in C:
  *
- *	read:	set = PG_GETARG_ASSETSET(0); ... set->bitmap ...;
- *			PG_RELEASE_ASSETSET(set, 0);
+ *	read:	flat = PG_GETARG_FLAT_ASSETSET(0); ... flat->bytes ...;
+ *			PG_RELEASE_FLAT_ASSETSET(flat, 0);
  *	create:	set = assetset_make(CurrentMemoryContext);
- *			assetset_set_bitmap(set, roaring_bitmap_or(a->bitmap, b->bitmap));
+ *			assetset_add(set, id);
  *			PG_RETURN_ASSETSET(set);
  *	change:	set = assetset_copy(datum, CurrentMemoryContext);
- *			bitmap = assetset_writable_bitmap(set);
- *			roaring_bitmap_add(bitmap, id);
+ *			assetset_update(set, COMBINE_OR, other_datum);
  *
- * A bitmap belongs to its Assetset from assetset_set_bitmap() on and is freed
- * with the set's memory context, also after an error.
- *
- * Don't use these functions of the library, which are wrong in version 0.2.66:
- * roaring_bitmap_add_range(), roaring_bitmap_remove_range() and their _closed
- * variants create a bitset too small to be one, which can't be serialized;
- * roaring_bitmap_remove_run_compression() writes beyond its memory;
- * roaring_bitmap_contains_range() is wrong, too.
+ * A set whose ids come in ascending order is written by a RoaringWriter and
+ * assetset_flat_from_writer().
  */
 #ifndef POSTURE_ASSETSET_H
 #define POSTURE_ASSETSET_H
 
 #include "roaring_format.h"
-
-#include <roaring/roaring.h>
 
 #include "utils/expandeddatum.h"
 
@@ -50,10 +42,12 @@ typedef struct Assetset
 {
 	ExpandedObjectHeader header;
 	uint32		magic;			/* ASSETSET_MAGIC */
-	roaring_bitmap_t *bitmap;	/* malloc'd; NULL until it is set */
-	FlatAssetset *flat;			/* NULL unless made since the last change */
-	MemoryContextCallback release;	/* frees bitmap */
-	uint32	   *pending;		/* ids not in bitmap yet, in the set's context */
+	bool		is_open;		/* the containers are the set; if not, flat is */
+	FlatAssetset *flat;			/* of an open set: memory of containers */
+	Container  *containers;		/* by ascending key; some may be empty */
+	int			n_containers;
+	int			max_containers; /* allocated */
+	uint32	   *pending;		/* ids not in containers yet */
 	int			n_pending;
 	int			max_pending;	/* allocated */
 	int64		n_added;		/* ids that came through pending */
@@ -61,15 +55,39 @@ typedef struct Assetset
 
 #define ASSETSET_MAGIC 0x41537365
 
+/* Reads the containers of a set in either form. */
+typedef struct SetReader
+{
+	Datum		datum;
+	FlatAssetset *flat;			/* NULL if the set is open */
+	RoaringReader reader;		/* of flat */
+	Assetset   *set;			/* the expanded set */
+	int			next;			/* container of an open set */
+} SetReader;
+
+/* assetset.c */
 extern Assetset *assetset_make(MemoryContext parent);
-extern void assetset_set_bitmap(Assetset *set, roaring_bitmap_t *bitmap);
 extern Assetset *assetset_copy(Datum datum, MemoryContext parent);
-extern void assetset_flush_pending(Assetset *set);
-extern void assetset_add(Assetset *set, uint32 id);
-extern void assetset_add_many(Assetset *set, const uint32 *ids, int count);
-extern Assetset *DatumGetAssetset(Datum datum);
+extern Assetset *assetset_writable(Datum datum);
+extern int64 assetset_count(Datum datum);
+extern bool assetset_has(Datum datum, uint32 id);
 extern FlatAssetset *DatumGetFlatAssetset(Datum datum);
 extern FlatAssetset *assetset_flat_from_writer(RoaringWriter *writer);
+extern void set_reader_open(SetReader *reader, Datum datum);
+extern bool set_reader_next(SetReader *reader, Container *container);
+extern void set_reader_close(SetReader *reader);
+extern int	set_reader_containers(const SetReader *reader);
+extern void assetset_open(Assetset *set);
+extern void assetset_insert_containers(Assetset *set, int index, int n);
+extern int	assetset_find_container(const Assetset *set, int from, uint32 key);
+extern void assetset_empty_container(Container *container);
+
+/* assetset_change.c */
+extern void assetset_add(Assetset *set, uint32 id);
+extern void assetset_add_many(Assetset *set, const uint32 *ids, int count);
+extern void assetset_flush_pending(Assetset *set);
+extern void assetset_update(Assetset *set, CombineOp operation, Datum other);
+
 pg_noreturn extern void report_asset_id_out_of_range(const char *id);
 
 /* Raises 22003 for a negative number, which is not an id. */
@@ -78,14 +96,6 @@ check_asset_id(int32 id)
 {
 	if (unlikely(id < 0))
 		report_asset_id_out_of_range(psprintf("%d", id));
-}
-
-/* Frees the copy that DatumGetAssetset() made, if it made one. */
-static inline void
-assetset_release(Assetset *set, Datum datum)
-{
-	if (!VARATT_IS_EXTERNAL_EXPANDED(DatumGetPointer(datum)))
-		DeleteExpandedObject(EOHPGetRWDatum(&set->header));
 }
 
 /* Frees the copy that DatumGetFlatAssetset() made, if it made one. */
@@ -104,24 +114,6 @@ assetset_is_writable(Datum datum)
 	return VARATT_IS_EXTERNAL_EXPANDED_RW(DatumGetPointer(datum));
 }
 
-/*
- * Returns the bitmap for changes, and frees the flat form, which would be out
- * of date. The caller must have made or copied the set.
- */
-static inline roaring_bitmap_t *
-assetset_writable_bitmap(Assetset *set)
-{
-	assetset_flush_pending(set);
-	if (set->flat != NULL)
-	{
-		pfree(set->flat);
-		set->flat = NULL;
-	}
-	return set->bitmap;
-}
-
-#define PG_GETARG_ASSETSET(n) DatumGetAssetset(PG_GETARG_DATUM(n))
-#define PG_RELEASE_ASSETSET(set, n) assetset_release(set, PG_GETARG_DATUM(n))
 #define PG_RETURN_ASSETSET(set) PG_RETURN_DATUM(EOHPGetRWDatum(&(set)->header))
 
 #define PG_GETARG_FLAT_ASSETSET(n) DatumGetFlatAssetset(PG_GETARG_DATUM(n))

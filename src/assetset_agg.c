@@ -10,25 +10,13 @@
  */
 #include "assetset.h"
 
+#include "access/detoast.h"
 #include "utils/memutils.h"
 
 PG_FUNCTION_INFO_V1(assetset_agg_accum);
 PG_FUNCTION_INFO_V1(union_agg_accum);
 PG_FUNCTION_INFO_V1(intersect_agg_accum);
 PG_FUNCTION_INFO_V1(xor_agg_accum);
-
-/* a function of the library that changes the first bitmap */
-typedef void (*BitmapUpdate) (roaring_bitmap_t *, const roaring_bitmap_t *);
-
-#ifdef USE_ASSERT_CHECKING
-static bool
-state_is_valid(Assetset *set)
-{
-	return set->magic == ASSETSET_MAGIC && set->bitmap != NULL &&
-		(roaring_bitmap_is_empty(set->bitmap) ||
-		 roaring_bitmap_maximum(set->bitmap) <= ASSET_ID_MAX);
-}
-#endif
 
 /*
  * Returns a set that may be changed, for the first argument: the argument
@@ -43,11 +31,7 @@ state_argument(FunctionCallInfo fcinfo)
 	Assetset   *state;
 
 	if (PG_ARGISNULL(0))
-	{
-		state = assetset_make(context);
-		assetset_set_bitmap(state, roaring_bitmap_create());
-		return state;
-	}
+		return assetset_make(context);
 	if (in_aggregate && assetset_is_writable(PG_GETARG_DATUM(0)))
 	{
 		state = (Assetset *) DatumGetEOHP(PG_GETARG_DATUM(0));
@@ -58,17 +42,44 @@ state_argument(FunctionCallInfo fcinfo)
 	return assetset_copy(PG_GETARG_DATUM(0), context);
 }
 
-/* Updates the state, which is the first argument, with the set in the second. */
-static Datum
-accumulate_set(FunctionCallInfo fcinfo, BitmapUpdate update)
+static bool
+is_toasted_large(Datum datum)
 {
-	Assetset   *state = state_argument(fcinfo);
-	Assetset   *set = PG_GETARG_ASSETSET(1);
+	struct varlena *value = (struct varlena *) DatumGetPointer(datum);
+	struct varatt_external toast;
 
-	update(assetset_writable_bitmap(state), set->bitmap);
-	Assert(state_is_valid(state));
-	PG_RELEASE_ASSETSET(set, 1);
-	PG_RETURN_ASSETSET(state);
+	if (!VARATT_IS_EXTERNAL_ONDISK(value))
+		return false;
+	VARATT_EXTERNAL_GET_POINTER(toast, value);
+	return toast.va_rawsize > BITSET_BYTES;
+}
+
+/*
+ * Updates the state, which is the first argument, with the set in the second.
+ *
+ * Without a state, the set becomes the state. A small one need not be expanded
+ * yet. A large one is, because hash aggregation begins new groups as long as it
+ * sees room in memory, and a toasted set would not show what its group will take.
+ */
+static Datum
+accumulate_set(FunctionCallInfo fcinfo, CombineOp operation)
+{
+	MemoryContext context = CurrentMemoryContext;
+	Assetset   *state;
+
+	if (PG_ARGISNULL(0) && PG_ARGISNULL(1))
+		PG_RETURN_NULL();
+	if (PG_ARGISNULL(1))
+		PG_RETURN_DATUM(PG_GETARG_DATUM(0));
+	if (!PG_ARGISNULL(0))
+	{
+		state = state_argument(fcinfo);
+		assetset_update(state, operation, PG_GETARG_DATUM(1));
+		PG_RETURN_ASSETSET(state);
+	}
+	if (AggCheckCallContext(fcinfo, &context) != 0 && is_toasted_large(PG_GETARG_DATUM(1)))
+		PG_RETURN_ASSETSET(assetset_copy(PG_GETARG_DATUM(1), context));
+	PG_RETURN_DATUM(PG_GETARG_DATUM(1));
 }
 
 /*
@@ -97,31 +108,32 @@ assetset_agg_accum(PG_FUNCTION_ARGS)
 
 /*
  * union_agg_accum(state assetset, set assetset) returns assetset: adds the ids
- * of a set. Strict. Also the combine function of assetset_agg() and
+ * of a set. NULL is ignored. Also the combine function of assetset_agg() and
  * union_agg().
  */
 Datum
 union_agg_accum(PG_FUNCTION_ARGS)
 {
-	return accumulate_set(fcinfo, roaring_bitmap_or_inplace);
+	return accumulate_set(fcinfo, COMBINE_OR);
 }
 
 /*
  * intersect_agg_accum(state assetset, set assetset) returns assetset: removes
- * the ids that the set does not have. Strict.
+ * the ids that the set does not have. NULL is ignored.
  */
 Datum
 intersect_agg_accum(PG_FUNCTION_ARGS)
 {
-	return accumulate_set(fcinfo, roaring_bitmap_and_inplace);
+	return accumulate_set(fcinfo, COMBINE_AND);
 }
 
 /*
  * xor_agg_accum(state assetset, set assetset) returns assetset: toggles the ids
- * of a set, so that those remain that exactly one of the two has. Strict.
+ * of a set, so that those remain that exactly one of the two has. NULL is
+ * ignored.
  */
 Datum
 xor_agg_accum(PG_FUNCTION_ARGS)
 {
-	return accumulate_set(fcinfo, roaring_bitmap_xor_inplace);
+	return accumulate_set(fcinfo, COMBINE_XOR);
 }

@@ -2,7 +2,8 @@
  * assetset_members.c: the ids of a set: cardinality(), members(), chunks() and
  * the casts from and to integer[].
  *
- * These functions read the flat form in place. All of them are strict.
+ * All of these functions are strict. Those that return ids read the flat form in
+ * place.
  */
 #include "assetset.h"
 
@@ -26,25 +27,11 @@ PG_FUNCTION_INFO_V1(assetset_from_array);
 
 /* ---- cardinality ---- */
 
-static int64
-cardinality(Datum datum)
-{
-	FlatAssetset *flat;
-	int64		count;
-
-	if (VARATT_IS_EXTERNAL_EXPANDED(DatumGetPointer(datum)))
-		return roaring_bitmap_get_cardinality(DatumGetAssetset(datum)->bitmap);
-	flat = DatumGetFlatAssetset(datum);
-	count = roaring_bytes_cardinality(flat->bytes, FLAT_BYTES_SIZE(flat));
-	assetset_release_flat(flat, datum);
-	return count;
-}
-
 /* cardinality(assetset) returns bigint: the number of ids. Error: XX001. */
 Datum
 assetset_cardinality(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_INT64(cardinality(PG_GETARG_DATUM(0)));
+	PG_RETURN_INT64(assetset_count(PG_GETARG_DATUM(0)));
 }
 
 /* ---- a row for each id or chunk ---- */
@@ -134,7 +121,7 @@ assetset_members_support(PG_FUNCTION_ARGS)
 	argument = linitial(((FuncExpr *) rows->node)->args);
 	if (!IsA(argument, Const) || ((Const *) argument)->constisnull)
 		PG_RETURN_POINTER(NULL);
-	rows->rows = cardinality(((Const *) argument)->constvalue);
+	rows->rows = assetset_count(((Const *) argument)->constvalue);
 	PG_RETURN_POINTER(request);
 }
 
@@ -179,7 +166,7 @@ assetset_chunks(PG_FUNCTION_ARGS)
 	if (!roaring_reader_next(reader, &container))
 		SRF_RETURN_DONE(call);
 	roaring_writer_open(&writer, 0);
-	roaring_writer_add_container(&writer, reader, &container);
+	roaring_writer_copy_container(&writer, &container);
 	values[0] = UInt32GetDatum(container.key);
 	values[1] = PointerGetDatum(assetset_flat_from_writer(&writer));
 	SRF_RETURN_NEXT(call, HeapTupleGetDatum(heap_form_tuple(call->tuple_desc, values, nulls)));
@@ -258,7 +245,6 @@ assetset_from_array(PG_FUNCTION_ARGS)
 	Size		offset;
 	Assetset   *set = assetset_make(CurrentMemoryContext);
 
-	assetset_set_bitmap(set, roaring_bitmap_create());
 	if (array_contains_nulls(array))
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),

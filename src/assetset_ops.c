@@ -2,9 +2,10 @@
  * assetset_ops.c: the operators of assetset, and its comparison and hash
  * functions.
  *
- * Operators that combine sets use the library and return an expanded set. Tests
- * for an id, comparison and hash read the flat form in place. All functions are
- * strict and raise XX001 for a corrupted set.
+ * Operators that combine sets return an expanded set, which the next operator of
+ * an expression changes in place. The others read their arguments in place, and
+ * comparison and hash need the flat forms. All functions are strict and raise
+ * XX001 for a corrupted set.
  */
 #include "assetset.h"
 
@@ -31,101 +32,118 @@ PG_FUNCTION_INFO_V1(assetset_hash_extended);
 
 /* ---- set operations ---- */
 
-typedef roaring_bitmap_t *(*BitmapOperation) (const roaring_bitmap_t *,
-											  const roaring_bitmap_t *);
-typedef bool (*BitmapTest) (const roaring_bitmap_t *, const roaring_bitmap_t *);
-
-/* Returns a new set from the two arguments. */
+/* Returns a set from the two arguments. */
 static Datum
-combine_sets(FunctionCallInfo fcinfo, BitmapOperation operation)
+combine_sets(FunctionCallInfo fcinfo, CombineOp operation)
 {
-	Assetset   *set1 = PG_GETARG_ASSETSET(0);
-	Assetset   *set2 = PG_GETARG_ASSETSET(1);
-	Assetset   *result = assetset_make(CurrentMemoryContext);
+	Datum		first = PG_GETARG_DATUM(0);
+	Datum		second = PG_GETARG_DATUM(1);
+	Assetset   *result;
 
-	assetset_set_bitmap(result, operation(set1->bitmap, set2->bitmap));
-	PG_RELEASE_ASSETSET(set1, 0);
-	PG_RELEASE_ASSETSET(set2, 1);
+	/* change the one that may be changed in place, if the order does not matter */
+	if (operation != COMBINE_ANDNOT && !assetset_is_writable(first) &&
+		assetset_is_writable(second))
+	{
+		first = second;
+		second = PG_GETARG_DATUM(0);
+	}
+	result = assetset_writable(first);
+	assetset_update(result, operation, second);
 	PG_RETURN_ASSETSET(result);
 }
 
-/* Tests the first set against the second. */
+/* Whether the operation on two sets returns an empty set. */
 static bool
-test_sets(Datum datum1, Datum datum2, BitmapTest bitmap_test)
+combines_to_empty(Datum datum1, Datum datum2, CombineOp operation)
 {
-	Assetset   *set1 = DatumGetAssetset(datum1);
-	Assetset   *set2 = DatumGetAssetset(datum2);
-	bool		result = bitmap_test(set1->bitmap, set2->bitmap);
+	SetReader	reader1;
+	SetReader	reader2;
+	Container	container1;
+	Container	container2;
+	const Container *result;
+	ContainerBuffer combined;
+	bool		more2;
+	bool		is_empty = true;
 
-	assetset_release(set1, datum1);
-	assetset_release(set2, datum2);
-	return result;
+	Assert(!KEEPS_SECOND(operation));
+	set_reader_open(&reader1, datum1);
+	set_reader_open(&reader2, datum2);
+	more2 = set_reader_next(&reader2, &container2);
+	while (is_empty && set_reader_next(&reader1, &container1))
+	{
+		while (more2 && container2.key < container1.key)
+			more2 = set_reader_next(&reader2, &container2);
+		if (more2 && container2.key == container1.key)
+		{
+			if (!container_is_trivial(operation, &container1, &container2, &result))
+			{
+				container_combine(&combined, operation, &container1, &container2);
+				result = &combined.container;
+			}
+			is_empty = result == NULL || container_is_empty(result);
+		}
+		else if (KEEPS_FIRST(operation))
+			is_empty = container_is_empty(&container1);
+	}
+	set_reader_close(&reader1);
+	set_reader_close(&reader2);
+	return is_empty;
 }
 
 /* assetset | assetset returns assetset: the ids that either set has. */
 Datum
 assetset_union(PG_FUNCTION_ARGS)
 {
-	return combine_sets(fcinfo, roaring_bitmap_or);
+	return combine_sets(fcinfo, COMBINE_OR);
 }
 
 /* assetset & assetset returns assetset: the ids that both sets have. */
 Datum
 assetset_intersection(PG_FUNCTION_ARGS)
 {
-	return combine_sets(fcinfo, roaring_bitmap_and);
+	return combine_sets(fcinfo, COMBINE_AND);
 }
 
 /* assetset - assetset returns assetset: the ids that only the first set has. */
 Datum
 assetset_difference(PG_FUNCTION_ARGS)
 {
-	return combine_sets(fcinfo, roaring_bitmap_andnot);
+	return combine_sets(fcinfo, COMBINE_ANDNOT);
 }
 
 /* assetset # assetset returns assetset: the ids that exactly one set has. */
 Datum
 assetset_symmetric_difference(PG_FUNCTION_ARGS)
 {
-	return combine_sets(fcinfo, roaring_bitmap_xor);
+	return combine_sets(fcinfo, COMBINE_XOR);
 }
 
 /* assetset @> assetset: whether the first set has all ids of the second. */
 Datum
 assetset_contains(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_BOOL(test_sets(PG_GETARG_DATUM(1), PG_GETARG_DATUM(0), roaring_bitmap_is_subset));
+	PG_RETURN_BOOL(combines_to_empty(PG_GETARG_DATUM(1), PG_GETARG_DATUM(0), COMBINE_ANDNOT));
 }
 
 /* assetset <@ assetset: whether the second set has all ids of the first. */
 Datum
 assetset_contained(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_BOOL(test_sets(PG_GETARG_DATUM(0), PG_GETARG_DATUM(1), roaring_bitmap_is_subset));
+	PG_RETURN_BOOL(combines_to_empty(PG_GETARG_DATUM(0), PG_GETARG_DATUM(1), COMBINE_ANDNOT));
 }
 
 /* assetset && assetset: whether the sets have an id in common. */
 Datum
 assetset_overlaps(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_BOOL(test_sets(PG_GETARG_DATUM(0), PG_GETARG_DATUM(1), roaring_bitmap_intersect));
+	PG_RETURN_BOOL(!combines_to_empty(PG_GETARG_DATUM(0), PG_GETARG_DATUM(1), COMBINE_AND));
 }
 
 /* Whether a set has an id. No set has a negative id. */
 static bool
 contains_id(Datum datum, int32 id)
 {
-	FlatAssetset *flat;
-	bool		result;
-
-	if (id < 0)
-		return false;
-	if (VARATT_IS_EXTERNAL_EXPANDED(DatumGetPointer(datum)))
-		return roaring_bitmap_contains(DatumGetAssetset(datum)->bitmap, id);
-	flat = DatumGetFlatAssetset(datum);
-	result = roaring_bytes_contains(flat->bytes, FLAT_BYTES_SIZE(flat), id);
-	assetset_release_flat(flat, datum);
-	return result;
+	return id >= 0 && assetset_has(datum, id);
 }
 
 /* assetset @> integer: whether the set has the id. */

@@ -147,7 +147,7 @@ append_assets(FunctionCallInfo fcinfo, Assetset *assets)
 				slice = SLICE_OF_CONTAINER(container.key);
 				changes = 0;
 			}
-			roaring_writer_add_container(&writer, &reader, &container);
+			roaring_writer_copy_container(&writer, &container);
 			changes += container.cardinality;
 		}
 	} while (more);
@@ -174,7 +174,6 @@ posture_capture_asset(PG_FUNCTION_ARGS)
 	bool		any = false;
 
 	open_transitions(fcinfo, &old, &new);
-	assetset_set_bitmap(changed, roaring_bitmap_create());
 	for (;;)
 	{
 		bool		has_old = next_transition(&old);

@@ -79,7 +79,7 @@ next_in_container(RangeReader *ranges, uint32 *first, uint32 *last)
 			break;
 		case CONTAINER_RUN:
 			*first = uint16_at(data, 2 * ranges->next);
-			*last = *first + uint16_at(data, 2 * ranges->next + 1);
+			*last = run_end(data, ranges->next);
 			ranges->next++;
 			break;
 		case CONTAINER_BITSET:

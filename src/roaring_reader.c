@@ -95,6 +95,7 @@ read_container(RoaringReader *reader, Container *container)
 
 	container->key = key_at(reader, index);
 	container->cardinality = cardinality_at(reader, index);
+	container->allocated = 0;
 	container->start = reader->position;
 	container->data = reader->bytes + reader->position;
 	if (container->key >= CONTAINERS_MAX)
@@ -107,13 +108,13 @@ read_container(RoaringReader *reader, Container *container)
 		if (reader->position + sizeof(uint16) <= reader->size)
 			container->units = uint16_at(container->data, 0);
 		container->data += sizeof(uint16);
-		data_size = sizeof(uint16) * (1 + 2 * (Size) container->units);
+		data_size = sizeof(uint16) + container_size(container);
 	}
 	else if (container->cardinality <= ARRAY_MAX)
 	{
 		container->kind = CONTAINER_ARRAY;
 		container->units = container->cardinality;
-		data_size = sizeof(uint16) * (Size) container->units;
+		data_size = container_size(container);
 	}
 	else
 	{
@@ -195,7 +196,7 @@ check_container(const RoaringReader *reader, const Container *container, int64 p
 	if ((int64) container->key <= previous_key)
 		return psprintf("Key %u of container %d does not ascend.", container->key, index);
 	if (reader->offsets != NULL && uint32_at(reader->offsets, index) != container->start)
-		return psprintf("Container %d starts at byte %zu, but its offset says %u.",
+		return psprintf("Container %d starts at byte %u, but its offset says %u.",
 						index, container->start, uint32_at(reader->offsets, index));
 	switch (container->kind)
 	{
@@ -289,6 +290,8 @@ roaring_reader_next(RoaringReader *reader, Container *container)
 	problem = read_container(reader, container);
 	if (problem != NULL)
 		report_corrupted_assetset(problem);
+	if (reader->index > 1 && container->key <= key_at(reader, reader->index - 2))
+		report_corrupted_assetset("Its keys do not ascend.");
 	return true;
 }
 
@@ -306,34 +309,6 @@ roaring_bytes_cardinality(const char *bytes, Size size)
 	for (int i = 0; i < reader.containers; i++)
 		count += cardinality_at(&reader, i);
 	return count;
-}
-
-/* Whether a container has a value, the lower 16 bits of an id. */
-static bool
-container_contains(const Container *container, int value)
-{
-	int			low = 0;
-	int			high = container->units;
-	int			stride = container->kind == CONTAINER_RUN ? 2 : 1;
-
-	if (container->kind == CONTAINER_BITSET)
-		return (uint64_at(container->data, value / 64) >> (value % 64)) & 1;
-
-	/* find the first value or run that starts above the value */
-	while (low < high)
-	{
-		int			middle = (low + high) / 2;
-
-		if (uint16_at(container->data, middle * stride) <= value)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	if (low-- == 0)
-		return false;
-	if (container->kind == CONTAINER_ARRAY)
-		return uint16_at(container->data, low) == value;
-	return value - uint16_at(container->data, 2 * low) <= uint16_at(container->data, 2 * low + 1);
 }
 
 /*

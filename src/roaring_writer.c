@@ -13,14 +13,6 @@
 #include "roaring_format.h"
 
 #include "miscadmin.h"
-#include "port/pg_bitutils.h"
-
-/* values of a container, both ends included */
-typedef struct Run
-{
-	uint16		first;
-	uint16		last;
-} Run;
 
 /* a container that is in the body */
 typedef struct Descriptor
@@ -31,14 +23,23 @@ typedef struct Descriptor
 	uint32		size;			/* bytes in the body */
 } Descriptor;
 
+/*
+ * Returns the size of the smallest kind of a container that is not a run. A run
+ * that takes less is canonical.
+ */
+static int
+size_without_runs(int cardinality)
+{
+	return Min(sizeof(uint16) * cardinality, BITSET_BYTES);
+}
+
 /* Returns the canonical kind of a container. */
 static ContainerKind
 canonical_kind(int n_runs, int cardinality)
 {
-	int			run_size = sizeof(uint16) * (1 + 2 * n_runs);
-	int			array_size = sizeof(uint16) * cardinality;
+	int			run_size = sizeof(uint16) + sizeof(Run) * n_runs;
 
-	if (run_size < Min(array_size, BITSET_BYTES))
+	if (run_size < size_without_runs(cardinality))
 		return CONTAINER_RUN;
 	return cardinality <= ARRAY_MAX ? CONTAINER_ARRAY : CONTAINER_BITSET;
 }
@@ -77,69 +78,59 @@ add_descriptor(RoaringWriter *writer, uint32 key, int cardinality, bool is_run, 
 	descriptor->size = size;
 }
 
+/*
+ * Writes a container to the body with the kind, cardinality and units of
+ * "canonical".
+ */
 static void
-write_uint16(StringInfo body, uint16 value)
-{
-	appendBinaryStringInfo(body, (char *) &value, sizeof(value));
-}
-
-static void
-write_bitset(StringInfo body, const Run *runs, int n_runs)
-{
-	uint64		words[BITSET_WORDS] = {0};
-
-	for (int i = 0; i < n_runs; i++)
-	{
-		int			from = runs[i].first / 64;
-		int			to = runs[i].last / 64;
-		uint64		head = ~UINT64CONST(0) << (runs[i].first % 64);
-		uint64		tail = ~UINT64CONST(0) >> (63 - runs[i].last % 64);
-
-		if (from == to)
-		{
-			words[from] |= head & tail;
-			continue;
-		}
-		words[from] |= head;
-		for (int word = from + 1; word < to; word++)
-			words[word] = ~UINT64CONST(0);
-		words[to] |= tail;
-	}
-	appendBinaryStringInfo(body, (char *) words, sizeof(words));
-}
-
-/* Writes the current container to the body, if it has values. */
-static void
-flush_runs(RoaringWriter *writer)
+write_as(RoaringWriter *writer, const Container *canonical, const Container *container)
 {
 	StringInfo	body = &writer->body;
 	int			start = body->len;
-	ContainerKind kind = canonical_kind(writer->n_runs, writer->cardinality);
+	Size		size = container_size(canonical);
+	uint16		n_runs = canonical->units;
+
+	enlargeStringInfo(body, sizeof(n_runs) + size);
+	if (canonical->kind == CONTAINER_RUN)
+		appendBinaryStringInfo(body, (char *) &n_runs, sizeof(n_runs));
+	if (container->kind == canonical->kind && container->units == canonical->units)
+		appendBinaryStringInfo(body, container->data, size);
+	else
+	{
+		container_convert(container, canonical->kind, body->data + body->len);
+		body->len += size;
+	}
+	add_descriptor(writer, container->key, canonical->cardinality,
+				   canonical->kind == CONTAINER_RUN, body->len - start);
+}
+
+/* Writes a container in its canonical kind, if it has values. */
+static void
+write_container(RoaringWriter *writer, const Container *container, int cardinality, int n_runs)
+{
+	Container	canonical = {0};
 
 	CHECK_FOR_INTERRUPTS();
-	if (writer->n_runs == 0)
+	if (cardinality == 0)
 		return;
-	switch (kind)
-	{
-		case CONTAINER_ARRAY:
-			for (int i = 0; i < writer->n_runs; i++)
-				for (int id = writer->runs[i].first; id <= writer->runs[i].last; id++)
-					write_uint16(body, id);
-			break;
-		case CONTAINER_RUN:
-			write_uint16(body, writer->n_runs);
-			for (int i = 0; i < writer->n_runs; i++)
-			{
-				write_uint16(body, writer->runs[i].first);
-				write_uint16(body, writer->runs[i].last - writer->runs[i].first);
-			}
-			break;
-		case CONTAINER_BITSET:
-			write_bitset(body, writer->runs, writer->n_runs);
-			break;
-	}
-	add_descriptor(writer, writer->key, writer->cardinality, kind == CONTAINER_RUN,
-				   body->len - start);
+	canonical.kind = canonical_kind(n_runs, cardinality);
+	canonical.cardinality = cardinality;
+	canonical.units = canonical.kind == CONTAINER_ARRAY ? cardinality :
+		canonical.kind == CONTAINER_RUN ? n_runs : BITSET_WORDS;
+	write_as(writer, &canonical, container);
+}
+
+/* Writes the current container, if it has values. */
+static void
+flush_runs(RoaringWriter *writer)
+{
+	Container	runs = {0};
+
+	runs.kind = CONTAINER_RUN;
+	runs.key = writer->key;
+	runs.units = writer->n_runs;
+	runs.data = (char *) writer->runs;
+	write_container(writer, &runs, writer->cardinality, writer->n_runs);
 	writer->n_runs = 0;
 	writer->cardinality = 0;
 }
@@ -152,10 +143,15 @@ add_run(RoaringWriter *writer, uint32 key, uint16 first, uint16 last)
 		flush_runs(writer);
 	writer->key = key;
 	writer->cardinality += last - first + 1;
-	if (writer->n_runs > 0 && writer->runs[writer->n_runs - 1].last + 1 == first)
+	if (writer->n_runs > 0)
 	{
-		writer->runs[writer->n_runs - 1].last = last;
-		return;
+		Run		   *run = &writer->runs[writer->n_runs - 1];
+
+		if (run->first + run->more + 1 == first)
+		{
+			run->more = last - run->first;
+			return;
+		}
 	}
 	if (writer->n_runs >= writer->max_runs)
 	{
@@ -163,7 +159,7 @@ add_run(RoaringWriter *writer, uint32 key, uint16 first, uint16 last)
 		writer->runs = resize_array(writer->runs, writer->max_runs, sizeof(Run));
 	}
 	writer->runs[writer->n_runs].first = first;
-	writer->runs[writer->n_runs++].last = last;
+	writer->runs[writer->n_runs++].more = last - first;
 }
 
 /*
@@ -180,74 +176,30 @@ roaring_writer_add_range(RoaringWriter *writer, uint32 first, uint32 last)
 				key == last / CONTAINER_IDS ? last % CONTAINER_IDS : CONTAINER_IDS - 1);
 }
 
-/* Counts the runs that a container would have if none touched another. */
-static int
-count_runs(const Container *container)
+/*
+ * Adds a container of any kind, which may be empty. Its ids must be above all
+ * that were added before. Interruptible.
+ */
+void
+roaring_writer_add_container(RoaringWriter *writer, const Container *container)
 {
-	const char *data = container->data;
-	uint16		value;
-	uint16		length = 0;		/* minus 1 */
-	int64		end = -2;
-	uint64		carry = 0;		/* the last bit of the previous word */
-	int			count = 0;
+	int			cardinality = container_count(container);
+	int			limit = size_without_runs(cardinality) / sizeof(Run);
 
-	for (int i = 0; i < container->units; i++)
-	{
-		if (container->kind == CONTAINER_BITSET)
-		{
-			uint64		word = uint64_at(data, i);
-
-			/* a run starts at each bit that is set after one that is not */
-			count += pg_popcount64(word & ~((word << 1) | carry));
-			carry = word >> 63;
-			continue;
-		}
-		if (container->kind == CONTAINER_ARRAY)
-			value = uint16_at(data, i);
-		else
-		{
-			value = uint16_at(data, 2 * i);
-			length = uint16_at(data, 2 * i + 1);
-		}
-		count += value != end + 1;
-		end = value + length;
-	}
-	return count;
-}
-
-static bool
-is_canonical(const Container *container)
-{
-	int			n_runs = count_runs(container);
-
-	return canonical_kind(n_runs, container->cardinality) == container->kind &&
-		(container->kind != CONTAINER_RUN || n_runs == container->units);
+	flush_runs(writer);
+	write_container(writer, container, cardinality, container_count_runs(container, limit));
 }
 
 /*
- * Adds the container that the reader read last, of any kind. Its ids must be
- * above all that were added before. Interruptible.
+ * The same for a container of a stored set, which is canonical. Its values are
+ * not read.
  */
 void
-roaring_writer_add_container(RoaringWriter *writer, const RoaringReader *reader,
-							 const Container *container)
+roaring_writer_copy_container(RoaringWriter *writer, const Container *container)
 {
-	Size		data_size = reader->position - container->start;
-	RangeReader ranges;
-	uint32		first;
-	uint32		last;
-
 	flush_runs(writer);
-	if (is_canonical(container))
-	{
-		appendBinaryStringInfo(&writer->body, reader->bytes + container->start, data_size);
-		add_descriptor(writer, container->key, container->cardinality,
-					   container->kind == CONTAINER_RUN, data_size);
-		return;
-	}
-	range_reader_open_container(&ranges, container);
-	while (range_reader_next(&ranges, &first, &last))
-		roaring_writer_add_range(writer, first, last);
+	CHECK_FOR_INTERRUPTS();
+	write_as(writer, container, container);
 }
 
 /*
@@ -262,7 +214,7 @@ roaring_writer_add_all(RoaringWriter *writer, const char *bytes, Size size)
 
 	roaring_reader_open(&reader, bytes, size);
 	while (roaring_reader_next(&reader, &container))
-		roaring_writer_add_container(writer, &reader, &container);
+		roaring_writer_add_container(writer, &container);
 	if (reader.position != size)
 		report_corrupted_assetset(psprintf("The set ends at byte %zu of %zu.",
 										   reader.position, size));

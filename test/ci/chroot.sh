@@ -23,7 +23,7 @@ make_root() {
     # an older debootstrap does not know the newest releases by name
     script=/usr/share/debootstrap/scripts/$1
     if [[ $1 == noble ]]; then
-        # Ubuntu has pg_cron and CRoaring in universe
+        # Ubuntu has pg_cron in universe
         mirror=http://archive.ubuntu.com/ubuntu components=main,universe script=/usr/share/debootstrap/scripts/gutsy
     elif [[ ! -e $script ]]; then
         script=/usr/share/debootstrap/scripts/sid

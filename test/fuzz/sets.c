@@ -112,19 +112,17 @@ check_expanded(Datum flat)
 	DeleteExpandedObject(expanded);
 }
 
-/* Checks that members(), the array and the library have the same ids. */
+/* Checks that members() and the array have the same ids, and both forms too. */
 static void
 check_members(Datum flat, int count)
 {
 	ArrayType  *array = DatumGetArrayTypeP(call(assetset_to_array, 1, flat));
 	int32	   *ids = (int32 *) ARR_DATA_PTR(array);
 	Datum		expanded = set_expanded(flat);
-	uint32	   *of_library = palloc(Max(count, 1) * sizeof(uint32));
 	SetCall		members;
 	Datum		member;
 
 	CHECK((ARR_NDIM(array) == 0 && count == 0) || ARR_DIMS(array)[0] == count);
-	roaring_bitmap_to_uint32_array(((Assetset *) DatumGetEOHP(expanded))->bitmap, of_library);
 	set_start(&members, assetset_members, flat);
 	for (int i = 0; i < count; i++)
 	{
@@ -132,7 +130,6 @@ check_members(Datum flat, int count)
 		bool		more = set_next(&members, &member);
 
 		CHECK(more && DatumGetInt32(member) == ids[i]);
-		CHECK(of_library[i] == (uint32) ids[i]);
 		CHECK(ids[i] >= 0 && (i == 0 || ids[i] > ids[i - 1]));
 		/* of many ids, test a sample */
 		if (i % (1 + count / 64) != 0)
@@ -179,6 +176,13 @@ check_chunks(Datum flat)
 	CHECK(state.isnull ? cardinality == 0 : set_same(state.value, flat));
 }
 
+/* Returns the result of an operator, which no other operator may change. */
+static Datum
+combined(PGFunction operator, Datum set1, Datum set2)
+{
+	return EOHPGetRODatum(DatumGetEOHP(call(operator, 2, set1, set2)));
+}
+
 /* Checks operators on a set with itself, the empty set, and another set. */
 static void
 check_operators(Datum flat)
@@ -186,11 +190,11 @@ check_operators(Datum flat)
 	Datum		none = call(assetset_in, 1, CStringGetDatum("{}"));
 	const char *text = "{0,2,10-65000,65535-65540,131072-140000,2147483647}";
 	Datum		other = call(assetset_in, 1, CStringGetDatum(text));
-	Datum		either = call(assetset_union, 2, flat, other);
-	Datum		both = call(assetset_intersection, 2, flat, other);
-	Datum		first = call(assetset_difference, 2, flat, other);
-	Datum		second = call(assetset_difference, 2, other, flat);
-	Datum		one = call(assetset_symmetric_difference, 2, flat, other);
+	Datum		either = combined(assetset_union, flat, other);
+	Datum		both = combined(assetset_intersection, flat, other);
+	Datum		first = combined(assetset_difference, flat, other);
+	Datum		second = combined(assetset_difference, other, flat);
+	Datum		one = combined(assetset_symmetric_difference, flat, other);
 	bool		is_empty = cardinality_of(flat) == 0;
 	int			order = DatumGetInt32(call(assetset_cmp, 2, flat, other));
 

@@ -254,16 +254,16 @@ CREATE FUNCTION posture_internal.assetset_agg_accum(state assetset, id integer) 
 COMMENT ON FUNCTION posture_internal.assetset_agg_accum(assetset, integer) IS
     'transition function of assetset_agg(): adds an id';
 CREATE FUNCTION posture_internal.union_agg_accum(state assetset, assets assetset) RETURNS assetset
-    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE;
 COMMENT ON FUNCTION posture_internal.union_agg_accum(assetset, assetset) IS
     'transition function of union_agg(): adds a set; also combines two states';
 CREATE FUNCTION posture_internal.intersect_agg_accum(state assetset, assets assetset)
     RETURNS assetset
-    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE;
 COMMENT ON FUNCTION posture_internal.intersect_agg_accum(assetset, assetset) IS
     'transition function of intersect_agg(): intersects with a set; also combines two states';
 CREATE FUNCTION posture_internal.xor_agg_accum(state assetset, assets assetset) RETURNS assetset
-    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE;
 COMMENT ON FUNCTION posture_internal.xor_agg_accum(assetset, assetset) IS
     'transition function of xor_agg(): XORs with a set; also combines two states';
 

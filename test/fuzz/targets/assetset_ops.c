@@ -252,6 +252,47 @@ try_make(Pair *pair, const uint8 *data, size_t size)
 
 /* ---- using them ---- */
 
+/*
+ * Tries an operator on two results of it, which nothing has written as bytes yet,
+ * and which are the arguments in the other order. The first one is changed in
+ * place.
+ */
+static bool
+try_combine_results(Pair *pair, int i, Datum set1, Datum set2)
+{
+	WordOperation operation = operations[i].operation;
+	const Bits *bits1 = combined(&pair->bits[0], &pair->bits[1], operation);
+	const Bits *bits2 = combined(&pair->bits[1], &pair->bits[0], operation);
+	const Bits *both = combined(bits1, bits2, word_and);
+	Datum		result1;
+	Datum		result2;
+	Datum		is_within;
+	Datum		overlaps;
+	Datum		count;
+
+	if (!try_call(operations[i].function, &result1, 2, set1, set2) ||
+		!try_call(operations[i].function, &result2, 2, set2, set1) ||
+		!try_call(assetset_cardinality, &count, 1, result1) ||
+		!try_call(assetset_contained, &is_within, 2, result1, result2) ||
+		!try_call(assetset_overlaps, &overlaps, 2, result1, result2))
+		return false;
+	CHECK(DatumGetInt64(count) == count_bits(bits1));
+	CHECK(DatumGetBool(is_within) == (count_bits(both) == count_bits(bits1)));
+	CHECK(DatumGetBool(overlaps) == (count_bits(both) > 0));
+	for (int bit = 0; bit < 64 * WORDS; bit += 4093)
+	{
+		int32		id = keys[bit / CONTAINER_IDS] * CONTAINER_IDS + bit % CONTAINER_IDS;
+		bool		is_in = bits1->words[bit / 64] >> bit % 64 & 1;
+
+		CHECK(DatumGetBool(call(assetset_contains_id, 2, result1, Int32GetDatum(id))) == is_in);
+	}
+	if (!try_call(operations[i].function, &result1, 2, result1, result2))
+		return false;
+	check_is(result1, combined(bits1, bits2, operation));
+	check_is(result2, bits2);
+	return true;
+}
+
 /* Tries operators and aggregates on flat and expanded arguments. */
 static bool
 try_combine(Pair *pair, Datum set1, Datum set2)
@@ -265,6 +306,8 @@ try_combine(Pair *pair, Datum set1, Datum set2)
 		if (!try_call(operations[i].function, &result, 2, set1, set2))
 			return false;
 		check_is(result, expected);
+		if (!try_combine_results(pair, i, set1, set2))
+			return false;
 		if (operations[i].transition == NULL)
 			continue;
 		/* on a state that is not the aggregate's own, then on one that is */
