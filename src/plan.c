@@ -5,12 +5,18 @@
  * asset is repaired when the last recommendation that it fails in its pool is
  * remediated.
  *
+ * Assets of a pool that fail the same recommendations are repaired together, so
+ * they are planned as one class. Where there are too many classes to look up all
+ * of them, several have the same recommendations. So memory depends on how
+ * different assets are, and not on their number.
+ *
  * The order is found greedily: each rank goes to the recommendation that gains
- * most for its cost at that rank. For each asset, the recommendations that
+ * most for its cost at that rank. For each class, the recommendations that
  * remain are counted, and their indexes are XORed. When one remains, the XOR is
- * its index, and from then on the asset adds to the gain of that
- * recommendation. So the assets of a recommendation are visited a few times in
- * all, not at each rank.
+ * its index, and from then on the class adds to the gain of that
+ * recommendation. So the classes of a recommendation are visited a few times in
+ * all, not at each rank. Gains only grow until a recommendation has its rank; a
+ * heap has the greatest one on top.
  */
 #include "assetset.h"
 
@@ -20,13 +26,15 @@
 #include "utils/lsyscache.h"
 #include "utils/tuplestore.h"
 
+#include <math.h>
+
 PG_FUNCTION_INFO_V1(plan_order);
 
 /*
- * Gains whose relative difference is at most this are equal: sums in floating
- * point differ by less.
+ * Bits to which gains are rounded before they are compared, so that they are
+ * equal where sums in floating point differ by less than a billionth.
  */
-#define GAIN_TOLERANCE 1e-9
+#define GAIN_BITS 30
 
 /* a row of the input: what a recommendation repairs in a pool */
 typedef struct PlanRow
@@ -36,29 +44,55 @@ typedef struct PlanRow
 	double		worth;			/* of each asset; without a set, of the row */
 	double		cost;
 	FlatAssetset *assets;		/* NULL: the worth is gained at once */
-	uint32	   *members;		/* the assets, as indexes in Planning.assets */
-	Size		count;			/* of members */
+	int64		cardinality;	/* of assets */
+	uint32	   *classes;		/* of its assets, as indexes in Planning.classes */
+	Size		n_classes;
+	Size		max_classes;	/* allocated */
 	int64		repaired;		/* assets, by its recommendation at its rank */
 	int			step;			/* index in Planning.steps */
 	int			n;				/* index in the input arrays, from 1 */
 } PlanRow;
 
-/* an asset of a pool */
-typedef struct PlanAsset
+/* assets of a pool that fail the same recommendations */
+typedef struct PlanClass
 {
-	uint32		remaining;		/* recommendations that it still fails */
+	uint32		count;			/* of assets */
+	uint32		remaining;		/* recommendations that they still fail */
 	union
 	{
 		uint32		steps_xor;	/* XOR of their indexes in Planning.steps */
-		uint32		rank;		/* if none remains: where it is repaired */
+		uint32		rank;		/* if none remains: where they are repaired */
 	}			u;
-} PlanAsset;
+} PlanClass;
+
+/*
+ * What identifies a class of the current pool: the XOR of random numbers, one
+ * for each row that has the asset. With 128 bits, no two classes are the same.
+ */
+typedef struct Signature
+{
+	uint64		low;
+	uint64		high;
+} Signature;
+
+/* a class that was found lately */
+typedef struct FoundClass
+{
+	Signature	signature;		/* 0: none */
+	uint32		index;			/* in Planning.classes */
+} FoundClass;
+
+/* number of classes that are looked up; assets of others get one each time */
+#define FOUND_CLASSES 16384
 
 /* a recommendation */
 typedef struct PlanStep
 {
 	double		gain;			/* of remediating it now, per unit of cost */
 	double		potential;		/* its share of all gains, per unit of cost */
+	double		gain_rounded;
+	double		potential_rounded;
+	int			heap_index;		/* in Planning.heap; -1: not there */
 	int			rank;			/* from 1; 0: none yet */
 	PlanRow   **rows;
 	int			n_rows;
@@ -71,7 +105,11 @@ typedef struct Planning
 	int			n_rows;
 	PlanStep   *steps;			/* by recommendation */
 	int			n_steps;
-	PlanAsset  *assets;			/* from index 1 */
+	PlanStep  **heap;			/* steps without a rank, the best one first */
+	int			n_heap;
+	PlanClass  *classes;
+	uint32		n_classes;
+	Size		max_classes;	/* allocated */
 } Planning;
 
 /* ---- input ---- */
@@ -147,7 +185,8 @@ read_row(PlanRow *row, int i, Datum **values, bool **nulls)
 	if (nulls[4][i])
 		return;
 	row->assets = DatumGetFlatAssetset(values[4][i]);
-	row->count = roaring_bytes_cardinality(row->assets->bytes, FLAT_BYTES_SIZE(row->assets));
+	row->cardinality = roaring_bytes_cardinality(row->assets->bytes,
+												 FLAT_BYTES_SIZE(row->assets));
 }
 
 static void
@@ -190,132 +229,217 @@ make_steps(Planning *plan)
 	}
 }
 
-/* ---- assets of pools ---- */
+/* ---- classes of assets ---- */
 
 /* reads the set of a row, along with those of the other rows of its pool */
 typedef struct RowReader
 {
 	PlanRow    *row;
+	Signature	signature;
 	RoaringReader reader;
 	Container	container;
 	bool		more;
-	uint32	   *next;			/* where its next member goes */
+	bool		is_current;		/* has the container that is being read */
+	int64		count;			/* ids that were read */
 } RowReader;
 
-/*
- * Adds the assets that the row has in its current container. index_of has the
- * index of each asset of the container in Planning.assets, if that is "start"
- * or more; if not, the asset is new and gets the next index. Error: XX001 if a
- * stored set has more ids than its descriptors say.
- */
-static void
-add_container(Planning *plan, RowReader *from, uint32 *index_of, uint32 start, uint32 *n_assets)
+/* the container of a pool that is being read */
+typedef struct PoolContainer
 {
-	RangeReader ranges;
-	uint32		first;
-	uint32		last;
+	RowReader  *readers;
+	int			n_readers;
+	FoundClass	found[FOUND_CLASSES];	/* by signature */
+	uint16		values[CONTAINER_IDS];	/* of one row */
+	Signature	signatures[CONTAINER_IDS];
+	uint32		new_class[CONTAINER_IDS];	/* of the first asset of a class, + 1 */
+} PoolContainer;
 
-	range_reader_open_container(&ranges, &from->container);
-	while (range_reader_next(&ranges, &first, &last))
+/* Returns pseudorandom bits for a number, by the finalizer of MurmurHash3. */
+static uint64
+scramble(uint64 number)
+{
+	number ^= number >> 33;
+	number *= UINT64CONST(0xFF51AFD7ED558CCD);
+	number ^= number >> 33;
+	number *= UINT64CONST(0xC4CEB9FE1A85EC53);
+	return number ^ number >> 33;
+}
+
+/* Makes room for another element of an array; returns the array. */
+static void *
+extend(void *array, Size count, Size *max_count, Size element_size)
+{
+	if (count < *max_count)
+		return array;
+	*max_count = Max(16, 2 * *max_count);
+	if (array == NULL)
+		return palloc_extended(*max_count * element_size, MCXT_ALLOC_HUGE);
+	return repalloc_huge(array, *max_count * element_size);
+}
+
+/*
+ * Reads the values of the row's container and returns their number. Error: XX001
+ * for a corrupted container.
+ */
+static int
+read_values(PoolContainer *pool, RowReader *from)
+{
+	int			count = container_count(&from->container);
+
+	if (count > CONTAINER_IDS)
+		report_wrong_cardinality(true);
+	container_convert(&from->container, CONTAINER_ARRAY, (char *) pool->values);
+	return count;
+}
+
+/* Adds the row's signature to those of its assets in the container. */
+static void
+sign_assets(PoolContainer *pool, RowReader *from)
+{
+	Signature	signature = from->signature;
+	int			count = read_values(pool, from);
+
+	for (int i = 0; i < count; i++)
 	{
-		if (last - first >= from->row->members + from->row->count - from->next)
-			report_wrong_cardinality(true);
-		for (uint32 id = first; id <= last; id++)
-		{
-			uint32	   *index = &index_of[id % CONTAINER_IDS];
+		pool->signatures[pool->values[i]].low ^= signature.low;
+		pool->signatures[pool->values[i]].high ^= signature.high;
+	}
+	from->count += count;
+}
 
-			if (*index < start)
-			{
-				*index = (*n_assets)++;
-				plan->assets[*index].remaining = 0;
-				plan->assets[*index].u.steps_xor = 0;
-			}
-			plan->assets[*index].remaining++;
-			plan->assets[*index].u.steps_xor ^= from->row->step;
-			*from->next++ = *index;
+/*
+ * Counts the assets of the container in their classes; returns whether there are
+ * new classes.
+ */
+static bool
+count_assets(Planning *plan, PoolContainer *pool)
+{
+	bool		any_new = false;
+
+	for (int i = 0; i < CONTAINER_IDS; i++)
+	{
+		Signature	signature = pool->signatures[i];
+		FoundClass *found = &pool->found[signature.low % FOUND_CLASSES];
+
+		if (signature.low == 0 && signature.high == 0)
+			continue;
+		if (found->signature.low != signature.low || found->signature.high != signature.high)
+		{
+			plan->classes = extend(plan->classes, plan->n_classes, &plan->max_classes,
+								   sizeof(PlanClass));
+			memset(&plan->classes[plan->n_classes], 0, sizeof(PlanClass));
+			found->signature = signature;
+			found->index = plan->n_classes++;
+			pool->new_class[i] = plan->n_classes;
+			any_new = true;
 		}
+		plan->classes[found->index].count++;
+	}
+	return any_new;
+}
+
+/* Adds the row to the new classes of the container that have it. */
+static void
+join_new_classes(Planning *plan, PoolContainer *pool, RowReader *from)
+{
+	PlanRow    *row = from->row;
+	int			count = read_values(pool, from);
+
+	for (int i = 0; i < count; i++)
+	{
+		uint32		new_class = pool->new_class[pool->values[i]];
+		PlanClass  *class;
+
+		if (new_class == 0)
+			continue;
+		class = &plan->classes[new_class - 1];
+		class->remaining++;
+		class->u.steps_xor ^= row->step;
+		row->classes = extend(row->classes, row->n_classes, &row->max_classes, sizeof(uint32));
+		row->classes[row->n_classes++] = new_class - 1;
 	}
 }
 
 /*
- * Adds the assets of a pool, one container after the other in all of its rows,
- * so that index_of need only have room for one container.
+ * Reads the next container of the pool, of all rows that have it; false if there
+ * is none.
+ */
+static bool
+read_pool_container(Planning *plan, PoolContainer *pool)
+{
+	uint32		key = CONTAINERS_MAX;
+
+	for (RowReader *from = pool->readers; from < pool->readers + pool->n_readers; from++)
+		if (from->more)
+			key = Min(key, from->container.key);
+	if (key == CONTAINERS_MAX)
+		return false;
+	memset(pool->signatures, 0, sizeof(pool->signatures));
+	for (RowReader *from = pool->readers; from < pool->readers + pool->n_readers; from++)
+	{
+		from->is_current = from->more && from->container.key == key;
+		if (from->is_current)
+			sign_assets(pool, from);
+	}
+	if (count_assets(plan, pool))
+	{
+		for (RowReader *from = pool->readers; from < pool->readers + pool->n_readers; from++)
+			if (from->is_current)
+				join_new_classes(plan, pool, from);
+		memset(pool->new_class, 0, sizeof(pool->new_class));
+	}
+	for (RowReader *from = pool->readers; from < pool->readers + pool->n_readers; from++)
+		if (from->is_current)
+			from->more = roaring_reader_next(&from->reader, &from->container);
+	return true;
+}
+
+/*
+ * Makes the classes of a pool. Error: XX001 if a stored set has more or fewer ids
+ * than its descriptors say.
  */
 static void
-make_pool(Planning *plan, PlanRow *rows, int n_rows, uint32 *index_of, uint32 *n_assets)
+make_pool(Planning *plan, PoolContainer *pool, PlanRow *rows, int n_rows)
 {
-	RowReader  *readers = palloc(n_rows * sizeof(RowReader));
-	int			n_readers = 0;
-	uint32		key;
-
+	pool->readers = palloc(n_rows * sizeof(RowReader));
+	pool->n_readers = 0;
+	memset(pool->found, 0, sizeof(pool->found));
 	for (int i = 0; i < n_rows; i++)
 	{
-		RowReader  *from = &readers[n_readers];
+		RowReader  *from = &pool->readers[pool->n_readers];
 
 		if (rows[i].assets == NULL)
 			continue;
 		from->row = &rows[i];
-		from->next = rows[i].members;
+		from->signature.low = scramble(2 * (uint64) (i + 1));
+		from->signature.high = scramble(2 * (uint64) (i + 1) + 1);
+		from->count = 0;
 		roaring_reader_open(&from->reader, rows[i].assets->bytes, FLAT_BYTES_SIZE(rows[i].assets));
 		from->more = roaring_reader_next(&from->reader, &from->container);
-		n_readers++;
+		pool->n_readers++;
 	}
-	do
-	{
-		uint32		start = *n_assets;
-
-		key = CONTAINERS_MAX;
-		for (int i = 0; i < n_readers; i++)
-			if (readers[i].more)
-				key = Min(key, readers[i].container.key);
-		for (int i = 0; i < n_readers; i++)
-			if (readers[i].more && readers[i].container.key == key)
-			{
-				add_container(plan, &readers[i], index_of, start, n_assets);
-				readers[i].more = roaring_reader_next(&readers[i].reader, &readers[i].container);
-			}
-	} while (key < CONTAINERS_MAX);
-	for (int i = 0; i < n_readers; i++)
-		if (readers[i].next != readers[i].row->members + readers[i].row->count)
-			report_wrong_cardinality(false);
-	pfree(readers);
+	while (read_pool_container(plan, pool))
+		CHECK_FOR_INTERRUPTS();
+	for (int i = 0; i < pool->n_readers; i++)
+		if (pool->readers[i].count != pool->readers[i].row->cardinality)
+			report_wrong_cardinality(pool->readers[i].count > pool->readers[i].row->cardinality);
+	pfree(pool->readers);
 }
 
-/*
- * Makes the assets of all pools, and the members of each row. Error: 54000 if
- * an index of 32 bits is too small for them.
- */
+/* Makes the classes of all pools. */
 static void
-make_assets(Planning *plan)
+make_classes(Planning *plan)
 {
-	uint32	   *index_of = palloc0(CONTAINER_IDS * sizeof(uint32));
-	Size		total = 0;
-	uint32		n_assets = 1;
-	uint32	   *members;
+	PoolContainer *pool = palloc0(sizeof(PoolContainer));
 
-	for (int i = 0; i < plan->n_rows; i++)
-		total += plan->rows[i].count;
-	if (total >= PG_UINT32_MAX)
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("too many failing assets to plan"),
-				 errdetail("Assets fail recommendations %zu times, at most %u can be planned.",
-						   total, PG_UINT32_MAX - 1)));
-	members = palloc_extended((total + 1) * sizeof(uint32), MCXT_ALLOC_HUGE);
-	plan->assets = palloc_extended((total + 1) * sizeof(PlanAsset), MCXT_ALLOC_HUGE);
-	for (int i = 0; i < plan->n_rows; i++)
-	{
-		plan->rows[i].members = members;
-		members += plan->rows[i].count;
-	}
 	for (int start = 0, end; start < plan->n_rows; start = end)
 	{
 		for (end = start + 1; end < plan->n_rows; end++)
 			if (plan->rows[end].pool != plan->rows[start].pool)
 				break;
-		make_pool(plan, &plan->rows[start], end - start, index_of, &n_assets);
+		make_pool(plan, pool, &plan->rows[start], end - start);
 	}
-	pfree(index_of);
+	pfree(pool);
 }
 
 /* ---- order ---- */
@@ -339,45 +463,114 @@ make_gains(Planning *plan)
 			step->gain += worth;
 			step->potential += worth;
 		}
-		for (Size j = 0; j < row->count; j++)
+		for (Size j = 0; j < row->n_classes; j++)
 		{
-			uint32		remaining = plan->assets[row->members[j]].remaining;
+			PlanClass  *class = &plan->classes[row->classes[j]];
 
-			step->potential += worth / remaining;
-			if (remaining == 1)
-				step->gain += worth;
+			step->potential += worth * class->count / class->remaining;
+			if (class->remaining == 1)
+				step->gain += worth * class->count;
 		}
 	}
 }
 
-/*
- * Returns the recommendation without a rank that gains most; among equals the
- * one with the greatest potential, and among those the first. NULL if none
- * remains that could gain.
- */
-static PlanStep *
-best_step(Planning *plan)
+/* Rounds a gain to GAIN_BITS. */
+static double
+rounded(double gain)
 {
-	double		gain = 0;
-	PlanStep   *best = NULL;
+	int			exponent;
+	double		fraction = frexp(gain, &exponent);
 
-	for (int i = 0; i < plan->n_steps; i++)
-		if (plan->steps[i].rank == 0)
-			gain = Max(gain, plan->steps[i].gain);
-	for (int i = 0; i < plan->n_steps; i++)
-	{
-		PlanStep   *step = &plan->steps[i];
-
-		if (step->rank == 0 && step->potential > 0 &&
-			step->gain >= gain * (1 - GAIN_TOLERANCE) &&
-			(best == NULL || step->potential > best->potential * (1 + GAIN_TOLERANCE)))
-			best = step;
-	}
-	return best;
+	return ldexp(rint(ldexp(fraction, GAIN_BITS)), exponent - GAIN_BITS);
 }
 
 /*
- * Remediates a recommendation at a rank: each of its assets is repaired, or
+ * Whether a step is better than another: it gains more; among equals it has the
+ * greater potential, and among those it is the first.
+ */
+static bool
+is_better(const PlanStep *step, const PlanStep *other)
+{
+	if (step->gain_rounded != other->gain_rounded)
+		return step->gain_rounded > other->gain_rounded;
+	if (step->potential_rounded != other->potential_rounded)
+		return step->potential_rounded > other->potential_rounded;
+	return step < other;
+}
+
+static void
+put_in_heap(Planning *plan, PlanStep *step, int index)
+{
+	plan->heap[index] = step;
+	step->heap_index = index;
+}
+
+/* Moves a step of the heap up to where it belongs. */
+static void
+move_up(Planning *plan, PlanStep *step)
+{
+	int			index = step->heap_index;
+
+	for (; index > 0 && is_better(step, plan->heap[(index - 1) / 2]); index = (index - 1) / 2)
+		put_in_heap(plan, plan->heap[(index - 1) / 2], index);
+	put_in_heap(plan, step, index);
+}
+
+/* Makes the heap of all steps that can gain. */
+static void
+make_heap(Planning *plan)
+{
+	plan->heap = palloc_extended((plan->n_steps + 1) * sizeof(PlanStep *), MCXT_ALLOC_HUGE);
+	for (PlanStep *step = plan->steps; step < plan->steps + plan->n_steps; step++)
+	{
+		step->heap_index = -1;
+		/* false for NaN, too */
+		if (!(step->potential > 0))
+			continue;
+		step->gain_rounded = rounded(step->gain);
+		step->potential_rounded = rounded(step->potential);
+		put_in_heap(plan, step, plan->n_heap++);
+		move_up(plan, step);
+	}
+}
+
+/* Takes the best step from the heap; NULL if there is none. */
+static PlanStep *
+take_best(Planning *plan)
+{
+	PlanStep   *best = plan->heap[0];
+	PlanStep   *last;
+	int			index = 0;
+
+	if (plan->n_heap == 0)
+		return NULL;
+	best->heap_index = -1;
+	last = plan->heap[--plan->n_heap];
+	for (int child; (child = 2 * index + 1) < plan->n_heap; index = child)
+	{
+		if (child + 1 < plan->n_heap && is_better(plan->heap[child + 1], plan->heap[child]))
+			child++;
+		if (!is_better(plan->heap[child], last))
+			break;
+		put_in_heap(plan, plan->heap[child], index);
+	}
+	if (plan->n_heap > 0)
+		put_in_heap(plan, last, index);
+	return best;
+}
+
+static void
+add_gain(Planning *plan, PlanStep *step, double gain)
+{
+	step->gain += gain;
+	if (step->heap_index < 0)
+		return;
+	step->gain_rounded = rounded(step->gain);
+	move_up(plan, step);
+}
+
+/*
+ * Remediates a recommendation at a rank: each class of its assets is repaired, or
  * adds to the gain of the one recommendation that it still fails.
  */
 static void
@@ -391,22 +584,22 @@ take_step(Planning *plan, PlanStep *step, int rank)
 		PlanRow    *row = step->rows[i];
 
 		CHECK_FOR_INTERRUPTS();
-		for (Size j = 0; j < row->count; j++)
+		for (Size j = 0; j < row->n_classes; j++)
 		{
-			PlanAsset  *asset = &plan->assets[row->members[j]];
+			PlanClass  *class = &plan->classes[row->classes[j]];
 
-			asset->remaining--;
-			asset->u.steps_xor ^= index;
-			if (asset->remaining == 0)
+			class->remaining--;
+			class->u.steps_xor ^= index;
+			if (class->remaining == 0)
 			{
-				row->repaired++;
-				asset->u.rank = rank;
+				row->repaired += class->count;
+				class->u.rank = rank;
 			}
-			else if (asset->remaining == 1)
+			else if (class->remaining == 1)
 			{
-				PlanStep   *other = &plan->steps[asset->u.steps_xor];
+				PlanStep   *other = &plan->steps[class->u.steps_xor];
 
-				other->gain += row->worth / other->rows[0]->cost;
+				add_gain(plan, other, row->worth * class->count / other->rows[0]->cost);
 			}
 		}
 	}
@@ -429,8 +622,8 @@ get_needed_at(Planning *plan, PlanStep *step)
 		if (row->assets == NULL && row->worth > 0)
 			first = Min(first, step->rank);
 		else if (row->worth > 0)
-			for (Size j = 0; j < row->count; j++)
-				first = Min(first, (int) plan->assets[row->members[j]].u.rank);
+			for (Size j = 0; j < row->n_classes; j++)
+				first = Min(first, (int) plan->classes[row->classes[j]].u.rank);
 	}
 	return first;
 }
@@ -473,7 +666,7 @@ put_step(Planning *plan, PlanStep *step, ReturnSetInfo *result)
  * which something is repaired or gained that needs the recommendation.
  *
  * Strict. Errors: 2202E for arrays of different lengths, 22004 for a NULL that
- * is not a set, 22023 for a cost of 0 or less, 54000, XX001. Interruptible.
+ * is not a set, 22023 for a cost of 0 or less, XX001. Interruptible.
  */
 Datum
 plan_order(PG_FUNCTION_ARGS)
@@ -486,9 +679,10 @@ plan_order(PG_FUNCTION_ARGS)
 	InitMaterializedSRF(fcinfo, 0);
 	read_rows(fcinfo, &plan);
 	make_steps(&plan);
-	make_assets(&plan);
+	make_classes(&plan);
 	make_gains(&plan);
-	while ((step = best_step(&plan)) != NULL)
+	make_heap(&plan);
+	while ((step = take_best(&plan)) != NULL)
 	{
 		CHECK_FOR_INTERRUPTS();
 		take_step(&plan, step, ++rank);
