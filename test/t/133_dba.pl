@@ -50,8 +50,8 @@ shows('| the installer, a superuser |', hidden('installer', @relations) . hidden
 shows('Row security is on', $node->safe_psql('posture', "SELECT oid::regclass FROM pg_class
 	WHERE relnamespace $schemas AND relkind = 'r' AND NOT relrowsecurity"), 'posture.inbox');
 $node->safe_psql('posture', 'GRANT SELECT ON ALL TABLES IN SCHEMA posture TO nobody');
-my %rows = map { $_ => as('nobody', "SELECT count(*) FROM $_") } grep { /^posture\./ && !/inbox/ } @tables;
-is(join(' ', grep { $rows{$_} ne '0' } sort keys %rows), '', 'no row of any table');
+is(join(' ', grep { !/inbox/ && as('nobody', "SELECT FROM $_") !~ /ERROR: .*nobody" does not see all rows/ } grep { /^posture\./ } @tables),
+	'', 'a role that was granted every table reads none');
 $node->safe_psql('posture', 'GRANT SELECT ON posture_internal.finding_set TO nobody');
 shows('It shows all rows', as('nobody', 'SELECT count(*) FROM posture.finding'),
 	$node->safe_psql('posture', 'SELECT count(*) FROM posture.finding'));
@@ -122,7 +122,7 @@ is(join(' ', grep { !$writes{ s/^posture\.//r } } @tables), 'posture_internal.ch
 
 my $facts = 'finding|measure|snapshot|\w+_snapshot|finding_history|event|event_cause|run|finding_set|asset_set|object_count|counted_slice|\w+_delta';
 shows('No level has a privilege', join(' ', map { grep { /^(?:\w+\.)?(?:$facts)$/ } split / /, writable($_) } @levels), '');
-shows('No level can write `access`', join(' ', map { as($_, 'UPDATE posture.access SET level = level') =~ /ERROR:  permission denied for table access/ ? () : $_ } @levels), '');
+shows('No level can write `access`', join(' ', map { as($_, 'UPDATE posture.access SET level = level') =~ /ERROR:  permission denied/ ? () : $_ } @levels), '');
 my $score = q{SELECT score::numeric FROM posture.overview WHERE initiative = 'i1'};
 my $before = as('curator', $score);
 my $after = as('curator', "BEGIN; INSERT INTO posture.exemption (recommendation_id, kind, reason)
