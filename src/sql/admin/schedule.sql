@@ -7,17 +7,18 @@
 CREATE FUNCTION posture_internal.require_cron(called text) RETURNS void
     LANGUAGE plpgsql STABLE SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
-DECLARE
-    missing text := CASE
-        WHEN NOT has_schema_privilege('cron', 'USAGE') THEN 'USAGE ON SCHEMA cron'
-        -- PUBLIC may call it, unless default privileges forbade that when pg_cron was installed
-        WHEN NOT has_function_privilege(to_regprocedure(called), 'EXECUTE')
-        THEN 'EXECUTE ON FUNCTION ' || called END;
 BEGIN
-    IF missing IS NOT NULL THEN
-        RAISE EXCEPTION 'permission denied for %', lower(substring(missing, 'ON (.*)'))
+    IF NOT has_schema_privilege('cron', 'USAGE') THEN
+        RAISE EXCEPTION 'permission denied for schema cron'
             USING ERRCODE = 'insufficient_privilege',
-                  HINT = format('An administrator can run: GRANT %s TO %I;', missing, current_user);
+                  HINT = format('An administrator can run: GRANT USAGE ON SCHEMA cron TO %I;',
+                                current_user);
+    -- PUBLIC may call it, unless default privileges forbade that when pg_cron was installed
+    ELSIF NOT has_function_privilege(to_regprocedure(called), 'EXECUTE') THEN
+        RAISE EXCEPTION 'permission denied for function %', called
+            USING ERRCODE = 'insufficient_privilege',
+                  HINT = format('An administrator can run: GRANT EXECUTE ON FUNCTION %s TO %I;',
+                                called, current_user);
     END IF;
 END $$;
 COMMENT ON FUNCTION posture_internal.require_cron(text) IS
