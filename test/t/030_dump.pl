@@ -1,6 +1,6 @@
 # Dump and restore in each format of pg_dump: findings and history are restored, the sets
 # are made from them, scores are the same, and ids go on.
-# tests: admin/install_end, store/rebuild
+# tests: admin/install_end, catalog/change_log, store/rebuild
 
 use strict;
 use warnings;

@@ -79,6 +79,28 @@ for my $role (qw(bi operator installer))
 my ($rc, $out, $err) = query_as($node, 'd', 'outsider', 'SELECT * FROM posture.change_log');
 like($err, qr/permission denied for table change_log/, 'a role without a level does not');
 
+# ---- a database where nothing was logged yet, as after a restore ----
+
+$node->safe_psql('postgres', 'CREATE DATABASE restored OWNER installer');
+$node->safe_psql('restored', 'CREATE EXTENSION posture;
+	GRANT SELECT, UPDATE ON posture.importance_weight TO kim', extra_params => [ '-U', 'installer' ]);
+my $restores = 'SET check_function_bodies = off; SET row_security = off';
+my $count = sub { $node->safe_psql('restored', 'SELECT count(*) FROM posture.change_log') };
+($rc, $out, $err) = query_as($node, 'restored', 'installer', $attempt{copy});
+like($err, qr/only posture writes change_log/, 'only a restore may insert');
+for my $sql ($update, $attempt{insert} =~ s/^/$restores; /r)
+{
+	($rc, $out, $err) = query_as($node, 'restored', 'installer', "$restores; $sql");
+	is("$rc$err", '0', 'the owner of the extension restores a dump');
+}
+is($count->(), '1', 'which is not logged itself');
+$node->safe_psql('restored', "$restores; $update", extra_params => [ '-U', 'kim' ]);
+is($count->(), '6', 'but what others write is');
+($rc, $out, $err) = query_as($node, 'restored', 'installer', "$restores; $attempt{insert}");
+like($err, qr/only posture writes change_log/, 'and from then on nobody restores');
+$node->safe_psql('restored', "$restores; $update", extra_params => [ '-U', 'installer' ]);
+is($count->(), '11', 'nor writes unlogged');
+
 # ---- retention ----
 
 # a role and a session can only lengthen what the server and the database set

@@ -55,14 +55,22 @@ COMMENT ON COLUMN posture_internal.change_log_start.started_at IS
 
 -- A restore writes the rows of all tables, which are not decisions of the role
 -- that restores. Any role can set what pg_dump and pg_restore set, so this alone
--- would let it write without a log.
+-- would let it write without a log. The role that restores has created the
+-- extension before; in a function of its owner, current_user is not that role.
 CREATE FUNCTION posture_internal.is_restoring() RETURNS boolean
     LANGUAGE sql STABLE PARALLEL SAFE
     RETURN current_setting('check_function_bodies') = 'off'
-       AND NOT EXISTS (SELECT FROM change_log_start);
+       AND NOT EXISTS (SELECT FROM change_log_start)
+       AND EXISTS (SELECT
+                   FROM pg_catalog.pg_roles r
+                   WHERE r.rolname = coalesce(nullif(current_setting('role'), 'none'),
+                                              session_user)
+                     AND (r.rolsuper OR r.oid IN (SELECT e.extowner
+                                                  FROM pg_catalog.pg_extension e
+                                                  WHERE e.extname = 'posture')));
 COMMENT ON FUNCTION posture_internal.is_restoring() IS
-    'returns whether the session restores a dump: it has the settings of pg_restore, and nothing '
-    'was logged in this database yet';
+    'returns whether the session restores a dump: it has the settings of pg_restore, nothing was '
+    'logged in this database yet, and the role is a superuser or the owner of the extension';
 
 CREATE FUNCTION posture_internal.check_change_log() RETURNS trigger
     LANGUAGE plpgsql
