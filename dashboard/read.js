@@ -56,7 +56,7 @@ function advice(error, client) {
     case "42P01":
       return `posture is not installed in database "${client.database}": CREATE EXTENSION posture;`;
     case "42501":
-      return `role "${client.user}" may not read it; who installed posture can run: SELECT posture.grant_access(${client.escapeLiteral(client.user)}, 'reader');`;
+      return `role "${client.user}" may not read it; the role that installed posture can run: SELECT posture.grant_access(${client.escapeLiteral(client.user)}, 'reader');`;
   }
 }
 

@@ -8,12 +8,12 @@ SELECT posture.score(0, 1) \g /dev/null
 
 CREATE TEMP TABLE section (place int GENERATED ALWAYS AS IDENTITY, title text, about text, relations text, functions text, types text);
 INSERT INTO section (title, about, relations, functions, types) VALUES
-('Reports', 'Views, for BI tools and for people. Their columns are of plain types only. Each view runs with the privileges of its caller and shows the rows that the caller may see.',
+('Reports', 'Views, for BI tools and for people. Their columns are of plain types only. Each view shows a role the rows that it may see.',
  'overview metric_report metric_recommendation_report recommendation_report asset_report finding_report event_report event_asset day_report score_history group_report target_report secure_score secure_score_part benchmark_report exemption_report assignment_report',
  'show', ''),
 ('Findings in', 'How findings are loaded. [Load findings](load.md) explains the steps.',
  'source inbox rejected',
- 'ingest load load_format object_field export forget_source assess_cluster', ''),
+ 'ingest load load_format object_field rejections export forget_source assess_cluster', ''),
 ('State', 'The current state of recommendations. All scores are computed from these tables.',
  'finding measure exemption', '', 'finding_state exemption_kind points'),
 ('Catalog', 'Sources, assets, recommendations, and how metrics and initiatives group them.',
@@ -27,7 +27,7 @@ INSERT INTO section (title, about, relations, functions, types) VALUES
 ('Plans and comparisons', 'Scores under changed conditions, and changes between days.',
  '', 'plan what_if score_of planned_score achievable_score points_change band_of default_band', ''),
 ('Access', 'Levels of access, and the log of decisions. [Access](access.md) explains them.',
- 'change_log', 'grant_access revoke_access access_rule', ''),
+ 'access change_log', 'grant_access revoke_access restore_access access_rule', ''),
 ('Scores', 'The type `score` and its functions. [How scores are made](formulas.md) has the formulas.',
  '', 'score score_drop is_drop weighted_score', 'score'),
 ('Sets of assets', 'The type `assetset`: compressed sets of asset ids.',
