@@ -187,14 +187,26 @@ forget_plans(Datum arg, int cache, uint32 hash)
 	ResetPlanCache();
 }
 
+/* Nor must it outlive a privilege on finding_set, which is in the row of the table. */
+static Oid	finding_set = InvalidOid;
+
+static void
+forget_plans_of_privilege(Datum arg, Oid relation)
+{
+	if (relation == finding_set || relation == InvalidOid)
+		ResetPlanCache();
+}
+
 /* Returns sees_all() as a constant. A plan with it is made again for another role. */
 static Node *
 plan_sees_all(void)
 {
 	static bool watches = false;
 
+	finding_set = relation_oid("posture_internal", "finding_set");
 	if (!watches)
 	{
+		CacheRegisterRelcacheCallback(forget_plans_of_privilege, (Datum) 0);
 		CacheRegisterSyscacheCallback(AUTHMEMROLEMEM, forget_plans, (Datum) 0);
 		CacheRegisterSyscacheCallback(AUTHOID, forget_plans, (Datum) 0);
 		watches = true;
