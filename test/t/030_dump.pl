@@ -82,7 +82,8 @@ sub fresh_database
 	return;
 }
 # a superuser owns the schema, and the role can't give it to one; CREATE EXTENSION does
-my @dump = ('pg_dump', @as, '--no-owner');
+my @ordinary = ('--enable-row-security', '--inserts', '--rows-per-insert=100');
+my @dump = ('pg_dump', @as, '--no-owner', @ordinary);
 my @restore = ('pg_restore', @as, '--no-owner', '--exit-on-error', '-d', 'restored');
 my @psql = ('psql', '-XAtq', '-v', 'ON_ERROR_STOP=1', @as, '-d', 'restored', '-f');
 
@@ -135,6 +136,20 @@ $node->command_ok([ @psql, "$dir/schema.sql" ], 'the schema is restored');
 is($node->safe_psql('restored', 'SELECT count(*) FROM posture.finding'), '0', 'without findings');
 $node->command_ok([ @psql, "$dir/data.sql" ], 'then the data');
 is_restored('schema, then data');
+
+# without these options a role needs BYPASSRLS
+fresh_database();
+$node->command_fails_like([ 'pg_dump', @as, '-f', "$dir/none", 'origin' ],
+	qr/query would be affected by row-level security policy/, 'pg_dump needs --enable-row-security');
+$node->command_ok([ 'pg_dump', '-Fc', '-f', "$dir/copy", 'origin' ], 'pg_dump as superuser, with COPY');
+$node->command_fails_like([ @restore, "$dir/copy" ], qr/COPY FROM not supported with row-level security/,
+	'COPY needs BYPASSRLS');
+fresh_database();
+$node->safe_psql('postgres', 'ALTER ROLE risk_owner BYPASSRLS');
+$node->command_ok([ 'pg_dump', @as, '--no-owner', '-Fc', '-f', "$dir/bypass", 'origin' ], 'pg_dump with BYPASSRLS');
+$node->command_ok([ @restore, "$dir/bypass" ], 'restored with it');
+is_restored('BYPASSRLS');
+$node->safe_psql('postgres', 'ALTER ROLE risk_owner NOBYPASSRLS');
 
 fresh_database();
 $node->command_ok([ 'pg_dump', '-Fc', '-f', "$dir/inserts", '--inserts', '--rows-per-insert=10',

@@ -33,6 +33,15 @@ $other->command_checks_all([ 'psql', '-XAtq', '-d', 'postgres', '-f', "$dir/all.
 is_restored($other, 'origin', 'pg_dumpall');
 is($other->safe_psql('origin', 'SHOW posture.drop_threshold'),
 	'3', 'pg_dumpall: settings of the database are equal');
+# the roles of another cluster have other oids, or have the same by chance
+my $overview = 'SELECT initiative, score FROM posture.overview';
+$other->safe_psql('origin', 'UPDATE posture.access SET role_id = role_id - 1');
+is((query_as($other, 'origin', 'team', $overview))[1], '', 'an owner sees nothing there before a call');
+is($other->safe_psql('origin', q{SELECT message FROM posture.status() WHERE item = 'access'}),
+	'5 grants; not in force for bi, curator, loader, operator, team', 'status() reports it');
+is($other->safe_psql('origin', 'SELECT posture.restore_access()'), '5', 'restore_access() brings levels back');
+is((query_as($other, 'origin', 'team', $overview))[1],
+	(query_as($origin, 'origin', 'team', $overview))[1], 'and it sees what it sees in the first cluster');
 # the role that restores owns the extension
 is($other->safe_psql('origin',
 		q{SELECT has_table_privilege('risk_owner', 'posture.finding', 'SELECT')}),
@@ -45,7 +54,9 @@ $other->stop;
 # ---- as the installer, a role that is no superuser: the dump grants in its name ----
 
 fresh_database('restored', 'risk_owner');
-$origin->command_ok([ 'pg_dump', '--no-owner', '-Fc', '-f', "$dir/custom", 'origin' ], 'pg_dump');
+# COPY FROM does not work with row security
+$origin->command_ok([ 'pg_dump', '--no-owner', '--inserts', '-Fc', '-f', "$dir/custom", 'origin' ],
+	'pg_dump --inserts');
 $origin->command_ok([ 'pg_restore', '--role=risk_owner', '--no-owner', '--exit-on-error',
 		'-d', 'restored', "$dir/custom" ], 'restored as another role');
 is_restored($origin, 'restored', 'another role');
@@ -66,7 +77,6 @@ for my $role (@members)
 }
 unlike(privileges_in($origin, 'restored'), qr/^\w+(?: columns)?\|[1-9]/m,
 	'then no role has any');
-is($origin->safe_psql('restored', 'SELECT count(*) FROM pg_policies'), '0', 'nor a policy');
 
 # ---- in halves: a restore that was interrupted is repeated ----
 

@@ -61,9 +61,9 @@ FROM pg_proc WHERE pronamespace $schemas AND prosecdef
 SQL
 apply_changed_rule apply_rules_to_recommendation apply_rules_to_source
 capture_asset capture_catalog capture_truncate check_member grant_access lock_rules
-metric_recommendation_restore revoke_access set_row_security
+metric_recommendation_restore purge_change_log restore_access revoke_access write_change
 NAMES
-	'more rights than the caller has: triggers that append deltas or apply rules, and grants');
+	'more rights than the caller has: triggers that append deltas, log or apply rules, and grants');
 is($node->safe_psql('warehouse', <<"SQL"), 'run_daily',
 SELECT string_agg(p.proname, ' ' ORDER BY p.proname)
 FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang
@@ -76,7 +76,7 @@ SQL
 # on a table of its own a role could make them append what never happened
 for my $function (qw(capture_finding capture_asset capture_catalog capture_truncate check_member
 	apply_changed_rule apply_rules_to_recommendation apply_rules_to_source lock_rules
-	metric_recommendation_restore))
+	metric_recommendation_restore write_change purge_change_log))
 {
 	like((query_as($node, 'warehouse', 'nobody', <<"SQL"))[2],
 CREATE TEMP TABLE mine (LIKE pg_catalog.pg_class);

@@ -83,13 +83,14 @@ INSERT INTO posture.asset_group (key, name, owner)
 SELECT 'of ' || n, n, n FROM unnest($name_array) n
 SQL
 ($rc, $out, $err) = query_as($node, 'warehouse', superuser(), <<"SQL");
-SELECT count(posture.grant_access(n, l))
-FROM unnest($name_array) n, unnest('{owner,reader,loader,operator}'::text[]) l
+SELECT count(posture.grant_access(n, l, CASE l WHEN 'loader' THEN n END))
+FROM unnest($name_array) n, unnest('{owner,reader,loader,curator,operator}'::text[]) l
 WHERE n NOT LIKE '%a,b%' OR l = 'owner'
 SQL
 is($rc, 0, 'access is granted to roles of such names') or diag $err;
-my $granted = 'SELECT count(*) FROM posture_internal.granted_role()';
-is($node->safe_psql('warehouse', "$granted WHERE sees_all"), @names - 1, 'to each');
+my $granted = 'SELECT count(*) FROM posture.access';
+is($node->safe_psql('warehouse', "$granted WHERE level = 'reader'"), @names - 1, 'to each');
+is($node->safe_psql('warehouse', 'SELECT posture.restore_access()'), 5 * @names - 4, 'and again');
 ($rc, $out) = query_as($node, 'warehouse', 'a,b;c|d',
 	q{SELECT string_agg(initiative, '') FROM posture.overview});
 is($out, 'of a,b;c|d', 'an owner sees their initiative');

@@ -13,8 +13,9 @@ use TestReports;
 our @EXPORT = qw($origin @members dump_cluster dump_origin fresh_database is_restored
   rows_of_database privileges_in);
 our $origin;
-our @members = qw(bi loader operator team);
-my %level = (bi => 'reader', loader => 'loader', operator => 'operator', team => 'owner');
+our @members = qw(bi curator loader operator team);
+my %level = (bi => q{'reader'}, curator => q{'curator'}, loader => q{'loader', 'scan'},
+	operator => q{'operator'}, team => q{'owner'});
 my ($rows, $reports, $privileges, $policies, %expected);
 
 # a server, with pg_cron where it is installed
@@ -55,7 +56,7 @@ sub dump_origin
 			q{UPDATE posture.initiative SET owner = 'team' WHERE key = 'i1'},
 			# the history of what is not folded would not be dumped
 			'SELECT posture.fold()',
-			map { "SELECT posture.grant_access('$_', '$level{$_}')" } @members), @as);
+			map { "SELECT posture.grant_access('$_', $level{$_})" } @members), @as);
 	$origin->safe_psql('postgres', q{ALTER DATABASE origin SET posture.drop_threshold = 3});
 
 	$rows = digest_sql(dumped_tables($origin, 'origin'));
