@@ -21,6 +21,9 @@ $node->safe_psql('postgres', 'CREATE DATABASE origin OWNER risk_owner');
 $node->safe_psql('origin', "CREATE EXTENSION posture;\n" . sample_sql() . 'SELECT posture.fold();',
 	extra_params => \@as);
 
+$node->safe_psql('postgres', 'CREATE ROLE bi');
+$node->safe_psql('origin', q{SELECT posture.grant_access('bi', 'reader')}, extra_params => \@as);
+
 my %table = map { $_ => "SELECT * FROM $_" } dumped_tables($node, 'origin');
 my %report = report_queries($node, 'origin');
 my @empty = grep { $node->safe_psql('origin', "SELECT count(*) FROM $_") eq '0' } sort keys %table;
@@ -84,7 +87,7 @@ sub fresh_database
 # a superuser owns the schema, and the role can't give it to one; CREATE EXTENSION does
 my @ordinary = ('--enable-row-security', '--inserts', '--rows-per-insert=100');
 my @dump = ('pg_dump', @as, '--no-owner', @ordinary);
-my @restore = ('pg_restore', @as, '--no-owner', '--exit-on-error', '-d', 'restored');
+my @restore = ('pg_restore', @as, '--no-owner', '--enable-row-security', '--exit-on-error', '-d', 'restored');
 my @psql = ('psql', '-XAtq', '-v', 'ON_ERROR_STOP=1', @as, '-d', 'restored', '-f');
 
 fresh_database();

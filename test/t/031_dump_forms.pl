@@ -57,8 +57,8 @@ fresh_database('restored', 'risk_owner');
 # COPY FROM does not work with row security
 $origin->command_ok([ 'pg_dump', '--no-owner', '--inserts', '-Fc', '-f', "$dir/custom", 'origin' ],
 	'pg_dump --inserts');
-$origin->command_ok([ 'pg_restore', '--role=risk_owner', '--no-owner', '--exit-on-error',
-		'-d', 'restored', "$dir/custom" ], 'restored as another role');
+$origin->command_ok([ 'pg_restore', '--role=risk_owner', '--no-owner', '--enable-row-security',
+		'--exit-on-error', '-d', 'restored', "$dir/custom" ], 'restored as another role');
 is_restored($origin, 'restored', 'another role');
 my $grantable = qq{SELECT count(*) FROM pg_class c WHERE c.relnamespace $schemas
 	AND c.relkind = 'r' AND has_table_privilege('risk_owner', c.oid, 'INSERT WITH GRANT OPTION')};

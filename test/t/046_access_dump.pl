@@ -56,7 +56,7 @@ sub is_restored
 	return;
 }
 my @as = ('-U', 'warden');
-my @restore = ('pg_restore', @as, '--exit-on-error', '--no-owner', '-d', 'restored');
+my @restore = ('pg_restore', @as, '--exit-on-error', '--no-owner', '--enable-row-security', '-d', 'restored');
 my @ordinary = ('--enable-row-security', '--inserts', '--rows-per-insert=100');
 answer('warden', "$revoke; SELECT posture.grant_access('plain_reader', 'reader')");
 $node->command_fails_like([ 'pg_dump', @as, '-f', "$dir/warden.sql", 'warehouse' ],

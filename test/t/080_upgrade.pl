@@ -112,6 +112,9 @@ my %was = (
 	'posture.event_report' => { cause => q{replace(cause, '.0', '')} });
 
 my $grants = join '; ', map { "SELECT posture.grant_access('$_', '$_')" } qw(reader owner loader operator);
+# a loader of that version could write the catalog
+my $grants_now = join '; ', map { "SELECT posture.grant_access($_)" } q{'reader', 'reader'}, q{'owner', 'owner'},
+  q{'loader', 'curator'}, q{'loader', 'loader', 'old'}, q{'operator', 'operator'};
 
 sub lines { return { map { $_ => 1 } split /\x1e/, shift } }
 
@@ -139,12 +142,16 @@ foreach my $case ([ 'superuser', undef, undef ], [ 'installer', 'installer', 'in
 		$node->safe_psql('postgres', "CREATE DATABASE $name");
 		$node->safe_psql('postgres', "GRANT CREATE ON DATABASE $name TO installer");
 	}
-	$node->safe_psql($fresh, "CREATE EXTENSION posture; $grants", @installs);
+	$node->safe_psql($fresh, "CREATE EXTENSION posture; $grants_now", @installs);
 	$node->safe_psql($db, "CREATE EXTENSION posture VERSION '$before'; $grants", @installs);
 
 	# once with all that there may be in it
 	my $has_data = $db eq 'installer';
-	$node->safe_psql($db, sample_sql(), @installs) if $has_data;
+	$node->safe_psql($db, sample_sql() . q{UPDATE posture.initiative SET owner = 'owner' WHERE key = 'i1'}, @installs)
+	  if $has_data;
+	my $owned = q{SET ROLE owner; SELECT initiative, score FROM posture.overview ORDER BY 1;
+		SELECT recommendation, asset, state FROM posture.finding_report ORDER BY 1, 2, 3};
+	my $owner_saw = $node->safe_psql($db, $owned);
 
 	# as it was, copied: views and tables, by their columns
 	my @copied = !$has_data ? () : (
@@ -169,6 +176,13 @@ SELECT count(*)
 FROM pg_init_privs p CROSS JOIN aclexplode(p.initprivs) x JOIN pg_roles r ON r.oid = x.grantee
 WHERE r.rolname IN ('reader', 'owner', 'loader', 'operator')
 SQL
+	is($node->safe_psql($db, $owned), $owner_saw, "$db: an owner sees what it saw, without a call");
+	like(($node->psql($db, 'SET ROLE owner; SELECT FROM posture.finding'))[2], qr/permission denied/, "$db: and no table");
+	is($node->safe_psql($db, q{SELECT string_agg(concat_ws(' ', role, level, source), ', ' ORDER BY role, level, source)
+		FROM posture.access}), 'loader curator, ' . join('', map { "loader loader $_, " } $has_data ? qw(cloud scan) : 'old')
+		  . 'operator operator, owner owner, reader reader', "$db: roles have their levels");
+	like($warning, qr/role "loader" had level loader, and is a loader of each source that there is, and a curator/,
+		"$db: warns of what a loader may");
 	foreach my $relation (@copied)
 	{
 		my $columns = $node->safe_psql($db, <<"SQL");
