@@ -36,7 +36,7 @@ BEGIN
         JOIN pg_namespace n ON n.oid = c.relnamespace
         JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e'
         JOIN pg_extension e ON d.refclassid = 'pg_extension'::regclass AND e.oid = d.refobjid
-        WHERE e.extname = 'posture' AND c.relkind IN ('r', 'S', 'v')
+        WHERE e.extname = 'posture' AND c.relkind IN ('r', 'S', 'v', 'f')
         ORDER BY c.oid
     LOOP
         EXECUTE format(
