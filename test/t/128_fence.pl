@@ -59,7 +59,7 @@ my @plans = split /(?=^LOG:  )/m, $err;
 is(scalar(grep { /^LOG:  plan/ && /:relid $initiative / } @plans), 0, 'but not those behind the fence');
 is(scalar(grep { /^LOG: .*\bsort (starting|done|ended)|^LOG:  begin tuple sort/ } @plans), 0, 'nor sorts');
 ($rc, $out, $err) = as_role('alice', "EXPLAIN (ANALYZE, VERBOSE, COSTS OFF, TIMING OFF, SUMMARY OFF) $overview");
-like($out, qr/Function Scan on posture_internal\.owner_overview/, 'EXPLAIN shows an owner a function');
+like($out, qr/(Function|Foreign) Scan on posture_internal\.owner_overview/, 'EXPLAIN shows an owner a function');
 unlike($out, qr/Scan on posture_internal\.(?!(owner|read)_overview)|Scan on posture\.|actual rows=[^02]/, 'and no table');
 
 # ---- plans in parallel, and in a worker ----
