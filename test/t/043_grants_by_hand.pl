@@ -53,7 +53,7 @@ for my $call ('SELECT * FROM posture.ingest()', 'SELECT * FROM posture.take_snap
 	(map { "SELECT posture.$_('i1', '2020-01-01', '2020-01-02')" } qw(points_change change_report)))
 {
 	($rc, $out, $err) = query_as($node, 'warehouse', 'nobody', $call);
-	like($err, qr/permission denied: role "nobody" needs level (\w+).*HINT: .*grant_access\('nobody', '\1'\)/s,
+	like($err, qr/permission denied: role "nobody" needs level (\w+).*HINT: .*grant_access\('nobody', '\1'[,)]/s,
 		"a role without privileges: $call");
 }
 

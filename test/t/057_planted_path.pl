@@ -18,7 +18,7 @@ $node->safe_psql('postgres', <<'SQL');
 CREATE ROLE risk_owner LOGIN;
 CREATE ROLE attacker LOGIN;
 CREATE ROLE reader LOGIN;
-CREATE ROLE loader LOGIN;
+CREATE ROLE curator LOGIN;
 CREATE ROLE team LOGIN;
 CREATE DATABASE warehouse OWNER risk_owner;
 SQL
@@ -28,7 +28,8 @@ $node->safe_psql('warehouse', <<'SQL' . retake_day_sql(1), @as);
 UPDATE posture.metric SET criticality_weights = '{1,2,3,4}' WHERE key = 'm1';
 UPDATE posture.initiative SET target_score = 99;
 UPDATE posture.initiative SET owner = 'team' WHERE key = 'i1';
-SELECT posture.grant_access('loader', 'loader'), posture.grant_access('team', 'owner');
+SELECT posture.grant_access('curator', 'curator'), posture.grant_access('curator', 'loader', 'scan'),
+       posture.grant_access('curator', 'loader', 'cloud'), posture.grant_access('team', 'owner');
 INSERT INTO posture.inbox VALUES ('scan', 'r2', 'a5', 'non_compliant', now()),
     ('cloud', 'r6', 'a6', 'non_compliant', now()), ('cloud', 'r6', 'a7', 'bad', now());
 INSERT INTO posture.inbox
@@ -38,7 +39,7 @@ SQL
 my %caller = (
 	'a superuser' => superuser(),
 	'the owner of the extension' => 'risk_owner',
-	'a loader' => 'loader',
+	'a curator and loader' => 'curator',
 	'an owner' => 'team');
 my %work = map { $_ => work_sql($node, 'warehouse') } keys %caller;
 my %plant = map { $_ => plant_sql($node, 'warehouse', $_) } qw(public evil pg_temp);

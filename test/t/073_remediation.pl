@@ -73,7 +73,7 @@ like($preload->('no_such_library'), qr/^-- no_such_library is not installed/, 'n
 unlike($preload->('pgaudit'), qr/^ALTER SYSTEM/, 'so for pgaudit')
   unless $node->safe_psql('postgres', q{SELECT count(*) FROM pg_available_extensions WHERE name = 'pgaudit'});
 $node->safe_psql('postgres', $preload->('passwordcheck'));
-$node->safe_psql('postgres', q{CREATE ROLE loader; SELECT posture.grant_access('loader', 'loader')});
+$node->safe_psql('postgres', q{CREATE ROLE loader; SELECT posture.grant_access('loader', 'loader', 'postgresql')});
 $node->psql('postgres', q{SET ROLE loader; SELECT posture_internal.cluster_preload('passwordcheck')},
 	stderr => \my $denied);
 like($denied, qr/role "loader" may not set shared_preload_libraries\nHINT:  A superuser can/,

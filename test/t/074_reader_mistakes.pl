@@ -26,7 +26,7 @@ SELECT posture.load('posture', '[
    "target_on": "2020-01-01", "metrics": [{"metric": "exposed-data"}]}]');
 SELECT posture.backfill(posture.today() - 1);
 CREATE ROLE loader;
-SELECT posture.grant_access('loader', 'loader');
+SELECT posture.grant_access('loader', 'loader', 's');
 SQL
 
 sub answer
@@ -70,7 +70,7 @@ like(answer("SELECT FROM posture.change_report('cloud', posture.today() - 1, pos
 
 like(answer("SET ROLE loader; SELECT posture.acknowledge(1)"),
 	qr/^ERROR:  permission denied: role "loader" needs level owner or operator\nHINT:  .*grant_access\('loader', 'owner'\)/,
-	'a loader writes events and acknowledges none');
+	'a loader acknowledges no event');
 
 like($node->safe_psql('postgres', q{SELECT posture.show('cloud')}),
 	qr/^target 90\.0 was due on 2020-01-01: 90\.0 to go$/m, 'a target whose day has passed');

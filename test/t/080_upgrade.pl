@@ -150,7 +150,8 @@ foreach my $case ([ 'superuser', undef, undef ], [ 'installer', 'installer', 'in
 	$node->safe_psql($db, sample_sql() . q{UPDATE posture.initiative SET owner = 'owner' WHERE key = 'i1'}, @installs)
 	  if $has_data;
 	my $owned = q{SET ROLE owner; SELECT initiative, score FROM posture.overview ORDER BY 1;
-		SELECT recommendation, asset, state FROM posture.finding_report ORDER BY 1, 2, 3};
+		SELECT recommendation, state, exposed_assets, assessed_assets
+		FROM posture.recommendation_report ORDER BY 1};
 	my $owner_saw = $node->safe_psql($db, $owned);
 
 	# as it was, copied: views and tables, by their columns
