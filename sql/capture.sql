@@ -184,8 +184,8 @@ INSERT INTO finding VALUES
 \set ECHO all
 :show
 -- the first moment that there is, and the last
-INSERT INTO finding VALUES (3, 4, 'compliant', '4714-11-24 00:00+00 BC'),
-                           (3, 5, 'compliant', '294276-12-31 23:59:59.999999+00');
+INSERT INTO finding VALUES (3, 4, 'compliant', '1900-01-01 00:00+00'),
+                           (3, 5, 'compliant', '9999-12-31 23:59:59.999999+00');
 SELECT d.day = day_of(d.last_changed[1]) AS first, d.day = today() AS today, d.assessed
 FROM finding_delta d ORDER BY d.delta_id;
 TABLE error;

@@ -160,9 +160,9 @@ INSERT INTO exemption (recommendation_id, asset_id, kind, reason, approved_by, c
      day_end(today() - 7) - interval '11 hours'),
     (1, 5, 'waived', 'to the end of today', 'board', now(), day_end(today())),
     (1, 6, 'waived', 'into tomorrow', 'board', now(), day_end(today()) + interval '1 microsecond'),
-    (1, 7, 'risk_accepted', 'for good', 'board', '-infinity', 'infinity'),
-    (1, 8, 'risk_accepted', 'never', 'board', 'infinity', 'infinity'),
-    (1, 9, 'risk_accepted', 'the latest there is', 'board', now(), '294276-12-30');
+    (1, 7, 'risk_accepted', 'for good', 'board', '1900-01-01', NULL),
+    (1, 8, 'risk_accepted', 'never', 'board', '9999-12-31', '9999-12-31'),
+    (1, 9, 'risk_accepted', 'the latest there is', 'board', now(), '9999-12-31');
 \set ECHO all
 SELECT count(take_snapshot(today() - ago)) FROM generate_series(10, 1, -1) ago;
 SELECT today() - s.day AS day, s.exposed, s.assessed, s.score FROM metric_snapshot s

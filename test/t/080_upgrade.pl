@@ -12,6 +12,7 @@ use File::Path qw(make_path);
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
+use TestBounds;
 use TestPosture;
 
 my $before = '0.2';
@@ -159,6 +160,8 @@ foreach my $case ([ 'superuser', undef, undef ], [ 'installer', 'installer', 'in
 	$node->safe_psql($db, 'CREATE SCHEMA before; '
 		. join('; ', map { "CREATE TABLE $copy{$_} AS TABLE $_" } @copied), @installs);
 	my $last_id = $node->safe_psql($db, 'SELECT max(event_id) FROM posture.event', @installs);
+
+	$node->safe_psql($db, $out_of_range, @installs) unless $has_data;
 	$node->safe_psql($db, "INSERT INTO posture.source (key, name, stale_after) VALUES ('old', 'Old', '30');
 			CREATE SCHEMA mine; CREATE VIEW mine.view AS SELECT posture.is_drop(e.previous_score, e.score),
 			       posture.score_drop(e.previous_score, e.score), p.*
@@ -195,7 +198,11 @@ SQL
 	unless ($has_data)
 	{
 		like($warning, qr/source "old" had stale_after 00:00:30, which is now 1 day/, "$db: warns of what it changed");
-		is($node->safe_psql($db, 'SELECT stale_after FROM posture.source', @installs), '1 day', "$db: which is so");
+		is($node->safe_psql($db, q{SELECT stale_after FROM posture.source WHERE key = 'old'}, @installs), '1 day', "$db: which is so");
+		like($warning, qr/WARNING:  $_ had values that are out of range/, "$db: warns of $_")
+		  foreach 'recommendation "odd rule"', 'measure "odd rule"', 'exemption "odd rule"',
+		  'metric "odd metric"', 'initiative "odd goal"', 'initiative_metric "odd metric"';
+		is($node->safe_psql($db, $ranged, @installs), $brought, "$db: all is in range");
 		is($node->safe_psql($db, 'SELECT count(*) FROM mine.view', @installs), '0', "$db: a view on functions that changed stays");
 		next;
 	}

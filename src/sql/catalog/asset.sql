@@ -18,9 +18,15 @@ CREATE TABLE posture.asset (
     owner text,
     tags jsonb NOT NULL DEFAULT '{}'
         CONSTRAINT "tags are a JSON object" CHECK (jsonb_typeof(tags) = 'object'),
-    first_seen timestamptz NOT NULL DEFAULT now(),
-    last_seen timestamptz NOT NULL DEFAULT now(),
+    first_seen timestamptz NOT NULL DEFAULT now()
+        CONSTRAINT "first_seen is in the years 1900 to 9999"
+        CHECK (first_seen BETWEEN '1900-01-01 00:00Z' AND '9999-12-31 23:59:59.999999Z'),
+    last_seen timestamptz NOT NULL DEFAULT now()
+        CONSTRAINT "last_seen is in the years 1900 to 9999"
+        CHECK (last_seen BETWEEN '1900-01-01 00:00Z' AND '9999-12-31 23:59:59.999999Z'),
     retired_at timestamptz
+        CONSTRAINT "retired_at is in the years 1900 to 9999"
+        CHECK (retired_at BETWEEN '1900-01-01 00:00Z' AND '9999-12-31 23:59:59.999999Z')
 );
 -- assets that may be stale or retired
 CREATE INDEX asset_last_seen ON posture.asset (last_seen);

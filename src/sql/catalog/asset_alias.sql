@@ -38,6 +38,8 @@ CREATE TABLE posture.asset_alias (
         CONSTRAINT "how is given, spelling, reported or merged"
         CHECK (how IN ('given', 'spelling', 'reported', 'merged')),
     added_at timestamptz NOT NULL DEFAULT now()
+        CONSTRAINT "added_at is in the years 1900 to 9999"
+        CHECK (added_at BETWEEN '1900-01-01 00:00Z' AND '9999-12-31 23:59:59.999999Z')
 );
 CREATE INDEX ON posture.asset_alias (asset_id);
 COMMENT ON TABLE posture.asset_alias IS

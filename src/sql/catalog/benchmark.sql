@@ -5,7 +5,9 @@
 CREATE TABLE posture.benchmark (
     key object_key,
     name text NOT NULL,
-    day date,
+    day date
+        CONSTRAINT "day is in the years 1900 to 9999"
+        CHECK (day BETWEEN '1900-01-01' AND '9999-12-31'),
     initiative_id integer REFERENCES initiative ON DELETE CASCADE,
     score score NOT NULL,
     details jsonb,

@@ -9,8 +9,9 @@ COMMENT ON TYPE posture.importance IS
     'importance_weight has the weights';
 
 CREATE DOMAIN posture.weight AS numeric
-    CONSTRAINT "a weight is from 0 to 10^15" CHECK (VALUE >= 0 AND VALUE <= 1e15);
-COMMENT ON DOMAIN posture.weight IS 'weight: 0 to 10^15';
+    CONSTRAINT "a weight is from 0 to 10^15 with at most 12 decimals"
+        CHECK (VALUE >= 0 AND VALUE <= 1e15 AND VALUE = round(VALUE, 12));
+COMMENT ON DOMAIN posture.weight IS 'weight: 0 to 10^15, with at most 12 decimals';
 
 CREATE TABLE posture.importance_weight (
     importance importance PRIMARY KEY,

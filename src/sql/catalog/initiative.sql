@@ -16,7 +16,9 @@ CREATE TABLE posture.initiative (
     description text,
     method initiative_method NOT NULL DEFAULT 'weighted',
     target_score score,
-    target_on date,
+    target_on date
+        CONSTRAINT "target_on is in the years 1900 to 9999"
+        CHECK (target_on BETWEEN '1900-01-01' AND '9999-12-31'),
     is_pinned boolean NOT NULL DEFAULT false,
     owner name,
     drop_threshold threshold,

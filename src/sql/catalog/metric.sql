@@ -4,9 +4,10 @@
  */
 
 CREATE DOMAIN posture.threshold AS numeric
-    CONSTRAINT "a threshold is above 0 and at most 100" CHECK (VALUE > 0 AND VALUE <= 100);
+    CONSTRAINT "a threshold is above 0, at most 100, with at most 12 decimals"
+        CHECK (VALUE > 0 AND VALUE <= 100 AND VALUE = round(VALUE, 12));
 COMMENT ON DOMAIN posture.threshold IS
-    'minimum score drop that raises an event: above 0, at most 100';
+    'minimum score drop that raises an event: above 0, at most 100, with at most 12 decimals';
 
 CREATE DOMAIN posture.day_count AS integer
     CONSTRAINT "a number of days is from 0 to 36500" CHECK (VALUE BETWEEN 0 AND 36500);

@@ -4,8 +4,9 @@
  */
 
 CREATE DOMAIN posture.points AS numeric
-    CONSTRAINT "points are from 0 to 10^15" CHECK (VALUE >= 0 AND VALUE <= 1e15);
-COMMENT ON DOMAIN posture.points IS 'number of points: 0 to 10^15';
+    CONSTRAINT "points are from 0 to 10^15 with at most 12 decimals"
+        CHECK (VALUE >= 0 AND VALUE <= 1e15 AND VALUE = round(VALUE, 12));
+COMMENT ON DOMAIN posture.points IS 'number of points: 0 to 10^15, with at most 12 decimals';
 
 CREATE TABLE posture.recommendation (
     recommendation_id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY
@@ -22,7 +23,9 @@ CREATE TABLE posture.recommendation (
     max_points points,
     manage_url text,
     assigned_to text,
-    due_on date,
+    due_on date
+        CONSTRAINT "due_on is in the years 1900 to 9999"
+        CHECK (due_on BETWEEN '1900-01-01' AND '9999-12-31'),
     markup text NOT NULL DEFAULT 'plain'
         CONSTRAINT "markup is plain, html or markdown"
         CHECK (markup IN ('plain', 'html', 'markdown')),

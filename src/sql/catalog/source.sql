@@ -13,6 +13,8 @@ CREATE TABLE posture.source (
         CONSTRAINT "stale_after is 1 to 36500 days, written as '30 days'"
         CHECK (stale_after >= interval '1 day' AND stale_after <= interval '36500 days'),
     last_seen timestamptz
+        CONSTRAINT "last_seen is in the years 1900 to 9999"
+        CHECK (last_seen BETWEEN '1900-01-01 00:00Z' AND '9999-12-31 23:59:59.999999Z')
 );
 COMMENT ON TABLE posture.source IS 'products that assess';
 COMMENT ON COLUMN posture.source.source_id IS 'internal id';

@@ -11,25 +11,40 @@ COMMENT ON TYPE posture.event_kind IS
 CREATE TABLE posture.event (
     event_id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     kind event_kind NOT NULL,
-    day date NOT NULL,
-    previous_day date,
+    day date NOT NULL
+        CONSTRAINT "day is in the years 1900 to 9999"
+        CHECK (day BETWEEN '1900-01-01' AND '9999-12-31'),
+    previous_day date
+        CONSTRAINT "previous_day is in the years 1900 to 9999"
+        CHECK (previous_day BETWEEN '1900-01-01' AND '9999-12-31'),
     metric_id integer,
     initiative_id integer,
     previous_score score,
     score score,
-    drop numeric,
-    weight numeric,
+    drop numeric
+        CONSTRAINT "drop is from 0 to 100" CHECK (drop >= 0 AND drop <= 100),
+    weight numeric
+        CONSTRAINT "weight is from 0 to 10^15 with at most 12 decimals"
+        CHECK (weight >= 0 AND weight <= 1e15 AND weight = round(weight, 12)),
     status text NOT NULL DEFAULT 'open'
         CONSTRAINT "status is open, acknowledged, recovered or superseded"
         CHECK (status IN ('open', 'acknowledged', 'recovered', 'superseded')),
     acknowledged_by text,
-    acknowledged_at timestamptz,
+    acknowledged_at timestamptz
+        CONSTRAINT "acknowledged_at is in the years 1900 to 9999"
+        CHECK (acknowledged_at BETWEEN '1900-01-01 00:00Z' AND '9999-12-31 23:59:59.999999Z'),
     note text,
-    recovered_on date,
+    recovered_on date
+        CONSTRAINT "recovered_on is in the years 1900 to 9999"
+        CHECK (recovered_on BETWEEN '1900-01-01' AND '9999-12-31'),
     reopened_by text,
-    reopened_at timestamptz,
+    reopened_at timestamptz
+        CONSTRAINT "reopened_at is in the years 1900 to 9999"
+        CHECK (reopened_at BETWEEN '1900-01-01 00:00Z' AND '9999-12-31 23:59:59.999999Z'),
     in_cooldown boolean NOT NULL DEFAULT false,
-    superseded_on date,
+    superseded_on date
+        CONSTRAINT "superseded_on is in the years 1900 to 9999"
+        CHECK (superseded_on BETWEEN '1900-01-01' AND '9999-12-31'),
     superseded_by text,
     CONSTRAINT "an event is of a metric or of an initiative"
         CHECK (num_nonnulls(metric_id, initiative_id) = 1),
@@ -85,10 +100,13 @@ CREATE TABLE posture.event_cause (
     recommendation_id integer,
     initiative_id integer,
     reason text NOT NULL,
-    points numeric,
-    newly_exposed bigint,
+    points numeric
+        CONSTRAINT "points are from -10^100 to 10^100" CHECK (abs(points) <= 1e100),
+    newly_exposed bigint
+        CONSTRAINT "newly_exposed is not negative" CHECK (newly_exposed >= 0),
     assets assetset,
     only_this bigint
+        CONSTRAINT "only_this is not negative" CHECK (only_this >= 0)
 );
 CREATE INDEX ON posture.event_cause (event_id);
 COMMENT ON TABLE posture.event_cause IS

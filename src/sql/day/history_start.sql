@@ -8,7 +8,9 @@
 CREATE TABLE posture_internal.history_start (
     is_only_row boolean PRIMARY KEY DEFAULT true
         CONSTRAINT "history has one beginning" CHECK (is_only_row),
-    day date NOT NULL CONSTRAINT "day is not infinite" CHECK (isfinite(day))
+    day date NOT NULL
+        CONSTRAINT "day is in the years 1900 to 9999"
+        CHECK (day BETWEEN '1900-01-01' AND '9999-12-31')
 );
 COMMENT ON TABLE posture_internal.history_start IS
     'one row: the beginning of history, which is the day of installation unless backfill() moved '

@@ -6,9 +6,15 @@
 
 CREATE TABLE posture.run (
     run_id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    day date NOT NULL,
-    started_at timestamptz NOT NULL,
-    finished_at timestamptz NOT NULL,
+    day date NOT NULL
+        CONSTRAINT "day is in the years 1900 to 9999"
+        CHECK (day BETWEEN '1900-01-01' AND '9999-12-31'),
+    started_at timestamptz NOT NULL
+        CONSTRAINT "started_at is in the years 1900 to 9999"
+        CHECK (started_at BETWEEN '1900-01-01 00:00Z' AND '9999-12-31 23:59:59.999999Z'),
+    finished_at timestamptz NOT NULL
+        CONSTRAINT "finished_at is in the years 1900 to 9999"
+        CHECK (finished_at BETWEEN '1900-01-01 00:00Z' AND '9999-12-31 23:59:59.999999Z'),
     outcome text NOT NULL
         CONSTRAINT "outcome is ok or failed" CHECK (outcome IN ('ok', 'failed')),
     message text,

@@ -6,10 +6,16 @@
  */
 
 CREATE TABLE posture.snapshot (
-    day date PRIMARY KEY,
-    taken_at timestamptz NOT NULL DEFAULT now(),
+    day date PRIMARY KEY
+        CONSTRAINT "day is in the years 1900 to 9999"
+        CHECK (day BETWEEN '1900-01-01' AND '9999-12-31'),
+    taken_at timestamptz NOT NULL DEFAULT now()
+        CONSTRAINT "taken_at is in the years 1900 to 9999"
+        CHECK (taken_at BETWEEN '1900-01-01 00:00Z' AND '9999-12-31 23:59:59.999999Z'),
     inactive assetset NOT NULL DEFAULT '{}',
     ends_at timestamptz
+        CONSTRAINT "ends_at is in the years 1900 to 9999"
+        CHECK (ends_at BETWEEN '1900-01-01 00:00Z' AND '9999-12-31 23:59:59.999999Z')
 );
 ALTER TABLE posture.snapshot ALTER inactive SET STORAGE EXTERNAL;
 COMMENT ON TABLE posture.snapshot IS
@@ -78,15 +84,22 @@ COMMENT ON COLUMN posture_internal.finding_history.exposed IS
     'assets that were added to the exposed assets or removed from them on the day';
 
 CREATE TABLE posture.recommendation_snapshot (
-    day date,
+    day date
+        CONSTRAINT "day is in the years 1900 to 9999"
+        CHECK (day BETWEEN '1900-01-01' AND '9999-12-31'),
     recommendation_id integer,
-    exposed bigint NOT NULL,
-    assessed bigint NOT NULL,
-    achieved numeric,
-    possible numeric,
+    exposed bigint NOT NULL CONSTRAINT "exposed is not negative" CHECK (exposed >= 0),
+    assessed bigint NOT NULL CONSTRAINT "assessed is not negative" CHECK (assessed >= 0),
+    achieved numeric
+        CONSTRAINT "achieved is from 0 to 10^15" CHECK (achieved >= 0 AND achieved <= 1e15),
+    possible numeric
+        CONSTRAINT "possible is from 0 to 10^15 with at most 12 decimals"
+        CHECK (possible >= 0 AND possible <= 1e15 AND possible = round(possible, 12)),
     is_reported boolean NOT NULL DEFAULT false,
     is_measured boolean NOT NULL DEFAULT false,
-    PRIMARY KEY (day, recommendation_id)
+    PRIMARY KEY (day, recommendation_id),
+    CONSTRAINT "exposed is not more than assessed" CHECK (exposed <= assessed),
+    CONSTRAINT "achieved is not more than possible" CHECK (achieved <= possible)
 );
 COMMENT ON TABLE posture.recommendation_snapshot IS 'each recommendation at the end of a day';
 COMMENT ON COLUMN posture.recommendation_snapshot.day IS 'day of the snapshot';
@@ -105,17 +118,24 @@ COMMENT ON COLUMN posture.recommendation_snapshot.is_measured IS
     'whether the points are those of a measure';
 
 CREATE TABLE posture.metric_snapshot (
-    day date,
+    day date
+        CONSTRAINT "day is in the years 1900 to 9999"
+        CHECK (day BETWEEN '1900-01-01' AND '9999-12-31'),
     metric_id integer,
-    exposed numeric NOT NULL,
-    assessed numeric NOT NULL,
+    exposed numeric NOT NULL
+        CONSTRAINT "exposed is from 0 to 10^30 with at most 12 decimals"
+        CHECK (exposed >= 0 AND exposed <= 1e30 AND exposed = round(exposed, 12)),
+    assessed numeric NOT NULL
+        CONSTRAINT "assessed is from 0 to 10^30 with at most 12 decimals"
+        CHECK (assessed >= 0 AND assessed <= 1e30 AND assessed = round(assessed, 12)),
     score score,
     importance importance NOT NULL,
     key text,
     name text,
     recommendations integer[],
     switched_off integer[],
-    PRIMARY KEY (day, metric_id)
+    PRIMARY KEY (day, metric_id),
+    CONSTRAINT "exposed is not more than assessed" CHECK (exposed <= assessed)
 );
 CREATE INDEX metric_snapshot_metric_id ON posture.metric_snapshot (metric_id, day);
 COMMENT ON TABLE posture.metric_snapshot IS 'each metric at the end of a day';
@@ -136,7 +156,9 @@ COMMENT ON COLUMN posture.metric_snapshot.switched_off IS
     'ids of its recommendations that did not count because they, or their source, were inactive';
 
 CREATE TABLE posture.initiative_snapshot (
-    day date,
+    day date
+        CONSTRAINT "day is in the years 1900 to 9999"
+        CHECK (day BETWEEN '1900-01-01' AND '9999-12-31'),
     initiative_id integer,
     score score,
     method initiative_method NOT NULL,
@@ -161,10 +183,14 @@ COMMENT ON COLUMN posture.initiative_snapshot.is_reported IS
     'whether the source itself reported this day; if so, taking a snapshot does not change the row';
 
 CREATE TABLE posture.initiative_metric_snapshot (
-    day date,
+    day date
+        CONSTRAINT "day is in the years 1900 to 9999"
+        CHECK (day BETWEEN '1900-01-01' AND '9999-12-31'),
     initiative_id integer,
     metric_id integer,
-    weight numeric NOT NULL,
+    weight numeric NOT NULL
+        CONSTRAINT "weight is from 0 to 10^15 with at most 12 decimals"
+        CHECK (weight >= 0 AND weight <= 1e15 AND weight = round(weight, 12)),
     PRIMARY KEY (day, initiative_id, metric_id)
 );
 COMMENT ON TABLE posture.initiative_metric_snapshot IS

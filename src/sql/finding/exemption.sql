@@ -17,8 +17,12 @@ CREATE TABLE posture.exemption (
     reason text NOT NULL CONSTRAINT "reason is not empty" CHECK (reason ~ '\S'),
     approved_by text NOT NULL DEFAULT current_user
         CONSTRAINT "approved_by is not empty" CHECK (approved_by ~ '\S'),
-    created_at timestamptz NOT NULL DEFAULT now(),
-    expires_at timestamptz,
+    created_at timestamptz NOT NULL DEFAULT now()
+        CONSTRAINT "created_at is in the years 1900 to 9999"
+        CHECK (created_at BETWEEN '1900-01-01 00:00Z' AND '9999-12-31 23:59:59.999999Z'),
+    expires_at timestamptz
+        CONSTRAINT "expires_at is in the years 1900 to 9999"
+        CHECK (expires_at BETWEEN '1900-01-01 00:00Z' AND '9999-12-31 23:59:59.999999Z'),
     is_reported boolean NOT NULL DEFAULT false,
     CONSTRAINT "an exemption is for an asset or a group, not both"
         CHECK (num_nonnulls(asset_id, asset_group_id) <= 1),

@@ -15,7 +15,8 @@ CREATE TABLE posture.finding (
         REFERENCES asset,
     state finding_state NOT NULL,
     changed_at timestamptz NOT NULL DEFAULT now()
-        CONSTRAINT "changed_at is not infinite" CHECK (isfinite(changed_at)),
+        CONSTRAINT "changed_at is in the years 1900 to 9999"
+        CHECK (changed_at BETWEEN '1900-01-01 00:00Z' AND '9999-12-31 23:59:59.999999Z'),
     details jsonb,
     PRIMARY KEY (recommendation_id, asset_id)
 );

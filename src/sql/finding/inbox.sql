@@ -98,6 +98,8 @@ CREATE FUNCTION posture_internal.inbox_error(item inbox, sources text[], arrived
         WHEN item.observed_at > arrived_at
             THEN format('observed_at is in the future: %s', item.observed_at)
         WHEN item.observed_at = '-infinity' THEN 'observed_at is -infinity'
+        WHEN item.observed_at < '1900-01-01 00:00Z'
+            THEN format('observed_at is before the year 1900: %s', item.observed_at)
     END;
 COMMENT ON FUNCTION posture_internal.inbox_error(inbox, text[], timestamptz) IS
     'error text for a row of the inbox that cannot be loaded; NULL if it can';

@@ -8,7 +8,8 @@ CREATE TABLE posture.measure (
     achieved points NOT NULL,
     possible points NOT NULL,
     observed_at timestamptz NOT NULL DEFAULT now()
-        CONSTRAINT "observed_at is not infinite" CHECK (isfinite(observed_at)),
+        CONSTRAINT "observed_at is in the years 1900 to 9999"
+        CHECK (observed_at BETWEEN '1900-01-01 00:00Z' AND '9999-12-31 23:59:59.999999Z'),
     CONSTRAINT "achieved is not more than possible" CHECK (achieved <= possible)
 );
 COMMENT ON TABLE posture.measure IS

@@ -52,8 +52,7 @@ BEGIN
                 WHEN b.asset_group_id IS NOT NULL THEN 'asset_group' ELSE 'all' END,
            a.key::text, g.key::text, b.kind::text, b.reason, b.approved_by,
            b.created_at, b.expires_at,
-           CASE WHEN isfinite(b.expires_at)
-                THEN day_of(b.expires_at - interval '1 microsecond') - today() END,
+           day_of(b.expires_at - interval '1 microsecond') - today(),
            CASE WHEN b.is_expired THEN 'expired'
                 WHEN b.is_future THEN 'future'
                 WHEN b.all_stronger OR (b.covered <> '{}' AND b.covered <@ b.stronger)

@@ -41,7 +41,7 @@ WITH goal AS (
     -- rounding to 6
     SELECT o.*, w.days, l.today_score, l.slope,
            trim_scale(round(round(l.slope, 30), 6)) AS shown_slope,
-           CASE WHEN o.target_on > today() AND isfinite(o.target_on) AND l.slope IS NOT NULL
+           CASE WHEN o.target_on > today() AND l.slope IS NOT NULL
                 THEN trim_scale(round(round(
                          least(greatest(l.today_score + l.slope * (o.target_on - today()), 0), 100),
                          30), 6)) END AS expected

@@ -9,7 +9,8 @@ CREATE FUNCTION posture_internal.graph_control_points(
     control jsonb, max_points numeric, OUT achieved numeric, OUT possible numeric)
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
 BEGIN ATOMIC
-    SELECT trim_scale(p.achieved), trim_scale(greatest(p.possible, p.achieved))
+    SELECT trim_scale(round(p.achieved, 12)),
+           trim_scale(round(greatest(p.possible, p.achieved), 12))
     FROM (SELECT coalesce(c.score, c.percentage * c.worth / 100) AS achieved, c.worth AS possible
           FROM (SELECT g.score, g.percentage,
                        coalesce(max_points, CASE WHEN g.percentage > 0
@@ -34,8 +35,10 @@ BEGIN ATOMIC
                              AND r.key = c.control ->> 'recommendation'
         CROSS JOIN LATERAL graph_control_points(c.control, r.max_points) p
     ), remainder AS (
-        SELECT json_number(report -> 'achieved') - coalesce(sum(c.achieved), 0) AS achieved,
-               json_number(report -> 'possible') - coalesce(sum(c.possible), 0) AS possible
+        SELECT trim_scale(round(json_number(report -> 'achieved'), 12)
+                          - coalesce(sum(c.achieved), 0)) AS achieved,
+               trim_scale(round(json_number(report -> 'possible'), 12)
+                          - coalesce(sum(c.possible), 0)) AS possible
         FROM control c
     )
     SELECT c.recommendation_id, c.achieved, c.possible

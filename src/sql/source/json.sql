@@ -86,6 +86,21 @@ CREATE FUNCTION posture_internal.not_object_error(value jsonb) RETURNS text
 COMMENT ON FUNCTION posture_internal.not_object_error(jsonb) IS
     'returns the error for a value that must be an object; NULL if it is one';
 
+-- The tables hold no other times, so that each can be computed with.
+CREATE FUNCTION posture_internal.supported_time(at timestamptz) RETURNS timestamptz
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN CASE WHEN at BETWEEN '1900-01-01 00:00Z' AND '9999-12-31 23:59:59.999999Z' THEN at END;
+COMMENT ON FUNCTION posture_internal.supported_time(timestamptz) IS
+    'returns a time in the years 1900 to 9999; NULL if it is another one';
+
+-- A number that a program wrote can have more decimals than tables hold.
+CREATE FUNCTION posture_internal.round_number(value jsonb) RETURNS jsonb
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN CASE WHEN parse_number(value) <> round(parse_number(value), 12)
+                THEN to_jsonb(trim_scale(round(parse_number(value), 12))) ELSE value END;
+COMMENT ON FUNCTION posture_internal.round_number(jsonb) IS
+    'returns a number rounded to 12 decimals, and any other value as it is';
+
 -- A time without a zone is taken to be in the given zone, whatever the session's
 -- is. The body has no backslash, because it is parsed under the session's
 -- standard_conforming_strings. The function is not PARALLEL SAFE, because before
@@ -100,15 +115,16 @@ BEGIN
                 '([Zz]|[+-][0-9]{2}(:?[0-9]{2})?)?)?$' THEN
         RETURN NULL;
     ELSIF value ~ '([Zz]|[T ].*[+-][0-9]{2}(:?[0-9]{2})?)$' THEN
-        RETURN value::timestamptz;
+        RETURN supported_time(value::timestamptz);
     END IF;
-    RETURN zone_time(value::timestamp, zone);
+    RETURN supported_time(zone_time(value::timestamp, zone));
 EXCEPTION WHEN datetime_field_overflow OR invalid_datetime_format
     OR invalid_time_zone_displacement_value THEN
     RETURN NULL;
 END $$;
 COMMENT ON FUNCTION posture_internal.parse_rare_time(text, text) IS
-    'returns a time of any form of ISO 8601; NULL if the text is not a time';
+    'returns a time of any form of ISO 8601; NULL if the text is not a time in the years 1900 to '
+    '9999';
 
 -- What this expression accepts can't fail in the cast, so no error has to be
 -- caught: times with a zone, on the days that every month has. All other text
@@ -122,7 +138,7 @@ CREATE FUNCTION posture_internal.parse_time(value text, zone text DEFAULT 'UTC')
                 WHEN value IS NOT NULL THEN parse_rare_time(value, zone) END;
 COMMENT ON FUNCTION posture_internal.parse_time(text, text) IS
     'returns a time as ISO 8601 writes it, in the given zone if it names none; '
-    'NULL if the text is not a time';
+    'NULL if the text is not a time in the years 1900 to 9999';
 
 -- Seconds reach 10^11 in the year 5138; milliseconds passed it in 1973.
 CREATE FUNCTION posture_internal.parse_epoch(epoch numeric) RETURNS timestamptz

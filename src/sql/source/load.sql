@@ -47,7 +47,7 @@ DECLARE
          SELECT i.location, item_error($1, i.error, i.type, i.source, i.details, i.object), i.type,
                 i.source,
                 i.recommendation, i.asset, i.state, i.observed_at, i.asset_kind, i.asset_name,
-                    i.details, i.object
+                    i.details, round_fields(i.type, i.object)
          FROM %I($2, $3) i', mapping);
 BEGIN
     CREATE TEMP TABLE posture_item OF item ON COMMIT DROP;

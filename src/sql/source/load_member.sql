@@ -132,7 +132,8 @@ BEGIN
 
     WITH named AS (
         SELECT DISTINCT ON (o.initiative_id, m.metric_id)
-               o.initiative_id, m.metric_id, (b.member ->> 'weight')::numeric AS weight,
+               o.initiative_id, m.metric_id,
+               trim_scale(round((b.member ->> 'weight')::numeric, 12)) AS weight,
                b.member ? 'weight' AS has_weight
         FROM pg_temp.posture_item i
         JOIN initiative o ON o.key = i.object ->> 'key'

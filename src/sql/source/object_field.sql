@@ -208,7 +208,7 @@ CREATE FUNCTION posture_internal.field_error(type text, field text, value jsonb,
             format('%s: name of a role has %s bytes, more than 63: "%s..."', field,
                    octet_length(value #>> '{}'), left(value #>> '{}', 40))
         -- a date begins with its year: words such as tomorrow are not accepted
-        WHEN holds <> 'text' AND (NOT is_input(value #>> '{}', holds)
+        WHEN holds <> 'text' AND (NOT is_input(round_number(value) #>> '{}', holds)
                                   OR holds IN ('timestamptz', 'date')
                                       AND value #>> '{}' !~ '^\d{4}') THEN
             format('invalid %s: "%s"',
@@ -216,6 +216,9 @@ CREATE FUNCTION posture_internal.field_error(type text, field text, value jsonb,
                               ELSE replace(holds, '_', ' ') || ' for ' || field END,
                    left(value #>> '{}', 100))
             || enum_suggestion(holds)
+        WHEN holds IN ('timestamptz', 'date')
+             AND supported_time((value #>> '{}')::timestamptz) IS NULL THEN
+            format('%s is not in the years 1900 to 9999: "%s"', field, left(value #>> '{}', 100))
         WHEN type = 'source' AND field = 'stale_after'
              AND NOT ((value #>> '{}')::interval >= interval '1 day'
                       AND (value #>> '{}')::interval <= interval '36500 days') THEN
@@ -229,6 +232,19 @@ CREATE FUNCTION posture_internal.field_error(type text, field text, value jsonb,
     END;
 COMMENT ON FUNCTION posture_internal.field_error(text, text, jsonb, text) IS
     'returns why a field of an object can''t be loaded; NULL if it can';
+
+CREATE FUNCTION posture_internal.round_fields(of_type text, object jsonb) RETURNS jsonb
+    LANGUAGE sql STABLE
+    RETURN CASE
+        WHEN of_type IN ('recommendation', 'measure', 'metric', 'initiative', 'importance_weight')
+        THEN (SELECT object || coalesce(jsonb_object_agg(f.field, round_number(object -> f.field)),
+                                        '{}')
+              FROM object_field() f
+              WHERE f.type = of_type AND f.holds IN ('points', 'threshold', 'weight')
+                AND object ? f.field)
+        ELSE object END;
+COMMENT ON FUNCTION posture_internal.round_fields(text, jsonb) IS
+    'returns an object with its numbers rounded as their columns hold them';
 
 CREATE FUNCTION posture_internal.object_error(of_type text, object jsonb) RETURNS text
     LANGUAGE sql STABLE

@@ -111,12 +111,6 @@ ALTER DOMAIN posture.day_count RENAME CONSTRAINT day_count_range
     TO "a number of days is from 0 to 36500";
 ALTER DOMAIN posture.object_key RENAME CONSTRAINT object_key_length
     TO "a key has 1 to 1024 bytes";
-ALTER DOMAIN posture.points RENAME CONSTRAINT points_range
-    TO "points are from 0 to 10^15";
-ALTER DOMAIN posture.threshold RENAME CONSTRAINT threshold_range
-    TO "a threshold is above 0 and at most 100";
-ALTER DOMAIN posture.weight RENAME CONSTRAINT weight_range
-    TO "a weight is from 0 to 10^15";
 ALTER TABLE posture.asset RENAME CONSTRAINT asset_asset_id_check
     TO "asset_id is not negative";
 ALTER TABLE posture.asset RENAME CONSTRAINT asset_kind_length
@@ -141,14 +135,10 @@ ALTER TABLE posture.exemption RENAME CONSTRAINT exemption_check
     TO "an exemption is for an asset or a group, not both";
 ALTER TABLE posture.exemption RENAME CONSTRAINT exemption_check1
     TO "expires_at is not before created_at";
-ALTER TABLE posture.finding RENAME CONSTRAINT finding_changed_at_check
-    TO "changed_at is not infinite";
 ALTER TABLE posture.finding RENAME CONSTRAINT finding_recommendation_id_fkey
     TO "a recommendation with findings is made inactive, not deleted";
 ALTER TABLE posture.finding RENAME CONSTRAINT finding_asset_id_fkey
     TO "an asset with findings is retired by retired_at, not deleted";
-ALTER TABLE posture.measure RENAME CONSTRAINT measure_observed_at_check
-    TO "observed_at is not infinite";
 ALTER TABLE posture.measure RENAME CONSTRAINT measure_check
     TO "achieved is not more than possible";
 ALTER TABLE posture.metric RENAME CONSTRAINT metric_rule_check
@@ -186,6 +176,186 @@ END $$;
 ALTER TABLE posture.source DROP CONSTRAINT source_stale_after_check,
     ADD CONSTRAINT "stale_after is 1 to 36500 days, written as '30 days'"
         CHECK (stale_after >= interval '1 day' AND stale_after <= interval '36500 days');
+
+-- 0.2 accepted values that views can't compute with. Those of people are named by key.
+UPDATE posture.exemption SET expires_at = NULL WHERE expires_at = 'infinity';
+UPDATE posture.asset SET retired_at = NULL WHERE retired_at = 'infinity';
+DO $$
+DECLARE
+    of_recommendation text := '(SELECT r.key FROM posture.recommendation r '
+                              'WHERE r.recommendation_id = x.recommendation_id)';
+    brought record;
+    labels text[];
+BEGIN
+    FOR brought IN
+        SELECT v.relation::regclass, v.label,
+               string_agg(a.attname, ', ' ORDER BY a.attnum) AS names,
+               string_agg(format(CASE WHEN a.atttypid = 'date'::regtype THEN
+                   $f$CASE WHEN %1$I IS NOT NULL
+                      THEN least(greatest(%1$I, '1900-01-01'), '9999-12-31') END$f$
+                                      WHEN a.atttypid = 'timestamptz'::regtype THEN
+                   $f$CASE WHEN %1$I IS NOT NULL
+                      THEN least(greatest(%1$I, '1900-01-01 00:00Z'),
+                                 '9999-12-31 23:59:59.999999Z') END$f$
+                                      ELSE
+                   $f$CASE WHEN %1$I > 0 THEN greatest(round(%1$I, 12), 1e-12)
+                           ELSE %1$I::numeric END$f$
+                                 END, a.attname), ', ' ORDER BY a.attnum) AS bounded
+        FROM (VALUES ('posture.source', 'x.key', '{last_seen}'::name[]),
+                     ('posture.asset', 'x.key', '{first_seen,last_seen,retired_at}'),
+                     ('posture.asset_alias', 'x.alias', '{added_at}'),
+                     ('posture.recommendation', 'x.key', '{due_on,max_points}'),
+                     ('posture.metric', 'x.key', '{drop_threshold}'),
+                     ('posture.initiative', 'x.key', '{target_on,drop_threshold}'),
+                     ('posture.initiative_metric',
+                      '(SELECT m.key FROM posture.metric m WHERE m.metric_id = x.metric_id)',
+                      '{weight}'),
+                     ('posture.importance_weight', 'x.importance::text', '{weight}'),
+                     ('posture.benchmark', 'x.key', '{day}'),
+                     ('posture.finding', of_recommendation, '{changed_at}'),
+                     ('posture.measure', of_recommendation, '{achieved,possible,observed_at}'),
+                     ('posture.exemption', of_recommendation, '{created_at,expires_at}'),
+                     ('posture.event', 'x.event_id::text',
+                      '{day,previous_day,acknowledged_at,recovered_on,reopened_at,weight}'),
+                     ('posture.run', 'x.run_id::text', '{day,started_at,finished_at}'),
+                     ('posture.snapshot', 'x.day::text', '{day,taken_at,ends_at}'),
+                     ('posture.recommendation_snapshot', 'x.day::text', '{day,possible}'),
+                     ('posture.metric_snapshot', 'x.day::text', '{day,exposed,assessed}'),
+                     ('posture.initiative_snapshot', 'x.day::text', '{day}'),
+                     ('posture.initiative_metric_snapshot', 'x.day::text', '{day,weight}'))
+             v(relation, label, columns)
+        JOIN pg_attribute a ON a.attrelid = v.relation::regclass AND a.attname = ANY (v.columns)
+        GROUP BY v.relation, v.label
+    LOOP
+        EXECUTE format('WITH changed AS (
+                            UPDATE %1$s x SET (%2$s) = ROW(%3$s)
+                            WHERE (%2$s) IS DISTINCT FROM (%3$s) RETURNING %4$s AS label)
+                        SELECT array_agg(DISTINCT label) FROM changed',
+                       brought.relation, brought.names, brought.bounded, brought.label)
+        INTO labels;
+        IF cardinality(labels) > 0 THEN
+            RAISE WARNING '% "%" had values that are out of range',
+                split_part(brought.relation::text, '.', -1),
+                array_to_string(labels[1:20], '", "')
+                || CASE WHEN cardinality(labels) > 20
+                        THEN format('" and %s more "', cardinality(labels) - 20) ELSE '' END
+                USING DETAIL = format('Each of these columns has the nearest value that is '
+                                      'accepted: %s.', brought.names);
+        END IF;
+    END LOOP;
+    UPDATE posture.recommendation_snapshot SET achieved = possible WHERE achieved > possible;
+END $$;
+ALTER DOMAIN posture.points DROP CONSTRAINT points_range;
+ALTER DOMAIN posture.points ADD CONSTRAINT "points are from 0 to 10^15 with at most 12 decimals"
+    CHECK (VALUE >= 0 AND VALUE <= 1e15 AND VALUE = round(VALUE, 12));
+ALTER DOMAIN posture.threshold DROP CONSTRAINT threshold_range;
+ALTER DOMAIN posture.threshold
+    ADD CONSTRAINT "a threshold is above 0, at most 100, with at most 12 decimals"
+    CHECK (VALUE > 0 AND VALUE <= 100 AND VALUE = round(VALUE, 12));
+ALTER DOMAIN posture.weight DROP CONSTRAINT weight_range;
+ALTER DOMAIN posture.weight ADD CONSTRAINT "a weight is from 0 to 10^15 with at most 12 decimals"
+    CHECK (VALUE >= 0 AND VALUE <= 1e15 AND VALUE = round(VALUE, 12));
+ALTER TABLE posture.asset
+    ADD CONSTRAINT "first_seen is in the years 1900 to 9999"
+        CHECK (first_seen BETWEEN '1900-01-01 00:00Z' AND '9999-12-31 23:59:59.999999Z'),
+    ADD CONSTRAINT "last_seen is in the years 1900 to 9999"
+        CHECK (last_seen BETWEEN '1900-01-01 00:00Z' AND '9999-12-31 23:59:59.999999Z'),
+    ADD CONSTRAINT "retired_at is in the years 1900 to 9999"
+        CHECK (retired_at BETWEEN '1900-01-01 00:00Z' AND '9999-12-31 23:59:59.999999Z');
+ALTER TABLE posture.asset_alias
+    ADD CONSTRAINT "added_at is in the years 1900 to 9999"
+        CHECK (added_at BETWEEN '1900-01-01 00:00Z' AND '9999-12-31 23:59:59.999999Z');
+ALTER TABLE posture.source
+    ADD CONSTRAINT "last_seen is in the years 1900 to 9999"
+        CHECK (last_seen BETWEEN '1900-01-01 00:00Z' AND '9999-12-31 23:59:59.999999Z');
+ALTER TABLE posture.recommendation
+    ADD CONSTRAINT "due_on is in the years 1900 to 9999"
+        CHECK (due_on BETWEEN '1900-01-01' AND '9999-12-31');
+ALTER TABLE posture.initiative
+    ADD CONSTRAINT "target_on is in the years 1900 to 9999"
+        CHECK (target_on BETWEEN '1900-01-01' AND '9999-12-31');
+ALTER TABLE posture.benchmark
+    ADD CONSTRAINT "day is in the years 1900 to 9999"
+        CHECK (day BETWEEN '1900-01-01' AND '9999-12-31');
+ALTER TABLE posture.finding DROP CONSTRAINT finding_changed_at_check,
+    ADD CONSTRAINT "changed_at is in the years 1900 to 9999"
+        CHECK (changed_at BETWEEN '1900-01-01 00:00Z' AND '9999-12-31 23:59:59.999999Z');
+ALTER TABLE posture.measure DROP CONSTRAINT measure_observed_at_check,
+    ADD CONSTRAINT "observed_at is in the years 1900 to 9999"
+        CHECK (observed_at BETWEEN '1900-01-01 00:00Z' AND '9999-12-31 23:59:59.999999Z');
+ALTER TABLE posture.exemption
+    ADD CONSTRAINT "created_at is in the years 1900 to 9999"
+        CHECK (created_at BETWEEN '1900-01-01 00:00Z' AND '9999-12-31 23:59:59.999999Z'),
+    ADD CONSTRAINT "expires_at is in the years 1900 to 9999"
+        CHECK (expires_at BETWEEN '1900-01-01 00:00Z' AND '9999-12-31 23:59:59.999999Z');
+ALTER TABLE posture.snapshot
+    ADD CONSTRAINT "day is in the years 1900 to 9999"
+        CHECK (day BETWEEN '1900-01-01' AND '9999-12-31'),
+    ADD CONSTRAINT "taken_at is in the years 1900 to 9999"
+        CHECK (taken_at BETWEEN '1900-01-01 00:00Z' AND '9999-12-31 23:59:59.999999Z'),
+    ADD CONSTRAINT "ends_at is in the years 1900 to 9999"
+        CHECK (ends_at BETWEEN '1900-01-01 00:00Z' AND '9999-12-31 23:59:59.999999Z');
+ALTER TABLE posture.recommendation_snapshot
+    ADD CONSTRAINT "day is in the years 1900 to 9999"
+        CHECK (day BETWEEN '1900-01-01' AND '9999-12-31'),
+    ADD CONSTRAINT "exposed is not negative"
+        CHECK (exposed >= 0),
+    ADD CONSTRAINT "assessed is not negative"
+        CHECK (assessed >= 0),
+    ADD CONSTRAINT "achieved is from 0 to 10^15"
+        CHECK (achieved >= 0 AND achieved <= 1e15),
+    ADD CONSTRAINT "possible is from 0 to 10^15 with at most 12 decimals"
+        CHECK (possible >= 0 AND possible <= 1e15 AND possible = round(possible, 12)),
+    ADD CONSTRAINT "exposed is not more than assessed"
+        CHECK (exposed <= assessed),
+    ADD CONSTRAINT "achieved is not more than possible"
+        CHECK (achieved <= possible);
+ALTER TABLE posture.metric_snapshot
+    ADD CONSTRAINT "day is in the years 1900 to 9999"
+        CHECK (day BETWEEN '1900-01-01' AND '9999-12-31'),
+    ADD CONSTRAINT "exposed is from 0 to 10^30 with at most 12 decimals"
+        CHECK (exposed >= 0 AND exposed <= 1e30 AND exposed = round(exposed, 12)),
+    ADD CONSTRAINT "assessed is from 0 to 10^30 with at most 12 decimals"
+        CHECK (assessed >= 0 AND assessed <= 1e30 AND assessed = round(assessed, 12)),
+    ADD CONSTRAINT "exposed is not more than assessed"
+        CHECK (exposed <= assessed);
+ALTER TABLE posture.initiative_snapshot
+    ADD CONSTRAINT "day is in the years 1900 to 9999"
+        CHECK (day BETWEEN '1900-01-01' AND '9999-12-31');
+ALTER TABLE posture.initiative_metric_snapshot
+    ADD CONSTRAINT "day is in the years 1900 to 9999"
+        CHECK (day BETWEEN '1900-01-01' AND '9999-12-31'),
+    ADD CONSTRAINT "weight is from 0 to 10^15 with at most 12 decimals"
+        CHECK (weight >= 0 AND weight <= 1e15 AND weight = round(weight, 12));
+ALTER TABLE posture.event
+    ADD CONSTRAINT "day is in the years 1900 to 9999"
+        CHECK (day BETWEEN '1900-01-01' AND '9999-12-31'),
+    ADD CONSTRAINT "previous_day is in the years 1900 to 9999"
+        CHECK (previous_day BETWEEN '1900-01-01' AND '9999-12-31'),
+    ADD CONSTRAINT "drop is from 0 to 100"
+        CHECK (drop >= 0 AND drop <= 100),
+    ADD CONSTRAINT "weight is from 0 to 10^15 with at most 12 decimals"
+        CHECK (weight >= 0 AND weight <= 1e15 AND weight = round(weight, 12)),
+    ADD CONSTRAINT "acknowledged_at is in the years 1900 to 9999"
+        CHECK (acknowledged_at BETWEEN '1900-01-01 00:00Z' AND '9999-12-31 23:59:59.999999Z'),
+    ADD CONSTRAINT "recovered_on is in the years 1900 to 9999"
+        CHECK (recovered_on BETWEEN '1900-01-01' AND '9999-12-31'),
+    ADD CONSTRAINT "reopened_at is in the years 1900 to 9999"
+        CHECK (reopened_at BETWEEN '1900-01-01 00:00Z' AND '9999-12-31 23:59:59.999999Z');
+ALTER TABLE posture.event_cause
+    ADD CONSTRAINT "points are from -10^100 to 10^100"
+        CHECK (abs(points) <= 1e100),
+    ADD CONSTRAINT "newly_exposed is not negative"
+        CHECK (newly_exposed >= 0),
+    ADD CONSTRAINT "only_this is not negative"
+        CHECK (only_this >= 0);
+ALTER TABLE posture.run
+    ADD CONSTRAINT "day is in the years 1900 to 9999"
+        CHECK (day BETWEEN '1900-01-01' AND '9999-12-31'),
+    ADD CONSTRAINT "started_at is in the years 1900 to 9999"
+        CHECK (started_at BETWEEN '1900-01-01 00:00Z' AND '9999-12-31 23:59:59.999999Z'),
+    ADD CONSTRAINT "finished_at is in the years 1900 to 9999"
+        CHECK (finished_at BETWEEN '1900-01-01 00:00Z' AND '9999-12-31 23:59:59.999999Z');
 
 -- The formulas and plan() take numeric. Views of users keep the functions that they call.
 ALTER FUNCTION posture.score_drop(score, score, text) RENAME TO drop_between;
@@ -248,6 +418,9 @@ ALTER TABLE posture.event DROP CONSTRAINT event_status_check;
 ALTER TABLE posture.event ADD CONSTRAINT "status is open, acknowledged, recovered or superseded"
     CHECK (status IN ('open', 'acknowledged', 'recovered', 'superseded'));
 ALTER TABLE posture.event ADD COLUMN superseded_on date, ADD COLUMN superseded_by text;
+ALTER TABLE posture.event
+    ADD CONSTRAINT "superseded_on is in the years 1900 to 9999"
+        CHECK (superseded_on BETWEEN '1900-01-01' AND '9999-12-31');
 
 -- Functions with other arguments or results than before. The view keeps its privileges.
 CREATE OR REPLACE VIEW posture.day_report WITH (security_invoker = true) AS
