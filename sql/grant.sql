@@ -88,10 +88,13 @@ SELECT score_of('hygiene', 'vans');
 RESET ROLE;
 
 -- the grants, and whether each is in force
-SELECT role, level, source, role_id = role::text::regrole AS is_current, granted_by = session_user AS by_user
+SELECT role, level, source, role_id = role::text::regrole AS is_current,
+       granted_by = session_user AS by_user
 FROM access ORDER BY 1;
-SELECT grant_access('regress_reader', 'loader', 'scan'), grant_access('regress_reader', 'loader', 'scan'),
-       grant_access('regress_reader', 'loader', 'not there yet'), grant_access('regress_reader', 'reader');
+SELECT grant_access('regress_reader', 'loader', 'scan'),
+       grant_access('regress_reader', 'loader', 'scan'),
+       grant_access('regress_reader', 'loader', 'not there yet'),
+       grant_access('regress_reader', 'reader');
 SELECT level, source FROM access WHERE role = 'regress_reader' ORDER BY 1, 2;
 DROP OWNED BY regress_other;
 DROP ROLE regress_other;
@@ -115,7 +118,8 @@ SELECT part, difference FROM verify();
 SELECT state, message, hint FROM status() WHERE item = 'access';
 ALTER TABLE finding ENABLE ROW LEVEL SECURITY;
 SELECT part, difference FROM verify();
-SELECT revoke_access('regress_identity'), revoke_access('regress_fleet'), revoke_access('regress_other');
+SELECT revoke_access('regress_identity'), revoke_access('regress_fleet'),
+       revoke_access('regress_other');
 SELECT c.relname FROM pg_class c
 WHERE c.relnamespace IN ('posture'::regnamespace, 'posture_internal'::regnamespace)
   AND c.relkind = 'r' AND NOT c.relrowsecurity;

@@ -3,7 +3,8 @@
 CREATE ROLE bench_reader;
 SELECT posture.grant_access('bench_reader', 'reader') \g /dev/null
 SELECT format('CREATE ROLE bench_owner_%s', n) FROM generate_series(1, 20) n \gexec
-SELECT count(posture.grant_access(format('bench_owner_%s', n), 'owner')) FROM generate_series(1, 20) n \g /dev/null
+SELECT count(posture.grant_access(format('bench_owner_%s', n), 'owner'))
+FROM generate_series(1, 20) n \g /dev/null
 UPDATE posture.initiative SET owner = format('bench_owner_%s', 1 + initiative_id % 20);
 UPDATE posture.asset_group SET owner = format('bench_owner_%s', 1 + asset_group_id % 20);
 SELECT posture.fold() \g /dev/null

@@ -163,11 +163,10 @@ BEGIN
       AND x.grantor <> g.owner;
     IF granted_by IS NOT NULL THEN
         RAISE WARNING 'role "%" keeps privileges that % granted', role, granted_by
-            USING HINT = replace(
-                'To revoke them too, run as ' || granted_by || ': '
-                'REVOKE ALL ON ALL TABLES IN SCHEMA posture, posture_internal FROM $; '
-                'and call revoke_access() again.',
-                '$', quote_ident(role));
+            USING HINT = format(
+                'To revoke them too, run as %s: '
+                'REVOKE ALL ON ALL TABLES IN SCHEMA posture, posture_internal FROM %I; '
+                'and call revoke_access() again.', granted_by, role);
     END IF;
 END $$;
 COMMENT ON FUNCTION posture.revoke_access(name) IS

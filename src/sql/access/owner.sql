@@ -53,9 +53,10 @@ COMMENT ON FUNCTION posture_internal.policy_sees_all() IS
 CREATE FUNCTION posture_internal.owner_rows(what text) RETURNS assetset
     AS 'MODULE_PATHNAME', 'posture_owner_rows' LANGUAGE C STABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION posture_internal.owner_rows(text) IS
-    'returns the ids of what the caller of the fence owns, NULL outside of one: initiative, asset_group: those that the caller owns; metric, '
-    'initiative_recommendation: those of its initiatives; group_asset: the assets of its groups; '
-    'recommendation, source, asset: all that the caller sees through an initiative or a group';
+    'returns the ids of what the caller of the fence owns, NULL outside of one: initiative, '
+    'asset_group: those that the caller owns; metric, initiative_recommendation: those of its '
+    'initiatives; group_asset: the assets of its groups; recommendation, source, asset: all that '
+    'the caller sees through an initiative or a group';
 
 CREATE FUNCTION posture_internal.owner_recommendation_exposure(
     as_of timestamptz, from_store boolean, of_slice integer, chosen integer[], within assetset)

@@ -85,13 +85,10 @@ DECLARE
     new_initiatives integer[];
 BEGIN
     PERFORM require_level('loader or curator');
-    IF NOT has_level(caller(), 'curator') THEN
-        PERFORM require_delivery('postgresql');
-    END IF;
+    PERFORM require_delivery('postgresql') WHERE NOT has_level(caller(), 'curator');
     -- one load at a time; this table is locked before any other, as in load() and grant_access()
     LOCK TABLE inbox IN SHARE UPDATE EXCLUSIVE MODE;
     source_of := cluster_source();
-
     UPDATE recommendation r
     SET title = c.title, description = c.description, remediation = c.remediation,
         workload = 'PostgreSQL', domain = c.domain, manage_url = c.manage_url
