@@ -11,7 +11,7 @@
 #include "roaring_format.h"
 
 /* number of runs and values up to which two operands are merged as runs */
-#define MERGED_RUNS_MAX 256
+#define MERGED_RUNS_MAX 1024
 
 /* how many times longer an array must be to be searched and not merged */
 #define SEARCH_FACTOR 32
@@ -204,7 +204,7 @@ container_load(char *bitset, const Container *container)
 
 /*
  * Writes the values of an array that the other container has, or those that it
- * does not have, and returns their number. The loops have no branches that
+ * does not have, and returns their number. Most loops have no branches that
  * depend on values, because a processor could not predict them.
  */
 static int
@@ -220,13 +220,19 @@ filter_array(uint16 *pg_restrict out, const Container *array, const Container *o
 	int			j = 0;
 
 	if (other->kind == CONTAINER_BITSET)
+	{
+		uint16		copy[ARRAY_MAX];
+
+		/* faster than values that the loop itself would wait for */
+		memcpy(copy, values, units * sizeof(uint16));
 		for (; i < units; i++)
 		{
-			uint32		value = uint16_at(values, i);
+			uint32		value = copy[i];
 
 			out[n] = value;
 			n += ((uint64_at(data, value >> 6) ^ flip) >> (value & 63)) & 1;
 		}
+	}
 	else if (other_units / SEARCH_FACTOR > units)
 		for (; i < units; i++)
 		{
