@@ -130,7 +130,7 @@ SELECT plan_order('{1}', '{1}', '{1}', '{1}',
                   ARRAY[decode(:head || repeat('ff', 8192), 'hex')::assetset]);
 SELECT plan_order('{1}', '{1}', '{1}', '{1}',
                   ARRAY[decode(:head || repeat('0100', 4096), 'hex')::assetset]);
--- CRoaring does not say what is wrong with a set
+-- the error says what is wrong with a set
 SELECT decode('0100000000000000', 'hex')::assetset | '{1}';
 DROP CAST (bytea AS assetset);
 

@@ -2,13 +2,11 @@
  * roaring_writer.c: writes sets in the portable Roaring format.
  *
  * The written form is canonical: equal sets have equal bytes, whichever
- * library, version or order of additions they come from. So stored sets are
+ * client, version or order of additions they come from. So stored sets are
  * compared and hashed as bytes. The kind of a container follows from the bytes
  * that its data would take: a run if that takes fewer than both other kinds,
  * with runs that neither touch nor overlap; if not, an array up to cardinality
- * 4096 and a bitset above. The library's roaring_bitmap_run_optimize() is not
- * canonical: it keeps the kind that a container has where a run and an array
- * take the same space.
+ * 4096 and a bitset above.
  */
 #include "roaring_format.h"
 
