@@ -95,7 +95,7 @@ $node->command_ok([ @dump, '-f', "$dir/plain.sql", 'origin' ], 'pg_dump, plain')
 $node->command_ok([ @psql, "$dir/plain.sql" ], 'restored by psql');
 is_restored('plain');
 unlike(slurp_file("$dir/plain.sql"),
-	qr/(finding_set|asset_set|object_count|counted_slice|_delta)/, 'derived tables are not dumped');
+	qr/(COPY|INSERT INTO) \S*(finding_set|asset_set|object_count|counted_slice|_delta)/, 'derived tables are not dumped');
 
 # over another database, with other rows in it
 $node->safe_psql('restored', q{INSERT INTO posture.source (key, name) VALUES ('stray', 'Stray')});

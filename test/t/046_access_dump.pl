@@ -71,9 +71,8 @@ $node->command_ok([ @restore, "$dir/custom" ], 'and restores');
 is_restored('dump of the installer', @owners, qw(plain_reader curator operator warden));
 
 # a role that was dropped and created again between the dump and the restore
-$node->safe_psql('restored', 'DROP OWNED BY alice');
-$node->safe_psql('warehouse', 'DROP OWNED BY alice; DROP ROLE alice; CREATE ROLE alice LOGIN');
 $node->safe_psql('postgres', 'DROP DATABASE restored');
+$node->safe_psql('warehouse', 'DROP OWNED BY alice; DROP ROLE alice; CREATE ROLE alice LOGIN');
 $node->safe_psql('postgres', 'CREATE DATABASE restored OWNER warden');
 $node->command_ok([ @restore, "$dir/custom" ], 'a dump is restored beside a new alice');
 is((query_as($node, 'restored', 'alice', $keys))[1], '', 'who sees nothing, with the privileges of the dump');
