@@ -392,7 +392,8 @@ DROP FUNCTION posture.grant_access(name, text), posture.access_rule(),
     posture_internal.set_row_security(), posture_internal.lock_access(),
     posture_internal.row_security_error(), posture_internal.granted_role(),
     posture_internal.check_event(), posture_internal.fold_next(timestamptz),
-    posture_internal.owner_rows(text), posture_internal.owner_rows_of(oid, text);
+    posture_internal.owner_rows(text), posture_internal.owner_rows_of(oid, text),
+    posture_internal.access_privilege(text), posture_internal.fold_status();
 --@ CREATE FUNCTION posture_internal.caller
 --@ CREATE FUNCTION posture_internal.planned_sees_all_support
 --@ CREATE FUNCTION posture_internal.planned_sees_all
@@ -483,6 +484,15 @@ ALTER TABLE posture.event ALTER event_id SET GENERATED ALWAYS;
 ALTER TABLE posture.run ALTER run_id SET GENERATED ALWAYS;
 ALTER TABLE posture_internal.verification ALTER verification_id SET GENERATED ALWAYS;
 
+-- loaders deliver for their sources
+--@ CREATE FUNCTION posture_internal.check_delivery
+--@ CREATE TRIGGER check_delivery
+
+-- owners read the views behind a fence
+--@ CREATE FUNCTION posture_internal.fence_handler
+--@ CREATE FOREIGN DATA WRAPPER posture_fence
+--@ CREATE SERVER posture_fence
+
 --@ CREATE FUNCTION posture_internal.announce_cascade()
 --@ CREATE TRIGGER "CASCADE" AFTER DELETE ON posture.metric
 --@ CREATE TRIGGER "CASCADE" AFTER DELETE ON posture.initiative
@@ -522,6 +532,10 @@ BEGIN
         SELECT g.role, CASE g.level WHEN 'loader' THEN 'curator' ELSE g.level END AS level,
                NULL AS source
         FROM granted g
+        -- all of them read
+        WHERE g.level <> 'reader'
+           OR NOT EXISTS (SELECT FROM granted h
+                          WHERE h.role = g.role AND h.level IN ('loader', 'operator'))
         UNION
         SELECT g.role, 'loader', s.key::text
         FROM granted g CROSS JOIN posture.source s

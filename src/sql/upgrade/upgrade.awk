@@ -4,7 +4,7 @@
 #   --@ code                           all functions and views in the place of
 #                                      older ones, all comments, and who may
 #                                      execute functions
-#   --@ part access/row_security       all statements of a part
+#   --@ part access/row_security       the DO blocks of a part
 # What those can't do, an upgrade does by hand: altering tables, dropping.
 #
 # An upgrade begins like the install script, with its check of a setting and its two
@@ -35,12 +35,12 @@ FILENAME != ARGV[ARGC - 1] {
 	wanted = "/" $3 ".sql"
 	found = 0
 	for (i = 1; i <= statements; i++)
-		if (substr(part[i], length(part[i]) - length(wanted) + 1) == wanted) {
+		if (first[i] ~ /^DO / && substr(part[i], length(part[i]) - length(wanted) + 1) == wanted) {
 			printf "%s", text[i]
 			found++
 		}
 	if (!found) {
-		print FILENAME ": no part " $3 > "/dev/stderr"
+		print FILENAME ": no DO block in a part " $3 > "/dev/stderr"
 		exit 1
 	}
 	next
