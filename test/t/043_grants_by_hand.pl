@@ -73,12 +73,17 @@ for my $call ('SELECT * FROM posture.ingest()', 'SELECT * FROM posture.take_snap
 }
 
 $node->safe_psql('warehouse', 'GRANT INSERT ON posture.inbox TO feeder', @as);
-($rc, $out, $err) = query_as($node, 'warehouse', 'feeder', <<'SQL');
+my $delivery = <<'SQL';
 COPY posture.inbox (source, recommendation, asset, state, observed_at) FROM STDIN (FORMAT csv);
 scan,r1,fed,compliant,yesterday
 \.
 SQL
-is("$rc$err", '0', 'a role with INSERT on the inbox delivers');
+($rc, $out, $err) = query_as($node, 'warehouse', 'feeder', $delivery);
+like($err, qr/permission denied: role "feeder" is no loader of source "scan"\nHINT/,
+	'a role with INSERT on the inbox delivers for no source');
+$node->safe_psql('warehouse', q{SELECT posture.grant_access('feeder', 'loader', 'scan')}, @as);
+($rc, $out, $err) = query_as($node, 'warehouse', 'feeder', $delivery);
+is("$rc$err", '0', 'but as a loader of that source');
 ($rc, $out, $err) = query_as($node, 'warehouse', 'feeder', 'SELECT * FROM posture.inbox');
 like($err, qr/permission denied for table inbox/, 'and reads nothing');
 
