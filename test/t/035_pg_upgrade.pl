@@ -122,6 +122,14 @@ my @differ = sort grep { $lines{$_} } keys %lines;
 is(join("\n", map { ($lines{$_} > 0 ? 'old: ' : 'new: ') . $_ } @differ),
 	'', 'and all that is defined');
 
+is($new->safe_psql('posture', q{SELECT message FROM posture.status() WHERE item = 'access'}), '2 grants',
+	'roles have their levels');
+# the superuser owns the extension, so the role that installed it needs levels
+like((query_as($new, 'posture', 'risk_owner', 'SELECT posture.fold()'))[2],
+	qr/role "risk_owner" needs level operator\nHINT: .*grant_access\('risk_owner', 'operator'\)/,
+	'the installer is no longer the owner of the extension');
+$new->safe_psql('posture', q{SELECT posture.grant_access('risk_owner', 'operator'),
+	posture.grant_access('risk_owner', 'loader', 'scan')});
 $new->safe_psql('posture', <<'SQL', @as);
 INSERT INTO posture.inbox
 SELECT 'scan', 'r' || r, 'new', 'non_compliant' FROM generate_series(1, 9) r;

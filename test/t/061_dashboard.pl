@@ -87,7 +87,10 @@ SQL
 my $causes = "SELECT count(*) FROM ($query{event_cause}) c WHERE points IS NOT NULL";
 cmp_ok($node->safe_psql('example', $causes), '>', 3, 'there are causes with points');
 
-# an owner has a dashboard of what is theirs
+# The dashboard is for readers: some of its queries read tables. Those of views show an owner
+# what is its own.
+my %reads_tables = map { $_ => 1 } qw(about event_cause exposed_asset exposed_count initiative
+  metric metric_recommendation);
 $node->safe_psql('example', <<'SQL');
 CREATE ROLE team LOGIN;
 SELECT posture.grant_access('team', 'owner');
@@ -96,11 +99,12 @@ SQL
 foreach my $name (sort keys %query)
 {
 	my ($rc, undef, $err) = query_as($node, 'example', 'team', "$start\n$query{$name};");
-	is("$rc $err", '0 ', "$name runs for an owner");
+	like("$rc $err", $reads_tables{$name} ? qr/role "team" does not see all rows/ : qr/\A0 \z/,
+		$reads_tables{$name} ? "$name is refused for an owner" : "$name runs for an owner");
 }
 my (undef, $theirs) = query_as($node, 'example', 'team',
-	"SELECT string_agg(DISTINCT initiative, ',') FROM ($query{initiative}) i");
-is($theirs, 'identity', 'an owner sees their initiatives alone');
+	"SELECT string_agg(DISTINCT initiative, ',') FROM ($query{plan}) i");
+is($theirs, 'identity', 'an owner sees its initiatives alone');
 $node->safe_psql('example', q{SELECT posture.revoke_access('team')});
 
 foreach my $table (tables($node, 'example'))
