@@ -26,8 +26,11 @@ async function read(client) {
   // is one, so that pages agree with each other
   await client.query("SET TimeZone = 'UTC'; SET DateStyle = 'ISO, YMD'; SET client_min_messages = error; SET search_path = pg_catalog, pg_temp");
   await client.query("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY");
+  // an owner reads no table, which some queries need to be fast
+  const {rows: [{sees_all}]} = await client.query("SELECT has_table_privilege('posture_internal.finding_set', 'SELECT') AS sees_all");
+  const instead = sees_all ? [] : await readdir(`${data}owner`);
   for (const file of (await readdir(data)).filter((name) => name.endsWith(".sql")).sort()) {
-    const sql = await readFile(data + file, "utf8");
+    const sql = await readFile(data + (instead.includes(file) ? `owner/${file}` : file), "utf8");
     const {rows} = await client.query(sql).catch((error) => {
       error.message = `${file}: ${error.message}`;
       throw error;

@@ -117,6 +117,8 @@ my $source = join '', map { slurp_file($_) } glob "$top/src/sql/*/*.sql";
 $word{$_} = 1 foreach $source =~ /\b([a-z]+(?:_[a-z0-9]+)+)\b/g;
 # other programs and extensions
 $word{$_} = 1 foreach qw(pg_basebackup pg_dump pg_dumpall pg_restore pg_upgrade pg_cron pg_config pg_regress pg_buildext);
+# roles of PostgreSQL
+$word{$_} = 1 foreach names('SELECT rolname FROM pg_roles');
 
 foreach my $file (documents())
 {

@@ -4,6 +4,5 @@ SELECT posture.today() AS today,
        current_database()::text AS database,
        current_user::text AS role,
        (SELECT e.extversion FROM pg_catalog.pg_extension e WHERE e.extname = 'posture') AS version,
-       (SELECT count(*) FROM posture.initiative i WHERE i.is_active) AS initiatives,
-       (SELECT count(*) FROM posture.snapshot) AS days,
-       (SELECT count(*) FROM posture.asset a WHERE a.retired_at IS NULL) AS assets;
+       (SELECT count(*) FROM posture.overview) AS initiatives,
+       (SELECT count(*) FROM posture.day_report) AS days;

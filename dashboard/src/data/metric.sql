@@ -1,5 +1,5 @@
 -- What is each initiative made of, and how does it stand?
-SELECT r.*, m.description
+SELECT r.*, m.object ->> 'description' AS description
 FROM posture.metric_report r
-JOIN posture.metric m ON m.key = r.metric
+JOIN posture.export('{metric}'::text[]) m(object) ON m.object ->> 'key' = r.metric
 ORDER BY r.initiative, r.score_impact DESC NULLS LAST, r.name, r.metric;
