@@ -1,6 +1,7 @@
 # Documents with several sources: a complete delivery is of one source and closes no finding of
-# another, and the locks of a load do not grow with the number of sources.
-# tests: source/load, finding/ingest
+# another, and locks do not grow with the number of sources, nor with that of loads in a
+# transaction.
+# tests: source/load, finding/ingest, admin/working_table
 
 use strict;
 use warnings;
@@ -86,6 +87,29 @@ my ($one) = locks(1) =~ /\A1\n(\d+)\z/;
 my ($many) = locks(1500) =~ /\A1500\n(\d+)\z/;
 cmp_ok($one, '>', 20, 'a load takes locks');
 cmp_ok($many, '<', $one + 20, 'and hardly more for 1,500 sources');
+
+# ---- many documents in a transaction ----
+
+sub locks_of_loads
+{
+	my ($loads) = @_;
+	my $all = join ';', map { "SELECT FROM posture.load('$_->[0]', \$d\$$_->[1]\$d\$)" } documents();
+	return value('BEGIN;' . "$all;" x $loads . 'SELECT count(*) FROM pg_locks WHERE pid = pg_backend_pid(); ROLLBACK');
+}
+
+locks_of_loads(2);
+my $once = locks_of_loads(1);
+cmp_ok($once, '>', 20, 'a document of each format takes locks');
+cmp_ok(locks_of_loads(4), '<', $once + 20, 'and hardly more the second to fourth time in a transaction');
+is(value(q{BEGIN; SELECT FROM posture.load('posture', '{"type": "asset", "key": "kept"}'); SAVEPOINT s;
+	SELECT FROM posture.load('posture', '{"type": "asset", "key": "undone"}'); ROLLBACK TO s;
+	SELECT FROM posture.load('posture', '{"type": "asset", "key": "more"}'); COMMIT;
+	BEGIN; SAVEPOINT s; SELECT FROM posture.load('posture', '{"type": "asset", "key": "undone"}'); ROLLBACK TO s;
+	SELECT FROM posture.load('posture', '{"type": "asset", "key": "again"}'); COMMIT;
+	SELECT string_agg(key, ' ' ORDER BY key) FROM posture.asset WHERE key IN ('kept', 'undone', 'more', 'again')}),
+	'again kept more', 'a part of a transaction can be rolled back');
+is(value(q{SELECT FROM posture.load('posture', '{"type": "asset", "key": "a"}');
+	SELECT count(*) FROM pg_class WHERE relname LIKE 'posture\_%' AND relpersistence = 't'}), '0', 'no table stays after it');
 
 $node->stop;
 done_testing();

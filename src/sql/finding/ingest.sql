@@ -18,15 +18,15 @@ DECLARE
                             WHERE delivered IS NULL OR s.key = ANY (delivered));
 BEGIN
     -- recommendation and asset are the keys of objects that have no id yet.
-    CREATE TEMP TABLE posture_batch (
-        source_id integer, recommendation_id integer, recommendation text,
-        asset_id integer, asset text, asset_kind text, asset_name text,
-        state finding_state, observed_at timestamptz, details jsonb, arrival tid
-    ) ON COMMIT DROP;
-    CREATE TEMP TABLE posture_taken (
-        source text, recommendation text, asset text, state text, observed_at timestamptz,
-        asset_kind text, asset_name text, details jsonb, arrival tid, reason text
-    ) ON COMMIT DROP;
+    PERFORM working_table(
+        'posture_batch',
+        'source_id integer, recommendation_id integer, recommendation text, '
+        'asset_id integer, asset text, asset_kind text, asset_name text, '
+        'state finding_state, observed_at timestamptz, details jsonb, arrival tid');
+    PERFORM working_table(
+        'posture_taken',
+        'source text, recommendation text, asset text, state text, observed_at timestamptz, '
+        'asset_kind text, asset_name text, details jsonb, arrival tid, reason text');
     WITH moved AS (
         DELETE FROM inbox i
         WHERE only_sources IS NULL OR i.source = ANY (only_sources)
@@ -38,7 +38,6 @@ BEGIN
     -- a negative entry in its system caches for each such table until it ends.
     IF loaded = 0 THEN
         rejected := 0;
-        DROP TABLE pg_temp.posture_taken;
         RETURN;
     END IF;
     -- The number of rows, from a few to millions, decides the plans.
@@ -70,7 +69,6 @@ BEGIN
     LEFT JOIN asset a ON a.key = t.asset
     WHERE t.reason IS NULL;
     GET DIAGNOSTICS loaded = ROW_COUNT;
-    DROP TABLE pg_temp.posture_taken;
     ANALYZE pg_temp.posture_batch;
 END $$;
 COMMENT ON FUNCTION posture_internal.ingest_batch(text[], timestamptz) IS
@@ -257,8 +255,6 @@ COMMENT ON FUNCTION posture_internal.ingest_close(text) IS
     'step of ingest(): sets findings that are missing in a complete delivery to not_applicable; '
     'returns their number';
 
--- All sources are loaded at once: each batch takes locks, which are held until the
--- transaction ends, so that many of them would exhaust the lock table.
 CREATE FUNCTION posture_internal.ingest_sources(
     complete_source text, only_sources text[],
     OUT loaded bigint, OUT changed bigint, OUT unchanged bigint, OUT rejected bigint,
@@ -286,7 +282,6 @@ BEGIN
     IF complete_source IS NOT NULL THEN
         closed := ingest_close(complete_source);
     END IF;
-    DROP TABLE pg_temp.posture_batch;
     PERFORM fold_if_many();
 END $$;
 COMMENT ON FUNCTION posture_internal.ingest_sources(text, text[]) IS

@@ -62,7 +62,8 @@ DECLARE
     changed date[];
 BEGIN
     -- A snapshot that posture took of a day is not replaced.
-    CREATE TEMP TABLE posture_day ON COMMIT DROP AS
+    PERFORM working_table('posture_day', 'day date, object jsonb');
+    INSERT INTO pg_temp.posture_day
     SELECT DISTINCT ON ((i.object ->> 'day')::date) (i.object ->> 'day')::date AS day, i.object
     FROM pg_temp.posture_item i
     WHERE i.type = 'report' AND i.error IS NULL AND i.source = of_source
@@ -72,7 +73,9 @@ BEGIN
                         AND s.initiative_id = of_initiative.initiative_id AND has_snapshot(s.day))
     ORDER BY 1, i.ctid DESC;
     ANALYZE pg_temp.posture_day;
-    CREATE TEMP TABLE posture_day_point ON COMMIT DROP AS
+    PERFORM working_table('posture_day_point', 'day date, recommendation_id integer, '
+                                               'achieved numeric, possible numeric');
+    INSERT INTO pg_temp.posture_day_point
     SELECT d.day, p.recommendation_id, p.achieved, p.possible
     FROM pg_temp.posture_day d CROSS JOIN LATERAL graph_report_points(d.object, of_source) p;
     ANALYZE pg_temp.posture_day_point;
@@ -118,7 +121,6 @@ BEGIN
     ON CONFLICT (day, initiative_id) DO UPDATE
     SET score = EXCLUDED.score, recommendations = EXCLUDED.recommendations
     WHERE s.is_reported;
-    DROP TABLE pg_temp.posture_day, pg_temp.posture_day_point;
     PERFORM record_reported_days(of_initiative.initiative_id, changed);
 END $$;
 COMMENT ON FUNCTION posture_internal.graph_snapshot_reports(text, initiative) IS
@@ -161,7 +163,9 @@ BEGIN
                       WHERE r.source_id = s.source_id AND r.key = 'other-controls')
     ON CONFLICT (source_id, key) DO NOTHING;
 
-    CREATE TEMP TABLE posture_point ON COMMIT DROP AS
+    PERFORM working_table('posture_point',
+                          'recommendation_id integer, achieved numeric, possible numeric');
+    INSERT INTO pg_temp.posture_point
     SELECT p.* FROM graph_report_points(latest, of_source) p;
     ANALYZE pg_temp.posture_point;
     DELETE FROM initiative_recommendation m
@@ -183,7 +187,6 @@ BEGIN
     SET achieved = EXCLUDED.achieved, possible = EXCLUDED.possible,
         observed_at = EXCLUDED.observed_at
     WHERE (m.achieved, m.possible) IS DISTINCT FROM (EXCLUDED.achieved, EXCLUDED.possible);
-    DROP TABLE pg_temp.posture_point;
     PERFORM update_last_seen(ARRAY[s.source_id], ARRAY[(latest ->> 'observed_at')::timestamptz])
     FROM source s WHERE s.key = of_source;
     PERFORM graph_snapshot_reports(of_source, of_initiative);

@@ -50,7 +50,7 @@ DECLARE
                     i.details, round_fields(i.type, i.object)
          FROM %I($2, $3) i', mapping);
 BEGIN
-    CREATE TEMP TABLE posture_item OF item ON COMMIT DROP;
+    PERFORM working_table('posture_item', 'LIKE item');
     IF xml_document IS NULL THEN
         EXECUTE command USING of_format, json_document, of_source;
     ELSE
@@ -349,7 +349,6 @@ BEGIN
         unchanged := 0;
         closed := 0;
         left_out := 0;
-        DROP TABLE pg_temp.posture_item;
         RETURN;
     END IF;
     ANALYZE pg_temp.posture_item;
@@ -381,7 +380,6 @@ BEGIN
     unchanged := loaded - changed;
     rejected := rejected + step.rejected;
     closed := step.closed;
-    DROP TABLE pg_temp.posture_item;
     IF new_sources <> '{}' THEN
         PERFORM load_report_sources(of_source, new_sources);
     END IF;

@@ -12,7 +12,8 @@ BEGIN
                    AND i.object ? 'aliases') THEN
         RETURN;
     END IF;
-    CREATE TEMP TABLE posture_name ON COMMIT DROP AS
+    PERFORM working_table('posture_name', 'key text, name text, asset_id integer');
+    INSERT INTO pg_temp.posture_name
     SELECT n.key, n.name, asset_of(n.name, n.kind) AS asset_id
     FROM (SELECT i.object ->> 'key' AS key, i.object ->> 'kind' AS kind, i.object ->> 'key' AS name
           FROM pg_temp.posture_item i
@@ -52,7 +53,6 @@ BEGIN
                              'SELECT posture.merge_asset(asset, into_asset).';
         END IF;
     END IF;
-    DROP TABLE pg_temp.posture_name;
 END $$;
 COMMENT ON FUNCTION posture_internal.load_alias(boolean) IS
     'step of load(): adds further names of assets as aliases, '

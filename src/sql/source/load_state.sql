@@ -32,7 +32,12 @@ BEGIN
     FROM pg_temp.posture_item i
     WHERE i.type = 'exemption' AND asset_of(i.object ->> 'asset', NULL) IS NULL
       AND i.object ->> 'asset' IS NOT NULL;
-    CREATE TEMP TABLE posture_exempt ON COMMIT DROP AS
+    PERFORM working_table(
+        'posture_exempt',
+        'recommendation_id integer, asset_id integer, asset_group_id integer, '
+        'kind exemption_kind, reason text, approved_by text, created_at timestamptz, '
+        'expires_at timestamptz, is_dated boolean, is_reported boolean');
+    INSERT INTO pg_temp.posture_exempt
     SELECT DISTINCT r.recommendation_id, asset_of(i.object ->> 'asset', NULL) AS asset_id,
            g.asset_group_id, n.kind,
            n.reason, CASE WHEN n.approved_by ~ E'\\S' THEN n.approved_by WHEN s.name ~ E'\\S'
@@ -79,7 +84,6 @@ BEGIN
         RETURNING 1
     )
     SELECT (SELECT count(*) FROM ended) + (SELECT count(*) FROM added) INTO changed;
-    DROP TABLE pg_temp.posture_exempt;
     RETURN changed;
 END $$;
 COMMENT ON FUNCTION posture_internal.load_exemption() IS
