@@ -97,7 +97,7 @@ COMMENT ON FUNCTION posture_internal.supported_time(timestamptz) IS
 CREATE FUNCTION posture_internal.round_number(value jsonb) RETURNS jsonb
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN CASE WHEN parse_number(value) <> round(parse_number(value), 12)
-                THEN to_jsonb(trim_scale(round(parse_number(value), 12))) ELSE value END;
+                THEN trim_scale(round(parse_number(value), 12))::text::jsonb ELSE value END;
 COMMENT ON FUNCTION posture_internal.round_number(jsonb) IS
     'returns a number rounded to 12 decimals, and any other value as it is';
 
