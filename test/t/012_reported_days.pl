@@ -15,7 +15,7 @@ my $node = new_node('reported');
 $node->safe_psql('postgres', <<'SQL');
 CREATE EXTENSION posture;
 CREATE ROLE feeder LOGIN;
-SELECT posture.grant_access('feeder', 'loader');
+SELECT posture.grant_access('feeder', 'loader', 'microsoft-secure-score'), posture.grant_access('feeder', 'curator');
 -- the points of two controls of 50 points each, so many days ago
 CREATE TABLE points (ago integer PRIMARY KEY, a integer NOT NULL, b integer NOT NULL);
 INSERT INTO points SELECT n, 40, 40 FROM generate_series(1, 90) n;
@@ -108,7 +108,7 @@ load(401, 440);
 is($node->safe_psql('postgres', 'SELECT count(*), max(ago) FROM recorded'), '7|90',
 	'days beyond the retention have no events');
 
-# a loader writes what a load writes, and nothing in the name of a person
+# a role that loads writes what a load writes, and nothing in the name of a person
 my ($out, $err) = ('', '');
 $node->psql('postgres', q{UPDATE posture.event SET acknowledged_by = 'alice'},
 	stdout => \$out, stderr => \$err, extra_params => [ '-U', 'feeder' ]);
