@@ -217,15 +217,22 @@ my $plant = 'CREATE FUNCTION posture_internal.planted() RETURNS void LANGUAGE sq
 is($attack->("CREATE EXTENSION posture VERSION '$before'"), '', 'the owner of a database installs');
 like($attack->($plant), qr/permission denied for schema posture_internal/, 'but cannot create in it');
 $node->safe_psql('planted', 'GRANT CREATE ON SCHEMA posture_internal TO attacker');
-is($attack->("$plant; ALTER EXTENSION posture ADD FUNCTION posture_internal.planted()"), '', 'unless a superuser granted it');
-like($attack->('ALTER EXTENSION posture UPDATE'), qr/posture would use function posture_internal\.planted\(\), which belongs to another role\n/, 'an update refuses the function');
-$attack->('ALTER EXTENSION posture DROP FUNCTION posture_internal.planted()'); $attack->('DROP FUNCTION posture_internal.planted()');
-like($attack->('SET standard_conforming_strings = off; SET escape_string_warning = off; ALTER EXTENSION posture UPDATE'), qr/ERROR:  posture can be created and updated only with standard_conforming_strings on\n/,
+is($attack->("$plant; ALTER EXTENSION posture ADD FUNCTION posture_internal.planted()"),
+	'', 'unless a superuser granted it');
+like($attack->('ALTER EXTENSION posture UPDATE'),
+	qr/posture would use function posture_internal\.planted\(\), which belongs to another role\n/,
+	'an update refuses the function');
+$attack->('ALTER EXTENSION posture DROP FUNCTION posture_internal.planted()');
+$attack->('DROP FUNCTION posture_internal.planted()');
+like($attack->('SET standard_conforming_strings = off; SET escape_string_warning = off;
+		ALTER EXTENSION posture UPDATE'),
+	qr/ERROR:  posture can be created and updated only with standard_conforming_strings on\n/,
 	'nor is the script read with other literals');
 is($attack->('ALTER EXTENSION posture UPDATE'), '', 'and goes ahead without it');
 is($node->safe_psql('planted', <<'SQL'), '0', 'no function belongs to another role');
 SELECT count(*) FROM pg_proc p JOIN pg_roles r ON r.oid = p.proowner
-WHERE p.pronamespace IN ('posture'::regnamespace, 'posture_internal'::regnamespace) AND NOT r.rolsuper
+WHERE p.pronamespace IN ('posture'::regnamespace, 'posture_internal'::regnamespace)
+  AND NOT r.rolsuper
 SQL
 
 # another role installs after the extension was dropped
