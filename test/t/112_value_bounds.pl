@@ -21,6 +21,11 @@ my %query = (
 	show => q{SELECT s FROM posture.initiative i, posture.show(i.key, true) s
 		UNION ALL SELECT posture.show(NULL, true)},
 	status => 'SELECT * FROM posture.status()',
+	# the first day moves to the least one
+	change_report => q{SELECT i.key, x.* FROM posture.initiative i CROSS JOIN LATERAL
+		posture.change_report(i.key, posture.today() - 2, posture.today() - 1) x},
+	points_change => q{SELECT *
+		FROM posture.points_change('i3', posture.today() - 2, posture.today() - 1)},
 	metric_assets => q{SELECT m.key, d.day, posture.metric_assets(m.key, d.day)
 		FROM posture.metric m, (VALUES (NULL), (posture.today() - 1)) d(day)},
 	changes => q{SELECT x.* FROM posture.initiative i, (VALUES (2, 1), (1, 0)) d(f, t)

@@ -304,7 +304,10 @@ BEGIN ATOMIC
     SELECT DISTINCT x.initiative_id, NULL::integer, NULL::integer, 'method_change', NULL::bigint,
            CASE WHEN x.previous_total_mass > 0
                 THEN 100 * x.previous_total_healthy / x.previous_total_mass
-                ELSE 100 * x.total_healthy / x.total_mass END - x.previous_score
+                -- a score that somebody stored may have no terms at all
+                ELSE coalesce(100 * x.total_healthy / nullif(x.total_mass, 0),
+                              x.previous_score::numeric)
+           END - x.previous_score
     FROM pair x
     WHERE x.method <> x.previous_method
        OR x.previous_total_mass IS NULL OR x.previous_total_mass = 0;
