@@ -71,7 +71,8 @@ BEGIN ATOMIC
                bool_or(day_end(d.day) < now() - interval '2 hours') AS is_late
         FROM due_days() d
     ), last_run AS (
-        SELECT r.day, r.finished_at, r.outcome, r.message
+        SELECT r.day, r.finished_at, r.outcome, r.message,
+               r.outcome = 'failed' OR coalesce(r.counts ? 'left_out', false) AS is_odd
         FROM run r
         ORDER BY r.run_id DESC
         LIMIT 1
@@ -91,13 +92,13 @@ BEGIN ATOMIC
            CASE WHEN m.is_late THEN 'CALL posture.run_daily();' END
     FROM missing m
     UNION ALL
-    SELECT 'last run', CASE WHEN l.outcome = 'failed' THEN 'warning' ELSE 'ok' END,
+    SELECT 'last run', CASE WHEN l.is_odd THEN 'warning' ELSE 'ok' END,
            round(extract(epoch FROM now() - l.finished_at)),
            CASE WHEN l.day IS NULL THEN 'no day was due yet'
                 ELSE format('%s for %s at %s', l.outcome,
                             to_char(l.day::timestamp, 'YYYY-MM-DD'), minute_of(l.finished_at))
-                     || CASE WHEN l.outcome = 'failed' THEN ': ' || l.message ELSE '' END END,
-           CASE WHEN l.outcome = 'failed'
+                     || CASE WHEN l.is_odd THEN ': ' || l.message ELSE '' END END,
+           CASE WHEN l.is_odd
                 THEN 'SELECT * FROM posture.run ORDER BY run_id DESC;' END
     FROM (SELECT) one LEFT JOIN last_run l ON true;
 END;

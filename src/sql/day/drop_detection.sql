@@ -4,6 +4,15 @@
  * posture.drop_threshold where that is NULL (is_drop() in type/score.sql).
  */
 
+-- The domain allows no other threshold. Where somebody removed its constraint, one object must
+-- not prevent the events of all others.
+CREATE FUNCTION posture_internal.valid_threshold(threshold numeric) RETURNS numeric
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN CASE WHEN threshold > 0 AND threshold <= 100 AND threshold = round(threshold, 12)
+                THEN threshold END;
+COMMENT ON FUNCTION posture_internal.valid_threshold(numeric) IS
+    'returns a threshold that is in the range of its domain; NULL if it is not';
+
 -- A day for which a source itself reported a score is a day of that initiative, although other
 -- objects may have no snapshot of it.
 CREATE FUNCTION posture_internal.previous_day(of_day date, of_initiative integer DEFAULT NULL)
@@ -38,7 +47,7 @@ BEGIN ATOMIC
           GROUP BY b.metric_id) w ON w.metric_id = n.metric_id AND w.weight > 0
     LEFT JOIN metric m ON m.metric_id = n.metric_id
     WHERE n.day = of_day AND of_initiative IS NULL
-      AND (is_drop(p.score, n.score, m.drop_threshold)
+      AND (is_drop(p.score, n.score, valid_threshold(m.drop_threshold))
            OR (n.score < p.score
                AND EXISTS (SELECT FROM event e
                            WHERE e.day = of_day AND e.metric_id = n.metric_id
@@ -50,7 +59,7 @@ BEGIN ATOMIC
                               AND p.day = previous_day(of_day, n.initiative_id)
     LEFT JOIN initiative i ON i.initiative_id = n.initiative_id
     WHERE n.day = of_day AND (of_initiative IS NULL OR n.initiative_id = of_initiative)
-      AND (is_drop(p.score, n.score, i.drop_threshold)
+      AND (is_drop(p.score, n.score, valid_threshold(i.drop_threshold))
            OR (n.score < p.score
                AND EXISTS (SELECT FROM event e
                            WHERE e.day = of_day AND e.initiative_id = n.initiative_id

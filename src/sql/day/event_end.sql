@@ -313,13 +313,21 @@ AS $$
 DECLARE
     recovered bigint;
 BEGIN
-    WITH ended AS (
+    -- a person may have an event locked for hours: the job ends it in a later run
+    WITH due AS MATERIALIZED (
+        SELECT d.event_id, d.superseded_by FROM ended_event(of_day, of_initiative) d
+    ), free AS MATERIALIZED (
+        SELECT f.event_id
+        FROM event f
+        WHERE f.event_id IN (SELECT d.event_id FROM due d)
+        FOR NO KEY UPDATE SKIP LOCKED
+    ), ended AS (
         UPDATE event e
         SET status = CASE WHEN d.superseded_by IS NULL THEN 'recovered' ELSE 'superseded' END,
             recovered_on = CASE WHEN d.superseded_by IS NULL THEN of_day END,
             superseded_on = CASE WHEN d.superseded_by IS NOT NULL THEN of_day END,
             superseded_by = d.superseded_by
-        FROM ended_event(of_day, of_initiative) d
+        FROM due d JOIN free f USING (event_id)
         WHERE e.event_id = d.event_id
         RETURNING e.status
     )
@@ -327,5 +335,5 @@ BEGIN
     RETURN recovered;
 END $$;
 COMMENT ON FUNCTION posture_internal.end_events(date, integer) IS
-    'ends the events that end on a day, of one initiative or of all objects (NULL); returns how '
-    'many of them recovered';
+    'ends the events that end on a day, of one initiative or of all objects (NULL), except those '
+    'that other transactions have locked; returns how many of them recovered';

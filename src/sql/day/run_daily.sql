@@ -27,10 +27,11 @@ COMMENT ON COLUMN posture.run.started_at IS 'time when work on the day began';
 COMMENT ON COLUMN posture.run.finished_at IS 'time when work on the day ended';
 COMMENT ON COLUMN posture.run.outcome IS 'ok or failed';
 COMMENT ON COLUMN posture.run.message IS
-    'the error of a failed run, or how late the snapshot was taken; NULL if it was taken in time';
+    'the error of a failed run, or how late the snapshot was taken and what was left out of it; '
+    'NULL if it was taken in time and is complete';
 COMMENT ON COLUMN posture.run.counts IS
-    'numbers of metrics, initiatives, new events, recovered events and purged rows; NULL if the '
-    'run failed';
+    'numbers of metrics, initiatives, new events, recovered events and purged rows, and left_out: '
+    'what was left out; NULL if the run failed';
 
 CREATE FUNCTION posture_internal.first_data_day() RETURNS date
     LANGUAGE sql STABLE PARALLEL SAFE
@@ -103,6 +104,7 @@ AS $$
 DECLARE
     started timestamptz := clock_timestamp();
     result record;
+    left_out text[];
 BEGIN
     PERFORM require_level('operator');
     PERFORM lock_sets();
@@ -112,23 +114,60 @@ BEGIN
     IF day IS NULL THEN
         RETURN;
     END IF;
+    -- the locks of this transaction must not wait for those of others: the next run retries
+    PERFORM set_config('lock_timeout', step_timeout(), true);
     BEGIN
         message := late_message(day);
         PERFORM progress(format('run_daily: the snapshot of %s, days to go after it: %s',
                                 day, today() - 1 - day));
-        SELECT k.*, purge() AS purged INTO result FROM ensure_snapshot(day, day_end(day)) k;
+        SELECT k.metrics, k.initiatives, k.events, k.recovered, p.purged,
+               k.left_out || p.left_out AS left_out
+        INTO result
+        FROM ensure_snapshot(day, day_end(day)) k CROSS JOIN LATERAL try_purge() p;
+        left_out := result.left_out;
+        IF left_out <> '{}' THEN
+            message := concat_ws('; ', message, array_to_string(left_out, '; '));
+        END IF;
     EXCEPTION WHEN OTHERS THEN
         failed := true;
-        message := SQLERRM;
+        message := SQLERRM || CASE WHEN SQLSTATE = '55P03'
+                                   THEN format(' (locked by %s)', lock_holders()) ELSE '' END;
     END;
     INSERT INTO run (day, started_at, finished_at, outcome, message, counts)
     VALUES (day, started, clock_timestamp(),
             CASE WHEN failed THEN 'failed' ELSE 'ok' END,
-            message, CASE WHEN NOT failed THEN to_jsonb(result) END);
+            message,
+            CASE WHEN NOT failed
+                 THEN to_jsonb(result) - CASE WHEN left_out = '{}' THEN 'left_out' ELSE '' END END);
 END $$;
 COMMENT ON FUNCTION posture_internal.run_next_day() IS
     'takes the snapshot of the first day that is due and writes a row into run; an error undoes '
     'the work on the day and is recorded in that row; day is NULL if none was due';
+
+CREATE FUNCTION posture_internal.run_left_events() RETURNS void
+    LANGUAGE plpgsql
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+DECLARE
+    last run;
+    started timestamptz := clock_timestamp();
+    done record;
+BEGIN
+    SELECT r.* INTO last FROM run r ORDER BY r.run_id DESC LIMIT 1;
+    IF NOT coalesce(last.counts -> 'left_out' @? '$[*] ? (@ like_regex "^events ")', false) THEN
+        RETURN;
+    END IF;
+    SELECT f.* INTO done FROM try_events(last.day, false) f;
+    -- a row for each attempt would be one an hour
+    IF done.left_out = '{}' THEN
+        INSERT INTO run (day, started_at, finished_at, outcome, message, counts)
+        VALUES (last.day, started, clock_timestamp(), 'ok', 'recorded the events that were left',
+                last.counts - 'left_out'
+                || jsonb_build_object('events', done.events, 'recovered', done.recovered));
+    END IF;
+END $$;
+COMMENT ON FUNCTION posture_internal.run_left_events() IS
+    'step of run_daily(): records the events that the last run left';
 
 CREATE FUNCTION posture_internal.is_atomic() RETURNS boolean
     AS 'MODULE_PATHNAME', 'posture_is_atomic' LANGUAGE C VOLATILE;
@@ -173,7 +212,11 @@ BEGIN
         SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
         SELECT n.day, n.failed, n.message INTO result FROM posture_internal.run_next_day() n;
         COMMIT;
-        EXIT WHEN result.day IS NULL;
+        IF result.day IS NULL THEN
+            PERFORM posture_internal.run_left_events();
+            COMMIT;
+            EXIT;
+        END IF;
         IF result.failed THEN
             RAISE EXCEPTION 'run for % failed: %', result.day, result.message
                 USING HINT = 'The next run retries the snapshot of that day.';

@@ -84,13 +84,15 @@ COMMENT ON FUNCTION posture_internal.write_snapshot(date, timestamptz) IS
 
 CREATE FUNCTION posture_internal.ensure_snapshot(
     of_day date, as_of timestamptz,
-    OUT metrics bigint, OUT initiatives bigint, OUT events bigint, OUT recovered bigint)
+    OUT metrics bigint, OUT initiatives bigint, OUT events bigint, OUT recovered bigint,
+    OUT left_out text[])
     LANGUAGE plpgsql
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
     SET jit = off
 AS $$
 DECLARE
     closes boolean;
+    left_then text[];
 BEGIN
     -- If two calls meet, the second one waits and finds the snapshot taken. Functions that need
     -- both locks take the one on finding_set first.
@@ -114,10 +116,11 @@ BEGIN
               AND NOT EXISTS (SELECT FROM snapshot s WHERE s.day > of_day AND s.day < today()) THEN
             PERFORM backdate_history(of_day);
         END IF;
-        PERFORM write_snapshot(of_day, as_of);
+        left_out := write_day(of_day, as_of);
     END IF;
-    SELECT f.events, f.recovered INTO events, recovered
-    FROM record_events(of_day, closes OR of_day = today()) f;
+    SELECT f.events, f.recovered, f.left_out INTO events, recovered, left_then
+    FROM try_events(of_day, closes OR of_day = today()) f;
+    left_out := left_out || left_then;
     IF closes THEN
         PERFORM notify_day(of_day);
     END IF;
@@ -126,8 +129,8 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION posture_internal.ensure_snapshot(date, timestamptz) IS
     'takes the snapshot of a day from the state at a moment unless the day is closed, and records '
-    'its events; returns the numbers of its metrics and initiatives, and of new and recovered '
-    'events';
+    'its events; returns the numbers of its metrics and initiatives, of new and recovered events, '
+    'and what it left out';
 
 -- A day before all findings shows the current state, so that the days after it can
 -- be compared with something.
@@ -139,13 +142,19 @@ CREATE FUNCTION posture_internal.take_day(
 AS $$
 DECLARE
     as_of timestamptz := day_end(day);
+    left_out text[];
 BEGIN
     IF NOT has_data_before(as_of) AND has_data_before('infinity') AND NOT has_snapshot(day) THEN
         RAISE NOTICE 'no finding is older than the end of %: its snapshot shows the current state',
             day;
         as_of := 'infinity';
     END IF;
-    SELECT k.* INTO metrics, initiatives, events, recovered FROM ensure_snapshot(day, as_of) k;
+    SELECT k.* INTO metrics, initiatives, events, recovered, left_out
+    FROM ensure_snapshot(day, as_of) k;
+    IF left_out <> '{}' THEN
+        RAISE WARNING 'snapshot of % is not complete', day
+            USING DETAIL = array_to_string(left_out, E'\n');
+    END IF;
 END $$;
 COMMENT ON FUNCTION posture_internal.take_day(date) IS
     'step of take_snapshot() and backfill(): takes the snapshot of a day as of its end';

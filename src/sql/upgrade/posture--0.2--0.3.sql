@@ -431,6 +431,7 @@ SELECT NULL::date AS day, NULL::bigint AS initiatives, NULL::bigint AS metrics,
        NULL::text AS worst, NULL::numeric AS worst_drop, NULL::text AS summary;
 DROP FUNCTION posture_internal.notify_day(date), posture_internal.day_message(date),
     posture_internal.day_summary();
+DROP FUNCTION posture_internal.ensure_snapshot(date, timestamptz);
 DROP FUNCTION posture_internal.write_causes(date, boolean), posture_internal.day_event(date),
     posture_internal.previous_day(date);
 
