@@ -100,7 +100,7 @@ COMMENT ON FUNCTION posture_internal.write_day(date, timestamptz) IS
     'computed with; returns what was left out';
 
 CREATE FUNCTION posture_internal.lock_holders() RETURNS text
-    LANGUAGE sql STABLE
+    LANGUAGE sql VOLATILE
 BEGIN ATOMIC
     SELECT coalesce(string_agg(format('process %s of role %s', h.pid, a.usename), ', '
                                ORDER BY h.pid), 'a transaction that has ended')

@@ -95,7 +95,7 @@ COMMENT ON FUNCTION posture_internal.supported_time(timestamptz) IS
 
 -- A number that a program wrote can have more decimals than tables hold.
 CREATE FUNCTION posture_internal.round_number(value jsonb) RETURNS jsonb
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    LANGUAGE sql STABLE PARALLEL SAFE
     RETURN CASE WHEN parse_number(value) <> round(parse_number(value), 12)
                 THEN trim_scale(round(parse_number(value), 12))::text::jsonb ELSE value END;
 COMMENT ON FUNCTION posture_internal.round_number(jsonb) IS
