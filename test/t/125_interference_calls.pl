@@ -1,7 +1,7 @@
 # Non-interference of functions: a role gets the same answers from every function, operator,
 # cast and write in two databases that differ only in what is hidden from it. POSTURE_CALLS
 # calls for each role. POSTURE_SEED repeats them.
-# tests: access/owner, access/owner_rows
+# tests: access/function_fence, access/owner_rows, fence.c
 
 use strict;
 use warnings;

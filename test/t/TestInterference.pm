@@ -14,15 +14,17 @@ our @EXPORT = qw($node @roles @databases interference_node both_answers same_ans
 our $node;
 
 # An owner of initiatives and an owner of a group, members of them that inherit their rows
-# and that do not, and a role without a level. Theirs are i1, i3 and the group g1.
-our @roles = qw(alice bob member fleet nolevel);
+# and that do not, a loader of a source, and a role without a level. Theirs are i1, i3, the
+# group g1, and the source scan.
+our @roles = qw(alice bob member fleet courier nolevel);
 our @databases = qw(few many);
 
 # Starts a server. Database postgres has what the roles see, the others are copies of it with
-# hidden data. So what is seen has the same ids and times in both.
+# hidden data. So what is seen has the same ids and times in both. One of them may have changes
+# that are not folded: they are counted in another way.
 sub interference_node
 {
-	my ($name) = @_;
+	my ($name, $is_unfolded) = @_;
 	$node = new_node($name, <<'CONF');
 fsync = off
 autovacuum = off
@@ -34,6 +36,7 @@ CREATE ROLE alice LOGIN;
 CREATE ROLE bob LOGIN IN ROLE alice;
 CREATE ROLE fleet LOGIN;
 CREATE ROLE member LOGIN NOINHERIT IN ROLE alice, fleet;
+CREATE ROLE courier LOGIN;
 CREATE ROLE nolevel LOGIN;
 CREATE ROLE stranger LOGIN;
 CREATE ROLE reader LOGIN;
@@ -44,9 +47,8 @@ SQL
 	{
 		$node->safe_psql('postgres', "CREATE DATABASE $database TEMPLATE postgres");
 		$node->safe_psql($database, hidden_sql($size{$database}));
-		# readers count in another way while something is not folded
-		$node->safe_psql($database,
-			$database eq 'many' ? unfolded_sql() : 'SELECT FROM posture.fold()');
+		$node->safe_psql($database, 'SELECT FROM posture.fold()');
+		$node->safe_psql($database, unfolded_sql()) if $is_unfolded && $database eq 'many';
 		$node->safe_psql($database, 'ANALYZE');
 	}
 	return;
@@ -65,7 +67,8 @@ UPDATE posture.initiative SET owner = 'alice', target_score = 90, target_on = po
 WHERE key IN ('i1', 'i3');
 UPDATE posture.asset_group SET owner = 'fleet' WHERE key = 'g1';
 SELECT posture.grant_access(r, 'owner') FROM unnest('{alice,fleet,stranger}'::name[]) r;
-SELECT posture.grant_access('reader', 'reader');
+SELECT posture.grant_access('reader', 'reader'),
+       posture.grant_access('courier', 'loader', 'scan');
 -- shows what it is called with, and looks cheap, so that it is called before other conditions
 CREATE FUNCTION public.told(text) RETURNS boolean LANGUAGE plpgsql COST 0.0000001
     AS $$ BEGIN RAISE NOTICE '%', $1; RETURN true; END $$;

@@ -153,6 +153,7 @@ DECLARE
     started timestamptz := clock_timestamp();
     done record;
 BEGIN
+    PERFORM require_level('operator');
     SELECT r.* INTO last FROM run r ORDER BY r.run_id DESC LIMIT 1;
     IF NOT coalesce(last.counts -> 'left_out' @? '$[*] ? (@ like_regex "^events ")', false) THEN
         RETURN;
