@@ -93,7 +93,7 @@ CREATE ROLE team LOGIN;
 SELECT posture.grant_access('team', 'owner');
 UPDATE posture.initiative SET owner = 'team' WHERE key = 'identity';
 SQL
-my %of_owner = (%query, map { m{([^/]+)\.sql$} ? ($1 => slurp_file($_) =~ s/;\s*\z//r) : () } glob "$dashboard/owner/*.sql");
+my %of_owner = (%query, map { m{([^/]+)\.sql$} ? ("$1" => slurp_file($_) =~ s/;\s*\z//r) : () } glob "$dashboard/owner/*.sql");
 foreach my $name (sort keys %query)
 {
 	my ($rc, undef, $err) = query_as($node, 'example', 'team', "$start\n$of_owner{$name};");
