@@ -74,6 +74,7 @@ DECLARE
     kinds text[];
     ids integer[];
     reason text;
+    logged bigint;
 BEGIN
     left_out := ARRAY(SELECT o.label || ' is out of range: posture.drop_threshold is used'
                       FROM odd_object() o WHERE o.kind = 'threshold');
@@ -91,9 +92,14 @@ BEGIN
     IF kinds IS NULL THEN
         RAISE EXCEPTION '%', reason;
     END IF;
+    logged := (SELECT max(c.change_id) FROM change_log c);
     PERFORM switch_objects(kinds, ids, false);
     PERFORM write_snapshot(of_day, as_of);
     PERFORM switch_objects(kinds, ids, true);
+    -- nobody decided this
+    DELETE FROM change_log c
+    WHERE c.change_id > coalesce(logged, 0) AND c.changed_at = now() AND c.field = 'is_active'
+      AND c.changed_by = session_user;
 END $$;
 COMMENT ON FUNCTION posture_internal.write_day(date, timestamptz) IS
     'step of ensure_snapshot(): writes the snapshot of a day, without objects that it can''t be '
