@@ -183,6 +183,8 @@ INSERT INTO posture.event_cause (event_id, metric_id, initiative_id, reason, poi
 SELECT e.event_id, e.metric_id, i.initiative_id, 'effect', -N
 FROM posture.event e, posture.initiative i
 WHERE e.kind = 'metric_score_drop' AND (i.key = 'i2' OR i.key LIKE 'hi%');
+-- of the greatest weight in any initiative
+UPDATE posture.event SET weight = 100 + N WHERE kind = 'metric_score_drop';
 UPDATE posture.event_cause c SET points = -N
 FROM posture.initiative i WHERE i.initiative_id = c.initiative_id AND i.key = 'i2';
 UPDATE posture.run SET message = 'hidden N', counts = '{"hidden": N}';
@@ -207,6 +209,12 @@ WHERE r.recommendation_id = f.recommendation_id AND r.key LIKE 'hr%' AND f.state
   AND f.asset_id % 2 = 0;
 UPDATE posture.asset SET criticality = 'medium' WHERE key IN ('ha1', 'ha9', 'ha13');
 UPDATE posture.metric SET asset_kinds = '{hidden}' WHERE key = 'hm3';
+-- values at the ends of what is allowed
+UPDATE posture.initiative_metric x SET weight = CASE i.key WHEN 'hi1' THEN 0 ELSE 1e15 END
+FROM posture.initiative i WHERE i.initiative_id = x.initiative_id AND i.key IN ('hi1', 'hi2');
+UPDATE posture.recommendation SET max_points = CASE key WHEN 'hr1' THEN 0 ELSE 1e15 END
+WHERE key IN ('hr1', 'hr9');
+UPDATE posture.asset SET name = repeat('x', 100000) WHERE key = 'ha2';
 SQL
 }
 
