@@ -58,6 +58,17 @@ for my $role (qw(owner reader))
 		WHERE usename = '$role' AND pid = $pid AND state = 'idle in transaction'; $drop}), 't');
 }
 
+my ($event) = split /\n/, $node->safe_psql('posture', q{UPDATE posture.event SET status = 'open',
+	recovered_on = NULL, superseded_on = NULL, superseded_by = NULL
+	WHERE coalesce(recovered_on, superseded_on) = posture.today() - 1 RETURNING event_id;} . retake_day_sql(1));
+$session = new_session($node, 'posture', '-U', 'owner');
+$session->ask("BEGIN; SELECT posture.acknowledge($event)");
+my $ended = as('operator', "CALL posture.run_daily(); SELECT status FROM posture.event WHERE event_id = $event");
+shows('An owner can keep an event', $ended, 'open');
+shows('The job goes on', as('operator', 'SELECT outcome, message FROM posture.run ORDER BY run_id DESC LIMIT 1'),
+	qr/^ok\|.*events $event that ended are left .* of role owner/);
+$session->end;
+
 # ---- a loader ----
 
 shows('fill `inbox` with rows', as('loader', q{INSERT INTO posture.inbox SELECT 'scan', NULL, 'a1', 'compliant' FROM generate_series(1, 1000)})

@@ -84,6 +84,8 @@ my $grep = sub { return system('grep', '-rqa', 'Scanner', $_[0]) == 0 ? 'found '
 $node->safe_psql('posture', 'CHECKPOINT');
 shows('A dump, a base backup', $grep->($dump) . $grep->("$dir/copy/base") . $grep->($node->data_dir . '/base'), 'found found found ');
 my @refused = grep { run_as($_, 'pg_dump', '-f', "$dir/$_", 'posture') !~ /row-level security|permission denied/ } qw(nobody reader owner curator operator installer);
+$node->safe_psql('posture', 'GRANT pg_read_all_data TO rls');
+is(run_as('rls', 'pg_dump', '-f', "$dir/rls", 'posture'), '', 'so does one that reads all and is not subject to row security');
 shows('`pg_dump` takes a superuser', "@refused" . run_as('installer', 'pg_dump', '--no-owner', '--enable-row-security', '-f', "$dir/installer", 'posture'), '');
 my $refused = 'SELECT posture.load(\'no such format\', %s)';
 as('loader', sprintf $refused, q{'document in the statement'});
@@ -127,6 +129,7 @@ my $levels = 'SELECT count(*) FROM posture.access';
 shows('A dump carries the table `access`', answer_in('restored', 'reader', "$levels; SELECT FROM posture.finding LIMIT 1"), '5');
 # as in another server, where the oids of roles differ
 $node->safe_psql('restored', 'UPDATE posture.access SET role_id = 1');
+is(answer_in('restored', 'reader', $all), $findings, 'they can read');
 my $before = answer_in('restored', 'owner', $own) . ' ' . answer_in('restored', 'curator', 'SELECT posture.apply_rules()');
 my $status = answer_in('restored', $superuser, q{SELECT state, message, hint FROM posture.status() WHERE item = 'access'});
 my $restored = answer_in('restored', $superuser, 'SELECT posture.restore_access()') . ' ' . answer_in('restored', 'owner', $own);
