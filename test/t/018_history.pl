@@ -78,7 +78,7 @@ foreach my $day ('NULL', "'infinity'", "'-infinity'", 'posture.today()')
 {
 	like(ask("SELECT posture.backfill($day)"), qr/^ERROR:  cannot backfill from day .*
 DETAIL:  Today is D-0 in time zone .*
-HINT:  backfill\(\) takes the snapshots of days that have ended\./, "no backfill from $day");
+HINT:  backfill\(\) takes the snapshots of days from 1900 on that have ended\./, "no backfill from $day");
 }
 $node->safe_psql('postgres', 'CREATE DATABASE empty');
 $db = 'empty';

@@ -38,11 +38,11 @@ DECLARE
     taken record;
 BEGIN
     PERFORM require_level('operator');
-    IF from_day IS NULL OR NOT isfinite(from_day) OR from_day >= today() THEN
+    IF (from_day >= '1900-01-01' AND from_day < today()) IS NOT TRUE THEN
         RAISE EXCEPTION 'cannot backfill from day %', coalesce(from_day::text, 'NULL')
             USING ERRCODE = 'invalid_parameter_value',
                   DETAIL = format('Today is %s in time zone %s.', today(), setting('timezone')),
-                  HINT = 'backfill() takes the snapshots of days that have ended.';
+                  HINT = 'backfill() takes the snapshots of days from 1900 on that have ended.';
     END IF;
     -- take these locks before any table is read, as take_snapshot() does
     PERFORM lock_sets();

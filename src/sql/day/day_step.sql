@@ -82,6 +82,9 @@ BEGIN
         PERFORM write_snapshot(of_day, as_of);
         RETURN;
     EXCEPTION WHEN data_exception OR check_violation THEN
+        IF NOT EXISTS (SELECT FROM odd_object() o WHERE o.kind <> 'threshold') THEN
+            RAISE;
+        END IF;
         reason := SQLERRM;
     END;
     SELECT array_agg(o.kind), array_agg(o.id),
@@ -89,9 +92,6 @@ BEGIN
     INTO kinds, ids, left_out
     FROM odd_object() o
     WHERE o.kind <> 'threshold';
-    IF kinds IS NULL THEN
-        RAISE EXCEPTION '%', reason;
-    END IF;
     logged := (SELECT max(c.change_id) FROM change_log c);
     PERFORM switch_objects(kinds, ids, false);
     PERFORM write_snapshot(of_day, as_of);
