@@ -30,7 +30,7 @@ UPDATE initiative SET owner = 'bi', target_on = today() + 400 WHERE key = 'ident
 UPDATE initiative
 SET name = E'Tab\there, "quotes", back\\slash, a line\nand żółć 🔒', kind = ''
 WHERE key = 'ransomware';
-UPDATE initiative_metric SET weight = 0.12345678901234567890
+UPDATE initiative_metric SET weight = 0.123456789012
 WHERE metric_id = (SELECT metric_id FROM metric WHERE key = 'account-takeover');
 UPDATE recommendation
 SET remediation = repeat('é', 20000), manage_url = 'https://example.com/?a=1&b=%20',
