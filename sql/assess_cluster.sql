@@ -149,11 +149,7 @@ WHERE recommendation = 'function-search-path-temp' AND asset_name ~ 'lend';
 -- not applicable
 \set ECHO none
 CREATE ROLE regress_posture_caller LOGIN;
-DO $$ BEGIN EXECUTE format('GRANT TEMPORARY ON DATABASE %I TO regress_posture_caller',
-    current_database()); END $$;
-GRANT USAGE ON SCHEMA posture, posture_internal TO regress_posture_caller;
-GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA posture,
-    posture_internal TO regress_posture_caller;
+DO $$ BEGIN PERFORM posture.grant_access('regress_posture_caller', 'loader', 'postgresql'); END $$;
 SET SESSION AUTHORIZATION regress_posture_caller;
 \set ECHO all
 SELECT loaded > 0 AS loaded, rejected FROM posture.assess_cluster();

@@ -241,7 +241,7 @@ FROM outcome GROUP BY about ORDER BY about;
 -- the columns that reports rely on
 SELECT c.relname, string_agg(a.attname || ' ' || format_type(a.atttypid, a.atttypmod), ', ' ORDER BY a.attnum)
 FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0
-WHERE c.relnamespace IN ('posture'::regnamespace, 'posture_internal'::regnamespace)
+WHERE c.relnamespace = 'posture'::regnamespace
   AND c.relname IN ('exemption_report', 'assignment_report')
 GROUP BY c.relname ORDER BY 1;
 

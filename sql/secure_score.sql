@@ -295,7 +295,7 @@ SELECT what, cases > 50 AS enough, differences FROM outcome ORDER BY what;
 -- the columns that reports rely on
 SELECT c.relname, string_agg(a.attname || ' ' || format_type(a.atttypid, a.atttypmod), ', ' ORDER BY a.attnum)
 FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0
-WHERE c.relnamespace IN ('posture'::regnamespace, 'posture_internal'::regnamespace)
+WHERE c.relnamespace = 'posture'::regnamespace
   AND c.relname IN ('secure_score', 'secure_score_part', 'benchmark_report')
 GROUP BY c.relname ORDER BY 1;
 

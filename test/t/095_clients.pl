@@ -50,7 +50,7 @@ my %columns;
 my $columns = $node->safe_psql('posture', <<"SQL");
 SELECT c.oid::regclass, a.attname, format_type(a.atttypid, a.atttypmod)
 FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
-WHERE c.relnamespace $schemas AND c.relkind = 'v' AND a.attnum > 0 AND NOT a.attisdropped
+WHERE c.relnamespace = 'posture'::regnamespace AND c.relkind = 'v' AND a.attnum > 0 AND NOT a.attisdropped
 ORDER BY c.oid::regclass::text, a.attnum
 SQL
 push @{ $columns{ $_->[0] } }, [ @$_[ 1, 2 ] ] foreach map { [ split /\|/ ] } split /\n/, $columns;
