@@ -226,7 +226,7 @@ sub both_answers
 	my $file = "$PostgreSQL::Test::Utils::tmp_check/interference.sql";
 	open(my $out, '>:raw', $file) or die "$file: $!";
 	print $out "\\set VERBOSITY verbose\n\\set SHOW_CONTEXT always\n";
-	print $out "SET statement_timeout = '30s';\n", $begin // '';
+	print $out "SET statement_timeout = '10s';\n", $begin // '';
 	print $out "\\echo == $_\n\\warn == $_\nBEGIN;\n$statements->[$_];\nROLLBACK;\n"
 	  for 0 .. $#$statements;
 	close $out;
