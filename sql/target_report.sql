@@ -149,7 +149,7 @@ FROM said s JOIN initiative i USING (key) LEFT JOIN line l USING (key, days);
 -- the columns that reports rely on
 SELECT c.relname, string_agg(a.attname || ' ' || format_type(a.atttypid, a.atttypmod), ', ' ORDER BY a.attnum)
 FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0
-WHERE c.relnamespace IN ('posture'::regnamespace, 'posture_internal'::regnamespace) AND c.relname IN ('target_report')
+WHERE c.relnamespace = 'posture'::regnamespace AND c.relname IN ('target_report')
 GROUP BY c.relname ORDER BY 1;
 
 DISCARD TEMP;
