@@ -103,6 +103,7 @@ CREATE FUNCTION posture_internal.run_next_day(OUT day date, OUT failed boolean, 
 AS $$
 DECLARE
     started timestamptz := clock_timestamp();
+    taken record;
     result record;
     left_out text[];
 BEGIN
@@ -120,10 +121,12 @@ BEGIN
         message := late_message(day);
         PERFORM progress(format('run_daily: the snapshot of %s, days to go after it: %s',
                                 day, today() - 1 - day));
-        SELECT k.metrics, k.initiatives, k.events, k.recovered, p.purged,
-               k.left_out || p.left_out AS left_out
+        SELECT k.* INTO taken FROM ensure_snapshot(day, day_end(day)) k;
+        -- not in one statement, which could purge first
+        SELECT taken.metrics, taken.initiatives, taken.events, taken.recovered, p.purged,
+               taken.left_out || p.left_out AS left_out
         INTO result
-        FROM ensure_snapshot(day, day_end(day)) k CROSS JOIN LATERAL try_purge() p;
+        FROM try_purge() p;
         left_out := result.left_out;
         IF left_out <> '{}' THEN
             message := concat_ws('; ', message, array_to_string(left_out, '; '));
