@@ -97,7 +97,7 @@ is((query_as($node, 'kept', 'stranger', 'SELECT count(*) FROM posture.asset'))[1
 like((query_as($node, 'kept', superuser(), 'ALTER EXTENSION posture UPDATE'))[2],
 	qr/WARNING:  $revoked PUBLIC\n.*WARNING:  $closed\n/s, 'the update warns');
 like((query_as($node, 'kept', 'stranger', 'SELECT count(*) FROM posture.asset'))[2],
-	qr/permission denied for table asset/, 'the stranger reads no more');
+	qr/permission denied/, 'the stranger reads no more');
 is((query_as($node, 'kept', 'reader', $reads))[1], '0', 'a reader does');
 is($node->safe_psql('kept', q{SELECT has_table_privilege('auditor', 'posture.overview', 'SELECT')}),
 	't', 'privileges by hand are kept');

@@ -86,9 +86,9 @@ SQL
 		next if $n > 0;
 		my $copy = "copy of $db";
 		$node->safe_psql('postgres', 'CREATE DATABASE ' . quoted($copy) . " OWNER $role");
-		$node->command_ok([ 'pg_dump', '-U', $installer, '--enable-row-security', '-Fc', '-f',
+		$node->command_ok([ 'pg_dump', '-U', $installer, '--enable-row-security', '--inserts', '-Fc', '-f',
 				"$dir/dump", $db ], "$what: dumps");
-		$node->command_ok([ 'pg_restore', '-U', $installer, '--exit-on-error', '--no-owner', '-d',
+		$node->command_ok([ 'pg_restore', '-U', $installer, '--exit-on-error', '--enable-row-security', '--no-owner', '-d',
 				$copy, "$dir/dump" ], "$what: restores");
 		is((query_as($node, $copy, $installer, 'SELECT FROM posture.rebuild()'))[2],
 			'', "$what: rebuilds");

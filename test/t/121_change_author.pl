@@ -121,7 +121,7 @@ is(causes('i', "UPDATE posture.initiative_metric SET weight = 9 WHERE metric_id 
 is(causes('i', "UPDATE posture.initiative_metric SET weight = 5 WHERE metric_id = 2;
 	DELETE FROM posture.change_log"), 'weight_change|weight lowered from 9 to 5', 'nor has one that was not logged');
 is(causes('i', "UPDATE posture.initiative_metric SET weight = 6 WHERE metric_id = 2;
-	INSERT INTO posture.initiative VALUES (7, 'j', 'J');
+	INSERT INTO posture.initiative OVERRIDING SYSTEM VALUE VALUES (7, 'j', 'J');
 	INSERT INTO posture.initiative_metric VALUES (7, 2, 1);
 	UPDATE posture.change_log SET changed_at = changed_at - interval '1 day'
 	WHERE new = 'weight 6'"),

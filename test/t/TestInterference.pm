@@ -223,7 +223,7 @@ SQL
 sub both_answers
 {
 	my ($role, $statements, $begin) = @_;
-	my $file = "$PostgreSQL::Test::Utils::tmp_check/interference.sql";
+	my $file = PostgreSQL::Test::Utils::tempdir() . "/statements.sql";
 	open(my $out, '>:raw', $file) or die "$file: $!";
 	print $out "\\set VERBOSITY verbose\n\\set SHOW_CONTEXT always\n";
 	print $out "SET statement_timeout = '10s';\n", $begin // '';
