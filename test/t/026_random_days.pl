@@ -23,6 +23,7 @@ my $node = days_node('days');
 
 # When each drop should end, and how, in plain SQL: on the first later day on which the score is
 # back. It recovers if the score is also back with the weights and metrics of the day of the drop.
+# A drop of an initiative that loses all its metrics before that ends, too.
 $node->safe_psql('postgres', <<'SQL');
 CREATE TABLE sim.ended (round integer, status text);
 CREATE PROCEDURE sim.check_ends(of_round integer) LANGUAGE plpgsql AS $$
@@ -45,8 +46,10 @@ BEGIN
         WHERE m.assessed > 0
     )
     SELECT e.event_id, e.status, coalesce(e.recovered_on, e.superseded_on) AS ended_on,
-           e.superseded_by, b.day,
-           CASE WHEN b.day IS NULL THEN 'open'
+           e.superseded_by, least(b.day, l.day) AS day,
+           CASE WHEN l.day < coalesce(b.day, 'infinity') THEN 'unavailable' END AS loss,
+           CASE WHEN l.day < coalesce(b.day, 'infinity') THEN 'superseded'
+                WHEN b.day IS NULL THEN 'open'
                 WHEN e.metric_id IS NOT NULL OR g.score >= e.previous_score::numeric
                 THEN 'recovered' ELSE 'superseded' END AS expected
     FROM posture.event e
@@ -56,6 +59,13 @@ BEGIN
         WHERE s.day > e.day AND s.score >= e.previous_score::numeric
           AND s.metric_id IS NOT DISTINCT FROM e.metric_id
           AND s.initiative_id IS NOT DISTINCT FROM e.initiative_id) b ON true
+    LEFT JOIN LATERAL (
+        SELECT min(n.day) AS day
+        FROM posture.initiative_snapshot n
+        WHERE n.day > e.day AND n.initiative_id = e.initiative_id AND n.score IS NULL
+          AND n.recommendations = '{}'
+          AND NOT EXISTS (SELECT FROM posture.initiative_metric_snapshot w
+                          WHERE w.day = n.day AND w.initiative_id = n.initiative_id)) l ON true
     LEFT JOIN LATERAL (
         SELECT round(100 * sum(p.weight * coalesce(n.healthy, p.healthy))
                          / sum(p.weight * coalesce(n.mass, p.mass)), 6) AS score
@@ -69,8 +79,11 @@ BEGIN
                             e.ended_on, e.superseded_by, e.expected, e.day)
     FROM ending e
     WHERE (e.status, e.ended_on) IS DISTINCT FROM (e.expected, e.day)
+       OR e.superseded_by IS DISTINCT FROM e.loss AND e.loss IS NOT NULL
        OR (e.status = 'superseded') <>
-          (coalesce(e.superseded_by, '') IN ('weight_change', 'metric_added', 'metric_removed'));
+          (coalesce(e.superseded_by, e.loss, '') IN ('weight_change', 'metric_added', 'metric_removed',
+                                                     'unavailable'))
+       OR e.superseded_by = 'unavailable' AND e.loss IS NULL;
     INSERT INTO sim.ended SELECT of_round, e.status FROM ending e;
     DROP TABLE ending;
 END $$;
