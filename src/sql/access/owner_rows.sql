@@ -59,7 +59,7 @@ BEGIN
     IF what = 'source' THEN
         RETURN (SELECT coalesce(assetset_agg(r.source_id), '{}')
                 FROM recommendation r
-                WHERE owner_row_set(caller, 'recommendation') @> r.recommendation_id);
+                WHERE (SELECT owner_row_set(caller, 'recommendation')) @> r.recommendation_id);
     END IF;
     group_asset := (SELECT coalesce(union_agg(group_assets(i.id)), '{}')
                     FROM owner_row_id(caller, 'asset_group') i(id));
@@ -86,12 +86,13 @@ REVOKE EXECUTE ON FUNCTION posture_internal.owner_row_set(oid, text) FROM PUBLIC
 CREATE FUNCTION posture_internal.owns_event(caller oid, e event) RETURNS boolean
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-    SELECT coalesce(owner_row_set(caller, 'initiative') @> e.initiative_id
-                    OR owner_row_set(caller, 'metric') @> e.metric_id
+    SELECT coalesce((SELECT owner_row_set(caller, 'initiative')) @> e.initiative_id
+                    OR (SELECT owner_row_set(caller, 'metric')) @> e.metric_id
                     OR EXISTS (SELECT
                                FROM initiative_metric_snapshot x
                                WHERE x.day = e.day AND x.metric_id = e.metric_id
-                                 AND owner_row_set(caller, 'initiative') @> x.initiative_id),
+                                 AND (SELECT owner_row_set(caller, 'initiative'))
+                                     @> x.initiative_id),
                     false);
 END;
 COMMENT ON FUNCTION posture_internal.owns_event(oid, event) IS
