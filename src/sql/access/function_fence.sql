@@ -2,7 +2,7 @@
  * With whose rights the functions of the contract run. The parts define them as if
  * they ran with those of their caller. Here the function becomes
  * posture_internal.NAME, or NAME_body if it is there already, and NAME calls it
- * (src/call.c): 
+ * (src/call.c):
  *
  * - reader: as the caller if that sees all rows; behind the fence otherwise;
  * - definer: as the owner of the tables, on which no other role has the privilege
