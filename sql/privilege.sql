@@ -128,7 +128,7 @@ VALUES ('capture_asset'), ('capture_catalog'), ('capture_truncate'),            
 
 -- what a wrapper of src/call.c calls
 CREATE TEMP VIEW wrapper AS
-SELECT r.*, f.oid AS function, f.provolatile AS volatility, f.proparallel AS parallel, 
+SELECT r.*, f.oid AS function, f.provolatile AS volatility, f.proparallel AS parallel,
        coalesce(pg_get_function_sqlbody(f.oid), f.prosrc) AS body_text
 FROM routine r
 LEFT JOIN pg_proc f ON f.pronamespace ::regnamespace::text = 'posture_internal'
