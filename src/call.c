@@ -5,7 +5,6 @@
  * of its own name and arguments in posture_internal, or if it is there itself, that
  * of the name NAME_body:
  *
- * - posture_call(): as its caller;
  * - posture_call_reader(): as its caller if that sees all rows, or else in the
  *   fence (fence.c), where it reads what its caller owns;
  * - posture_call_definer(): as the owner of the function. It must check first what
@@ -28,7 +27,6 @@
 
 #include "fence.h"
 
-PG_FUNCTION_INFO_V1(posture_call);
 PG_FUNCTION_INFO_V1(posture_call_reader);
 PG_FUNCTION_INFO_V1(posture_call_definer);
 
@@ -130,12 +128,6 @@ call_as(Oid role, FunctionCallInfo fcinfo)
 	PG_END_TRY();
 	fcinfo->isnull = call->isnull;
 	return result;
-}
-
-Datum
-posture_call(PG_FUNCTION_ARGS)
-{
-	return call_as(InvalidOid, fcinfo);
 }
 
 Datum
