@@ -168,7 +168,7 @@ SELECT p.oid::regprocedure
 FROM pg_proc p
 LEFT JOIN pg_proc i ON i.proname = p.proname AND i.proargtypes = p.proargtypes
   AND i.pronamespace = 'posture_internal'::regnamespace
-WHERE p.prosrc = 'posture_call'
+WHERE p.prosrc LIKE 'posture\_call\_%' AND p.pronamespace = 'posture'::regnamespace
   AND (i.provolatile, i.proparallel, i.prosecdef, i.proisstrict, i.proretset, i.prorettype, i.proallargtypes)
       IS DISTINCT FROM (p.provolatile, p.proparallel, p.prosecdef, p.proisstrict, p.proretset, p.prorettype, p.proallargtypes)
 SQL
