@@ -25,17 +25,19 @@ CREATE FUNCTION posture_internal.initiative_definition(on_day date)
     RETURNS TABLE (initiative_id integer, method initiative_method, recommendations integer[])
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-    SELECT i.initiative_id,
-           CASE WHEN EXISTS (SELECT FROM initiative_member(NULL) b
-                             WHERE b.initiative_id = i.initiative_id)
-                THEN i.method ELSE 'points' END,
-           ARRAY(SELECT ir.recommendation_id
-                 FROM initiative_recommendation ir
-                 JOIN recommendation r USING (recommendation_id)
-                 JOIN source s USING (source_id)
-                 WHERE ir.initiative_id = i.initiative_id AND s.is_active AND r.is_active
-                 ORDER BY ir.recommendation_id)
+    SELECT i.initiative_id, CASE WHEN b.initiative_id IS NOT NULL THEN i.method ELSE 'points' END,
+           coalesce(r.recommendations, '{}')
     FROM initiative i
+    LEFT JOIN (SELECT DISTINCT m.initiative_id FROM initiative_member(NULL) m) b
+           ON b.initiative_id = i.initiative_id
+    LEFT JOIN (SELECT ir.initiative_id,
+                      array_agg(ir.recommendation_id ORDER BY ir.recommendation_id)
+                          AS recommendations
+               FROM initiative_recommendation ir
+               JOIN recommendation r USING (recommendation_id)
+               JOIN source s USING (source_id)
+               WHERE s.is_active AND r.is_active
+               GROUP BY ir.initiative_id) r ON r.initiative_id = i.initiative_id
     WHERE on_day IS NULL AND i.is_active
     UNION ALL
     SELECT s.initiative_id, s.method, s.recommendations
