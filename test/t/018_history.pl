@@ -138,7 +138,8 @@ is(ask($moved), '', 'and sets of other days do not change');
 my $orphan = join ' + ', map { "(SELECT count(*) FROM $_ x WHERE x.day = posture.today() - ago)" }
   qw(posture.snapshot posture.metric_snapshot posture.initiative_snapshot
   posture.initiative_metric_snapshot posture.recommendation_snapshot posture.event
-  posture_internal.exemption_snapshot posture_internal.asset_group_snapshot);
+  posture_internal.exemption_snapshot posture_internal.asset_group_snapshot
+  posture_internal.measure_snapshot);
 my $consistent = <<'SQL';
 SELECT e.day, e.kind, e.previous_day, e.drop
 FROM (SELECT s.day, 'metric_score_drop' AS kind, s.metric_id AS id, p.day AS previous_day,

@@ -286,7 +286,8 @@ our %owner_condition = (
 	(map { $_ => 'metric_id IN (SELECT expect.m(O))' }
 		  qw(posture.metric posture.metric_recommendation)),
 	(map { $_ => 'recommendation_id IN (SELECT expect.r(O))' }
-		  qw(posture.measure posture.recommendation_snapshot posture_internal.finding_history)),
+		  qw(posture.measure posture.recommendation_snapshot posture_internal.measure_snapshot
+		  posture_internal.finding_history)),
 	(map { $_ => 'asset_id IN (SELECT expect.a(O))' } qw(posture.asset posture.asset_alias)),
 	'posture.score_band' => 'initiative_id IS NULL OR initiative_id IN (SELECT expect.i(O))',
 	'posture.asset_group' => 'asset_group_id IN (SELECT expect.g(O))',

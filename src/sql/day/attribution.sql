@@ -109,8 +109,8 @@ BEGIN ATOMIC
                -- only an exemption for all assets changes the points of a measure
                bool_or(n.for_all AND NOT coalesce(p.for_all, false)) AS is_given,
                bool_or(p.for_all AND NOT coalesce(n.for_all, false)) AS is_ended
-        FROM exempt_on(previous_day) p
-        FULL JOIN exempt_on(on_day) n USING (recommendation_id, kind)
+        FROM exempt_set('infinity', previous_day, NULL) p
+        FULL JOIN exempt_set('infinity', on_day, NULL) n USING (recommendation_id, kind)
         WHERE kind <> 'risk_accepted' AND recommendation_id = ANY (chosen)
         GROUP BY recommendation_id
     )

@@ -26,10 +26,13 @@ BEGIN ATOMIC
         DELETE FROM exemption_snapshot x WHERE x.day BETWEEN from_day AND to_day RETURNING 1
     ), deleted_group AS (
         DELETE FROM asset_group_snapshot x WHERE x.day BETWEEN from_day AND to_day RETURNING 1
+    ), deleted_measure AS (
+        DELETE FROM measure_snapshot x WHERE x.day BETWEEN from_day AND to_day RETURNING 1
     )
     SELECT (SELECT count(*) FROM deleted_recommendation) + (SELECT count(*) FROM deleted_metric)
          + (SELECT count(*) FROM deleted_initiative) + (SELECT count(*) FROM deleted_member)
-         + (SELECT count(*) FROM deleted_exemption) + (SELECT count(*) FROM deleted_group);
+         + (SELECT count(*) FROM deleted_exemption) + (SELECT count(*) FROM deleted_group)
+         + (SELECT count(*) FROM deleted_measure);
 END;
 COMMENT ON FUNCTION posture_internal.delete_day_rows(date, date, boolean) IS
     'deletes what snapshots of days hold, except their rows in snapshot and the events; '

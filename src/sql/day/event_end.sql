@@ -199,10 +199,10 @@ BEGIN ATOMIC
     )
     SELECT DISTINCT r.event_id
     FROM measured r
-    JOIN exempt_on(of_day) n USING (recommendation_id)
+    JOIN exempt_set('infinity', of_day, NULL) n USING (recommendation_id)
     WHERE n.kind <> 'risk_accepted'
       AND NOT EXISTS (SELECT
-                      FROM exempt_on(r.previous_day) p
+                      FROM exempt_set('infinity', r.previous_day, NULL) p
                       WHERE p.recommendation_id = n.recommendation_id AND p.kind = n.kind
                         AND p.for_all = n.for_all AND p.assets = n.assets);
 END;

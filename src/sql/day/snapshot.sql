@@ -3,6 +3,22 @@
  * replaced. The snapshot of today is replaced at each call until the day has ended.
  */
 
+CREATE FUNCTION posture_internal.inactive_at(as_of timestamptz)
+    RETURNS TABLE (assets assetset, sources integer[], recommendations integer[])
+    LANGUAGE sql STABLE PARALLEL SAFE ROWS 1
+BEGIN ATOMIC
+    SELECT coalesce((SELECT e.exposed
+                     FROM recommendation_exposure(as_of, true, NULL, findings_needed('{}'),
+                                                  NULL) e
+                     WHERE e.recommendation_id IS NULL), '{}'),
+           ARRAY(SELECT s.source_id FROM source s WHERE NOT s.is_active ORDER BY 1),
+           ARRAY(SELECT r.recommendation_id FROM recommendation r
+                 WHERE NOT r.is_active ORDER BY 1);
+END;
+COMMENT ON FUNCTION posture_internal.inactive_at(timestamptz) IS
+    'step of take_snapshot(): returns the assets that are retired or stale at a moment, and the '
+    'sources and recommendations that are inactive now';
+
 CREATE FUNCTION posture_internal.write_snapshot(of_day date, as_of timestamptz) RETURNS void
     LANGUAGE plpgsql
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
@@ -15,27 +31,25 @@ BEGIN
         SELECT * FROM current_state(as_of)
     ), inactive AS (
         UPDATE snapshot s
-        SET inactive = coalesce(
-            (SELECT e.exposed
-             FROM recommendation_exposure(as_of, true, NULL, findings_needed('{}'), NULL) e
-             WHERE e.recommendation_id IS NULL), '{}')
+        SET (inactive, inactive_sources, inactive_recommendations) =
+            (SELECT i.assets, i.sources, i.recommendations FROM inactive_at(as_of) i)
         WHERE s.day = of_day
     ), exempt AS (
-        SELECT * FROM exemption_in_force(as_of)
+        SELECT * FROM exemption_rule(as_of, NULL, NULL)
     ), exemption AS (
         INSERT INTO exemption_snapshot (day, recommendation_id, kind, for_all, assets, asset_groups)
-        SELECT of_day, e.recommendation_id, e.kind,
-               bool_or(num_nonnulls(e.asset_id, e.asset_group_id) = 0),
-               coalesce(assetset_agg(e.asset_id), '{}'),
-               coalesce(array_agg(DISTINCT e.asset_group_id)
-                            FILTER (WHERE e.asset_group_id IS NOT NULL), '{}')
+        SELECT of_day, e.recommendation_id, e.kind, e.for_all, e.assets, e.asset_groups
         FROM exempt e
-        GROUP BY e.recommendation_id, e.kind
+    ), measure AS (
+        INSERT INTO measure_snapshot (day, recommendation_id, achieved, possible)
+        SELECT of_day, m.recommendation_id, m.achieved, m.possible
+        FROM posture.measure m
+        WHERE m.observed_at < as_of
     ), exempt_group AS (
         INSERT INTO asset_group_snapshot (day, asset_group_id, assets)
         SELECT of_day, g.asset_group_id, g.assets
         FROM asset_group_set(true, NULL) g
-        WHERE g.asset_group_id IN (SELECT e.asset_group_id FROM exempt e)
+        WHERE g.asset_group_id IN (SELECT unnest(e.asset_groups) FROM exempt e)
     ), recommendation AS (
         INSERT INTO recommendation_snapshot (day, recommendation_id, exposed, assessed,
                                              achieved, possible, is_measured)
@@ -48,17 +62,26 @@ BEGIN
         JOIN posture.recommendation r USING (recommendation_id)
         ON CONFLICT DO NOTHING
     ), member AS (
-        INSERT INTO initiative_metric_snapshot (day, initiative_id, metric_id, weight)
-        SELECT of_day, b.initiative_id, b.metric_id, b.weight
+        INSERT INTO initiative_metric_snapshot (day, initiative_id, metric_id, weight, is_own)
+        SELECT of_day, b.initiative_id, b.metric_id, b.weight, b.is_own
         FROM initiative_member(NULL) b
     ), initiative AS (
-        INSERT INTO initiative_snapshot (day, initiative_id, method, recommendations, key, name)
-        SELECT of_day, i.initiative_id, i.method, i.recommendations, c.key, c.name
-        FROM initiative_definition(NULL) i JOIN posture.initiative c USING (initiative_id)
+        INSERT INTO initiative_snapshot (day, initiative_id, method, recommendations, switched_off,
+                                         key, name)
+        SELECT of_day, initiative_id, i.method, i.recommendations, coalesce(o.ids, '{}'),
+               c.key, c.name
+        FROM initiative_definition(NULL) i
+        JOIN posture.initiative c USING (initiative_id)
+        LEFT JOIN (SELECT x.initiative_id, array_agg(x.recommendation_id) AS ids
+                   FROM initiative_recommendation x
+                   WHERE x.recommendation_id NOT IN (SELECT a.recommendation_id
+                                                     FROM counted_recommendation(NULL, NULL) a)
+                   GROUP BY x.initiative_id) o USING (initiative_id)
         ON CONFLICT DO NOTHING
     )
     INSERT INTO metric_snapshot (day, metric_id, exposed, assessed, score, importance,
-                                 recommendations, switched_off, key, name)
+                                 recommendations, switched_off, key, name,
+                                 asset_kinds, criticality_weights)
     SELECT of_day, m.metric_id, m.exposed, m.assessed, m.score, c.importance,
            ARRAY(SELECT b.recommendation_id
                  FROM metric_member(NULL) b
@@ -70,7 +93,7 @@ BEGIN
                  JOIN source o USING (source_id)
                  WHERE b.metric_id = m.metric_id AND NOT (o.is_active AND r.is_active)
                  ORDER BY b.recommendation_id),
-           c.key, c.name
+           c.key, c.name, c.asset_kinds, c.criticality_weights
     FROM state m JOIN metric c USING (metric_id);
 
     UPDATE initiative_snapshot s

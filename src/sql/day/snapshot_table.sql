@@ -15,7 +15,9 @@ CREATE TABLE posture.snapshot (
     inactive assetset NOT NULL DEFAULT '{}',
     ends_at timestamptz
         CONSTRAINT "ends_at is in the years 1900 to 9999"
-        CHECK (ends_at BETWEEN '1900-01-01 00:00Z' AND '9999-12-31 23:59:59.999999Z')
+        CHECK (ends_at BETWEEN '1900-01-01 00:00Z' AND '9999-12-31 23:59:59.999999Z'),
+    inactive_sources integer[] NOT NULL DEFAULT '{}',
+    inactive_recommendations integer[] NOT NULL DEFAULT '{}'
 );
 ALTER TABLE posture.snapshot ALTER inactive SET STORAGE EXTERNAL;
 COMMENT ON TABLE posture.snapshot IS
@@ -27,6 +29,11 @@ COMMENT ON COLUMN posture.snapshot.ends_at IS
     'current one';
 COMMENT ON COLUMN posture.snapshot.inactive IS
     'assets that did not count at the end of the day: retired or stale';
+COMMENT ON COLUMN posture.snapshot.inactive_sources IS
+    'ids of the sources that were inactive at the end of the day';
+COMMENT ON COLUMN posture.snapshot.inactive_recommendations IS
+    'ids of the recommendations that were themselves inactive at the end of the day; for a day '
+    'before version 0.3, of those that did not count';
 
 -- Exemptions of single assets are stored as a set, those of a group by
 -- reference: the same group is often exempt from hundreds of recommendations.
@@ -64,6 +71,23 @@ COMMENT ON TABLE posture_internal.asset_group_snapshot IS
 COMMENT ON COLUMN posture_internal.asset_group_snapshot.day IS 'day of the snapshot';
 COMMENT ON COLUMN posture_internal.asset_group_snapshot.asset_group_id IS 'id of the group';
 COMMENT ON COLUMN posture_internal.asset_group_snapshot.assets IS 'assets in the group';
+
+-- recommendation_snapshot has the points that counted, and no row for a measure that was waived.
+CREATE TABLE posture_internal.measure_snapshot (
+    day date,
+    recommendation_id integer,
+    achieved points NOT NULL,
+    possible points NOT NULL,
+    PRIMARY KEY (day, recommendation_id),
+    CONSTRAINT "achieved is not more than possible" CHECK (achieved <= possible)
+);
+COMMENT ON TABLE posture_internal.measure_snapshot IS
+    'measures at the end of a day, whether exempt or not';
+COMMENT ON COLUMN posture_internal.measure_snapshot.day IS 'day of the snapshot';
+COMMENT ON COLUMN posture_internal.measure_snapshot.recommendation_id IS
+    'id of the recommendation';
+COMMENT ON COLUMN posture_internal.measure_snapshot.achieved IS 'points achieved';
+COMMENT ON COLUMN posture_internal.measure_snapshot.possible IS 'points possible';
 
 CREATE TABLE posture_internal.finding_history (
     day date,
@@ -134,6 +158,8 @@ CREATE TABLE posture.metric_snapshot (
     name text,
     recommendations integer[],
     switched_off integer[],
+    asset_kinds text[],
+    criticality_weights integer[],
     PRIMARY KEY (day, metric_id),
     CONSTRAINT "exposed is not more than assessed" CHECK (exposed <= assessed)
 );
@@ -154,6 +180,10 @@ COMMENT ON COLUMN posture.metric_snapshot.recommendations IS
     'ids of the recommendations that the metric measured';
 COMMENT ON COLUMN posture.metric_snapshot.switched_off IS
     'ids of its recommendations that did not count because they, or their source, were inactive';
+COMMENT ON COLUMN posture.metric_snapshot.asset_kinds IS
+    'kinds of assets that counted on that day; NULL: all kinds';
+COMMENT ON COLUMN posture.metric_snapshot.criticality_weights IS
+    'how many times low, medium, high and critical assets counted on that day; NULL: once each';
 
 CREATE TABLE posture.initiative_snapshot (
     day date
@@ -166,6 +196,7 @@ CREATE TABLE posture.initiative_snapshot (
     name text,
     recommendations integer[],
     is_reported boolean NOT NULL DEFAULT false,
+    switched_off integer[],
     PRIMARY KEY (day, initiative_id)
 );
 CREATE INDEX initiative_snapshot_initiative_id ON posture.initiative_snapshot (initiative_id, day);
@@ -181,6 +212,9 @@ COMMENT ON COLUMN posture.initiative_snapshot.recommendations IS
     'ids of the recommendations that the initiative scored without a metric';
 COMMENT ON COLUMN posture.initiative_snapshot.is_reported IS
     'whether the source itself reported this day; if so, taking a snapshot does not change the row';
+COMMENT ON COLUMN posture.initiative_snapshot.switched_off IS
+    'ids of its recommendations without a metric that did not count because they, or their '
+    'source, were inactive; NULL for a day before version 0.3';
 
 CREATE TABLE posture.initiative_metric_snapshot (
     day date
@@ -191,6 +225,7 @@ CREATE TABLE posture.initiative_metric_snapshot (
     weight numeric NOT NULL
         CONSTRAINT "weight is from 0 to 10^15 with at most 12 decimals"
         CHECK (weight >= 0 AND weight <= 1e15 AND weight = round(weight, 12)),
+    is_own boolean NOT NULL DEFAULT false,
     PRIMARY KEY (day, initiative_id, metric_id)
 );
 COMMENT ON TABLE posture.initiative_metric_snapshot IS
@@ -200,3 +235,5 @@ COMMENT ON COLUMN posture.initiative_metric_snapshot.initiative_id IS 'id of the
 COMMENT ON COLUMN posture.initiative_metric_snapshot.metric_id IS 'id of a metric in it';
 COMMENT ON COLUMN posture.initiative_metric_snapshot.weight IS
     'weight of the metric in the initiative on that day';
+COMMENT ON COLUMN posture.initiative_metric_snapshot.is_own IS
+    'whether the initiative set the weight itself, rather than the importance of the metric';

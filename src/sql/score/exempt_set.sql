@@ -1,45 +1,108 @@
+/*
+ * Exemptions in force, at a moment or on a past day that has a snapshot, with
+ * what a scenario gives and ends (see membership.sql). Exemptions of single
+ * assets are a set; those of a group refer to the group, because the same
+ * group is often exempt from hundreds of recommendations.
+ */
+
+CREATE FUNCTION posture_internal.exemption_rule(as_of timestamptz, on_day date, scenario jsonb)
+    RETURNS TABLE (recommendation_id integer, kind exemption_kind, for_all boolean,
+                   assets assetset, asset_groups integer[], group_day date)
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT recommendation_id, kind, r.for_all, set_difference(r.assets, x.assets),
+           CASE WHEN x.asset_groups IS NULL THEN r.asset_groups
+                ELSE ARRAY(SELECT unnest(r.asset_groups)
+                           EXCEPT
+                           SELECT unnest(x.asset_groups)
+                           ORDER BY 1) END,
+           on_day
+    FROM (SELECT e.recommendation_id, e.kind,
+                 bool_or(num_nonnulls(e.asset_id, e.asset_group_id) = 0) AS for_all,
+                 coalesce(assetset_agg(e.asset_id), '{}') AS assets,
+                 coalesce(array_agg(DISTINCT e.asset_group_id)
+                              FILTER (WHERE e.asset_group_id IS NOT NULL), '{}') AS asset_groups
+          FROM exemption_in_force(as_of) e
+          WHERE on_day IS NULL
+          GROUP BY e.recommendation_id, e.kind
+          UNION ALL
+          SELECT s.recommendation_id, s.kind, s.for_all, s.assets, s.asset_groups
+          FROM exemption_snapshot s
+          WHERE s.day = on_day) r
+    LEFT JOIN (SELECT e.recommendation_id, k.kind,
+                      bool_or(num_nonnulls(e.asset_id, e.asset_group_id) = 0) AS ends_all,
+                      assetset_agg(e.asset_id) AS assets,
+                      array_agg(e.asset_group_id) AS asset_groups
+               FROM jsonb_to_recordset(scenario -> 'end_exemption')
+                    e(recommendation_id integer, kind exemption_kind, asset_id integer,
+                      asset_group_id integer)
+               JOIN unnest(enum_range(NULL::exemption_kind)) k(kind)
+                 ON e.kind IS NULL OR k.kind = e.kind
+               GROUP BY e.recommendation_id, k.kind) x USING (recommendation_id, kind)
+    WHERE x.ends_all IS NOT TRUE AND (scenario -> 'ignore_exemptions') IS DISTINCT FROM 'true'
+    UNION ALL
+    SELECT e.recommendation_id, e.kind,
+           bool_or(num_nonnulls(e.asset_id, e.asset_group_id) = 0),
+           coalesce(assetset_agg(e.asset_id), '{}'),
+           coalesce(array_agg(DISTINCT e.asset_group_id)
+                        FILTER (WHERE e.asset_group_id IS NOT NULL), '{}'),
+           NULL
+    FROM jsonb_to_recordset(scenario -> 'exempt')
+         e(recommendation_id integer, kind exemption_kind, asset_id integer,
+           asset_group_id integer)
+    GROUP BY e.recommendation_id, e.kind;
+END;
+COMMENT ON FUNCTION posture_internal.exemption_rule(timestamptz, date, jsonb) IS
+    'returns the exemptions in force by recommendation and kind, those of a scenario as rows of '
+    'their own: for_all: whether one of them exempts all assets; assets: those with an exemption '
+    'of their own; asset_groups: those with one, as they were on group_day, NULL: as they are now';
+
+-- With from_store false, groups are recomputed from asset; with of_slice, they are the folded
+-- sets of that slice.
 CREATE FUNCTION posture_internal.exempt_set(
-    as_of timestamptz, from_store boolean, of_slice integer)
+    as_of timestamptz, from_store boolean, of_slice integer,
+    on_day date DEFAULT NULL, scenario jsonb DEFAULT NULL)
     RETURNS TABLE (recommendation_id integer, kind exemption_kind, for_all boolean,
                    assets assetset)
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-    WITH exempt AS (
-        SELECT e.* FROM exemption_in_force(as_of) e
+    WITH exempt AS MATERIALIZED (
+        SELECT e.* FROM exemption_rule(as_of, on_day, scenario) e
     ), member AS (
-        SELECT g.asset_group_id, g.assets
+        SELECT NULL::date AS group_day, g.asset_group_id, g.assets
         FROM asset_group_set(from_store, of_slice) g
-        WHERE EXISTS (SELECT FROM exempt e WHERE e.asset_group_id IS NOT NULL)
+        WHERE EXISTS (SELECT FROM exempt e WHERE e.group_day IS NULL AND e.asset_groups <> '{}')
+        UNION ALL
+        SELECT s.day, s.asset_group_id, s.assets
+        FROM asset_group_snapshot s
+        WHERE s.day = on_day
+    ), united AS (
+        -- many recommendations have the same groups
+        SELECT e.group_day, e.asset_groups, union_agg(m.assets) AS assets
+        FROM (SELECT DISTINCT x.group_day, x.asset_groups FROM exempt x) e
+        CROSS JOIN LATERAL unnest(e.asset_groups) g(asset_group_id)
+        JOIN member m ON m.asset_group_id = g.asset_group_id
+                     AND m.group_day IS NOT DISTINCT FROM e.group_day
+        GROUP BY e.group_day, e.asset_groups
     )
-    SELECT x.recommendation_id, x.kind, bool_or(x.for_all), coalesce(union_agg(x.assets), '{}')
-    FROM (SELECT e.recommendation_id, e.kind, bool_or(e.asset_id IS NULL) AS for_all,
-                 assetset_agg(e.asset_id) AS assets
-          FROM exempt e
-          WHERE e.asset_group_id IS NULL
-          GROUP BY e.recommendation_id, e.kind
-          UNION ALL
-          SELECT e.recommendation_id, e.kind, false, g.assets
-          FROM exempt e LEFT JOIN member g USING (asset_group_id)
-          WHERE e.asset_group_id IS NOT NULL) x
-    GROUP BY x.recommendation_id, x.kind;
+    SELECT e.recommendation_id, e.kind, bool_or(e.for_all), union_agg(x.assets)
+    FROM exempt e
+    LEFT JOIN united u ON u.asset_groups = e.asset_groups
+                      AND u.group_day IS NOT DISTINCT FROM e.group_day
+    CROSS JOIN LATERAL (VALUES (e.assets), (u.assets)) x(assets)
+    GROUP BY e.recommendation_id, e.kind;
 END;
-COMMENT ON FUNCTION posture_internal.exempt_set(timestamptz, boolean, integer) IS
+COMMENT ON FUNCTION posture_internal.exempt_set(timestamptz, boolean, integer, date, jsonb) IS
     'returns the assets that exemptions in force exempt, by recommendation and kind; for_all: '
     'whether one of them exempts all assets';
 
-CREATE FUNCTION posture_internal.exempt_on(on_day date)
+CREATE FUNCTION posture_internal.exempt_set(as_of timestamptz, on_day date, scenario jsonb)
     RETURNS TABLE (recommendation_id integer, kind exemption_kind, for_all boolean,
                    assets assetset)
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-    SELECT e.recommendation_id, e.kind, e.for_all,
-           (SELECT union_agg(x.assets)
-            FROM (SELECT e.assets
-                  UNION ALL
-                  SELECT g.assets FROM asset_group_snapshot g
-                  WHERE g.day = on_day AND g.asset_group_id = ANY (e.asset_groups)) x)
-    FROM exemption_snapshot e
-    WHERE e.day = on_day;
+    SELECT e.* FROM exempt_set(as_of, true, NULL, on_day, scenario) e;
 END;
-COMMENT ON FUNCTION posture_internal.exempt_on(date) IS
-    'returns the rows of exempt_set() at the end of a day, from the snapshot of the day';
+COMMENT ON FUNCTION posture_internal.exempt_set(timestamptz, date, jsonb) IS
+    'returns the assets that exemptions exempt, from the store: those in force at a moment, or on '
+    'a past day';

@@ -1,67 +1,219 @@
 /*
- * The members of metrics and initiatives, and the method by which an initiative
- * adds up. on_day NULL means now, and a day means its snapshot.
+ * The catalog at a coordinate: which recommendations count, what metrics and
+ * initiatives are made of, and the method by which an initiative adds up.
+ *
+ * on_day NULL means now, and a day means its snapshot. scenario is what
+ * resolve_scenario() returns, and is laid over the catalog of that moment;
+ * NULL: the catalog as it is.
  */
 
-CREATE FUNCTION posture_internal.initiative_member(on_day date)
-    RETURNS TABLE (initiative_id integer, metric_id integer, weight numeric)
+CREATE FUNCTION posture_internal.counted_recommendation(
+    on_day date DEFAULT NULL, scenario jsonb DEFAULT NULL)
+    RETURNS TABLE (recommendation_id integer, source_id integer, is_remediated boolean)
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-    SELECT im.initiative_id, im.metric_id, coalesce(im.weight, w.weight, 0)
+    SELECT r.recommendation_id, r.source_id,
+           r.recommendation_id IN (SELECT x.id::integer
+                                   FROM jsonb_array_elements_text(scenario -> 'remediate') x(id))
+    FROM (SELECT c.recommendation_id, c.source_id, c.is_active, s.is_active AS source_is_active
+          FROM recommendation c JOIN source s USING (source_id)
+          WHERE on_day IS NULL
+          UNION ALL
+          -- one that was deleted since still has sets on the days before
+          SELECT recommendation_id, c.source_id, i.id IS NULL, o.id IS NULL
+          FROM (SELECT a.recommendation_id FROM recommendation a
+                UNION
+                SELECT a.recommendation_id FROM recommendation_snapshot a WHERE a.day = on_day
+                UNION
+                SELECT unnest(m.recommendations) FROM metric_snapshot m WHERE m.day = on_day
+                UNION
+                SELECT unnest(i.recommendations) FROM initiative_snapshot i
+                WHERE i.day = on_day) k
+          LEFT JOIN recommendation c USING (recommendation_id)
+          LEFT JOIN (snapshot p CROSS JOIN unnest(p.inactive_recommendations) i(id))
+                 ON p.day = on_day AND i.id = recommendation_id
+          LEFT JOIN (snapshot q CROSS JOIN unnest(q.inactive_sources) o(id))
+                 ON q.day = on_day AND o.id = c.source_id
+          WHERE on_day IS NOT NULL) r
+    LEFT JOIN jsonb_to_recordset(scenario -> 'recommendation')
+              x(recommendation_id integer, is_active boolean) USING (recommendation_id)
+    LEFT JOIN jsonb_to_recordset(scenario -> 'source')
+              y(source_id integer, is_active boolean) ON y.source_id = r.source_id
+    WHERE coalesce(x.is_active, r.is_active) AND coalesce(y.is_active, r.source_is_active);
+END;
+COMMENT ON FUNCTION posture_internal.counted_recommendation(date, jsonb) IS
+    'returns the active recommendations of active sources, now or on a day; source_id NULL: the '
+    'recommendation was deleted since; is_remediated: whether the scenario remediates it';
+
+CREATE FUNCTION posture_internal.metric_definition(
+    on_day date DEFAULT NULL, scenario jsonb DEFAULT NULL)
+    RETURNS TABLE (metric_id integer, importance importance, asset_kinds text[],
+                   criticality_weights integer[])
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT m.metric_id, coalesce(i.importance, m.importance),
+           CASE WHEN k.metric_id IS NULL THEN m.asset_kinds ELSE k.asset_kinds END,
+           CASE WHEN w.metric_id IS NULL THEN m.criticality_weights
+                ELSE w.criticality_weights END
+    FROM (SELECT c.metric_id, c.importance, c.asset_kinds,
+                 c.criticality_weights::integer[] AS criticality_weights
+          FROM metric c
+          WHERE on_day IS NULL AND c.is_active
+          UNION ALL
+          SELECT s.metric_id, s.importance, s.asset_kinds, s.criticality_weights
+          FROM metric_snapshot s
+          WHERE s.day = on_day) m
+    LEFT JOIN jsonb_to_recordset(scenario -> 'importance')
+              i(metric_id integer, importance importance) ON i.metric_id = m.metric_id
+    LEFT JOIN jsonb_to_recordset(scenario -> 'asset_kinds')
+              k(metric_id integer, asset_kinds text[]) ON k.metric_id = m.metric_id
+    LEFT JOIN jsonb_to_recordset(scenario -> 'criticality_weights')
+              w(metric_id integer, criticality_weights integer[]) ON w.metric_id = m.metric_id;
+END;
+COMMENT ON FUNCTION posture_internal.metric_definition(date, jsonb) IS
+    'returns each active metric with its importance and the assets that count in it, now or on a '
+    'day';
+
+CREATE FUNCTION posture_internal.recorded_member(on_day date)
+    RETURNS TABLE (initiative_id integer, metric_id integer, weight numeric, is_own boolean)
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT im.initiative_id, im.metric_id, coalesce(im.weight, w.weight, 0),
+           im.weight IS NOT NULL
     FROM initiative_metric im
     JOIN initiative i USING (initiative_id)
     JOIN metric m USING (metric_id)
     LEFT JOIN importance_weight w USING (importance)
     WHERE on_day IS NULL AND i.is_active AND m.is_active
     UNION ALL
-    SELECT s.initiative_id, s.metric_id, s.weight
+    SELECT s.initiative_id, s.metric_id, s.weight, s.is_own
     FROM initiative_metric_snapshot s
     WHERE s.day = on_day;
 END;
-COMMENT ON FUNCTION posture_internal.initiative_member(date) IS
-    'returns the active metrics of each active initiative with their weight, now or on a day';
+COMMENT ON FUNCTION posture_internal.recorded_member(date) IS
+    'returns initiative_member() without a scenario';
 
-CREATE FUNCTION posture_internal.initiative_definition(on_day date)
+CREATE FUNCTION posture_internal.initiative_member(
+    on_day date DEFAULT NULL, scenario jsonb DEFAULT NULL)
+    RETURNS TABLE (initiative_id integer, metric_id integer, weight numeric, is_own boolean)
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT r.* FROM recorded_member(on_day) r WHERE scenario IS NULL
+    UNION ALL
+    SELECT b.initiative_id, b.metric_id,
+           coalesce(x.weight, CASE WHEN b.is_own OR i.metric_id IS NULL THEN b.weight END,
+                    w.weight, 0),
+           b.is_own OR x.weight IS NOT NULL
+    FROM (SELECT initiative_id, metric_id, r.weight, r.is_own
+          FROM recorded_member(on_day) r
+          LEFT JOIN jsonb_to_recordset(scenario -> 'remove_metric')
+                    x(initiative_id integer, metric_id integer) USING (initiative_id, metric_id)
+          WHERE x.metric_id IS NULL
+          UNION ALL
+          SELECT initiative_id, metric_id, NULL, false
+          FROM jsonb_to_recordset(scenario -> 'add_metric')
+               x(initiative_id integer, metric_id integer)
+          JOIN (SELECT c.initiative_id FROM initiative c WHERE on_day IS NULL AND c.is_active
+                UNION ALL
+                SELECT s.initiative_id FROM initiative_snapshot s WHERE s.day = on_day) i
+               USING (initiative_id)
+          LEFT JOIN recorded_member(on_day) r USING (initiative_id, metric_id)
+          WHERE r.metric_id IS NULL) b
+    JOIN metric_definition(on_day, scenario) d ON d.metric_id = b.metric_id
+    LEFT JOIN importance_weight w ON w.importance = d.importance
+    LEFT JOIN jsonb_to_recordset(scenario -> 'importance') i(metric_id integer)
+           ON i.metric_id = b.metric_id
+    LEFT JOIN jsonb_to_recordset(scenario -> 'weight')
+              x(initiative_id integer, metric_id integer, weight numeric)
+           ON x.initiative_id = b.initiative_id AND x.metric_id = b.metric_id
+    WHERE scenario IS NOT NULL;
+END;
+COMMENT ON FUNCTION posture_internal.initiative_member(date, jsonb) IS
+    'returns the active metrics of each active initiative with their weight, now or on a day; '
+    'is_own: whether the initiative sets the weight itself';
+
+CREATE FUNCTION posture_internal.initiative_definition(
+    on_day date DEFAULT NULL, scenario jsonb DEFAULT NULL)
     RETURNS TABLE (initiative_id integer, method initiative_method, recommendations integer[])
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-    SELECT i.initiative_id, CASE WHEN b.initiative_id IS NOT NULL THEN i.method ELSE 'points' END,
-           coalesce(r.recommendations, '{}')
-    FROM initiative i
-    LEFT JOIN (SELECT DISTINCT m.initiative_id FROM initiative_member(NULL) m) b
-           ON b.initiative_id = i.initiative_id
-    LEFT JOIN (SELECT ir.initiative_id,
-                      array_agg(ir.recommendation_id ORDER BY ir.recommendation_id)
-                          AS recommendations
-               FROM initiative_recommendation ir
-               JOIN recommendation r USING (recommendation_id)
-               JOIN source s USING (source_id)
-               WHERE s.is_active AND r.is_active
-               GROUP BY ir.initiative_id) r ON r.initiative_id = i.initiative_id
-    WHERE on_day IS NULL AND i.is_active
-    UNION ALL
     SELECT s.initiative_id, s.method, s.recommendations
     FROM initiative_snapshot s
-    WHERE s.day = on_day;
+    WHERE s.day = on_day AND scenario IS NULL
+    UNION ALL
+    SELECT i.initiative_id,
+           CASE WHEN b.initiative_id IS NULL THEN 'points' ELSE coalesce(x.method, i.method) END,
+           coalesce(o.recommendations, '{}')
+    FROM (SELECT c.initiative_id, c.method
+          FROM initiative c
+          WHERE on_day IS NULL AND c.is_active
+          UNION ALL
+          -- an initiative that had no metrics has lost its method of that day
+          SELECT s.initiative_id,
+                 CASE WHEN r.initiative_id IS NULL THEN coalesce(c.method, s.method)
+                      ELSE s.method END
+          FROM initiative_snapshot s
+          LEFT JOIN (SELECT DISTINCT m.initiative_id FROM recorded_member(on_day) m) r
+                 ON r.initiative_id = s.initiative_id
+          LEFT JOIN initiative c ON c.initiative_id = s.initiative_id
+          WHERE s.day = on_day AND scenario IS NOT NULL) i
+    LEFT JOIN (SELECT DISTINCT m.initiative_id FROM initiative_member(on_day, scenario) m) b
+           ON b.initiative_id = i.initiative_id
+    LEFT JOIN (SELECT l.initiative_id, array_agg(recommendation_id ORDER BY recommendation_id)
+                          AS recommendations
+               FROM (SELECT ir.initiative_id, ir.recommendation_id
+                     FROM initiative_recommendation ir
+                     WHERE on_day IS NULL
+                     UNION ALL
+                     SELECT s.initiative_id, unnest(s.recommendations || s.switched_off)
+                     FROM initiative_snapshot s
+                     WHERE s.day = on_day AND scenario IS NOT NULL) l
+               JOIN counted_recommendation(on_day, scenario) USING (recommendation_id)
+               GROUP BY l.initiative_id) o ON o.initiative_id = i.initiative_id
+    LEFT JOIN jsonb_to_recordset(scenario -> 'method')
+              x(initiative_id integer, method initiative_method)
+           ON x.initiative_id = i.initiative_id;
 END;
-COMMENT ON FUNCTION posture_internal.initiative_definition(date) IS
+COMMENT ON FUNCTION posture_internal.initiative_definition(date, jsonb) IS
     'returns the method of each active initiative and the recommendations that it scores without '
     'a metric, now or on a day; an initiative without metrics adds up by points';
 
-CREATE FUNCTION posture_internal.metric_member(on_day date)
+CREATE FUNCTION posture_internal.metric_member(
+    on_day date DEFAULT NULL, scenario jsonb DEFAULT NULL)
     RETURNS TABLE (metric_id integer, recommendation_id integer)
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-    SELECT mr.metric_id, mr.recommendation_id
+    SELECT mr.metric_id, recommendation_id
     FROM metric_recommendation mr
-    JOIN recommendation r USING (recommendation_id)
-    JOIN source s USING (source_id)
-    WHERE on_day IS NULL AND s.is_active AND r.is_active
+    JOIN counted_recommendation(NULL, NULL) USING (recommendation_id)
+    WHERE on_day IS NULL AND scenario IS NULL
     UNION ALL
     SELECT s.metric_id, unnest(s.recommendations)
     FROM metric_snapshot s
-    WHERE s.day = on_day;
+    WHERE s.day = on_day AND scenario IS NULL
+    UNION ALL
+    SELECT m.metric_id, recommendation_id
+    FROM (SELECT r.metric_id, r.recommendation_id
+          FROM (SELECT mr.metric_id, mr.recommendation_id
+                FROM metric_recommendation mr
+                WHERE on_day IS NULL
+                UNION ALL
+                SELECT s.metric_id, unnest(s.recommendations || s.switched_off)
+                FROM metric_snapshot s
+                WHERE s.day = on_day) r
+          WHERE r.metric_id NOT IN (SELECT x.id::integer
+                                    FROM jsonb_array_elements_text(scenario -> 'replace') x(id))
+          EXCEPT
+          SELECT x.metric_id, x.recommendation_id
+          FROM jsonb_to_recordset(scenario -> 'remove')
+               x(metric_id integer, recommendation_id integer)
+          UNION
+          SELECT x.metric_id, x.recommendation_id
+          FROM jsonb_to_recordset(scenario -> 'add')
+               x(metric_id integer, recommendation_id integer)) m
+    JOIN counted_recommendation(on_day, scenario) USING (recommendation_id)
+    WHERE scenario IS NOT NULL;
 END;
-COMMENT ON FUNCTION posture_internal.metric_member(date) IS
+COMMENT ON FUNCTION posture_internal.metric_member(date, jsonb) IS
     'returns the active recommendations of active sources that each metric measures, '
     'now or on a day';

@@ -3,40 +3,48 @@
  * for the whole organisation, or max_points times the share of healthy assets.
  */
 
-CREATE FUNCTION posture_internal.measured(as_of timestamptz)
+CREATE FUNCTION posture_internal.measured(
+    as_of timestamptz, on_day date DEFAULT NULL, scenario jsonb DEFAULT NULL)
     RETURNS TABLE (recommendation_id integer, achieved numeric, possible numeric, failing boolean)
     LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 100
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
     SET plan_cache_mode = force_generic_plan
 AS $$
+#variable_conflict use_column
 BEGIN
     -- most databases have no measure
-    IF NOT EXISTS (SELECT FROM measure) THEN
+    IF NOT EXISTS (SELECT FROM measure) AND on_day IS NULL THEN
         RETURN;
     END IF;
     RETURN QUERY
     WITH exempt AS (
         SELECT x.recommendation_id, x.kind
-        FROM exempt_set(as_of, true, NULL) x
+        FROM exemption_rule(as_of, on_day, scenario) x
         WHERE x.for_all
     )
-    SELECT m.recommendation_id,
-           CASE WHEN EXISTS (SELECT FROM exempt x
-                             WHERE x.recommendation_id = m.recommendation_id
-                               AND x.kind = 'mitigated')
-                THEN m.possible::numeric ELSE m.achieved::numeric END,
-           m.possible::numeric, m.achieved < m.possible
-    FROM measure m
-    JOIN recommendation r ON r.recommendation_id = m.recommendation_id
-    JOIN source s ON s.source_id = r.source_id
-    WHERE s.is_active AND r.is_active AND m.observed_at < as_of
-      AND NOT EXISTS (SELECT FROM exempt x
+    SELECT recommendation_id,
+           CASE WHEN c.is_remediated
+                     OR EXISTS (SELECT FROM exempt x
+                                WHERE x.recommendation_id = m.recommendation_id
+                                  AND x.kind = 'mitigated')
+                THEN m.possible ELSE m.achieved END,
+           m.possible, m.achieved < m.possible AND NOT c.is_remediated
+    FROM (SELECT o.recommendation_id, o.achieved::numeric AS achieved,
+                 o.possible::numeric AS possible
+          FROM measure o
+          WHERE on_day IS NULL AND o.observed_at < as_of
+          UNION ALL
+          SELECT s.recommendation_id, s.achieved, s.possible
+          FROM measure_snapshot s
+          WHERE s.day = on_day) m
+    JOIN counted_recommendation(on_day, scenario) c USING (recommendation_id)
+    WHERE NOT EXISTS (SELECT FROM exempt x
                       WHERE x.recommendation_id = m.recommendation_id AND x.kind = 'waived');
 END $$;
-COMMENT ON FUNCTION posture_internal.measured(timestamptz) IS
-    'returns the points of measures that count: those of active recommendations of active sources, '
-    'without waived ones, and with all points achieved for mitigated ones; failing: whether points '
-    'are missing, mitigated or not';
+COMMENT ON FUNCTION posture_internal.measured(timestamptz, date, jsonb) IS
+    'returns the points of measures that count, at a moment or on a past day: those of active '
+    'recommendations of active sources, without waived ones, and with all points achieved for '
+    'mitigated and remediated ones; failing: whether points are missing, mitigated or not';
 
 -- A quotient can have infinitely many decimals; 40 are far more than a score shows.
 CREATE FUNCTION posture_internal.achieved_points(

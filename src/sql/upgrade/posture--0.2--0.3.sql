@@ -414,6 +414,35 @@ SELECT coalesce(min(day), posture.today()) FROM posture.snapshot;
 --@ CREATE FUNCTION posture_internal.snapshot_delete
 --@ CREATE TRIGGER snapshot_delete
 
+-- What a past day was made of. Days before the upgrade get the filters of metrics that counted on
+-- them until now, those of today; and a weight is an initiative's own if it is not that of the
+-- importance.
+ALTER TABLE posture.snapshot ADD COLUMN inactive_sources integer[] NOT NULL DEFAULT '{}',
+    ADD COLUMN inactive_recommendations integer[] NOT NULL DEFAULT '{}';
+ALTER TABLE posture.metric_snapshot ADD COLUMN asset_kinds text[],
+    ADD COLUMN criticality_weights integer[];
+ALTER TABLE posture.initiative_snapshot ADD COLUMN switched_off integer[];
+ALTER TABLE posture.initiative_metric_snapshot ADD COLUMN is_own boolean NOT NULL DEFAULT false;
+--@ CREATE TABLE posture_internal.measure_snapshot
+UPDATE posture.snapshot s
+SET inactive_recommendations = x.ids
+FROM (SELECT m.day, array_agg(DISTINCT o.id) AS ids
+      FROM posture.metric_snapshot m CROSS JOIN LATERAL unnest(m.switched_off) o(id)
+      GROUP BY m.day) x
+WHERE x.day = s.day;
+UPDATE posture.metric_snapshot s
+SET asset_kinds = m.asset_kinds, criticality_weights = m.criticality_weights
+FROM posture.metric m
+WHERE m.metric_id = s.metric_id AND num_nonnulls(m.asset_kinds, m.criticality_weights) > 0;
+UPDATE posture.initiative_metric_snapshot s
+SET is_own = true
+FROM posture.metric_snapshot m LEFT JOIN posture.importance_weight w USING (importance)
+WHERE m.day = s.day AND m.metric_id = s.metric_id AND w.weight IS DISTINCT FROM s.weight;
+INSERT INTO posture_internal.measure_snapshot (day, recommendation_id, achieved, possible)
+SELECT s.day, s.recommendation_id, s.achieved, s.possible
+FROM posture.recommendation_snapshot s
+WHERE s.is_measured AND NOT s.is_reported;
+
 -- events end as superseded, too
 ALTER TABLE posture.event DROP CONSTRAINT event_status_check;
 ALTER TABLE posture.event ADD CONSTRAINT "status is open, acknowledged, recovered or superseded"
@@ -500,6 +529,12 @@ ALTER TABLE posture_internal.verification ALTER verification_id SET GENERATED AL
 --@ CREATE TRIGGER "CASCADE" AFTER DELETE ON posture.recommendation
 --@ CREATE TRIGGER "CASCADE" AFTER DELETE ON posture.asset_group
 
+-- Functions of 0.2 that call these keep them until they are replaced.
+ALTER FUNCTION posture_internal.initiative_member(date) RENAME TO initiative_member_0_2;
+ALTER FUNCTION posture_internal.initiative_definition(date) RENAME TO initiative_definition_0_2;
+ALTER FUNCTION posture_internal.metric_member(date) RENAME TO metric_member_0_2;
+ALTER FUNCTION posture_internal.exempt_set(timestamptz, boolean, integer) RENAME TO exempt_set_0_2;
+ALTER FUNCTION posture_internal.measured(timestamptz) RENAME TO measured_0_2;
 --@ code
 --@ part access/row_security
 --@ part access/view_fence
@@ -566,6 +601,11 @@ BEGIN
     END LOOP;
 END $$;
 
+DROP FUNCTION posture_internal.initiative_definition_0_2(date),
+    posture_internal.initiative_member_0_2(date), posture_internal.metric_member_0_2(date),
+    posture_internal.measured_0_2(timestamptz),
+    posture_internal.exempt_set_0_2(timestamptz, boolean, integer),
+    posture_internal.exempt_on(date);
 DROP FUNCTION posture_internal.load_document(text, jsonb, xml, text, boolean);
 DROP FUNCTION posture_internal.load_check_format(text, text);
 DROP FUNCTION posture_internal.ingest_close(text, timestamptz);
