@@ -67,9 +67,9 @@ BEGIN
         FROM initiative_member(NULL) b
     ), initiative AS (
         INSERT INTO initiative_snapshot (day, initiative_id, method, recommendations, switched_off,
-                                         key, name)
+                                         chosen_method, key, name)
         SELECT of_day, initiative_id, i.method, i.recommendations, coalesce(o.ids, '{}'),
-               c.key, c.name
+               c.method, c.key, c.name
         FROM initiative_definition(NULL) i
         JOIN posture.initiative c USING (initiative_id)
         LEFT JOIN (SELECT x.initiative_id, array_agg(x.recommendation_id) AS ids

@@ -197,6 +197,7 @@ CREATE TABLE posture.initiative_snapshot (
     recommendations integer[],
     is_reported boolean NOT NULL DEFAULT false,
     switched_off integer[],
+    chosen_method initiative_method,
     PRIMARY KEY (day, initiative_id)
 );
 CREATE INDEX initiative_snapshot_initiative_id ON posture.initiative_snapshot (initiative_id, day);
@@ -215,6 +216,9 @@ COMMENT ON COLUMN posture.initiative_snapshot.is_reported IS
 COMMENT ON COLUMN posture.initiative_snapshot.switched_off IS
     'ids of its recommendations without a metric that did not count because they, or their '
     'source, were inactive; NULL for a day before version 0.3';
+COMMENT ON COLUMN posture.initiative_snapshot.chosen_method IS
+    'method of the initiative on that day, which differs from method if it had no metrics; NULL: '
+    'method';
 
 CREATE TABLE posture.initiative_metric_snapshot (
     day date

@@ -148,14 +148,8 @@ BEGIN ATOMIC
           FROM initiative c
           WHERE on_day IS NULL AND c.is_active
           UNION ALL
-          -- an initiative that had no metrics has lost its method of that day
-          SELECT s.initiative_id,
-                 CASE WHEN r.initiative_id IS NULL THEN coalesce(c.method, s.method)
-                      ELSE s.method END
+          SELECT s.initiative_id, coalesce(s.chosen_method, s.method)
           FROM initiative_snapshot s
-          LEFT JOIN (SELECT DISTINCT m.initiative_id FROM recorded_member(on_day) m) r
-                 ON r.initiative_id = s.initiative_id
-          LEFT JOIN initiative c ON c.initiative_id = s.initiative_id
           WHERE s.day = on_day AND scenario IS NOT NULL) i
     LEFT JOIN (SELECT DISTINCT m.initiative_id FROM initiative_member(on_day, scenario) m) b
            ON b.initiative_id = i.initiative_id

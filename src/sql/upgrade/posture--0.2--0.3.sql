@@ -421,7 +421,8 @@ ALTER TABLE posture.snapshot ADD COLUMN inactive_sources integer[] NOT NULL DEFA
     ADD COLUMN inactive_recommendations integer[] NOT NULL DEFAULT '{}';
 ALTER TABLE posture.metric_snapshot ADD COLUMN asset_kinds text[],
     ADD COLUMN criticality_weights integer[];
-ALTER TABLE posture.initiative_snapshot ADD COLUMN switched_off integer[];
+ALTER TABLE posture.initiative_snapshot ADD COLUMN switched_off integer[],
+    ADD COLUMN chosen_method initiative_method;
 ALTER TABLE posture.initiative_metric_snapshot ADD COLUMN is_own boolean NOT NULL DEFAULT false;
 --@ CREATE TABLE posture_internal.measure_snapshot
 UPDATE posture.snapshot s
