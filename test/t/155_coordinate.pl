@@ -17,7 +17,8 @@ use TestPosture;
 my $rounds = $ENV{POSTURE_ROUNDS} // 4;
 my $seed = $ENV{POSTURE_SEED} // (time ^ $$) % 1_000_000;
 diag("POSTURE_ROUNDS=$rounds POSTURE_SEED=$seed");
-my $include = "$FindBin::RealBin/../include";
+my $include = join '', map { slurp_file("$FindBin::RealBin/../include/$_.sql") =~ s/^\\set ECHO.*\n//mgr }
+  qw(begin random catalog);
 my $node = new_node('coordinate', "fsync = off\njit = off\n");
 
 my $functions = <<'SQL';
@@ -221,9 +222,7 @@ SQL
 my $calls = join '', map { 'CALL pg_temp.try(' . ($seed + $_) . ");\n" } 1 .. $rounds;
 my $out = $node->safe_psql('postgres', <<"SQL");
 \\o /dev/null
-\\i $include/begin.sql
-\\i $include/random.sql
-\\i $include/catalog.sql
+$include
 SET client_min_messages = error;
 $functions
 $calls

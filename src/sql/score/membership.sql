@@ -39,7 +39,9 @@ BEGIN ATOMIC
               x(recommendation_id integer, is_active boolean) USING (recommendation_id)
     LEFT JOIN jsonb_to_recordset(scenario -> 'source')
               y(source_id integer, is_active boolean) ON y.source_id = r.source_id
-    WHERE coalesce(x.is_active, r.is_active) AND coalesce(y.is_active, r.source_is_active);
+    WHERE CASE WHEN scenario IS NULL THEN r.is_active AND r.source_is_active
+               ELSE coalesce(x.is_active, r.is_active)
+                    AND coalesce(y.is_active, r.source_is_active) END;
 END;
 COMMENT ON FUNCTION posture_internal.counted_recommendation(date, jsonb) IS
     'returns the active recommendations of active sources, now or on a day; source_id NULL: the '
