@@ -9,7 +9,7 @@ BEGIN
         event, event_cause RESTART IDENTITY;
     -- the history begins again, too
     PERFORM fold();
-    TRUNCATE finding_history;
+    TRUNCATE finding_history, asset_history;
 END $$;
 
 -- Replaces everything by a catalog that depends on the round alone. Findings and measures are of

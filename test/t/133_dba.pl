@@ -120,7 +120,7 @@ shows('| the installer | every table', called_by('installer', q{forget_source('c
 my %writes = map { $_ => 1 } split / /, writable('installer');
 is(join(' ', grep { !$writes{ s/^posture\.//r } } @tables), 'posture_internal.change_log_start', 'and writes every table');
 
-my $facts = 'finding|measure|snapshot|\w+_snapshot|finding_history|event|event_cause|run|finding_set|asset_set|object_count|counted_slice|\w+_delta';
+my $facts = 'finding|measure|snapshot|\w+_snapshot|finding_history|asset_history|event|event_cause|run|finding_set|asset_set|object_count|counted_slice|\w+_delta';
 shows('No level has a privilege', join(' ', map { grep { /^(?:\w+\.)?(?:$facts)$/ } split / /, writable($_) } @levels), '');
 shows('No level can write `access`', join(' ', map { as($_, 'UPDATE posture.access SET level = level') =~ /ERROR:  permission denied/ ? () : $_ } @levels), '');
 my $score = q{SELECT score::numeric FROM posture.overview WHERE initiative = 'i1'};

@@ -127,6 +127,7 @@ INSERT INTO posture.asset_alias (alias, asset_id)
 SELECT 'inventory 1', asset_id FROM posture.asset WHERE key = 'a1';
 
 SELECT FROM posture.take_snapshot(posture.today() - 3);
+UPDATE posture.asset SET criticality = 'high' WHERE key IN ('a57', 'a60') AND criticality = 'medium';
 -- worse on the next day: more assets fail r1 and r4
 UPDATE delivery SET observed_at = observed_at + interval '1 day',
     state = CASE WHEN recommendation IN ('r1', 'r4') AND length(asset) = 2

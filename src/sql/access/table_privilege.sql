@@ -103,6 +103,7 @@ VALUES
     ('forgotten_day', 'SELECT', NULL, NULL, NULL, NULL),
     ('exemption_snapshot', 'SELECT', NULL, NULL, NULL, NULL),
     ('asset_group_snapshot', 'SELECT', NULL, NULL, NULL, NULL),
+    ('asset_history', 'SELECT', NULL, NULL, NULL, NULL),
     ('finding_set', 'SELECT', NULL, NULL, NULL, NULL),
     ('asset_set', 'SELECT', NULL, NULL, NULL, NULL),
     ('object_count', 'SELECT', NULL, NULL, NULL, NULL),

@@ -13,6 +13,8 @@ BEGIN ATOMIC
         DELETE FROM snapshot x USING oldest WHERE x.day < oldest.day RETURNING 1
     ), deleted_history AS (
         DELETE FROM finding_history x USING oldest WHERE x.day < oldest.day RETURNING 1
+    ), deleted_asset_history AS (
+        DELETE FROM asset_history x USING oldest WHERE x.day < oldest.day RETURNING 1
     ), deleted_forgotten AS (
         DELETE FROM forgotten_day x USING oldest WHERE x.day < oldest.day RETURNING 1
     ), deleted_event AS (
@@ -27,6 +29,7 @@ BEGIN ATOMIC
         WHERE x.rejected_at < day_end(oldest.day - 1) RETURNING 1
     )
     SELECT (SELECT count(*) FROM deleted_snapshot) + (SELECT count(*) FROM deleted_history)
+         + (SELECT count(*) FROM deleted_asset_history)
          + (SELECT delete_day_rows('-infinity', oldest.day - 1, true) FROM oldest)
          + (SELECT count(*) FROM deleted_forgotten)
          + (SELECT count(*) FROM deleted_event) + (SELECT count(*) FROM deleted_run)

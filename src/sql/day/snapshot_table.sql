@@ -107,6 +107,25 @@ COMMENT ON COLUMN posture_internal.finding_history.assessed IS
 COMMENT ON COLUMN posture_internal.finding_history.exposed IS
     'assets that were added to the exposed assets or removed from them on the day';
 
+CREATE TABLE posture_internal.asset_history (
+    day date,
+    attribute text
+        CONSTRAINT "attribute is kind or criticality"
+        CHECK (attribute IN ('kind', 'criticality')),
+    value text,
+    assets assetset NOT NULL,
+    PRIMARY KEY (day, attribute, value)
+);
+COMMENT ON TABLE posture_internal.asset_history IS
+    'net changes of the kinds and criticalities of assets on each day, as finding_history has '
+    'those of findings';
+COMMENT ON COLUMN posture_internal.asset_history.day IS
+    'day of the changes: the first that was not closed when they were folded';
+COMMENT ON COLUMN posture_internal.asset_history.attribute IS 'kind or criticality';
+COMMENT ON COLUMN posture_internal.asset_history.value IS 'kind or criticality';
+COMMENT ON COLUMN posture_internal.asset_history.assets IS
+    'assets that got the value or lost it on the day';
+
 CREATE TABLE posture.recommendation_snapshot (
     day date
         CONSTRAINT "day is in the years 1900 to 9999"

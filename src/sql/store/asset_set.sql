@@ -49,8 +49,28 @@ COMMENT ON FUNCTION posture_internal.asset_class(assetset) IS
     'returns rows of asset_set, recomputed from asset, for the assets of a set; NULL: for all '
     'assets';
 
+CREATE FUNCTION posture_internal.record_asset_change(changed asset_set[]) RETURNS void
+    LANGUAGE sql VOLATILE
+BEGIN ATOMIC
+    -- Before the first snapshot there is no day to be restored. Sets that were never built, as in
+    -- a restored database, are no changes.
+    INSERT INTO asset_history AS h (day, attribute, value, assets)
+    SELECT closed_day() + 1, c.attribute, c.value, union_agg(c.assets)
+    FROM unnest(changed) c
+    WHERE c.attribute IN ('kind', 'criticality') AND isfinite(closed_day())
+      AND EXISTS (SELECT FROM counted_slice)
+    GROUP BY c.attribute, c.value
+    ON CONFLICT (day, attribute, value) DO UPDATE
+    SET assets = h.assets # EXCLUDED.assets;
+END;
+COMMENT ON FUNCTION posture_internal.record_asset_change(asset_set[]) IS
+    'step of fold() and rebuild(): merges changes of the kinds and criticalities of assets into '
+    'the history of the first day that is not closed; changed: rows of asset_set with the assets '
+    'that joined or left, each chunk at most once';
+
+-- A day that is not closed has the assets of now: its snapshot is taken of them.
 CREATE FUNCTION posture_internal.all_asset_value(
-    of_attribute text, from_store boolean, of_slice integer)
+    of_attribute text, from_store boolean, of_slice integer, on_day date DEFAULT NULL)
     RETURNS TABLE (value text, assets assetset)
     LANGUAGE sql STABLE PARALLEL SAFE
     SET jit = off
@@ -58,9 +78,9 @@ BEGIN ATOMIC
     WITH touched AS (
         SELECT union_agg(d.assets) AS assets
         FROM asset_delta d
-        WHERE from_store AND of_slice IS NULL
+        WHERE from_store AND of_slice IS NULL AND (on_day IS NULL OR on_day > closed_day())
     )
-    SELECT v.value, union_agg(v.assets)
+    SELECT v.value, xor_agg(v.assets)
     FROM (SELECT s.value, set_difference(s.assets, t.assets) AS assets
           FROM asset_set s CROSS JOIN touched t
           WHERE from_store AND s.attribute = of_attribute
@@ -72,12 +92,17 @@ BEGIN ATOMIC
           UNION ALL
           SELECT c.value, c.assets
           FROM asset_class(NULL) c
-          WHERE NOT from_store AND c.attribute = of_attribute) v
+          WHERE NOT from_store AND c.attribute = of_attribute
+          UNION ALL
+          SELECT h.value, h.assets
+          FROM asset_history h
+          WHERE h.attribute = of_attribute AND h.day > on_day) v
     GROUP BY v.value;
 END;
-COMMENT ON FUNCTION posture_internal.all_asset_value(text, boolean, integer) IS
+COMMENT ON FUNCTION posture_internal.all_asset_value(text, boolean, integer, date) IS
     'returns the assets of each kind, criticality or group, from the store or recomputed; with '
-    'of_slice, the folded sets of that slice';
+    'of_slice, the folded sets of that slice; with on_day, those of kinds or criticalities at the '
+    'end of a day';
 
 CREATE FUNCTION posture_internal.asset_value_set(
     of_attribute text, from_store boolean, of_slice integer)

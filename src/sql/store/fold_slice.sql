@@ -58,9 +58,11 @@ CREATE FUNCTION posture_internal.fold_assets(of_slice integer, touched assetset)
     LANGUAGE plpgsql
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
+DECLARE
+    changed asset_set[];
 BEGIN
     WITH merged AS (
-        SELECT attribute, value, chunk,
+        SELECT attribute, value, chunk, coalesce(s.assets, '{}') AS was,
                CASE WHEN r.assets IS NULL THEN set_difference(s.assets, touched)
                     ELSE set_difference(coalesce(s.assets, '{}'), touched) | r.assets END AS assets
         FROM (SELECT k.attribute, k.value, k.chunk, k.assets
@@ -73,17 +75,23 @@ BEGIN
         USING merged m
         WHERE s.attribute = m.attribute AND s.value = m.value AND s.chunk = m.chunk
           AND m.assets = '{}'
+    ), written AS (
+        INSERT INTO asset_set AS s (attribute, value, chunk, assets)
+        SELECT m.attribute, m.value, m.chunk, m.assets
+        FROM merged m
+        WHERE m.assets <> '{}'
+        ON CONFLICT (attribute, chunk, value) DO UPDATE
+        SET assets = EXCLUDED.assets
+        WHERE s.assets <> EXCLUDED.assets
     )
-    INSERT INTO asset_set AS s (attribute, value, chunk, assets)
-    SELECT m.attribute, m.value, m.chunk, m.assets
+    SELECT array_agg((m.attribute, m.value, m.chunk, m.was # m.assets)::asset_set)
+    INTO changed
     FROM merged m
-    WHERE m.assets <> '{}'
-    ON CONFLICT (attribute, chunk, value) DO UPDATE
-    SET assets = EXCLUDED.assets
-    WHERE s.assets <> EXCLUDED.assets;
+    WHERE m.was <> m.assets;
+    PERFORM record_asset_change(changed);
 END $$;
 COMMENT ON FUNCTION posture_internal.fold_assets(integer, assetset) IS
-    'step of fold(): updates asset_set for the touched assets of a slice';
+    'step of fold(): updates asset_set for the touched assets of a slice, and asset_history';
 
 -- One statement does both, because asset_set and object_count are derived from
 -- the same exposure of the slice.

@@ -8,7 +8,7 @@
 CREATE FUNCTION posture_internal.is_restored() RETURNS boolean
     LANGUAGE sql STABLE PARALLEL SAFE
     RETURN NOT EXISTS (SELECT FROM counted_slice)
-           AND (EXISTS (SELECT FROM finding_history)
+           AND (EXISTS (SELECT FROM finding_history) OR EXISTS (SELECT FROM asset_history)
                 -- all history may be past retention; but a day is closed only after a fold
                 OR EXISTS (SELECT FROM snapshot s JOIN recommendation_snapshot r USING (day)
                            WHERE s.taken_at >= s.ends_at AND r.assessed > 0));
@@ -101,6 +101,28 @@ COMMENT ON FUNCTION posture_internal.recomputed_classes() IS
     'step of rebuild(): returns the rows of asset_set, recomputed from asset, and the deltas that '
     'they contain';
 
+-- A set that was wrong is no change of an asset.
+CREATE FUNCTION posture_internal.changed_classes(delta_ids bigint[], recomputed asset_set[])
+    RETURNS SETOF asset_set
+    LANGUAGE sql STABLE
+BEGIN ATOMIC
+    WITH touched AS (
+        SELECT union_agg(d.assets) AS assets
+        FROM asset_delta d
+        WHERE d.delta_id = ANY (delta_ids)
+          -- all may have changed
+          AND NOT EXISTS (SELECT FROM catalog_delta c WHERE c.changed = 'asset')
+    )
+    SELECT attribute, value, chunk,
+           set_intersect(coalesce(s.assets, '{}') # coalesce(r.assets, '{}'), t.assets)
+    FROM (SELECT k.* FROM asset_set k WHERE k.attribute <> 'inactive') s
+    FULL JOIN unnest(recomputed) r USING (attribute, value, chunk)
+    CROSS JOIN touched t;
+END;
+COMMENT ON FUNCTION posture_internal.changed_classes(bigint[], asset_set[]) IS
+    'step of rebuild(): returns the assets that joined and left each set of asset_set since the '
+    'last fold';
+
 CREATE FUNCTION posture.rebuild(OUT sets bigint, OUT repaired bigint, OUT slices bigint)
     LANGUAGE plpgsql
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
@@ -134,6 +156,9 @@ BEGIN
     SELECT r.* INTO sets, repaired FROM rebuild_finding_sets(findings.recommendations) r;
 
     SELECT c.* INTO classes FROM recomputed_classes() c;
+    PERFORM record_asset_change(ARRAY(SELECT x
+                                      FROM changed_classes(classes.delta_ids, classes.sets) x
+                                      WHERE x.assets <> '{}'));
     DELETE FROM asset_set s WHERE s.attribute <> 'inactive';
     INSERT INTO asset_set SELECT c.* FROM unnest(classes.sets) c;
 

@@ -425,6 +425,7 @@ ALTER TABLE posture.initiative_snapshot ADD COLUMN switched_off integer[],
     ADD COLUMN chosen_method initiative_method;
 ALTER TABLE posture.initiative_metric_snapshot ADD COLUMN is_own boolean NOT NULL DEFAULT false;
 --@ CREATE TABLE posture_internal.measure_snapshot
+--@ CREATE TABLE posture_internal.asset_history
 UPDATE posture.snapshot s
 SET inactive_recommendations = x.ids
 FROM (SELECT m.day, array_agg(DISTINCT o.id) AS ids
@@ -536,6 +537,8 @@ ALTER FUNCTION posture_internal.initiative_definition(date) RENAME TO initiative
 ALTER FUNCTION posture_internal.metric_member(date) RENAME TO metric_member_0_2;
 ALTER FUNCTION posture_internal.exempt_set(timestamptz, boolean, integer) RENAME TO exempt_set_0_2;
 ALTER FUNCTION posture_internal.measured(timestamptz) RENAME TO measured_0_2;
+ALTER FUNCTION posture_internal.all_asset_value(text, boolean, integer)
+    RENAME TO all_asset_value_0_2;
 --@ code
 --@ part access/row_security
 --@ part access/view_fence
@@ -606,7 +609,7 @@ DROP FUNCTION posture_internal.initiative_definition_0_2(date),
     posture_internal.initiative_member_0_2(date), posture_internal.metric_member_0_2(date),
     posture_internal.measured_0_2(timestamptz),
     posture_internal.exempt_set_0_2(timestamptz, boolean, integer),
-    posture_internal.exempt_on(date);
+    posture_internal.exempt_on(date), posture_internal.all_asset_value_0_2(text, boolean, integer);
 DROP FUNCTION posture_internal.load_document(text, jsonb, xml, text, boolean);
 DROP FUNCTION posture_internal.load_check_format(text, text);
 DROP FUNCTION posture_internal.ingest_close(text, timestamptz);
