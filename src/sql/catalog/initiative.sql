@@ -82,24 +82,9 @@ CREATE FUNCTION posture_internal.initiative_of(initiative text) RETURNS integer
     LANGUAGE plpgsql STABLE PARALLEL SAFE
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
-DECLARE
-    result integer;
 BEGIN
     PERFORM require_level('reader or owner');
-    result := (SELECT i.initiative_id
-               FROM initiative i
-               WHERE i.key = initiative_of.initiative);
-    IF result IS NULL AND initiative IS NOT NULL THEN
-        RAISE EXCEPTION 'initiative "%" does not exist', initiative
-            USING ERRCODE = 'undefined_object',
-                  HINT = concat_ws(' ', kind_hint(initiative), coalesce(
-                      -- people also write the name that reports show
-                      name_hint('Initiatives', ARRAY(SELECT i.key FROM initiative i ORDER BY 1),
-                                coalesce((SELECT min(i.key) FROM initiative i
-                                          WHERE lower(i.name) = lower(initiative)), initiative)),
-                      'install_pack() adds initiatives.'));
-    END IF;
-    RETURN result;
+    RETURN (SELECT k.id FROM key_id('initiative', ARRAY[initiative]) k);
 END $$;
 COMMENT ON FUNCTION posture_internal.initiative_of(text) IS
     'id of the initiative with a key; an error if there is none; NULL for NULL';

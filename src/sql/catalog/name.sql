@@ -73,3 +73,97 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION posture_internal.kind_hint(text) IS
     'hint for a key that is that of another kind of object than was asked for; NULL: it is of none';
+
+-- In PL/pgSQL, because the tables do not exist yet.
+CREATE FUNCTION posture_internal.key_hint(what text, missing text) RETURNS text
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+BEGIN
+    -- people also write the name that reports show
+    RETURN concat_ws(' ', kind_hint(missing), CASE what
+        WHEN 'initiative' THEN coalesce(
+            name_hint('Initiatives', ARRAY(SELECT i.key FROM initiative i ORDER BY 1),
+                      coalesce((SELECT min(i.key) FROM initiative i
+                                WHERE lower(i.name) = lower(missing)), missing)),
+            'install_pack() adds initiatives.')
+        WHEN 'metric' THEN coalesce(
+            name_hint('Metrics', ARRAY(SELECT m.key FROM metric m ORDER BY 1),
+                      coalesce((SELECT min(m.key) FROM metric m
+                                WHERE lower(m.name) = lower(missing)), missing)),
+            'install_pack() adds initiatives with metrics.')
+        WHEN 'recommendation' THEN concat_ws(' ',
+            'Perhaps you meant "' || left(similar_name(
+                ARRAY(SELECT DISTINCT r.key FROM recommendation r ORDER BY 1),
+                coalesce((SELECT min(r.key) FROM recommendation r
+                          WHERE lower(r.title) = lower(missing)), missing)), 60) || '".',
+            'The view posture.recommendation_report lists the recommendations.')
+        WHEN 'source' THEN coalesce(source_hint(missing), 'No source has been loaded.')
+        WHEN 'asset group' THEN coalesce(
+            name_hint('Asset groups', ARRAY(SELECT g.key FROM asset_group g ORDER BY 1), missing),
+            'Groups are rows of posture.asset_group.')
+        WHEN 'asset' THEN 'The table posture.asset lists the assets.' END);
+END $$;
+COMMENT ON FUNCTION posture_internal.key_hint(text, text) IS
+    'hint for a key that does not exist; what: the kind of object, such as initiative';
+
+CREATE FUNCTION posture_internal.key_id(what text, keys text[])
+    RETURNS TABLE (key text, id integer)
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+    missing text;
+    ambiguous text;
+    found text[];
+    ids integer[];
+BEGIN
+    SELECT array_agg(f.key), array_agg(f.id), min(f.key) FILTER (WHERE f.id IS NULL),
+           min(f.key) FILTER (WHERE f.ids > 1)
+    INTO found, ids, missing, ambiguous
+    FROM (SELECT n.key, x.id, count(*) OVER (PARTITION BY n.key) AS ids
+          FROM (SELECT DISTINCT k.key FROM unnest(keys) k(key) WHERE k.key IS NOT NULL) n
+          LEFT JOIN LATERAL (
+              SELECT i.initiative_id FROM initiative i
+              WHERE what = 'initiative' AND i.key = n.key
+              UNION ALL
+              SELECT m.metric_id FROM metric m WHERE what = 'metric' AND m.key = n.key
+              UNION ALL
+              SELECT s.source_id FROM source s WHERE what = 'source' AND s.key = n.key
+              UNION ALL
+              SELECT g.asset_group_id FROM asset_group g
+              WHERE what = 'asset group' AND g.key = n.key
+              UNION ALL
+              SELECT a.id FROM asset_of(n.key) a(id) WHERE what = 'asset' AND a.id IS NOT NULL
+              UNION ALL
+              -- two conditions, each of which an index finds
+              (SELECT r.recommendation_id
+               FROM recommendation r
+               WHERE what = 'recommendation' AND r.key = n.key
+               UNION
+               SELECT r.recommendation_id
+               FROM source s
+               JOIN recommendation r
+                 ON r.source_id = s.source_id AND r.key = substr(n.key, length(s.key) + 2)
+               WHERE what = 'recommendation' AND starts_with(n.key, s.key || ':'))) x(id)
+                 ON true) f;
+    IF missing IS NOT NULL THEN
+        RAISE EXCEPTION '%', format(CASE what
+                WHEN 'initiative' THEN 'initiative "%s" does not exist'
+                WHEN 'metric' THEN 'metric "%s" does not exist'
+                WHEN 'recommendation' THEN 'recommendation "%s" does not exist'
+                WHEN 'source' THEN 'source "%s" does not exist'
+                WHEN 'asset group' THEN 'asset group "%s" does not exist'
+                ELSE 'asset "%s" does not exist' END, missing)
+            USING ERRCODE = 'undefined_object', HINT = key_hint(what, missing);
+    ELSIF ambiguous IS NOT NULL THEN
+        RAISE EXCEPTION 'recommendation "%" exists in several sources', ambiguous
+            USING ERRCODE = 'ambiguous_parameter',
+                  HINT = 'Write source:recommendation, as recommendation_report does.';
+    END IF;
+    RETURN QUERY SELECT f.key, f.id FROM unnest(found, ids) f(key, id);
+END $$;
+COMMENT ON FUNCTION posture_internal.key_id(text, text[]) IS
+    'returns the ids of initiatives, metrics, sources, asset groups, assets or recommendations '
+    '(by key or source:key), each key once; an error if a key has none or several; NULL has none';

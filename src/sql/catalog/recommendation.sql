@@ -59,47 +59,8 @@ COMMENT ON COLUMN posture.recommendation.is_active IS
 COMMENT ON COLUMN posture.recommendation.details IS 'further data of the source';
 
 CREATE FUNCTION posture_internal.recommendations_of(recommendations text[]) RETURNS integer[]
-    LANGUAGE plpgsql STABLE PARALLEL SAFE
-    SET search_path = pg_catalog, posture, posture_internal, pg_temp
-AS $$
-DECLARE
-    missing text;
-    ambiguous text;
-    result integer[];
-BEGIN
-    SELECT min(m.name) FILTER (WHERE m.ids = '{}'),
-           min(m.name) FILTER (WHERE cardinality(m.ids) > 1),
-           array_agg(m.ids[1])
-    INTO missing, ambiguous, result
-    -- two conditions, each of which an index finds
-    FROM (SELECT n.name, ARRAY(SELECT r.recommendation_id
-                               FROM recommendation r
-                               WHERE r.key = n.name
-                               UNION
-                               SELECT r.recommendation_id
-                               FROM source s
-                               JOIN recommendation r
-                                 ON r.source_id = s.source_id
-                                AND r.key = substr(n.name, length(s.key) + 2)
-                               WHERE starts_with(n.name, s.key || ':')) AS ids
-          FROM unnest(recommendations) n(name)
-          WHERE n.name IS NOT NULL) m;
-    IF missing IS NOT NULL THEN
-        RAISE EXCEPTION 'recommendation "%" does not exist', missing
-            USING ERRCODE = 'undefined_object',
-                  HINT = concat_ws(' ', kind_hint(missing),
-                      'Perhaps you meant "' || left(similar_name(
-                          ARRAY(SELECT DISTINCT r.key FROM recommendation r ORDER BY 1),
-                          coalesce((SELECT min(r.key) FROM recommendation r
-                                    WHERE lower(r.title) = lower(missing)), missing)), 60) || '".',
-                      'The view posture.recommendation_report lists the recommendations.');
-    ELSIF ambiguous IS NOT NULL THEN
-        RAISE EXCEPTION 'recommendation "%" exists in several sources', ambiguous
-            USING ERRCODE = 'ambiguous_parameter',
-                  HINT = 'Write source:recommendation, as recommendation_report does.';
-    END IF;
-    RETURN coalesce(result, '{}');
-END $$;
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN ARRAY(SELECT k.id FROM key_id('recommendation', recommendations) k);
 COMMENT ON FUNCTION posture_internal.recommendations_of(text[]) IS
     'ids of recommendations named by key or source:key; an error if a name has none or several';
 
