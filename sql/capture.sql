@@ -1,6 +1,6 @@
 -- What statements append, what readers see of it, and what fold() makes of it.
 -- tests: store/fold, store/verify, store/rebuild, store/finding_history, store/asset_set
--- tests: store/finding_set, store/capture_delta, store/object_count_table, score/touched_count
+-- tests: store/finding_set, store/capture_delta, store/object_count_table, score/counted
 -- tests: score/staleness, capture_finding.c, capture_asset.c, capture_trigger.c
 -- tests: store/finding_set_table, store/asset_set_table, store/delta_table, store/fold_slice
 \getenv abs_srcdir PG_ABS_SRCDIR
@@ -42,9 +42,9 @@ UNION ALL
 SELECT 'recomputed', x::text FROM (SELECT * FROM current_state('infinity', false) EXCEPT ALL SELECT *
         FROM current_state('infinity')) x
 UNION ALL
-SELECT 'sets', x::text FROM (SELECT * FROM asset_count('infinity', true) EXCEPT ALL SELECT *
-        FROM asset_count('infinity', false)) x
-WHERE (x.assessed, x.exposed, x.failing) <> (0, 0, 0)
+SELECT 'sets', x::text
+FROM (SELECT * FROM counted_state('infinity', NULL, '{}', NULL, true)
+      EXCEPT ALL SELECT * FROM counted_state('infinity', NULL, NULL, NULL, false)) x
 UNION ALL
 SELECT 'members', m.key || ': ' || (metric_assets(m.key) # p.assets)::text
 FROM metric m

@@ -51,9 +51,9 @@ UNION ALL
 SELECT 'recomputed', x::text FROM (SELECT * FROM current_state('infinity', false) EXCEPT ALL SELECT *
         FROM current_state('infinity')) x
 UNION ALL
-SELECT 'sets', x::text FROM (SELECT * FROM asset_count('infinity', true) EXCEPT ALL SELECT *
-        FROM asset_count('infinity', false)) x
-WHERE (x.assessed, x.exposed, x.failing) <> (0, 0, 0)
+SELECT 'sets', x::text
+FROM (SELECT * FROM counted_state('infinity', NULL, '{}', NULL, true)
+      EXCEPT ALL SELECT * FROM counted_state('infinity', NULL, NULL, NULL, false)) x
 UNION ALL
 SELECT 'scenario', i.key || ': ' || coalesce(what_if(i.key, '{}')::text, 'NULL') FROM initiative_result(NULL) r
 JOIN initiative i USING (initiative_id)

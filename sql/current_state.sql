@@ -1,7 +1,7 @@
 -- Scores, worked out by hand: metrics, initiatives by each method, exemptions, retirement,
 -- staleness.
 -- tests: score/current_object_count, score/points, score/initiative_score, score/membership
--- tests: score/exposure, score/exempt_set, score/staleness, score/metric_assets, finding/finding
+-- tests: score/counting_rule, score/exempt_set, score/staleness, score/score_at, finding/finding
 -- tests: finding/measure
 \getenv abs_srcdir PG_ABS_SRCDIR
 \set include :abs_srcdir '/test/include'
@@ -343,7 +343,8 @@ CALL pg_temp.found('s:a', 1, 1, 1);
 CALL pg_temp.found('t:a', 2, 2, 2);
 \set ECHO all
 SELECT * FROM pg_temp.m('once');
-SELECT object_id = pg_temp.rec('s:a') AS is_a, exposed FROM asset_count('infinity', false)
+SELECT object_id = pg_temp.rec('s:a') AS is_a, exposed
+FROM counted_state('infinity', NULL, NULL, NULL, false)
 WHERE object_kind = 'recommendation' AND assessed > 0;
 \set ECHO none
 ROLLBACK;

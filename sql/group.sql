@@ -1,6 +1,6 @@
 -- Initiatives and metrics by the assets of a group alone: compared with retiring all other
 -- assets, on random catalogs that overlap.
--- tests: report/group_report, score/group_score, store/asset_group_set
+-- tests: report/group_report, score/report_row, store/asset_group_set
 \getenv abs_srcdir PG_ABS_SRCDIR
 \set include :abs_srcdir '/test/include'
 \i :include/begin.sql

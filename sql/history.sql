@@ -1,6 +1,6 @@
 -- Past days: the job was down for five days with writes in each. Afterwards every day has exactly
 -- what plain SQL counts from a copy of finding at its end.
--- tests: score/metric_assets, store/finding_set, store/capture_delta
+-- tests: score/counted, store/finding_set, store/capture_delta
 \getenv abs_srcdir PG_ABS_SRCDIR
 \set include :abs_srcdir '/test/include'
 \i :include/begin.sql

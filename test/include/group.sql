@@ -1,4 +1,5 @@
 \set ECHO none
+\i :include/recomputed.sql
 -- What group_report must return: all assets outside a group are retired, then every metric and
 -- initiative is counted asset by asset. Needs random.sql and catalog.sql.
 CREATE TEMP TABLE outcome (
@@ -10,8 +11,7 @@ CREATE FUNCTION pg_temp.counted()
                    assessed numeric, critical bigint, weight numeric)
     LANGUAGE sql AS $$
     WITH exposure AS MATERIALIZED (
-        SELECT * FROM exposure('infinity', false, NULL, NULL)
-        WHERE object_kind IN ('metric', 'recommendation')
+        SELECT * FROM pg_temp.recomputed
     ), assets AS MATERIALIZED (
         SELECT e.object_kind, e.object_id, members(e.assessed) AS asset_id,
                                NULL::integer AS exposed_id

@@ -1,4 +1,5 @@
 \set ECHO none
+\i :include/recomputed.sql
 -- What plan() must return: the remediation is done step by step, and all other steps are tried at
 -- some of the points, or at each one if there are many rounds. Needs random.sql and catalog.sql.
 CREATE TEMP TABLE outcome (what text, is_right boolean);
@@ -59,7 +60,7 @@ BEGIN
             || ROW('gain is what the score gains', step.gain = step.score - score_now)::outcome
             || ROW('assets are those to touch',
                    step.assets = (SELECT count(*)
-                                  FROM exposure('infinity', false, NULL, NULL) e,
+                                  FROM pg_temp.recomputed e,
                                        members(e.exposed) a
                                   WHERE e.object_kind = 'recommendation'
                                     AND e.object_id = pg_temp.id_of(step.recommendation)

@@ -12,7 +12,10 @@ FROM (SELECT * FROM current_state('infinity', false)
       EXCEPT ALL SELECT * FROM current_state('infinity')) x
 UNION ALL
 SELECT 'sets', x::text
-FROM (SELECT * FROM asset_count('infinity', true)
-      EXCEPT ALL SELECT * FROM asset_count('infinity', false)) x
-WHERE (x.assessed, x.exposed, x.failing) <> (0, 0, 0);
+FROM (SELECT * FROM counted_state('infinity', NULL, '{}', NULL, true)
+      EXCEPT ALL SELECT * FROM counted_state('infinity', NULL, NULL, NULL, false)) x
+UNION ALL
+SELECT 'sets of findings', x::text
+FROM (SELECT * FROM counted_state('infinity', NULL, NULL, NULL, false)
+      EXCEPT ALL SELECT * FROM counted_state('infinity', NULL, '{}', NULL, true)) x;
 \set ECHO all

@@ -64,28 +64,39 @@ my $event = 'SELECT event_id, kind, object, name, previous_score, score, drop, s
 $question{event_report} =
   [ "$event ORDER BY 1", "$event WHERE event_id IN (SELECT expect.e(O)) ORDER BY 1" ];
 $question{$_} = listed_question($_) foreach listed_views();
-my $exposure = 'FROM posture_internal.exposure(A, true, NULL, NULL)';
+# the counts and sets of all objects, of which an owner sees its part
+my $counted = join ' UNION ALL ', map {
+	"SELECT object_kind, object_id, assessed_set AS assessed, exposed_set AS exposed, failing_set AS failing
+	FROM posture_internal.counted(A, NULL, NULL,
+		ROW(NULL, NULL, NULL, NULL, NULL, NULL, NULL, '$_')::posture_internal.counting_scope)
+	WHERE object_kind = '$_'"
+} qw(metric recommendation);
+my $initiatives = 'SELECT object_id, assessed, exposed, critical
+	FROM posture_internal.counted(A, NULL, NULL, NULL) WHERE object_kind = \'initiative\'';
 for my $at (q{'infinity'}, 'posture.day_end(posture.today() - 2)')
 {
-	my ($got, $want) = map { s/\bA\b/$at/gr } <<"SQL", <<"SQL";
-SELECT x::text FROM (SELECT object_kind, object_id, assessed, exposed, failing $exposure
-WHERE assessed <> '{}' OR object_kind = 'initiative' ORDER BY 1, 2) x
+	my ($got, $want, $own) = map { s/\bA\b/$at/gr } <<"SQL", <<"SQL", $initiatives;
+SELECT x::text FROM ($counted) x WHERE assessed <> '{}' ORDER BY object_kind, object_id
 SQL
-WITH owned AS (SELECT (SELECT posture.assetset_agg(a) FROM expect.ga(O) a) AS assets)
-SELECT object_kind, object_id, assessed, exposed, failing $exposure
-WHERE CASE object_kind WHEN 'initiative' THEN object_id IN (SELECT expect.i(O))
-                       WHEN 'metric' THEN object_id IN (SELECT expect.m(O))
+WITH owned AS (SELECT (SELECT posture.assetset_agg(a) FROM expect.ga(O) a) AS assets),
+counted AS ($counted)
+SELECT * FROM counted
+WHERE CASE object_kind WHEN 'metric' THEN object_id IN (SELECT expect.m(O))
                        ELSE object_id IN (SELECT expect.r(O)) END
-  AND (assessed <> '{}' OR object_kind = 'initiative')
+  AND assessed <> '{}'
 UNION ALL
 SELECT object_kind, object_id, assessed & owned.assets, exposed & owned.assets,
        failing & owned.assets
-$exposure, owned
+FROM counted, owned
 WHERE object_kind = 'recommendation' AND object_id NOT IN (SELECT expect.r(O))
   AND assessed && owned.assets
 ORDER BY 1, 2
 SQL
-	$question{"exposure at $at"} = [ fenced($got), "SELECT x::text FROM ($want) x" ];
+	$question{"counted at $at"} = [ fenced($got), "SELECT x::text FROM ($want) x" ];
+	$question{"initiatives at $at"} = [
+		fenced("SELECT x::text FROM ($own) x ORDER BY object_id"),
+		"SELECT x::text FROM ($own) x WHERE object_id IN (SELECT expect.i(O)) ORDER BY object_id"
+	];
 }
 my $path = "SET search_path = posture, posture_internal;\n";
 for my $change (

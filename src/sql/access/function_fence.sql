@@ -29,6 +29,8 @@ BEGIN
             ('reader', 'posture.export'), ('reader', 'posture.metric_assets'),
             ('reader', 'posture.plan'), ('reader', 'posture.planned_score'),
             ('reader', 'posture.points_change'), ('reader', 'posture.score_of'),
+            ('reader', 'posture.score_at'), ('reader', 'posture.report_at'),
+            ('reader', 'posture.assets_at'),
             ('reader', 'posture.show'), ('reader', 'posture.status'),
             ('reader', 'posture.what_if'),
             ('definer', 'posture.acknowledge'), ('definer', 'posture.apply_rules'),

@@ -58,15 +58,6 @@ COMMENT ON FUNCTION posture_internal.owner_rows(text) IS
     'initiatives; group_asset: the assets of its groups; recommendation, source, asset: all that '
     'the caller sees through an initiative or a group';
 
-CREATE FUNCTION posture_internal.owner_recommendation_exposure(
-    as_of timestamptz, from_store boolean, of_slice integer, chosen integer[], within assetset)
-    RETURNS TABLE (recommendation_id integer, assessed assetset, exposed assetset,
-                   failing assetset, accepted assetset)
-    AS 'MODULE_PATHNAME', 'posture_owner' LANGUAGE C STABLE PARALLEL SAFE ROWS 100;
-COMMENT ON FUNCTION posture_internal.owner_recommendation_exposure(
-    timestamptz, boolean, integer, integer[], assetset) IS
-    'returns the part of recommendation_exposure() that the caller owns';
-
 CREATE FUNCTION posture_internal.owner_asset_value(
     of_attribute text, from_store boolean, of_slice integer)
     RETURNS TABLE (value text, assets assetset)

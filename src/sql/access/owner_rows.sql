@@ -109,35 +109,69 @@ COMMENT ON FUNCTION posture_internal.owner_row_ids(oid, text, integer[]) IS
     'returns those of the given ids that a role owns, or all that it owns if ids is NULL';
 REVOKE EXECUTE ON FUNCTION posture_internal.owner_row_ids(oid, text, integer[]) FROM PUBLIC;
 
-CREATE FUNCTION posture_internal.owner_recommendation_exposure_of(
-    caller oid, as_of timestamptz, from_store boolean, of_slice integer, chosen integer[],
-    within assetset)
-    RETURNS TABLE (recommendation_id integer, assessed assetset, exposed assetset,
-                   failing assetset, accepted assetset)
+-- An owned initiative has all its assets, also those of a past day; other
+-- recommendations have those of owned groups.
+CREATE FUNCTION posture_internal.owner_scope(on_day date, scenario jsonb, scope counting_scope)
+    RETURNS counting_scope
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+DECLARE
+    result counting_scope := scope;
+BEGIN
+    result.initiatives := set_intersect(owner_rows('initiative'), scope.initiatives);
+    result.metrics := set_intersect(
+        (SELECT coalesce(assetset_agg(b.metric_id), '{}')
+         FROM initiative_member(on_day, scenario) b
+         WHERE owner_rows('initiative') @> b.initiative_id) | owner_rows('metric'),
+        scope.metrics);
+    result.owned := owner_rows('initiative_recommendation');
+    IF on_day IS NOT NULL THEN
+        result.owned := result.owned | (
+            SELECT coalesce(assetset_agg(x.id), '{}')
+            FROM (SELECT r.recommendation_id
+                  FROM initiative_member(on_day, NULL) b
+                  JOIN metric_member(on_day, NULL) r USING (metric_id)
+                  WHERE owner_rows('initiative') @> b.initiative_id
+                  UNION ALL
+                  SELECT unnest(d.recommendations)
+                  FROM initiative_definition(on_day, NULL) d
+                  WHERE owner_rows('initiative') @> d.initiative_id) x(id));
+    END IF;
+    result.owned_assets := owner_rows('group_asset');
+    IF result.owned_assets = '{}' THEN
+        result.recommendations := set_intersect(result.owned, scope.recommendations);
+    END IF;
+    RETURN result;
+END $$;
+COMMENT ON FUNCTION posture_internal.owner_scope(date, jsonb, counting_scope) IS
+    'returns the part of a scope that the caller of the fence owns';
+REVOKE EXECUTE ON FUNCTION posture_internal.owner_scope(date, jsonb, counting_scope) FROM PUBLIC;
+
+CREATE FUNCTION posture_internal.owner_counted_of(
+    caller oid, as_of timestamptz, on_day date, scenario jsonb, scope counting_scope)
+    RETURNS SETOF counted_object
     LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 100
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
 DECLARE
-    recommendations assetset := owner_rows('initiative_recommendation');
-    group_asset assetset := owner_rows('group_asset');
+    owned counting_scope := owner_scope(on_day, scenario, scope);
 BEGIN
-    -- o.assets: NULL for a recommendation of an owned initiative, which has all its assets
     RETURN QUERY
-    SELECT e.recommendation_id,
-           set_intersect(e.assessed, o.assets), set_intersect(e.exposed, o.assets),
-           set_intersect(e.failing, o.assets), set_intersect(e.accepted, o.assets)
-    FROM recommendation_exposure(as_of, from_store, of_slice, chosen, within) e
-    CROSS JOIN LATERAL (
-        SELECT CASE WHEN NOT recommendations @> e.recommendation_id THEN group_asset END
-                   AS assets) o
-    WHERE e.recommendation_id IS NOT NULL
-      AND (o.assets IS NULL OR e.failing | e.assessed && o.assets);
+    SELECT c.rule, c.asset_group_id, c.object_kind, c.object_id, c.assessed, c.exposed, c.failing,
+           c.critical, c.assessed_set,
+           CASE WHEN c.object_kind = 'inactive' THEN c.exposed_set & owner_rows('asset')
+                ELSE c.exposed_set END, c.failing_set, c.accepted_set
+    FROM counted(as_of, on_day, scenario, owned) c
+    -- a recommendation without any of the caller's assets is not even known to it
+    WHERE c.object_kind <> 'recommendation' OR owned.owned @> c.object_id
+       OR c.assessed > 0 OR c.failing > 0;
 END $$;
-COMMENT ON FUNCTION posture_internal.owner_recommendation_exposure_of(
-    oid, timestamptz, boolean, integer, integer[], assetset) IS
-    'returns the rows of owner_recommendation_exposure() for a role';
-REVOKE EXECUTE ON FUNCTION posture_internal.owner_recommendation_exposure_of(
-    oid, timestamptz, boolean, integer, integer[], assetset) FROM PUBLIC;
+COMMENT ON FUNCTION posture_internal.owner_counted_of(
+    oid, timestamptz, date, jsonb, counting_scope) IS
+    'returns the rows of owner_counted() for a role';
+REVOKE EXECUTE ON FUNCTION posture_internal.owner_counted_of(
+    oid, timestamptz, date, jsonb, counting_scope) FROM PUBLIC;
 
 CREATE FUNCTION posture_internal.owner_asset_value_of(
     caller oid, of_attribute text, from_store boolean, of_slice integer)
@@ -167,7 +201,7 @@ REVOKE EXECUTE ON FUNCTION posture_internal.owner_asset_value_of(oid, text, bool
     FROM PUBLIC;
 
 -- An owner of a group sees that an asset of it is exempt, also by the exemption
--- of another group, as the counts of recommendation_exposure() do.
+-- of another group, as the counts do.
 CREATE FUNCTION posture_internal.owner_exempt_set_of(caller oid)
     RETURNS TABLE (recommendation_id integer, kind exemption_kind, for_all boolean,
                    assets assetset)
@@ -204,15 +238,12 @@ CREATE FUNCTION posture_internal.owner_inactive_set_of(caller oid)
     LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 1
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
-DECLARE
-    candidates assetset := (SELECT c.assets & owner_rows('asset')
-                            FROM stale_candidates('infinity') c);
 BEGIN
-    IF candidates <> '{}' THEN
+    IF last_stale_limit() IS NOT NULL THEN
         RETURN QUERY
-        SELECT e.exposed & candidates
-        FROM all_recommendation_exposure('infinity', true, NULL, NULL, candidates) e
-        WHERE e.recommendation_id IS NULL;
+        SELECT c.exposed_set & owner_rows('asset')
+        FROM counted('infinity', NULL, NULL, only_inactive()) c
+        WHERE c.object_kind = 'inactive';
     END IF;
 END $$;
 COMMENT ON FUNCTION posture_internal.owner_inactive_set_of(oid) IS
@@ -229,6 +260,7 @@ DECLARE
     initiatives assetset := owner_rows('initiative');
     metrics assetset := owner_rows('metric');
     recommendations assetset := owner_rows('initiative_recommendation');
+    scope counting_scope;
 BEGIN
     RETURN QUERY
     SELECT t.object_kind, t.object_id, t.assessed, t.exposed, t.failing, t.critical
@@ -236,12 +268,15 @@ BEGIN
     WHERE CASE t.object_kind WHEN 'initiative' THEN initiatives @> t.object_id
                              WHEN 'metric' THEN metrics @> t.object_id
                              ELSE recommendations @> t.object_id END;
-    IF EXISTS (SELECT FROM owner_row_id(caller, 'asset_group')) THEN
+    IF owner_rows('group_asset') <> '{}' THEN
+        scope.initiatives := '{}';
+        scope.metrics := '{}';
+        scope.group_ids := '{0}';
+        scope.groups := ARRAY[owner_rows('group_asset')];
         RETURN QUERY
-        SELECT text 'recommendation', e.recommendation_id,
-               cardinality(e.assessed), cardinality(e.exposed), cardinality(e.failing), 0::bigint
-        FROM owner_recommendation_exposure_of(caller, 'infinity', true, NULL, NULL, NULL) e
-        WHERE NOT recommendations @> e.recommendation_id;
+        SELECT c.object_kind, c.object_id, c.assessed, c.exposed, c.failing, 0::bigint
+        FROM counted('infinity', NULL, NULL, scope) c
+        WHERE NOT recommendations @> c.object_id;
     END IF;
 END $$;
 COMMENT ON FUNCTION posture_internal.owner_object_count_of(oid) IS

@@ -7,10 +7,9 @@ CREATE FUNCTION posture_internal.inactive_at(as_of timestamptz)
     RETURNS TABLE (assets assetset, sources integer[], recommendations integer[])
     LANGUAGE sql STABLE PARALLEL SAFE ROWS 1
 BEGIN ATOMIC
-    SELECT coalesce((SELECT e.exposed
-                     FROM recommendation_exposure(as_of, true, NULL, findings_needed('{}'),
-                                                  NULL) e
-                     WHERE e.recommendation_id IS NULL), '{}'),
+    SELECT coalesce((SELECT c.exposed_set
+                     FROM counted(as_of, NULL, NULL, only_inactive()) c
+                     WHERE c.object_kind = 'inactive'), '{}'),
            ARRAY(SELECT s.source_id FROM source s WHERE NOT s.is_active ORDER BY 1),
            ARRAY(SELECT r.recommendation_id FROM recommendation r
                  WHERE NOT r.is_active ORDER BY 1);

@@ -7,8 +7,8 @@ SELECT g.key::text AS asset_group, g.name AS group_name, g.owner::text AS owner,
        i.key::text AS initiative, m.key::text AS metric, coalesce(m.name, i.name) AS name,
        s.score::numeric AS score, s.exposed::bigint AS exposed_assets,
        s.assessed AS assessed_assets, s.critical AS critical_assets, s.weight
-FROM asset_group g
-CROSS JOIN LATERAL group_score(NULL, group_assets(g.asset_group_id)) s
+FROM report_row(NULL, NULL, all_groups()) s
+JOIN asset_group g ON g.asset_group_id = s.asset_group_id
 JOIN initiative i ON i.initiative_id = s.initiative_id
 LEFT JOIN metric m ON m.metric_id = s.metric_id;
 COMMENT ON VIEW posture.group_report IS

@@ -33,7 +33,7 @@ BEGIN
     RETURN QUERY
     WITH exposure AS MATERIALIZED (
         SELECT e.recommendation_id, e.assessed, e.exposed, e.failing
-        FROM recommendation_exposure('infinity', true, NULL, chosen, NULL) e
+        FROM recommendation_assets(chosen) e
     ), filter AS (
         SELECT of_metric AS metric_id, within AS assets
         WHERE of_metric IS NOT NULL

@@ -28,63 +28,17 @@ AS $$
 #variable_conflict use_column
 BEGIN
     RETURN QUERY
-    WITH term AS (
-        -- is_used: the term is of the method by which the initiative is scored
-        SELECT t.*, t.weight * (t.mass - t.healthy) AS missing,
-               d.initiative_id IS NOT NULL AS is_used
-        FROM initiative_term(NULL) t
-        LEFT JOIN initiative_definition(NULL) d USING (initiative_id, method)
-    ), total AS MATERIALIZED (
-        SELECT t.initiative_id, sum(t.missing) AS missing, sum(t.weight * t.mass) AS mass
-        FROM term t
-        WHERE t.is_used AND t.mass IS NOT NULL
-        GROUP BY t.initiative_id
-    ), member AS MATERIALIZED (
-        SELECT im.initiative_id, im.metric_id, mr.recommendation_id
-        FROM initiative_definition(NULL) d
-        JOIN initiative_metric im USING (initiative_id)
-        JOIN posture.metric m USING (metric_id)
-        JOIN metric_recommendation mr USING (metric_id)
-        WHERE d.method = 'points' AND m.is_active
-    ), metric AS MATERIALIZED (
-        -- a metric has its counts in its population term and its score in its weighted term; by
-        -- points, its missing points are those of its recommendations
-        SELECT t.initiative_id, t.metric_id, max(t.weight) AS weight,
-               coalesce(max(t.mass) FILTER (WHERE t.method = 'population'), 0) AS assessed,
-               coalesce(max(t.mass - t.healthy) FILTER (WHERE t.method = 'population'), 0)
-                   AS exposed,
-               (100 * max(t.healthy) FILTER (WHERE t.method = 'weighted'))::score AS score,
-               coalesce(sum(t.missing) FILTER (WHERE t.is_used), 0) AS missing,
-               max(t.critical) AS critical
-        FROM (SELECT e.initiative_id, e.metric_id, e.method, e.weight, e.mass, e.healthy,
-                     e.missing, e.is_used, e.critical
-              FROM term e
-              WHERE e.metric_id IS NOT NULL
-              UNION ALL
-              SELECT b.initiative_id, b.metric_id, e.method, NULL, NULL, NULL,
-                     e.missing, e.is_used, NULL
-              FROM term e
-              JOIN member b USING (initiative_id, recommendation_id)
-              WHERE e.is_used) t
-        GROUP BY t.initiative_id, t.metric_id
-    )
     SELECT i.key::text, c.key::text, c.name,
-           CASE WHEN m.score IS NULL THEN 'unavailable'
-                WHEN c.importance = 'risk_accepted' THEN 'risk_accepted'
-                WHEN m.exposed = 0 THEN 'mitigated'
-                ELSE 'needs_attention' END,
+           metric_report_state(m.score, c.importance, m.exposed),
            m.score::numeric, m.exposed, m.assessed, 100 - m.score::numeric, c.importance::text,
            m.weight,
-           CASE WHEN m.score IS NOT NULL
-                THEN score(round(t.missing - m.missing, 30), t.mass)
-                     - score(round(t.missing, 30), t.mass) END,
+           m.score_impact,
            m.score - day_1.score,
            x.scores || m.score::numeric,
            m.critical
-    FROM metric m
+    FROM report_row(NULL, NULL, NULL) m
     JOIN initiative i USING (initiative_id)
-    JOIN posture.metric c USING (metric_id)
-    LEFT JOIN total t USING (initiative_id)
+    JOIN metric c USING (metric_id)
     LEFT JOIN metric_trend(13) x USING (metric_id)
     LEFT JOIN LATERAL (SELECT s.score
                        FROM metric_snapshot s

@@ -27,7 +27,9 @@ AS $$
 BEGIN
     RETURN QUERY
     WITH result AS MATERIALIZED (
-        SELECT r.initiative_id, r.score FROM initiative_result(NULL) r
+        SELECT r.initiative_id, r.score, r.exposed::bigint AS exposed, r.critical
+        FROM report_row(NULL, NULL, NULL) r
+        WHERE r.metric_id IS NULL
     ), member AS MATERIALIZED (
         SELECT b.initiative_id, count(*) AS metrics
         FROM initiative_member(NULL) b
@@ -47,13 +49,11 @@ BEGIN
            n.score::numeric, i.target_score::numeric,
            n.score - day_1.score, n.score - day_14.score,
            t.scores || n.score::numeric,
-           coalesce(m.metrics, 0), coalesce(c.exposed, 0), coalesce(c.critical, 0),
+           coalesce(m.metrics, 0), n.exposed, n.critical,
            coalesce(d.events, 0)
     FROM result n
     JOIN initiative i ON i.initiative_id = n.initiative_id
     LEFT JOIN member m ON m.initiative_id = n.initiative_id
-    LEFT JOIN current_object_count() c ON c.object_kind = 'initiative'
-                                      AND c.object_id = n.initiative_id
     LEFT JOIN initiative_trend(13) t ON t.initiative_id = n.initiative_id
     LEFT JOIN LATERAL (SELECT s.score
                        FROM initiative_snapshot s

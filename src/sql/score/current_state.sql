@@ -1,64 +1,107 @@
 /*
- * The state of metrics, recommendations and initiatives at a given time: counts
- * of assets together with points of measures. as_of 'infinity' means now. With
- * from_store false, the sets are recomputed from finding and asset.
+ * The state of metrics, recommendations and initiatives: counts of assets
+ * together with points of measures. Points belong to the whole organisation, so
+ * those of measures don't count for a group.
+ *
+ * Each kind of object has a column for its id, because the planner expects few
+ * rows of a function to have a given kind, and many to have an id.
  */
 
+CREATE FUNCTION posture_internal.counted_state(
+    as_of timestamptz, on_day date, scenario jsonb, scope counting_scope, from_store boolean)
+    RETURNS TABLE (asset_group_id integer, object_kind text, object_id integer, assessed bigint,
+                   exposed bigint, failing bigint, critical bigint)
+    LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 600
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+BEGIN
+    IF NOT from_store THEN
+        RETURN QUERY
+        SELECT c.asset_group_id, c.object_kind, c.object_id, c.assessed, c.exposed, c.failing,
+               c.critical
+        FROM count_recomputed(counting_rule(as_of, NULL, NULL, 'recomputed', NULL, NULL, NULL),
+                              as_of) c;
+    ELSIF as_of = 'infinity' AND on_day IS NULL AND scenario IS NULL
+          AND scope.groups IS NULL THEN
+        RETURN QUERY SELECT NULL::integer, n.* FROM current_object_count() n;
+    ELSE
+        RETURN QUERY
+        SELECT c.asset_group_id, c.object_kind, c.object_id, c.assessed, c.exposed, c.failing,
+               c.critical
+        FROM counted(as_of, on_day, scenario, scope) c;
+    END IF;
+END $$;
+COMMENT ON FUNCTION posture_internal.counted_state(
+    timestamptz, date, jsonb, counting_scope, boolean) IS
+    'returns the counts of objects: stored ones if they answer the question, or those of counted(); '
+    'with from_store false, counts of sets that are recomputed from finding';
+
 CREATE FUNCTION posture_internal.current_state(
-    as_of timestamptz, from_store boolean DEFAULT true)
+    as_of timestamptz, from_store boolean DEFAULT true, on_day date DEFAULT NULL,
+    scenario jsonb DEFAULT NULL, scope counting_scope DEFAULT NULL)
     RETURNS TABLE (metric_id integer, recommendation_id integer, initiative_id integer,
                    exposed numeric, assessed numeric, critical bigint, failing boolean,
-                   score score, points_missing numeric, points_possible numeric)
+                   score score, points_missing numeric, points_possible numeric,
+                   asset_group_id integer)
     LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 600
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
     SET plan_cache_mode = force_generic_plan
 AS $$
 BEGIN
     RETURN QUERY
-    WITH counted AS (
-        SELECT t.* FROM current_object_count() t WHERE from_store AND as_of = 'infinity'
+    WITH counted AS MATERIALIZED (
+        SELECT c.*, coalesce(c.asset_group_id, 0) AS in_group,
+               CASE c.object_kind WHEN 'metric' THEN c.object_id END AS metric,
+               CASE c.object_kind WHEN 'recommendation' THEN c.object_id END AS recommendation,
+               CASE c.object_kind WHEN 'initiative' THEN c.object_id END AS initiative
+        FROM counted_state(as_of, on_day, scenario, scope, from_store) c
+    ), counted_group AS (
+        SELECT NULL::integer AS id WHERE scope.groups IS NULL
         UNION ALL
-        SELECT c.* FROM asset_count(as_of, from_store) c
-        WHERE NOT (from_store AND as_of = 'infinity')
-    ), measured AS (
-        SELECT m.* FROM measured(as_of) m
+        SELECT unnest(scope.group_ids) WHERE scope.groups IS NOT NULL
+    ), measured AS MATERIALIZED (
+        SELECT m.* FROM measured(as_of, on_day, scenario) m WHERE scope.groups IS NULL
     ), metric AS (
-        SELECT m.metric_id, coalesce(c.exposed, 0) + coalesce(o.missing, 0) AS exposed,
+        SELECT m.metric_id, g.id, coalesce(c.exposed, 0) + coalesce(o.missing, 0) AS exposed,
                coalesce(c.assessed, 0) + coalesce(o.possible, 0) AS assessed,
                coalesce(c.critical, 0) AS critical
-        FROM posture.metric m
-        LEFT JOIN counted c ON c.object_kind = 'metric' AND c.object_id = m.metric_id
-        LEFT JOIN (SELECT mr.metric_id, sum(x.possible - x.achieved) AS missing,
+        FROM metric_definition(on_day, scenario) m
+        CROSS JOIN counted_group g
+        LEFT JOIN counted c ON c.metric = m.metric_id AND c.in_group = coalesce(g.id, 0)
+        LEFT JOIN (SELECT b.metric_id, sum(x.possible - x.achieved) AS missing,
                           sum(x.possible) AS possible
                    FROM measured x
-                   JOIN metric_recommendation mr ON mr.recommendation_id = x.recommendation_id
-                   GROUP BY mr.metric_id) o ON o.metric_id = m.metric_id
-        WHERE m.is_active
+                   JOIN metric_member(on_day, scenario) b
+                     ON b.recommendation_id = x.recommendation_id
+                   GROUP BY b.metric_id) o ON o.metric_id = m.metric_id
+        WHERE scope.metrics IS NULL OR scope.metrics @> m.metric_id
     )
     SELECT m.metric_id, NULL::integer, NULL::integer, m.exposed, m.assessed, m.critical,
-           NULL::boolean, score(m.exposed, m.assessed), NULL::numeric, NULL::numeric
+           NULL::boolean, score(m.exposed, m.assessed), NULL::numeric, NULL::numeric, m.id
     FROM metric m
     UNION ALL
-    SELECT NULL, r.recommendation_id, NULL, coalesce(c.exposed, 0), coalesce(c.assessed, 0), NULL,
+    SELECT NULL, coalesce(c.recommendation, m.recommendation_id), NULL, coalesce(c.exposed, 0),
+           coalesce(c.assessed, 0), NULL,
            coalesce(c.failing > 0, false) OR coalesce(m.failing, false), NULL,
-           m.possible - m.achieved, m.possible
-    FROM (SELECT x.object_id, x.assessed, x.exposed, x.failing
+           m.possible - m.achieved, m.possible, c.asset_group_id
+    FROM (SELECT x.recommendation, x.assessed, x.exposed, x.failing, x.asset_group_id
           FROM counted x
-          WHERE x.object_kind = 'recommendation' AND (x.assessed > 0 OR x.failing > 0)) c
-    FULL JOIN measured m ON m.recommendation_id = c.object_id
-    JOIN recommendation r ON r.recommendation_id = coalesce(c.object_id, m.recommendation_id)
+          WHERE x.recommendation IS NOT NULL AND (x.assessed > 0 OR x.failing > 0)) c
+    FULL JOIN measured m ON m.recommendation_id = c.recommendation
     UNION ALL
-    SELECT NULL, NULL, i.initiative_id, coalesce(c.exposed, 0), NULL, coalesce(c.critical, 0),
-           NULL, NULL, NULL, NULL
-    FROM initiative i
-    LEFT JOIN counted c ON c.object_kind = 'initiative' AND c.object_id = i.initiative_id
-    WHERE i.is_active;
+    SELECT NULL, NULL, i.initiative_id, coalesce(c.exposed, 0), coalesce(c.assessed, 0),
+           coalesce(c.critical, 0), NULL, NULL, NULL, NULL, g.id
+    FROM initiative_definition(on_day, scenario) i
+    CROSS JOIN counted_group g
+    LEFT JOIN counted c ON c.initiative = i.initiative_id AND c.in_group = coalesce(g.id, 0)
+    WHERE scope.initiatives IS NULL OR scope.initiatives @> i.initiative_id;
 END $$;
-COMMENT ON FUNCTION posture_internal.current_state(timestamptz, boolean) IS
+COMMENT ON FUNCTION posture_internal.current_state(
+    timestamptz, boolean, date, jsonb, counting_scope) IS
     'returns each active metric with its distinct assets exposed and assessed, as many times as '
     'it weighs them, plus points of its measures, its critical assets exposed and its score; '
     'each recommendation with its assets and the points of its measure; '
-    'each active initiative with its exposed assets';
+    'each active initiative with its distinct assets; for each group of the scope, if it has any';
 
 CREATE FUNCTION posture_internal.metric_state(
     as_of timestamptz, from_store boolean DEFAULT true)

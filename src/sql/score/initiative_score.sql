@@ -1,8 +1,8 @@
 /*
  * Scores from counts. The score of an initiative is
  *     100 x sum(weight x healthy) / sum(weight x mass)
- * over its terms. on_day NULL means now, and a day means its snapshot, so that
- * reports, snapshots and the causes of a drop share one formula.
+ * over its terms. This is the only place with this formula: for now, a past day,
+ * a group, a scenario, and the causes of a change.
  */
 
 CREATE FUNCTION posture_internal.metric_term(
@@ -20,10 +20,50 @@ COMMENT ON FUNCTION posture_internal.metric_term(score, numeric, numeric) IS
     'returns the term of a metric by each method of initiatives that have metrics; '
     'mass NULL: the metric is unavailable';
 
-CREATE FUNCTION posture_internal.initiative_term(on_day date)
+-- The snapshot of a day has all that its terms need, unless a scenario or a group is asked for.
+CREATE FUNCTION posture_internal.term_state(
+    on_day date, scenario jsonb, scope counting_scope)
+    RETURNS TABLE (metric_id integer, recommendation_id integer, initiative_id integer,
+                   exposed numeric, assessed numeric, critical bigint, score score,
+                   points_missing numeric, points_possible numeric, max_points numeric,
+                   asset_group_id integer)
+    LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 600
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
+    SET plan_cache_mode = force_generic_plan
+AS $$
+BEGIN
+    IF on_day IS NOT NULL AND scenario IS NULL AND scope.groups IS NULL THEN
+        RETURN QUERY
+        SELECT s.metric_id, NULL::integer, NULL::integer, s.exposed, s.assessed, NULL::bigint,
+               s.score, NULL::numeric, NULL::numeric, NULL::numeric, NULL::integer
+        FROM metric_snapshot s
+        WHERE s.day = on_day
+        UNION ALL
+        SELECT NULL, s.recommendation_id, NULL, NULL, NULL, NULL, NULL,
+               s.possible - s.achieved, s.possible, NULL, NULL
+        FROM recommendation_snapshot s
+        WHERE s.day = on_day;
+        RETURN;
+    END IF;
+    RETURN QUERY
+    SELECT s.metric_id, s.recommendation_id, s.initiative_id, s.exposed, s.assessed, s.critical,
+           s.score, s.points_missing, s.points_possible,
+           CASE WHEN d.possible IS NOT NULL AND NOT d.is_measured THEN d.possible
+                ELSE r.max_points END, s.asset_group_id
+    FROM current_state(coalesce(day_end(on_day), 'infinity'), true, on_day, scenario, scope) s
+    LEFT JOIN recommendation r ON r.recommendation_id = s.recommendation_id
+    LEFT JOIN recommendation_snapshot d ON d.day = on_day
+                                       AND d.recommendation_id = s.recommendation_id;
+END $$;
+COMMENT ON FUNCTION posture_internal.term_state(date, jsonb, counting_scope) IS
+    'returns the state of objects now or on a day, from which terms are made; max_points: those '
+    'of that day, if they are known';
+
+CREATE FUNCTION posture_internal.initiative_term(
+    on_day date, scenario jsonb DEFAULT NULL, scope counting_scope DEFAULT NULL)
     RETURNS TABLE (initiative_id integer, method initiative_method, metric_id integer,
                    recommendation_id integer, weight numeric, mass numeric, healthy numeric,
-                   critical bigint)
+                   critical bigint, asset_group_id integer)
     LANGUAGE plpgsql STABLE PARALLEL SAFE
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
     SET plan_cache_mode = force_generic_plan
@@ -31,66 +71,77 @@ AS $$
 #variable_conflict use_column
 BEGIN
     RETURN QUERY
-    WITH state AS (
-        SELECT n.metric_id, n.recommendation_id, n.exposed, n.assessed, n.score,
-               n.points_missing, n.points_possible, n.critical
-        FROM current_state('infinity') n
-        WHERE on_day IS NULL AND n.initiative_id IS NULL
+    WITH state AS MATERIALIZED (
+        SELECT s.*, coalesce(s.asset_group_id, 0) AS in_group
+        FROM term_state(on_day, scenario, scope) s
+    ), counted_group AS (
+        SELECT 0 AS in_group WHERE scope.groups IS NULL
         UNION ALL
-        SELECT s.metric_id, NULL, s.exposed, s.assessed, s.score, NULL, NULL, NULL
-        FROM metric_snapshot s
-        WHERE s.day = on_day
-        UNION ALL
-        SELECT NULL, s.recommendation_id, NULL, NULL, NULL, s.possible - s.achieved, s.possible,
-               NULL
-        FROM recommendation_snapshot s
-        WHERE s.day = on_day
-    ), member AS (
-        SELECT b.*, m.exposed, m.assessed, m.score, m.critical
-        FROM initiative_member(on_day) b
-        LEFT JOIN state m USING (metric_id)
-    ), definition AS (
-        SELECT i.initiative_id, i.recommendations
-        FROM initiative_definition(on_day) i
-        WHERE on_day IS NOT NULL OR i.method = 'points'
+        SELECT unnest(scope.group_ids) WHERE scope.groups IS NOT NULL
+    ), definition AS MATERIALIZED (
+        SELECT i.initiative_id, i.method, i.recommendations
+        FROM initiative_definition(on_day, scenario) i
+        WHERE scope.initiatives IS NULL OR scope.initiatives @> i.initiative_id
+    ), member AS MATERIALIZED (
+        SELECT b.initiative_id, b.metric_id, b.weight, m.exposed, m.assessed, m.score, m.critical,
+               g.in_group
+        FROM initiative_member(on_day, scenario) b
+        JOIN definition d ON d.initiative_id = b.initiative_id
+        CROSS JOIN counted_group g
+        LEFT JOIN state m ON m.metric_id = b.metric_id AND m.in_group = g.in_group
     )
     SELECT b.initiative_id, t.method, b.metric_id, NULL::integer, b.weight, t.mass, t.healthy,
-           b.critical
+           b.critical, nullif(b.in_group, 0)
     FROM member b
     CROSS JOIN LATERAL metric_term(b.score, b.exposed, b.assessed) t
     UNION ALL
     SELECT o.initiative_id, 'points', NULL, o.recommendation_id, 1,
-           possible_points(r.max_points, p.assessed, p.points_possible),
-           achieved_points(r.max_points, p.exposed, p.assessed,
-                           p.points_missing, p.points_possible), NULL
-    FROM (SELECT b.initiative_id, mr.recommendation_id
+           possible_points(p.max_points, p.assessed, p.points_possible),
+           achieved_points(p.max_points, p.exposed, p.assessed,
+                           p.points_missing, p.points_possible), NULL, nullif(o.in_group, 0)
+    FROM (SELECT b.initiative_id, mr.recommendation_id, b.in_group
           FROM definition d
           JOIN member b USING (initiative_id)
-          JOIN metric_member(on_day) mr USING (metric_id)
-          WHERE b.weight > 0 AND b.score IS NOT NULL
+          JOIN metric_member(on_day, scenario) mr USING (metric_id)
+          WHERE b.weight > 0 AND b.score IS NOT NULL AND (d.method = 'points' OR on_day IS NOT NULL)
           UNION
-          SELECT d.initiative_id, unnest(d.recommendations)
-          FROM definition d) o
-    LEFT JOIN state p USING (recommendation_id)
-    LEFT JOIN recommendation r USING (recommendation_id);
+          SELECT d.initiative_id, unnest(d.recommendations), g.in_group
+          FROM definition d CROSS JOIN counted_group g
+          WHERE d.method = 'points' OR on_day IS NOT NULL) o
+    LEFT JOIN state p ON p.recommendation_id = o.recommendation_id AND p.in_group = o.in_group
+    UNION ALL
+    SELECT s.initiative_id, NULL, NULL, NULL, NULL, s.assessed, s.assessed - s.exposed, s.critical,
+           s.asset_group_id
+    FROM state s
+    JOIN definition d USING (initiative_id);
 END $$;
-COMMENT ON FUNCTION posture_internal.initiative_term(date) IS
-    'returns the terms of each initiative: for metrics, by both methods that use metrics; for '
-    'recommendations, by points (with on_day NULL, only if the initiative adds up by points); mass '
-    'NULL: unavailable; critical: with on_day NULL, the critical assets that the metric has '
-    'exposed';
+COMMENT ON FUNCTION posture_internal.initiative_term(date, jsonb, counting_scope) IS
+    'returns the terms of each initiative, for each group of the scope if it has any: for metrics, '
+    'by both methods that use metrics; for recommendations, by points (with on_day NULL, only if '
+    'the initiative adds up by points); mass NULL: unavailable; critical: critical assets that the '
+    'metric has exposed, NULL on a day whose snapshot is read. With method NULL, and unless a '
+    'snapshot is read, the distinct assets of the initiative itself';
 
 -- Achieved points have 40 decimals, and their sum is rounded to 30, so that the
 -- inexact last digits of a quotient don't affect a score: three thirds are one.
-CREATE FUNCTION posture_internal.initiative_result(on_day date)
+CREATE FUNCTION posture_internal.initiative_result(
+    on_day date, scenario jsonb DEFAULT NULL, scope counting_scope DEFAULT NULL)
     RETURNS TABLE (initiative_id integer, method initiative_method, score score)
-    LANGUAGE sql STABLE PARALLEL SAFE
-BEGIN ATOMIC
+    LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 100
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
+    SET plan_cache_mode = force_generic_plan
+AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
     SELECT i.initiative_id, i.method,
            score(round(sum(t.weight * (t.mass - t.healthy)), 30), sum(t.weight * t.mass))
-    FROM initiative_definition(on_day) i
-    LEFT JOIN initiative_term(on_day) t USING (initiative_id, method)
+    FROM initiative_definition(on_day, scenario) i
+    LEFT JOIN initiative_term(on_day, scenario, scope) t
+           ON t.initiative_id = i.initiative_id AND t.method = i.method
+    WHERE scope.initiatives IS NULL OR scope.initiatives @> i.initiative_id
     GROUP BY i.initiative_id, i.method;
-END;
-COMMENT ON FUNCTION posture_internal.initiative_result(date) IS
-    'returns the method and score of each active initiative, now or on a day';
+END $$;
+COMMENT ON FUNCTION posture_internal.initiative_result(date, jsonb, counting_scope) IS
+    'returns the method and score of each active initiative of a scope, now or on a day, under a '
+    'scenario';

@@ -23,12 +23,12 @@ BEGIN
         WHERE x.for_all
     )
     SELECT recommendation_id,
-           CASE WHEN c.is_remediated
+           CASE WHEN d.is_done
                      OR EXISTS (SELECT FROM exempt x
                                 WHERE x.recommendation_id = m.recommendation_id
                                   AND x.kind = 'mitigated')
                 THEN m.possible ELSE m.achieved END,
-           m.possible, m.achieved < m.possible AND NOT c.is_remediated
+           m.possible, m.achieved < m.possible AND NOT d.is_done
     FROM (SELECT o.recommendation_id, o.achieved::numeric AS achieved,
                  o.possible::numeric AS possible
           FROM measure o
@@ -38,6 +38,12 @@ BEGIN
           FROM measure_snapshot s
           WHERE s.day = on_day) m
     JOIN counted_recommendation(on_day, scenario) c USING (recommendation_id)
+    CROSS JOIN LATERAL (
+        SELECT c.is_remediated
+               AND NOT (coalesce((scenario -> 'keeps_accepted')::boolean, false)
+                        AND EXISTS (SELECT FROM exempt x
+                                    WHERE x.recommendation_id = m.recommendation_id
+                                      AND x.kind = 'risk_accepted')) AS is_done) d
     WHERE NOT EXISTS (SELECT FROM exempt x
                       WHERE x.recommendation_id = m.recommendation_id AND x.kind = 'waived');
 END $$;

@@ -4,23 +4,6 @@
  * accepted for.
  */
 
-CREATE FUNCTION posture_internal.recommendation_assets(of_recommendations integer[])
-    RETURNS TABLE (recommendation_id integer, exposed assetset, failing assetset)
-    LANGUAGE plpgsql STABLE PARALLEL SAFE
-    SET search_path = pg_catalog, posture, posture_internal, pg_temp
-AS $$
-BEGIN
-    RETURN QUERY
-    SELECT e.object_id, e.exposed, e.failing
-    FROM exposure(timestamptz 'infinity', true, NULL::integer,
-                  findings_needed(of_recommendations)) e
-    WHERE e.object_kind = 'recommendation'
-      AND (of_recommendations IS NULL OR e.object_id = ANY (of_recommendations));
-END $$;
-COMMENT ON FUNCTION posture_internal.recommendation_assets(integer[]) IS
-    'returns the assets that count and fail each of the given recommendations now, or each of all '
-    'for NULL: exposed, without exempt assets, and failing, with them';
-
 CREATE FUNCTION posture_internal.accepted_recommendation() RETURNS SETOF integer
     LANGUAGE plpgsql STABLE PARALLEL SAFE
     SET search_path = pg_catalog, posture, posture_internal, pg_temp

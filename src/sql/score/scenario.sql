@@ -1,23 +1,11 @@
 /*
  * What an initiative would score now if recommendations were remediated.
- *
- * Remediating a recommendation repairs an asset in a metric if the asset fails
- * no other recommendation of the metric. So remediation() counts the repaired
- * assets over sets, and score_after() computes the score from these counts.
  */
 
 CREATE FUNCTION posture_internal.scored_recommendations(of_initiative integer)
     RETURNS integer[]
     LANGUAGE sql STABLE PARALLEL SAFE
-    RETURN CASE WHEN of_initiative IS NOT NULL
-                THEN findings_needed(ARRAY(
-                         SELECT b.recommendation_id
-                         FROM initiative_member(NULL) i JOIN metric_member(NULL) b USING (metric_id)
-                         WHERE i.initiative_id = of_initiative
-                         UNION
-                         SELECT unnest(d.recommendations)
-                         FROM initiative_definition(NULL) d
-                         WHERE d.initiative_id = of_initiative)) END;
+    RETURN (scope_of(NULL, NULL, of_initiative, NULL)).recommendations::integer[];
 COMMENT ON FUNCTION posture_internal.scored_recommendations(integer) IS
     'returns the recommendations whose sets the score of an initiative needs; '
     'NULL: all, as for initiative NULL';
@@ -27,76 +15,18 @@ CREATE FUNCTION posture_internal.remediable(chosen integer[])
                    missing numeric, is_accepted boolean)
     LANGUAGE sql STABLE PARALLEL SAFE ROWS 500
 BEGIN ATOMIC
-    SELECT r.recommendation_id, coalesce(e.exposed, '{}'), coalesce(e.accepted, '{}'),
-           m.possible - m.achieved,
-           EXISTS (SELECT FROM exemption_in_force('infinity') x
-                   WHERE x.recommendation_id = r.recommendation_id AND x.kind = 'risk_accepted'
-                     AND num_nonnulls(x.asset_id, x.asset_group_id) = 0)
-    FROM (SELECT x.recommendation_id, x.exposed, x.accepted
-          FROM recommendation_exposure('infinity', true, NULL, chosen, NULL) x
-          WHERE x.recommendation_id IS NOT NULL) e
-    FULL JOIN measured('infinity') m ON m.recommendation_id = e.recommendation_id
-    JOIN recommendation r
-      ON r.recommendation_id = coalesce(e.recommendation_id, m.recommendation_id);
+    SELECT recommendation_id, coalesce(e.exposed, '{}'), coalesce(e.accepted, '{}'),
+           m.possible - m.achieved, x.recommendation_id IS NOT NULL
+    FROM recommendation_assets(chosen) e
+    FULL JOIN measured('infinity') m USING (recommendation_id)
+    LEFT JOIN (SELECT r.recommendation_id
+               FROM exemption_rule('infinity', NULL, NULL) r
+               WHERE r.kind = 'risk_accepted' AND r.for_all) x USING (recommendation_id);
 END;
 COMMENT ON FUNCTION posture_internal.remediable(integer[]) IS
     'returns the assets that fail each of the chosen recommendations, or of all for NULL, and '
     'possibly of other ones; those of the assets whose risk is accepted; and the missing points of '
     'the measure; is_accepted: whether the risk is accepted for all assets';
-
-CREATE FUNCTION posture_internal.remediation(
-    of_initiative integer, remediated integer[], keep_accepted boolean)
-    RETURNS TABLE (metric_id integer, recommendation_id integer, repaired numeric)
-    LANGUAGE plpgsql STABLE PARALLEL SAFE
-    SET search_path = pg_catalog, posture, posture_internal, pg_temp
-    SET plan_cache_mode = force_generic_plan
-AS $$
-#variable_conflict use_column
-DECLARE
-    chosen integer[] := scored_recommendations(of_initiative);
-BEGIN
-    RETURN QUERY
-    WITH remediable AS (
-        SELECT r.recommendation_id, r.exposed, r.missing IS NOT NULL AS is_measured, c.is_chosen,
-               CASE WHEN NOT c.is_chosen THEN r.exposed
-                    WHEN keep_accepted THEN r.accepted
-                    ELSE '{}' END AS remaining,
-               CASE WHEN c.is_chosen AND NOT (keep_accepted AND r.is_accepted)
-                    THEN coalesce(r.missing, 0) ELSE 0 END AS regained
-        FROM remediable(chosen) r
-        CROSS JOIN LATERAL (SELECT r.recommendation_id = ANY (remediated) AS is_chosen) c
-    ), class AS MATERIALIZED (
-        SELECT criticality_sets(true, NULL) AS sets
-    ), joined AS (
-        SELECT b.metric_id, union_agg(r.exposed) AS exposed, union_agg(r.remaining) AS remaining,
-               sum(r.regained) AS regained
-        FROM metric_member(NULL) b
-        JOIN remediable r USING (recommendation_id)
-        WHERE b.metric_id IN (SELECT i.metric_id FROM initiative_member(NULL) i
-                              WHERE of_initiative IS NULL OR i.initiative_id = of_initiative)
-          AND EXISTS (SELECT FROM metric_recommendation x
-                      WHERE x.metric_id = b.metric_id AND x.recommendation_id = ANY (remediated))
-        GROUP BY b.metric_id
-    )
-    SELECT metric_id, NULL::integer,
-           j.regained
-           + weighted_count(set_intersect(j.exposed, f.assets), m.criticality_weights, c.sets)
-           - weighted_count(set_intersect(j.remaining, f.assets), m.criticality_weights, c.sets)
-    FROM joined j
-    JOIN metric m USING (metric_id)
-    CROSS JOIN class c
-    LEFT JOIN metric_filter(true, NULL) f USING (metric_id)
-    UNION ALL
-    SELECT NULL, r.recommendation_id,
-           CASE WHEN r.is_measured THEN r.regained
-                ELSE cardinality(r.exposed) - cardinality(r.remaining) END
-    FROM remediable r
-    WHERE r.is_chosen;
-END $$;
-COMMENT ON FUNCTION posture_internal.remediation(integer, integer[], boolean) IS
-    'returns what remediating recommendations repairs in each metric of an initiative, or of all '
-    'for NULL, and of each of the recommendations: assets, as much as they weigh in the metric, '
-    'and points of measures; keep_accepted: assets whose risk is accepted stay exposed';
 
 CREATE FUNCTION posture_internal.score_after(
     of_initiative integer, ranks integer[], metrics integer[], recommendations integer[],
@@ -176,19 +106,23 @@ COMMENT ON FUNCTION posture_internal.score_after(
     'with what is repaired up to it in a metric or of a recommendation; '
     'by the same methods as initiative_result()';
 
+CREATE FUNCTION posture_internal.remediation(remediated integer[], keep_accepted boolean)
+    RETURNS jsonb
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN jsonb_build_object('remediate', to_jsonb(remediated), 'keeps_accepted', keep_accepted);
+COMMENT ON FUNCTION posture_internal.remediation(integer[], boolean) IS
+    'returns the scenario that recommendations are remediated; keep_accepted: except on assets '
+    'whose risk is accepted';
+
 CREATE FUNCTION posture_internal.remediation_result(
     of_initiative integer, remediated integer[], keep_accepted boolean)
     RETURNS TABLE (initiative_id integer, score score)
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-    SELECT DISTINCT ON (s.initiative_id) s.initiative_id, s.score
-    FROM (SELECT array_agg(1) AS ranks, array_agg(m.metric_id) AS metrics,
-                 array_agg(m.recommendation_id) AS recommendations,
-                 array_agg(m.repaired) AS repaired
-          FROM remediation(of_initiative, remediated, keep_accepted) m) m
-    CROSS JOIN LATERAL score_after(of_initiative, m.ranks, m.metrics, m.recommendations,
-                                   m.repaired) s
-    ORDER BY s.initiative_id, s.rank DESC;
+    SELECT r.initiative_id, r.score
+    FROM (SELECT remediation(remediated, keep_accepted) AS scenario) s
+    CROSS JOIN LATERAL initiative_result(NULL, s.scenario,
+                                         scope_of(NULL, s.scenario, of_initiative, NULL)) r;
 END;
 COMMENT ON FUNCTION posture_internal.remediation_result(integer, integer[], boolean) IS
     'returns the score that an active initiative, or each for NULL, would have now if '

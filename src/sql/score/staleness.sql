@@ -5,8 +5,8 @@
  * assesses it has no limit or one that the asset was seen after. Stale assets
  * do not count.
  *
- * The rule is written once for sets (stale_candidates, stale_assets) and once for
- * a single asset (asset_staleness). src/capture_asset.c only has a bound of it: a
+ * The rule is written once for sets (find_inactive() in src/count_chunk.c) and once
+ * for a single asset (asset_staleness). src/capture_asset.c only has a bound of it: a
  * statement on asset appends every asset that may have been stale.
  */
 
@@ -18,15 +18,17 @@ COMMENT ON FUNCTION posture_internal.stale_before(timestamptz, interval) IS
     'returns the limit at a given time: an asset that was last seen before the limit is too old; '
     'days and months are in UTC, whatever the time zone of the session';
 
-CREATE FUNCTION posture_internal.stale_limit(as_of timestamptz)
+CREATE FUNCTION posture_internal.stale_limit(as_of timestamptz, scenario jsonb DEFAULT NULL)
     RETURNS TABLE (source_id integer, stale_after interval, seen_before timestamptz)
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-    SELECT s.source_id, s.stale_after, stale_before(least(as_of, now()), s.stale_after)
+    SELECT source_id, s.stale_after, stale_before(least(as_of, now()), s.stale_after)
     FROM source s
-    WHERE s.is_active AND s.stale_after IS NOT NULL;
+    LEFT JOIN jsonb_to_recordset(scenario -> 'source')
+              x(source_id integer, is_active boolean) USING (source_id)
+    WHERE coalesce(x.is_active, s.is_active) AND s.stale_after IS NOT NULL;
 END;
-COMMENT ON FUNCTION posture_internal.stale_limit(timestamptz) IS
+COMMENT ON FUNCTION posture_internal.stale_limit(timestamptz, jsonb) IS
     'returns the limit of each active source that has one, at a given time or now, whichever is '
     'earlier';
 
@@ -36,45 +38,6 @@ CREATE FUNCTION posture_internal.last_stale_limit() RETURNS timestamptz
 COMMENT ON FUNCTION posture_internal.last_stale_limit() IS
     'returns the latest limit of all sources now: an asset seen since then is not stale; NULL: '
     'none is';
-
-CREATE FUNCTION posture_internal.findings_needed(chosen integer[]) RETURNS integer[]
-    LANGUAGE sql STABLE PARALLEL SAFE
-    RETURN CASE WHEN NOT EXISTS (SELECT FROM stale_limit('infinity')) THEN chosen END;
-COMMENT ON FUNCTION posture_internal.findings_needed(integer[]) IS
-    'returns the recommendations whose findings decide which assets of the chosen ones count: '
-    'the same ones, or NULL for all while a source has a limit, '
-    'because whether an asset is stale depends on everything that assesses it';
-
-CREATE FUNCTION posture_internal.stale_candidates(as_of timestamptz)
-    RETURNS TABLE (assets assetset)
-    LANGUAGE sql STABLE PARALLEL SAFE ROWS 1
-BEGIN ATOMIC
-    SELECT assetset_agg(a.asset_id)
-    FROM asset a
-    WHERE a.last_seen < (SELECT max(l.seen_before) FROM stale_limit(as_of) l);
-END;
-COMMENT ON FUNCTION posture_internal.stale_candidates(timestamptz) IS
-    'returns the assets that were last seen before the limit of any source; NULL: none';
-
-CREATE FUNCTION posture_internal.stale_assets(
-    as_of timestamptz, candidates assetset, sources integer[], assessed assetset[])
-    RETURNS TABLE (assets assetset)
-    LANGUAGE sql STABLE PARALLEL SAFE ROWS 1
-BEGIN ATOMIC
-    SELECT set_difference(candidates, union_agg(set_difference(s.assessed, unseen.assets)))
-    FROM (SELECT l.seen_before, union_agg(a.assessed) AS assessed
-          FROM unnest(sources, assessed) a(source_id, assessed)
-          LEFT JOIN stale_limit(as_of) l USING (source_id)
-          GROUP BY l.seen_before) s
-    CROSS JOIN LATERAL (SELECT assetset_agg(a.asset_id) AS assets
-                        FROM asset a
-                        WHERE a.last_seen < s.seen_before) unseen
-    -- all candidates were last seen before the latest limit
-    WHERE s.seen_before IS DISTINCT FROM (SELECT max(l.seen_before) FROM stale_limit(as_of) l);
-END;
-COMMENT ON FUNCTION posture_internal.stale_assets(timestamptz, assetset, integer[], assetset[]) IS
-    'returns the candidates that are stale, given active sources and the candidates that each of '
-    'them assesses; NULL: there are no candidates';
 
 CREATE FUNCTION posture_internal.asset_staleness(of_asset integer, seen_at timestamptz)
     RETURNS TABLE (is_stale boolean)

@@ -14,7 +14,7 @@ CREATE TABLE posture_internal.finding_set (
     chunk integer,
     assessed assetset NOT NULL,
     exposed assetset NOT NULL,
-    PRIMARY KEY (recommendation_id, chunk)
+    PRIMARY KEY (chunk, recommendation_id)
 ) WITH (toast_tuple_target = 8160);
 COMMENT ON TABLE posture_internal.finding_set IS
     'folded sets of findings: the assets that each recommendation has assessed and exposed, '

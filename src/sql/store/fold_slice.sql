@@ -94,20 +94,25 @@ COMMENT ON FUNCTION posture_internal.fold_assets(integer, assetset) IS
     'step of fold(): updates asset_set for the touched assets of a slice, and asset_history';
 
 -- One statement does both, because asset_set and object_count are derived from
--- the same exposure of the slice.
+-- the same counts.
 CREATE FUNCTION posture_internal.fold_object_count(of_slice integer, delta_ids bigint[])
     RETURNS void
     LANGUAGE plpgsql
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
     SET jit = off
 AS $$
+DECLARE
+    scope counting_scope;
 BEGIN
-    WITH exposure AS (
-        SELECT e.* FROM exposure('infinity', true, of_slice, NULL) e
+    scope.with_sets := 'inactive';
+    WITH counted AS MATERIALIZED (
+        SELECT c.*
+        FROM count_folded(counting_rule('infinity', NULL, NULL, 'folded', of_slice, NULL, scope),
+                          of_slice) c
     ), inactive AS (
-        SELECT c.chunk, c.assets
-        FROM exposure e CROSS JOIN LATERAL chunks(e.exposed) c
-        WHERE e.object_kind = 'inactive' AND c.chunk BETWEEN of_slice * 16 AND of_slice * 16 + 15
+        SELECT x.chunk, x.assets
+        FROM counted c CROSS JOIN LATERAL chunks(c.exposed_set) x
+        WHERE c.object_kind = 'inactive'
     ), deleted_set AS (
         DELETE FROM asset_set s
         WHERE s.attribute = 'inactive' AND s.chunk BETWEEN of_slice * 16 AND of_slice * 16 + 15
@@ -119,8 +124,6 @@ BEGIN
         ON CONFLICT (attribute, chunk, value) DO UPDATE
         SET assets = EXCLUDED.assets
         WHERE s.assets <> EXCLUDED.assets
-    ), class AS MATERIALIZED (
-        SELECT criticality_sets(true, of_slice) AS sets
     ), changed AS (
         SELECT d.recommendation_id, max(d.last_changed) AS last_changed
         FROM finding_delta f
@@ -129,35 +132,31 @@ BEGIN
         WHERE f.delta_id = ANY (delta_ids)
         GROUP BY d.recommendation_id
     ), object AS (
-        -- a recommendation without assets keeps the time of its last change
-        SELECT e.object_kind, e.object_id FROM exposure e WHERE e.object_kind <> 'inactive'
-        UNION
-        SELECT 'recommendation', x.recommendation_id FROM changed x
-        UNION
-        SELECT t.object_kind, t.object_id FROM object_count t
-        WHERE t.slice = of_slice AND t.object_kind = 'recommendation'
-    ), counted AS (
-        SELECT object_kind, object_id,
-               weighted_count(e.assessed, m.criticality_weights, c.sets) AS assessed,
-               weighted_count(e.exposed, m.criticality_weights, c.sets) AS exposed,
-               coalesce(cardinality(e.failing), 0) AS failing,
-               CASE WHEN object_kind <> 'recommendation'
-                    THEN coalesce(cardinality(e.exposed & c.sets[4]), 0) ELSE 0 END AS critical,
+        SELECT c.object_kind, c.object_id, c.assessed, c.exposed, c.failing, c.critical,
                x.last_changed
-        FROM object
-        CROSS JOIN class c
-        LEFT JOIN exposure e USING (object_kind, object_id)
-        LEFT JOIN metric m ON object_kind = 'metric' AND m.metric_id = object_id
-        LEFT JOIN changed x ON object_kind = 'recommendation' AND x.recommendation_id = object_id
+        FROM counted c
+        LEFT JOIN changed x ON c.object_kind = 'recommendation'
+                           AND x.recommendation_id = c.object_id
+        WHERE c.object_kind <> 'inactive'
+        UNION ALL
+        -- a recommendation without assets keeps the time of its last change
+        SELECT 'recommendation', k.id, 0, 0, 0, 0, x.last_changed
+        FROM (SELECT recommendation_id AS id FROM changed
+              UNION
+              SELECT t.object_id FROM object_count t
+              WHERE t.slice = of_slice AND t.object_kind = 'recommendation') k
+        LEFT JOIN changed x ON x.recommendation_id = k.id
+        WHERE NOT EXISTS (SELECT FROM counted c
+                          WHERE c.object_kind = 'recommendation' AND c.object_id = k.id)
     ), deleted_count AS (
         DELETE FROM object_count t
         WHERE t.slice = of_slice
-          AND NOT EXISTS (SELECT FROM counted c
+          AND NOT EXISTS (SELECT FROM object c
                           WHERE c.object_kind = t.object_kind AND c.object_id = t.object_id)
     )
     INSERT INTO object_count AS t (slice, object_kind, object_id, assessed, exposed, failing,
                                    critical, last_changed)
-    SELECT of_slice, c.* FROM counted c
+    SELECT of_slice, c.* FROM object c
     ON CONFLICT (slice, object_kind, object_id) DO UPDATE
     SET assessed = EXCLUDED.assessed, exposed = EXCLUDED.exposed, failing = EXCLUDED.failing,
         critical = EXCLUDED.critical,

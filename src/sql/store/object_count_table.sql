@@ -19,7 +19,7 @@ COMMENT ON COLUMN posture_internal.object_count.slice IS 'asset_id / 1048576';
 COMMENT ON COLUMN posture_internal.object_count.object_kind IS
     'recommendation, metric or initiative';
 COMMENT ON COLUMN posture_internal.object_count.object_id IS 'id of the object';
-COMMENT ON COLUMN posture_internal.object_count.assessed IS 'assets assessed; 0 for an initiative';
+COMMENT ON COLUMN posture_internal.object_count.assessed IS 'assets assessed';
 COMMENT ON COLUMN posture_internal.object_count.exposed IS 'assets exposed';
 COMMENT ON COLUMN posture_internal.object_count.failing IS
     'of a recommendation: assets that fail it, exempt or not';

@@ -121,7 +121,7 @@ BEGIN
                   coalesce(r.critical, 0), coalesce(s.assessed, 0), coalesce(s.exposed, 0),
                   coalesce(s.failing, 0), coalesce(s.critical, 0))
     FROM current_object_count() s
-    FULL JOIN asset_count('infinity', false) r USING (object_kind, object_id)
+    FULL JOIN counted_state('infinity', NULL, NULL, NULL, false) r USING (object_kind, object_id)
     WHERE (coalesce(s.assessed, 0), coalesce(s.exposed, 0), coalesce(s.failing, 0),
            coalesce(s.critical, 0))
           IS DISTINCT FROM (coalesce(r.assessed, 0), coalesce(r.exposed, 0),

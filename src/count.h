@@ -1,0 +1,159 @@
+/*
+ * count.h: the counting core. It takes the sets of recommendations chunk by
+ * chunk, and counts the assets of recommendations, metrics and initiatives by
+ * rules that say what counts.
+ *
+ * count_rule.c reads a rule, count_chunk.c counts a chunk by it, and count.c is
+ * the aggregate that collects the sets of a chunk.
+ */
+#ifndef POSTURE_COUNT_H
+#define POSTURE_COUNT_H
+
+#include "assetset.h"
+
+#include "utils/date.h"
+
+/* A set that is read one chunk after another. */
+typedef struct ChunkSet
+{
+	FlatAssetset *flat;			/* NULL: there is no set */
+	RoaringReader reader;
+	Container	container;		/* the next one that has not been passed */
+	bool		has_container;
+} ChunkSet;
+
+/* kinds of exemptions, in the order in which they take precedence */
+typedef enum ExemptionKind
+{
+	EXEMPTION_WAIVED,
+	EXEMPTION_MITIGATED,
+	EXEMPTION_RISK_ACCEPTED
+} ExemptionKind;
+
+#define EXEMPTION_KINDS 3
+#define CRITICALITIES 4
+#define CRITICAL 3				/* index of the critical assets */
+
+/* The assets that exemptions of one kind exempt from a recommendation. */
+typedef struct Exemption
+{
+	bool		for_all;
+	ChunkSet	assets;
+	int			n_groups;
+	int		   *groups;			/* indexes in exempt_groups */
+} Exemption;
+
+/* The containers of an object in the current chunk; NULL: empty. */
+typedef struct ObjectSets
+{
+	const Container *assessed;
+	const Container *exposed;
+	const Container *failing;	/* exposed, whether exempt or not */
+	const Container *accepted;	/* exposed, with the risk accepted */
+} ObjectSets;
+
+typedef struct ObjectCount
+{
+	int64		assessed;
+	int64		exposed;
+	int64		failing;
+	int64		critical;
+} ObjectCount;
+
+/* Sets of an object that are returned, in the order of the result's columns. */
+typedef enum ReturnedSet
+{
+	RETURNED_ASSESSED,
+	RETURNED_EXPOSED,
+	RETURNED_FAILING,
+	RETURNED_ACCEPTED
+} ReturnedSet;
+
+#define RETURNED_SETS 4
+
+typedef struct CountedRecommendation
+{
+	int32		id;
+	int			source;			/* index in CountRule.unseen; -1: never stale */
+	bool		is_remediated;
+	bool		is_counted_by_group;
+	ChunkSet	visible;		/* flat NULL: all assets */
+	Exemption  *exemptions[EXEMPTION_KINDS];	/* NULL: none */
+	RoaringWriter *writers;		/* NULL: no sets are returned */
+	ObjectSets	sets;
+} CountedRecommendation;
+
+typedef struct CountedMetric
+{
+	int32		id;
+	int			n_recommendations;
+	int		   *recommendations;	/* indexes in CountRule.recommendations */
+	bool		has_kinds;
+	int			n_kinds;
+	int		   *kinds;			/* indexes in CountRule.kinds */
+	bool		has_weights;
+	int			weights[CRITICALITIES];
+	int			n_initiatives;
+	int		   *initiatives;	/* indexes in CountRule.initiatives */
+	RoaringWriter *writers;
+} CountedMetric;
+
+typedef struct CountedInitiative
+{
+	int32		id;
+	int			n_recommendations;
+	int		   *recommendations;	/* that it scores without a metric */
+	ContainerBuffer *assessed;	/* in the current chunk; NULL: empty */
+	ContainerBuffer *exposed;
+} CountedInitiative;
+
+typedef struct CountRule
+{
+	MemoryContext context;		/* of the rule, and of what is returned */
+	DateADT		day;			/* counts the end of a day; DATEVAL_NOEND: now */
+	int			n_recommendations;
+	CountedRecommendation *recommendations; /* by ascending id */
+	int			n_metrics;
+	CountedMetric *metrics;
+	int			n_initiatives;
+	CountedInitiative *initiatives;
+	int			n_kinds;
+	ChunkSet   *kinds;
+	ChunkSet	criticalities[CRITICALITIES];
+	int			n_exempt_groups;
+	ChunkSet   *exempt_groups;
+	ChunkSet	inactive;
+	ChunkSet	stale_candidates;	/* assets seen before the limit of any source */
+	int			n_unseen;
+	ChunkSet   *unseen;			/* assets seen before the limit of a source */
+	bool		keeps_accepted; /* remediation leaves accepted risks */
+	int			n_groups;		/* 0: counts all assets */
+	int32	   *group_ids;
+	ChunkSet   *groups;
+	RoaringWriter *inactive_writer; /* NULL: not returned */
+	ObjectCount *counts;		/* of each group: recommendations, metrics, initiatives */
+} CountRule;
+
+/* The sets of a recommendation in the current chunk. */
+typedef struct CollectedSet
+{
+	Container	assessed;
+	Container	exposed;
+} CollectedSet;
+
+/* count_rule.c */
+extern void count_rule_read(CountRule *rule, Datum datum);
+extern const Container *chunk_set_at(ChunkSet *set, uint32 chunk);
+extern Datum *count_rule_array(Datum array, int *n, bool **nulls);
+
+/* count_chunk.c */
+extern void count_chunk(CountRule *rule, uint32 chunk, const CollectedSet *collected,
+						const int *slots);
+
+static inline int
+count_rule_objects(const CountRule *rule)
+{
+	return rule->n_recommendations + rule->n_metrics + rule->n_initiatives;
+}
+
+#endif							/* POSTURE_COUNT_H */

@@ -1,0 +1,225 @@
+/*
+ * Providers of sets, and what count_assets() counts of them: the store now or at
+ * the end of a day, the store without its deltas, touched assets before and
+ * after, and sets recomputed from finding. A provider knows nothing of what
+ * counts.
+ *
+ * Each is a loop over the chunks, in ascending order as count_assets() needs
+ * them: the planner can't turn a LATERAL join of UNION ALL into another one.
+ */
+
+CREATE FUNCTION posture_internal.toggle_chunk(on_day date, chosen integer[])
+    RETURNS TABLE (chunk integer, recommendation_id integer, assessed assetset, exposed assetset)
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    WITH toggle AS MATERIALIZED (
+        SELECT * FROM finding_toggle(on_day, chosen)
+    )
+    SELECT c.chunk, t.recommendation_id, c.assets, NULL::assetset
+    FROM toggle t CROSS JOIN LATERAL chunks(t.assessed) c
+    UNION ALL
+    SELECT c.chunk, t.recommendation_id, NULL, c.assets
+    FROM toggle t CROSS JOIN LATERAL chunks(t.exposed) c;
+END;
+COMMENT ON FUNCTION posture_internal.toggle_chunk(date, integer[]) IS
+    'returns the rows of finding_toggle() by chunk';
+
+CREATE FUNCTION posture_internal.last_chunk() RETURNS integer
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN greatest((SELECT max(f.chunk) FROM finding_set f),
+                    (SELECT max(a.asset_id) FROM asset a) / 65536);
+COMMENT ON FUNCTION posture_internal.last_chunk() IS 'returns the last chunk that has assets';
+
+CREATE FUNCTION posture_internal.count_stored(
+    rules counting_rule[], as_of timestamptz, chosen integer[], within assetset)
+    RETURNS SETOF counted_object
+    LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 600
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
+    SET plan_cache_mode = force_generic_plan
+    SET jit = off
+AS $$
+DECLARE
+    -- the end of today includes all deltas, even those that another time zone, or a clock that
+    -- was ahead, dated on a later day
+    of_day date := CASE WHEN as_of < day_end(today()) THEN day_of(as_of) - 1 ELSE 'infinity' END;
+BEGIN
+    RETURN QUERY
+    WITH toggle AS MATERIALIZED (
+        SELECT * FROM toggle_chunk(of_day, chosen)
+    ), chunk AS (
+        SELECT w.chunk FROM chunks(within) w
+        UNION ALL
+        SELECT generate_series(0, greatest(last_chunk(), (SELECT max(t.chunk) FROM toggle t)))
+        WHERE within IS NULL
+    )
+    SELECT u.*
+    FROM (SELECT count_assets(rules, c.chunk, NULL, p.recommendation_id, p.assessed, p.exposed,
+                              NULL, NULL, NULL) AS objects
+          FROM chunk c
+          LEFT JOIN LATERAL (
+              SELECT f.recommendation_id, f.assessed, f.exposed
+              FROM finding_set f
+              WHERE f.chunk = c.chunk AND chosen IS NULL
+              UNION ALL
+              SELECT f.recommendation_id, f.assessed, f.exposed
+              FROM unnest(chosen) n(id)
+              JOIN finding_set f ON f.chunk = c.chunk AND f.recommendation_id = n.id
+              UNION ALL
+              SELECT t.recommendation_id, t.assessed, t.exposed
+              FROM toggle t
+              WHERE t.chunk = c.chunk) p ON true) x
+    CROSS JOIN LATERAL unnest(x.objects) u;
+END $$;
+COMMENT ON FUNCTION posture_internal.count_stored(
+    counting_rule[], timestamptz, integer[], assetset) IS
+    'counts the stored sets, now or at the end of a day: of all recommendations or chosen ones, '
+    'in all chunks or in those of a set';
+
+CREATE FUNCTION posture_internal.count_folded(rule counting_rule, of_slice integer)
+    RETURNS SETOF counted_object
+    LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 600
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
+    SET jit = off
+AS $$
+BEGIN
+    RETURN QUERY
+    SELECT u.*
+    FROM (SELECT count_assets(ARRAY[rule], c.chunk, NULL, p.recommendation_id, p.assessed,
+                              p.exposed, NULL, NULL, NULL) AS objects
+          FROM generate_series(of_slice * 16, of_slice * 16 + 15) c(chunk)
+          LEFT JOIN LATERAL (SELECT f.recommendation_id, f.assessed, f.exposed
+                             FROM finding_set f
+                             WHERE f.chunk = c.chunk
+                             OFFSET 0) p ON true) x
+    CROSS JOIN LATERAL unnest(x.objects) u;
+END $$;
+COMMENT ON FUNCTION posture_internal.count_folded(counting_rule, integer) IS
+    'counts the stored sets of a slice without their deltas';
+
+CREATE FUNCTION posture_internal.count_touched(rules counting_rule[], touched assetset)
+    RETURNS SETOF counted_object
+    LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 600
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
+    SET plan_cache_mode = force_generic_plan
+    SET jit = off
+AS $$
+BEGIN
+    RETURN QUERY
+    WITH toggle AS MATERIALIZED (
+        SELECT * FROM toggle_chunk('infinity', NULL)
+    ), found AS MATERIALIZED (
+        SELECT m.asset_id / 65536 AS chunk, f.recommendation_id,
+               assetset_agg(m.asset_id) FILTER (WHERE f.state <> 'not_applicable') AS assessed,
+               assetset_agg(m.asset_id) FILTER (WHERE f.state = 'non_compliant') AS exposed
+        FROM members(touched) m(asset_id)
+        -- OFFSET makes the planner look the findings up asset by asset
+        CROSS JOIN LATERAL (SELECT x.recommendation_id, x.state FROM finding x
+                            WHERE x.asset_id = m.asset_id OFFSET 0) f
+        GROUP BY 1, 2
+    )
+    SELECT u.*
+    FROM (SELECT count_assets(rules, c.chunk, p.day, p.recommendation_id, p.assessed, p.exposed,
+                              NULL, NULL, NULL) AS objects
+          FROM chunks(touched) c
+          LEFT JOIN LATERAL (
+              SELECT NULL::date AS day, f.recommendation_id, f.assessed, f.exposed
+              FROM found f
+              WHERE f.chunk = c.chunk
+              UNION ALL
+              SELECT today(), t.recommendation_id, t.assessed, t.exposed
+              FROM toggle t
+              WHERE t.chunk = c.chunk) p ON true) x
+    CROSS JOIN LATERAL unnest(x.objects) u;
+END $$;
+COMMENT ON FUNCTION posture_internal.count_touched(counting_rule[], assetset) IS
+    'counts the findings of touched assets, which include those of all deltas: by the first rule '
+    'as they are, and by the second one, whose day is before today, as they were when the sets '
+    'were folded';
+
+CREATE FUNCTION posture_internal.count_recomputed(rule counting_rule, as_of timestamptz)
+    RETURNS SETOF counted_object
+    LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 600
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
+    SET jit = off
+AS $$
+BEGIN
+    RETURN QUERY
+    WITH recomputed AS MATERIALIZED (
+        SELECT * FROM recommendation_set(as_of)
+    )
+    SELECT u.*
+    FROM (SELECT count_assets(ARRAY[rule], p.chunk, NULL, p.recommendation_id, p.assessed,
+                              p.exposed, NULL, NULL, NULL) AS objects
+          FROM (SELECT c.chunk, r.recommendation_id, c.assets AS assessed,
+                       NULL::assetset AS exposed
+                FROM recomputed r CROSS JOIN LATERAL chunks(r.assessed) c
+                UNION ALL
+                SELECT c.chunk, r.recommendation_id, NULL, c.assets
+                FROM recomputed r CROSS JOIN LATERAL chunks(r.exposed) c
+                ORDER BY chunk) p) x
+    CROSS JOIN LATERAL unnest(x.objects) u;
+END $$;
+COMMENT ON FUNCTION posture_internal.count_recomputed(counting_rule, timestamptz) IS
+    'counts sets recomputed from finding, for a comparison with those that are stored';
+
+CREATE FUNCTION posture_internal.owner_counted(
+    as_of timestamptz, on_day date, scenario jsonb, scope counting_scope)
+    RETURNS SETOF counted_object
+    AS 'MODULE_PATHNAME', 'posture_owner' LANGUAGE C STABLE PARALLEL SAFE ROWS 100;
+COMMENT ON FUNCTION posture_internal.owner_counted(timestamptz, date, jsonb, counting_scope) IS
+    'returns the part of counted() that the caller owns';
+
+CREATE FUNCTION posture_internal.counted(
+    as_of timestamptz, on_day date, scenario jsonb, scope counting_scope)
+    RETURNS SETOF counted_object
+    LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 600
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+DECLARE
+    rule counting_rule;
+BEGIN
+    IF NOT sees_all() THEN
+        RETURN QUERY SELECT * FROM owner_counted(as_of, on_day, scenario, scope);
+        RETURN;
+    END IF;
+    rule := counting_rule(as_of, on_day, scenario, 'current', NULL, NULL, scope);
+    RETURN QUERY
+    SELECT c.*
+    FROM count_stored(ARRAY[rule], as_of,
+                      CASE WHEN scope.recommendations IS NOT NULL
+                           THEN ARRAY(SELECT r.recommendation_id
+                                      FROM unnest(rule.recommendations) r) END,
+                      CASE WHEN cardinality(scope.groups) = 1 THEN scope.groups[1] END) c;
+END $$;
+COMMENT ON FUNCTION posture_internal.counted(timestamptz, date, jsonb, counting_scope) IS
+    'counts the objects of a scope, now (as_of infinity) or at the end of a day, on_day if that '
+    'has a snapshot whose catalog applies; as far as the caller may see them';
+
+CREATE FUNCTION posture_internal.recommendation_assets(chosen integer[])
+    RETURNS TABLE (recommendation_id integer, assessed assetset, exposed assetset,
+                   failing assetset, accepted assetset)
+    LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 500
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+DECLARE
+    scope counting_scope;
+BEGIN
+    scope.initiatives := '{}';
+    scope.metrics := '{}';
+    scope.recommendations := chosen::assetset;
+    scope.with_sets := 'recommendation';
+    RETURN QUERY
+    SELECT c.object_id, c.assessed_set, c.exposed_set, c.failing_set, c.accepted_set
+    FROM counted('infinity', NULL, NULL, scope) c
+    WHERE c.object_kind = 'recommendation' AND c.exposed_set IS NOT NULL;
+END $$;
+COMMENT ON FUNCTION posture_internal.recommendation_assets(integer[]) IS
+    'returns the assets of each of the given recommendations that count now, or of each of all '
+    'for NULL: assessed; exposed; failing, whether exempt or not; accepted, exposed with the risk '
+    'accepted';
+
+CREATE FUNCTION posture_internal.only_inactive() RETURNS counting_scope
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN ROW('{}', '{}', '{}', NULL, NULL, NULL, NULL, 'inactive')::counting_scope;
+COMMENT ON FUNCTION posture_internal.only_inactive() IS
+    'returns the scope of the assets that do not count';

@@ -1,0 +1,138 @@
+/*
+ * The rows that reports show of initiatives and their metrics: now or on a day,
+ * for all assets or for groups, as it is or under a scenario.
+ */
+
+CREATE FUNCTION posture_internal.scope_of(
+    on_day date, scenario jsonb, of_initiative integer, of_group integer)
+    RETURNS counting_scope
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+DECLARE
+    scope counting_scope;
+BEGIN
+    IF of_initiative IS NOT NULL THEN
+        scope.initiatives := assetset_agg(of_initiative);
+        scope.metrics := (SELECT coalesce(assetset_agg(b.metric_id), '{}')
+                          FROM initiative_member(on_day, scenario) b
+                          WHERE b.initiative_id = of_initiative);
+        scope.recommendations := (
+            SELECT coalesce(assetset_agg(x.id), '{}')
+            FROM (SELECT b.recommendation_id
+                  FROM metric_member(on_day, scenario) b
+                  WHERE scope.metrics @> b.metric_id
+                  UNION ALL
+                  SELECT unnest(d.recommendations)
+                  FROM initiative_definition(on_day, scenario) d
+                  WHERE d.initiative_id = of_initiative) x(id));
+    END IF;
+    IF of_group IS NOT NULL THEN
+        scope.group_ids := ARRAY[of_group];
+        scope.groups := ARRAY[group_assets(of_group)];
+    END IF;
+    RETURN scope;
+END $$;
+COMMENT ON FUNCTION posture_internal.scope_of(date, jsonb, integer, integer) IS
+    'returns the scope of a question about an initiative, NULL: all, and the assets that a group has '
+    'now, NULL: all';
+
+CREATE FUNCTION posture_internal.all_groups() RETURNS counting_scope
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+DECLARE
+    scope counting_scope;
+BEGIN
+    SELECT array_agg(asset_group_id), array_agg(coalesce(s.assets, '{}'))
+    INTO scope.group_ids, scope.groups
+    FROM asset_group g LEFT JOIN asset_group_set(true, NULL) s USING (asset_group_id);
+    scope.group_ids := coalesce(scope.group_ids, '{}');
+    scope.groups := coalesce(scope.groups, '{}');
+    RETURN scope;
+END $$;
+COMMENT ON FUNCTION posture_internal.all_groups() IS
+    'returns the scope of all objects for each group that the caller sees';
+
+CREATE FUNCTION posture_internal.report_row(
+    on_day date, scenario jsonb, scope counting_scope)
+    RETURNS TABLE (asset_group_id integer, initiative_id integer, metric_id integer,
+                   weight numeric, score score, exposed numeric, assessed numeric,
+                   critical bigint, score_impact numeric)
+    LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 200
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
+    SET plan_cache_mode = force_generic_plan
+AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+    WITH term AS MATERIALIZED (
+        -- is_used: the term is of the method by which the initiative is scored
+        SELECT t.*, coalesce(t.asset_group_id, 0) AS in_group,
+               t.weight * (t.mass - t.healthy) AS missing, d.initiative_id IS NOT NULL AS is_used
+        FROM initiative_term(on_day, scenario, scope) t
+        LEFT JOIN initiative_definition(on_day, scenario) d USING (initiative_id, method)
+    ), total AS MATERIALIZED (
+        SELECT t.initiative_id, t.in_group,
+               sum(t.missing) FILTER (WHERE t.is_used AND t.mass IS NOT NULL) AS missing,
+               sum(t.weight * t.mass) FILTER (WHERE t.is_used AND t.mass IS NOT NULL) AS mass,
+               max(t.mass) FILTER (WHERE t.method IS NULL) AS assessed,
+               max(t.mass - t.healthy) FILTER (WHERE t.method IS NULL) AS exposed,
+               max(t.critical) FILTER (WHERE t.method IS NULL) AS critical
+        FROM term t
+        GROUP BY t.initiative_id, t.in_group
+    ), member AS MATERIALIZED (
+        SELECT initiative_id, b.metric_id, mr.recommendation_id
+        FROM initiative_definition(on_day, scenario) d
+        JOIN initiative_member(on_day, scenario) b USING (initiative_id)
+        JOIN metric_member(on_day, scenario) mr ON mr.metric_id = b.metric_id
+        WHERE d.method = 'points'
+    ), metric AS MATERIALIZED (
+        -- a metric has its counts in its population term and its score in its weighted term; by
+        -- points, its missing points are those of its recommendations
+        SELECT t.initiative_id, t.in_group, t.metric_id, max(t.weight) AS weight,
+               coalesce(max(t.mass) FILTER (WHERE t.method = 'population'), 0) AS assessed,
+               coalesce(max(t.mass - t.healthy) FILTER (WHERE t.method = 'population'), 0)
+                   AS exposed,
+               (100 * max(t.healthy) FILTER (WHERE t.method = 'weighted'))::score AS score,
+               coalesce(sum(t.missing) FILTER (WHERE t.is_used), 0) AS missing,
+               max(t.critical) AS critical
+        FROM (SELECT e.initiative_id, e.in_group, e.metric_id, e.method, e.weight, e.mass,
+                     e.healthy, e.missing, e.is_used, e.critical
+              FROM term e
+              WHERE e.metric_id IS NOT NULL
+              UNION ALL
+              SELECT b.initiative_id, e.in_group, b.metric_id, e.method, NULL, NULL, NULL,
+                     e.missing, e.is_used, NULL
+              FROM term e
+              JOIN member b USING (initiative_id, recommendation_id)
+              WHERE e.is_used) t
+        GROUP BY t.initiative_id, t.in_group, t.metric_id
+    )
+    SELECT nullif(t.in_group, 0), t.initiative_id, NULL::integer, NULL::numeric,
+           score(round(t.missing, 30), t.mass), coalesce(t.exposed, 0), coalesce(t.assessed, 0),
+           coalesce(t.critical, 0), NULL::numeric
+    FROM total t
+    UNION ALL
+    SELECT nullif(m.in_group, 0), m.initiative_id, m.metric_id, m.weight, m.score, m.exposed,
+           m.assessed, coalesce(m.critical, 0),
+           CASE WHEN m.score IS NOT NULL
+                THEN score(round(t.missing - m.missing, 30), t.mass)
+                     - score(round(t.missing, 30), t.mass) END
+    FROM metric m
+    LEFT JOIN total t ON t.initiative_id = m.initiative_id AND t.in_group = m.in_group;
+END $$;
+COMMENT ON FUNCTION posture_internal.report_row(date, jsonb, counting_scope) IS
+    'returns the score and counts of each initiative of a scope and of its metrics, for each group '
+    'of the scope if it has any; metric_id NULL: the initiative itself; score_impact: points that '
+    'it would gain if the metric were at 100';
+
+CREATE FUNCTION posture_internal.metric_report_state(
+    of_score score, of_importance importance, exposed numeric) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN CASE WHEN of_score IS NULL THEN 'unavailable'
+                WHEN of_importance = 'risk_accepted' THEN 'risk_accepted'
+                WHEN exposed = 0 THEN 'mitigated'
+                ELSE 'needs_attention' END;
+COMMENT ON FUNCTION posture_internal.metric_report_state(score, importance, numeric) IS
+    'returns the state of a metric as metric_report shows it';
