@@ -228,7 +228,7 @@ SELECT r.recommendation_id, 2, 'risk_accepted', 'x' FROM recommendation r WHERE 
 SELECT assigned_to, recommendations, completed, on_time, overdue, exposed_assets
 FROM assignment_report ORDER BY 1;
 SELECT recommendation, state, exposed_assets, assignment FROM recommendation_report
-WHERE recommendation IN ('past', 'today');
+WHERE recommendation IN ('past', 'today') ORDER BY recommendation;
 
 -- random exemptions
 \i :include/random.sql

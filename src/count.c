@@ -108,7 +108,7 @@ make_state(MemoryContext parent, Datum rules)
 	state->rules = palloc(Max(state->n_rules, 1) * sizeof(CountRule));
 	for (int i = 0; i < state->n_rules; i++)
 	{
-		count_rule_read(&state->rules[i], elements[i]);
+		count_rule_read(&state->rules[i], i > 0 ? &state->rules[i - 1] : NULL, elements[i]);
 		if (i > 0 && state->rules[i].day > state->rules[i - 1].day)
 			elog(ERROR, "counting rules are not in descending order of days");
 	}

@@ -119,7 +119,7 @@ typedef struct CountRule
 	CountedInitiative *initiatives;
 	int			n_kinds;
 	ChunkSet   *kinds;
-	ChunkSet	criticalities[CRITICALITIES];
+	ChunkSet   *criticalities;	/* as many as CRITICALITIES */
 	int			n_exempt_groups;
 	ChunkSet   *exempt_groups;
 	ChunkSet	inactive;
@@ -142,7 +142,7 @@ typedef struct CollectedSet
 } CollectedSet;
 
 /* count_rule.c */
-extern void count_rule_read(CountRule *rule, Datum datum);
+extern void count_rule_read(CountRule *rule, const CountRule *previous, Datum datum);
 extern const Container *chunk_set_at(ChunkSet *set, uint32 chunk);
 extern Datum *count_rule_array(Datum array, int *n, bool **nulls);
 

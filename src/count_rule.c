@@ -354,15 +354,15 @@ read_objects(CountRule *rule, const Row *row)
 }
 
 /*
- * Reads a rule. Errors: XX000 if its parts do not fit together, XX001 for a
- * corrupted set.
+ * Reads a rule. Kinds and criticalities, or groups, that it does not have are
+ * those of the rule before it, which may be NULL. Errors: XX000 if its parts do
+ * not fit together, XX001 for a corrupted set.
  */
 void
-count_rule_read(CountRule *rule, Datum datum)
+count_rule_read(CountRule *rule, const CountRule *previous, Datum datum)
 {
 	Row			row;
 	int			n;
-	ChunkSet   *sets;
 
 	memset(rule, 0, sizeof(*rule));
 	rule->context = CurrentMemoryContext;
@@ -371,16 +371,30 @@ count_rule_read(CountRule *rule, Datum datum)
 		DATE_NOEND(rule->day);
 	else
 		rule->day = DatumGetDateADT(row.values[RULE_DAY]);
-	rule->kinds = read_sets(&row, RULE_KINDS, &rule->n_kinds);
-	sets = read_sets(&row, RULE_CRITICALITIES, &n);
-	for (int i = 0; i < Min(n, CRITICALITIES); i++)
-		rule->criticalities[i] = sets[i];
+	if (previous != NULL && row.nulls[RULE_CRITICALITIES])
+	{
+		rule->n_kinds = previous->n_kinds;
+		rule->kinds = previous->kinds;
+		rule->criticalities = previous->criticalities;
+	}
+	else
+	{
+		rule->kinds = read_sets(&row, RULE_KINDS, &rule->n_kinds);
+		rule->criticalities = read_sets(&row, RULE_CRITICALITIES, &n);
+		if (n != CRITICALITIES)
+			elog(ERROR, "counting rule has %d criticalities", n);
+	}
 	read_set(&row, RULE_INACTIVE, &rule->inactive);
 	read_set(&row, RULE_STALE_CANDIDATES, &rule->stale_candidates);
 	rule->unseen = read_sets(&row, RULE_UNSEEN, &rule->n_unseen);
 	rule->keeps_accepted = !row.nulls[RULE_KEEPS_ACCEPTED] &&
 		DatumGetBool(row.values[RULE_KEEPS_ACCEPTED]);
 	rule->groups = read_sets(&row, RULE_GROUPS, &rule->n_groups);
+	if (previous != NULL && row.nulls[RULE_GROUPS] && !row.nulls[RULE_GROUP_IDS])
+	{
+		rule->n_groups = previous->n_groups;
+		rule->groups = previous->groups;
+	}
 	rule->group_ids = read_integers(&row, RULE_GROUP_IDS, &n);
 	if (n != rule->n_groups)
 		elog(ERROR, "counting rule has %d ids for %d groups", n, rule->n_groups);

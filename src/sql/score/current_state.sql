@@ -8,14 +8,20 @@
  */
 
 CREATE FUNCTION posture_internal.counted_state(
-    as_of timestamptz, on_day date, scenario jsonb, scope counting_scope, from_store boolean)
+    as_of timestamptz, on_day date, scenario jsonb, scope counting_scope, from_store boolean,
+    counts counted_object[] DEFAULT NULL)
     RETURNS TABLE (asset_group_id integer, object_kind text, object_id integer, assessed bigint,
                    exposed bigint, failing bigint, critical bigint)
     LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 600
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
 BEGIN
-    IF NOT from_store THEN
+    IF counts IS NOT NULL THEN
+        RETURN QUERY
+        SELECT c.asset_group_id, c.object_kind, c.object_id, c.assessed, c.exposed, c.failing,
+               c.critical
+        FROM unnest(counts) c;
+    ELSIF NOT from_store THEN
         RETURN QUERY
         SELECT c.asset_group_id, c.object_kind, c.object_id, c.assessed, c.exposed, c.failing,
                c.critical
@@ -32,13 +38,14 @@ BEGIN
     END IF;
 END $$;
 COMMENT ON FUNCTION posture_internal.counted_state(
-    timestamptz, date, jsonb, counting_scope, boolean) IS
-    'returns the counts of objects: stored ones if they answer the question, or those of counted(); '
-    'with from_store false, counts of sets that are recomputed from finding';
+    timestamptz, date, jsonb, counting_scope, boolean, counted_object[]) IS
+    'returns the counts of objects: those given, or stored ones if they answer the question, or '
+    'those of counted(); with from_store false, counts of sets that are recomputed from finding';
 
 CREATE FUNCTION posture_internal.current_state(
     as_of timestamptz, from_store boolean DEFAULT true, on_day date DEFAULT NULL,
-    scenario jsonb DEFAULT NULL, scope counting_scope DEFAULT NULL)
+    scenario jsonb DEFAULT NULL, scope counting_scope DEFAULT NULL,
+    counts counted_object[] DEFAULT NULL)
     RETURNS TABLE (metric_id integer, recommendation_id integer, initiative_id integer,
                    exposed numeric, assessed numeric, critical bigint, failing boolean,
                    score score, points_missing numeric, points_possible numeric,
@@ -54,7 +61,7 @@ BEGIN
                CASE c.object_kind WHEN 'metric' THEN c.object_id END AS metric,
                CASE c.object_kind WHEN 'recommendation' THEN c.object_id END AS recommendation,
                CASE c.object_kind WHEN 'initiative' THEN c.object_id END AS initiative
-        FROM counted_state(as_of, on_day, scenario, scope, from_store) c
+        FROM counted_state(as_of, on_day, scenario, scope, from_store, counts) c
     ), counted_group AS (
         SELECT NULL::integer AS id WHERE scope.groups IS NULL
         UNION ALL
@@ -97,7 +104,7 @@ BEGIN
     WHERE scope.initiatives IS NULL OR scope.initiatives @> i.initiative_id;
 END $$;
 COMMENT ON FUNCTION posture_internal.current_state(
-    timestamptz, boolean, date, jsonb, counting_scope) IS
+    timestamptz, boolean, date, jsonb, counting_scope, counted_object[]) IS
     'returns each active metric with its distinct assets exposed and assessed, as many times as '
     'it weighs them, plus points of its measures, its critical assets exposed and its score; '
     'each recommendation with its assets and the points of its measure; '

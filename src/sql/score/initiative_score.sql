@@ -22,7 +22,7 @@ COMMENT ON FUNCTION posture_internal.metric_term(score, numeric, numeric) IS
 
 -- The snapshot of a day has all that its terms need, unless a scenario or a group is asked for.
 CREATE FUNCTION posture_internal.term_state(
-    on_day date, scenario jsonb, scope counting_scope)
+    on_day date, scenario jsonb, scope counting_scope, counts counted_object[])
     RETURNS TABLE (metric_id integer, recommendation_id integer, initiative_id integer,
                    exposed numeric, assessed numeric, critical bigint, score score,
                    points_missing numeric, points_possible numeric, max_points numeric,
@@ -50,17 +50,20 @@ BEGIN
            s.score, s.points_missing, s.points_possible,
            CASE WHEN d.possible IS NOT NULL AND NOT d.is_measured THEN d.possible
                 ELSE r.max_points END, s.asset_group_id
-    FROM current_state(coalesce(day_end(on_day), 'infinity'), true, on_day, scenario, scope) s
+    FROM current_state(coalesce(day_end(on_day), 'infinity'), true, on_day, scenario, scope,
+                       counts) s
     LEFT JOIN recommendation r ON r.recommendation_id = s.recommendation_id
     LEFT JOIN recommendation_snapshot d ON d.day = on_day
                                        AND d.recommendation_id = s.recommendation_id;
 END $$;
-COMMENT ON FUNCTION posture_internal.term_state(date, jsonb, counting_scope) IS
+COMMENT ON FUNCTION posture_internal.term_state(
+    date, jsonb, counting_scope, counted_object[]) IS
     'returns the state of objects now or on a day, from which terms are made; max_points: those '
     'of that day, if they are known';
 
 CREATE FUNCTION posture_internal.initiative_term(
-    on_day date, scenario jsonb DEFAULT NULL, scope counting_scope DEFAULT NULL)
+    on_day date, scenario jsonb DEFAULT NULL, scope counting_scope DEFAULT NULL,
+    counts counted_object[] DEFAULT NULL)
     RETURNS TABLE (initiative_id integer, method initiative_method, metric_id integer,
                    recommendation_id integer, weight numeric, mass numeric, healthy numeric,
                    critical bigint, asset_group_id integer)
@@ -73,7 +76,7 @@ BEGIN
     RETURN QUERY
     WITH state AS MATERIALIZED (
         SELECT s.*, coalesce(s.asset_group_id, 0) AS in_group
-        FROM term_state(on_day, scenario, scope) s
+        FROM term_state(on_day, scenario, scope, counts) s
     ), counted_group AS (
         SELECT 0 AS in_group WHERE scope.groups IS NULL
         UNION ALL
@@ -115,7 +118,8 @@ BEGIN
     FROM state s
     JOIN definition d USING (initiative_id);
 END $$;
-COMMENT ON FUNCTION posture_internal.initiative_term(date, jsonb, counting_scope) IS
+COMMENT ON FUNCTION posture_internal.initiative_term(
+    date, jsonb, counting_scope, counted_object[]) IS
     'returns the terms of each initiative, for each group of the scope if it has any: for metrics, '
     'by both methods that use metrics; for recommendations, by points (with on_day NULL, only if '
     'the initiative adds up by points); mass NULL: unavailable; critical: critical assets that the '

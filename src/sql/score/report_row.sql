@@ -55,7 +55,7 @@ COMMENT ON FUNCTION posture_internal.all_groups() IS
     'returns the scope of all objects for each group that the caller sees';
 
 CREATE FUNCTION posture_internal.report_row(
-    on_day date, scenario jsonb, scope counting_scope)
+    on_day date, scenario jsonb, scope counting_scope, counts counted_object[] DEFAULT NULL)
     RETURNS TABLE (asset_group_id integer, initiative_id integer, metric_id integer,
                    weight numeric, score score, exposed numeric, assessed numeric,
                    critical bigint, score_impact numeric)
@@ -70,7 +70,7 @@ BEGIN
         -- is_used: the term is of the method by which the initiative is scored
         SELECT t.*, coalesce(t.asset_group_id, 0) AS in_group,
                t.weight * (t.mass - t.healthy) AS missing, d.initiative_id IS NOT NULL AS is_used
-        FROM initiative_term(on_day, scenario, scope) t
+        FROM initiative_term(on_day, scenario, scope, counts) t
         LEFT JOIN initiative_definition(on_day, scenario) d USING (initiative_id, method)
     ), total AS MATERIALIZED (
         SELECT t.initiative_id, t.in_group,
@@ -122,7 +122,7 @@ BEGIN
     FROM metric m
     LEFT JOIN total t ON t.initiative_id = m.initiative_id AND t.in_group = m.in_group;
 END $$;
-COMMENT ON FUNCTION posture_internal.report_row(date, jsonb, counting_scope) IS
+COMMENT ON FUNCTION posture_internal.report_row(date, jsonb, counting_scope, counted_object[]) IS
     'returns the score and counts of each initiative of a scope and of its metrics, for each group '
     'of the scope if it has any; metric_id NULL: the initiative itself; score_impact: points that '
     'it would gain if the metric were at 100';

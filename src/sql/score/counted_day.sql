@@ -1,0 +1,124 @@
+/*
+ * The counts of many days, from one walk back through the history.
+ */
+
+-- Sets that are the same on the day after are left out, which count_assets() then takes from
+-- the rule of that day: a year of them would be large.
+CREATE FUNCTION posture_internal.day_rules(
+    days date[], scenario jsonb, of_initiative integer, of_group integer)
+    RETURNS counting_rule[]
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+DECLARE
+    rules counting_rule[] := '{}';
+    rule counting_rule;
+    scope counting_scope;
+    of_day date;
+    later date;
+BEGIN
+    FOREACH of_day IN ARRAY days LOOP
+        scope := scope_of(of_day, scenario, of_initiative, of_group);
+        IF owner_rows('initiative') IS NOT NULL THEN
+            scope := owner_scope(of_day, scenario, scope);
+        END IF;
+        rule := counting_rule(day_end(of_day), of_day, scenario, 'current', NULL, NULL, scope);
+        IF later IS NOT NULL THEN
+            rule.groups := NULL;
+            IF NOT EXISTS (SELECT FROM asset_history h
+                           WHERE h.day > of_day AND h.day <= later) THEN
+                rule.kinds := NULL;
+                rule.criticalities := NULL;
+            END IF;
+        END IF;
+        rules := rules || rule;
+        later := of_day;
+    END LOOP;
+    RETURN rules;
+END $$;
+COMMENT ON FUNCTION posture_internal.day_rules(date[], jsonb, integer, integer) IS
+    'returns the counting rules of closed days, the latest first, for an initiative (NULL: all) and '
+    'a group (NULL: all assets)';
+
+CREATE FUNCTION posture_internal.all_counted_day(
+    days date[], scenario jsonb, of_initiative integer, of_group integer)
+    RETURNS TABLE (day date, counts counted_object[])
+    LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 100
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
+    SET plan_cache_mode = force_generic_plan
+    SET jit = off
+AS $$
+DECLARE
+    rules counting_rule[] := day_rules(days, scenario, of_initiative, of_group);
+    needed assetset := (SELECT assetset_agg(n.recommendation_id)
+                        FROM unnest(rules) r
+                        CROSS JOIN LATERAL unnest(r.recommendations) n);
+    within assetset := (SELECT group_assets(of_group) WHERE of_group IS NOT NULL);
+BEGIN
+    RETURN QUERY
+    WITH toggle AS (
+        SELECT h.day, h.recommendation_id, set_intersect(h.assessed, within) AS assessed,
+               set_intersect(h.exposed, within) AS exposed
+        FROM finding_history h
+        WHERE h.day > (SELECT min(d) FROM unnest(days) d) AND needed @> h.recommendation_id
+    ), provided AS (
+        SELECT f.chunk, NULL::date AS day, f.recommendation_id, f.assessed, f.exposed
+        FROM finding_set f
+        WHERE needed @> f.recommendation_id
+        UNION ALL
+        SELECT c.chunk, t.day, t.recommendation_id, c.assets, NULL
+        FROM toggle t CROSS JOIN LATERAL chunks(t.assessed) c
+        UNION ALL
+        SELECT c.chunk, t.day, t.recommendation_id, NULL, c.assets
+        FROM toggle t CROSS JOIN LATERAL chunks(t.exposed) c
+        ORDER BY 1, 2 DESC NULLS FIRST
+    )
+    SELECT days[u.rule], array_agg(u)
+    FROM (SELECT count_assets(rules, p.chunk, p.day, p.recommendation_id, p.assessed, p.exposed,
+                              NULL, NULL, NULL) AS objects
+          FROM provided p) x
+    CROSS JOIN LATERAL unnest(x.objects) u
+    GROUP BY u.rule;
+END $$;
+COMMENT ON FUNCTION posture_internal.all_counted_day(date[], jsonb, integer, integer) IS
+    'counts objects at the end of each of the days, which are closed, the latest first';
+
+CREATE FUNCTION posture_internal.owner_counted_day(
+    days date[], scenario jsonb, of_initiative integer, of_group integer)
+    RETURNS TABLE (day date, counts counted_object[])
+    AS 'MODULE_PATHNAME', 'posture_owner' LANGUAGE C STABLE PARALLEL SAFE ROWS 100;
+COMMENT ON FUNCTION posture_internal.owner_counted_day(date[], jsonb, integer, integer) IS
+    'returns the part of all_counted_day() that the caller owns';
+
+CREATE FUNCTION posture_internal.day_row(
+    from_day date, to_day date, scenario jsonb, of_initiative integer, of_group integer)
+    RETURNS TABLE (day date, initiative_id integer, metric_id integer, weight numeric,
+                   score score, exposed numeric, assessed numeric)
+    LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 1000
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+DECLARE
+    -- without a scenario, the counts of a day are needed all the same
+    applied jsonb := coalesce(scenario, '{}');
+    days date[] := ARRAY(SELECT s.day FROM snapshot s
+                         WHERE s.day BETWEEN from_day AND to_day AND s.day < today()
+                           AND has_snapshot(s.day)
+                         ORDER BY s.day DESC);
+BEGIN
+    IF days = '{}' THEN
+        RETURN;
+    END IF;
+    RETURN QUERY
+    SELECT d.day, r.initiative_id, r.metric_id, r.weight, r.score, r.exposed, r.assessed
+    FROM unnest(days) d(day)
+    LEFT JOIN (SELECT a.* FROM all_counted_day(days, applied, of_initiative, of_group) a
+               WHERE sees_all()
+               UNION ALL
+               SELECT o.* FROM owner_counted_day(days, applied, of_initiative, of_group) o
+               WHERE NOT sees_all()) c ON c.day = d.day
+    CROSS JOIN LATERAL report_row(d.day, applied,
+                                  scope_of(d.day, applied, of_initiative, of_group),
+                                  coalesce(c.counts, '{}')) r;
+END $$;
+COMMENT ON FUNCTION posture_internal.day_row(date, date, jsonb, integer, integer) IS
+    'returns the rows of report_row() on each closed day between two days';
