@@ -8,6 +8,19 @@ WITH member AS (
     FROM metric_recommendation mr
     JOIN metric m USING (metric_id)
     WHERE m.is_active
+), measuring AS (
+    SELECT b.recommendation_id, count(*) AS metrics
+    FROM member b
+    GROUP BY b.recommendation_id
+), counting AS (
+    SELECT x.recommendation_id, count(DISTINCT x.initiative_id) AS initiatives
+    FROM (SELECT b.recommendation_id, im.initiative_id
+          FROM initiative_member(NULL) im JOIN member b USING (metric_id)
+          UNION ALL
+          SELECT ir.recommendation_id, ir.initiative_id
+          FROM initiative_recommendation ir JOIN initiative i USING (initiative_id)
+          WHERE i.is_active) x
+    GROUP BY x.recommendation_id
 )
 SELECT l.source,
        l.recommendation,
@@ -18,17 +31,8 @@ SELECT l.source,
        r.domain,
        n.exposed AS exposed_assets,
        n.assessed AS assessed_assets,
-       (SELECT count(*) FROM member b WHERE b.recommendation_id = r.recommendation_id) AS metrics,
-       (SELECT count(*)
-        FROM (SELECT im.initiative_id
-              FROM initiative_member(NULL) im
-              JOIN member b USING (metric_id)
-              WHERE b.recommendation_id = r.recommendation_id
-              UNION
-              SELECT ir.initiative_id
-              FROM initiative_recommendation ir
-              JOIN initiative i USING (initiative_id)
-              WHERE i.is_active AND ir.recommendation_id = r.recommendation_id) x) AS initiatives,
+       coalesce(a.metrics, 0) AS metrics,
+       coalesce(o.initiatives, 0) AS initiatives,
        c.changed_at AS last_changed,
        r.assigned_to,
        r.due_on,
@@ -40,6 +44,8 @@ SELECT l.source,
 FROM recommendation_status() n
 JOIN labelled_recommendation() l USING (recommendation_id)
 JOIN recommendation r USING (recommendation_id)
+LEFT JOIN measuring a USING (recommendation_id)
+LEFT JOIN counting o USING (recommendation_id)
 LEFT JOIN last_change() c USING (recommendation_id);
 COMMENT ON VIEW posture.recommendation_report IS
     'each active recommendation of an active source, as it stands now';
