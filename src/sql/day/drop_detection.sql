@@ -36,6 +36,8 @@ CREATE FUNCTION posture_internal.day_event(of_day date, of_initiative integer)
     RETURNS TABLE (kind event_kind, previous_day date, metric_id integer, initiative_id integer,
                    previous_score score, score score, weight numeric)
     LANGUAGE sql STABLE PARALLEL SAFE
+    -- prevents that it is inlined, and so run again for each event that it is joined with
+    SET jit = off
 BEGIN ATOMIC
     SELECT 'metric_score_drop'::event_kind, p.day, n.metric_id, NULL::integer,
            p.score, n.score, w.weight

@@ -16,8 +16,8 @@ BEGIN
         SELECT e.event_id, e.previous_day, e.kind, e.metric_id, e.initiative_id
         FROM event e
         JOIN day_event(of_day, of_initiative) d
-          ON d.kind = e.kind AND d.metric_id IS NOT DISTINCT FROM e.metric_id
-         AND d.initiative_id IS NOT DISTINCT FROM e.initiative_id
+          ON d.kind = e.kind
+         AND coalesce(d.metric_id, d.initiative_id) = coalesce(e.metric_id, e.initiative_id)
         WHERE e.day = of_day AND e.kind <> 'new_initiative'
           AND (is_written OR NOT EXISTS (SELECT FROM event_cause c WHERE c.event_id = e.event_id))
     ), earlier AS (
@@ -84,8 +84,8 @@ BEGIN
         FROM day_event(of_day, of_initiative) d
         WHERE NOT EXISTS (SELECT FROM event o
                           WHERE o.day = of_day AND o.kind = d.kind
-                            AND o.metric_id IS NOT DISTINCT FROM d.metric_id
-                            AND o.initiative_id IS NOT DISTINCT FROM d.initiative_id)
+                            AND coalesce(o.metric_id, o.initiative_id)
+                                = coalesce(d.metric_id, d.initiative_id))
         ORDER BY d.kind DESC, d.previous_score - d.score DESC, d.metric_id, d.initiative_id
         ON CONFLICT DO NOTHING
         RETURNING e AS new_event
@@ -106,8 +106,8 @@ BEGIN
                    AND coalesce(e.recovered_on, e.superseded_on) <= of_day AS is_back
         FROM event e
         JOIN day_event(of_day, of_initiative) d
-          ON d.kind = e.kind AND d.metric_id IS NOT DISTINCT FROM e.metric_id
-         AND d.initiative_id IS NOT DISTINCT FROM e.initiative_id
+          ON d.kind = e.kind
+         AND coalesce(d.metric_id, d.initiative_id) = coalesce(e.metric_id, e.initiative_id)
         WHERE e.day = of_day
     ), corrected AS (
         UPDATE event e

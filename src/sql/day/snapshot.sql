@@ -60,6 +60,16 @@ BEGIN
         FROM state s
         JOIN posture.recommendation r USING (recommendation_id)
         ON CONFLICT DO NOTHING
+    ), measured AS (
+        SELECT b.metric_id,
+               array_agg(b.recommendation_id ORDER BY b.recommendation_id)
+                   FILTER (WHERE a.metric_id IS NOT NULL) AS recommendations,
+               array_agg(b.recommendation_id ORDER BY b.recommendation_id)
+                   FILTER (WHERE a.metric_id IS NULL) AS switched_off
+        FROM metric_recommendation b
+        LEFT JOIN metric_member(NULL) a
+               ON a.metric_id = b.metric_id AND a.recommendation_id = b.recommendation_id
+        GROUP BY b.metric_id
     ), member AS (
         INSERT INTO initiative_metric_snapshot (day, initiative_id, metric_id, weight, is_own)
         SELECT of_day, b.initiative_id, b.metric_id, b.weight, b.is_own
@@ -82,22 +92,20 @@ BEGIN
                                  recommendations, switched_off, key, name,
                                  asset_kinds, criticality_weights)
     SELECT of_day, m.metric_id, m.exposed, m.assessed, m.score, c.importance,
-           ARRAY(SELECT b.recommendation_id
-                 FROM metric_member(NULL) b
-                 WHERE b.metric_id = m.metric_id
-                 ORDER BY b.recommendation_id),
-           ARRAY(SELECT b.recommendation_id
-                 FROM metric_recommendation b
-                 JOIN posture.recommendation r USING (recommendation_id)
-                 JOIN source o USING (source_id)
-                 WHERE b.metric_id = m.metric_id AND NOT (o.is_active AND r.is_active)
-                 ORDER BY b.recommendation_id),
-           c.key, c.name, c.asset_kinds, c.criticality_weights
-    FROM state m JOIN metric c USING (metric_id);
+           coalesce(b.recommendations, '{}'), coalesce(b.switched_off, '{}'), c.key, c.name,
+           c.asset_kinds, c.criticality_weights
+    FROM state m
+    JOIN metric c USING (metric_id)
+    LEFT JOIN measured b USING (metric_id);
 
+    -- The planner expects one row of a day that has just been written. Materialized, the scores
+    -- are not computed again for each row.
+    WITH result AS MATERIALIZED (
+        SELECT * FROM initiative_result(of_day)
+    )
     UPDATE initiative_snapshot s
     SET score = r.score
-    FROM initiative_result(of_day) r
+    FROM result r
     WHERE s.day = of_day AND s.initiative_id = r.initiative_id;
 END $$;
 COMMENT ON FUNCTION posture_internal.write_snapshot(date, timestamptz) IS
