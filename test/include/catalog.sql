@@ -1,5 +1,11 @@
 \set ECHO none
 -- Random catalogs, small enough that metrics and recommendations overlap on assets.
+CREATE FUNCTION pg_temp.in_group(member asset, of_group asset_group) RETURNS boolean
+    LANGUAGE sql AS $$
+    SELECT (of_group.kinds IS NULL OR member.kind = ANY (of_group.kinds))
+       AND (of_group.min_criticality IS NULL
+            OR criticality_rank(member.criticality) >= criticality_rank(of_group.min_criticality))
+       AND (of_group.tags IS NULL OR member.tags @> of_group.tags) $$;
 CREATE PROCEDURE pg_temp.clear_catalog() LANGUAGE plpgsql AS $$
 BEGIN
     TRUNCATE source, asset, asset_alias, asset_group, recommendation, metric, metric_recommendation,

@@ -70,7 +70,7 @@ BEGIN
     INTO result FROM given g;
     BEGIN
         UPDATE asset a SET retired_at = coalesce(a.retired_at, now() - interval '1 hour')
-        FROM asset_group g WHERE g.key = of_group AND NOT in_group(a, g);
+        FROM asset_group g WHERE g.key = of_group AND NOT pg_temp.in_group(a, g);
         DELETE FROM measure;
         CREATE TEMP TABLE counted AS SELECT * FROM pg_temp.counted();
         result.missing := (SELECT count(*) FROM (TABLE counted EXCEPT ALL TABLE given) x);

@@ -12,7 +12,7 @@ CREATE FUNCTION pg_temp.is_accepted(of_recommendation integer, of_asset integer)
           AND (e.asset_id = of_asset OR num_nonnulls(e.asset_id, e.asset_group_id) = 0
                OR EXISTS (SELECT FROM asset a, asset_group g
                           WHERE a.asset_id = of_asset AND g.asset_group_id = e.asset_group_id
-                            AND in_group(a, g)))) $$;
+                            AND pg_temp.in_group(a, g)))) $$;
 CREATE PROCEDURE pg_temp.remediate(chosen integer[]) LANGUAGE plpgsql AS $$
 BEGIN
     UPDATE finding f SET state = 'compliant'

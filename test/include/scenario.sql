@@ -38,7 +38,7 @@ DECLARE
 BEGIN
     BEGIN
         UPDATE asset a SET retired_at = coalesce(a.retired_at, now() - interval '1 hour')
-        FROM asset_group g WHERE g.key = of_group AND NOT in_group(a, g);
+        FROM asset_group g WHERE g.key = of_group AND NOT pg_temp.in_group(a, g);
         DELETE FROM measure;
         found := pg_temp.scores();
         RAISE EXCEPTION 'undone' USING ERRCODE = 'P0099';

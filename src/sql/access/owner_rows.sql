@@ -61,8 +61,9 @@ BEGIN
                 FROM recommendation r
                 WHERE (SELECT owner_row_set(caller, 'recommendation')) @> r.recommendation_id);
     END IF;
-    group_asset := (SELECT coalesce(union_agg(group_assets(i.id)), '{}')
-                    FROM owner_row_id(caller, 'asset_group') i(id));
+    group_asset := (SELECT coalesce(union_agg(g.assets), '{}')
+                    FROM asset_group_set(true, NULL) g
+                    WHERE g.asset_group_id IN (SELECT owner_row_id(caller, 'asset_group')));
     RETURN CASE what
         WHEN 'group_asset' THEN group_asset
         WHEN 'asset' THEN

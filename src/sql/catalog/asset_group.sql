@@ -24,12 +24,3 @@ COMMENT ON COLUMN posture.asset_group.min_criticality IS
     'minimum criticality of assets in the group; NULL: any';
 COMMENT ON COLUMN posture.asset_group.tags IS
     'tags that an asset in the group must have; NULL: none';
-
-CREATE FUNCTION posture_internal.in_group(member asset, of_group asset_group) RETURNS boolean
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN (of_group.kinds IS NULL OR member.kind = ANY (of_group.kinds))
-       AND (of_group.min_criticality IS NULL
-            OR criticality_rank(member.criticality) >= criticality_rank(of_group.min_criticality))
-       AND (of_group.tags IS NULL OR member.tags @> of_group.tags);
-COMMENT ON FUNCTION posture_internal.in_group(asset, asset_group) IS
-    'whether an asset is in a group';

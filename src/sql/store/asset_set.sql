@@ -19,6 +19,9 @@ END;
 COMMENT ON FUNCTION posture_internal.asset_in(assetset) IS
     'returns the rows of asset that are in a set; NULL: all rows';
 
+-- Groups are not looked for in the assets one by one: the set of a group is the
+-- intersection of the sets of its kinds and criticalities and of those of its tags,
+-- each of which is made once for all groups.
 CREATE FUNCTION posture_internal.asset_class(of_assets assetset)
     RETURNS TABLE (attribute text, value text, chunk integer, assets assetset)
     LANGUAGE sql STABLE PARALLEL SAFE
@@ -27,6 +30,42 @@ BEGIN ATOMIC
         SELECT a.kind, a.criticality, assetset_agg(a.asset_id) AS assets
         FROM asset_in(of_assets) a
         GROUP BY a.kind, a.criticality
+    ), group_tag AS (
+        SELECT g.asset_group_id, t.key, t.value FROM asset_group g, jsonb_each(g.tags) t
+    ), tag AS (
+        SELECT DISTINCT t.key, t.value FROM group_tag t
+    ), asset_tag AS (
+        SELECT a.asset_id, t.key, t.value FROM asset_in(of_assets) a, jsonb_each(a.tags) t
+    ), tagged AS (
+        SELECT t.key, t.value, assetset_agg(a.asset_id) AS assets
+        FROM tag t
+        JOIN asset_tag a ON a.key = t.key AND a.value = t.value
+        GROUP BY t.key, t.value
+        UNION ALL
+        -- an object or an array contains others
+        SELECT t.key, t.value, assetset_agg(a.asset_id)
+        FROM tag t
+        JOIN asset_tag a ON a.key = t.key AND jsonb_typeof(a.value) = jsonb_typeof(t.value)
+                        AND a.value @> t.value AND a.value <> t.value
+        WHERE jsonb_typeof(t.value) IN ('object', 'array')
+        GROUP BY t.key, t.value
+    ), part AS (
+        SELECT unnest(g.ids) AS asset_group_id,
+               (SELECT coalesce(union_agg(c.assets), '{}')
+                FROM class c
+                WHERE (g.kinds IS NULL OR c.kind = ANY (g.kinds))
+                  AND (g.min_criticality IS NULL
+                       OR criticality_rank(c.criticality)
+                          >= criticality_rank(g.min_criticality))) AS assets
+        FROM (SELECT g.kinds, g.min_criticality, array_agg(g.asset_group_id) AS ids
+              FROM asset_group g
+              GROUP BY g.kinds, g.min_criticality) g
+        UNION ALL
+        SELECT g.asset_group_id, coalesce(t.assets, '{}')
+        FROM group_tag g
+        LEFT JOIN (SELECT t.key, t.value, union_agg(t.assets) AS assets
+                   FROM tagged t
+                   GROUP BY t.key, t.value) t ON t.key = g.key AND t.value = g.value
     ), whole AS (
         SELECT 'kind' AS attribute, c.kind AS value, union_agg(c.assets) AS assets
         FROM class c
@@ -36,11 +75,9 @@ BEGIN ATOMIC
         FROM class c
         GROUP BY c.criticality
         UNION ALL
-        SELECT 'group', g.asset_group_id::text, m.assets
-        FROM asset_group g
-        CROSS JOIN LATERAL (SELECT assetset_agg(a.asset_id) AS assets
-                            FROM asset_in(of_assets) a
-                            WHERE in_group(a, g)) m
+        SELECT 'group', p.asset_group_id::text, intersect_agg(p.assets)
+        FROM part p
+        GROUP BY p.asset_group_id
     )
     SELECT w.attribute, w.value, x.chunk, x.assets
     FROM whole w CROSS JOIN LATERAL chunks(w.assets) x;
