@@ -119,7 +119,8 @@ BEGIN
                           ELSE 'acknowledged' END,
             recovered_on = CASE WHEN NOT d.is_back THEN e.recovered_on END,
             superseded_on = CASE WHEN NOT d.is_back THEN e.superseded_on END,
-            superseded_by = CASE WHEN NOT d.is_back THEN e.superseded_by END
+            superseded_by = CASE WHEN NOT d.is_back THEN e.superseded_by END,
+            cause = NULL
         FROM shown d
         WHERE e.event_id = d.event_id
           AND (e.previous_day, e.previous_score, e.score, e.weight, d.is_back)
@@ -129,6 +130,17 @@ BEGIN
     DELETE FROM event_cause c USING corrected e WHERE c.event_id = e.event_id;
 
     PERFORM write_causes(of_day, is_written, of_initiative);
+    -- the sentences as well, because views would need a millisecond for each
+    UPDATE event e
+    SET cause = s.cause
+    FROM (SELECT o.event_id, event_sentence(o) AS cause
+          FROM event o
+          JOIN day_event(of_day, of_initiative) d
+            ON d.kind = o.kind
+           AND coalesce(d.metric_id, d.initiative_id) = coalesce(o.metric_id, o.initiative_id)
+          WHERE o.day = of_day AND (is_written OR o.cause IS NULL)
+          OFFSET 0) s
+    WHERE s.event_id = e.event_id AND e.cause IS DISTINCT FROM s.cause;
     RETURN recorded;
 END $$;
 COMMENT ON FUNCTION posture_internal.record_drops(date, boolean, integer) IS

@@ -46,6 +46,7 @@ CREATE TABLE posture.event (
         CONSTRAINT "superseded_on is in the years 1900 to 9999"
         CHECK (superseded_on BETWEEN '1900-01-01' AND '9999-12-31'),
     superseded_by text,
+    cause text,
     CONSTRAINT "an event is of a metric or of an initiative"
         CHECK (num_nonnulls(metric_id, initiative_id) = 1),
     UNIQUE NULLS NOT DISTINCT (day, kind, metric_id, initiative_id)
@@ -93,6 +94,9 @@ COMMENT ON COLUMN posture.event.superseded_on IS
     'later day at the earliest; NULL if the event was not superseded';
 COMMENT ON COLUMN posture.event.superseded_by IS
     'reason of the change that superseded the event, one of change_reason(); NULL if none did';
+COMMENT ON COLUMN posture.event.cause IS
+    'why the score dropped, in one sentence, as it was on the day, for roles that see all; NULL: '
+    'a new initiative, or the event has no causes';
 
 CREATE TABLE posture.event_cause (
     event_id integer NOT NULL REFERENCES event ON DELETE CASCADE,

@@ -1,6 +1,7 @@
 /*
- * The cause sentence of an event: metric_cause() and initiative_cause() say in
- * one sentence why a score dropped. The other functions return parts of it.
+ * The cause sentence of an event: event_sentence() says in one sentence why a score
+ * dropped. The other functions return parts of it. record_drops() writes the sentence
+ * with the causes; for an owner it is made when it is read, of what the owner sees.
  */
 
 CREATE FUNCTION posture_internal.recommendation_phrase(recommendation_id integer) RETURNS text
@@ -239,3 +240,14 @@ CREATE FUNCTION posture_internal.initiative_cause(of_event event) RETURNS text
               WHERE c.event_id = of_event.event_id AND c.points <> 0) x);
 COMMENT ON FUNCTION posture_internal.initiative_cause(event) IS
     'returns why an initiative''s score dropped, in one sentence';
+
+CREATE FUNCTION posture_internal.event_sentence(of_event event) RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN CASE of_event.kind
+           WHEN 'metric_score_drop' THEN metric_cause(of_event)
+           WHEN 'initiative_score_drop' THEN initiative_cause(of_event)
+           ELSE 'A new initiative' || coalesce(' with a score of ' || format_number(of_event.score),
+                                               ', without data so far') END;
+COMMENT ON FUNCTION posture_internal.event_sentence(event) IS
+    'returns what happened in an event, and why, in one sentence; NULL if the snapshot of the day '
+    'is missing';

@@ -26,11 +26,8 @@ SELECT e.event_id,
                   FROM initiative_metric_snapshot x
                   WHERE x.day = e.day AND x.metric_id = e.metric_id) END AS weight,
        e.status,
-       CASE e.kind WHEN 'metric_score_drop' THEN metric_cause(e)
-                   WHEN 'initiative_score_drop' THEN initiative_cause(e)
-                   ELSE 'A new initiative'
-                        || coalesce(' with a score of ' || format_number(e.score),
-                                    ', without data so far') END AS cause,
+       CASE WHEN sees_all() AND e.cause IS NOT NULL THEN e.cause
+            ELSE event_sentence(e) END AS cause,
        e.previous_day,
        e.acknowledged_by,
        e.acknowledged_at,
@@ -62,7 +59,8 @@ COMMENT ON COLUMN posture.event_report.weight IS
 COMMENT ON COLUMN posture.event_report.status IS
     'open, acknowledged, recovered or superseded';
 COMMENT ON COLUMN posture.event_report.cause IS
-    'why the score dropped, in one sentence; NULL if the snapshot of the day is missing';
+    'why the score dropped, in one sentence, with the names of that day; NULL if the snapshot of '
+    'the day is missing';
 COMMENT ON COLUMN posture.event_report.previous_day IS
     'day that the day was compared with: the day before, or the latest earlier one with a '
     'snapshot; NULL for a new initiative';

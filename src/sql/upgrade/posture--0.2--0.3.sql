@@ -539,6 +539,9 @@ ALTER FUNCTION posture_internal.exempt_set(timestamptz, boolean, integer) RENAME
 ALTER FUNCTION posture_internal.measured(timestamptz) RENAME TO measured_0_2;
 ALTER FUNCTION posture_internal.all_asset_value(text, boolean, integer)
     RENAME TO all_asset_value_0_2;
+-- views read the sentences of events
+ALTER TABLE posture.event ADD cause text;
+
 --@ code
 --@ part access/row_security
 --@ part access/view_fence
@@ -610,6 +613,10 @@ DROP FUNCTION posture_internal.initiative_definition_0_2(date),
     posture_internal.measured_0_2(timestamptz),
     posture_internal.exempt_set_0_2(timestamptz, boolean, integer),
     posture_internal.exempt_on(date), posture_internal.all_asset_value_0_2(text, boolean, integer);
+UPDATE posture.event e SET cause = posture_internal.event_sentence(e)
+WHERE e.kind <> 'new_initiative';
+
+DROP FUNCTION posture_internal.in_group(asset, asset_group);
 DROP FUNCTION posture_internal.load_document(text, jsonb, xml, text, boolean);
 DROP FUNCTION posture_internal.load_check_format(text, text);
 DROP FUNCTION posture_internal.ingest_close(text, timestamptz);
