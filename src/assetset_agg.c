@@ -1,6 +1,6 @@
 /*
- * assetset_agg.c: the aggregates assetset_agg(), union_agg(), intersect_agg()
- * and xor_agg().
+ * assetset_agg.c: the aggregates assetset_agg(), union_agg(), intersect_agg(),
+ * xor_agg() and repeated_agg().
  *
  * The state is an assetset. Within an aggregate it is expanded, below the
  * aggregate's memory context, and changed in place: the executor does not copy
@@ -17,6 +17,15 @@ PG_FUNCTION_INFO_V1(assetset_agg_accum);
 PG_FUNCTION_INFO_V1(union_agg_accum);
 PG_FUNCTION_INFO_V1(intersect_agg_accum);
 PG_FUNCTION_INFO_V1(xor_agg_accum);
+PG_FUNCTION_INFO_V1(repeated_agg_accum);
+PG_FUNCTION_INFO_V1(repeated_agg_final);
+
+/* state of repeated_agg() */
+typedef struct RepeatedState
+{
+	Assetset   *seen;			/* ids of any set so far */
+	Assetset   *repeated;		/* ids of more than one */
+} RepeatedState;
 
 /*
  * Returns a set that may be changed, for the first argument: the argument
@@ -136,4 +145,44 @@ Datum
 xor_agg_accum(PG_FUNCTION_ARGS)
 {
 	return accumulate_set(fcinfo, COMBINE_XOR);
+}
+
+/*
+ * repeated_agg_accum(state internal, set assetset) returns internal: notes the
+ * ids of a set that an earlier one had, too. NULL is ignored. Each step takes
+ * time for the set that it adds, not for those before it.
+ */
+Datum
+repeated_agg_accum(PG_FUNCTION_ARGS)
+{
+	MemoryContext context;
+	RepeatedState *state;
+	Assetset   *again;
+
+	if (AggCheckCallContext(fcinfo, &context) == 0)
+		elog(ERROR, "aggregate function called in non-aggregate context");
+	state = PG_ARGISNULL(0) ? NULL : (RepeatedState *) PG_GETARG_POINTER(0);
+	if (state == NULL)
+	{
+		state = MemoryContextAlloc(context, sizeof(RepeatedState));
+		state->seen = assetset_make(context);
+		state->repeated = assetset_make(context);
+	}
+	if (PG_ARGISNULL(1))
+		PG_RETURN_POINTER(state);
+	again = assetset_copy(PG_GETARG_DATUM(1), CurrentMemoryContext);
+	assetset_update(again, COMBINE_AND, EOHPGetRODatum(&state->seen->header));
+	assetset_update(state->repeated, COMBINE_OR, EOHPGetRODatum(&again->header));
+	DeleteExpandedObject(EOHPGetRWDatum(&again->header));
+	assetset_update(state->seen, COMBINE_OR, PG_GETARG_DATUM(1));
+	PG_RETURN_POINTER(state);
+}
+
+/* repeated_agg_final(state internal) returns assetset */
+Datum
+repeated_agg_final(PG_FUNCTION_ARGS)
+{
+	if (PG_ARGISNULL(0))
+		PG_RETURN_NULL();
+	PG_RETURN_DATUM(EOHPGetRODatum(&((RepeatedState *) PG_GETARG_POINTER(0))->repeated->header));
 }

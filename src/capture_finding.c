@@ -11,6 +11,12 @@
  * order. That holds because the toggles of a recommendation and an asset
  * alternate: the row of finding is locked when it changes.
  *
+ * A finding says since when it has had its state. So a row of finding replaces
+ * what was known of that time and of all time after it. A row of an earlier day
+ * does so even if it toggles nothing, and its delta names the asset as
+ * unchanged. Deltas are read in the order of their ids
+ * (store/finding_history.sql). A statement changes a finding on one day only.
+ *
  * Statements write no shared row, so writers don't wait for each other.
  */
 #include "assetset.h"
@@ -54,12 +60,15 @@ enum
 	DELTA_ASSESSED,
 	DELTA_EXPOSED,
 	DELTA_LAST_CHANGED,
+	DELTA_UNCHANGED,
 	DELTA_COLUMNS
 };
 
 /* bits: the sets that a finding is in by its state, or that it was toggled in */
 #define IS_ASSESSED 1
 #define IS_EXPOSED 2
+/* bit: the finding was toggled in no set, but may replace what was known of later days */
+#define IS_UNCHANGED 4
 
 /* a change of one finding */
 typedef struct Change
@@ -163,6 +172,8 @@ append_changes(Relation delta, const Change *changes, int count)
 	Datum	   *assessed = palloc(count * sizeof(Datum));
 	Datum	   *exposed = palloc(count * sizeof(Datum));
 	Datum	   *last_changed = palloc(count * sizeof(Datum));
+	Datum	   *unchanged = palloc(count * sizeof(Datum));
+	bool		has_unchanged = false;
 	int			n = 0;
 	Oid			sets = TupleDescAttr(RelationGetDescr(delta), DELTA_ASSESSED)->atttypid;
 	Oid			set = get_element_type(sets);
@@ -172,12 +183,16 @@ append_changes(Relation delta, const Change *changes, int count)
 		TimestampTz latest = changes[i].changed_at;
 
 		group = count_of_recommendation(changes + i, count - i);
-		for (int j = i + 1; j < i + group; j++)
+		for (int j = i; j < i + group; j++)
+		{
 			latest = Max(latest, changes[j].changed_at);
+			has_unchanged |= changes[j].toggled == IS_UNCHANGED;
+		}
 		recommendations[n] = Int32GetDatum(changes[i].recommendation_id);
 		assessed[n] = toggled_set(changes + i, group, IS_ASSESSED);
 		exposed[n] = toggled_set(changes + i, group, IS_EXPOSED);
 		last_changed[n] = TimestampTzGetDatum(latest);
+		unchanged[n] = toggled_set(changes + i, group, IS_UNCHANGED);
 	}
 	values[DELTA_DAY] = DateADTGetDatum(changes->day);
 	values[DELTA_SLICE] = Int32GetDatum(SLICE_OF(changes->asset_id));
@@ -192,6 +207,9 @@ append_changes(Relation delta, const Change *changes, int count)
 	values[DELTA_LAST_CHANGED] =
 		PointerGetDatum(construct_array(last_changed, n, TIMESTAMPTZOID, sizeof(TimestampTz),
 										FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+	values[DELTA_UNCHANGED] =
+		PointerGetDatum(construct_array(unchanged, has_unchanged ? n : 0, set, -1, false,
+										TYPALIGN_INT));
 	append_delta(delta, values, DELTA_COLUMNS);
 }
 
@@ -278,7 +296,9 @@ state_bits(const Capture *capture, TransitionReader *row)
 /*
  * Holds the change of a row: inserted (old is NULL), deleted (new is NULL) or
  * updated. The time of a deletion is not recorded, so a deleted finding leaves
- * its sets today, as does the old key of a finding whose key was updated.
+ * its sets today. A finding whose key was updated leaves those of the old key
+ * and joins those of the new one today: on the days before, it was under the
+ * old key.
  *
  * A new finding that is not applicable toggles no set, but its delta carries
  * the time at which its recommendation last changed.
@@ -293,6 +313,7 @@ capture_row(Capture *capture, TransitionReader *old, TransitionReader *new)
 	int32		recommendation;
 	int32		asset;
 	TimestampTz changed_at;
+	DateADT		day;
 
 	if (old != NULL)
 	{
@@ -311,17 +332,24 @@ capture_row(Capture *capture, TransitionReader *old, TransitionReader *new)
 	recommendation = DatumGetInt32(transition_column(new, FINDING_RECOMMENDATION));
 	asset = DatumGetInt32(transition_column(new, FINDING_ASSET));
 	changed_at = DatumGetTimestampTz(transition_column(new, FINDING_CHANGED_AT));
+	day = day_of_change(capture, changed_at);
 	new_bits = state_bits(capture, new);
-	if (old != NULL && (recommendation != old_recommendation || asset != old_asset))
+	if (old == NULL)
+		add_change(capture, day, recommendation, asset,
+				   new_bits != 0 ? new_bits : IS_UNCHANGED, changed_at);
+	else if (recommendation != old_recommendation || asset != old_asset)
 	{
 		if (old_bits != 0)
 			add_change(capture, capture->today, old_recommendation, old_asset, old_bits,
 					   changed_at);
-		old_bits = 0;
+		if (new_bits != 0)
+			add_change(capture, capture->today, recommendation, asset, new_bits, changed_at);
 	}
-	if (new_bits != old_bits || old == NULL)
-		add_change(capture, day_of_change(capture, changed_at), recommendation, asset,
-				   new_bits ^ old_bits, changed_at);
+	else if (new_bits != old_bits)
+		add_change(capture, day, recommendation, asset, new_bits ^ old_bits, changed_at);
+	else if (day < capture->today &&
+			 changed_at != DatumGetTimestampTz(transition_column(old, FINDING_CHANGED_AT)))
+		add_change(capture, day, recommendation, asset, IS_UNCHANGED, changed_at);
 }
 
 /* Returns the oid of an enum's value. */

@@ -94,11 +94,14 @@ CREATE TABLE posture_internal.finding_history (
     recommendation_id integer,
     assessed assetset NOT NULL,
     exposed assetset NOT NULL,
+    late_assessed assetset NOT NULL DEFAULT '{}',
+    late_exposed assetset NOT NULL DEFAULT '{}',
     PRIMARY KEY (day, recommendation_id)
 );
 COMMENT ON TABLE posture_internal.finding_history IS
     'net changes of findings on each day: XORing the current sets with the history of all later '
-    'days gives the sets at the end of a day';
+    'days gives the sets at the end of a day; with the late changes as well, the sets by what '
+    'is known now';
 COMMENT ON COLUMN posture_internal.finding_history.day IS 'day of the changes';
 COMMENT ON COLUMN posture_internal.finding_history.recommendation_id IS
     'id of the recommendation';
@@ -106,6 +109,11 @@ COMMENT ON COLUMN posture_internal.finding_history.assessed IS
     'assets that were added to the assessed assets or removed from them on the day';
 COMMENT ON COLUMN posture_internal.finding_history.exposed IS
     'assets that were added to the exposed assets or removed from them on the day';
+COMMENT ON COLUMN posture_internal.finding_history.late_assessed IS
+    'assets whose change on this day is another one by what became known after days were closed, '
+    'among the assessed assets';
+COMMENT ON COLUMN posture_internal.finding_history.late_exposed IS
+    'the same among the exposed assets';
 
 CREATE TABLE posture_internal.asset_history (
     day date,

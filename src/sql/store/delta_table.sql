@@ -13,11 +13,13 @@ CREATE TABLE posture_internal.finding_delta (
     recommendations integer[] NOT NULL,
     assessed assetset[] NOT NULL,
     exposed assetset[] NOT NULL,
-    last_changed timestamptz[] NOT NULL
+    last_changed timestamptz[] NOT NULL,
+    unchanged assetset[] NOT NULL DEFAULT '{}'
 ) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
 ALTER TABLE posture_internal.finding_delta
     ALTER assessed SET STORAGE EXTERNAL,
     ALTER exposed SET STORAGE EXTERNAL,
+    ALTER unchanged SET STORAGE EXTERNAL,
     -- lets fold() delete rows even if a publication for all tables includes the table
     REPLICA IDENTITY FULL;
 COMMENT ON TABLE posture_internal.finding_delta IS
@@ -35,6 +37,9 @@ COMMENT ON COLUMN posture_internal.finding_delta.exposed IS
     'for each recommendation, the assets that became exposed or stopped being exposed';
 COMMENT ON COLUMN posture_internal.finding_delta.last_changed IS
     'for each recommendation, the latest time of change';
+COMMENT ON COLUMN posture_internal.finding_delta.unchanged IS
+    'for each recommendation, the assets that were toggled in neither set, but whose finding may '
+    'replace what was known of later days; empty: there are none';
 
 CREATE TABLE posture_internal.asset_delta (
     delta_id bigint GENERATED ALWAYS AS IDENTITY,

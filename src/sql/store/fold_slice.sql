@@ -6,18 +6,29 @@
 CREATE FUNCTION posture_internal.fold_history(delta_ids bigint[]) RETURNS void
     LANGUAGE sql VOLATILE
 BEGIN ATOMIC
-    -- a change that became known after its day was closed belongs to the first day not closed
-    INSERT INTO finding_history AS h (day, recommendation_id, assessed, exposed)
-    SELECT e.day, e.recommendation_id, xor_agg(e.assessed), xor_agg(e.exposed)
-    FROM (SELECT greatest(d.day, closed_day() + 1) AS day,
-                 x.recommendation_id, x.assessed, x.exposed
-          FROM finding_delta d
-          CROSS JOIN LATERAL unnest(d.recommendations, d.assessed, d.exposed)
-                             x(recommendation_id, assessed, exposed)
-          WHERE d.delta_id = ANY (delta_ids)) e
-    GROUP BY e.day, e.recommendation_id
+    WITH toggle AS (
+        SELECT t.day, greatest(t.day, closed_day() + 1) AS open_day, t.recommendation_id,
+               t.assessed, t.exposed
+        FROM delta_toggle(delta_ids) t
+    )
+    INSERT INTO finding_history AS h
+        (day, recommendation_id, assessed, exposed, late_assessed, late_exposed)
+    SELECT e.day, t.recommendation_id,
+           coalesce(xor_agg(t.assessed) FILTER (WHERE e.counts), '{}'),
+           coalesce(xor_agg(t.exposed) FILTER (WHERE e.counts), '{}'),
+           coalesce(xor_agg(t.assessed) FILTER (WHERE e.is_late), '{}'),
+           coalesce(xor_agg(t.exposed) FILTER (WHERE e.is_late), '{}')
+    FROM toggle t
+    -- a change that became known after its day was closed counts from the first day not closed
+    CROSS JOIN LATERAL (SELECT t.open_day AS day, true AS counts, t.day < t.open_day AS is_late
+                        UNION ALL
+                        SELECT t.day, false, true
+                        WHERE t.day < t.open_day) e
+    GROUP BY e.day, t.recommendation_id
     ON CONFLICT (day, recommendation_id) DO UPDATE
-    SET assessed = h.assessed # EXCLUDED.assessed, exposed = h.exposed # EXCLUDED.exposed;
+    SET assessed = h.assessed # EXCLUDED.assessed, exposed = h.exposed # EXCLUDED.exposed,
+        late_assessed = h.late_assessed # EXCLUDED.late_assessed,
+        late_exposed = h.late_exposed # EXCLUDED.late_exposed;
 END;
 COMMENT ON FUNCTION posture_internal.fold_history(bigint[]) IS
     'step of fold(): merges deltas into finding_history';

@@ -266,6 +266,15 @@ CREATE FUNCTION posture_internal.xor_agg_accum(state assetset, assets assetset) 
     AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE;
 COMMENT ON FUNCTION posture_internal.xor_agg_accum(assetset, assetset) IS
     'transition function of xor_agg(): XORs with a set; also combines two states';
+CREATE FUNCTION posture_internal.repeated_agg_accum(state internal, assets assetset)
+    RETURNS internal
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION posture_internal.repeated_agg_accum(internal, assetset) IS
+    'transition function of repeated_agg(): notes the ids of a set that an earlier one had';
+CREATE FUNCTION posture_internal.repeated_agg_final(state internal) RETURNS assetset
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION posture_internal.repeated_agg_final(internal) IS
+    'final function of repeated_agg()';
 
 CREATE AGGREGATE posture.assetset_agg(id integer) (
     SFUNC = assetset_agg_accum,
@@ -306,6 +315,16 @@ CREATE AGGREGATE posture.xor_agg(assets assetset) (
 );
 COMMENT ON AGGREGATE posture.xor_agg(assetset) IS
     'computes the ids in an odd number of the sets; NULL if there are no sets';
+
+CREATE AGGREGATE posture_internal.repeated_agg(assets assetset) (
+    SFUNC = repeated_agg_accum,
+    STYPE = internal,
+    SSPACE = 8192,
+    FINALFUNC = repeated_agg_final,
+    PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE posture_internal.repeated_agg(assetset) IS
+    'computes the ids in more than one of the sets; NULL if there are no sets';
 
 CREATE FUNCTION posture_internal.set_intersect(assets assetset, others assetset) RETURNS assetset
     LANGUAGE sql IMMUTABLE PARALLEL SAFE

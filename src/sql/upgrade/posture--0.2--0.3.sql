@@ -367,6 +367,9 @@ ALTER FUNCTION posture.plan_to(text, score, text) SET SCHEMA posture_internal;
 --@ CREATE FUNCTION posture_internal.weighted_number_accum
 --@ CREATE FUNCTION posture_internal.weighted_number_accum_inv
 --@ CREATE AGGREGATE posture.weighted_score(score numeric
+--@ CREATE FUNCTION posture_internal.repeated_agg_accum
+--@ CREATE FUNCTION posture_internal.repeated_agg_final
+--@ CREATE AGGREGATE posture_internal.repeated_agg
 --@ CREATE FUNCTION posture_internal.score_from_float4
 --@ CREATE FUNCTION posture_internal.score_from_float8
 --@ CREATE FUNCTION posture_internal.score_to_int4
@@ -402,6 +405,31 @@ DROP FUNCTION posture.grant_access(name, text), posture.access_rule(),
 --@ CREATE TABLE posture.access
 --@ CREATE FUNCTION posture_internal.check_drop
 --@ CREATE EVENT TRIGGER posture_check_drop
+
+-- The history has what became known late, too. Until now findings themselves showed it: a row
+-- of finding that is dated before its toggles replaces them when it is folded.
+ALTER TABLE posture_internal.finding_delta
+    ADD COLUMN unchanged assetset[] NOT NULL DEFAULT '{}',
+    ALTER unchanged SET STORAGE EXTERNAL;
+ALTER TABLE posture_internal.finding_history
+    ADD COLUMN late_assessed assetset NOT NULL DEFAULT '{}',
+    ADD COLUMN late_exposed assetset NOT NULL DEFAULT '{}';
+INSERT INTO posture_internal.finding_delta
+    (day, slice, changes, recommendations, assessed, exposed, last_changed, unchanged)
+SELECT day_of(f.changed_at), f.asset_id / 1048576, count(DISTINCT f.asset_id),
+       ARRAY[f.recommendation_id], ARRAY['{}'::assetset], ARRAY['{}'::assetset],
+       ARRAY[max(f.changed_at)], ARRAY[assetset_agg(f.asset_id)]
+FROM (SELECT d.day, e.recommendation_id, e.assessed | e.exposed AS assets
+      FROM posture_internal.finding_delta d
+      CROSS JOIN LATERAL unnest(d.recommendations, d.assessed, d.exposed)
+                         e(recommendation_id, assessed, exposed)
+      UNION ALL
+      SELECT h.day, h.recommendation_id, h.assessed | h.exposed
+      FROM posture_internal.finding_history h) t
+CROSS JOIN LATERAL members(t.assets) m(asset_id)
+JOIN posture.finding f ON f.recommendation_id = t.recommendation_id AND f.asset_id = m.asset_id
+WHERE isfinite(f.changed_at) AND f.changed_at < day_end(t.day - 1)
+GROUP BY 1, 2, f.recommendation_id;
 
 -- History of an upgraded database began with its first snapshot.
 --@ CREATE TABLE posture_internal.history_start
@@ -626,3 +654,4 @@ DROP FUNCTION posture_internal.load_reject();
 DROP FUNCTION posture_internal.ocsf_result_state(text);
 DROP FUNCTION posture_internal.change_row(event_cause, date);
 DROP FUNCTION posture_internal.change_phrase(event_cause);
+DROP FUNCTION posture_internal.backdated_toggle(date, integer[]);
