@@ -85,7 +85,7 @@ TABLE delta;
 UPDATE finding SET state = 'non_compliant' WHERE asset_id = 3;
 UPDATE finding SET state = 'not_applicable' WHERE recommendation_id = 3;
 :show
--- of the key: the pair that was goes today, the pair that is came when it says
+-- of the key: the pair that was goes today, and the pair that is comes today
 UPDATE finding SET recommendation_id = 2, changed_at = now() - interval '2 days' WHERE asset_id = 1;
 UPDATE finding SET asset_id = 5, state = 'non_compliant'
 WHERE (recommendation_id, asset_id) = (1, 2);

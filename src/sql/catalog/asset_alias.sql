@@ -76,6 +76,35 @@ CREATE FUNCTION posture_internal.asset_of(key text, kind text DEFAULT NULL) RETU
 COMMENT ON FUNCTION posture_internal.asset_of(text, text) IS
     'id of the asset with a key, which may be an alias or another spelling; NULL if there is none';
 
+-- A day that has no snapshot yet counts the old asset, with the exemptions that it had then.
+CREATE FUNCTION posture_internal.merge_exemption(old_id integer, new_id integer) RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+DECLARE
+    day_start timestamptz := CASE WHEN closed_day() < today() - 1 THEN day_end(today() - 1)
+                                  ELSE '-infinity' END;
+BEGIN
+    WITH ended AS (
+        UPDATE exemption e
+        SET expires_at = day_start
+        FROM exemption o
+        WHERE e.asset_id = old_id AND o.exemption_id = e.exemption_id
+          AND e.created_at < day_start AND coalesce(e.expires_at > day_start, true)
+        RETURNING o.*
+    )
+    INSERT INTO exemption (recommendation_id, asset_id, kind, reason, approved_by, created_at,
+                           expires_at, is_reported)
+    SELECT e.recommendation_id, new_id, e.kind, e.reason, e.approved_by, day_start,
+           e.expires_at, e.is_reported
+    FROM ended e
+    ORDER BY e.exemption_id;
+    UPDATE exemption e SET asset_id = new_id
+    WHERE e.asset_id = old_id AND e.created_at >= day_start;
+END $$;
+COMMENT ON FUNCTION posture_internal.merge_exemption(integer, integer) IS
+    'step of merge_asset(): moves exemptions to another asset; those in force on days without a '
+    'snapshot end today and begin again for the other asset';
+
 CREATE FUNCTION posture.merge_asset(
     asset text, into_asset text, OUT moved bigint, OUT dropped bigint)
     LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
@@ -84,6 +113,7 @@ DECLARE
     old_id integer;
     new_id integer;
     missing text;
+    replaced bigint;
 BEGIN
     -- At a higher isolation level, findings that other transactions commit
     -- meanwhile would stay with the old asset.
@@ -108,21 +138,27 @@ BEGIN
     END IF;
     PERFORM FROM asset a WHERE a.asset_id IN (old_id, new_id) ORDER BY a.asset_id FOR UPDATE;
 
-    -- If both have a finding, the one that changed last is current.
-    UPDATE finding f
-    SET state = o.state, changed_at = o.changed_at, details = o.details
-    FROM finding o
-    WHERE f.asset_id = new_id AND o.asset_id = old_id
-      AND o.recommendation_id = f.recommendation_id AND o.changed_at > f.changed_at;
-    DELETE FROM finding o
-    WHERE o.asset_id = old_id
-      AND EXISTS (SELECT
-                  FROM finding f
-                  WHERE f.asset_id = new_id AND f.recommendation_id = o.recommendation_id);
-    GET DIAGNOSTICS dropped = ROW_COUNT;
+    -- If both have a finding, the one that changed last is current. Findings move by their key, so
+    -- that they count for the other asset from now on: past days keep both assets as they were.
+    PERFORM FROM finding f
+    WHERE f.asset_id IN (old_id, new_id)
+    ORDER BY f.recommendation_id, f.asset_id
+    FOR UPDATE;
+    WITH deleted AS (
+        DELETE FROM finding f
+        USING finding o
+        WHERE (f.asset_id, o.asset_id) IN ((old_id, new_id), (new_id, old_id))
+          AND o.recommendation_id = f.recommendation_id
+          AND (f.changed_at < o.changed_at
+               OR f.changed_at = o.changed_at AND f.asset_id = old_id)
+        RETURNING f.asset_id
+    )
+    SELECT count(*), count(*) FILTER (WHERE d.asset_id = new_id) INTO dropped, replaced
+    FROM deleted d;
     UPDATE finding o SET asset_id = new_id WHERE o.asset_id = old_id;
     GET DIAGNOSTICS moved = ROW_COUNT;
-    UPDATE exemption e SET asset_id = new_id WHERE e.asset_id = old_id;
+    moved := moved - replaced;
+    PERFORM merge_exemption(old_id, new_id);
 
     UPDATE asset n
     SET first_seen = least(n.first_seen, o.first_seen),
@@ -142,4 +178,5 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION posture.merge_asset(text, text) IS
     'merges an asset into another one: moves its findings and exemptions, keeps the finding that '
-    'changed last where both have one, and makes its key an alias; past days do not change';
+    'changed last where both have one, and makes its key an alias; past days do not change, even '
+    'if their snapshot is taken later';
