@@ -22,7 +22,7 @@ BEGIN
         'posture_batch',
         'source_id integer, recommendation_id integer, recommendation text, '
         'asset_id integer, asset text, asset_kind text, asset_name text, '
-        'state finding_state, observed_at timestamptz, details jsonb, arrival tid');
+        'state finding_state, observed_at timestamptz, details jsonb, arrival tid, step integer');
     PERFORM working_table(
         'posture_taken',
         'source text, recommendation text, asset text, state text, observed_at timestamptz, '
@@ -61,7 +61,7 @@ BEGIN
            coalesce(l.asset_id, a.asset_id),
            CASE WHEN l.asset_id IS NULL AND a.asset_id IS NULL THEN t.asset END,
            t.asset_kind, t.asset_name, t.state::finding_state,
-           coalesce(t.observed_at, arrived_at), t.details, t.arrival
+           coalesce(t.observed_at, arrived_at), t.details, t.arrival, 0
     FROM pg_temp.posture_taken t
     JOIN source s ON s.key = t.source
     LEFT JOIN recommendation r ON r.source_id = s.source_id AND r.key = t.recommendation
@@ -166,41 +166,124 @@ COMMENT ON FUNCTION posture_internal.is_being_written(xid) IS
     'whether the transaction in the system column xmax of a row had not ended when the statement '
     'began, so that the row may change';
 
+-- Several observations of a finding have the effect that they would have one after the
+-- other. The one that is written last has step 0, and those that are not written have no
+-- step. Of each day, the last two changes of a state are written: history keeps the state
+-- at the end of a day, and the second one is dated by its difference from the first.
+CREATE FUNCTION posture_internal.ingest_steps() RETURNS integer
+    LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+DECLARE
+    recommendations integer[];
+    assets integer[];
+BEGIN
+    SELECT array_agg(k.recommendation_id), array_agg(k.asset_id) INTO recommendations, assets
+    FROM (SELECT k.recommendation_id, k.asset_id
+          FROM (SELECT coalesce(b.recommendation_id, r.recommendation_id) AS recommendation_id,
+                       coalesce(b.asset_id, l.asset_id, a.asset_id) AS asset_id
+                FROM pg_temp.posture_batch b
+                LEFT JOIN recommendation r ON r.source_id = b.source_id
+                                          AND r.key = b.recommendation
+                LEFT JOIN asset_alias l ON l.alias = b.asset
+                LEFT JOIN asset a ON a.key = b.asset) k
+          GROUP BY k.recommendation_id, k.asset_id
+          HAVING count(*) > 1) k;
+    IF recommendations IS NULL THEN
+        RETURN 0;
+    END IF;
+    PERFORM FROM finding f
+    JOIN unnest(recommendations, assets) k(recommendation_id, asset_id)
+        USING (recommendation_id, asset_id)
+    ORDER BY f.recommendation_id, f.asset_id
+    FOR UPDATE OF f;
+    WITH observed AS MATERIALIZED (
+        SELECT b.ctid AS id, k.recommendation_id, k.asset_id, b.state, b.observed_at, b.arrival,
+               b.details, f.state AS old_state,
+               coalesce(b.observed_at < f.changed_at, false) AS is_old
+        FROM pg_temp.posture_batch b
+        LEFT JOIN recommendation r ON r.source_id = b.source_id AND r.key = b.recommendation
+        LEFT JOIN asset_alias l ON l.alias = b.asset
+        LEFT JOIN asset a ON a.key = b.asset
+        JOIN unnest(recommendations, assets) k(recommendation_id, asset_id)
+          ON k.recommendation_id = coalesce(b.recommendation_id, r.recommendation_id)
+         AND k.asset_id = coalesce(b.asset_id, l.asset_id, a.asset_id)
+        LEFT JOIN finding f ON f.recommendation_id = k.recommendation_id
+                           AND f.asset_id = k.asset_id
+    ), change AS (
+        SELECT o.*, o.state IS DISTINCT FROM lag(o.state, 1, o.old_state) OVER w AS is_change
+        FROM observed o
+        WHERE NOT o.is_old
+        WINDOW w AS (PARTITION BY o.recommendation_id, o.asset_id
+                     ORDER BY o.observed_at, o.arrival)
+    ), ranked AS (
+        SELECT c.*, row_number() OVER (PARTITION BY c.recommendation_id, c.asset_id
+                                       ORDER BY c.is_change DESC, c.observed_at DESC,
+                                                c.arrival DESC) AS rank,
+               row_number() OVER (PARTITION BY c.recommendation_id, c.asset_id,
+                                               day_of(c.observed_at), c.is_change
+                                  ORDER BY c.observed_at DESC, c.arrival DESC) AS rank_of_day
+        FROM change c
+    ), chosen AS (
+        SELECT r.id, row_number() OVER (PARTITION BY r.recommendation_id, r.asset_id
+                                        ORDER BY r.rank) - 1 AS step, d.details
+        FROM ranked r
+        -- no later row has other details
+        LEFT JOIN (SELECT DISTINCT ON (c.recommendation_id, c.asset_id)
+                          c.recommendation_id, c.asset_id, c.details
+                   FROM change c
+                   WHERE c.details IS NOT NULL
+                   ORDER BY c.recommendation_id, c.asset_id, c.observed_at DESC, c.arrival DESC) d
+          ON d.recommendation_id = r.recommendation_id AND d.asset_id = r.asset_id AND r.rank = 1
+        WHERE r.rank = 1 OR (r.is_change AND r.rank_of_day <= 2)
+    )
+    UPDATE pg_temp.posture_batch b
+    SET step = c.step, details = CASE c.step WHEN 0 THEN c.details ELSE b.details END
+    FROM observed o LEFT JOIN chosen c USING (id)
+    WHERE b.ctid = o.id;
+    CREATE INDEX IF NOT EXISTS posture_batch_step ON pg_temp.posture_batch (step) WHERE step > 0;
+    RETURN (SELECT coalesce(max(b.step), 0) FROM pg_temp.posture_batch b);
+END $$;
+COMMENT ON FUNCTION posture_internal.ingest_steps() IS
+    'step of ingest(): puts several observations of a finding in their order; returns the number '
+    'of steps before the last';
+
 CREATE FUNCTION posture_internal.ingest_findings() RETURNS bigint
     LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
 DECLARE
     changed bigint;
 BEGIN
-    -- The newest observation of a finding is used; of several with the same time,
-    -- the last to arrive. Rows are written in the order of the key, so that two
-    -- writers cannot deadlock.
-    INSERT INTO finding AS f (recommendation_id, asset_id, state, changed_at, details)
-    SELECT n.recommendation_id, n.asset_id, n.state, n.observed_at, n.details
-    FROM (SELECT DISTINCT ON (recommendation_id, asset_id)
-                 coalesce(b.recommendation_id, r.recommendation_id) AS recommendation_id,
-                 coalesce(b.asset_id, l.asset_id, a.asset_id) AS asset_id,
-                 b.state, b.observed_at, b.details
-          FROM pg_temp.posture_batch b
-          LEFT JOIN recommendation r ON r.source_id = b.source_id AND r.key = b.recommendation
-          LEFT JOIN asset_alias l ON l.alias = b.asset
-          LEFT JOIN asset a ON a.key = b.asset
-          ORDER BY recommendation_id, asset_id, b.observed_at DESC, b.arrival DESC) n
-    LEFT JOIN finding o ON o.recommendation_id = n.recommendation_id AND o.asset_id = n.asset_id
-    WHERE o.state IS NULL
-       OR (o.changed_at <= n.observed_at
-           AND (o.state <> n.state
-                OR o.details IS DISTINCT FROM coalesce(n.details, o.details)))
-       -- another session may be writing an older observation: wait for it, and compare then
-       OR is_being_written(o.xmax)
-    ON CONFLICT (recommendation_id, asset_id) DO UPDATE
-    SET state = EXCLUDED.state, details = coalesce(EXCLUDED.details, f.details),
-        changed_at = CASE WHEN f.state = EXCLUDED.state THEN f.changed_at
-                          ELSE EXCLUDED.changed_at END
-    WHERE f.changed_at <= EXCLUDED.changed_at
-      AND (f.state <> EXCLUDED.state
-           OR f.details IS DISTINCT FROM coalesce(EXCLUDED.details, f.details));
-    GET DIAGNOSTICS changed = ROW_COUNT;
+    FOR of_step IN REVERSE ingest_steps() .. 0 LOOP
+        -- Rows are written in the order of the key, so that two writers cannot deadlock.
+        INSERT INTO finding AS f (recommendation_id, asset_id, state, changed_at, details)
+        SELECT n.recommendation_id, n.asset_id, n.state, n.observed_at, n.details
+        FROM (SELECT coalesce(b.recommendation_id, r.recommendation_id) AS recommendation_id,
+                     coalesce(b.asset_id, l.asset_id, a.asset_id) AS asset_id,
+                     b.state, b.observed_at, b.details
+              FROM pg_temp.posture_batch b
+              LEFT JOIN recommendation r ON r.source_id = b.source_id AND r.key = b.recommendation
+              LEFT JOIN asset_alias l ON l.alias = b.asset
+              LEFT JOIN asset a ON a.key = b.asset
+              WHERE b.step = of_step
+              ORDER BY recommendation_id, asset_id) n
+        LEFT JOIN finding o ON o.recommendation_id = n.recommendation_id
+                           AND o.asset_id = n.asset_id
+        WHERE o.state IS NULL
+           OR (o.changed_at <= n.observed_at
+               AND (o.state <> n.state
+                    OR o.details IS DISTINCT FROM coalesce(n.details, o.details)))
+           -- another session may be writing an older observation: wait for it, and compare then
+           OR is_being_written(o.xmax)
+        ON CONFLICT (recommendation_id, asset_id) DO UPDATE
+        SET state = EXCLUDED.state, details = coalesce(EXCLUDED.details, f.details),
+            changed_at = CASE WHEN f.state = EXCLUDED.state THEN f.changed_at
+                              ELSE EXCLUDED.changed_at END
+        WHERE f.changed_at <= EXCLUDED.changed_at
+          AND (f.state <> EXCLUDED.state
+               OR f.details IS DISTINCT FROM coalesce(EXCLUDED.details, f.details));
+        GET DIAGNOSTICS changed = ROW_COUNT;
+    END LOOP;
+    -- each finding that changed was written in the last step
     RETURN changed;
 END $$;
 COMMENT ON FUNCTION posture_internal.ingest_findings() IS

@@ -1,0 +1,125 @@
+# Several observations of a finding in one delivery have the effect that they have in deliveries
+# of their own, one after the other: the findings, and the snapshots of days that are taken
+# afterwards.
+# tests: finding/ingest
+#
+# POSTURE_ROUNDS: how many rounds (8). POSTURE_SEED repeats them.
+
+use strict;
+use warnings;
+use FindBin;
+use lib $FindBin::RealBin;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use TestPosture;
+
+my $rounds = $ENV{POSTURE_ROUNDS} // 8;
+my $seed = $ENV{POSTURE_SEED} // (time ^ $$);
+diag("POSTURE_ROUNDS=$rounds POSTURE_SEED=$seed");
+srand($seed);
+my $node = new_node('delivery_order', "fsync = off\njit = off\n");
+$node->safe_psql('postgres', <<'SQL');
+CREATE EXTENSION posture;
+SELECT FROM posture.backfill(posture.today() - 9);
+INSERT INTO posture.source (key, name) VALUES ('s', 'S');
+INSERT INTO posture.recommendation (source_id, key, title) SELECT 1, 'r' || n, 'R' FROM generate_series(1, 2) n;
+INSERT INTO posture.metric (key, name) VALUES ('m1', 'M'), ('m2', 'M');
+INSERT INTO posture.metric_recommendation VALUES (1, 1), (2, 2);
+INSERT INTO posture.asset (key, name, kind) SELECT 'h' || n, 'H', 'host' FROM generate_series(1, 4) n;
+INSERT INTO posture.asset_alias (alias, asset_id) VALUES ('other', 1);
+CREATE SCHEMA sim;
+CREATE TABLE sim.delivered (n bigint GENERATED ALWAYS AS IDENTITY, LIKE posture.inbox);
+-- observations of few assets: of some of them many, in any order, on new assets too
+CREATE PROCEDURE sim.prepare(seed double precision, days integer) LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM setseed(seed);
+    TRUNCATE sim.delivered;
+    INSERT INTO posture.finding
+    SELECT r, a.asset_id, (ARRAY['compliant', 'non_compliant'])[1 + (random() < 0.5)::integer]::posture.finding_state,
+           posture.day_end(posture.today() - ceil(random() * 6)::integer), '{"from": "before"}'
+    FROM generate_series(1, 2) r, posture.asset a WHERE random() < 0.6;
+    PERFORM posture.take_snapshot(posture.today() - 8);
+    INSERT INTO sim.delivered (source, recommendation, asset, state, observed_at, details)
+    SELECT 's', 'r' || ceil(random() * 2), (ARRAY['h1', 'h2', 'H2', 'h3', 'h4', 'other', 'new1', 'NEW2'])[ceil(random() * 8)],
+           (ARRAY['compliant', 'non_compliant', 'not_applicable'])[ceil(random() * 3)],
+           posture.day_end(posture.today() - 1 - ceil(random() * days)::integer) + floor(random() * 4) * interval '5 hours',
+           CASE WHEN random() < 0.3 THEN jsonb_build_object('n', n) END
+    FROM generate_series(1, ceil(random() * 60)::integer) n;
+END $$;
+CREATE PROCEDURE sim.deliver(one_by_one boolean) LANGUAGE plpgsql AS $$
+DECLARE
+    d sim.delivered;
+BEGIN
+    FOR d IN SELECT * FROM sim.delivered ORDER BY observed_at, n LOOP
+        INSERT INTO posture.inbox (source, recommendation, asset, state, observed_at, details)
+        VALUES (d.source, d.recommendation, d.asset, d.state, d.observed_at, d.details);
+        IF one_by_one THEN
+            PERFORM posture.ingest();
+        END IF;
+    END LOOP;
+    IF NOT one_by_one THEN
+        -- in the order in which they came, which is not that of their times
+        DELETE FROM posture.inbox;
+        INSERT INTO posture.inbox (source, recommendation, asset, state, observed_at, details)
+        SELECT source, recommendation, asset, state, observed_at, details FROM sim.delivered ORDER BY n;
+        PERFORM posture.ingest();
+    END IF;
+    PERFORM posture.take_snapshot(posture.today() - n) FROM generate_series(7, 1, -1) n;
+END $$;
+CREATE VIEW sim.result AS
+SELECT concat_ws(' ', 'finding', r.key, lower(a.key), f.state, f.changed_at, f.details) AS row
+FROM posture.finding f JOIN posture.recommendation r USING (recommendation_id) JOIN posture.asset a USING (asset_id)
+UNION ALL
+SELECT concat_ws(' ', 'day', posture.today() - s.day, s.metric_id, s.exposed, s.assessed) FROM posture.metric_snapshot s
+UNION ALL
+SELECT 'verify ' || v FROM posture.verify() v;
+SQL
+my $result = 'SELECT row FROM sim.result ORDER BY row';
+foreach my $round (1 .. $rounds)
+{
+	my $value = rand;
+	# within a day or two, or over a week
+	my $days = $round % 2 ? 7 : 2;
+	my @got = map { $node->safe_psql('postgres', <<"SQL") } ('true', 'false');
+BEGIN;
+CALL sim.prepare($value, $days);
+CALL sim.deliver($_);
+$result;
+ROLLBACK;
+SQL
+	is($got[1], $got[0], "round $round, seed $value: as one by one");
+	cmp_ok(length $got[0], '>', 100, 'with findings');
+}
+
+# one delivery: the finding changed on the first day, was confirmed on the next, and is counted so
+is($node->safe_psql('postgres', <<'SQL'), <<'ROWS' =~ s/\n\z//r, 'by hand');
+INSERT INTO posture.inbox (source, recommendation, asset, state, observed_at, details)
+SELECT 's', v.r, 'h1', v.state, posture.day_end(posture.today() - v.ago - 1), v.details::jsonb
+FROM (VALUES ('r1', 'compliant', 5, NULL), ('r1', 'non_compliant', 4, '{"a": 1}'), ('r1', 'non_compliant', 3, NULL),
+             ('r2', 'non_compliant', 4, NULL), ('r2', 'compliant', 2, NULL), ('r2', 'compliant', 1, '{"b": 2}')) v(r, state, ago, details);
+SELECT loaded, changed, unchanged FROM posture.ingest();
+SELECT f.recommendation_id, f.state, posture.today() - posture.day_of(f.changed_at), f.details FROM posture.finding f ORDER BY 1;
+SELECT FROM posture.take_snapshot(posture.today() - 3);
+SELECT metric_id, exposed, assessed FROM posture.metric_snapshot ORDER BY 1;
+SQL
+6|2|4
+1|non_compliant|4|{"a": 1}
+2|compliant|2|{"b": 2}
+1|1|1
+2|1|1
+ROWS
+
+# a year of observations in one delivery: a step for each day, and none looks at the others
+is($node->safe_psql('postgres', <<'SQL'), "1200|2|1198\n2", 'many observations of a finding');
+INSERT INTO posture.inbox (source, recommendation, asset, state, observed_at)
+SELECT 's', 'r' || r, 'long', CASE WHEN n % 2 = 0 THEN 'compliant' ELSE 'non_compliant' END,
+       posture.day_end(posture.today() - 1) - n * interval '12 hours'
+FROM generate_series(1, 600) n, generate_series(1, 2) r;
+SELECT loaded, changed, unchanged FROM posture.ingest();
+SELECT count(*) FROM posture.finding f JOIN posture.asset a USING (asset_id)
+WHERE a.key = 'long' AND f.state = 'non_compliant' AND f.changed_at = posture.day_end(posture.today() - 1) - interval '12 hours';
+SQL
+
+$node->stop;
+done_testing();
