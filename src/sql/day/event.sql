@@ -49,15 +49,22 @@ BEGIN
     FROM explained e
     JOIN metric_part p USING (previous_day, metric_id)
     UNION ALL
-    -- in an initiative scored by points, a metric's part is that of its recommendations
     SELECT e.event_id, p.initiative_id, e.metric_id, NULL, 'effect', sum(p.points), NULL, NULL, NULL
     FROM explained e
     JOIN initiative_metric_snapshot b ON b.metric_id = e.metric_id AND b.day = of_day
-    JOIN metric_snapshot s ON s.metric_id = e.metric_id AND s.day = of_day
     JOIN initiative_part p ON p.previous_day = e.previous_day
                           AND p.initiative_id = b.initiative_id
-                          AND (p.metric_id = e.metric_id
-                               OR p.recommendation_id = ANY (s.recommendations))
+    WHERE p.metric_id = e.metric_id
+       -- By points, an initiative adds up recommendations. A metric's part is that of those which
+       -- count through it, and metrics that share one have its whole part.
+       OR (p.metric_id IS NULL
+           AND EXISTS (SELECT
+                       FROM initiative_metric_snapshot w
+                       JOIN metric_snapshot s USING (day, metric_id)
+                       WHERE w.day = CASE WHEN p.reason = 'recommendation_removed'
+                                          THEN e.previous_day ELSE of_day END
+                         AND w.initiative_id = p.initiative_id AND w.metric_id = e.metric_id
+                         AND w.weight > 0 AND p.recommendation_id = ANY (s.recommendations)))
     GROUP BY e.event_id, p.initiative_id, e.metric_id;
 END $$;
 COMMENT ON FUNCTION posture_internal.write_causes(date, boolean, integer) IS
