@@ -41,7 +41,7 @@ BEGIN
               WHERE v.status = 'open' AND v.kind = 'initiative_score_drop'
               UNION ALL
               SELECT v.event_id, b.initiative_id
-              FROM event v JOIN initiative_metric b ON b.metric_id = v.metric_id
+              FROM event v JOIN initiative_member(NULL) b ON b.metric_id = v.metric_id
               WHERE v.status = 'open' AND v.kind = 'metric_score_drop') x
         GROUP BY x.initiative_id
     )
@@ -96,4 +96,4 @@ COMMENT ON COLUMN posture.overview.exposed_assets IS
 COMMENT ON COLUMN posture.overview.critical_assets IS
     'number of these assets that are critical';
 COMMENT ON COLUMN posture.overview.open_events IS
-    'number of open drops of the initiative and its metrics';
+    'number of open drops of the initiative and its active metrics';
