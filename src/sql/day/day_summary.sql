@@ -39,8 +39,13 @@ BEGIN ATOMIC
                               e.drop, e.score::numeric AS score
                        FROM event e
                        LEFT JOIN initiative i ON i.initiative_id = e.initiative_id
-                       LEFT JOIN initiative_snapshot s ON s.initiative_id = e.initiative_id
-                                                      AND s.day = e.day
+                       -- the snapshot of today may have been taken again since it was deleted
+                       LEFT JOIN LATERAL (SELECT l.key, l.name
+                                          FROM initiative_snapshot l
+                                          WHERE l.initiative_id = e.initiative_id
+                                            AND l.day <= e.day
+                                          ORDER BY l.day DESC
+                                          LIMIT 1) s ON true
                        WHERE e.day = c.day AND e.kind = 'initiative_score_drop'
                        ORDER BY e.drop DESC, e.event_id
                        LIMIT 1) w ON true;

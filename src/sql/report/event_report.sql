@@ -7,16 +7,21 @@ CREATE VIEW posture.event_report WITH (security_invoker = true) AS
 SELECT e.event_id,
        e.kind::text AS kind,
        e.day,
+       -- The snapshot of today may have been taken again since the object was deleted.
        coalesce(m.key::text, i.key::text,
                 (SELECT s.key FROM metric_snapshot s
-                 WHERE s.metric_id = e.metric_id AND s.day = e.day),
+                 WHERE s.metric_id = e.metric_id AND s.day <= e.day
+                 ORDER BY s.day DESC LIMIT 1),
                 (SELECT s.key FROM initiative_snapshot s
-                 WHERE s.initiative_id = e.initiative_id AND s.day = e.day)) AS object,
+                 WHERE s.initiative_id = e.initiative_id AND s.day <= e.day
+                 ORDER BY s.day DESC LIMIT 1)) AS object,
        coalesce(m.name, i.name,
                 (SELECT s.name FROM metric_snapshot s
-                 WHERE s.metric_id = e.metric_id AND s.day = e.day),
+                 WHERE s.metric_id = e.metric_id AND s.day <= e.day
+                 ORDER BY s.day DESC LIMIT 1),
                 (SELECT s.name FROM initiative_snapshot s
-                 WHERE s.initiative_id = e.initiative_id AND s.day = e.day)) AS name,
+                 WHERE s.initiative_id = e.initiative_id AND s.day <= e.day
+                 ORDER BY s.day DESC LIMIT 1)) AS name,
        e.previous_score::numeric AS previous_score,
        e.score::numeric AS score,
        e.drop AS drop,

@@ -15,7 +15,9 @@ BEGIN ATOMIC
                      WHERE i.initiative_id = cause.initiative_id),
                     (SELECT s.key
                      FROM initiative_snapshot s
-                     WHERE s.initiative_id = cause.initiative_id AND s.day = on_day)),
+                     WHERE s.initiative_id = cause.initiative_id AND s.day <= on_day
+                     ORDER BY s.day DESC
+                     LIMIT 1)),
            coalesce((SELECT m.key::text FROM metric m WHERE m.metric_id = cause.metric_id),
                     (SELECT s.key
                      FROM metric_snapshot s
