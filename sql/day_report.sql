@@ -56,7 +56,7 @@ SELECT * FROM take_snapshot('2024-03-02');
 SELECT * FROM pg_temp.e WHERE of = 'm1';
 SELECT reopen(event_id => :id, note => 'not yet');
 -- it recovers, is opened again, and only a later day closes it again: not the same, nor an
--- earlier one
+-- earlier one, on which the event of i1 recovers
 SELECT * FROM pg_temp.day('2024-03-04', 80, 80, 80, 80);
 SELECT * FROM pg_temp.e WHERE of = 'm1';
 SELECT reopen(:id, 'by chance');

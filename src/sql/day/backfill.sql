@@ -69,5 +69,5 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION posture.backfill(date) IS
     'begins history on an earlier day, and takes the snapshot of every ended day since then that '
-    'has none and is not before the first finding, oldest first; returns the numbers of snapshots, '
-    'of new events and of recovered ones';
+    'has none and is not before the first finding, oldest first, as take_snapshot() does; returns '
+    'the numbers of snapshots, of new events and of recovered ones';

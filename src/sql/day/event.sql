@@ -1,7 +1,8 @@
 /*
  * Events: the drops and new initiatives of a day, with their causes. Recording the
  * events of a day again adds new ones, corrects those whose figures changed, and
- * keeps what people entered. event_end.sql says when an event ends.
+ * keeps what people entered. event_end.sql says when an event ends, and
+ * comparison.sql which days are compared again when another day changes.
  */
 
 CREATE FUNCTION posture_internal.write_causes(
@@ -106,24 +107,27 @@ BEGIN
     FROM found f;
 
     -- Events that were recorded before get the figures of the snapshot. If such an event
-    -- ended on the same day, it is open or acknowledged again, as a person left it.
+    -- ended on the same day, or because its score was back at another previous_score, it is open
+    -- or acknowledged again, as a person left it.
     WITH shown AS (
         SELECT e.event_id, d.previous_day, d.previous_score, d.score, d.weight,
                e.status IN ('recovered', 'superseded')
-                   AND coalesce(e.recovered_on, e.superseded_on) <= of_day AS is_back
+                   AND (x.day <= of_day
+                        OR (d.previous_score <> e.previous_score AND e.reopened_at IS NULL
+                            AND coalesce(m.score, i.score) >= e.previous_score)) AS is_back
         FROM event e
         JOIN day_event(of_day, of_initiative) d
           ON d.kind = e.kind
          AND coalesce(d.metric_id, d.initiative_id) = coalesce(e.metric_id, e.initiative_id)
+        CROSS JOIN LATERAL (SELECT coalesce(e.recovered_on, e.superseded_on) AS day) x
+        LEFT JOIN metric_snapshot m ON m.metric_id = e.metric_id AND m.day = x.day
+        LEFT JOIN initiative_snapshot i ON i.initiative_id = e.initiative_id AND i.day = x.day
         WHERE e.day = of_day
     ), corrected AS (
         UPDATE event e
         SET previous_day = d.previous_day, previous_score = d.previous_score, score = d.score,
             drop = d.previous_score - d.score, weight = d.weight,
-            status = CASE WHEN NOT d.is_back THEN e.status
-                          WHEN e.acknowledged_at IS NULL OR e.reopened_at > e.acknowledged_at
-                          THEN 'open'
-                          ELSE 'acknowledged' END,
+            status = CASE WHEN d.is_back THEN entered_status(e) ELSE e.status END,
             recovered_on = CASE WHEN NOT d.is_back THEN e.recovered_on END,
             superseded_on = CASE WHEN NOT d.is_back THEN e.superseded_on END,
             superseded_by = CASE WHEN NOT d.is_back THEN e.superseded_by END,
@@ -154,65 +158,6 @@ COMMENT ON FUNCTION posture_internal.record_drops(date, boolean, integer) IS
     'records the events of a day with their causes, of one initiative or of all objects (NULL), '
     'and notifies listeners of new ones; is_written: whether the snapshot was written now; '
     'returns the number of new events';
-
-CREATE FUNCTION posture_internal.record_events(
-    of_day date, is_written boolean, OUT events bigint, OUT recovered bigint)
-    LANGUAGE plpgsql
-    SET search_path = pg_catalog, posture, posture_internal, pg_temp
-AS $$
-BEGIN
-    events := record_drops(of_day, is_written, NULL);
-    recovered := end_events(of_day, NULL);
-END $$;
-COMMENT ON FUNCTION posture_internal.record_events(date, boolean) IS
-    'records the events of a day''s snapshot with their causes, notifies listeners of new ones, '
-    'and ends earlier events; is_written: whether the snapshot was written now; returns the '
-    'numbers of new and of recovered events';
-
-CREATE FUNCTION posture_internal.record_reported_days(of_initiative integer, days date[])
-    RETURNS void
-    LANGUAGE plpgsql
-    SET search_path = pg_catalog, posture, posture_internal, pg_temp
-AS $$
-DECLARE
-    -- the job deletes what is older
-    oldest date := today() - setting('retention_days')::integer;
-    of_day date;
-BEGIN
-    FOR of_day IN
-        SELECT n.day
-        FROM unnest(days) d(day)
-        -- the next day of the initiative is compared with a day that changed
-        CROSS JOIN LATERAL (SELECT d.day
-                            UNION ALL
-                            SELECT min(s.day)
-                            FROM initiative_snapshot s
-                            WHERE s.initiative_id = of_initiative AND s.day > d.day) n
-        WHERE n.day >= oldest
-        GROUP BY n.day
-        ORDER BY n.day
-    LOOP
-        PERFORM record_drops(of_day, true, of_initiative);
-    END LOOP;
-    FOR of_day IN
-        SELECT DISTINCT b.day
-        FROM event e
-        CROSS JOIN LATERAL (SELECT min(s.day) AS day
-                            FROM initiative_snapshot s
-                            WHERE s.initiative_id = e.initiative_id
-                              AND s.day > greatest(e.day, e.recovered_on, e.superseded_on)
-                              AND s.score >= e.previous_score) b
-        WHERE e.initiative_id = of_initiative AND e.status IN ('open', 'acknowledged')
-          AND b.day IS NOT NULL
-        ORDER BY b.day
-    LOOP
-        PERFORM end_events(of_day, of_initiative);
-    END LOOP;
-END $$;
-COMMENT ON FUNCTION posture_internal.record_reported_days(integer, date[]) IS
-    'records the events of days whose scores of an initiative its source reported, with their '
-    'causes, and ends the events whose score is back on a later day; days that are older than '
-    'posture.retention_days have no events';
 
 -- An owner acknowledges and reopens events of its own initiatives, and hears of no other.
 CREATE FUNCTION posture_internal.require_event(event_id integer) RETURNS void

@@ -7,7 +7,16 @@
  * recommendation is left in it.
  */
 
-CREATE FUNCTION posture_internal.open_event(of_day date, of_initiative integer)
+CREATE FUNCTION posture_internal.entered_status(of_event event) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN CASE WHEN of_event.acknowledged_at IS NULL
+                     OR of_event.reopened_at > of_event.acknowledged_at
+                THEN 'open' ELSE 'acknowledged' END;
+COMMENT ON FUNCTION posture_internal.entered_status(event) IS
+    'returns the status of an event that has not ended, as people left it: open or acknowledged';
+
+CREATE FUNCTION posture_internal.open_event(
+    of_day date, of_initiative integer, of_events integer[])
     RETURNS TABLE (event_id integer, previous_score numeric, score numeric, removed_by text)
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
@@ -35,11 +44,13 @@ BEGIN ATOMIC
                GROUP BY b.metric_id) w ON w.metric_id = e.metric_id
     WHERE e.status IN ('open', 'acknowledged') AND e.day <= of_day
       AND (of_initiative IS NULL OR e.initiative_id = of_initiative)
+      AND (of_events IS NULL OR e.event_id = ANY (of_events))
       -- an event that a person reopened ends on a later day at the earliest
       AND coalesce(e.recovered_on, e.superseded_on, '-infinity') < of_day;
 END;
-COMMENT ON FUNCTION posture_internal.open_event(date, integer) IS
-    'returns the events that may end on a day, of one initiative or of all objects (NULL); '
+COMMENT ON FUNCTION posture_internal.open_event(date, integer, integer[]) IS
+    'returns the events that may end on a day, of one initiative or of all objects (NULL), of '
+    'some events or of all (NULL); '
     'score: that of the day; removed_by: reason of change_reason() why the object is no longer '
     'measured, NULL if it is';
 
@@ -269,7 +280,8 @@ COMMENT ON FUNCTION posture_internal.removed_on_own_day(date, integer[]) IS
     'returns which events end on their own day although something that they measured on the '
     'previous day is no longer measured, and the reason';
 
-CREATE FUNCTION posture_internal.ended_event(of_day date, of_initiative integer)
+CREATE FUNCTION posture_internal.ended_event(
+    of_day date, of_initiative integer, of_events integer[] DEFAULT NULL)
     RETURNS TABLE (event_id integer, superseded_by text)
     LANGUAGE plpgsql STABLE PARALLEL SAFE
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
@@ -279,7 +291,7 @@ BEGIN
     RETURN QUERY
     WITH candidate AS MATERIALIZED (
         SELECT o.event_id, o.previous_score, o.removed_by, o.score >= o.previous_score AS is_back
-        FROM open_event(of_day, of_initiative) o
+        FROM open_event(of_day, of_initiative, of_events) o
         WHERE o.score >= o.previous_score OR o.removed_by IS NOT NULL
     ), other AS MATERIALIZED (
         SELECT p.event_id
@@ -302,11 +314,12 @@ BEGIN
     LEFT JOIN exempt_on_own_day(
         of_day, ARRAY(SELECT b.event_id FROM candidate b WHERE b.is_back)) x USING (event_id);
 END $$;
-COMMENT ON FUNCTION posture_internal.ended_event(date, integer) IS
-    'returns the events that end on a day, of one initiative or of all objects (NULL); '
+COMMENT ON FUNCTION posture_internal.ended_event(date, integer, integer[]) IS
+    'returns the events that end on a day, as open_event() chooses them; '
     'superseded_by: reason of the change that ends it, NULL if changes of posture do';
 
-CREATE FUNCTION posture_internal.end_events(of_day date, of_initiative integer) RETURNS bigint
+CREATE FUNCTION posture_internal.end_events(
+    of_day date, of_initiative integer, of_events integer[] DEFAULT NULL) RETURNS bigint
     LANGUAGE plpgsql
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
@@ -315,7 +328,7 @@ DECLARE
 BEGIN
     -- a person may have an event locked for hours: the job ends it in a later run
     WITH due AS MATERIALIZED (
-        SELECT d.event_id, d.superseded_by FROM ended_event(of_day, of_initiative) d
+        SELECT d.event_id, d.superseded_by FROM ended_event(of_day, of_initiative, of_events) d
     ), free AS MATERIALIZED (
         SELECT f.event_id
         FROM event f
@@ -334,6 +347,38 @@ BEGIN
     SELECT count(*) FILTER (WHERE e.status = 'recovered') INTO recovered FROM ended e;
     RETURN recovered;
 END $$;
-COMMENT ON FUNCTION posture_internal.end_events(date, integer) IS
-    'ends the events that end on a day, of one initiative or of all objects (NULL), except those '
-    'that other transactions have locked; returns how many of them recovered';
+COMMENT ON FUNCTION posture_internal.end_events(date, integer, integer[]) IS
+    'ends the events that end on a day, as open_event() chooses them, except those that other '
+    'transactions have locked; returns how many of them recovered';
+
+CREATE FUNCTION posture_internal.end_events_later(of_events integer[], of_initiative integer)
+    RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+DECLARE
+    of_day date;
+    recovered bigint := 0;
+BEGIN
+    FOR of_day IN
+        SELECT DISTINCT b.day
+        FROM event e
+        CROSS JOIN LATERAL (
+            SELECT min(s.day) AS day
+            FROM (SELECT m.day, m.score FROM metric_snapshot m WHERE m.metric_id = e.metric_id
+                  UNION ALL
+                  SELECT i.day, i.score FROM initiative_snapshot i
+                  WHERE i.initiative_id = e.initiative_id) s
+            WHERE s.day > greatest(e.day, e.recovered_on, e.superseded_on)
+              AND s.score >= e.previous_score) b
+        WHERE e.event_id = ANY (of_events) AND e.status IN ('open', 'acknowledged')
+          AND b.day IS NOT NULL
+        ORDER BY b.day
+    LOOP
+        recovered := recovered + end_events(of_day, of_initiative, of_events);
+    END LOOP;
+    RETURN recovered;
+END $$;
+COMMENT ON FUNCTION posture_internal.end_events_later(integer[], integer) IS
+    'ends events on the first later day that has a snapshot with the score back, all of one '
+    'initiative or of any objects (NULL); returns how many of them recovered';

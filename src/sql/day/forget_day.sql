@@ -4,19 +4,6 @@
  * what became known when, and other days are computed from it.
  */
 
-CREATE FUNCTION posture_internal.compare_again(of_day date, forgotten date) RETURNS void
-    LANGUAGE plpgsql
-    SET search_path = pg_catalog, posture, posture_internal, pg_temp
-AS $$
-BEGIN
-    PERFORM record_events(of_day, false);
-    -- these are no drop any longer
-    DELETE FROM event e WHERE e.day = of_day AND e.previous_day = forgotten;
-END $$;
-COMMENT ON FUNCTION posture_internal.compare_again(date, date) IS
-    'step of forget_day(): compares a day with the day before the forgotten one, corrects its '
-    'events, and deletes those that are no drop any longer';
-
 CREATE FUNCTION posture_internal.recorded_day() RETURNS SETOF date
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
@@ -33,6 +20,9 @@ CREATE FUNCTION posture.forget_day(day date, OUT scores bigint, OUT events bigin
     LANGUAGE plpgsql
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
+DECLARE
+    changed integer[];
+    later date;
 BEGIN
     PERFORM require_level('operator');
     -- take these locks before any table is read, as take_snapshot() does
@@ -54,18 +44,28 @@ BEGIN
     PERFORM delete_day_rows(day, day, true);
     DELETE FROM snapshot s WHERE s.day = forget_day.day;
 
-    -- what ended on that day is as a person left it, and may end on the next day
-    UPDATE event e
-    SET recovered_on = NULL, superseded_on = NULL, superseded_by = NULL,
-        status = CASE WHEN e.acknowledged_at IS NULL OR e.reopened_at > e.acknowledged_at
-                      THEN 'open' ELSE 'acknowledged' END
-    WHERE forget_day.day IN (e.recovered_on, e.superseded_on);
-    PERFORM compare_again(d.day, forget_day.day)
-    FROM (SELECT e.day FROM event e WHERE e.previous_day = forget_day.day
-          UNION
-          SELECT min(s.day) FROM snapshot s WHERE s.day > forget_day.day
-          ORDER BY 1) d
-    WHERE d.day IS NOT NULL;
+    -- what ended on that day is as a person left it, and may end on a later day
+    WITH ended AS (
+        UPDATE event e
+        SET recovered_on = NULL, superseded_on = NULL, superseded_by = NULL,
+            status = entered_status(e)
+        WHERE forget_day.day IN (e.recovered_on, e.superseded_on)
+        RETURNING e.event_id
+    )
+    SELECT array_agg(e.event_id) INTO changed FROM ended e;
+    FOR later IN
+        SELECT e.day FROM event e WHERE e.previous_day = forget_day.day
+        UNION
+        SELECT n.day FROM next_day(forget_day.day, NULL) n
+        ORDER BY 1
+    LOOP
+        PERFORM compare_again(later, false, NULL);
+        -- these are no drop any longer
+        DELETE FROM event e WHERE e.day = later AND e.previous_day = forget_day.day;
+        PERFORM end_events(later, NULL);
+        changed := changed || ARRAY(SELECT e.event_id FROM event e WHERE e.day = later);
+    END LOOP;
+    PERFORM end_events_later(changed, NULL);
 END $$;
 COMMENT ON FUNCTION posture.forget_day(date) IS
     'removes a day from history: its snapshot, its events with their causes, and what a source '

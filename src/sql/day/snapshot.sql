@@ -237,7 +237,8 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION posture.take_snapshot(date) IS
     'takes the snapshot of a day, as of its end or for today as of now, and records its events; '
-    'returns the numbers of metrics and initiatives in the snapshot, of new events and of '
-    'recovered ones; a day that has ended gets one snapshot; notes and acknowledgements of events '
-    'are kept; warns of a day before the beginning of history, and refuses one that retention '
-    'does not keep';
+    'compares the next day that has a snapshot with it, and moves a drop here that was first seen '
+    'on that day; returns the numbers of metrics and initiatives in the snapshot, of new events '
+    'and of recovered ones; a day that has ended gets one snapshot; notes and acknowledgements of '
+    'events are kept; warns of a day before the beginning of history, and refuses one that '
+    'retention does not keep';
