@@ -114,7 +114,8 @@ BEGIN
                e.status IN ('recovered', 'superseded')
                    AND (x.day <= of_day
                         OR (d.previous_score <> e.previous_score AND e.reopened_at IS NULL
-                            AND coalesce(m.score, i.score) >= e.previous_score)) AS is_back
+                            AND coalesce(coalesce(m.score, i.score) >= e.previous_score, false)))
+                   AS is_back
         FROM event e
         JOIN day_event(of_day, of_initiative) d
           ON d.kind = e.kind
