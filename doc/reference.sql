@@ -18,7 +18,7 @@ INSERT INTO section (title, about, relations, functions, types) VALUES
  'finding measure exemption', '', 'finding_state exemption_kind points'),
 ('Catalog', 'Sources, assets, recommendations, and how metrics and initiatives group them.',
  'asset asset_alias asset_group recommendation metric metric_recommendation initiative initiative_metric initiative_recommendation importance_weight benchmark score_band',
- 'merge_asset pack install_pack apply_rules', 'importance initiative_method criticality_weights threshold weight day_count band_scheme object_key'),
+ 'merge_asset pack install_pack apply_rules', 'importance initiative_method criticality_weights threshold weight day_count hours band_scheme object_key'),
 ('Days', 'A day is a local day of `posture.timezone`. A snapshot records the state at the end of the day.',
  'snapshot metric_snapshot initiative_snapshot initiative_metric_snapshot recommendation_snapshot run',
  'take_snapshot run_daily backfill forget_day schedule unschedule today day_of day_end', ''),

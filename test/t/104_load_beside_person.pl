@@ -38,6 +38,7 @@ my %value = (
 	stale_after => [ '10 days', '20 days', '30 days' ],
 	markup => [qw(plain html markdown)],
 	max_points => [ 1, 2, 3 ],
+	effort_hours => [ 1, 2, 3 ],
 	drop_threshold => [ 1, 2, 3 ],
 	cooldown_days => [ 1, 2, 3 ],
 	method => [qw(weighted population points)],

@@ -99,11 +99,12 @@ TXT
 source|scan|is_active|true|false
 source|scan|stale_after|-|30 days
 TXT
-	[ "UPDATE posture.recommendation SET assigned_to = 'kim', due_on = '2027-02-03',
+	[ "UPDATE posture.recommendation SET assigned_to = 'kim', due_on = '2027-02-03', effort_hours = 2.5,
 	   is_active = false WHERE key = 'r2'", <<'TXT' ],
 recommendation|scan:r2|is_active|true|false
 recommendation|scan:r2|assigned_to|-|kim
 recommendation|scan:r2|due_on|-|2027-02-03
+recommendation|scan:r2|effort_hours|-|2.5
 TXT
 	[ "UPDATE posture.recommendation SET title = 'x', details = '{}'", '' ],
 	[ "UPDATE posture.asset SET criticality = 'critical', owner = 'web team',

@@ -34,7 +34,7 @@ SELECT FROM posture.ingest();
 INSERT INTO posture.initiative (key, name, owner) VALUES ('top', 'Top', 'somebody');
 INSERT INTO posture.metric (key, name, importance) VALUES ('m', 'M', 'low');
 UPDATE posture.asset SET owner = 'me', criticality = 'high', tags = '{"env": "prod"}';
-UPDATE posture.recommendation SET assigned_to = 'me', due_on = '2030-01-01';
+UPDATE posture.recommendation SET assigned_to = 'me', due_on = '2030-01-01', effort_hours = 8;
 SELECT posture.install_pack('ransomware') WHERE $rows > 1;
 SQL
 	return;
@@ -56,7 +56,7 @@ my $others = q{
 	SELECT a.key, a.kind, a.name, a.owner, a.criticality, a.tags, a.retired_at FROM posture.asset a
 	WHERE a.key NOT LIKE 'new%' AND a.key <> 'a2' ORDER BY 1;
 	SELECT s.key, s.is_active, s.stale_after FROM posture.source s ORDER BY 1;
-	SELECT s.key, r.key, r.is_active, r.assigned_to, r.due_on
+	SELECT s.key, r.key, r.is_active, r.assigned_to, r.due_on, r.effort_hours
 	FROM posture.recommendation r JOIN posture.source s USING (source_id) ORDER BY 1, 2;
 	SELECT r.key, a.key, f.state FROM posture.finding f JOIN posture.recommendation r USING (recommendation_id)
 	JOIN posture.asset a USING (asset_id) JOIN posture.source s USING (source_id)
@@ -95,7 +95,7 @@ my %section = (
 	  [ q({"type": "asset", "key": "secret asset 1", "name": "hijacked", "kind": "user"}), qr/^1\|0\|0$/ ],
 	'an asset that is not there' => [ q({"type": "asset", "key": "new asset", "name": "N", "kind": "host"}), qr/^1\|0\|0$/ ],
 	'an assignment' =>
-	  [ q({"type": "recommendation", "source": "alpha", "key": "r1", "assigned_to": "x", "due_on": "2031-01-01", "is_active": false}),
+	  [ q({"type": "recommendation", "source": "alpha", "key": "r1", "assigned_to": "x", "due_on": "2031-01-01", "effort_hours": 1, "is_active": false}),
 		qr/^1\|0\|0\n.*left out of each recommendation/s ],
 	'a recommendation of another source' =>
 	  [ q({"type": "recommendation", "source": "beta", "key": "secret 1", "title": "x"}), qr/^0\|1\|0/ ]);

@@ -19,7 +19,7 @@ sub documents
   "first_seen": "2024-01-02T03:04:05Z", "last_seen": "2024-03-04T05:06:07Z"},
  {"type": "asset_group", "key": "own-group", "name": "Own group", "owner": "nobody", "kinds": ["host"], "min_criticality": "low", "tags": {"env": "prod"}},
  {"type": "recommendation", "source": "own", "key": "own-r", "title": "Own title", "description": "Own description", "remediation": "Own remediation", "markup": "markdown", "severity": "high",
-  "workload": "Own workload", "domain": "Own domain", "max_points": 10, "manage_url": "https://example.com/own", "assigned_to": "web team", "due_on": "2030-01-02", "details": {"a": "detail", "b": ["c"]}},
+  "workload": "Own workload", "domain": "Own domain", "max_points": 10, "manage_url": "https://example.com/own", "assigned_to": "web team", "due_on": "2030-01-02", "effort_hours": 1.5, "details": {"a": "detail", "b": ["c"]}},
  {"type": "finding", "source": "own", "recommendation": "own-r", "asset": "own-1", "state": "non_compliant", "observed_at": "2024-03-04T05:06:07Z", "asset_kind": "host", "asset_name": "Own 1", "details": {"why": "because"}},
  {"type": "measure", "source": "own", "recommendation": "own-m", "achieved": 1.25, "possible": 4.5, "observed_at": "2024-03-04T05:06:07Z"},
  {"type": "exemption", "source": "own", "recommendation": "own-r", "asset": "own-2", "kind": "waived", "reason": "Own reason", "approved_by": "ciso", "created_at": "2024-03-04T05:06:07Z", "expires_at": "2034-03-04T05:06:07Z"},

@@ -7,6 +7,11 @@ CREATE DOMAIN posture.points AS numeric
     CONSTRAINT "points are from 0 to 10^15 with at most 12 decimals"
         CHECK (VALUE >= 0 AND VALUE <= 1e15 AND VALUE = round(VALUE, 12));
 COMMENT ON DOMAIN posture.points IS 'number of points: 0 to 10^15, with at most 12 decimals';
+CREATE DOMAIN posture.hours AS numeric
+    CONSTRAINT "hours are above 0, at most 100000, with at most 6 decimals"
+        CHECK (VALUE > 0 AND VALUE <= 100000 AND VALUE = round(VALUE, 6));
+COMMENT ON DOMAIN posture.hours IS
+    'number of hours: above 0, at most 100000, with at most 6 decimals';
 
 CREATE TABLE posture.recommendation (
     recommendation_id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY
@@ -31,6 +36,7 @@ CREATE TABLE posture.recommendation (
         CHECK (markup IN ('plain', 'html', 'markdown')),
     is_active boolean NOT NULL DEFAULT true,
     details jsonb,
+    effort_hours hours,
     UNIQUE (source_id, key)
 );
 CREATE INDEX ON posture.recommendation (key);
@@ -57,6 +63,8 @@ COMMENT ON COLUMN posture.recommendation.markup IS
 COMMENT ON COLUMN posture.recommendation.is_active IS
     'whether it is shown and counts; false for one that its source deprecated, for example';
 COMMENT ON COLUMN posture.recommendation.details IS 'further data of the source';
+COMMENT ON COLUMN posture.recommendation.effort_hours IS
+    'hours of work to remediate it on all assets, as people estimate it; NULL: unknown';
 
 CREATE FUNCTION posture_internal.recommendations_of(recommendations text[]) RETURNS integer[]
     LANGUAGE sql STABLE PARALLEL SAFE

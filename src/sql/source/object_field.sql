@@ -45,6 +45,7 @@ VALUES
     ('recommendation', 'manage_url', 'text', false, 'where it is dealt with'),
     ('recommendation', 'assigned_to', 'text', false, 'who has it to do'),
     ('recommendation', 'due_on', 'date', false, 'by when'),
+    ('recommendation', 'effort_hours', 'hours', false, 'hours of work to remediate it'),
     ('recommendation', 'is_active', 'boolean', false, 'whether it counts'),
     ('recommendation', 'details', 'object', false, 'anything else; added to what is there'),
     ('finding', 'source', 'object_key', true, 'source'),

@@ -357,6 +357,10 @@ ALTER TABLE posture.run
     ADD CONSTRAINT "finished_at is in the years 1900 to 9999"
         CHECK (finished_at BETWEEN '1900-01-01 00:00Z' AND '9999-12-31 23:59:59.999999Z');
 
+-- people enter the effort of a recommendation
+--@ CREATE DOMAIN posture.hours
+ALTER TABLE posture.recommendation ADD COLUMN effort_hours hours;
+
 -- The formulas and plan() take numeric. Views of users keep the functions that they call.
 ALTER FUNCTION posture.score_drop(score, score, text) RENAME TO drop_between;
 ALTER FUNCTION posture.drop_between(score, score, text) SET SCHEMA posture_internal;
