@@ -175,17 +175,17 @@ REVOKE EXECUTE ON FUNCTION posture_internal.owner_counted_of(
     oid, timestamptz, date, jsonb, counting_scope) FROM PUBLIC;
 
 CREATE FUNCTION posture_internal.owner_counted_day_of(
-    caller oid, days date[], scenario jsonb, of_initiative integer, of_group integer)
+    caller oid, days date[], scenario jsonb, of_initiatives integer[], of_group integer)
     RETURNS TABLE (day date, counts counted_object[])
     LANGUAGE sql STABLE PARALLEL SAFE ROWS 100
 BEGIN ATOMIC
-    SELECT * FROM all_counted_day(days, scenario, of_initiative, of_group);
+    SELECT * FROM all_counted_day(days, scenario, of_initiatives, of_group);
 END;
 COMMENT ON FUNCTION posture_internal.owner_counted_day_of(
-    oid, date[], jsonb, integer, integer) IS
+    oid, date[], jsonb, integer[], integer) IS
     'returns the rows of owner_counted_day() for a role';
 REVOKE EXECUTE ON FUNCTION posture_internal.owner_counted_day_of(
-    oid, date[], jsonb, integer, integer) FROM PUBLIC;
+    oid, date[], jsonb, integer[], integer) FROM PUBLIC;
 
 CREATE FUNCTION posture_internal.owner_asset_value_of(
     caller oid, of_attribute text, from_store boolean, of_slice integer)

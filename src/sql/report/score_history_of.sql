@@ -37,7 +37,7 @@ BEGIN
            CASE WHEN of_group IS NULL AND of_initiative IS NOT NULL THEN s.score
                 ELSE r.score END::numeric, r.exposed, r.assessed
     FROM day_row(coalesce(from_day, '-infinity'), coalesce(to_day, 'infinity'), NULL,
-                 of_initiative, of_group) r
+                 CASE WHEN of_initiative IS NOT NULL THEN ARRAY[of_initiative] END, of_group) r
     LEFT JOIN initiative_snapshot s ON s.day = r.day AND s.initiative_id = of_initiative
     WHERE r.metric_id = of_metric
        OR r.initiative_id = of_initiative AND r.metric_id IS NULL

@@ -65,12 +65,13 @@ WITH goal AS (
 ), planned AS MATERIALIZED (
     -- as planned_score() and achievable_score(), for all initiatives at once
     SELECT p.*
-    FROM remediation_result(NULL, ARRAY(SELECT r.recommendation_id
-                                        FROM recommendation r
-                                        WHERE r.assigned_to IS NOT NULL), true) p
+    FROM remediation_result(NULL::integer[], ARRAY(SELECT r.recommendation_id
+                                                   FROM recommendation r
+                                                   WHERE r.assigned_to IS NOT NULL), true) p
 ), achievable AS MATERIALIZED (
     SELECT p.*
-    FROM remediation_result(NULL, ARRAY(SELECT r.recommendation_id FROM recommendation r), true) p
+    FROM remediation_result(NULL::integer[],
+                            ARRAY(SELECT r.recommendation_id FROM recommendation r), true) p
 )
 SELECT o.key::text AS initiative,
        o.name,

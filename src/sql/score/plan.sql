@@ -1,27 +1,36 @@
 /*
- * What to remediate, in which order, for an initiative to reach a score.
+ * What to remediate, in which order, for initiatives to reach a score, and how
+ * much more any other plan could gain.
  *
  * A metric gains the same by each asset that stops failing all of its
  * recommendations, so plan_order() finds the order over sets, in C; the scores
  * at each step are those of score_after(). Where the risk of a recommendation
  * is accepted, an asset stays exposed in each of its metrics, and remediating
  * another recommendation does not repair it there.
+ *
+ * Of several initiatives, the mean of their scores is planned: a worth is points
+ * of the mean.
  */
 
 CREATE FUNCTION posture_internal.plan_order(
     pools integer[], recommendations integer[], worths double precision[],
-    costs double precision[], assets assetset[])
-    RETURNS TABLE (rank integer, n integer, repaired bigint, needed_at integer)
-    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE ROWS 1000;
+    costs double precision[], assets assetset[], spends bigint[] DEFAULT NULL,
+    budget bigint DEFAULT NULL, max_steps integer DEFAULT NULL)
+    RETURNS TABLE (rank integer, n integer, repaired bigint, needed_at integer, spent bigint,
+                   gain double precision)
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE ROWS 1000;
 COMMENT ON FUNCTION posture_internal.plan_order(
-    integer[], integer[], double precision[], double precision[], assetset[]) IS
+    integer[], integer[], double precision[], double precision[], assetset[], bigint[], bigint,
+    integer) IS
     'returns the order in which to remediate, largest gain for its cost first. The arrays are the '
     'columns of the input rows. In each row, a recommendation repairs the assets of a pool that '
     'fail no other recommendation of the pool, and each asset has a worth; a row without a set '
     'gains its worth at once. Returns, for each row that can gain, its number n, its rank, the '
-    'assets repaired at that rank, and the rank at which the row first has an effect';
+    'assets repaired at that rank, and the rank at which the row first has an effect; with spends, '
+    'also rows without a rank: plans that spend so much gain at most this, linear between them. '
+    'budget, max_steps: limits of what a plan spends and of its length';
 
-CREATE FUNCTION posture_internal.plan_gain(of_initiative integer)
+CREATE FUNCTION posture_internal.plan_gain(of_initiatives integer[])
     RETURNS TABLE (pool integer, metric_id integer, recommendation_id integer, worth numeric,
                    weight integer, assets assetset, at_once numeric, to_touch bigint)
     LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 500
@@ -30,14 +39,15 @@ CREATE FUNCTION posture_internal.plan_gain(of_initiative integer)
 AS $$
 #variable_conflict use_column
 DECLARE
-    chosen integer[] := scored_recommendations(of_initiative);
+    chosen integer[] := scored_recommendations(of_initiatives);
 BEGIN
     RETURN QUERY
     WITH every_term AS (
         SELECT t.* FROM initiative_term(NULL) t
-        WHERE t.initiative_id = of_initiative AND t.mass IS NOT NULL
+        WHERE t.initiative_id = ANY (of_initiatives) AND t.mass IS NOT NULL
     ), term AS (
-        SELECT t.*, t.weight / sum(t.weight * t.mass) OVER () AS share
+        SELECT t.*, 100 * t.weight / sum(t.weight * t.mass) OVER (PARTITION BY t.initiative_id)
+                    AS share
         FROM every_term t JOIN initiative_definition(NULL) d USING (initiative_id, method)
         WHERE t.weight * t.mass > 0
     ), remediable AS (
@@ -48,10 +58,18 @@ BEGIN
         FROM remediable(chosen) r
     ), member AS (
         -- worth of an asset, or point, of the metric: the terms by population are counts
-        SELECT b.metric_id, b.recommendation_id, 100 * t.share * t.mass / n.mass AS worth
-        FROM term t
-        JOIN every_term n ON n.metric_id = t.metric_id AND n.method = 'population'
-        JOIN metric_member(NULL) b ON b.metric_id = t.metric_id
+        SELECT b.metric_id, b.recommendation_id, w.worth
+        FROM (SELECT t.metric_id, sum(t.share * t.mass / n.mass) AS worth
+              FROM term t
+              JOIN every_term n USING (initiative_id, metric_id)
+              WHERE n.method = 'population'
+              GROUP BY t.metric_id) w
+        JOIN metric_member(NULL) b USING (metric_id)
+    ), point AS (
+        -- worth of a point of a measure, and of remediating a recommendation on all assets
+        SELECT t.recommendation_id, sum(t.share) AS worth,
+               sum(t.share * (t.mass - t.healthy)) AS worth_of_all
+        FROM term t GROUP BY t.recommendation_id
     ), blocked AS MATERIALIZED (
         SELECT m.metric_id, union_agg(r.accepted) AS assets
         FROM member m JOIN remediable r USING (recommendation_id)
@@ -84,24 +102,24 @@ BEGIN
         SELECT m.metric_id, 0, recommendation_id, m.worth * r.missing, 1, NULL, r.missing
         FROM member m JOIN remediable r USING (recommendation_id)
         UNION ALL
-        SELECT 0, 0, recommendation_id, 100 * t.share * r.missing, 1, NULL, r.missing
-        FROM term t JOIN remediable r USING (recommendation_id)
-        WHERE r.is_measured
-        UNION ALL
         SELECT 0, 0, recommendation_id,
-               100 * t.share * (t.mass - t.healthy) * cardinality(r.open) / cardinality(r.exposed),
-               1, NULL, cardinality(r.open)
-        FROM term t JOIN remediable r USING (recommendation_id)
-        WHERE NOT r.is_measured AND r.exposed <> '{}'
+               CASE WHEN r.is_measured THEN p.worth * r.missing
+                    ELSE p.worth_of_all * cardinality(r.open)
+                         / nullif(cardinality(r.exposed), 0) END,
+               1, NULL, CASE WHEN r.is_measured THEN r.missing ELSE cardinality(r.open) END
+        FROM point p JOIN remediable r USING (recommendation_id)
     )
     SELECT dense_rank() OVER (ORDER BY g.metric_id, g.rank)::integer, g.metric_id,
-           recommendation_id, g.worth, g.weight, g.assets, g.at_once, cardinality(r.open)
+           recommendation_id,
+           -- in points of the mean score
+           g.worth / (SELECT count(DISTINCT t.initiative_id) FROM term t),
+           g.weight, g.assets, g.at_once, cardinality(r.open)
     FROM gain g JOIN remediable r USING (recommendation_id)
-    WHERE g.worth > 0;
+    WHERE g.worth > 0 AND g.assets IS DISTINCT FROM '{}';
 END $$;
-COMMENT ON FUNCTION posture_internal.plan_gain(integer) IS
-    'returns what remediating each recommendation of an initiative repairs: assets of a metric, '
-    'each with a worth in points of the initiative, or without a set a worth that is gained at '
+COMMENT ON FUNCTION posture_internal.plan_gain(integer[]) IS
+    'returns what remediating each recommendation of initiatives repairs: assets of a metric, '
+    'each with a worth in points of their mean score, or without a set a worth that is gained at '
     'once; metric_id 0: by points. Exempt assets, and assets that an accepted risk leaves exposed, '
     'are left out; pool: assets of a metric that have the same weight; weight: weight of each of '
     'them in the metric; to_touch: the assets to remediate';
@@ -114,7 +132,11 @@ CREATE TYPE posture.plan_step AS (
     assets bigint,
     effort text,
     score numeric,
-    basis text
+    basis text,
+    hours numeric,
+    total_hours numeric,
+    bound numeric,
+    shortfall numeric
 );
 COMMENT ON TYPE posture.plan_step IS 'a step of plan()';
 COMMENT ON COLUMN posture.plan_step.rank IS 'rank in the order, from 1';
@@ -122,16 +144,30 @@ COMMENT ON COLUMN posture.plan_step.recommendation IS
     'recommendation to remediate, named as in recommendation_report';
 COMMENT ON COLUMN posture.plan_step.title IS 'title of the recommendation';
 COMMENT ON COLUMN posture.plan_step.gain IS
-    'points that the initiative gains by it at this rank; 0: it gains only with later steps';
+    'points that the score gains by it at this rank; 0: it gains only with later steps';
 COMMENT ON COLUMN posture.plan_step.assets IS
     'assets to remediate: those that fail it now and are not exempt; 0: a measure';
 COMMENT ON COLUMN posture.plan_step.effort IS
     'effort to remediate it, as its source states it; NULL: unknown';
 COMMENT ON COLUMN posture.plan_step.score IS
-    'score of the initiative when this and all earlier steps are remediated';
+    'score of the initiative, or mean score of several, when this and all earlier steps are '
+    'remediated';
 COMMENT ON COLUMN posture.plan_step.basis IS
-    'how the order was found: gain, what gains most first, or gain_per_asset, what gains most for '
-    'each asset to remediate';
+    'how the order was found: gain, what gains most first; gain_per_asset or gain_per_hour, what '
+    'gains most for each asset to remediate, or hour of work';
+COMMENT ON COLUMN posture.plan_step.hours IS
+    'hours of work for this step: effort_hours of the recommendation, or where people entered '
+    'none, the median of the others that could be remediated; NULL: people entered none at all';
+COMMENT ON COLUMN posture.plan_step.total_hours IS 'hours of this and all earlier steps';
+COMMENT ON COLUMN posture.plan_step.bound IS
+    'score that no plan exceeds that has as many steps as this one up to here; for gain_per_asset, '
+    'as many assets to remediate; for gain_per_hour or with a budget, as many hours, and no more '
+    'than max_steps. In the last step of a plan that a budget or max_steps ends, that is the whole '
+    'budget or length';
+COMMENT ON COLUMN posture.plan_step.shortfall IS
+    'percentage of the gain up to bound that this plan leaves, rounded to two decimals: with 4, it '
+    'gains at least 96 percent of what the best plan gains. bound is computed without trying all '
+    'plans, so that the best one may be below it';
 
 CREATE FUNCTION posture_internal.effort(details jsonb) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -141,113 +177,232 @@ COMMENT ON FUNCTION posture_internal.effort(jsonb) IS
     'returns the effort to remediate a recommendation, from recommendation.details as Defender '
     'for Cloud, Secure Score or XCCDF writes them, or else from effort there; NULL: unknown';
 
+CREATE FUNCTION posture_internal.plan_bound(
+    spent bigint, points bigint[], gains double precision[]) RETURNS numeric
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN (SELECT CASE WHEN p.i = 0 THEN 0
+                        WHEN p.i = cardinality(points) OR points[p.i] = spent THEN gains[p.i]
+                        ELSE gains[p.i] + (gains[p.i + 1] - gains[p.i]) * (spent - points[p.i])
+                                          / (points[p.i + 1] - points[p.i]) END
+            FROM (SELECT width_bucket(spent, points) AS i) p);
+COMMENT ON FUNCTION posture_internal.plan_bound(bigint, bigint[], double precision[]) IS
+    'returns the most that plans gain that spend so much, by the points of plan_order()';
+
+CREATE FUNCTION posture_internal.plan_found(
+    of_initiatives integer[], basis text, budget numeric, max_steps integer)
+    RETURNS TABLE (rank integer, n integer, metric_id integer, recommendation_id integer,
+                   repaired numeric, needed_at integer, to_touch bigint, hours numeric,
+                   spent bigint, gain double precision)
+    LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 1000
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
+    SET plan_cache_mode = force_generic_plan
+AS $$
+#variable_conflict use_column
+DECLARE
+    in_hours boolean := budget IS NOT NULL OR basis = 'gain_per_hour';
+    -- hours are spent in millionths, which are whole
+    millionths numeric := CASE WHEN budget IS NOT NULL
+                               THEN floor(least(budget, 1e12) * 1000000) END;
+BEGIN
+    RETURN QUERY
+    WITH gain AS (
+        SELECT row_number() OVER () AS n, g.* FROM plan_gain(of_initiatives) g
+    ), estimate AS (
+        SELECT g.recommendation_id, g.to_touch, r.effort_hours
+        FROM (SELECT DISTINCT g.recommendation_id, g.to_touch FROM gain g) g
+        JOIN recommendation r USING (recommendation_id)
+    ), effort AS (
+        -- a measure costs as much as an asset
+        SELECT e.recommendation_id, h.hours, greatest(e.to_touch, 1) AS touched
+        FROM estimate e
+        CROSS JOIN (SELECT percentile_disc(0.5) WITHIN GROUP (ORDER BY x.effort_hours::numeric)
+                               AS hours
+                    FROM estimate x) median
+        CROSS JOIN LATERAL (SELECT coalesce(e.effort_hours, median.hours,
+                                            CASE WHEN in_hours THEN 1 END)::numeric AS hours) h
+    ), input AS (
+        SELECT array_agg(g.pool ORDER BY g.n) AS pools,
+               array_agg(g.recommendation_id ORDER BY g.n) AS recommendations,
+               array_agg(g.worth::double precision ORDER BY g.n) AS worths,
+               array_agg(CASE plan_found.basis WHEN 'gain_per_asset' THEN e.touched
+                                               WHEN 'gain_per_hour' THEN e.hours
+                                               ELSE 1 END::double precision
+                         ORDER BY g.n) AS costs,
+               array_agg(g.assets ORDER BY g.n) AS assets,
+               array_agg(CASE WHEN in_hours THEN e.hours * 1000000
+                              WHEN plan_found.basis = 'gain_per_asset' THEN e.touched
+                              ELSE 1 END::bigint
+                         ORDER BY g.n) AS spends
+        FROM gain g JOIN effort e USING (recommendation_id)
+    )
+    SELECT o.rank, o.n, g.metric_id, g.recommendation_id,
+           coalesce(g.at_once, o.repaired * g.weight), o.needed_at, g.to_touch, e.hours,
+           coalesce(o.spent, i.spends[o.n]), o.gain
+    FROM input i
+    CROSS JOIN LATERAL plan_order(i.pools, i.recommendations, i.worths, i.costs, i.assets, i.spends,
+                                  millionths::bigint, max_steps) o
+    LEFT JOIN gain g ON g.n = o.n AND o.rank IS NOT NULL
+    LEFT JOIN effort e USING (recommendation_id);
+END $$;
+COMMENT ON FUNCTION posture_internal.plan_found(integer[], text, numeric, integer) IS
+    'returns the rows of plan_order() for initiatives, with what each repairs in its metric, the '
+    'assets to remediate, and the hours of its recommendation; rank NULL: the points of the bound; '
+    'spent: of them or of the recommendation, hours in millionths, assets, or 1 for a step';
+
 CREATE FUNCTION posture_internal.plan_steps(
-    of_initiative integer, target score, basis text)
+    of_initiatives integer[], target score, basis text, budget numeric, max_steps integer)
     RETURNS SETOF plan_step
     LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 100
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
     SET plan_cache_mode = force_generic_plan
 AS $$
 #variable_conflict use_column
+DECLARE
+    -- what the whole plan may spend, if it is limited in what is spent
+    spendable bigint := CASE WHEN budget IS NOT NULL THEN floor(least(budget, 1e12) * 1000000)
+                             WHEN basis = 'gain' THEN max_steps END;
 BEGIN
     RETURN QUERY
-    WITH gain AS (
-        SELECT row_number() OVER () AS n, g.* FROM plan_gain(of_initiative) g
-    ), input AS (
-        -- a measure costs as much as an asset
-        SELECT array_agg(g.pool ORDER BY g.n) AS pools,
-               array_agg(g.recommendation_id ORDER BY g.n) AS recommendations,
-               array_agg(g.worth::double precision ORDER BY g.n) AS worths,
-               array_agg(CASE WHEN plan_steps.basis = 'gain_per_asset'
-                              THEN greatest(g.to_touch, 1) ELSE 1 END::double precision
-                         ORDER BY g.n) AS costs,
-               array_agg(g.assets ORDER BY g.n) AS assets
-        FROM gain g
-    ), step AS (
-        SELECT o.rank, o.needed_at, g.recommendation_id, g.metric_id, g.to_touch,
-               coalesce(g.at_once, o.repaired * g.weight) AS repaired
-        FROM input i
-        CROSS JOIN LATERAL plan_order(i.pools, i.recommendations, i.worths, i.costs, i.assets) o
-        JOIN gain g ON g.n = o.n
-    ), scored AS (
-        SELECT s.rank, s.score
+    WITH found AS MATERIALIZED (
+        SELECT f.* FROM plan_found(of_initiatives, plan_steps.basis, budget, max_steps) f
+    ), point AS (
+        SELECT array_agg(f.spent ORDER BY f.n) AS spent, array_agg(f.gain ORDER BY f.n) AS gains
+        FROM found f
+        WHERE f.rank IS NULL
+    ), scored AS MATERIALIZED (
+        SELECT s.rank, trim_scale(round(avg(s.score::numeric), 6)) AS score
         FROM (SELECT array_agg(x.rank) AS ranks, array_agg(nullif(x.metric_id, 0)) AS metrics,
                      array_agg(CASE WHEN x.metric_id = 0
                                     THEN x.recommendation_id END) AS recommendations,
                      array_agg(x.repaired) AS repaired
-              FROM step x) c
-        CROSS JOIN LATERAL score_after(of_initiative, c.ranks, c.metrics, c.recommendations,
+              FROM found x
+              WHERE x.rank IS NOT NULL) c
+        CROSS JOIN LATERAL score_after(of_initiatives, c.ranks, c.metrics, c.recommendations,
                                        c.repaired) s
-    ), stop AS (
-        SELECT coalesce(min(s.rank) FILTER (WHERE s.score >= target), max(s.rank)) AS rank
+        GROUP BY s.rank
+    ), state AS (
+        SELECT min(s.score) FILTER (WHERE s.rank = 0) AS score,
+               -- all that can be reached
+               CASE WHEN num_nonnulls(budget, max_steps) = 0 THEN max(s.score) ELSE 100 END AS most,
+               coalesce(min(s.rank) FILTER (WHERE s.score >= target), max(s.rank)) AS stop
         FROM scored s
     ), needed AS (
         -- steps that have no effect up to this rank are left out
-        SELECT DISTINCT s.rank, s.recommendation_id, s.to_touch
-        FROM step s CROSS JOIN stop t
-        WHERE s.needed_at <= t.rank
+        SELECT n.*, row_number() OVER w AS number, sum(n.hours) OVER w AS total_hours,
+               sum(n.spent) OVER w AS total, lead(n.rank) OVER w IS NULL AS is_last
+        FROM (SELECT DISTINCT f.rank, f.recommendation_id, f.to_touch, f.hours, f.spent
+              FROM found f CROSS JOIN state t
+              WHERE f.needed_at <= t.stop) n
+        WINDOW w AS (ORDER BY n.rank)
     )
-    SELECT 0, NULL::text, NULL::text, NULL::numeric, NULL::bigint, NULL::text, s.score::numeric,
-           plan_steps.basis
-    FROM scored s
-    WHERE s.rank = 0
+    SELECT 0, NULL::text, NULL::text, NULL::numeric, NULL::bigint, NULL::text, t.score,
+           plan_steps.basis, NULL::numeric, NULL::numeric, NULL::numeric, NULL::numeric
+    FROM state t
     UNION ALL
-    SELECT (row_number() OVER (ORDER BY n.rank))::integer,
-           recommendation_label(n.recommendation_id), r.title, s.score - b.score, n.to_touch,
-           effort(r.details), s.score::numeric, plan_steps.basis
+    SELECT n.number::integer, recommendation_label(n.recommendation_id), r.title,
+           trim_scale(s.score - b.score), n.to_touch, effort(r.details), s.score,
+           plan_steps.basis, trim_scale(n.hours), trim_scale(n.total_hours), m.score,
+           CASE WHEN m.score > t.score
+                THEN trim_scale(round(100 * (m.score - s.score) / (m.score - t.score), 2))
+                ELSE 0 END
     FROM needed n
     JOIN scored s ON s.rank = n.rank
     JOIN scored b ON b.rank = n.rank - 1
     JOIN recommendation r ON r.recommendation_id = n.recommendation_id
+    CROSS JOIN state t
+    CROSS JOIN point p
+    -- scores are rounded to millionths: of metrics, initiatives and their mean, before and after
+    CROSS JOIN LATERAL (
+        SELECT greatest(s.score, least(t.most, trim_scale(t.score + round(
+                   plan_bound(CASE WHEN n.is_last AND (s.score >= target) IS NOT TRUE
+                                   THEN greatest(spendable, n.total)
+                                   ELSE n.total END::bigint, p.spent, p.gains)
+                   + 0.0000035, 6)))) AS score) m
     ORDER BY 1;
 END $$;
-COMMENT ON FUNCTION posture_internal.plan_steps(integer, score, text) IS
-    'returns the rows of plan() and, as rank 0, the current score of the initiative';
+COMMENT ON FUNCTION posture_internal.plan_steps(integer[], score, text, numeric, integer) IS
+    'returns the rows of plan() and, as rank 0, the current score';
 
-CREATE FUNCTION posture_internal.plan_to(
-    initiative text, target score DEFAULT NULL, basis text DEFAULT 'gain')
+CREATE FUNCTION posture.plan(
+    initiatives text[], target numeric DEFAULT NULL, basis text DEFAULT 'gain',
+    budget numeric DEFAULT NULL, max_steps integer DEFAULT NULL)
     RETURNS SETOF plan_step
     LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 100
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
 DECLARE
-    wanted integer := initiative_of(initiative);
-    to_reach score := coalesce(target, (SELECT i.target_score FROM initiative i
-                                        WHERE i.initiative_id = wanted));
+    wanted integer[] := array_remove(ARRAY(SELECT DISTINCT initiative_of(n.name)
+                                           FROM unnest(coalesce(initiatives, '{NULL}')) n(name)),
+                                     NULL);
+    is_limited boolean := num_nonnulls(budget, max_steps) > 0;
+    to_reach score := target;
     steps plan_step[];
     reached score;
+    names text;
+    shown text;
 BEGIN
-    IF basis IS NULL OR basis NOT IN ('gain', 'gain_per_asset') THEN
+    IF basis IS NULL OR basis NOT IN ('gain', 'gain_per_asset', 'gain_per_hour') THEN
         RAISE EXCEPTION 'basis "%" not recognized', basis
-            USING ERRCODE = 'invalid_parameter_value', HINT = 'It is gain or gain_per_asset.';
-    ELSIF wanted IS NULL THEN
+            USING ERRCODE = 'invalid_parameter_value',
+                  HINT = 'It is gain, gain_per_asset or gain_per_hour.';
+    ELSIF budget < 0 THEN
+        RAISE EXCEPTION 'budget must not be negative'
+            USING ERRCODE = 'invalid_parameter_value';
+    ELSIF max_steps < 0 THEN
+        RAISE EXCEPTION 'max_steps must not be negative'
+            USING ERRCODE = 'invalid_parameter_value';
+    ELSIF wanted = '{}' THEN
         RETURN;
     END IF;
-    steps := ARRAY(SELECT s FROM plan_steps(wanted, to_reach, basis) s);
+    SELECT string_agg(i.key, '", "' ORDER BY i.key),
+           coalesce(to_reach, CASE WHEN count(*) = 1 AND NOT is_limited
+                                   THEN min(i.target_score::numeric) END::score)
+    INTO names, to_reach
+    FROM initiative i
+    WHERE i.initiative_id = ANY (wanted);
+    steps := ARRAY(SELECT s FROM plan_steps(wanted, to_reach, basis, budget, max_steps) s);
     RETURN QUERY SELECT s.* FROM unnest(steps) s WHERE s.rank > 0 ORDER BY s.rank;
     reached := steps[cardinality(steps)].score::score;
     IF reached IS NULL THEN
-        RAISE NOTICE 'initiative "%" has no score: nothing of it is assessed', initiative;
+        RAISE NOTICE 'initiative "%" has no score: nothing of it is assessed', names;
     ELSIF reached < to_reach THEN
         -- a score just below the target must not read as the target
-        RAISE NOTICE 'initiative "%" can reach %, not %',
-            initiative, format_number(greatest(least(reached, to_reach - 0.1), 0)),
-            format_number(to_reach);
+        shown := format_number(greatest(least(reached, to_reach - 0.1), 0));
+        IF is_limited THEN
+            RAISE NOTICE 'initiative "%" reaches % within the limits, not %',
+                names, shown, format_number(to_reach);
+        ELSE
+            RAISE NOTICE 'initiative "%" can reach %, not %', names, shown, format_number(to_reach);
+        END IF;
     ELSIF cardinality(steps) = 1 AND to_reach IS NOT NULL THEN
         RAISE NOTICE 'initiative "%" has already reached %: its score is %',
-            initiative, format_number(to_reach), format_number(reached);
+            names, format_number(to_reach), format_number(reached);
     END IF;
 END $$;
-COMMENT ON FUNCTION posture_internal.plan_to(text, score, text) IS 'plan() to a score';
-
+COMMENT ON FUNCTION posture.plan(text[], numeric, text, numeric, integer) IS
+    'returns what to remediate, in which order, for an initiative, or the mean of several, to '
+    'reach a score: by default the target_score of one initiative, or the highest score that can '
+    'be reached; basis: gain, largest gain first, gain_per_asset or gain_per_hour, largest gain '
+    'for each asset to remediate or hour of work first; budget: hours of work that the plan may '
+    'take; max_steps: its length. With one of these two, the plan goes as far as they reach, '
+    'unless a target is given';
 CREATE FUNCTION posture.plan(
-    initiative text, target numeric DEFAULT NULL, basis text DEFAULT 'gain')
+    initiative text, target numeric DEFAULT NULL, basis text DEFAULT 'gain',
+    budget numeric DEFAULT NULL, max_steps integer DEFAULT NULL)
     RETURNS SETOF plan_step
     LANGUAGE sql STABLE PARALLEL SAFE ROWS 100
 BEGIN ATOMIC
-    SELECT * FROM plan_to(initiative, target::score, basis);
+    SELECT * FROM plan(text_list(initiative), target, basis, budget, max_steps);
 END;
-COMMENT ON FUNCTION posture.plan(text, numeric, text) IS
-    'returns what to remediate, in which order, for an initiative to reach a score: by default its '
-    'target_score, or the highest score that can be reached if it has none; basis: gain, largest '
-    'gain first, or gain_per_asset, largest gain for each asset to remediate first';
+COMMENT ON FUNCTION posture.plan(text, numeric, text, numeric, integer) IS
+    'returns plan() of one initiative, or of several written as {a,b}';
+
+CREATE FUNCTION posture_internal.plan_to(
+    initiative text, target score DEFAULT NULL, basis text DEFAULT 'gain')
+    RETURNS SETOF plan_step
+    LANGUAGE sql STABLE PARALLEL SAFE ROWS 100
+BEGIN ATOMIC
+    SELECT * FROM plan(initiative, target::numeric, basis);
+END;
+COMMENT ON FUNCTION posture_internal.plan_to(text, score, text) IS
+    'plan() of version 0.2, for views that call it';

@@ -4,7 +4,7 @@
  */
 
 CREATE FUNCTION posture_internal.scope_of(
-    on_day date, scenario jsonb, of_initiative integer, of_group integer)
+    on_day date, scenario jsonb, of_initiatives integer[], of_group integer)
     RETURNS counting_scope
     LANGUAGE plpgsql STABLE PARALLEL SAFE
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
@@ -12,11 +12,11 @@ AS $$
 DECLARE
     scope counting_scope;
 BEGIN
-    IF of_initiative IS NOT NULL THEN
-        scope.initiatives := assetset_agg(of_initiative);
+    IF of_initiatives IS NOT NULL THEN
+        scope.initiatives := of_initiatives::assetset;
         scope.metrics := (SELECT coalesce(assetset_agg(b.metric_id), '{}')
                           FROM initiative_member(on_day, scenario) b
-                          WHERE b.initiative_id = of_initiative);
+                          WHERE scope.initiatives @> b.initiative_id);
         scope.recommendations := (
             SELECT coalesce(assetset_agg(x.id), '{}')
             FROM (SELECT b.recommendation_id
@@ -25,7 +25,7 @@ BEGIN
                   UNION ALL
                   SELECT unnest(d.recommendations)
                   FROM initiative_definition(on_day, scenario) d
-                  WHERE d.initiative_id = of_initiative) x(id));
+                  WHERE scope.initiatives @> d.initiative_id) x(id));
     END IF;
     IF of_group IS NOT NULL THEN
         scope.group_ids := ARRAY[of_group];
@@ -33,8 +33,8 @@ BEGIN
     END IF;
     RETURN scope;
 END $$;
-COMMENT ON FUNCTION posture_internal.scope_of(date, jsonb, integer, integer) IS
-    'returns the scope of a question about an initiative, NULL: all, and the assets that a group has '
+COMMENT ON FUNCTION posture_internal.scope_of(date, jsonb, integer[], integer) IS
+    'returns the scope of a question about initiatives, NULL: all, and the assets that a group has '
     'now, NULL: all';
 
 CREATE FUNCTION posture_internal.all_groups() RETURNS counting_scope

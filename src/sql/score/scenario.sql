@@ -2,13 +2,13 @@
  * What an initiative would score now if recommendations were remediated.
  */
 
-CREATE FUNCTION posture_internal.scored_recommendations(of_initiative integer)
+CREATE FUNCTION posture_internal.scored_recommendations(of_initiatives integer[])
     RETURNS integer[]
     LANGUAGE sql STABLE PARALLEL SAFE
-    RETURN (scope_of(NULL, NULL, of_initiative, NULL)).recommendations::integer[];
-COMMENT ON FUNCTION posture_internal.scored_recommendations(integer) IS
-    'returns the recommendations whose sets the score of an initiative needs; '
-    'NULL: all, as for initiative NULL';
+    RETURN (scope_of(NULL, NULL, of_initiatives, NULL)).recommendations::integer[];
+COMMENT ON FUNCTION posture_internal.scored_recommendations(integer[]) IS
+    'returns the recommendations whose sets the scores of initiatives need; '
+    'NULL: all, as for initiatives NULL';
 
 CREATE FUNCTION posture_internal.remediable(chosen integer[])
     RETURNS TABLE (recommendation_id integer, exposed assetset, accepted assetset,
@@ -29,7 +29,7 @@ COMMENT ON FUNCTION posture_internal.remediable(integer[]) IS
     'the measure; is_accepted: whether the risk is accepted for all assets';
 
 CREATE FUNCTION posture_internal.score_after(
-    of_initiative integer, ranks integer[], metrics integer[], recommendations integer[],
+    of_initiatives integer[], ranks integer[], metrics integer[], recommendations integer[],
     repaired numeric[])
     RETURNS TABLE (initiative_id integer, rank integer, score score)
     LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 100
@@ -44,7 +44,8 @@ BEGIN
         SELECT t.*, max(t.mass) FILTER (WHERE t.method = 'population') OVER w AS assessed,
                max(t.mass - t.healthy) FILTER (WHERE t.method = 'population') OVER w AS exposed
         FROM initiative_term(NULL) t
-        WHERE (of_initiative IS NULL OR t.initiative_id = of_initiative) AND t.mass IS NOT NULL
+        WHERE (of_initiatives IS NULL OR t.initiative_id = ANY (of_initiatives))
+          AND t.mass IS NOT NULL
         WINDOW w AS (PARTITION BY t.initiative_id, t.metric_id)
     ), term AS (
         SELECT t.*
@@ -53,7 +54,7 @@ BEGIN
         SELECT d.initiative_id, sum(t.weight * (t.mass - t.healthy)) AS missing,
                sum(t.weight * t.mass) AS mass
         FROM initiative_definition(NULL) d LEFT JOIN term t USING (initiative_id)
-        WHERE of_initiative IS NULL OR d.initiative_id = of_initiative
+        WHERE of_initiatives IS NULL OR d.initiative_id = ANY (of_initiatives)
         GROUP BY d.initiative_id
     ), repair AS (
         -- sums of what is repaired up to a rank
@@ -101,9 +102,9 @@ BEGIN
     ORDER BY initiative_id, g.rank;
 END $$;
 COMMENT ON FUNCTION posture_internal.score_after(
-    integer, integer[], integer[], integer[], numeric[]) IS
-    'returns the score of an initiative, or of each for NULL, now as rank 0, and at each rank '
-    'with what is repaired up to it in a metric or of a recommendation; '
+    integer[], integer[], integer[], integer[], numeric[]) IS
+    'returns the score of each of the initiatives, or of all for NULL, now as rank 0, and at each '
+    'rank with what is repaired up to it in a metric or of a recommendation; '
     'by the same methods as initiative_result()';
 
 CREATE FUNCTION posture_internal.remediation(remediated integer[], keep_accepted boolean)
@@ -115,17 +116,17 @@ COMMENT ON FUNCTION posture_internal.remediation(integer[], boolean) IS
     'whose risk is accepted';
 
 CREATE FUNCTION posture_internal.remediation_result(
-    of_initiative integer, remediated integer[], keep_accepted boolean)
+    of_initiatives integer[], remediated integer[], keep_accepted boolean)
     RETURNS TABLE (initiative_id integer, score score)
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
     SELECT r.initiative_id, r.score
     FROM (SELECT remediation(remediated, keep_accepted) AS scenario) s
     CROSS JOIN LATERAL initiative_result(NULL, s.scenario,
-                                         scope_of(NULL, s.scenario, of_initiative, NULL)) r;
+                                         scope_of(NULL, s.scenario, of_initiatives, NULL)) r;
 END;
-COMMENT ON FUNCTION posture_internal.remediation_result(integer, integer[], boolean) IS
-    'returns the score that an active initiative, or each for NULL, would have now if '
+COMMENT ON FUNCTION posture_internal.remediation_result(integer[], integer[], boolean) IS
+    'returns the score that each of the active initiatives, or all for NULL, would have now if '
     'recommendations were remediated; keep_accepted: except on assets whose risk is accepted';
 
 CREATE FUNCTION posture_internal.remediated_score(
@@ -133,7 +134,7 @@ CREATE FUNCTION posture_internal.remediated_score(
     RETURNS score
     LANGUAGE sql STABLE PARALLEL SAFE
     RETURN (SELECT r.score
-            FROM remediation_result(of_initiative, remediated, keep_accepted) r
+            FROM remediation_result(ARRAY[of_initiative], remediated, keep_accepted) r
             WHERE r.initiative_id = of_initiative);
 COMMENT ON FUNCTION posture_internal.remediated_score(integer, integer[], boolean) IS
     'returns remediation_result() of one initiative';

@@ -89,7 +89,7 @@ BEGIN
     END IF;
     RETURN (SELECT r.score
             FROM initiative_result(on_day, resolved,
-                                   scope_of(on_day, resolved, wanted, of_group)) r);
+                                   scope_of(on_day, resolved, ARRAY[wanted], of_group)) r);
 END $$;
 COMMENT ON FUNCTION posture.score_at(text, date, text, jsonb) IS
     'returns the score of an initiative, now or at the end of a day that has a snapshot, by all '

@@ -360,6 +360,8 @@ ALTER TABLE posture.run
 -- people enter the effort of a recommendation
 --@ CREATE DOMAIN posture.hours
 ALTER TABLE posture.recommendation ADD COLUMN effort_hours hours;
+ALTER TYPE posture.plan_step ADD ATTRIBUTE hours numeric, ADD ATTRIBUTE total_hours numeric,
+    ADD ATTRIBUTE bound numeric, ADD ATTRIBUTE shortfall numeric;
 
 -- The formulas and plan() take numeric. Views of users keep the functions that they call.
 ALTER FUNCTION posture.score_drop(score, score, text) RENAME TO drop_between;
@@ -659,3 +661,9 @@ DROP FUNCTION posture_internal.ocsf_result_state(text);
 DROP FUNCTION posture_internal.change_row(event_cause, date);
 DROP FUNCTION posture_internal.change_phrase(event_cause);
 DROP FUNCTION posture_internal.backdated_toggle(date, integer[]);
+DROP FUNCTION posture_internal.remediation_result(integer, integer[], boolean),
+    posture_internal.remediation(integer, integer[], boolean),
+    posture_internal.score_after(integer, integer[], integer[], integer[], numeric[]),
+    posture_internal.scored_recommendations(integer), posture_internal.plan_gain(integer),
+    posture_internal.plan_steps(integer, score, text), posture_internal.plan_order(
+        integer[], integer[], double precision[], double precision[], assetset[]);
