@@ -24,20 +24,3 @@ INSERT INTO bench.result (what, compared_with, measured, compared, unit, reach)
 VALUES ('size of finding_set', 'size of finding, both with their indexes',
         pg_total_relation_size('posture_internal.finding_set') / 1048576.0,
         pg_total_relation_size('posture.finding') / 1048576.0, 'MB', 'at most 0.06');
--- a year in which each day another hundredth of all findings changes, put
--- straight into the history: that many updates would take hours
-TRUNCATE posture_internal.finding_history;
-INSERT INTO posture_internal.finding_history (day, recommendation_id, assessed, exposed)
-SELECT posture.today() - day, h.recommendation_id, '{}', h.assets
-FROM (SELECT f.recommendation_id,
-             abs(hashint4(f.asset_id # f.recommendation_id)::bigint) % 100 AS hundredth,
-             posture.assetset_agg(f.asset_id) AS assets
-      FROM posture.finding f
-      GROUP BY 1, 2) h
-CROSS JOIN generate_series(1, 365) day
-WHERE day % 100 = h.hundredth;
-INSERT INTO bench.result (what, compared_with, measured, compared, unit, reach)
-VALUES ('a year of finding_history, 1 % of findings changing a day', 'size of finding, both with their indexes',
-        pg_total_relation_size('posture_internal.finding_history') / 1048576.0,
-        pg_total_relation_size('posture.finding') / 1048576.0, 'MB', 'at most 0.4');
-TRUNCATE posture_internal.finding_history;

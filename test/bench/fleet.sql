@@ -1,33 +1,15 @@
 /*
  * A fleet of a chosen size (psql variables findings, assets): 5 kinds of asset,
- * 500 recommendations of 5 sources, 76 metrics, 12 initiatives. The
- * recommendations of a metric overlap on assets. Nothing is random, so that
- * two runs measure the same.
+ * 5 sources, and a catalog (catalog.sql). Nothing is random, so that two runs
+ * measure the same.
  */
-\set recommendations 500
 \set ON_ERROR_STOP on
 
 CREATE EXTENSION posture;
 CREATE SCHEMA bench;
 
 INSERT INTO posture.source (key, name) SELECT 's' || i, 'Source ' || i FROM generate_series(0, 4) i;
-INSERT INTO posture.recommendation (source_id, key, title, severity, max_points)
-SELECT 1 + i % 5, 'r' || i, 'Recommendation ' || i, 'medium', 1 + i % 10
-FROM generate_series(1, :recommendations) i;
-INSERT INTO posture.metric (key, name, importance, asset_kinds)
-SELECT 'm' || i, 'Metric ' || i,
-       (ARRAY['critical', 'high', 'medium', 'low'])[1 + i % 4]::posture.importance,
-       CASE WHEN i % 4 = 0 THEN ARRAY['kind' || i % 5] END
-FROM generate_series(1, 76) i;
-INSERT INTO posture.metric_recommendation
-SELECT m, 1 + (m * 37 + k * 5) % :recommendations
-FROM generate_series(1, 76) m, generate_series(0, 7) k;
-INSERT INTO posture.initiative (key, name, method)
-SELECT 'i' || i, 'Initiative ' || i,
-       (ARRAY['weighted', 'weighted', 'population', 'points'])[1 + i % 4]::posture.initiative_method
-FROM generate_series(1, 12) i;
-INSERT INTO posture.initiative_metric
-SELECT DISTINCT i, 1 + (i * 17 + k * 3) % 76 FROM generate_series(1, 12) i, generate_series(0, 9) k;
+\ir catalog.sql
 
 -- one delivery: each asset has findings on some recommendations, a fifth fails
 CREATE FUNCTION bench.deliver(findings bigint, assets bigint, from_asset bigint, at timestamptz)

@@ -3,6 +3,7 @@
 # run on it. Sourced after test/ci/lib.sh. Needs work, bindir and server_user.
 
 findings=${FINDINGS:-10000000}
+days=${DAYS:-365}
 new=$((findings < 1000000 ? findings : 1000000))
 
 # the SQL of the checkout that was built in the work directory
@@ -22,7 +23,7 @@ SETTINGS
 as_client() { run_as_server "$bindir/$1" -h "$work/socket" -U "$server_user" "${@:2}"; }
 psql() {
     as_client psql -X -q -v ON_ERROR_STOP=1 -d "${database:-bench}" \
-        -v findings="$findings" -v assets=$((findings / 10)) -v new="$new" "$@"
+        -v findings="$findings" -v assets=$((findings / 10)) -v new="$new" -v days="$days" "$@"
 }
 
 # transactions a second of single-asset updates, with the triggers or without
@@ -45,9 +46,12 @@ compare_updates() { # clients
                 bench.median('{${with#,}}'), bench.median('{${without#,}}'), 'a second', 'at least 0.85')"
 }
 
-# The parts, in their order. New rows and updates are of today, so the day comes
+# The parts, in their order. New rows and updates are of today, so the days come
 # before them: changes after the end of a day are undone one by one.
-bench_parts=(fleet deliveries reads day drill access new writes updates plan documents)
+bench_parts=(fleet deliveries reads changes history day drill access new writes updates plan documents)
+# PARTS chooses some. "figures" are those that need no delivery.
+if [[ ${PARTS:-} == figures ]]; then PARTS='fleet fill reads changes history day plan'; fi
+if [[ -n ${PARTS:-} ]]; then read -r -a bench_parts <<<"$PARTS"; fi
 
 bench_part() { # NAME
     case $1 in

@@ -1,10 +1,10 @@
 /*
- * Reading at a size (psql variables findings, assets) with 100 deltas pending.
- * Findings are written without triggers and indexes, which are made afterwards,
- * and the sets by rebuild(): so much for a hundred million of them to be there
- * within the hour.
+ * Findings of a chosen number (psql variables findings, assets), the same as
+ * bench.deliver() has. They are written without triggers and indexes, which are
+ * made afterwards, and rebuild() makes the sets, so that a hundred million of
+ * them take less than an hour.
  */
-\echo 'a fleet of' :findings 'findings, for growth'
+\echo 'writing' :findings 'findings'
 ALTER TABLE posture.finding DISABLE TRIGGER ALL;
 ALTER TABLE posture.asset DISABLE TRIGGER ALL;
 ALTER TABLE posture.finding DROP CONSTRAINT finding_pkey;
