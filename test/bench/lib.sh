@@ -46,9 +46,76 @@ compare_updates() { # clients
                 bench.median('{${with#,}}'), bench.median('{${without#,}}'), 'a second', 'at least 0.85')"
 }
 
+# Growth: from one fleet, one dimension after the other grows to its sizes. The
+# small sizes take minutes, those of GROW=full hours.
+grow_number() { # DIMENSION: its number in the fleet from which all grow
+    case $1 in
+        recommendations) echo 500 ;; metrics) echo 76 ;; initiatives) echo 12 ;; groups) echo 5 ;;
+        exemptions) echo 20 ;; events) echo 100 ;; days) echo 30 ;; *) echo 0 ;;
+    esac
+}
+grow_sizes() { # DIMENSION
+    if [[ ${GROW:-} == full ]]; then
+        case $1 in
+            recommendations) echo 2000 8000 ;; metrics) echo 500 2000 ;; initiatives) echo 100 500 ;;
+            groups) echo 100 1000 ;; exemptions) echo 2000 20000 ;; events) echo 1000 50000 ;;
+            days) echo 100 400 ;; pending) echo 100 1000 10000 ;;
+        esac
+    else
+        case $1 in
+            recommendations) echo 2000 ;; metrics) echo 304 ;; initiatives) echo 48 ;; groups) echo 20 ;;
+            exemptions) echo 200 ;; events) echo 1000 ;; days) echo 120 ;; pending) echo 100 400 ;;
+        esac
+    fi
+}
+grow_dimensions=(recommendations metrics initiatives groups exemptions events days pending)
+
+# grow_fleet [DIMENSION=SIZE ...]: grows the fleet of the database
+grow_fleet() {
+    local dimension variables=()
+    for dimension in "${grow_dimensions[@]}"; do variables+=(-v "$dimension=$(grow_number "$dimension")"); done
+    psql "${variables[@]}" "${@/#/-v}" -f "$(bench_sql growth)"
+}
+# grow_measure DIMENSION SIZE: measures all screens of the database
+grow_measure() {
+    say "growth: $1 $2" >&2
+    psql -v dimension="$1" -v size="$2" -v seconds="${GROW_SECONDS:-60}s" -f "$(bench_sql screens)"
+}
+growth() {
+    local dimension size sizes all=() database=grow findings=${GROW_FINDINGS:-100000}
+    local csv=$work/growth.csv one
+    as_client createdb grow
+    psql -f "$(bench_sql fleet)" -f "$(bench_sql measure)" -f "$(bench_sql fill)"
+    grow_fleet
+    grow_measure base 0 >"$work/base.csv"
+    cp "$work/base.csv" "$csv"
+    for dimension in ${GROW_DIMENSIONS-${grow_dimensions[*]} all}; do
+        sizes=$(grow_sizes "$dimension")
+        if [[ $dimension == all ]]; then
+            for one in "${grow_dimensions[@]}"; do
+                size=$(grow_sizes "$one")
+                all+=("$one=${size##* }")
+            done
+            sizes=1
+        elif (($(grow_number "$dimension"))); then
+            sed "s/^base,0/$dimension,$(grow_number "$dimension")/" "$work/base.csv" >>"$csv"
+        fi
+        as_client createdb -T grow grown
+        database=grown
+        for size in $sizes; do
+            if [[ $dimension == all ]]; then grow_fleet "${all[@]}"; else grow_fleet "$dimension=$size"; fi
+            grow_measure "$dimension" "$size" >>"$csv"
+        done
+        database=grow
+        as_client dropdb grown
+    done
+    as_client dropdb grow
+    database=bench psql -v csv="$csv" -f "$(bench_sql growth_result)"
+}
+
 # The parts, in their order. New rows and updates are of today, so the days come
 # before them: changes after the end of a day are undone one by one.
-bench_parts=(fleet deliveries reads changes history day drill access new writes updates plan documents)
+bench_parts=(fleet deliveries reads changes history day drill access new writes updates plan documents growth)
 # PARTS chooses some. "figures" are those that need no delivery.
 if [[ ${PARTS:-} == figures ]]; then PARTS='fleet fill reads changes history day plan'; fi
 if [[ -n ${PARTS:-} ]]; then read -r -a bench_parts <<<"$PARTS"; fi
@@ -58,6 +125,8 @@ bench_part() { # NAME
         fleet)
             as_client createdb bench
             psql -f "$(bench_sql fleet)" -f "$(bench_sql measure)" ;;
+        growth)
+            growth ;;
         updates)
             compare_updates 1
             compare_updates 8 ;;

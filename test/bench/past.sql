@@ -41,8 +41,8 @@ BEGIN
             -- at random, but the same in each run
             turn := abs(hashint8(day * 100000 + r.recommendation_id)::bigint);
             changed := exposed OPERATOR(posture.&) repaired[1 + turn % 40]
-                OPERATOR(posture.|) ((r.assessed OPERATOR(posture.-) exposed)
-                                     OPERATOR(posture.&) failing[1 + turn % 160]);
+                OPERATOR(posture.|) ((r.assessed OPERATOR(posture.&) failing[1 + turn % 160])
+                                     OPERATOR(posture.-) exposed);
             INSERT INTO posture_internal.finding_history (day, recommendation_id, assessed, exposed)
             VALUES (first_day + day, r.recommendation_id, '{}', changed);
             exposed := exposed OPERATOR(posture.#) changed;
