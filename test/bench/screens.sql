@@ -18,9 +18,11 @@ TRUNCATE bench.screen, bench.run RESTART IDENTITY;
 -- events that the owner sees
 SELECT coalesce(max(event_id) FILTER (WHERE initiative_id = 1), 0) AS of_initiative,
        coalesce(max(event_id) FILTER (WHERE metric_id = 18), 0) AS of_metric,
-       array_to_string((array_agg(event_id ORDER BY event_id DESC))[:50], ', ') AS of_page
+       coalesce(array_to_string((array_agg(event_id ORDER BY event_id DESC))[:50], ', '), '0')
+           AS of_page
 FROM posture.event
 WHERE kind <> 'new_initiative' \gset
+SELECT min(day) AS first_day FROM posture.snapshot \gset
 INSERT INTO bench.screen (name, kind, statement)
 SELECT coalesce(o.name, v.viewname), 'screen',
        coalesce(o.statement, format('SELECT count(v) FROM posture.%I v', v.viewname))
@@ -52,6 +54,10 @@ INSERT INTO bench.screen (name, kind, statement) VALUES
      'SELECT * FROM posture.change_report(''i1'', posture.today() - 2, posture.today() - 1)'),
     ('metric_assets()', 'screen', 'SELECT posture.metric_assets(''m18'')'),
     ('metric_assets() of a past day', 'screen', 'SELECT posture.metric_assets(''m18'', posture.today() - 8)'),
+    ('metric_assets() of the first day', 'screen',
+     format('SELECT posture.metric_assets(''m18'', %L)', :'first_day')),
+    ('change_report() since the first day', 'screen',
+     format('SELECT * FROM posture.change_report(''i1'', %L, posture.today() - 1)', :'first_day')),
     ('score_of()', 'screen', 'SELECT posture.score_of(''i1'', ''g1'')'),
     ('what_if()', 'screen', 'SELECT posture.what_if(''i1'', ''{r37}'')'),
     ('planned_score()', 'screen', 'SELECT posture.planned_score(''i1'')'),
@@ -60,14 +66,17 @@ INSERT INTO bench.screen (name, kind, statement) VALUES
     ('status()', 'screen', 'SELECT * FROM posture.status()'),
     ('report_at()', 'screen', 'SELECT * FROM posture.report_at()'),
     ('report_at() of a past day', 'screen', 'SELECT * FROM posture.report_at(posture.today() - 8)'),
+    ('report_at() of the first day', 'screen',
+     format('SELECT * FROM posture.report_at(%L)', :'first_day')),
     ('report_at() of a past day, of a group, under a scenario', 'screen',
      'SELECT * FROM posture.report_at(posture.today() - 8, ''g1'', ''{"ignore_exemptions": true}'')'),
     ('score_at() under a scenario', 'screen',
      'SELECT posture.score_at(''i1'', scenario => ''{"ignore_exemptions": true}'')'),
     ('assets_at() of a past day, of a group', 'screen',
      'SELECT posture.assets_at(''m18'', posture.today() - 8, ''g1'')'),
-    ('score_history_of() 10 days of a group', 'screen',
-     'SELECT * FROM posture.score_history_of(''i1'', ''g1'', posture.today() - 10, posture.today() - 1)');
+    ('score_history_of() all days of a group', 'screen',
+     format('SELECT * FROM posture.score_history_of(''i1'', ''g1'', %L, posture.today() - 1)',
+            :'first_day'));
 
 \set read 'SELECT (SELECT count(o) FROM posture.overview o), (SELECT count(m) FROM posture.metric_report m)'
 INSERT INTO bench.screen (name, kind, change, statement)
