@@ -43,7 +43,7 @@ COMMENT ON FUNCTION posture_internal.update_last_seen(integer[], timestamptz[]) 
     'step of ingest() and load(): updates the last_seen of sources';
 
 CREATE FUNCTION posture_internal.source_hint(missing text) RETURNS text
-    LANGUAGE sql STABLE
+    LANGUAGE sql STABLE PARALLEL SAFE
     RETURN name_hint('Sources', ARRAY(SELECT s.key
                                       FROM source s
                                       WHERE s.key IS DISTINCT FROM missing ORDER BY s.key),
