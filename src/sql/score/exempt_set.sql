@@ -20,9 +20,11 @@ BEGIN ATOMIC
     FROM (SELECT e.recommendation_id, e.kind,
                  bool_or(num_nonnulls(e.asset_id, e.asset_group_id) = 0) AS for_all,
                  coalesce(assetset_agg(e.asset_id), '{}') AS assets,
-                 coalesce(array_agg(DISTINCT e.asset_group_id)
+                 coalesce(array_agg(e.asset_group_id)
                               FILTER (WHERE e.asset_group_id IS NOT NULL), '{}') AS asset_groups
-          FROM exemption_in_force(as_of) e
+          -- equal groups have equal arrays
+          FROM (SELECT x.* FROM exemption_in_force(as_of) x
+                ORDER BY x.recommendation_id, x.kind, x.asset_group_id) e
           WHERE on_day IS NULL
           GROUP BY e.recommendation_id, e.kind
           UNION ALL
@@ -84,13 +86,21 @@ BEGIN ATOMIC
         JOIN member m ON m.asset_group_id = g.asset_group_id
                      AND m.group_day IS NOT DISTINCT FROM e.group_day
         GROUP BY e.group_day, e.asset_groups
+    ), exempted AS (
+        SELECT e.recommendation_id, e.kind, e.for_all,
+               CASE WHEN u.assets IS NULL THEN e.assets
+                    WHEN e.assets = '{}' THEN u.assets
+                    ELSE e.assets | u.assets END AS assets
+        FROM exempt e
+        LEFT JOIN united u ON u.asset_groups = e.asset_groups
+                          AND u.group_day IS NOT DISTINCT FROM e.group_day
     )
-    SELECT e.recommendation_id, e.kind, bool_or(e.for_all), union_agg(x.assets)
-    FROM exempt e
-    LEFT JOIN united u ON u.asset_groups = e.asset_groups
-                      AND u.group_day IS NOT DISTINCT FROM e.group_day
-    CROSS JOIN LATERAL (VALUES (e.assets), (u.assets)) x(assets)
-    GROUP BY e.recommendation_id, e.kind;
+    SELECT x.* FROM exempted x WHERE scenario IS NULL
+    UNION ALL
+    SELECT x.recommendation_id, x.kind, bool_or(x.for_all), union_agg(x.assets)
+    FROM exempted x
+    WHERE scenario IS NOT NULL
+    GROUP BY x.recommendation_id, x.kind;
 END;
 COMMENT ON FUNCTION posture_internal.exempt_set(timestamptz, boolean, integer, date, jsonb) IS
     'returns the assets that exemptions in force exempt, by recommendation and kind; for_all: '
