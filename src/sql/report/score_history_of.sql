@@ -22,6 +22,7 @@ CREATE FUNCTION posture.score_history_of(
     RETURNS TABLE (day date, score numeric, exposed_assets numeric, assessed_assets numeric)
     LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 100
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
+    SET jit = off
 AS $$
 #variable_conflict use_column
 DECLARE
@@ -68,6 +69,7 @@ CREATE FUNCTION posture.backtest(
                    is_event boolean, scenario_event boolean)
     LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 1000
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
+    SET jit = off
     SET plan_cache_mode = force_generic_plan
 AS $$
 #variable_conflict use_column

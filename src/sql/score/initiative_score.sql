@@ -133,6 +133,7 @@ CREATE FUNCTION posture_internal.initiative_result(
     RETURNS TABLE (initiative_id integer, method initiative_method, score score)
     LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 100
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
+    SET jit = off
     SET plan_cache_mode = force_generic_plan
 AS $$
 #variable_conflict use_column

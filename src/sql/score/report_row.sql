@@ -61,6 +61,7 @@ CREATE FUNCTION posture_internal.report_row(
                    critical bigint, score_impact numeric)
     LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 200
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
+    SET jit = off
     SET plan_cache_mode = force_generic_plan
 AS $$
 #variable_conflict use_column

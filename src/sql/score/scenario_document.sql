@@ -319,6 +319,7 @@ COMMENT ON FUNCTION posture_internal.scenario_item(jsonb) IS
 CREATE FUNCTION posture_internal.resolve_scenario(scenario jsonb) RETURNS jsonb
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
+    SET jit = off
 AS $$
 DECLARE
     field text;

@@ -74,6 +74,7 @@ CREATE FUNCTION posture.score_at(
     RETURNS score
     LANGUAGE plpgsql STABLE PARALLEL SAFE
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
+    SET jit = off
 AS $$
 DECLARE
     wanted integer := initiative_of(initiative);
@@ -103,6 +104,7 @@ CREATE FUNCTION posture.report_at(
                    score_impact numeric)
     LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 200
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
+    SET jit = off
 AS $$
 #variable_conflict use_column
 DECLARE
@@ -165,6 +167,7 @@ CREATE FUNCTION posture.assets_at(
     RETURNS assetset
     LANGUAGE plpgsql STABLE PARALLEL SAFE
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
+    SET jit = off
 AS $$
 DECLARE
     wanted integer := metric_of(metric);
