@@ -43,8 +43,8 @@ CREATE PROCEDURE model.add_exemptions(n integer, start timestamptz) LANGUAGE sql
                  model.some('posture.asset', 'asset_id') AS asset_id,
                  model.some('posture.asset_group', 'asset_group_id') AS asset_group_id,
                  start + (random() * 46 - 23) * interval '1 hour' AS begins
-          FROM posture.recommendation r, generate_series(1, n)
-          ORDER BY random() LIMIT n OFFSET 0) e $$;
+          FROM (SELECT recommendation_id FROM posture.recommendation, generate_series(1, n)
+                ORDER BY random() LIMIT n) r OFFSET 0) e $$;
 
 -- a catalog, and findings of the two days before and of the one that begins at start
 CREATE PROCEDURE model.make(start timestamptz) LANGUAGE plpgsql AS $$
