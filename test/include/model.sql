@@ -316,6 +316,25 @@ BEGIN
     GROUP BY i.initiative_id, i.key, s.score;
 END $$;
 
+-- the score and counts of each active metric and initiative
+CREATE FUNCTION model.object(at timestamptz, of_group text)
+    RETURNS TABLE (object text, score numeric, exposed_assets numeric, assessed_assets numeric)
+    LANGUAGE plpgsql STABLE AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+    SELECT c.key::text, m.score, m.exposed, m.assessed
+    FROM model.metric(at, of_group) m JOIN metric c USING (metric_id)
+    UNION ALL
+    SELECT r.initiative, r.score, r.exposed_assets, r.assessed_assets
+    FROM model.report(at, of_group) r
+    WHERE r.metric IS NULL;
+END $$;
+
+-- what model.object() returned of days, for comparisons of one day with another
+CREATE TABLE model.kept (day date, of_group text, object text, score numeric,
+    exposed_assets numeric, assessed_assets numeric);
+
 -- the assets that each active metric has exposed
 CREATE FUNCTION model.exposed(at timestamptz, of_group text)
     RETURNS TABLE (metric text, assets integer[])

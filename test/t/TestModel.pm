@@ -12,7 +12,8 @@ use Test::More;
 use TestPosture;
 
 our @EXPORT = qw($rounds $seed model_node model_database copy_database
-  random_scenario model_sql coordinates existing_cases differences);
+  random_scenario model_sql coordinates existing_cases keep
+  differences);
 
 our $rounds = $ENV{POSTURE_ROUNDS} // 1;
 our $seed = $ENV{POSTURE_SEED} // (time ^ $$);
@@ -138,6 +139,21 @@ sub existing_cases
 		}
 	}
 	return @cases;
+}
+
+# Fills model.kept from copies, for these coordinates.
+sub keep
+{
+	my ($node, $db, @coordinates) = @_;
+	my $sql = "TRUNCATE model.kept;\n";
+	foreach my $coordinate (@coordinates)
+	{
+		my ($copy, $day, $group) = @$coordinate;
+		my $objects = model_sql('object', $coordinate);
+		$sql .= "SET search_path = $copy, posture, model;\nINSERT INTO model.kept SELECT $day, $group, o.* FROM $objects o;\n";
+	}
+	$node->safe_psql($db, $sql . 'ANALYZE model.kept');
+	return;
 }
 
 # Returns the rows of two queries that differ, each after its search_path, with what they are of.
