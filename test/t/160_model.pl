@@ -21,7 +21,7 @@ for my $round (1 .. $rounds)
 {
 	my $db = "round_$round";
 	model_database($node, $db);
-	is(differences($node, $db, existing_cases(coordinates())), '', "round $round: reports and snapshots are those of the model");
+	is(differences($node, $db, [ existing_cases(coordinates()) ]), '', "round $round: reports and snapshots are those of the model");
 	$node->safe_psql('postgres', "DROP DATABASE $db");
 }
 

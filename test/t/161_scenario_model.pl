@@ -27,7 +27,7 @@ for my $round (1 .. $rounds)
 		note($scenario);
 		copy_database($node, 'done', $db);
 		$node->safe_psql('done', "CALL model.apply(\$\$$scenario\$\$)");
-		is(differences($node, 'done', existing_cases(@now)), '', "round $round, scenario $n: a copy in which it is done");
+		is(differences($node, 'done', [ existing_cases(@now) ]), '', "round $round, scenario $n: a copy in which it is done");
 		$node->safe_psql('postgres', 'DROP DATABASE done');
 	}
 	# remediation has a short form

@@ -56,7 +56,7 @@ for my $round (1 .. $rounds)
 	model_database($node, $db);
 	keep($node, $db, @days);
 	$node->safe_psql($db, $changes);
-	is(differences($node, $db, [ 'causes', 'posture', $expected, $actual ]), '',
+	is(differences($node, $db, [ [ 'causes', 'posture', $expected, $actual ] ]), '',
 		"round $round: causes sum to the change of each score");
 	$node->safe_psql('postgres', "DROP DATABASE $db");
 }

@@ -12,8 +12,8 @@ use Test::More;
 use TestPosture;
 
 our @EXPORT = qw($rounds $seed model_node model_database copy_database
-  random_scenario model_sql coordinates existing_cases keep
-  differences);
+  random_scenario model_sql coordinates existing_cases coordinate_cases
+  keep differences);
 
 our $rounds = $ENV{POSTURE_ROUNDS} // 1;
 our $seed = $ENV{POSTURE_SEED} // (time ^ $$);
@@ -105,14 +105,14 @@ sub existing_cases
 			next if $group ne 'NULL';
 			push @cases, [ "metric_snapshot $copy", $copy,
 				"SELECT DISTINCT metric, score, exposed_assets, assessed_assets FROM $report WHERE metric IS NOT NULL",
-				"SELECT s.key, s.score::numeric, s.exposed, s.assessed FROM metric_snapshot s
+				"SELECT s.key AS metric, s.score::numeric, s.exposed AS exposed_assets, s.assessed AS assessed_assets FROM metric_snapshot s
 				 WHERE day = $day AND metric_id IN (SELECT metric_id FROM initiative_metric_snapshot WHERE day = $day)" ],
 				[ "initiative_snapshot $copy", $copy,
 				"SELECT initiative, score FROM $report WHERE metric IS NULL",
-				"SELECT s.key, s.score::numeric FROM initiative_snapshot s WHERE day = $day" ],
+				"SELECT s.key AS initiative, s.score::numeric FROM initiative_snapshot s WHERE day = $day" ],
 				[ "initiative_metric_snapshot $copy", $copy,
 				"SELECT initiative, metric, weight FROM $report WHERE metric IS NOT NULL",
-				"SELECT i.key, m.key, weight FROM initiative_metric_snapshot
+				"SELECT i.key AS initiative, m.key AS metric, weight FROM initiative_metric_snapshot
 				 JOIN initiative_snapshot i USING (day, initiative_id) JOIN metric_snapshot m USING (day, metric_id)
 				 WHERE day = $day" ];
 		}
@@ -121,24 +121,46 @@ sub existing_cases
 			push @cases, [ 'metric_report', $copy,
 				"SELECT * FROM $report WHERE metric IS NOT NULL",
 				'SELECT initiative, metric, state, score, exposed_assets, assessed_assets, weight, score_impact,
-				 critical_assets FROM metric_report' ],
+				 critical_assets AS critical FROM metric_report' ],
 				[ 'overview', $copy,
 				"SELECT initiative, score, exposed_assets, critical FROM $report WHERE metric IS NULL",
-				'SELECT initiative, score, exposed_assets::numeric, critical_assets FROM overview' ],
+				'SELECT initiative, score, exposed_assets, critical_assets AS critical FROM overview' ],
 				[ 'metric_assets', $copy, 'SELECT * FROM ' . model_sql('exposed', $coordinate),
-				'SELECT key::text, metric_assets(key)::integer[] FROM metric WHERE is_active' ];
+				'SELECT key AS metric, metric_assets(key)::integer[] AS assets FROM metric WHERE is_active' ];
 		}
 		else
 		{
 			push @cases, [ "group_report $group", $copy,
 				"SELECT initiative, metric, score, exposed_assets, assessed_assets, weight, critical FROM $report",
-				"SELECT initiative, metric, score, exposed_assets::numeric, assessed_assets, weight, critical_assets
+				"SELECT initiative, metric, score, exposed_assets, assessed_assets, weight, critical_assets AS critical
 				 FROM group_report WHERE asset_group = $group" ],
 				[ "score_of $group", $copy, "SELECT initiative, score FROM $report WHERE metric IS NULL",
-				"SELECT key::text, score_of(key, $group)::numeric FROM initiative WHERE is_active" ];
+				"SELECT key AS initiative, score_of(key, $group)::numeric AS score FROM initiative WHERE is_active" ];
 		}
 	}
 	return @cases;
+}
+
+# Cases for differences(): report_at(), score_at() and assets_at() at a coordinate, whose copy has
+# the scenario done. As SQL, NULL is no scenario.
+sub coordinate_cases
+{
+	my ($coordinate, $scenario) = @_;
+	my ($copy, $day, $group) = @$coordinate;
+	$scenario //= 'NULL';
+	my $at = "$day, $group, $scenario";
+	my $report = model_sql('report', $coordinate);
+	my $exposed = model_sql('exposed', $coordinate);
+	my $name = "($day, $group)";
+	return [ "report_at$name", $copy,
+		"SELECT initiative, metric, state, score, exposed_assets, assessed_assets, weight, score_impact FROM $report",
+		"SELECT * FROM report_at($at)" ],
+		[ "score_at$name", $copy,
+		"SELECT i.key AS initiative, r.score FROM posture.initiative i LEFT JOIN $report r ON r.initiative = i.key AND r.metric IS NULL",
+		"SELECT key AS initiative, score_at(key, $at)::numeric AS score FROM initiative" ],
+		[ "assets_at$name", $copy,
+		"SELECT m.key AS metric, e.assets FROM posture.metric m LEFT JOIN $exposed e ON e.metric = m.key",
+		"SELECT key AS metric, assets_at(key, $at)::integer[] AS assets FROM metric" ];
 }
 
 # Fills model.kept from copies, for these coordinates.
@@ -156,28 +178,32 @@ sub keep
 	return;
 }
 
-# Returns the rows of two queries that differ, each after its search_path, with what they are of.
+# Returns the rows that differ of two queries with the same columns: a case has what it is about,
+# the search_path and the query of the model, and the other query. The queries of the model may
+# be of another database.
 sub differences
 {
-	my ($node, $db, @cases) = @_;
-	my $sql = "CREATE TEMP TABLE fault (about text, side text, item text);\n";
-	foreach my $case (@cases)
-	{
-		my ($about, $copy, $expected, $actual) = @$case;
-		$sql .= <<"SQL";
-SET search_path = $copy, posture, posture_internal, model;
-CREATE TEMP TABLE expected AS $expected;
-SET search_path = posture, posture_internal;
-INSERT INTO fault
-WITH actual AS MATERIALIZED ($actual)
-SELECT \$\$$about\$\$, 'model', x::text FROM (TABLE expected EXCEPT ALL TABLE actual) x
-UNION ALL
-SELECT \$\$$about\$\$, 'posture', x::text FROM (TABLE actual EXCEPT ALL TABLE expected) x;
-INSERT INTO fault SELECT \$\$$about\$\$, 'empty', 'no row' WHERE NOT EXISTS (TABLE expected);
-DROP TABLE expected;
+	my ($node, $db, $cases, $of) = @_;
+	my $file = $node->data_dir . '/expected';
+	my $sql = "CREATE TEMP TABLE expected (n integer, item jsonb);\n";
+	$sql .= "SET search_path = $$cases[$_][1], posture, model;\n"
+	  . "INSERT INTO expected SELECT $_, to_jsonb(x) FROM ($$cases[$_][2]) x;\n" foreach 0 .. $#$cases;
+	$node->safe_psql($of // $db, "${sql}COPY expected TO '$file'");
+	$sql = "CREATE TEMP TABLE expected (n integer, item jsonb);\nCOPY expected FROM '$file';\n"
+	  . "CREATE TEMP TABLE actual (n integer, item jsonb);\n"
+	  . "CREATE TEMP TABLE about (n integer, about text);\nSET search_path = posture, posture_internal;\n";
+	$sql .= "INSERT INTO actual SELECT $_, to_jsonb(x) FROM ($$cases[$_][3]) x;\n"
+	  . "INSERT INTO about VALUES ($_, \$\$$$cases[$_][0]\$\$);\n" foreach 0 .. $#$cases;
+	return $node->safe_psql($db, $sql . <<'SQL');
+SELECT about, side, item
+FROM about
+JOIN (SELECT 'model' AS side, m.* FROM (TABLE expected EXCEPT ALL TABLE actual) m
+      UNION ALL
+      SELECT 'posture', p.* FROM (TABLE actual EXCEPT ALL TABLE expected) p
+      UNION ALL
+      SELECT 'no row', n, NULL FROM about WHERE n NOT IN (SELECT n FROM expected)) d USING (n)
+ORDER BY n, item, side
 SQL
-	}
-	return $node->safe_psql($db, $sql . 'TABLE fault ORDER BY about, side, item');
 }
 
 1;
