@@ -316,24 +316,28 @@ BEGIN
     GROUP BY i.initiative_id, i.key, s.score;
 END $$;
 
--- the score and counts of each active metric and initiative
+-- The score and counts of each active metric and initiative. A metric's drop is an event if it
+-- has a weight in some initiative.
 CREATE FUNCTION model.object(at timestamptz, of_group text)
-    RETURNS TABLE (object text, score numeric, exposed_assets numeric, assessed_assets numeric)
+    RETURNS TABLE (initiative text, metric text, score numeric, exposed_assets numeric,
+                   assessed_assets numeric, has_weight boolean)
     LANGUAGE plpgsql STABLE AS $$
 #variable_conflict use_column
 BEGIN
     RETURN QUERY
-    SELECT c.key::text, m.score, m.exposed, m.assessed
+    SELECT NULL, c.key::text, m.score, m.exposed, m.assessed,
+           EXISTS (SELECT FROM model.member() b
+                   WHERE b.metric_id = m.metric_id AND b.weight > 0)
     FROM model.metric(at, of_group) m JOIN metric c USING (metric_id)
     UNION ALL
-    SELECT r.initiative, r.score, r.exposed_assets, r.assessed_assets
+    SELECT r.initiative, NULL, r.score, r.exposed_assets, r.assessed_assets, true
     FROM model.report(at, of_group) r
     WHERE r.metric IS NULL;
 END $$;
 
--- what model.object() returned of days, for comparisons of one day with another
-CREATE TABLE model.kept (day date, of_group text, object text, score numeric,
-    exposed_assets numeric, assessed_assets numeric);
+-- what model.object() returned of days, as they were and with a scenario done
+CREATE TABLE model.kept (is_done boolean, day date, of_group text, initiative text, metric text,
+    score numeric, exposed_assets numeric, assessed_assets numeric, has_weight boolean);
 
 -- the assets that each active metric has exposed
 CREATE FUNCTION model.exposed(at timestamptz, of_group text)

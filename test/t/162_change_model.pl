@@ -21,11 +21,13 @@ my @days = grep { $_->[1] ne 'NULL' && $_->[2] eq 'NULL' } coordinates();
 # still. An unavailable score is no number, and that it became so is a cause.
 my $changes = <<'SQL';
 CREATE VIEW model.change AS
-SELECT p.object, p.of_group, p.day AS from_day, n.day AS to_day, p.score AS previous_score, n.score
+SELECT coalesce(p.metric, p.initiative) AS object, p.metric, p.of_group, p.day AS from_day, n.day AS to_day,
+       p.score AS previous_score, n.score
 FROM model.kept p
-JOIN model.kept n ON n.object = p.object AND n.of_group IS NOT DISTINCT FROM p.of_group
+JOIN model.kept n ON n.metric IS NOT DISTINCT FROM p.metric AND n.initiative IS NOT DISTINCT FROM p.initiative
+                 AND n.of_group IS NOT DISTINCT FROM p.of_group
 WHERE n.day - p.day IN (1, 4)
-  AND p.object IN (SELECT key FROM posture.metric UNION ALL SELECT key FROM posture.initiative);
+  AND coalesce(p.metric, p.initiative) IN (SELECT key FROM posture.metric UNION ALL SELECT key FROM posture.initiative);
 SQL
 my $expected = <<'SQL';
 SELECT object, of_group, from_day, to_day, score - previous_score AS change,
@@ -42,12 +44,11 @@ SELECT object, of_group, from_day, to_day,
 FROM model.change c
 CROSS JOIN LATERAL (
     SELECT sum(r.points) AS change,
-           min(r.reason) FILTER (WHERE r.metric IS NOT DISTINCT FROM m.key AND r.reason IN ('available', 'unavailable')
+           min(r.reason) FILTER (WHERE r.metric IS NOT DISTINCT FROM c.metric AND r.reason IN ('available', 'unavailable')
                                    AND (c.score IS NULL) <> (c.previous_score IS NULL)) AS reason,
            min(r.score) FILTER (WHERE c.score <> c.previous_score) AS score,
            max(r.previous_score) FILTER (WHERE c.score <> c.previous_score) AS previous_score
-    FROM change_report(c.object, c.from_day, c.to_day) r
-    LEFT JOIN metric m ON m.key = c.object) r
+    FROM change_report(c.object, c.from_day, c.to_day) r) r
 SQL
 
 for my $round (1 .. $rounds)

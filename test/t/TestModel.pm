@@ -13,7 +13,7 @@ use TestPosture;
 
 our @EXPORT = qw($rounds $seed model_node model_database copy_database
   random_scenario model_sql coordinates existing_cases coordinate_cases
-  keep differences);
+  done_coordinates keep differences);
 
 our $rounds = $ENV{POSTURE_ROUNDS} // 1;
 our $seed = $ENV{POSTURE_SEED} // (time ^ $$);
@@ -163,16 +163,34 @@ sub coordinate_cases
 		"SELECT key AS metric, assets_at(key, $at)::integer[] AS assets FROM metric" ];
 }
 
-# Fills model.kept from copies, for these coordinates.
+# Returns these coordinates with the copies of their days in which a scenario is done, after they
+# were made.
+sub done_coordinates
+{
+	my ($node, $db, $scenario, @coordinates) = @_;
+	my %day = map { $_->[0] => $_->[1] } @coordinates;
+	$node->safe_psql($db, join '', map { <<"SQL" } sort keys %day);
+SET search_path = posture, posture_internal, model;
+DROP SCHEMA IF EXISTS ${_}_done CASCADE;
+CALL model.copy('${_}_done', '$_', posture.day_end($day{$_}));
+SET search_path = ${_}_done, posture, model;
+CALL model.apply(\$\$$scenario\$\$);
+SQL
+	return map { [ "$_->[0]_done", @$_[ 1, 2 ] ] } @coordinates;
+}
+
+# Adds what copies have at these coordinates to model.kept.
 sub keep
 {
 	my ($node, $db, @coordinates) = @_;
-	my $sql = "TRUNCATE model.kept;\n";
+	my $sql = '';
 	foreach my $coordinate (@coordinates)
 	{
 		my ($copy, $day, $group) = @$coordinate;
+		my $is_done = $copy =~ /_done/ ? 'true' : 'false';
 		my $objects = model_sql('object', $coordinate);
-		$sql .= "SET search_path = $copy, posture, model;\nINSERT INTO model.kept SELECT $day, $group, o.* FROM $objects o;\n";
+		$sql .= "SET search_path = $copy, posture, model;\n"
+		  . "INSERT INTO model.kept SELECT $is_done, $day, $group, o.* FROM $objects o;\n";
 	}
 	$node->safe_psql($db, $sql . 'ANALYZE model.kept');
 	return;
