@@ -41,9 +41,17 @@ CREATE FUNCTION model.group_member(of_group text) RETURNS TABLE (asset_id intege
       ON model.matches(a.kind, a.criticality, a.tags, g.kinds, g.min_criticality, g.tags)
     WHERE g.key = of_group $$;
 
--- Assets that did not count on the day of a copy. last_seen has no past, so the copy has them;
--- they are computed for now, where this table has no row.
+CREATE FUNCTION model.limit(at timestamptz, stale_after interval) RETURNS timestamptz
+    LANGUAGE sql STABLE AS $$
+    SELECT (least(at, now()) AT TIME ZONE 'UTC' - stale_after) AT TIME ZONE 'UTC' $$;
+
+-- Assets that were retired or stale on the day of a copy. last_seen has no past, so the copy has
+-- them, whatever a scenario says; this table has no row, because they are computed for now.
 CREATE TABLE model.inactive_then (asset_id integer);
+
+CREATE FUNCTION model.is_retired(retired_at timestamptz, at timestamptz) RETURNS boolean
+    LANGUAGE sql STABLE AS $$
+    SELECT coalesce(retired_at < at AND retired_at <= now(), false) $$;
 
 CREATE FUNCTION model.live(at timestamptz)
     RETURNS TABLE (asset_id integer, kind text, criticality text)
@@ -58,14 +66,13 @@ BEGIN
         RETURN QUERY
         SELECT a.asset_id, a.kind, a.criticality
         FROM asset a
-        WHERE (a.retired_at IS NULL OR a.retired_at >= at OR a.retired_at > now())
+        WHERE NOT model.is_retired(a.retired_at, at)
           AND EXISTS (SELECT FROM finding f JOIN recommendation r USING (recommendation_id)
                       JOIN source s USING (source_id)
                       WHERE f.asset_id = a.asset_id AND f.state <> 'not_applicable'
                         AND f.changed_at < at AND s.is_active AND r.is_active
                         AND (s.stale_after IS NULL
-                             OR a.last_seen >= (least(at, now()) AT TIME ZONE 'UTC' - s.stale_after)
-                                               AT TIME ZONE 'UTC'));
+                             OR a.last_seen >= model.limit(at, s.stale_after)));
     END IF;
 END $$;
 

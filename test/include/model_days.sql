@@ -171,13 +171,19 @@ BEGIN
         'finding', 'measure', 'exemption'] LOOP
         EXECUTE format('CREATE TABLE %I.%I AS TABLE %I.%2$I', copy, relation, original);
     END LOOP;
-    PERFORM set_config('search_path', original || ', model', true);
+    IF original <> 'posture' THEN
+        EXECUTE format('CREATE TABLE %I.inactive_then AS TABLE %I.inactive_then', copy, original);
+        RETURN;
+    END IF;
+    -- One that no active source assesses is stale if some source has a limit that it has passed.
     EXECUTE format('CREATE TABLE %I.inactive_then AS
                     SELECT -1 AS asset_id
                     UNION ALL
                     SELECT a.asset_id FROM asset a
-                    WHERE a.asset_id NOT IN (SELECT l.asset_id FROM model.live(%L) l)', copy, at);
-    PERFORM set_config('search_path', 'posture, posture_internal, model', true);
+                    WHERE a.asset_id NOT IN (SELECT l.asset_id FROM model.live(%L) l)
+                      AND (model.is_retired(a.retired_at, %2$L)
+                           OR a.last_seen < (SELECT max(model.limit(%2$L, s.stale_after))
+                                             FROM source s WHERE s.is_active))', copy, at);
 END $$;
 
 -- Five days that are copied and have a snapshot, day_6 to day_2, the day before today, which has
@@ -203,6 +209,13 @@ BEGIN
     -- pending, and without dates of the past
     UPDATE posture.finding SET state = model.state(), changed_at = now() WHERE random() < 0.05;
     DELETE FROM posture.finding WHERE random() < 0.02;
-    UPDATE posture.asset SET kind = 'user' WHERE random() < 0.02;
+    IF random() < 0.7 THEN
+        UPDATE posture.asset SET kind = 'user' WHERE random() < 0.05;
+        UPDATE posture.asset SET criticality = model.criticality() WHERE random() < 0.05;
+        UPDATE posture.asset SET retired_at = CASE WHEN retired_at IS NULL THEN now() END
+        WHERE random() < 0.05;
+        UPDATE posture.asset SET last_seen = now() - random() * interval '30 days'
+        WHERE random() < 0.1;
+    END IF;
 END $$;
 \set ECHO all

@@ -21,7 +21,7 @@ for my $round (1 .. $rounds)
 {
 	my $db = "round_$round";
 	model_database($node, $db);
-	for my $n (1 .. 4)
+	for my $n (1 .. 2)
 	{
 		my $scenario = random_scenario($node, $db);
 		note($scenario);

@@ -141,8 +141,8 @@ sub existing_cases
 	return @cases;
 }
 
-# Cases for differences(): report_at(), score_at() and assets_at() at a coordinate, whose copy has
-# the scenario done. As SQL, NULL is no scenario.
+# Cases for differences(): report_at() at a coordinate, whose copy has the scenario done, and
+# score_at() and assets_at() of a third of the objects. As SQL, NULL is no scenario.
 sub coordinate_cases
 {
 	my ($coordinate, $scenario) = @_;
@@ -152,15 +152,18 @@ sub coordinate_cases
 	my $report = model_sql('report', $coordinate);
 	my $exposed = model_sql('exposed', $coordinate);
 	my $name = "($day, $group)";
+	my $third = int rand 3;
 	return [ "report_at$name", $copy,
 		"SELECT initiative, metric, state, score, exposed_assets, assessed_assets, weight, score_impact FROM $report",
 		"SELECT * FROM report_at($at)" ],
 		[ "score_at$name", $copy,
-		"SELECT i.key AS initiative, r.score FROM posture.initiative i LEFT JOIN $report r ON r.initiative = i.key AND r.metric IS NULL",
-		"SELECT key AS initiative, score_at(key, $at)::numeric AS score FROM initiative" ],
+		"SELECT i.key AS initiative, r.score FROM posture.initiative i
+		 LEFT JOIN $report r ON r.initiative = i.key AND r.metric IS NULL WHERE i.initiative_id % 3 = $third",
+		"SELECT key AS initiative, score_at(key, $at)::numeric AS score FROM initiative WHERE initiative_id % 3 = $third" ],
 		[ "assets_at$name", $copy,
-		"SELECT m.key AS metric, e.assets FROM posture.metric m LEFT JOIN $exposed e ON e.metric = m.key",
-		"SELECT key AS metric, assets_at(key, $at)::integer[] AS assets FROM metric" ];
+		"SELECT m.key AS metric, e.assets FROM posture.metric m
+		 LEFT JOIN $exposed e ON e.metric = m.key WHERE m.metric_id % 3 = $third",
+		"SELECT key AS metric, assets_at(key, $at)::integer[] AS assets FROM metric WHERE metric_id % 3 = $third" ];
 }
 
 # Returns these coordinates with the copies of their days in which a scenario is done, after they
