@@ -197,7 +197,7 @@ BEGIN ATOMIC
     WITH measured AS (
         SELECT e.event_id, e.previous_day, unnest(m.recommendations) AS recommendation_id
         FROM event e
-        LEFT JOIN initiative_metric_snapshot b ON b.day = of_day
+        LEFT JOIN initiative_metric_snapshot b ON b.day = of_day AND b.weight > 0
                                               AND b.initiative_id = e.initiative_id
         JOIN metric_snapshot m ON m.day = of_day
                               AND m.metric_id = coalesce(e.metric_id, b.metric_id)
