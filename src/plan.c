@@ -191,7 +191,7 @@ put_points(const BoundPoint *points, int n_points, ReturnSetInfo *result)
  * rank, and the first rank at which something is repaired or gained that needs the
  * recommendation.
  *
- * With spends, rows without a rank follow: the points n, from 1, of a bound. A
+ * With spends or a limit, rows without a rank follow: the points n, from 1, of a bound. A
  * plan that spends so much gains at most so many points, with straight lines
  * between the points; of two points with the same amount, the latter holds from
  * there on.
@@ -217,7 +217,7 @@ plan_order(PG_FUNCTION_ARGS)
 	read_rows(fcinfo, &plan);
 	make_steps(&plan);
 	plan_make_classes(&plan);
-	if (!PG_ARGISNULL(5))
+	if (!PG_ARGISNULL(5) || !PG_ARGISNULL(6) || !PG_ARGISNULL(7))
 		points = plan_bound(&plan, &n_points);
 	plan_search(&plan);
 	for (PlanStep *step = plan.steps; step < plan.steps + plan.n_steps; step++)

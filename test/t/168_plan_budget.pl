@@ -120,6 +120,8 @@ my $triples = q{SELECT %s FROM plan_order('{1,2,3,1,2,3,1,2,3}', '{1,2,3,4,5,6,7
 	%s) o %s};
 is(answer(sprintf $triples, q{string_agg(n::text, ' ' ORDER BY rank)}, q{'{1,1,1,1,1,1,1,1,1}', NULL, 3},
 	'WHERE rank > 0'), '2 5 8', 'three steps that only gain together');
+is(answer(sprintf $triples, q{string_agg(n::text, ' ' ORDER BY rank)}, q{NULL, NULL, 3}, 'WHERE rank > 0'),
+	'2 5 8', 'also without a list of what is spent');
 is(answer(sprintf $triples, q{string_agg(n::text, ' ' ORDER BY rank)}, q{'{1,9,1,1,9,1,1,9,1}', 8},
 	'WHERE rank > 0'), '3 6 9 1 4 7', 'those that a budget has room for');
 is(answer(sprintf $triples, q{count(*) FILTER (WHERE rank > 0)}, q{'{1,1,1,1,1,1,1,1,1}', NULL, 2}, ''), '0',

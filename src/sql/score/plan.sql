@@ -26,9 +26,9 @@ COMMENT ON FUNCTION posture_internal.plan_order(
     'columns of the input rows. In each row, a recommendation repairs the assets of a pool that '
     'fail no other recommendation of the pool, and each asset has a worth; a row without a set '
     'gains its worth at once. Returns, for each row that can gain, its number n, its rank, the '
-    'assets repaired at that rank, and the rank at which the row first has an effect; with spends, '
-    'also rows without a rank: plans that spend so much gain at most this, linear between them. '
-    'budget, max_steps: limits of what a plan spends and of its length';
+    'assets repaired at that rank, and the rank at which the row first has an effect; with spends '
+    'or a limit, also rows without a rank: plans that spend so much gain at most this, linear '
+    'between them. budget, max_steps: limits of what a plan spends and of its length';
 
 CREATE FUNCTION posture_internal.plan_gain(of_initiatives integer[])
     RETURNS TABLE (pool integer, metric_id integer, recommendation_id integer, worth numeric,
