@@ -159,6 +159,14 @@ like(ask(q{SELECT error_of('{"weight": {"i1/m/2": 3}}')}), qr/^\{"weight"/, 'the
 ask(q{INSERT INTO recommendation (source_id, key, title) SELECT 1, 'n' || i, 'R' FROM generate_series(1, 8000) i});
 is(ask(q{SELECT jsonb_array_length(resolve_scenario(jsonb_build_object('remediate', jsonb_agg('s:n' || i))) -> 'remediate')
 	FROM generate_series(1, 8000) i}), '8000', 'a document of 8,000 recommendations');
+
+# a worker of a parallel query resolves, too, and says what is wrong
+ask('SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0');
+my $each = q{SELECT count(resolve_scenario(('{"threshold": {"m1": ' || r.recommendation_id || '}}')::jsonb))
+	FROM recommendation r WHERE r.recommendation_id <= };
+like(ask("EXPLAIN $each 100"), qr/Parallel/, 'a parallel query');
+is(ask("$each 100"), '100', 'resolves scenarios');
+like(ask("$each 101"), qr/scenario field "threshold": "m1": a threshold is above 0, at most 100/, 'and rejects one');
 $session->end;
 $node->stop;
 done_testing();

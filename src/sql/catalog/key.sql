@@ -29,7 +29,7 @@ COMMENT ON FUNCTION posture_internal.text_list(text) IS
     'array of one name, or of those of a literal such as {a,b}; NULL for NULL';
 
 CREATE FUNCTION posture_internal.object_of(
-    object text, OUT metric_id integer, OUT initiative_id integer)
+    object text, place text DEFAULT '', OUT metric_id integer, OUT initiative_id integer)
     LANGUAGE plpgsql STABLE PARALLEL SAFE
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
@@ -47,11 +47,11 @@ BEGIN
                       ORDER BY i.key <> object
                       LIMIT 1);
     IF metric_id IS NOT NULL AND initiative_id IS NOT NULL THEN
-        RAISE EXCEPTION '"%" is a metric and an initiative', object
+        RAISE EXCEPTION '%"%" is a metric and an initiative', place, object
             USING ERRCODE = 'ambiguous_parameter',
                   HINT = format('Write %L or %L.', 'metric:' || object, 'initiative:' || object);
     ELSIF metric_id IS NULL AND initiative_id IS NULL AND object IS NOT NULL THEN
-        RAISE EXCEPTION 'metric or initiative "%" does not exist', object
+        RAISE EXCEPTION '%metric or initiative "%" does not exist', place, object
             USING ERRCODE = 'undefined_object',
                   HINT = concat_ws(' ', kind_hint(object), coalesce(
                       -- people also write the name that reports show
@@ -67,6 +67,6 @@ BEGIN
                       'install_pack() adds initiatives with metrics.'));
     END IF;
 END $$;
-COMMENT ON FUNCTION posture_internal.object_of(text) IS
+COMMENT ON FUNCTION posture_internal.object_of(text, text) IS
     'id of the metric or initiative with a key, which may be written metric:key or '
-    'initiative:key; an error if there is none or the key is ambiguous';
+    'initiative:key; an error, which begins with place, if there is none or the key is ambiguous';

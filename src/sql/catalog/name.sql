@@ -107,7 +107,7 @@ END $$;
 COMMENT ON FUNCTION posture_internal.key_hint(text, text) IS
     'hint for a key that does not exist; what: the kind of object, such as initiative';
 
-CREATE FUNCTION posture_internal.key_id(what text, keys text[])
+CREATE FUNCTION posture_internal.key_id(what text, keys text[], place text DEFAULT '')
     RETURNS TABLE (key text, id integer)
     LANGUAGE plpgsql STABLE PARALLEL SAFE
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
@@ -149,7 +149,7 @@ BEGIN
                WHERE what = 'recommendation' AND starts_with(n.key, s.key || ':'))) x(id)
                  ON true) f;
     IF missing IS NOT NULL THEN
-        RAISE EXCEPTION '%', format(CASE what
+        RAISE EXCEPTION '%', place || format(CASE what
                 WHEN 'initiative' THEN 'initiative "%s" does not exist'
                 WHEN 'metric' THEN 'metric "%s" does not exist'
                 WHEN 'recommendation' THEN 'recommendation "%s" does not exist'
@@ -158,12 +158,13 @@ BEGIN
                 ELSE 'asset "%s" does not exist' END, missing)
             USING ERRCODE = 'undefined_object', HINT = key_hint(what, missing);
     ELSIF ambiguous IS NOT NULL THEN
-        RAISE EXCEPTION 'recommendation "%" exists in several sources', ambiguous
+        RAISE EXCEPTION '%recommendation "%" exists in several sources', place, ambiguous
             USING ERRCODE = 'ambiguous_parameter',
                   HINT = 'Write source:recommendation, as recommendation_report does.';
     END IF;
     RETURN QUERY SELECT f.key, f.id FROM unnest(found, ids) f(key, id);
 END $$;
-COMMENT ON FUNCTION posture_internal.key_id(text, text[]) IS
+COMMENT ON FUNCTION posture_internal.key_id(text, text[], text) IS
     'returns the ids of initiatives, metrics, sources, asset groups, assets or recommendations '
-    '(by key or source:key), each key once; an error if a key has none or several; NULL has none';
+    '(by key or source:key), each key once; an error, which begins with place, if a key has none or '
+    'several; NULL has none';

@@ -49,9 +49,36 @@ COMMENT ON FUNCTION posture_internal.scenario_field() IS
     'an object name; holds: what the values are, or with is_list their elements; result: name of '
     'the value in a resolved scenario, NULL: only ids';
 
--- The sentence of the domain or enum that a value must be of is the error.
+-- A cast would raise the error of the domain, and a worker of a parallel query can't catch it.
+CREATE FUNCTION posture_internal.domain_error(of_domain regtype, value text) RETURNS text
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+DECLARE
+    rule record;
+    is_valid boolean;
+BEGIN
+    FOR rule IN SELECT c.conname, substr(pg_get_constraintdef(c.oid), 7) AS expression,
+                       format_type(t.typbasetype, t.typtypmod) AS base
+                FROM pg_constraint c JOIN pg_type t ON t.oid = c.contypid
+                WHERE c.contypid = of_domain AND c.contype = 'c'
+                ORDER BY c.conname
+    LOOP
+        EXECUTE format('SELECT %s FROM (SELECT $1::%s) v("VALUE")',
+                       regexp_replace(rule.expression, '\mVALUE\M', '"VALUE"', 'g'), rule.base)
+        INTO is_valid USING value;
+        IF NOT is_valid THEN
+            RETURN rule.conname;
+        END IF;
+    END LOOP;
+    RETURN NULL;
+END $$;
+COMMENT ON FUNCTION posture_internal.domain_error(regtype, text) IS
+    'returns the name of the constraint, which is a sentence, that a value of the base type of a '
+    'domain violates; NULL: none';
+
 CREATE FUNCTION posture_internal.scenario_value_error(holds text, value jsonb) RETURNS text
-    LANGUAGE plpgsql STABLE
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
 DECLARE
@@ -104,21 +131,17 @@ BEGIN
     WHEN 'asset_kinds' THEN
         RETURN CASE WHEN array_position(rule_value(value), NULL) IS NOT NULL
                     THEN 'expected an array of strings, found ' || left(value::text, 100) END;
-    WHEN 'weight' THEN
-        PERFORM (value #>> '{}')::weight;
-    WHEN 'threshold' THEN
-        PERFORM (value #>> '{}')::threshold;
+    WHEN 'weight', 'threshold' THEN
+        error := domain_error(('posture.' || holds)::regtype, value #>> '{}');
     WHEN 'criticality_weights' THEN
-        PERFORM ARRAY(SELECT jsonb_array_elements_text(value)::integer)::criticality_weights;
+        error := CASE WHEN EXISTS (SELECT FROM jsonb_array_elements(value) e
+                                   WHERE e::text !~ '^-?\d{1,9}$') THEN 'expected integers'
+                      ELSE domain_error('posture.criticality_weights',
+                                        ARRAY(SELECT jsonb_array_elements_text(value))::text) END;
     ELSE
         NULL;
     END CASE;
-    RETURN NULL;
-EXCEPTION WHEN check_violation THEN
-    GET STACKED DIAGNOSTICS error = CONSTRAINT_NAME;
     RETURN error || ', found ' || left(value::text, 100);
-WHEN invalid_text_representation OR numeric_value_out_of_range THEN
-    RETURN 'expected integers, found ' || left(value::text, 100);
 END $$;
 COMMENT ON FUNCTION posture_internal.scenario_value_error(text, jsonb) IS
     'error text for a value of a scenario document; NULL if it is valid; holds: what '
@@ -127,7 +150,7 @@ COMMENT ON FUNCTION posture_internal.scenario_value_error(text, jsonb) IS
 CREATE FUNCTION posture_internal.scenario_entry(of_field text, content jsonb)
     RETURNS TABLE (n bigint, name text, value jsonb, initiative text, metric text,
                    recommendation text, source text, asset text, asset_group text)
-    LANGUAGE sql STABLE
+    LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
     SELECT e.n, e.name, e.value,
            coalesce(p.initiative, CASE f.named WHEN 'initiative' THEN e.name END),
@@ -169,18 +192,19 @@ COMMENT ON FUNCTION posture_internal.scenario_entry(text, jsonb) IS
 
 CREATE FUNCTION posture_internal.resolve_scenario_field(of_field text, content jsonb)
     RETURNS jsonb
-    LANGUAGE plpgsql STABLE
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
 #variable_conflict use_column
 DECLARE
+    place text := format('scenario field "%s": ', left(of_field, 100));
     kind record;
     error text;
     result jsonb;
 BEGIN
     SELECT f.* INTO kind FROM scenario_field() f WHERE f.field = of_field;
     IF kind IS NULL THEN
-        RAISE EXCEPTION 'not recognized'
+        RAISE EXCEPTION '%not recognized', place
             USING ERRCODE = 'invalid_parameter_value',
                   HINT = name_hint('Fields', ARRAY(SELECT f.field FROM scenario_field() f),
                                    of_field);
@@ -206,7 +230,7 @@ BEGIN
         ORDER BY e.n
         LIMIT 1));
     IF error IS NOT NULL THEN
-        RAISE EXCEPTION '%', error USING ERRCODE = 'invalid_parameter_value';
+        RAISE EXCEPTION '%', place || error USING ERRCODE = 'invalid_parameter_value';
     END IF;
     WITH entry AS MATERIALIZED (
         SELECT e.* FROM scenario_entry(of_field, content) e
@@ -219,17 +243,17 @@ BEGIN
                    'asset_group_id', g.id,
                    'kind', CASE kind.result WHEN 'kind' THEN e.value -> 'kind' END)) AS ids
         FROM entry e
-        LEFT JOIN key_id('initiative', ARRAY(SELECT initiative FROM entry)) i
+        LEFT JOIN key_id('initiative', ARRAY(SELECT initiative FROM entry), place) i
                ON i.key = e.initiative
-        LEFT JOIN key_id('metric', ARRAY(SELECT metric FROM entry)) m ON m.key = e.metric
-        LEFT JOIN key_id('recommendation', ARRAY(SELECT recommendation FROM entry)) r
+        LEFT JOIN key_id('metric', ARRAY(SELECT metric FROM entry), place) m ON m.key = e.metric
+        LEFT JOIN key_id('recommendation', ARRAY(SELECT recommendation FROM entry), place) r
                ON r.key = e.recommendation
-        LEFT JOIN key_id('source', ARRAY(SELECT source FROM entry)) s ON s.key = e.source
-        LEFT JOIN key_id('asset', ARRAY(SELECT asset FROM entry)) a ON a.key = e.asset
-        LEFT JOIN key_id('asset group', ARRAY(SELECT asset_group FROM entry)) g
+        LEFT JOIN key_id('source', ARRAY(SELECT source FROM entry), place) s ON s.key = e.source
+        LEFT JOIN key_id('asset', ARRAY(SELECT asset FROM entry), place) a ON a.key = e.asset
+        LEFT JOIN key_id('asset group', ARRAY(SELECT asset_group FROM entry), place) g
                ON g.key = e.asset_group
-        LEFT JOIN LATERAL object_of(CASE kind.named WHEN 'metric or initiative' THEN e.name END) t
-               ON true
+        LEFT JOIN LATERAL object_of(CASE kind.named WHEN 'metric or initiative' THEN e.name END,
+                                    place) t ON true
     )
     SELECT (SELECT min(d.name) FROM (SELECT max(x.name) AS name FROM resolved x
                                      GROUP BY x.ids HAVING count(*) > 1) d),
@@ -238,7 +262,8 @@ BEGIN
     INTO error, result
     FROM resolved x;
     IF error IS NOT NULL THEN
-        RAISE EXCEPTION '"%" is there twice', error USING ERRCODE = 'invalid_parameter_value';
+        RAISE EXCEPTION '%"%" is there twice', place, error
+            USING ERRCODE = 'invalid_parameter_value';
     END IF;
     RETURN result;
 END $$;
@@ -246,7 +271,7 @@ COMMENT ON FUNCTION posture_internal.resolve_scenario_field(text, jsonb) IS
     'step of resolve_scenario(): checks a field and returns its entries in ids; NULL: none';
 
 CREATE FUNCTION posture_internal.check_scenario(resolved jsonb) RETURNS void
-    LANGUAGE plpgsql STABLE
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
 DECLARE
@@ -285,7 +310,7 @@ COMMENT ON FUNCTION posture_internal.check_scenario(jsonb) IS
 
 CREATE FUNCTION posture_internal.scenario_item(resolved jsonb)
     RETURNS TABLE (field text, item jsonb)
-    LANGUAGE sql STABLE
+    LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
     SELECT f.field, e.item
     FROM jsonb_each(resolved) f(field, items)
@@ -317,7 +342,7 @@ COMMENT ON FUNCTION posture_internal.scenario_item(jsonb) IS
     'of a document';
 
 CREATE FUNCTION posture_internal.resolve_scenario(scenario jsonb) RETURNS jsonb
-    LANGUAGE plpgsql STABLE
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
     SET jit = off
 AS $$
@@ -325,29 +350,20 @@ DECLARE
     field text;
     content jsonb;
     resolved jsonb := '{}';
-    hint text;
 BEGIN
-    IF jsonb_typeof(scenario) <> 'object' THEN
+    IF scenario IS NULL THEN
+        RETURN NULL;
+    ELSIF jsonb_typeof(scenario) <> 'object' THEN
         RAISE EXCEPTION 'scenario: expected an object, found %', left(scenario::text, 100)
             USING ERRCODE = 'invalid_parameter_value',
                   HINT = 'A scenario is an object such as {"remediate": ["mfa"]}.';
     END IF;
-    BEGIN
-        FOR field, content IN SELECT * FROM jsonb_each(scenario) LOOP
-            content := resolve_scenario_field(field, content);
-            IF content IS NOT NULL THEN
-                resolved := resolved || jsonb_build_object(field, content);
-            END IF;
-        END LOOP;
-    EXCEPTION WHEN invalid_parameter_value OR undefined_object OR ambiguous_parameter THEN
-        GET STACKED DIAGNOSTICS hint = PG_EXCEPTION_HINT;
-        IF hint = '' THEN
-            RAISE EXCEPTION 'scenario field "%": %', left(field, 100), SQLERRM
-                USING ERRCODE = SQLSTATE;
+    FOR field, content IN SELECT * FROM jsonb_each(scenario) LOOP
+        content := resolve_scenario_field(field, content);
+        IF content IS NOT NULL THEN
+            resolved := resolved || jsonb_build_object(field, content);
         END IF;
-        RAISE EXCEPTION 'scenario field "%": %', left(field, 100), SQLERRM
-            USING ERRCODE = SQLSTATE, HINT = hint;
-    END;
+    END LOOP;
     PERFORM check_scenario(resolved);
     RETURN (
         SELECT jsonb_object_agg(o.field, o.items)

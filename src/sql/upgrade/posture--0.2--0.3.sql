@@ -571,6 +571,7 @@ ALTER FUNCTION posture_internal.initiative_definition(date) RENAME TO initiative
 ALTER FUNCTION posture_internal.metric_member(date) RENAME TO metric_member_0_2;
 ALTER FUNCTION posture_internal.exempt_set(timestamptz, boolean, integer) RENAME TO exempt_set_0_2;
 ALTER FUNCTION posture_internal.measured(timestamptz) RENAME TO measured_0_2;
+ALTER FUNCTION posture_internal.object_of(text) RENAME TO object_of_0_2;
 ALTER FUNCTION posture_internal.all_asset_value(text, boolean, integer)
     RENAME TO all_asset_value_0_2;
 -- views read the sentences of events
@@ -644,7 +645,7 @@ END $$;
 
 DROP FUNCTION posture_internal.initiative_definition_0_2(date),
     posture_internal.initiative_member_0_2(date), posture_internal.metric_member_0_2(date),
-    posture_internal.measured_0_2(timestamptz),
+    posture_internal.measured_0_2(timestamptz), posture_internal.object_of_0_2(text),
     posture_internal.exempt_set_0_2(timestamptz, boolean, integer),
     posture_internal.exempt_on(date), posture_internal.all_asset_value_0_2(text, boolean, integer);
 UPDATE posture.event e SET cause = posture_internal.event_sentence(e)
