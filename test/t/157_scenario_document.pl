@@ -151,6 +151,29 @@ while (my ($document, $error) = splice @wrong, 0, 2)
 	like(ask("SELECT error_of('$document')"), qr/\A\Q$error\E/, $document);
 }
 
+# values are compared as the domains compare them
+ask(<<'SQL');
+CREATE FUNCTION cast_error(of_domain text, value text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    error text;
+BEGIN
+    EXECUTE format('SELECT %L::%I', value, of_domain);
+    RETURN NULL;
+EXCEPTION WHEN check_violation THEN
+    GET STACKED DIAGNOSTICS error = CONSTRAINT_NAME;
+    RETURN error;
+END $$;
+SQL
+is(ask(<<'SQL'), '', 'domains');
+SELECT d, v FROM unnest('{weight,threshold}'::text[]) d,
+    unnest('{-1,-1e-12,0,1e-13,1e-12,1,99.5,100,100.000000000001,1e15,1000000000000000.1,1e16,0.1234567890123}'::text[]) v
+WHERE domain_error(d, v::jsonb) IS DISTINCT FROM cast_error(d, v)
+UNION ALL
+SELECT 'criticality_weights', v FROM unnest(ARRAY['', '0,0,0,0', '0,0,0,1', '1,2,3', '1,2,3,4,5', '-1,2,3,4', '1000,0,0,0', '1001,0,0,0']) v
+WHERE domain_error('criticality_weights', ('[' || v || ']')::jsonb)
+      IS DISTINCT FROM cast_error('criticality_weights', '{' || v || '}')
+SQL
+
 # a metric that left an initiative had a weight on days before
 ask('SELECT FROM take_snapshot(); DELETE FROM initiative_metric WHERE metric_id = 2');
 like(ask(q{SELECT error_of('{"weight": {"i1/m/2": 3}}')}), qr/^\{"weight"/, 'the weight of a metric that left');
