@@ -3,33 +3,51 @@
  * (cause_sentence.sql).
  */
 
+-- As subqueries of the view, these would make the planner expect so much of it that it
+-- compiles the query, which takes longer than running it. SET prevents that they are
+-- inlined.
+CREATE FUNCTION posture_internal.deleted_object(of_event event) RETURNS text[]
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET jit = off
+BEGIN ATOMIC
+    -- the snapshot of today may have been taken again since the object was deleted
+    SELECT x.labels
+    FROM (SELECT s.day, ARRAY[s.key, s.name] AS labels
+          FROM metric_snapshot s
+          WHERE s.metric_id = of_event.metric_id AND s.day <= of_event.day
+          UNION ALL
+          SELECT s.day, ARRAY[s.key, s.name]
+          FROM initiative_snapshot s
+          WHERE s.initiative_id = of_event.initiative_id AND s.day <= of_event.day) x
+    ORDER BY x.day DESC
+    LIMIT 1;
+END;
+COMMENT ON FUNCTION posture_internal.deleted_object(event) IS
+    'returns the key and the name that the metric or initiative of an event had on its day, or '
+    'before; NULL if there is no such snapshot';
+
+CREATE FUNCTION posture_internal.owner_weight(of_event event) RETURNS numeric
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET jit = off
+BEGIN ATOMIC
+    SELECT max(b.weight)
+    FROM initiative_metric_snapshot b
+    WHERE b.day = of_event.day AND b.metric_id = of_event.metric_id;
+END;
+COMMENT ON FUNCTION posture_internal.owner_weight(event) IS
+    'returns the greatest weight that the metric of an event had in the initiatives that the '
+    'caller sees';
+
 CREATE VIEW posture.event_report WITH (security_invoker = true) AS
 SELECT e.event_id,
        e.kind::text AS kind,
        e.day,
-       -- The snapshot of today may have been taken again since the object was deleted.
-       coalesce(m.key::text, i.key::text,
-                (SELECT s.key FROM metric_snapshot s
-                 WHERE s.metric_id = e.metric_id AND s.day <= e.day
-                 ORDER BY s.day DESC LIMIT 1),
-                (SELECT s.key FROM initiative_snapshot s
-                 WHERE s.initiative_id = e.initiative_id AND s.day <= e.day
-                 ORDER BY s.day DESC LIMIT 1)) AS object,
-       coalesce(m.name, i.name,
-                (SELECT s.name FROM metric_snapshot s
-                 WHERE s.metric_id = e.metric_id AND s.day <= e.day
-                 ORDER BY s.day DESC LIMIT 1),
-                (SELECT s.name FROM initiative_snapshot s
-                 WHERE s.initiative_id = e.initiative_id AND s.day <= e.day
-                 ORDER BY s.day DESC LIMIT 1)) AS name,
+       coalesce(m.key::text, i.key::text, (deleted_object(e))[1]) AS object,
+       coalesce(m.name, i.name, (deleted_object(e))[2]) AS name,
        e.previous_score::numeric AS previous_score,
        e.score::numeric AS score,
        e.drop AS drop,
-       -- an owner sees the weight in its own initiatives
-       CASE WHEN sees_all() THEN e.weight::numeric
-            ELSE (SELECT max(x.weight::numeric)
-                  FROM initiative_metric_snapshot x
-                  WHERE x.day = e.day AND x.metric_id = e.metric_id) END AS weight,
+       CASE WHEN sees_all() THEN e.weight::numeric ELSE owner_weight(e) END AS weight,
        e.status,
        CASE WHEN sees_all() AND e.cause IS NOT NULL THEN e.cause
             ELSE event_sentence(e) END AS cause,
