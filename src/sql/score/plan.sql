@@ -331,9 +331,9 @@ CREATE FUNCTION posture.plan(
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
 DECLARE
-    wanted integer[] := array_remove(ARRAY(SELECT DISTINCT initiative_of(n.name)
-                                           FROM unnest(coalesce(initiatives, '{NULL}')) n(name)),
-                                     NULL);
+    wanted integer[] := array_remove(
+        ARRAY(SELECT DISTINCT initiative_of(n.name)
+              FROM unnest(coalesce(initiatives, ARRAY[NULL])) n(name)), NULL);
     is_limited boolean := num_nonnulls(budget, max_steps) > 0;
     to_reach score := target;
     steps plan_step[];
