@@ -78,11 +78,11 @@ COMMENT ON FUNCTION posture_internal.owner_inactive_set() IS
     'returns the assets that the caller sees and that are stale now, with some that are retired; '
     'no row or NULL: none';
 
-CREATE FUNCTION posture_internal.owner_object_count()
+CREATE FUNCTION posture_internal.owner_object_count(raw boolean)
     RETURNS TABLE (object_kind text, object_id integer, assessed bigint, exposed bigint,
                    failing bigint, critical bigint)
     AS 'MODULE_PATHNAME', 'posture_owner' LANGUAGE C STABLE PARALLEL SAFE ROWS 100;
-COMMENT ON FUNCTION posture_internal.owner_object_count() IS
+COMMENT ON FUNCTION posture_internal.owner_object_count(boolean) IS
     'returns the part of current_object_count() that the caller owns';
 
 CREATE FUNCTION posture_internal.owner_last_change()

@@ -264,7 +264,7 @@ COMMENT ON FUNCTION posture_internal.owner_inactive_set_of(oid) IS
     'returns the row of owner_inactive_set() for a role';
 REVOKE EXECUTE ON FUNCTION posture_internal.owner_inactive_set_of(oid) FROM PUBLIC;
 
-CREATE FUNCTION posture_internal.owner_object_count_of(caller oid)
+CREATE FUNCTION posture_internal.owner_object_count_of(caller oid, raw boolean)
     RETURNS TABLE (object_kind text, object_id integer, assessed bigint, exposed bigint,
                    failing bigint, critical bigint)
     LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 100
@@ -278,7 +278,7 @@ DECLARE
 BEGIN
     RETURN QUERY
     SELECT t.object_kind, t.object_id, t.assessed, t.exposed, t.failing, t.critical
-    FROM current_object_count() t
+    FROM current_object_count(raw) t
     WHERE CASE t.object_kind WHEN 'initiative' THEN initiatives @> t.object_id
                              WHEN 'metric' THEN metrics @> t.object_id
                              ELSE recommendations @> t.object_id END;
@@ -289,13 +289,13 @@ BEGIN
         scope.groups := ARRAY[owner_rows('group_asset')];
         RETURN QUERY
         SELECT c.object_kind, c.object_id, c.assessed, c.exposed, c.failing, 0::bigint
-        FROM counted('infinity', NULL, NULL, scope) c
+        FROM counted('infinity', NULL, CASE WHEN raw THEN without_exemptions() END, scope) c
         WHERE NOT recommendations @> c.object_id;
     END IF;
 END $$;
-COMMENT ON FUNCTION posture_internal.owner_object_count_of(oid) IS
+COMMENT ON FUNCTION posture_internal.owner_object_count_of(oid, boolean) IS
     'returns the rows of owner_object_count() for a role';
-REVOKE EXECUTE ON FUNCTION posture_internal.owner_object_count_of(oid) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION posture_internal.owner_object_count_of(oid, boolean) FROM PUBLIC;
 
 -- Not for a recommendation that the owner sees through a group only, because its
 -- last change may be that of an asset outside the group.

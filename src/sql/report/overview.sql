@@ -20,7 +20,7 @@ CREATE FUNCTION posture_internal.read_overview()
     RETURNS TABLE (initiative text, name text, kind text, is_pinned boolean, owner text,
                    score numeric, target_score numeric, change_1d numeric, change_14d numeric,
                    trend_14d numeric[], metrics bigint, exposed_assets bigint,
-                   critical_assets bigint, open_events bigint)
+                   critical_assets bigint, open_events bigint, raw_score numeric)
     LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 20
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
@@ -50,7 +50,9 @@ BEGIN
            n.score - day_1.score, n.score - day_14.score,
            t.scores || n.score::numeric,
            coalesce(m.metrics, 0), n.exposed, n.critical,
-           coalesce(d.events, 0)
+           coalesce(d.events, 0),
+           -- without exemptions, both are the same
+           CASE WHEN has_exemptions() THEN raw.score ELSE n.score END::numeric
     FROM result n
     JOIN initiative i ON i.initiative_id = n.initiative_id
     LEFT JOIN member m ON m.initiative_id = n.initiative_id
@@ -66,6 +68,9 @@ BEGIN
                        ORDER BY s.day DESC
                        LIMIT 1) day_14 ON true
     LEFT JOIN dropped d ON d.initiative_id = n.initiative_id
+    LEFT JOIN (SELECT r.initiative_id, r.score
+               FROM initiative_result(NULL, without_exemptions()) r
+               WHERE has_exemptions()) raw ON raw.initiative_id = n.initiative_id
     ORDER BY i.is_pinned DESC, i.name, i.key;
 END $$;
 COMMENT ON FUNCTION posture_internal.read_overview() IS 'returns the rows of the view overview';
@@ -97,3 +102,6 @@ COMMENT ON COLUMN posture.overview.critical_assets IS
     'number of these assets that are critical';
 COMMENT ON COLUMN posture.overview.open_events IS
     'number of open drops of the initiative and its active metrics';
+COMMENT ON COLUMN posture.overview.raw_score IS
+    'score if no exemption counted: the difference from score is the part that exemptions raise it '
+    'by';

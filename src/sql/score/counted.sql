@@ -75,7 +75,7 @@ COMMENT ON FUNCTION posture_internal.count_stored(
     'counts the stored sets, now or at the end of a day: of all recommendations or chosen ones, '
     'in all chunks or in those of a set';
 
-CREATE FUNCTION posture_internal.count_folded(rule counting_rule, of_slice integer)
+CREATE FUNCTION posture_internal.count_folded(rules counting_rule[], of_slice integer)
     RETURNS SETOF counted_object
     LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 600
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
@@ -84,8 +84,8 @@ AS $$
 BEGIN
     RETURN QUERY
     SELECT u.*
-    FROM (SELECT count_assets(ARRAY[rule], c.chunk, NULL, p.recommendation_id, p.assessed,
-                              p.exposed, NULL, NULL, NULL) AS objects
+    FROM (SELECT count_assets(rules, c.chunk, NULL, p.recommendation_id, p.assessed, p.exposed,
+                              NULL, NULL, NULL) AS objects
           FROM generate_series(of_slice * 16, of_slice * 16 + 15) c(chunk)
           LEFT JOIN LATERAL (SELECT f.recommendation_id, f.assessed, f.exposed
                              FROM finding_set f
@@ -93,7 +93,7 @@ BEGIN
                              OFFSET 0) p ON true) x
     CROSS JOIN LATERAL unnest(x.objects) u;
 END $$;
-COMMENT ON FUNCTION posture_internal.count_folded(counting_rule, integer) IS
+COMMENT ON FUNCTION posture_internal.count_folded(counting_rule[], integer) IS
     'counts the stored sets of a slice without their deltas';
 
 CREATE FUNCTION posture_internal.count_touched(rules counting_rule[], touched assetset)
@@ -132,9 +132,8 @@ BEGIN
     CROSS JOIN LATERAL unnest(x.objects) u;
 END $$;
 COMMENT ON FUNCTION posture_internal.count_touched(counting_rule[], assetset) IS
-    'counts the findings of touched assets, which include those of all deltas: by the first rule '
-    'as they are, and by the second one, whose day is before today, as they were when the sets '
-    'were folded';
+    'counts the findings of touched assets, which include those of all deltas: by rules without a '
+    'day as they are, and by those with a day before today as they were when the sets were folded';
 
 CREATE FUNCTION posture_internal.count_recomputed(rule counting_rule, as_of timestamptz)
     RETURNS SETOF counted_object

@@ -9,7 +9,7 @@
 CREATE FUNCTION posture_internal.touched_limit() RETURNS bigint
     LANGUAGE sql STABLE PARALLEL SAFE
     RETURN greatest(100, (SELECT sum(o.assessed) FROM object_count o
-                          WHERE o.object_kind = 'recommendation') / 6000);
+                          WHERE o.object_kind = 'recommendation' AND NOT o.is_raw) / 6000);
 COMMENT ON FUNCTION posture_internal.touched_limit() IS
     'returns the number of touched findings or assets above which counting the sets is faster than '
     'reading each of them, and above which ingest() folds';
@@ -53,20 +53,22 @@ END $$;
 COMMENT ON FUNCTION posture_internal.object_count_is_current() IS
     'returns whether object_count and the touched assets together give the current counts';
 
-CREATE FUNCTION posture_internal.touched_rules(touched assetset) RETURNS counting_rule[]
+CREATE FUNCTION posture_internal.touched_rules(touched assetset, scenario jsonb)
+    RETURNS counting_rule[]
     LANGUAGE plpgsql STABLE PARALLEL SAFE
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
 DECLARE
-    before counting_rule := counting_rule('infinity', NULL, NULL, 'before', NULL, touched, NULL);
+    before counting_rule := counting_rule('infinity', NULL, scenario, 'before', NULL, touched,
+                                          NULL);
 BEGIN
     before.day := today() - 1;
-    RETURN ARRAY[counting_rule('infinity', NULL, NULL, 'after', NULL, touched, NULL), before];
+    RETURN ARRAY[counting_rule('infinity', NULL, scenario, 'after', NULL, touched, NULL), before];
 END $$;
-COMMENT ON FUNCTION posture_internal.touched_rules(assetset) IS
-    'returns the rules of count_touched()';
+COMMENT ON FUNCTION posture_internal.touched_rules(assetset, jsonb) IS
+    'returns the rules of count_touched(): after and before';
 
-CREATE FUNCTION posture_internal.current_object_count()
+CREATE FUNCTION posture_internal.current_object_count(raw boolean DEFAULT false)
     RETURNS TABLE (object_kind text, object_id integer, assessed bigint, exposed bigint,
                    failing bigint, critical bigint)
     LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 600
@@ -74,10 +76,16 @@ CREATE FUNCTION posture_internal.current_object_count()
 AS $$
 DECLARE
     touched assetset;
+    scenario jsonb;
 BEGIN
     IF NOT sees_all() THEN
-        RETURN QUERY SELECT * FROM owner_object_count();
+        RETURN QUERY SELECT * FROM owner_object_count(raw);
         RETURN;
+    END IF;
+    -- without exemptions, both are the same
+    raw := raw AND has_exemptions();
+    IF raw THEN
+        scenario := without_exemptions();
     END IF;
     IF object_count_is_current() THEN
         touched := touched_assets();
@@ -88,10 +96,11 @@ BEGIN
             FROM (SELECT o.object_kind, o.object_id, o.assessed::bigint, o.exposed::bigint,
                          o.failing::bigint, o.critical::bigint
                   FROM object_count o
+                  WHERE o.is_raw = raw
                   UNION ALL
                   SELECT c.object_kind, c.object_id, s.sign * c.assessed, s.sign * c.exposed,
                          s.sign * c.failing, s.sign * c.critical
-                  FROM count_touched(touched_rules(touched), touched) c
+                  FROM count_touched(touched_rules(touched, scenario), touched) c
                   CROSS JOIN LATERAL (SELECT CASE c.rule WHEN 1 THEN 1 ELSE -1 END AS sign) s
                   WHERE touched IS NOT NULL) t
             GROUP BY t.object_kind, t.object_id;
@@ -100,8 +109,8 @@ BEGIN
     END IF;
     RETURN QUERY
     SELECT c.object_kind, c.object_id, c.assessed, c.exposed, c.failing, c.critical
-    FROM counted('infinity', NULL, NULL, NULL) c;
+    FROM counted('infinity', NULL, scenario, NULL) c;
 END $$;
-COMMENT ON FUNCTION posture_internal.current_object_count() IS
+COMMENT ON FUNCTION posture_internal.current_object_count(boolean) IS
     'returns the number of distinct assets of each recommendation, metric and initiative now; a '
-    'metric counts each asset as many times as its weight';
+    'metric counts each asset as many times as its weight; raw: whether exemptions are ignored';

@@ -25,11 +25,11 @@ BEGIN
         RETURN QUERY
         SELECT c.asset_group_id, c.object_kind, c.object_id, c.assessed, c.exposed, c.failing,
                c.critical
-        FROM count_recomputed(counting_rule(as_of, NULL, NULL, 'recomputed', NULL, NULL, NULL),
+        FROM count_recomputed(counting_rule(as_of, NULL, scenario, 'recomputed', NULL, NULL, NULL),
                               as_of) c;
-    ELSIF as_of = 'infinity' AND on_day IS NULL AND scenario IS NULL
-          AND scope.groups IS NULL THEN
-        RETURN QUERY SELECT NULL::integer, n.* FROM current_object_count() n;
+    ELSIF as_of = 'infinity' AND on_day IS NULL AND scope.groups IS NULL
+          AND coalesce(scenario = without_exemptions(), true) THEN
+        RETURN QUERY SELECT NULL::integer, n.* FROM current_object_count(scenario IS NOT NULL) n;
     ELSE
         RETURN QUERY
         SELECT c.asset_group_id, c.object_kind, c.object_id, c.assessed, c.exposed, c.failing,

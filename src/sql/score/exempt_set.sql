@@ -116,3 +116,15 @@ END;
 COMMENT ON FUNCTION posture_internal.exempt_set(timestamptz, date, jsonb) IS
     'returns the assets that exemptions exempt, from the store: those in force at a moment, or on '
     'a past day';
+
+CREATE FUNCTION posture_internal.has_exemptions() RETURNS boolean
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN EXISTS (SELECT FROM exemption_in_force('infinity') e WHERE e.kind <> 'risk_accepted');
+COMMENT ON FUNCTION posture_internal.has_exemptions() IS
+    'returns whether exemptions that change a score are in force now';
+
+CREATE FUNCTION posture_internal.without_exemptions() RETURNS jsonb
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN jsonb '{"ignore_exemptions": true}';
+COMMENT ON FUNCTION posture_internal.without_exemptions() IS
+    'returns the scenario that no exemption counts, whose counts are stored as well';

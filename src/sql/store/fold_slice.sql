@@ -114,12 +114,16 @@ CREATE FUNCTION posture_internal.fold_object_count(of_slice integer, delta_ids b
 AS $$
 DECLARE
     scope counting_scope;
+    rules counting_rule[];
 BEGIN
     scope.with_sets := 'inactive';
+    rules := ARRAY[counting_rule('infinity', NULL, NULL, 'folded', of_slice, NULL, scope)];
+    IF has_exemptions() THEN
+        rules := rules || counting_rule('infinity', NULL, without_exemptions(), 'folded', of_slice,
+                                        NULL, NULL);
+    END IF;
     WITH counted AS MATERIALIZED (
-        SELECT c.*
-        FROM count_folded(counting_rule('infinity', NULL, NULL, 'folded', of_slice, NULL, scope),
-                          of_slice) c
+        SELECT c.*, c.rule > 1 AS is_raw FROM count_folded(rules, of_slice) c
     ), inactive AS (
         SELECT x.chunk, x.assets
         FROM counted c CROSS JOIN LATERAL chunks(c.exposed_set) x
@@ -143,7 +147,7 @@ BEGIN
         WHERE f.delta_id = ANY (delta_ids)
         GROUP BY d.recommendation_id
     ), object AS (
-        SELECT c.object_kind, c.object_id, c.assessed, c.exposed, c.failing, c.critical,
+        SELECT c.object_kind, c.object_id, c.is_raw, c.assessed, c.exposed, c.failing, c.critical,
                x.last_changed
         FROM counted c
         LEFT JOIN changed x ON c.object_kind = 'recommendation'
@@ -151,24 +155,26 @@ BEGIN
         WHERE c.object_kind <> 'inactive'
         UNION ALL
         -- a recommendation without assets keeps the time of its last change
-        SELECT 'recommendation', k.id, 0, 0, 0, 0, x.last_changed
+        SELECT 'recommendation', k.id, false, 0, 0, 0, 0, x.last_changed
         FROM (SELECT recommendation_id AS id FROM changed
               UNION
               SELECT t.object_id FROM object_count t
-              WHERE t.slice = of_slice AND t.object_kind = 'recommendation') k
+              WHERE t.slice = of_slice AND t.object_kind = 'recommendation' AND NOT t.is_raw) k
         LEFT JOIN changed x ON x.recommendation_id = k.id
         WHERE NOT EXISTS (SELECT FROM counted c
-                          WHERE c.object_kind = 'recommendation' AND c.object_id = k.id)
+                          WHERE c.object_kind = 'recommendation' AND c.object_id = k.id
+                            AND NOT c.is_raw)
     ), deleted_count AS (
         DELETE FROM object_count t
         WHERE t.slice = of_slice
           AND NOT EXISTS (SELECT FROM object c
-                          WHERE c.object_kind = t.object_kind AND c.object_id = t.object_id)
+                          WHERE c.object_kind = t.object_kind AND c.object_id = t.object_id
+                            AND c.is_raw = t.is_raw)
     )
-    INSERT INTO object_count AS t (slice, object_kind, object_id, assessed, exposed, failing,
-                                   critical, last_changed)
+    INSERT INTO object_count AS t (slice, object_kind, object_id, is_raw, assessed, exposed,
+                                   failing, critical, last_changed)
     SELECT of_slice, c.* FROM object c
-    ON CONFLICT (slice, object_kind, object_id) DO UPDATE
+    ON CONFLICT (slice, object_kind, object_id, is_raw) DO UPDATE
     SET assessed = EXCLUDED.assessed, exposed = EXCLUDED.exposed, failing = EXCLUDED.failing,
         critical = EXCLUDED.critical,
         last_changed = greatest(t.last_changed, EXCLUDED.last_changed)

@@ -179,7 +179,7 @@ BEGIN
                                    critical, last_changed)
     SELECT s.slice, 'recommendation', f.recommendation_id, 0, 0, 0, 0, f.last_changed
     FROM unnest(findings.recommendations) f CROSS JOIN counted_slice s
-    ON CONFLICT (slice, object_kind, object_id) DO UPDATE
+    ON CONFLICT (slice, object_kind, object_id, is_raw) DO UPDATE
     SET last_changed = EXCLUDED.last_changed
     WHERE t.last_changed IS DISTINCT FROM EXCLUDED.last_changed;
     DELETE FROM finding_delta d WHERE d.delta_id = ANY (findings.delta_ids);

@@ -109,7 +109,7 @@ BEGIN
     SELECT 'object_count',
            CASE WHEN object_kind = 'recommendation' THEN recommendation_label(object_id) END,
            NULL::integer,
-           format('%s %s has %s assets assessed, %s exposed, %s failing and %s critical, '
+           format('%s %s has %s assets assessed, %s exposed, %s failing and %s critical%s, '
                   'not %s, %s, %s and %s', object_kind,
                   coalesce(CASE object_kind
                                WHEN 'recommendation' THEN recommendation_label(object_id)
@@ -118,10 +118,18 @@ BEGIN
                                ELSE (SELECT i.key FROM initiative i
                                      WHERE i.initiative_id = object_id) END, object_id::text),
                   coalesce(r.assessed, 0), coalesce(r.exposed, 0), coalesce(r.failing, 0),
-                  coalesce(r.critical, 0), coalesce(s.assessed, 0), coalesce(s.exposed, 0),
-                  coalesce(s.failing, 0), coalesce(s.critical, 0))
-    FROM current_object_count() s
-    FULL JOIN counted_state('infinity', NULL, NULL, NULL, false) r USING (object_kind, object_id)
+                  coalesce(r.critical, 0), CASE WHEN is_raw THEN ' without exemptions' ELSE '' END,
+                  coalesce(s.assessed, 0), coalesce(s.exposed, 0), coalesce(s.failing, 0),
+                  coalesce(s.critical, 0))
+    FROM (SELECT false AS is_raw, n.* FROM current_object_count(false) n
+          UNION ALL
+          SELECT true, n.* FROM current_object_count(true) n WHERE has_exemptions()) s
+    FULL JOIN (SELECT false AS is_raw, n.*
+               FROM counted_state('infinity', NULL, NULL, NULL, false) n
+               UNION ALL
+               SELECT true, n.*
+               FROM counted_state('infinity', NULL, without_exemptions(), NULL, false) n
+               WHERE has_exemptions()) r USING (is_raw, object_kind, object_id)
     WHERE (coalesce(s.assessed, 0), coalesce(s.exposed, 0), coalesce(s.failing, 0),
            coalesce(s.critical, 0))
           IS DISTINCT FROM (coalesce(r.assessed, 0), coalesce(r.exposed, 0),
