@@ -14,6 +14,40 @@ CREATE FUNCTION posture_internal.has_data_before(as_of timestamptz) RETURNS bool
 COMMENT ON FUNCTION posture_internal.has_data_before(timestamptz) IS
     'returns whether any finding or measure is older than a moment';
 
+-- The day of a delta is one of the time zone in which its statement ran.
+CREATE FUNCTION posture_internal.redate_findings(since date) RETURNS void
+    LANGUAGE sql VOLATILE
+BEGIN ATOMIC
+    INSERT INTO finding_delta
+        (day, slice, changes, recommendations, assessed, exposed, last_changed, unchanged)
+    SELECT day_of(f.changed_at), f.asset_id / 1048576, count(DISTINCT f.asset_id),
+           ARRAY[f.recommendation_id], ARRAY['{}'::assetset], ARRAY['{}'::assetset],
+           ARRAY[max(f.changed_at)], ARRAY[assetset_agg(f.asset_id)]
+    FROM (SELECT d.day, e.recommendation_id, e.assessed | e.exposed AS assets
+          FROM finding_delta d
+          CROSS JOIN LATERAL unnest(d.recommendations, d.assessed, d.exposed)
+                             e(recommendation_id, assessed, exposed)
+          WHERE d.day > since
+          UNION ALL
+          SELECT h.day, h.recommendation_id, h.assessed | h.exposed
+          FROM finding_history h
+          WHERE h.day > since) t
+    CROSS JOIN LATERAL members(t.assets) m(asset_id)
+    JOIN finding f ON f.recommendation_id = t.recommendation_id AND f.asset_id = m.asset_id
+    WHERE isfinite(f.changed_at) AND f.changed_at < day_end(t.day - 1)
+    GROUP BY day_of(f.changed_at), f.asset_id / 1048576, f.recommendation_id;
+END;
+COMMENT ON FUNCTION posture_internal.redate_findings(date) IS
+    'appends deltas that move the toggles of all days after a day to the day of changed_at, where '
+    'that is earlier';
+
+CREATE FUNCTION posture_internal.has_other_zone(of_day date) RETURNS boolean
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN (SELECT s.ends_at <> day_end(s.day)
+            FROM snapshot s WHERE s.day <= of_day ORDER BY s.day DESC LIMIT 1);
+COMMENT ON FUNCTION posture_internal.has_other_zone(date) IS
+    'returns whether the last snapshot until a day was taken with another posture.timezone';
+
 CREATE FUNCTION posture_internal.close_history(of_day date) RETURNS void
     LANGUAGE sql VOLATILE
 BEGIN ATOMIC

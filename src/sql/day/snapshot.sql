@@ -132,6 +132,9 @@ BEGIN
     IF closes OR of_day = today() THEN
         IF of_day < today() THEN
             -- pending changes belong to the day as long as it is not closed
+            IF has_other_zone(of_day) THEN
+                PERFORM redate_findings(of_day);
+            END IF;
             PERFORM fold_due();
         END IF;
         -- now() and today() are those of the start of the transaction, so one that runs past

@@ -420,22 +420,8 @@ ALTER TABLE posture_internal.finding_delta
 ALTER TABLE posture_internal.finding_history
     ADD COLUMN late_assessed assetset NOT NULL DEFAULT '{}',
     ADD COLUMN late_exposed assetset NOT NULL DEFAULT '{}';
-INSERT INTO posture_internal.finding_delta
-    (day, slice, changes, recommendations, assessed, exposed, last_changed, unchanged)
-SELECT day_of(f.changed_at), f.asset_id / 1048576, count(DISTINCT f.asset_id),
-       ARRAY[f.recommendation_id], ARRAY['{}'::assetset], ARRAY['{}'::assetset],
-       ARRAY[max(f.changed_at)], ARRAY[assetset_agg(f.asset_id)]
-FROM (SELECT d.day, e.recommendation_id, e.assessed | e.exposed AS assets
-      FROM posture_internal.finding_delta d
-      CROSS JOIN LATERAL unnest(d.recommendations, d.assessed, d.exposed)
-                         e(recommendation_id, assessed, exposed)
-      UNION ALL
-      SELECT h.day, h.recommendation_id, h.assessed | h.exposed
-      FROM posture_internal.finding_history h) t
-CROSS JOIN LATERAL members(t.assets) m(asset_id)
-JOIN posture.finding f ON f.recommendation_id = t.recommendation_id AND f.asset_id = m.asset_id
-WHERE isfinite(f.changed_at) AND f.changed_at < day_end(t.day - 1)
-GROUP BY 1, 2, f.recommendation_id;
+--@ CREATE FUNCTION posture_internal.redate_findings
+SELECT redate_findings('-infinity');
 
 -- History of an upgraded database began with its first snapshot.
 --@ CREATE TABLE posture_internal.history_start
