@@ -34,7 +34,8 @@ COMMENT ON COLUMN posture_internal.object_count.last_changed IS
 CREATE TABLE posture_internal.counted_slice (
     slice integer PRIMARY KEY,
     counted_at timestamptz NOT NULL,
-    valid_until timestamptz NOT NULL
+    valid_until timestamptz NOT NULL,
+    built_at timestamptz NOT NULL DEFAULT now()
 );
 COMMENT ON TABLE posture_internal.counted_slice IS 'slices that have been counted';
 COMMENT ON COLUMN posture_internal.counted_slice.slice IS 'asset_id / 1048576';
@@ -43,3 +44,5 @@ COMMENT ON COLUMN posture_internal.counted_slice.counted_at IS
 COMMENT ON COLUMN posture_internal.counted_slice.valid_until IS
     'time at which the slice must be counted again because an exemption begins or ends, or an '
     'asset retires';
+COMMENT ON COLUMN posture_internal.counted_slice.built_at IS
+    'time at which the slice was first counted in this database';

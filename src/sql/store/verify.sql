@@ -139,6 +139,74 @@ END $$;
 COMMENT ON FUNCTION posture_internal.object_count_difference() IS
     'step of verify(): compares the current counts with counts of the recomputed sets';
 
+-- A dump has the snapshots of all days, but not the deltas that were not folded yet. So days
+-- that were closed before the sets of this database were built are not compared.
+CREATE FUNCTION posture_internal.finding_history_difference()
+    RETURNS TABLE (part text, recommendation text, chunk integer, difference text)
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+    WITH closed AS MATERIALIZED (
+        SELECT s.day, s.inactive
+        FROM snapshot s
+        WHERE s.taken_at >= (SELECT min(c.built_at) FROM counted_slice c) AND has_snapshot(s.day)
+    ), exempt AS MATERIALIZED (
+        SELECT c.day, x.recommendation_id, bool_or(x.for_all AND x.kind = 'waived') AS all_waived,
+               bool_or(x.for_all AND x.kind = 'mitigated') AS all_mitigated,
+               union_agg(x.assets) FILTER (WHERE x.kind = 'waived') AS waived,
+               union_agg(x.assets) FILTER (WHERE x.kind = 'mitigated') AS mitigated
+        FROM closed c CROSS JOIN LATERAL exempt_on(c.day) x
+        GROUP BY c.day, x.recommendation_id
+    ), counted AS (
+        SELECT r.day, r.recommendation_id, r.assessed, r.exposed, c.inactive
+        FROM recommendation_snapshot r JOIN closed c USING (day)
+        WHERE NOT r.is_reported
+    ), change AS (
+        -- by the last day before it; deltas that are not folded are of days that are not closed
+        SELECT h.day - 1 AS day, h.recommendation_id, h.assessed, h.exposed FROM finding_history h
+        UNION ALL
+        SELECT 'infinity', s.recommendation_id, s.assessed, s.exposed FROM finding_set s
+        UNION ALL
+        SELECT n.day, n.recommendation_id, NULL, NULL FROM counted n
+    ), day_change AS (
+        SELECT day, c.recommendation_id, xor_agg(c.assessed) AS assessed,
+               xor_agg(c.exposed) AS exposed
+        FROM change c GROUP BY day, c.recommendation_id
+    ), past AS (
+        SELECT day, recommendation_id, xor_agg(d.assessed) OVER w AS assessed,
+               xor_agg(d.exposed) OVER w AS exposed
+        FROM day_change d
+        WINDOW w AS (PARTITION BY recommendation_id ORDER BY day DESC)
+    ), compared AS (
+        SELECT day, recommendation_id, n.assessed AS was_assessed, n.exposed AS was_exposed,
+               CASE WHEN x.all_waived THEN 0
+                    ELSE cardinality(set_difference(coalesce(p.assessed, '{}') - n.inactive,
+                                                    x.waived)) END AS assessed,
+               CASE WHEN x.all_waived OR x.all_mitigated THEN 0
+                    ELSE cardinality(set_difference(set_difference(
+                             coalesce(p.exposed, '{}') - n.inactive, x.waived), x.mitigated))
+               END AS exposed
+        FROM counted n
+        JOIN past p USING (day, recommendation_id)
+        LEFT JOIN exempt x USING (day, recommendation_id)
+    )
+    SELECT 'finding_history',
+           coalesce(recommendation_label(c.recommendation_id), c.recommendation_id::text),
+           NULL::integer,
+           format('at the end of %s, %s assessed and %s exposed, not %s and %s as in the snapshot',
+                  to_char(c.day, 'YYYY-MM-DD'), count_phrase(c.assessed, 'asset'), c.exposed,
+                  c.was_assessed, c.was_exposed)
+    FROM compared c
+    WHERE (c.assessed, c.exposed) <> (c.was_assessed, c.was_exposed)
+    ORDER BY 2, c.day;
+END $$;
+COMMENT ON FUNCTION posture_internal.finding_history_difference() IS
+    'step of verify(): compares the sets at the end of each closed day, by the history, with the '
+    'counts in its snapshot';
+
 CREATE FUNCTION posture_internal.find_differences()
     RETURNS TABLE (part text, recommendation text, chunk integer, difference text)
     LANGUAGE plpgsql STABLE
@@ -152,6 +220,8 @@ BEGIN
     RETURN QUERY SELECT * FROM asset_set_difference();
     PERFORM progress('verify: sets of assets are compared');
     RETURN QUERY SELECT * FROM object_count_difference();
+    PERFORM progress('verify: counts are compared');
+    RETURN QUERY SELECT * FROM finding_history_difference();
     RETURN QUERY
     SELECT 'rule', recommendation_label(d.recommendation_id), NULL::integer,
            format('metric %s %s', m.key,
@@ -190,6 +260,7 @@ BEGIN
     END IF;
 END $$;
 COMMENT ON FUNCTION posture.verify() IS
-    'compares the stored sets and counts with finding and asset, and the members of metrics with '
-    'rules; returns a row for each difference, or no row if all is well; rebuild() repairs the '
-    'store, and apply_rules() the members';
+    'compares the stored sets and counts with finding and asset, the history of findings with the '
+    'snapshots, and the members of metrics with rules; returns a row for each difference, or no '
+    'row if all is well; rebuild() repairs the store, and apply_rules() the members; a backup has '
+    'the history';

@@ -420,6 +420,9 @@ ALTER TABLE posture_internal.finding_delta
 ALTER TABLE posture_internal.finding_history
     ADD COLUMN late_assessed assetset NOT NULL DEFAULT '{}',
     ADD COLUMN late_exposed assetset NOT NULL DEFAULT '{}';
+-- verify() compares the history of days that are closed from now on
+ALTER TABLE posture_internal.counted_slice
+    ADD COLUMN built_at timestamptz NOT NULL DEFAULT now();
 --@ CREATE FUNCTION posture_internal.redate_findings
 SELECT redate_findings('-infinity');
 
