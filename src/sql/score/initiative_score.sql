@@ -48,7 +48,7 @@ BEGIN
     RETURN QUERY
     SELECT s.metric_id, s.recommendation_id, s.initiative_id, s.exposed, s.assessed, s.critical,
            s.score, s.points_missing, s.points_possible,
-           CASE WHEN d.possible IS NOT NULL AND NOT d.is_measured THEN d.possible
+           CASE WHEN d.assessed > 0 AND NOT d.is_measured THEN d.possible
                 ELSE r.max_points END, s.asset_group_id
     FROM current_state(coalesce(day_end(on_day), 'infinity'), true, on_day, scenario, scope,
                        counts) s
