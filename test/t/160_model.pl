@@ -1,6 +1,6 @@
 # Every metric and initiative, now and on each of five past days, of all assets and of each
 # group, against a model in plain SQL over copies of findings and of the catalog.
-# tests: score/current_state, score/group_score, score/metric_assets, score/initiative_score
+# tests: score/score_at, score/report_row, score/current_state, score/initiative_score
 # tests: day/snapshot
 #
 # POSTURE_ROUNDS: how many catalogs (1). POSTURE_SEED repeats them.
@@ -21,6 +21,7 @@ for my $round (1 .. $rounds)
 {
 	my $db = "round_$round";
 	model_database($node, $db);
+	is(differences($node, $db, [ map { coordinate_cases($_) } coordinates() ]), '', "round $round: every object at each coordinate");
 	is(differences($node, $db, [ existing_cases(coordinates()) ]), '', "round $round: reports and snapshots are those of the model");
 	$node->safe_psql('postgres', "DROP DATABASE $db");
 }
