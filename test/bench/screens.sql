@@ -3,8 +3,9 @@
  * and as an owner, reading after a change of the catalog, and what a job does.
  * Each run is a statement of its own, whose effects are undone. The faster of two
  * counts, or the only one if it took more than 0.2 s. The time is that of the
- * processor, without parallel workers, so that what else the machine does does
- * not matter. Needs dimension, size and seconds, the longest that a run may take.
+ * processor, without parallel workers, so that the other work of the machine
+ * does not matter. Needs dimension, size and seconds, the longest that a run may
+ * take by the clock: one that is stopped then counts with the time that it used.
  */
 SET client_min_messages = error;
 SET max_parallel_workers_per_gather = 0;
@@ -137,10 +138,13 @@ BEGIN
     EXCEPTION
         WHEN SQLSTATE 'BENCH' THEN -- undone
         WHEN query_canceled THEN
-            took := extract(epoch FROM current_setting('statement_timeout')::interval);
+            -- it takes at least so long
+            took := bench.processor() - took;
+            mb := bench.peak() - mb;
             left_out := 'stopped';
         WHEN undefined_function OR insufficient_privilege THEN
             took := NULL;
+            mb := NULL;
             left_out := SQLERRM;
     END;
     INSERT INTO bench.run (screen, reader, seconds, mb, left_out)
