@@ -64,24 +64,29 @@ COMMENT ON FUNCTION posture_internal.move_drops(date, integer) IS
     'moves events of later days to a day whose snapshot shows that the score had dropped by then, '
     'of one initiative or of all objects (NULL)';
 
-CREATE FUNCTION posture_internal.open_ended_later(on_day date, of_initiative integer)
+CREATE FUNCTION posture_internal.undo_ends(on_day date, of_initiative integer)
     RETURNS void
     LANGUAGE sql VOLATILE
 BEGIN ATOMIC
+    WITH wrong AS (
+        SELECT e.event_id
+        FROM event e
+        LEFT JOIN metric_snapshot m ON m.metric_id = e.metric_id AND m.day = on_day
+        LEFT JOIN initiative_snapshot i ON i.initiative_id = e.initiative_id AND i.day = on_day
+        CROSS JOIN LATERAL (SELECT coalesce(e.recovered_on, e.superseded_on) AS day) x
+        WHERE e.day < on_day AND x.day >= on_day
+          AND e.status IN ('recovered', 'superseded') AND e.reopened_at IS NULL
+          AND (of_initiative IS NULL OR e.initiative_id = of_initiative)
+          AND (coalesce(m.score, i.score) >= e.previous_score) = (x.day > on_day)
+    )
     UPDATE event e
     SET status = entered_status(e), recovered_on = NULL, superseded_on = NULL, superseded_by = NULL
-    WHERE e.day < on_day AND coalesce(e.recovered_on, e.superseded_on) > on_day
-      AND e.status IN ('recovered', 'superseded') AND e.reopened_at IS NULL
-      AND (of_initiative IS NULL OR e.initiative_id = of_initiative)
-      AND coalesce((SELECT s.score FROM metric_snapshot s
-                    WHERE s.metric_id = e.metric_id AND s.day = on_day),
-                   (SELECT s.score FROM initiative_snapshot s
-                    WHERE s.initiative_id = e.initiative_id AND s.day = on_day))
-          >= e.previous_score;
+    FROM wrong w
+    WHERE w.event_id = e.event_id;
 END;
-COMMENT ON FUNCTION posture_internal.open_ended_later(date, integer) IS
-    'opens the events that ended after a day although their score was back on it, so that they end '
-    'on that day, of one initiative or of all objects (NULL)';
+COMMENT ON FUNCTION posture_internal.undo_ends(date, integer) IS
+    'opens the events that ended after a day although their score was back on it, or on it although '
+    'their score was not, of one initiative or of all objects (NULL)';
 
 CREATE FUNCTION posture_internal.compare_again(
     of_day date, is_written boolean, of_initiative integer) RETURNS bigint
@@ -131,7 +136,7 @@ DECLARE
     later record;
 BEGIN
     IF EXISTS (SELECT FROM next_day(of_day, NULL)) THEN
-        PERFORM move_drops(of_day, NULL), open_ended_later(of_day, NULL);
+        PERFORM move_drops(of_day, NULL), undo_ends(of_day, NULL);
     END IF;
     events := record_drops(of_day, is_written, NULL);
     recovered := end_events(of_day, NULL);
@@ -170,7 +175,7 @@ BEGIN
     LOOP
         IF compared.is_reported THEN
             PERFORM move_drops(compared.day, of_initiative),
-                    open_ended_later(compared.day, of_initiative);
+                    undo_ends(compared.day, of_initiative);
         END IF;
         PERFORM compare_again(compared.day, true, of_initiative);
     END LOOP;
