@@ -158,7 +158,7 @@ BEGIN
                bool_or(x.for_all AND x.kind = 'mitigated') AS all_mitigated,
                union_agg(x.assets) FILTER (WHERE x.kind = 'waived') AS waived,
                union_agg(x.assets) FILTER (WHERE x.kind = 'mitigated') AS mitigated
-        FROM closed c CROSS JOIN LATERAL exempt_on(c.day) x
+        FROM closed c CROSS JOIN LATERAL exempt_set('infinity', c.day, NULL) x
         GROUP BY c.day, x.recommendation_id
     ), counted AS (
         SELECT r.day, r.recommendation_id, r.assessed, r.exposed, c.inactive
