@@ -165,10 +165,14 @@ BEGIN
         FROM recommendation_snapshot r JOIN closed c USING (day)
         WHERE NOT r.is_reported
     ), change AS (
-        -- by the last day before it; deltas that are not folded are of days that are not closed
+        -- by the last day before it; deltas that are not folded are later than all closed days
         SELECT h.day - 1 AS day, h.recommendation_id, h.assessed, h.exposed FROM finding_history h
         UNION ALL
-        SELECT 'infinity', s.recommendation_id, s.assessed, s.exposed FROM finding_set s
+        SELECT 'infinity', f.recommendation_id, f.assessed, f.exposed
+        FROM recommendation_set('infinity') f
+        UNION ALL
+        SELECT 'infinity', t.recommendation_id, t.assessed, t.exposed
+        FROM finding_toggle('infinity', NULL) t
         UNION ALL
         SELECT n.day, n.recommendation_id, NULL, NULL FROM counted n
     ), day_change AS (
