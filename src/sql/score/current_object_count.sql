@@ -48,7 +48,9 @@ BEGIN
        AND NOT EXISTS (SELECT FROM counted_slice t
                        WHERE now() < t.counted_at OR now() >= t.valid_until)
        AND coalesce((SELECT sum(d.changes) FROM finding_delta d), 0)
-           + coalesce((SELECT sum(d.changes) FROM asset_delta d), 0) <= touched_limit();
+           + coalesce((SELECT sum(d.changes) FROM asset_delta d), 0)
+           <= CASE WHEN EXISTS (SELECT FROM finding_delta) OR EXISTS (SELECT FROM asset_delta)
+                   THEN touched_limit() ELSE 0 END;
 END $$;
 COMMENT ON FUNCTION posture_internal.object_count_is_current() IS
     'returns whether object_count and the touched assets together give the current counts';
@@ -89,7 +91,7 @@ BEGIN
     END IF;
     IF object_count_is_current() THEN
         touched := touched_assets();
-        IF coalesce(cardinality(touched), 0) <= touched_limit() THEN
+        IF touched IS NULL OR cardinality(touched) <= touched_limit() THEN
             RETURN QUERY
             SELECT t.object_kind, t.object_id, sum(t.assessed)::bigint, sum(t.exposed)::bigint,
                    sum(t.failing)::bigint, sum(t.critical)::bigint

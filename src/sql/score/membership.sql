@@ -1,6 +1,8 @@
 /*
  * The catalog at a coordinate: which recommendations count, what metrics and
  * initiatives are made of, and the method by which an initiative adds up.
+ * Functions have a query for each case, so that now and a day pay nothing for
+ * what a scenario needs.
  *
  * on_day NULL means now, and a day means its snapshot. scenario is what
  * resolve_scenario() returns, and is laid over the catalog of that moment;
@@ -51,27 +53,39 @@ CREATE FUNCTION posture_internal.metric_definition(
     on_day date DEFAULT NULL, scenario jsonb DEFAULT NULL)
     RETURNS TABLE (metric_id integer, importance importance, asset_kinds text[],
                    criticality_weights integer[])
-    LANGUAGE sql STABLE PARALLEL SAFE
-BEGIN ATOMIC
-    SELECT m.metric_id, coalesce(i.importance, m.importance),
-           CASE WHEN k.metric_id IS NULL THEN m.asset_kinds ELSE k.asset_kinds END,
-           CASE WHEN w.metric_id IS NULL THEN m.criticality_weights
-                ELSE w.criticality_weights END
-    FROM (SELECT c.metric_id, c.importance, c.asset_kinds,
-                 c.criticality_weights::integer[] AS criticality_weights
-          FROM metric c
-          WHERE on_day IS NULL AND c.is_active
-          UNION ALL
-          SELECT s.metric_id, s.importance, s.asset_kinds, s.criticality_weights
-          FROM metric_snapshot s
-          WHERE s.day = on_day) m
-    LEFT JOIN jsonb_to_recordset(scenario -> 'importance')
-              i(metric_id integer, importance importance) ON i.metric_id = m.metric_id
-    LEFT JOIN jsonb_to_recordset(scenario -> 'asset_kinds')
-              k(metric_id integer, asset_kinds text[]) ON k.metric_id = m.metric_id
-    LEFT JOIN jsonb_to_recordset(scenario -> 'criticality_weights')
-              w(metric_id integer, criticality_weights integer[]) ON w.metric_id = m.metric_id;
-END;
+    LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 100
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
+    SET plan_cache_mode = force_generic_plan
+AS $$
+#variable_conflict use_column
+BEGIN
+    IF scenario IS NULL AND on_day IS NULL THEN
+        RETURN QUERY
+        SELECT m.metric_id, m.importance, m.asset_kinds, m.criticality_weights::integer[]
+        FROM metric m
+        WHERE m.is_active;
+    ELSE
+        RETURN QUERY
+        SELECT m.metric_id, coalesce(i.importance, m.importance),
+               CASE WHEN k.metric_id IS NULL THEN m.asset_kinds ELSE k.asset_kinds END,
+               CASE WHEN w.metric_id IS NULL THEN m.criticality_weights
+                    ELSE w.criticality_weights END
+        FROM (SELECT c.metric_id, c.importance, c.asset_kinds,
+                     c.criticality_weights::integer[] AS criticality_weights
+              FROM metric c
+              WHERE on_day IS NULL AND c.is_active
+              UNION ALL
+              SELECT s.metric_id, s.importance, s.asset_kinds, s.criticality_weights
+              FROM metric_snapshot s
+              WHERE s.day = on_day) m
+        LEFT JOIN jsonb_to_recordset(scenario -> 'importance')
+                  i(metric_id integer, importance importance) ON i.metric_id = m.metric_id
+        LEFT JOIN jsonb_to_recordset(scenario -> 'asset_kinds')
+                  k(metric_id integer, asset_kinds text[]) ON k.metric_id = m.metric_id
+        LEFT JOIN jsonb_to_recordset(scenario -> 'criticality_weights')
+                  w(metric_id integer, criticality_weights integer[]) ON w.metric_id = m.metric_id;
+    END IF;
+END $$;
 COMMENT ON FUNCTION posture_internal.metric_definition(date, jsonb) IS
     'returns each active metric with its importance and the assets that count in it, now or on a '
     'day';
@@ -98,38 +112,44 @@ COMMENT ON FUNCTION posture_internal.recorded_member(date) IS
 CREATE FUNCTION posture_internal.initiative_member(
     on_day date DEFAULT NULL, scenario jsonb DEFAULT NULL)
     RETURNS TABLE (initiative_id integer, metric_id integer, weight numeric, is_own boolean)
-    LANGUAGE sql STABLE PARALLEL SAFE
-BEGIN ATOMIC
-    SELECT r.* FROM recorded_member(on_day) r WHERE scenario IS NULL
-    UNION ALL
-    SELECT b.initiative_id, b.metric_id,
-           coalesce(x.weight, CASE WHEN b.is_own OR i.metric_id IS NULL THEN b.weight END,
-                    w.weight, 0),
-           b.is_own OR x.weight IS NOT NULL
-    FROM (SELECT initiative_id, metric_id, r.weight, r.is_own
-          FROM recorded_member(on_day) r
-          LEFT JOIN jsonb_to_recordset(scenario -> 'remove_metric')
-                    x(initiative_id integer, metric_id integer) USING (initiative_id, metric_id)
-          WHERE x.metric_id IS NULL
-          UNION ALL
-          SELECT initiative_id, metric_id, NULL, false
-          FROM jsonb_to_recordset(scenario -> 'add_metric')
-               x(initiative_id integer, metric_id integer)
-          JOIN (SELECT c.initiative_id FROM initiative c WHERE on_day IS NULL AND c.is_active
-                UNION ALL
-                SELECT s.initiative_id FROM initiative_snapshot s WHERE s.day = on_day) i
-               USING (initiative_id)
-          LEFT JOIN recorded_member(on_day) r USING (initiative_id, metric_id)
-          WHERE r.metric_id IS NULL) b
-    JOIN metric_definition(on_day, scenario) d ON d.metric_id = b.metric_id
-    LEFT JOIN importance_weight w ON w.importance = d.importance
-    LEFT JOIN jsonb_to_recordset(scenario -> 'importance') i(metric_id integer)
-           ON i.metric_id = b.metric_id
-    LEFT JOIN jsonb_to_recordset(scenario -> 'weight')
-              x(initiative_id integer, metric_id integer, weight numeric)
-           ON x.initiative_id = b.initiative_id AND x.metric_id = b.metric_id
-    WHERE scenario IS NOT NULL;
-END;
+    LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 200
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
+    SET plan_cache_mode = force_generic_plan
+AS $$
+#variable_conflict use_column
+BEGIN
+    IF scenario IS NULL THEN
+        RETURN QUERY SELECT r.* FROM recorded_member(on_day) r;
+    ELSE
+        RETURN QUERY
+        SELECT b.initiative_id, b.metric_id,
+               coalesce(x.weight, CASE WHEN b.is_own OR i.metric_id IS NULL THEN b.weight END,
+                        w.weight, 0),
+               b.is_own OR x.weight IS NOT NULL
+        FROM (SELECT initiative_id, metric_id, r.weight, r.is_own
+              FROM recorded_member(on_day) r
+              LEFT JOIN jsonb_to_recordset(scenario -> 'remove_metric')
+                        x(initiative_id integer, metric_id integer) USING (initiative_id, metric_id)
+              WHERE x.metric_id IS NULL
+              UNION ALL
+              SELECT initiative_id, metric_id, NULL, false
+              FROM jsonb_to_recordset(scenario -> 'add_metric')
+                   x(initiative_id integer, metric_id integer)
+              JOIN (SELECT c.initiative_id FROM initiative c WHERE on_day IS NULL AND c.is_active
+                    UNION ALL
+                    SELECT s.initiative_id FROM initiative_snapshot s WHERE s.day = on_day) i
+                   USING (initiative_id)
+              LEFT JOIN recorded_member(on_day) r USING (initiative_id, metric_id)
+              WHERE r.metric_id IS NULL) b
+        JOIN metric_definition(on_day, scenario) d ON d.metric_id = b.metric_id
+        LEFT JOIN importance_weight w ON w.importance = d.importance
+        LEFT JOIN jsonb_to_recordset(scenario -> 'importance') i(metric_id integer)
+               ON i.metric_id = b.metric_id
+        LEFT JOIN jsonb_to_recordset(scenario -> 'weight')
+                  x(initiative_id integer, metric_id integer, weight numeric)
+               ON x.initiative_id = b.initiative_id AND x.metric_id = b.metric_id;
+    END IF;
+END $$;
 COMMENT ON FUNCTION posture_internal.initiative_member(date, jsonb) IS
     'returns the active metrics of each active initiative with their weight, now or on a day; '
     'is_own: whether the initiative sets the weight itself';
@@ -137,39 +157,47 @@ COMMENT ON FUNCTION posture_internal.initiative_member(date, jsonb) IS
 CREATE FUNCTION posture_internal.initiative_definition(
     on_day date DEFAULT NULL, scenario jsonb DEFAULT NULL)
     RETURNS TABLE (initiative_id integer, method initiative_method, recommendations integer[])
-    LANGUAGE sql STABLE PARALLEL SAFE
-BEGIN ATOMIC
-    SELECT s.initiative_id, s.method, s.recommendations
-    FROM initiative_snapshot s
-    WHERE s.day = on_day AND scenario IS NULL
-    UNION ALL
-    SELECT i.initiative_id,
-           CASE WHEN b.initiative_id IS NULL THEN 'points' ELSE coalesce(x.method, i.method) END,
-           coalesce(o.recommendations, '{}')
-    FROM (SELECT c.initiative_id, c.method
-          FROM initiative c
-          WHERE on_day IS NULL AND c.is_active
-          UNION ALL
-          SELECT s.initiative_id, coalesce(s.chosen_method, s.method)
-          FROM initiative_snapshot s
-          WHERE s.day = on_day AND scenario IS NOT NULL) i
-    LEFT JOIN (SELECT DISTINCT m.initiative_id FROM initiative_member(on_day, scenario) m) b
-           ON b.initiative_id = i.initiative_id
-    LEFT JOIN (SELECT l.initiative_id, array_agg(recommendation_id ORDER BY recommendation_id)
-                          AS recommendations
-               FROM (SELECT ir.initiative_id, ir.recommendation_id
-                     FROM initiative_recommendation ir
-                     WHERE on_day IS NULL
-                     UNION ALL
-                     SELECT s.initiative_id, unnest(s.recommendations || s.switched_off)
-                     FROM initiative_snapshot s
-                     WHERE s.day = on_day AND scenario IS NOT NULL) l
-               JOIN counted_recommendation(on_day, scenario) USING (recommendation_id)
-               GROUP BY l.initiative_id) o ON o.initiative_id = i.initiative_id
-    LEFT JOIN jsonb_to_recordset(scenario -> 'method')
-              x(initiative_id integer, method initiative_method)
-           ON x.initiative_id = i.initiative_id;
-END;
+    LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 20
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
+    SET plan_cache_mode = force_generic_plan
+AS $$
+#variable_conflict use_column
+BEGIN
+    IF scenario IS NULL AND on_day IS NOT NULL THEN
+        RETURN QUERY
+        SELECT s.initiative_id, s.method, s.recommendations
+        FROM initiative_snapshot s
+        WHERE s.day = on_day;
+    ELSE
+        RETURN QUERY
+        SELECT i.initiative_id,
+               CASE WHEN b.initiative_id IS NULL THEN 'points' ELSE coalesce(x.method, i.method) END,
+               coalesce(o.recommendations, '{}')
+        FROM (SELECT c.initiative_id, c.method
+              FROM initiative c
+              WHERE on_day IS NULL AND c.is_active
+              UNION ALL
+              SELECT s.initiative_id, coalesce(s.chosen_method, s.method)
+              FROM initiative_snapshot s
+              WHERE s.day = on_day) i
+        LEFT JOIN (SELECT DISTINCT m.initiative_id FROM initiative_member(on_day, scenario) m) b
+               ON b.initiative_id = i.initiative_id
+        LEFT JOIN (SELECT l.initiative_id, array_agg(recommendation_id ORDER BY recommendation_id)
+                              AS recommendations
+                   FROM (SELECT ir.initiative_id, ir.recommendation_id
+                         FROM initiative_recommendation ir
+                         WHERE on_day IS NULL
+                         UNION ALL
+                         SELECT s.initiative_id, unnest(s.recommendations || s.switched_off)
+                         FROM initiative_snapshot s
+                         WHERE s.day = on_day) l
+                   JOIN counted_recommendation(on_day, scenario) USING (recommendation_id)
+                   GROUP BY l.initiative_id) o ON o.initiative_id = i.initiative_id
+        LEFT JOIN jsonb_to_recordset(scenario -> 'method')
+                  x(initiative_id integer, method initiative_method)
+               ON x.initiative_id = i.initiative_id;
+    END IF;
+END $$;
 COMMENT ON FUNCTION posture_internal.initiative_definition(date, jsonb) IS
     'returns the method of each active initiative and the recommendations that it scores without '
     'a metric, now or on a day; an initiative without metrics adds up by points';
@@ -177,39 +205,48 @@ COMMENT ON FUNCTION posture_internal.initiative_definition(date, jsonb) IS
 CREATE FUNCTION posture_internal.metric_member(
     on_day date DEFAULT NULL, scenario jsonb DEFAULT NULL)
     RETURNS TABLE (metric_id integer, recommendation_id integer)
-    LANGUAGE sql STABLE PARALLEL SAFE
-BEGIN ATOMIC
-    SELECT mr.metric_id, recommendation_id
-    FROM metric_recommendation mr
-    JOIN counted_recommendation(NULL, NULL) USING (recommendation_id)
-    WHERE on_day IS NULL AND scenario IS NULL
-    UNION ALL
-    SELECT s.metric_id, unnest(s.recommendations)
-    FROM metric_snapshot s
-    WHERE s.day = on_day AND scenario IS NULL
-    UNION ALL
-    SELECT m.metric_id, recommendation_id
-    FROM (SELECT r.metric_id, r.recommendation_id
-          FROM (SELECT mr.metric_id, mr.recommendation_id
-                FROM metric_recommendation mr
-                WHERE on_day IS NULL
-                UNION ALL
-                SELECT s.metric_id, unnest(s.recommendations || s.switched_off)
-                FROM metric_snapshot s
-                WHERE s.day = on_day) r
-          WHERE r.metric_id NOT IN (SELECT x.id::integer
-                                    FROM jsonb_array_elements_text(scenario -> 'replace') x(id))
-          EXCEPT
-          SELECT x.metric_id, x.recommendation_id
-          FROM jsonb_to_recordset(scenario -> 'remove')
-               x(metric_id integer, recommendation_id integer)
-          UNION
-          SELECT x.metric_id, x.recommendation_id
-          FROM jsonb_to_recordset(scenario -> 'add')
-               x(metric_id integer, recommendation_id integer)) m
-    JOIN counted_recommendation(on_day, scenario) USING (recommendation_id)
-    WHERE scenario IS NOT NULL;
-END;
+    LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 1000
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
+    SET plan_cache_mode = force_generic_plan
+AS $$
+#variable_conflict use_column
+BEGIN
+    IF scenario IS NULL AND on_day IS NULL THEN
+        RETURN QUERY
+        SELECT mr.metric_id, mr.recommendation_id
+        FROM metric_recommendation mr
+        JOIN recommendation r ON r.recommendation_id = mr.recommendation_id
+        JOIN source s ON s.source_id = r.source_id
+        WHERE s.is_active AND r.is_active;
+    ELSIF scenario IS NULL THEN
+        RETURN QUERY
+        SELECT s.metric_id, unnest(s.recommendations)
+        FROM metric_snapshot s
+        WHERE s.day = on_day;
+    ELSE
+        RETURN QUERY
+        SELECT m.metric_id, recommendation_id
+        FROM (SELECT r.metric_id, r.recommendation_id
+              FROM (SELECT mr.metric_id, mr.recommendation_id
+                    FROM metric_recommendation mr
+                    WHERE on_day IS NULL
+                    UNION ALL
+                    SELECT s.metric_id, unnest(s.recommendations || s.switched_off)
+                    FROM metric_snapshot s
+                    WHERE s.day = on_day) r
+              WHERE r.metric_id NOT IN (SELECT x.id::integer
+                                        FROM jsonb_array_elements_text(scenario -> 'replace') x(id))
+              EXCEPT
+              SELECT x.metric_id, x.recommendation_id
+              FROM jsonb_to_recordset(scenario -> 'remove')
+                   x(metric_id integer, recommendation_id integer)
+              UNION
+              SELECT x.metric_id, x.recommendation_id
+              FROM jsonb_to_recordset(scenario -> 'add')
+                   x(metric_id integer, recommendation_id integer)) m
+        JOIN counted_recommendation(on_day, scenario) USING (recommendation_id);
+    END IF;
+END $$;
 COMMENT ON FUNCTION posture_internal.metric_member(date, jsonb) IS
     'returns the active recommendations of active sources that each metric measures, '
     'now or on a day';
