@@ -209,7 +209,9 @@ CROSS JOIN LATERAL initiative_term(d.day) t
 JOIN initiative_snapshot s ON s.day = d.day AND s.initiative_id = t.initiative_id
     AND s.method = 'points'
 WHERE t.method = 'points' AND t.mass IS NOT NULL;
-CALL pg_temp.compare('points_term', 'SELECT * FROM points_term() WHERE day < today()', 'TABLE term');
+CALL pg_temp.compare('points_term',
+    'SELECT d.day, t.* FROM points_day() d(day), points_term(d.day) t WHERE d.day < today()',
+    'TABLE term');
 CALL pg_temp.compare('secure_score',
     'SELECT initiative, day, achieved, possible, percentage FROM secure_score WHERE day < today()',
     'SELECT coalesce(i.key, s.initiative_id::text), s.day, round(t.achieved, 6), t.possible,

@@ -4,21 +4,24 @@
  */
 
 CREATE VIEW posture.secure_score WITH (security_invoker = true) AS
-WITH total AS (
-    SELECT t.day, t.initiative_id, sum(t.achieved) AS achieved, sum(t.possible) AS possible
-    FROM points_term() t
-    GROUP BY t.day, t.initiative_id
-), scored AS (
-    SELECT s.day, s.initiative_id, s.key, s.name, s.score, t.achieved, t.possible
+WITH shown AS (
+    SELECT s.day, s.initiative_id, s.key, s.name, s.score
     FROM initiative_snapshot s
-    LEFT JOIN total t ON t.day = s.day AND t.initiative_id = s.initiative_id
     WHERE s.method = 'points' AND s.day <> today()
     UNION ALL
-    SELECT today(), d.initiative_id, NULL, NULL,
-           score(round(t.possible - t.achieved, 30), t.possible), t.achieved, t.possible
+    SELECT today(), d.initiative_id, NULL, NULL, NULL
     FROM initiative_definition(NULL) d
-    LEFT JOIN total t ON t.day = today() AND t.initiative_id = d.initiative_id
     WHERE d.method = 'points'
+), scored AS (
+    SELECT s.day, s.initiative_id, s.key, s.name, t.achieved, t.possible,
+           CASE WHEN s.day = today() THEN score(round(t.possible - t.achieved, 30), t.possible)
+                ELSE s.score END AS score
+    FROM shown s
+    LEFT JOIN (SELECT d.day, t.initiative_id, sum(t.achieved) AS achieved,
+                      sum(t.possible) AS possible
+               FROM points_day() d(day) CROSS JOIN LATERAL points_term(d.day) t
+               GROUP BY d.day, t.initiative_id) t
+           ON t.day = s.day AND t.initiative_id = s.initiative_id
 ), band AS MATERIALIZED (
     SELECT z.* FROM initiative_band('zone') z
 )
@@ -83,15 +86,15 @@ SELECT coalesce(i.key::text,
                 (SELECT s.name
                  FROM initiative_snapshot s
                  WHERE s.day = p.day AND s.initiative_id = p.initiative_id)) AS name
-FROM (SELECT t.day, t.initiative_id,
-             CASE grouping(r.domain) WHEN 0 THEN 'domain' ELSE 'workload' END AS part,
-             CASE grouping(r.domain) WHEN 0 THEN r.domain ELSE r.workload END AS value,
+FROM (SELECT d.day, t.initiative_id, v.part, v.value,
              sum(t.achieved) AS achieved, sum(t.possible) AS possible,
              count(*) AS recommendations
-      FROM points_term() t
+      FROM points_day() d(day)
+      CROSS JOIN LATERAL points_term(d.day) t
       LEFT JOIN recommendation r USING (recommendation_id)
-      GROUP BY GROUPING SETS ((t.day, t.initiative_id, r.domain),
-                              (t.day, t.initiative_id, r.workload))) p
+      -- grouping sets would keep conditions on the day from points_term()
+      CROSS JOIN LATERAL (VALUES ('domain', r.domain), ('workload', r.workload)) v(part, value)
+      GROUP BY d.day, t.initiative_id, v.part, v.value) p
 LEFT JOIN initiative i USING (initiative_id);
 COMMENT ON VIEW posture.secure_score_part IS
     'points of an initiative on a day by domain, and again by workload; the parts of either kind '

@@ -3,40 +3,54 @@
  * on a day, and how they changed between two days.
  */
 
--- Returns for all days at once what initiative_term() returns for one day. A
--- recommendation counts once, however many metrics measure it; a union of sets
--- of ids is the fastest way to ensure that.
-CREATE FUNCTION posture_internal.points_term()
-    RETURNS TABLE (day date, initiative_id integer, recommendation_id integer,
-                   achieved numeric, possible numeric)
-    LANGUAGE sql STABLE PARALLEL SAFE ROWS 100000
+CREATE FUNCTION posture_internal.points_day() RETURNS SETOF date
+    LANGUAGE sql STABLE PARALLEL SAFE ROWS 400
     SET jit = off
 BEGIN ATOMIC
-    SELECT o.day, o.initiative_id, o.recommendation_id, r.achieved, r.possible
-    FROM (SELECT x.day, x.initiative_id,
-                 members(union_agg(x.recommendations)) AS recommendation_id
-          FROM (SELECT s.day, s.initiative_id, s.recommendations::assetset AS recommendations
+    SELECT s.day
+    FROM initiative_snapshot s
+    WHERE s.method = 'points' AND s.day <> today()
+    GROUP BY s.day
+    UNION ALL
+    SELECT today();
+END;
+COMMENT ON FUNCTION posture_internal.points_day() IS
+    'returns the days on which an initiative adds up by points, and today';
+
+-- Returns for a day what initiative_term() returns, in less time. A recommendation
+-- counts once, however many metrics measure it; a union of sets of ids is the fastest
+-- way to ensure that.
+CREATE FUNCTION posture_internal.points_term(on_day date)
+    RETURNS TABLE (initiative_id integer, recommendation_id integer,
+                   achieved numeric, possible numeric)
+    LANGUAGE sql STABLE PARALLEL SAFE ROWS 500
+    SET jit = off
+BEGIN ATOMIC
+    SELECT o.initiative_id, o.recommendation_id, r.achieved, r.possible
+    FROM (SELECT x.initiative_id, members(union_agg(x.recommendations)) AS recommendation_id
+          FROM (SELECT s.initiative_id, s.recommendations::assetset AS recommendations
                 FROM initiative_snapshot s
-                WHERE s.method = 'points' AND s.day <> today()
+                WHERE s.day = on_day AND s.method = 'points'
                 UNION ALL
-                SELECT s.day, s.initiative_id, m.recommendations::assetset
+                SELECT s.initiative_id, m.recommendations::assetset
                 FROM initiative_snapshot s
                 JOIN initiative_metric_snapshot b
-                  ON b.day = s.day AND b.initiative_id = s.initiative_id
-                JOIN metric_snapshot m ON m.day = b.day AND m.metric_id = b.metric_id
-                WHERE s.method = 'points' AND s.day <> today()
+                  ON b.day = on_day AND b.initiative_id = s.initiative_id
+                JOIN metric_snapshot m ON m.day = on_day AND m.metric_id = b.metric_id
+                WHERE s.day = on_day AND s.method = 'points'
                   AND b.weight > 0 AND m.score IS NOT NULL) x
-          GROUP BY x.day, x.initiative_id) o
-    JOIN recommendation_snapshot r ON r.day = o.day AND r.recommendation_id = o.recommendation_id
-    WHERE r.possible IS NOT NULL
+          GROUP BY x.initiative_id) o
+    JOIN recommendation_snapshot r
+      ON r.day = on_day AND r.recommendation_id = o.recommendation_id
+    WHERE on_day <> today() AND r.possible IS NOT NULL
     UNION ALL
-    SELECT today(), t.initiative_id, t.recommendation_id, t.healthy, t.mass
+    SELECT t.initiative_id, t.recommendation_id, t.healthy, t.mass
     FROM initiative_term(NULL) t
-    WHERE t.method = 'points' AND t.mass IS NOT NULL;
+    WHERE on_day = today() AND t.method = 'points' AND t.mass IS NOT NULL;
 END;
-COMMENT ON FUNCTION posture_internal.points_term() IS
+COMMENT ON FUNCTION posture_internal.points_term(date) IS
     'returns the points of each recommendation in each initiative that adds up by points: '
-    'on past days from their snapshots, today as they are now';
+    'on a past day from its snapshot, today as they are now';
 
 CREATE FUNCTION posture_internal.points_on(of_initiative integer, on_day date)
     RETURNS TABLE (recommendation_id integer, achieved numeric, possible numeric)
