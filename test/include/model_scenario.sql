@@ -212,6 +212,11 @@ CREATE FUNCTION model.random_scenario() RETURNS jsonb LANGUAGE sql VOLATILE AS $
         || model.field('method', (SELECT jsonb_object_agg(i.key,
                                       pg_temp.one('weighted', 'population', 'points'))
                                   FROM posture.initiative i WHERE random() < 0.5))
+        || model.field('threshold', (SELECT jsonb_object_agg(o.key, 1 + pg_temp.n(20))
+                                     FROM (SELECT key FROM posture.metric
+                                           UNION ALL
+                                           SELECT key FROM posture.initiative) o
+                                     WHERE random() < 0.5))
         || model.field('source', (SELECT jsonb_object_agg(s.key, random() < 0.5)
                                   FROM posture.source s WHERE random() < 0.3))
         || model.field('recommendation',
