@@ -178,6 +178,8 @@ SQL
 		$columns =~ s/\b$_\b/$was{$relation}{$_}/ foreach keys %{ $was{$relation} // {} };
 		# the score of today in the history is new
 		my $rows = $relation =~ /score_history/ ? 'WHERE day < posture.today()' : '';
+		# and all objects are counted again
+		$rows = q{WHERE changed <> 'initiative'} if $relation =~ /catalog_delta/;
 		same_rows($node, $db, "SELECT $columns FROM $relation $rows",
 			"SELECT * FROM $copy{$relation} $rows", "$db: $relation is as it was");
 	}

@@ -483,11 +483,6 @@ SELECT NULL::date AS day, NULL::bigint AS initiatives, NULL::bigint AS metrics,
        NULL::bigint AS metric_drops, NULL::bigint AS initiative_drops,
        NULL::bigint AS new_initiatives, NULL::bigint AS recovered, NULL::bigint AS in_cooldown,
        NULL::text AS worst, NULL::numeric AS worst_drop, NULL::text AS summary;
-DROP FUNCTION posture_internal.notify_day(date), posture_internal.day_message(date),
-    posture_internal.day_summary();
-DROP FUNCTION posture_internal.ensure_snapshot(date, timestamptz);
-DROP FUNCTION posture_internal.write_causes(date, boolean), posture_internal.day_event(date),
-    posture_internal.previous_day(date);
 
 -- a change is signed as the score moves
 DROP FUNCTION posture.points_change(text, date, date);
@@ -554,15 +549,59 @@ ALTER TABLE posture_internal.verification ALTER verification_id SET GENERATED AL
 --@ CREATE TRIGGER "CASCADE" AFTER DELETE ON posture.recommendation
 --@ CREATE TRIGGER "CASCADE" AFTER DELETE ON posture.asset_group
 
--- Functions of 0.2 that call these keep them until they are replaced.
-ALTER FUNCTION posture_internal.initiative_member(date) RENAME TO initiative_member_0_2;
-ALTER FUNCTION posture_internal.initiative_definition(date) RENAME TO initiative_definition_0_2;
-ALTER FUNCTION posture_internal.metric_member(date) RENAME TO metric_member_0_2;
-ALTER FUNCTION posture_internal.exempt_set(timestamptz, boolean, integer) RENAME TO exempt_set_0_2;
-ALTER FUNCTION posture_internal.measured(timestamptz) RENAME TO measured_0_2;
-ALTER FUNCTION posture_internal.object_of(text) RENAME TO object_of_0_2;
-ALTER FUNCTION posture_internal.all_asset_value(text, boolean, integer)
-    RENAME TO all_asset_value_0_2;
+-- Sets are read chunk by chunk, and the assessed assets of initiatives are counted, too: the row
+-- lets fold() count everything again.
+ALTER TABLE posture_internal.finding_set DROP CONSTRAINT finding_set_pkey,
+    ADD PRIMARY KEY (chunk, recommendation_id);
+INSERT INTO posture_internal.catalog_delta (changed) VALUES ('initiative');
+
+-- what is counted, and by which rule
+--@ CREATE TYPE posture_internal.recommendation_rule
+--@ CREATE TYPE posture_internal.exemption_rule
+--@ CREATE TYPE posture_internal.metric_rule
+--@ CREATE TYPE posture_internal.initiative_rule
+--@ CREATE TYPE posture_internal.counting_rule
+--@ CREATE TYPE posture_internal.counted_object
+--@ CREATE FUNCTION posture_internal.count_assets_accum
+--@ CREATE FUNCTION posture_internal.count_assets_final
+--@ CREATE AGGREGATE posture_internal.count_assets
+--@ CREATE TYPE posture_internal.asset_rule
+--@ CREATE TYPE posture_internal.counting_scope
+
+-- Internal functions in SQL and PL/pgSQL are created anew, whatever their arguments and results
+-- were. Until then, functions and views of 0.2 keep those that they call. One that something
+-- outside the extension uses stays what it is.
+DO $$
+DECLARE
+    function record;
+BEGIN
+    FOR function IN
+        WITH member AS (
+            SELECT d.classid, d.objid
+            FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid
+            WHERE d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e'
+              AND e.extname = 'posture'
+        )
+        SELECT p.oid::regprocedure AS name, p.proname || '_0_2' AS new_name
+        FROM member m
+        JOIN pg_proc p ON m.classid = 'pg_proc'::regclass AND p.oid = m.objid
+        JOIN pg_language l ON l.oid = p.prolang
+        JOIN pg_roles o ON o.oid = p.proowner
+        WHERE p.pronamespace = 'posture_internal'::regnamespace
+          AND l.lanname IN ('sql', 'plpgsql') AND o.rolsuper
+          AND NOT EXISTS (
+              SELECT
+              FROM pg_depend d
+              LEFT JOIN pg_rewrite r ON d.classid = 'pg_rewrite'::regclass AND r.oid = d.objid
+              LEFT JOIN member u ON (u.classid, u.objid) IN ((d.classid, d.objid),
+                                                             ('pg_class'::regclass, r.ev_class))
+              WHERE d.refclassid = 'pg_proc'::regclass AND d.refobjid = p.oid
+                AND coalesce(u.classid NOT IN ('pg_proc'::regclass, 'pg_class'::regclass), true))
+    LOOP
+        EXECUTE format('ALTER ROUTINE %s RENAME TO %I', function.name, function.new_name);
+    END LOOP;
+END $$;
+
 -- views read the sentences of events
 ALTER TABLE posture.event ADD cause text;
 
@@ -632,28 +671,16 @@ BEGIN
     END LOOP;
 END $$;
 
-DROP FUNCTION posture_internal.initiative_definition_0_2(date),
-    posture_internal.initiative_member_0_2(date), posture_internal.metric_member_0_2(date),
-    posture_internal.measured_0_2(timestamptz), posture_internal.object_of_0_2(text),
-    posture_internal.exempt_set_0_2(timestamptz, boolean, integer),
-    posture_internal.exempt_on(date), posture_internal.all_asset_value_0_2(text, boolean, integer);
+DO $$
+BEGIN
+    EXECUTE (SELECT 'DROP ROUTINE ' || string_agg(p.oid::regprocedure::text, ', ')
+             FROM pg_proc p
+             WHERE p.pronamespace = 'posture_internal'::regnamespace AND p.proname LIKE '%\_0\_2');
+END $$;
 UPDATE posture.event e SET cause = posture_internal.event_sentence(e)
 WHERE e.kind <> 'new_initiative';
 
-DROP FUNCTION posture_internal.in_group(asset, asset_group);
-DROP FUNCTION posture_internal.load_document(text, jsonb, xml, text, boolean);
-DROP FUNCTION posture_internal.load_check_format(text, text);
-DROP FUNCTION posture_internal.ingest_close(text, timestamptz);
-DROP FUNCTION posture_internal.ingest_batch(text, timestamptz);
-DROP FUNCTION posture_internal.load_finding(boolean);
-DROP FUNCTION posture_internal.load_reject();
-DROP FUNCTION posture_internal.ocsf_result_state(text);
-DROP FUNCTION posture_internal.change_row(event_cause, date);
-DROP FUNCTION posture_internal.change_phrase(event_cause);
-DROP FUNCTION posture_internal.backdated_toggle(date, integer[]);
-DROP FUNCTION posture_internal.remediation_result(integer, integer[], boolean),
-    posture_internal.remediation(integer, integer[], boolean),
-    posture_internal.score_after(integer, integer[], integer[], integer[], numeric[]),
-    posture_internal.scored_recommendations(integer), posture_internal.plan_gain(integer),
-    posture_internal.plan_steps(integer, score, text), posture_internal.plan_order(
-        integer[], integer[], double precision[], double precision[], assetset[]);
+DROP FUNCTION posture_internal.plan_order(
+        integer[], integer[], double precision[], double precision[], assetset[]),
+    posture_internal.owner_recommendation_exposure(
+        timestamptz, boolean, integer, integer[], assetset);
