@@ -317,7 +317,7 @@ COMMENT ON FUNCTION posture_internal.owner_last_change_of(oid) IS
 REVOKE EXECUTE ON FUNCTION posture_internal.owner_last_change_of(oid) FROM PUBLIC;
 
 CREATE FUNCTION posture_internal.owner_change_sets_of(
-    caller oid, previous_day date, on_day date, chosen integer[])
+    caller oid, previous_day date, on_day date, chosen integer[], within assetset)
     RETURNS TABLE (recommendation_id integer,
                    was_assessed assetset, was_exposed assetset,
                    was_waived assetset, was_mitigated assetset,
@@ -330,16 +330,16 @@ CREATE FUNCTION posture_internal.owner_change_sets_of(
 BEGIN ATOMIC
     SELECT *
     FROM change_sets(previous_day, on_day,
-                     owner_row_ids(caller, 'initiative_recommendation', chosen));
+                     owner_row_ids(caller, 'initiative_recommendation', chosen), within);
 END;
-COMMENT ON FUNCTION posture_internal.owner_change_sets_of(oid, date, date, integer[]) IS
-    'returns the rows of owner_change_sets() for a role';
-REVOKE EXECUTE ON FUNCTION posture_internal.owner_change_sets_of(oid, date, date, integer[])
-    FROM PUBLIC;
+COMMENT ON FUNCTION posture_internal.owner_change_sets_of(
+    oid, date, date, integer[], assetset) IS 'returns the rows of owner_change_sets() for a role';
+REVOKE EXECUTE ON FUNCTION posture_internal.owner_change_sets_of(
+    oid, date, date, integer[], assetset) FROM PUBLIC;
 
 CREATE FUNCTION posture_internal.owner_change_attribution_of(
     caller oid, previous_day date, on_day date, of_metrics integer[],
-    of_recommendations integer[])
+    of_recommendations integer[], within assetset)
     RETURNS TABLE (object_kind text, object_id integer, step integer,
                    assessed bigint, exposed bigint,
                    points_missing numeric, points_possible numeric,
@@ -349,10 +349,10 @@ BEGIN ATOMIC
     SELECT *
     FROM change_attribution(
         previous_day, on_day, owner_row_ids(caller, 'metric', of_metrics),
-        owner_row_ids(caller, 'initiative_recommendation', of_recommendations));
+        owner_row_ids(caller, 'initiative_recommendation', of_recommendations), within);
 END;
 COMMENT ON FUNCTION posture_internal.owner_change_attribution_of(
-    oid, date, date, integer[], integer[]) IS
+    oid, date, date, integer[], integer[], assetset) IS
     'returns the rows of owner_change_attribution() for a role';
 REVOKE EXECUTE ON FUNCTION posture_internal.owner_change_attribution_of(
-    oid, date, date, integer[], integer[]) FROM PUBLIC;
+    oid, date, date, integer[], integer[], assetset) FROM PUBLIC;

@@ -3,15 +3,16 @@
  *
  * The sets of the previous day are turned into those of the day by changing one
  * thing at a time, always in the order of change_reason(): first what is measured
- * (assets that retired, recommendations that were added or removed, exemptions),
- * then posture itself (assets that left, became exposed, were fixed or are new).
- * Each of these changes is a step. The difference that a step makes to the score is
- * attributed to its reason, so the attributed points sum exactly to the change
- * of the score.
+ * (the kinds and criticalities that count, assets that retired, recommendations that
+ * were added or removed, exemptions), then posture itself (assets that left, became
+ * exposed, were fixed or are new). Each of these changes is a step. The difference
+ * that a step makes to the score is attributed to its reason, so the attributed
+ * points sum exactly to the change of the score.
  *
- * Step 0 is the state on the previous day, steps 1 to 15 are those of
+ * Step -1 is the state on the previous day, steps 0 to 15 are those of
  * change_reason(). A recommendation counts from from_step to the step before
  * until_step. One that counts on both days has from_step 0 and until_step 99.
+ * All sets are within a group of assets, if one is given.
  *
  * The points of a recommendation in an initiative are attributed in the same
  * way, as if a metric measured that recommendation alone.
@@ -30,7 +31,7 @@ VALUES
     (NULL, 'metric_unavailable', false, 'the metric no longer has data'),
     (NULL, 'available', false, 'there is a score, where there was none'),
     (NULL, 'unavailable', false, 'the score is no longer available'),
-    (NULL, 'scope_change', false,
+    (0, 'scope_change', false,
         'assets are of another kind or criticality, the metric measures others, or a '
         'recommendation is worth other points'),
     (1, 'assets_retired', false, 'assets retired or became stale'),
@@ -65,16 +66,23 @@ CREATE FUNCTION posture_internal.change_member(
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
     SELECT 'metric', n.metric_id, u.recommendation_id,
-           u.recommendation_id = ANY (p.recommendations),
-           coalesce(u.recommendation_id = ANY (p.switched_off), false),
-           u.recommendation_id = ANY (n.recommendations),
-           coalesce(u.recommendation_id = ANY (n.switched_off), false)
+           coalesce(bool_or(NOT u.is_off) FILTER (WHERE NOT u.is_now), false),
+           coalesce(bool_or(u.is_off) FILTER (WHERE NOT u.is_now), false),
+           coalesce(bool_or(NOT u.is_off) FILTER (WHERE u.is_now), false),
+           coalesce(bool_or(u.is_off) FILTER (WHERE u.is_now), false)
     FROM metric_snapshot n
     JOIN metric_snapshot p ON p.metric_id = n.metric_id AND p.day = previous_day
-    CROSS JOIN LATERAL (SELECT unnest(p.recommendations)
-                        UNION
-                        SELECT unnest(n.recommendations)) u(recommendation_id)
+    CROSS JOIN LATERAL (SELECT unnest(p.recommendations), false, false
+                        UNION ALL
+                        SELECT unnest(p.switched_off), false, true
+                        UNION ALL
+                        SELECT unnest(n.recommendations), true, false
+                        UNION ALL
+                        SELECT unnest(n.switched_off), true, true
+                       ) u(recommendation_id, is_now, is_off)
     WHERE n.day = on_day AND n.metric_id = ANY (of_metrics)
+    GROUP BY n.metric_id, u.recommendation_id
+    HAVING NOT bool_and(u.is_off)
     UNION ALL
     SELECT 'recommendation', r.recommendation_id, r.recommendation_id, true, false, true, false
     FROM unnest(of_recommendations) r(recommendation_id);
@@ -85,7 +93,8 @@ COMMENT ON FUNCTION posture_internal.change_member(date, date, integer[], intege
     'recommendation on the previous day and on the day; was_off, is_off: whether the '
     'recommendation or its source was inactive';
 
-CREATE FUNCTION posture_internal.all_change_sets(previous_day date, on_day date, chosen integer[])
+CREATE FUNCTION posture_internal.all_change_sets(
+    previous_day date, on_day date, chosen integer[], within assetset)
     RETURNS TABLE (recommendation_id integer,
                    was_assessed assetset, was_exposed assetset,
                    was_waived assetset, was_mitigated assetset,
@@ -119,39 +128,43 @@ BEGIN ATOMIC
            n.assessed, n.exposed, e.is_waived, e.is_mitigated,
            o.possible - o.achieved, o.possible, c.possible - c.achieved, c.possible,
            CASE WHEN x.is_given THEN 10 WHEN x.is_ended THEN 9 ELSE 15 END,
-           coalesce(x.is_ended, false)
+           coalesce(x.is_ended AND within IS NULL, false)
                OR coalesce(cardinality(set_difference(e.was_waived, e.is_waived)) > 0, false)
                OR coalesce(cardinality(set_difference(e.was_mitigated, e.is_mitigated)) > 0, false),
-           coalesce(x.is_given, false)
+           coalesce(x.is_given AND within IS NULL, false)
                OR coalesce(cardinality(set_difference(e.is_waived, e.was_waived)) > 0, false)
                OR coalesce(cardinality(set_difference(e.is_mitigated, e.was_mitigated)) > 0, false)
     FROM unnest(chosen) r(recommendation_id)
-    LEFT JOIN stored_set(day_end(previous_day), NULL, chosen) p USING (recommendation_id)
-    LEFT JOIN stored_set(day_end(on_day), NULL, chosen) n USING (recommendation_id)
+    LEFT JOIN stored_set(day_end(previous_day), NULL, chosen, within) p USING (recommendation_id)
+    LEFT JOIN stored_set(day_end(on_day), NULL, chosen, within) n USING (recommendation_id)
     LEFT JOIN exempt x USING (recommendation_id)
     LEFT JOIN recommendation_snapshot o ON o.day = previous_day
                                        AND o.recommendation_id = r.recommendation_id
-                                       AND o.is_measured
+                                       AND o.is_measured AND within IS NULL
     LEFT JOIN recommendation_snapshot c ON c.day = on_day
                                        AND c.recommendation_id = r.recommendation_id
-                                       AND c.is_measured
+                                       AND c.is_measured AND within IS NULL
     -- an exemption for all assets covers those that are assessed on either day
     CROSS JOIN LATERAL (
         SELECT coalesce(p.assessed, '{}') | coalesce(n.assessed, '{}') AS assets) a
     CROSS JOIN LATERAL (
-        SELECT CASE WHEN x.was_all_waived THEN a.assets ELSE x.was_waived END AS was_waived,
-               CASE WHEN x.was_all_mitigated THEN a.assets ELSE x.was_mitigated END
-                   AS was_mitigated,
-               CASE WHEN x.is_all_waived THEN a.assets ELSE x.is_waived END AS is_waived,
-               CASE WHEN x.is_all_mitigated THEN a.assets ELSE x.is_mitigated END
-                   AS is_mitigated) e;
+        SELECT CASE WHEN x.was_all_waived THEN a.assets
+                    ELSE set_intersect(x.was_waived, within) END AS was_waived,
+               CASE WHEN x.was_all_mitigated THEN a.assets
+                    ELSE set_intersect(x.was_mitigated, within) END AS was_mitigated,
+               CASE WHEN x.is_all_waived THEN a.assets
+                    ELSE set_intersect(x.is_waived, within) END AS is_waived,
+               CASE WHEN x.is_all_mitigated THEN a.assets
+                    ELSE set_intersect(x.is_mitigated, within) END AS is_mitigated) e;
 END;
-COMMENT ON FUNCTION posture_internal.all_change_sets(date, date, integer[]) IS
+COMMENT ON FUNCTION posture_internal.all_change_sets(date, date, integer[], assetset) IS
     'returns the assessed, exposed and exempt assets of recommendations on two days, including '
-    'retired assets, and the points of their measures; points_step: step of change_reason() at '
-    'which the points change; has_ended, has_given: whether exemptions ended or were given';
+    'retired assets, and the points of their measures; or those of a set of assets, without '
+    'points; points_step: step of change_reason() at which the points change; has_ended, '
+    'has_given: whether exemptions ended or were given';
 
-CREATE FUNCTION posture_internal.change_sets(previous_day date, on_day date, chosen integer[])
+CREATE FUNCTION posture_internal.change_sets(
+    previous_day date, on_day date, chosen integer[], within assetset)
     RETURNS TABLE (recommendation_id integer,
                    was_assessed assetset, was_exposed assetset,
                    was_waived assetset, was_mitigated assetset,
@@ -165,17 +178,17 @@ CREATE FUNCTION posture_internal.change_sets(previous_day date, on_day date, cho
 AS $$
 BEGIN
     IF sees_all() THEN
-        RETURN QUERY SELECT * FROM all_change_sets(previous_day, on_day, chosen);
+        RETURN QUERY SELECT * FROM all_change_sets(previous_day, on_day, chosen, within);
     ELSE
-        RETURN QUERY SELECT * FROM owner_change_sets(previous_day, on_day, chosen);
+        RETURN QUERY SELECT * FROM owner_change_sets(previous_day, on_day, chosen, within);
     END IF;
 END $$;
-COMMENT ON FUNCTION posture_internal.change_sets(date, date, integer[]) IS
+COMMENT ON FUNCTION posture_internal.change_sets(date, date, integer[], assetset) IS
     'returns the rows of all_change_sets() that the caller may see';
 
 CREATE FUNCTION posture_internal.member_change(
     previous_day date, on_day date, of_metrics integer[], of_recommendations integer[],
-    chosen integer[])
+    chosen integer[], within assetset)
     RETURNS TABLE (object_kind text, object_id integer, recommendation_id integer,
                    from_step integer, until_step integer,
                    was_assessed assetset, was_exposed assetset,
@@ -197,7 +210,7 @@ BEGIN ATOMIC
            s.was_missing, s.was_possible, s.is_missing, s.is_possible,
            s.points_step, s.has_ended, s.has_given
     FROM change_member(previous_day, on_day, of_metrics, of_recommendations) m
-    JOIN change_sets(previous_day, on_day, chosen) s USING (recommendation_id)
+    JOIN change_sets(previous_day, on_day, chosen, within) s USING (recommendation_id)
     -- a waived measure has no points, but it has data
     CROSS JOIN LATERAL (
         SELECT coalesce(cardinality(s.was_assessed) > 0, false) OR s.was_possible IS NOT NULL
@@ -207,7 +220,8 @@ BEGIN ATOMIC
                    OR s.points_step < 15 AND s.is_waived IS NOT NULL
                       AND s.was_possible IS NOT NULL AS has_data) d;
 END;
-COMMENT ON FUNCTION posture_internal.member_change(date, date, integer[], integer[], integer[]) IS
+COMMENT ON FUNCTION posture_internal.member_change(
+    date, date, integer[], integer[], integer[], assetset) IS
     'returns the recommendations of metrics on two days with their sets; a recommendation counts '
     'from from_step to the step before until_step';
 
@@ -215,39 +229,50 @@ CREATE FUNCTION posture_internal.member_sets(
     at_step integer, from_step integer,
     was_assessed assetset, was_exposed assetset, was_waived assetset, was_mitigated assetset,
     is_assessed assetset, is_exposed assetset, is_waived assetset, is_mitigated assetset)
-    RETURNS TABLE (assessed assetset, exposed assetset, waived assetset, mitigated assetset)
+    RETURNS TABLE (assessed assetset, exposed assetset)
     LANGUAGE sql IMMUTABLE PARALLEL SAFE ROWS 1
 BEGIN ATOMIC
-    SELECT CASE WHEN at_step = 11 OR from_step > 0 THEN is_assessed ELSE was_assessed END,
-           CASE WHEN at_step = 11 OR from_step > 0 THEN is_exposed ELSE was_exposed END,
-           CASE WHEN at_step >= 10 OR from_step > 0 THEN is_waived
-                WHEN at_step = 9 THEN was_waived & is_waived ELSE was_waived END,
-           CASE WHEN at_step >= 10 OR from_step > 0 THEN is_mitigated
-                WHEN at_step = 9 THEN was_mitigated & is_mitigated ELSE was_mitigated END;
+    SELECT set_difference(s.assessed, x.waived),
+           set_difference(set_difference(s.exposed, x.waived), x.mitigated)
+    FROM (SELECT CASE WHEN d.is_now THEN is_assessed ELSE was_assessed END AS assessed,
+                 CASE WHEN d.is_now THEN is_exposed ELSE was_exposed END AS exposed
+          FROM (SELECT at_step >= 11 OR from_step > 0 AS is_now) d) s
+    CROSS JOIN (SELECT CASE WHEN at_step >= 10 OR from_step > 0 THEN is_waived
+                            WHEN at_step = 9 THEN was_waived & is_waived
+                            ELSE was_waived END AS waived,
+                       CASE WHEN at_step >= 10 OR from_step > 0 THEN is_mitigated
+                            WHEN at_step = 9 THEN was_mitigated & is_mitigated
+                            ELSE was_mitigated END AS mitigated) x;
 END;
 COMMENT ON FUNCTION posture_internal.member_sets(
     integer, integer, assetset, assetset, assetset, assetset,
     assetset, assetset, assetset, assetset) IS
-    'returns the sets of a recommendation at a step: those of the previous day until the steps '
-    'that change exemptions (9, 10) or findings (11); a recommendation that was added has those '
-    'of the day at every step';
+    'returns the assets of a recommendation that count at a step, retired or not: those of the '
+    'previous day until the steps that change exemptions (9, 10) or findings (11); a '
+    'recommendation that was added has those of the day at every step';
 
-CREATE FUNCTION posture_internal.inactive_by_step(
-    of_step integer, was_inactive assetset, is_inactive assetset)
-    RETURNS TABLE (step integer, inactive assetset)
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE ROWS 1
+CREATE FUNCTION posture_internal.scope_step(
+    of_step integer, was_filter assetset, kept_filter assetset, is_filter assetset,
+    was_inactive assetset, is_inactive assetset)
+    RETURNS TABLE (step integer, filter assetset, inactive assetset)
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE ROWS 2
 BEGIN ATOMIC
-    SELECT 0, was_inactive WHERE of_step = 0
+    SELECT -1, was_filter, was_inactive WHERE of_step = 0
     UNION ALL
-    SELECT 1, was_inactive | is_inactive WHERE of_step = 0 AND was_inactive <> is_inactive
+    SELECT 0, kept_filter, was_inactive WHERE of_step = 0
     UNION ALL
-    SELECT 2, is_inactive WHERE of_step = 0 AND was_inactive <> is_inactive
+    SELECT 1, kept_filter, was_inactive | is_inactive
+    WHERE of_step = 0 AND was_inactive <> is_inactive
     UNION ALL
-    SELECT of_step, is_inactive WHERE of_step > 0;
+    SELECT 2, kept_filter, is_inactive WHERE of_step = 0 AND was_inactive <> is_inactive
+    UNION ALL
+    SELECT of_step, CASE WHEN of_step < 11 THEN kept_filter ELSE is_filter END, is_inactive
+    WHERE of_step > 0;
 END;
-COMMENT ON FUNCTION posture_internal.inactive_by_step(integer, assetset, assetset) IS
-    'returns the assets that do not count at a step; for step 0 also those at steps 1 and 2, '
-    'because assets leave (1) before others return (2)';
+COMMENT ON FUNCTION posture_internal.scope_step(
+    integer, assetset, assetset, assetset, assetset, assetset) IS
+    'returns the assets that a metric can count at a step, NULL: all, and those that do not count; '
+    'for step 0 also those at steps -1, 1 and 2, because assets leave (1) before others return (2)';
 
 CREATE FUNCTION posture_internal.posture_step(
     was_assessed assetset, was_exposed assetset, is_assessed assetset, is_exposed assetset)
@@ -266,17 +291,50 @@ COMMENT ON FUNCTION posture_internal.posture_step(assetset, assetset, assetset, 
     'was_assessed, was_exposed: sets before the first of these steps; is_assessed, is_exposed: '
     'sets of the day';
 
+CREATE FUNCTION posture_internal.kept_rule(was asset_rule, now asset_rule) RETURNS asset_rule
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+DECLARE
+    result asset_rule := now;
+    gone assetset := set_difference((SELECT union_agg(k.assets) FROM unnest(was.kinds) k(assets)),
+                                    (SELECT union_agg(k.assets) FROM unnest(now.kinds) k(assets)));
+BEGIN
+    IF coalesce(gone, '{}') = '{}' THEN
+        RETURN result;
+    END IF;
+    SELECT array_agg(k.kind ORDER BY k.kind), array_agg(k.assets ORDER BY k.kind)
+    INTO result.kind_names, result.kinds
+    FROM (SELECT x.kind, union_agg(x.assets) AS assets
+          FROM (SELECT n.kind, n.assets
+                FROM unnest(now.kind_names, now.kinds) n(kind, assets)
+                UNION ALL
+                SELECT w.kind, w.assets & gone
+                FROM unnest(was.kind_names, was.kinds) w(kind, assets)) x
+          GROUP BY x.kind) k;
+    result.criticalities := ARRAY(
+        SELECT coalesce(c.is_assets, '{}') | coalesce(c.was_assets & gone, '{}')
+        FROM unnest(now.criticalities, was.criticalities)
+             WITH ORDINALITY c(is_assets, was_assets, rank)
+        ORDER BY c.rank);
+    RETURN result;
+END $$;
+COMMENT ON FUNCTION posture_internal.kept_rule(asset_rule, asset_rule) IS
+    'returns the kinds and criticalities of the assets on a day, and of those that were deleted '
+    'since the previous day: these leave when findings change, like assets of metrics that count '
+    'all';
+
 CREATE FUNCTION posture_internal.step_sets(
     previous_day date, on_day date, of_metrics integer[], of_recommendations integer[],
-    chosen integer[], was_inactive assetset, is_inactive assetset)
+    chosen integer[], within assetset, was asset_rule, kept asset_rule, now asset_rule)
     RETURNS TABLE (object_kind text, object_id integer, step integer,
-                   assessed assetset, exposed assetset,
+                   assessed assetset, exposed assetset, weights integer[],
                    points_missing numeric, points_possible numeric, recommendations integer[])
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
     WITH member AS (
         SELECT *
-        FROM member_change(previous_day, on_day, of_metrics, of_recommendations, chosen)
+        FROM member_change(previous_day, on_day, of_metrics, of_recommendations, chosen, within)
     ), needed_step AS (
         -- steps that change something; 11 is the state on the day
         SELECT m.object_kind, m.object_id, s.step,
@@ -292,9 +350,7 @@ BEGIN ATOMIC
         GROUP BY m.object_kind, m.object_id, s.step
     ), union_set AS (
         SELECT n.object_kind, n.object_id, n.step,
-               union_agg(set_difference(x.assessed, x.waived)) AS assessed,
-               union_agg(set_difference(set_difference(x.exposed, x.waived), x.mitigated))
-                   AS exposed
+               union_agg(x.assessed) AS assessed, union_agg(x.exposed) AS exposed
         FROM needed_step n
         JOIN member m ON m.object_kind = n.object_kind AND m.object_id = n.object_id
                      AND n.step >= m.from_step AND n.step < m.until_step
@@ -302,57 +358,68 @@ BEGIN ATOMIC
             n.step, m.from_step, m.was_assessed, m.was_exposed, m.was_waived, m.was_mitigated,
             m.is_assessed, m.is_exposed, m.is_waived, m.is_mitigated) x
         GROUP BY n.object_kind, n.object_id, n.step
-    ), in_scope AS MATERIALIZED (
-        SELECT object_kind, object_id, n.step, n.recommendations,
-               set_intersect(coalesce(u.assessed, '{}'), f.assets) AS assessed,
-               set_intersect(coalesce(u.exposed, '{}'), f.assets) AS exposed
+    ), metric_scope AS MATERIALIZED (
+        SELECT n.metric_id, p.criticality_weights AS was_weights,
+               n.criticality_weights AS is_weights,
+               filter_assets(p.asset_kinds, p.criticality_weights, was.kind_names, was.kinds,
+                             was.criticalities) AS was_filter,
+               filter_assets(n.asset_kinds, n.criticality_weights, kept.kind_names, kept.kinds,
+                             kept.criticalities) AS kept_filter,
+               filter_assets(n.asset_kinds, n.criticality_weights, now.kind_names, now.kinds,
+                             now.criticalities) AS is_filter
+        FROM metric_definition(on_day, NULL) n
+        JOIN metric_definition(previous_day, NULL) p ON p.metric_id = n.metric_id
+        WHERE n.metric_id = ANY (of_metrics)
+    ), active AS (
+        SELECT object_kind, object_id, i.step, n.recommendations,
+               CASE WHEN i.step < 0 THEN f.was_weights ELSE f.is_weights END AS weights,
+               set_difference(set_intersect(coalesce(u.assessed, '{}'), i.filter), i.inactive)
+                   AS assessed,
+               set_difference(set_intersect(coalesce(u.exposed, '{}'), i.filter), i.inactive)
+                   AS exposed
         FROM needed_step n
         LEFT JOIN union_set u USING (object_kind, object_id, step)
-        LEFT JOIN metric_filter(true, NULL) f ON n.object_kind = 'metric'
-                                             AND f.metric_id = n.object_id
-    ), active AS (
-        SELECT s.object_kind, s.object_id, i.step, s.recommendations,
-               set_difference(s.assessed, i.inactive) AS assessed,
-               set_difference(s.exposed, i.inactive) AS exposed
-        FROM in_scope s
-        CROSS JOIN LATERAL inactive_by_step(s.step, was_inactive, is_inactive) i
-    ), step_set AS (
-        SELECT a.object_kind, a.object_id, a.step, a.assessed, a.exposed, a.recommendations
-        FROM active a
-        WHERE a.step < 11
-        UNION ALL
-        SELECT a.object_kind, a.object_id, x.step, x.assessed, x.exposed, '{}'
-        FROM active a
-        CROSS JOIN LATERAL (SELECT b.assessed, b.exposed
-                            FROM active b
-                            WHERE b.object_kind = a.object_kind AND b.object_id = a.object_id
-                              AND b.step < 11
-                            ORDER BY b.step DESC
-                            LIMIT 1) p
-        CROSS JOIN LATERAL posture_step(p.assessed, p.exposed, a.assessed, a.exposed) x
-        WHERE a.step = 11
+        LEFT JOIN metric_scope f ON n.object_kind = 'metric' AND f.metric_id = n.object_id
+        CROSS JOIN LATERAL scope_step(n.step, f.was_filter, f.kept_filter, f.is_filter,
+                                      was.inactive, now.inactive) i
+    ), step_set AS MATERIALIZED (
+        SELECT a.object_kind, a.object_id, x.step, x.assessed, x.exposed, a.weights,
+               a.recommendations
+        FROM (SELECT b.*, lag(b.assessed) OVER o AS was_assessed,
+                     lag(b.exposed) OVER o AS was_exposed
+              FROM active b
+              WINDOW o AS (PARTITION BY b.object_kind, b.object_id ORDER BY b.step)) a
+        CROSS JOIN LATERAL (
+            SELECT a.step, a.assessed, a.exposed WHERE a.step < 11
+            UNION ALL
+            SELECT p.step, p.assessed, p.exposed
+            FROM posture_step(a.was_assessed, a.was_exposed, a.assessed, a.exposed) p
+            WHERE a.step = 11) x
     ), step_points AS (
         SELECT s.object_kind, s.object_id, s.step,
                sum(CASE WHEN x.is_now THEN m.is_missing ELSE m.was_missing END) AS missing,
                sum(CASE WHEN x.is_now THEN m.is_possible ELSE m.was_possible END) AS possible
         FROM step_set s
         JOIN member m ON m.object_kind = s.object_kind AND m.object_id = s.object_id
-                     AND s.step >= m.from_step AND s.step < m.until_step
+                     AND greatest(s.step, 0) >= m.from_step AND s.step < m.until_step
         CROSS JOIN LATERAL (SELECT m.from_step > 0 OR s.step >= m.points_step AS is_now) x
         GROUP BY s.object_kind, s.object_id, s.step
     )
-    SELECT object_kind, object_id, s.step, s.assessed, s.exposed, p.missing, p.possible,
+    SELECT object_kind, object_id, s.step, s.assessed, s.exposed, s.weights, p.missing, p.possible,
            s.recommendations
     FROM step_set s
     LEFT JOIN step_points p USING (object_kind, object_id, step);
 END;
 COMMENT ON FUNCTION posture_internal.step_sets(
-    date, date, integer[], integer[], integer[], assetset, assetset) IS
+    date, date, integer[], integer[], integer[], assetset, asset_rule, asset_rule, asset_rule) IS
     'returns the assessed and exposed assets of metrics after each step from one day to another, '
-    'the points of their measures, and the recommendations that the step is about';
+    'how many times they count by criticality, the points of their measures, and the '
+    'recommendations that the step is about; was, kept, now: kinds and criticalities on the '
+    'previous day, until findings change, and on the day';
 
 CREATE FUNCTION posture_internal.change_attribution(
-    previous_day date, on_day date, of_metrics integer[], of_recommendations integer[])
+    previous_day date, on_day date, of_metrics integer[], of_recommendations integer[],
+    within assetset)
     RETURNS TABLE (object_kind text, object_id integer, step integer,
                    assessed bigint, exposed bigint,
                    points_missing numeric, points_possible numeric,
@@ -365,39 +432,43 @@ AS $$
 #variable_conflict use_column
 DECLARE
     chosen integer[];
-    was_inactive assetset;
-    is_inactive assetset;
+    was asset_rule;
+    kept asset_rule;
+    now asset_rule;
 BEGIN
     IF NOT sees_all() THEN
         RETURN QUERY
         SELECT *
-        FROM owner_change_attribution(previous_day, on_day, of_metrics, of_recommendations);
+        FROM owner_change_attribution(previous_day, on_day, of_metrics, of_recommendations, within);
         RETURN;
     END IF;
     chosen := ARRAY(
         SELECT DISTINCT m.recommendation_id
         FROM change_member(previous_day, on_day, of_metrics, of_recommendations) m);
-    was_inactive := coalesce((SELECT s.inactive FROM snapshot s WHERE s.day = previous_day), '{}');
-    is_inactive := coalesce((SELECT s.inactive FROM snapshot s WHERE s.day = on_day), '{}');
+    was := asset_rule(day_end(previous_day), previous_day, NULL, 'current', NULL, NULL);
+    was.inactive := coalesce(was.inactive, '{}');
+    now := asset_rule(day_end(on_day), on_day, NULL, 'current', NULL, NULL);
+    now.inactive := coalesce(now.inactive, '{}');
+    kept := kept_rule(was, now);
     RETURN QUERY
-    WITH criticality AS MATERIALIZED (
-        SELECT criticality_sets(true, NULL) AS sets
-    )
     SELECT s.object_kind, s.object_id, s.step,
-           weighted_count(s.assessed, m.criticality_weights, c.sets),
-           weighted_count(s.exposed, m.criticality_weights, c.sets),
+           weighted_count(s.assessed, s.weights, c.sets),
+           weighted_count(s.exposed, s.weights, c.sets),
            s.points_missing, s.points_possible,
            s.exposed - lag(s.exposed) OVER o,
            (s.assessed # lag(s.assessed) OVER o) | (s.exposed # lag(s.exposed) OVER o),
            s.recommendations
-    FROM step_sets(previous_day, on_day, of_metrics, of_recommendations, chosen,
-                   was_inactive, is_inactive) s
-    CROSS JOIN criticality c
-    LEFT JOIN metric m ON s.object_kind = 'metric' AND m.metric_id = s.object_id
+    FROM step_sets(previous_day, on_day, of_metrics, of_recommendations, chosen, within,
+                   was, kept, now) s
+    CROSS JOIN LATERAL (SELECT CASE WHEN s.step < 0 THEN was.criticalities
+                                    WHEN s.step < 11 THEN kept.criticalities
+                                    ELSE now.criticalities END AS sets) c
     WINDOW o AS (PARTITION BY s.object_kind, s.object_id ORDER BY s.step);
 END $$;
-COMMENT ON FUNCTION posture_internal.change_attribution(date, date, integer[], integer[]) IS
+COMMENT ON FUNCTION posture_internal.change_attribution(
+    date, date, integer[], integer[], assetset) IS
     'returns the counts and points of metrics, and of the given recommendations as objects of '
-    'their own, after each step from one day to another; step 0 is the previous day; '
-    'newly_exposed: assets that the step exposes; assets: assets that the step concerns; '
-    'recommendations: recommendations that the step is about, empty for steps 11 to 15';
+    'their own, after each step from one day to another, by all assets or by those of a set; '
+    'step -1 is the previous day; newly_exposed: assets that the step exposes; assets: assets that '
+    'the step concerns; recommendations: recommendations that the step is about, empty for steps '
+    'below 1 and above 10';

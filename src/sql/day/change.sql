@@ -7,7 +7,8 @@
  * number called points or change; only a drop is the positive size of a fall.
  *
  * The parts of a metric are the points that attribution.sql attributes to each
- * reason.
+ * reason. A part that is left, because the scores that were stored are not those of
+ * the steps, is a change of scope.
  *
  * The parts of an initiative are those of its terms, the metrics or
  * recommendations that it adds up. By every method its score is S = 100 G / U,
@@ -28,8 +29,33 @@
  * with w the weight and m the mass of the term.
  */
 
+CREATE FUNCTION posture_internal.day_score(on_day date, scope counting_scope)
+    RETURNS TABLE (metric_id integer, initiative_id integer, method initiative_method, score score)
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT s.metric_id, NULL::integer, NULL::initiative_method, s.score
+    FROM metric_snapshot s
+    WHERE s.day = on_day AND scope.groups IS NULL
+    UNION ALL
+    SELECT NULL, s.initiative_id, s.method, s.score
+    FROM initiative_snapshot s
+    WHERE s.day = on_day AND scope.groups IS NULL
+    UNION ALL
+    SELECT t.metric_id, NULL, NULL, t.score
+    FROM term_state(on_day, NULL, scope) t
+    WHERE scope.groups IS NOT NULL AND scope.initiatives = '{}' AND t.metric_id IS NOT NULL
+    UNION ALL
+    SELECT NULL, i.initiative_id, i.method, i.score
+    FROM initiative_result(on_day, NULL, scope) i
+    WHERE scope.groups IS NOT NULL AND scope.initiatives <> '{}';
+END;
+COMMENT ON FUNCTION posture_internal.day_score(date, counting_scope) IS
+    'returns the scores of metrics and initiatives on a day: those of its snapshot, or if the '
+    'scope has a group, those of its initiatives or otherwise its metrics by the assets of the '
+    'group';
+
 CREATE FUNCTION posture_internal.metric_change(
-    previous_day date, on_day date, of_metrics integer[])
+    previous_day date, on_day date, of_metrics integer[], scope counting_scope DEFAULT NULL)
     RETURNS TABLE (metric_id integer, recommendation_id integer, reason text, points numeric,
                    newly_exposed bigint, only_this bigint, assets assetset)
     LANGUAGE plpgsql STABLE PARALLEL SAFE
@@ -42,20 +68,19 @@ BEGIN
     RETURN QUERY
     WITH compared AS (
         SELECT n.metric_id, p.score AS previous_score, n.score
-        FROM metric_snapshot n
-        JOIN metric_snapshot p ON p.metric_id = n.metric_id AND p.day = previous_day
-        WHERE n.day = on_day AND n.metric_id = ANY (of_metrics)
-          AND n.score IS NOT NULL AND p.score IS NOT NULL
+        FROM day_score(on_day, scope) n
+        JOIN day_score(previous_day, scope) p ON p.metric_id = n.metric_id
+        WHERE n.metric_id = ANY (of_metrics) AND n.score IS NOT NULL AND p.score IS NOT NULL
     ), attributed AS (
         SELECT a.object_id AS metric_id, a.step, a.newly_exposed, a.assets, a.recommendations,
                score(a.exposed + coalesce(a.points_missing, 0),
                      a.assessed + coalesce(a.points_possible, 0)) AS score
-        FROM change_attribution(previous_day, on_day, of_metrics, '{}') a
+        FROM change_attribution(previous_day, on_day, of_metrics, '{}', scope.groups[1]) a
     ), step_score AS (
         -- a step after which nothing is assessed has no score
         SELECT a.metric_id, a.step, a.score FROM attributed a WHERE a.score IS NOT NULL
         UNION ALL
-        SELECT c.metric_id, -1, c.previous_score FROM compared c
+        SELECT c.metric_id, -2, c.previous_score FROM compared c
         UNION ALL
         SELECT c.metric_id, 99, c.score FROM compared c
     ), part AS (
@@ -64,10 +89,10 @@ BEGIN
         WHERE s.metric_id IN (SELECT c.metric_id FROM compared c)
         WINDOW o AS (PARTITION BY s.metric_id ORDER BY s.step)
     ), total AS (
-        SELECT p.metric_id, coalesce(r.step, 99) AS step,
-               coalesce(r.reason, 'scope_change') AS reason, sum(p.points) AS points
-        FROM part p LEFT JOIN change_reason() r ON r.step = p.step
-        GROUP BY p.metric_id, coalesce(r.step, 99), coalesce(r.reason, 'scope_change')
+        SELECT p.metric_id, r.step, r.reason, sum(p.points) AS points
+        FROM part p
+        JOIN change_reason() r ON r.step = CASE WHEN p.step BETWEEN 0 AND 15 THEN p.step ELSE 0 END
+        GROUP BY p.metric_id, r.step, r.reason
     ), exposed AS (
         -- newly exposed assets, including new ones, and the recommendations that they may fail
         SELECT s.metric_id, u.recommendation_id, s.assets
@@ -81,11 +106,12 @@ BEGIN
                count(*) OVER (PARTITION BY e.metric_id, a.asset_id) AS failed
         FROM exposed e
         JOIN change_sets(previous_day, on_day,
-                         ARRAY(SELECT DISTINCT x.recommendation_id FROM exposed x)) r
-            USING (recommendation_id)
-        CROSS JOIN LATERAL members(
-            e.assets & set_difference(set_difference(r.is_exposed, r.is_waived),
-                                      r.is_mitigated)) a(asset_id)
+                         ARRAY(SELECT DISTINCT x.recommendation_id FROM exposed x),
+                         scope.groups[1]) r USING (recommendation_id)
+        CROSS JOIN LATERAL member_sets(
+            11, 0, r.was_assessed, r.was_exposed, r.was_waived, r.was_mitigated,
+            r.is_assessed, r.is_exposed, r.is_waived, r.is_mitigated) s
+        CROSS JOIN LATERAL members(e.assets & s.exposed) a(asset_id)
     )
     SELECT t.metric_id,
            CASE WHEN cardinality(a.recommendations) = 1 THEN a.recommendations[1] END,
@@ -113,13 +139,14 @@ BEGIN
     FROM failing f
     GROUP BY f.metric_id, f.recommendation_id;
 END $$;
-COMMENT ON FUNCTION posture_internal.metric_change(date, date, integer[]) IS
-    'returns the signed parts of each metric''s change between two days, which sum exactly to '
-    'score - previous score; points is NULL in rows that detail another part: newly exposed '
-    'assets by recommendation, the recommendations of a part that is about several, and steps '
-    'after which nothing was assessed';
+COMMENT ON FUNCTION posture_internal.metric_change(date, date, integer[], counting_scope) IS
+    'returns the signed parts of each metric''s change between two days, by all assets or those '
+    'of a group, which sum exactly to score - previous score; points is NULL in rows that '
+    'detail another part: newly exposed assets by recommendation, the recommendations of a part '
+    'that is about several, and steps after which nothing was assessed';
 
-CREATE FUNCTION posture_internal.initiative_term_pair(previous_day date, on_day date)
+CREATE FUNCTION posture_internal.initiative_term_pair(
+    previous_day date, on_day date, scope counting_scope DEFAULT NULL)
     RETURNS TABLE (initiative_id integer,
                    method initiative_method, previous_method initiative_method,
                    previous_score score, metric_id integer, recommendation_id integer,
@@ -134,14 +161,13 @@ BEGIN ATOMIC
         -- grouping by a score needs
         SELECT n.initiative_id, n.method, p.method AS previous_method,
                p.score::numeric AS previous_score
-        FROM initiative_snapshot n
-        JOIN initiative_snapshot p USING (initiative_id)
-        WHERE n.day = on_day AND p.day = previous_day
-          AND n.score IS NOT NULL AND p.score IS NOT NULL
+        FROM day_score(on_day, scope) n
+        JOIN day_score(previous_day, scope) p USING (initiative_id)
+        WHERE n.score IS NOT NULL AND p.score IS NOT NULL
     ), term AS (
-        SELECT false AS is_now, t.* FROM initiative_term(previous_day) t
+        SELECT false AS is_now, t.* FROM initiative_term(previous_day, NULL, scope) t
         UNION ALL
-        SELECT true, t.* FROM initiative_term(on_day) t
+        SELECT true, t.* FROM initiative_term(on_day, NULL, scope) t
     ), pair AS (
         -- a term without mass is unavailable
         SELECT c.initiative_id, c.method, c.previous_method, c.previous_score,
@@ -168,13 +194,13 @@ BEGIN ATOMIC
     FROM pair x
     WINDOW i AS (PARTITION BY x.initiative_id);
 END;
-COMMENT ON FUNCTION posture_internal.initiative_term_pair(date, date) IS
-    'returns the terms of each initiative on two days, both by the method of the later day; '
-    'transition: added, removed, available or unavailable, NULL for a term of both days; '
-    'total_mass and total_healthy are the sums U and G over the initiative''s terms';
+COMMENT ON FUNCTION posture_internal.initiative_term_pair(date, date, counting_scope) IS
+    'returns the terms of each initiative of a scope on two days, both by the method of the '
+    'later day; transition: added, removed, available or unavailable, NULL for a term of both '
+    'days; total_mass and total_healthy are the sums U and G over the initiative''s terms';
 
 CREATE FUNCTION posture_internal.initiative_value_change(
-    previous_day date, on_day date, detailed integer[])
+    previous_day date, on_day date, detailed integer[], scope counting_scope DEFAULT NULL)
     RETURNS TABLE (initiative_id integer, metric_id integer, recommendation_id integer,
                    reason text, newly_exposed bigint, mass numeric, healthy numeric)
     LANGUAGE plpgsql STABLE PARALLEL SAFE
@@ -186,7 +212,7 @@ BEGIN
     RETURN QUERY
     WITH term AS (
         SELECT x.*
-        FROM initiative_term_pair(previous_day, on_day) x
+        FROM initiative_term_pair(previous_day, on_day, scope) x
         WHERE x.transition IS NULL AND x.previous_weight > 0
           AND (x.mass <> x.previous_mass OR x.healthy <> x.previous_healthy)
     ), attributed AS (
@@ -199,10 +225,11 @@ BEGIN
             ARRAY(SELECT DISTINCT t.recommendation_id
                   FROM term t
                   WHERE t.initiative_id = ANY (detailed)
-                    AND t.recommendation_id IS NOT NULL)) a
+                    AND t.recommendation_id IS NOT NULL),
+            scope.groups[1]) a
         WHERE EXISTS (SELECT FROM term t WHERE t.initiative_id = ANY (detailed))
     ), value AS (
-        SELECT t.initiative_id, t.metric_id, t.recommendation_id, -1 AS step,
+        SELECT t.initiative_id, t.metric_id, t.recommendation_id, -2 AS step,
                t.previous_mass AS mass, t.previous_healthy AS healthy,
                NULL::bigint AS newly_exposed, NULL::integer[] AS recommendations
         FROM term t
@@ -235,7 +262,7 @@ BEGIN
                v.newly_exposed, v.recommendations,
                v.mass - lag(v.mass) OVER o AS mass, v.healthy - lag(v.healthy) OVER o AS healthy
         FROM value v
-        WHERE v.mass > 0 AND v.healthy IS NOT NULL OR v.step IN (-1, 99)
+        WHERE v.mass > 0 AND v.healthy IS NOT NULL OR v.step IN (-2, 99)
         WINDOW o AS (PARTITION BY v.initiative_id, v.metric_id, v.recommendation_id
                      ORDER BY v.step)
     )
@@ -253,18 +280,19 @@ BEGIN
     WHERE d.mass <> 0 OR d.healthy <> 0 OR d.newly_exposed > 0
     GROUP BY d.initiative_id, d.metric_id, d.recommendation_id, y.reason;
 END $$;
-COMMENT ON FUNCTION posture_internal.initiative_value_change(date, date, integer[]) IS
+COMMENT ON FUNCTION posture_internal.initiative_value_change(
+    date, date, integer[], counting_scope) IS
     'returns how mass and healthy of each term of an initiative changed between two days: by '
     'reason for the initiatives in detailed, with the reason value_change for all others';
 
 CREATE FUNCTION posture_internal.initiative_change_part(
-    previous_day date, on_day date, detailed integer[])
+    previous_day date, on_day date, detailed integer[], scope counting_scope DEFAULT NULL)
     RETURNS TABLE (initiative_id integer, metric_id integer, recommendation_id integer,
                    reason text, newly_exposed bigint, exact numeric)
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
     WITH pair AS (
-        SELECT * FROM initiative_term_pair(previous_day, on_day)
+        SELECT * FROM initiative_term_pair(previous_day, on_day, scope)
     ), term AS (
         SELECT * FROM pair x WHERE x.previous_total_mass > 0 AND x.total_mass > 0
     )
@@ -293,7 +321,7 @@ BEGIN ATOMIC
                * (x.previous_total_mass * v.healthy - x.previous_total_healthy * v.mass)
                / (x.previous_total_mass * x.total_mass)
     FROM term x
-    JOIN initiative_value_change(previous_day, on_day, detailed) v
+    JOIN initiative_value_change(previous_day, on_day, detailed, scope) v
         ON v.initiative_id = x.initiative_id
        AND coalesce(v.metric_id, -v.recommendation_id)
            = coalesce(x.metric_id, -x.recommendation_id)
@@ -312,14 +340,15 @@ BEGIN ATOMIC
     WHERE x.method <> x.previous_method
        OR x.previous_total_mass IS NULL OR x.previous_total_mass = 0;
 END;
-COMMENT ON FUNCTION posture_internal.initiative_change_part(date, date, integer[]) IS
+COMMENT ON FUNCTION posture_internal.initiative_change_part(
+    date, date, integer[], counting_scope) IS
     'returns the parts of each initiative''s change between two days; exact: points, not '
     'rounded; changed values are attributed to reasons for the initiatives in detailed only';
 
 -- Rounding down leaves millionths. They go to the parts with the largest
 -- remainders, one each, so that the rounded parts sum exactly to the change.
 CREATE FUNCTION posture_internal.initiative_change(
-    previous_day date, on_day date, detailed integer[])
+    previous_day date, on_day date, detailed integer[], scope counting_scope DEFAULT NULL)
     RETURNS TABLE (initiative_id integer, metric_id integer, recommendation_id integer,
                    reason text, points numeric, newly_exposed bigint)
     LANGUAGE sql STABLE PARALLEL SAFE
@@ -332,9 +361,9 @@ BEGIN ATOMIC
                row_number() OVER (PARTITION BY p.initiative_id
                                   ORDER BY p.exact * 1000000 - floor(p.exact * 1000000) DESC,
                                            p.metric_id, p.recommendation_id, p.reason) AS rank
-        FROM initiative_change_part(previous_day, on_day, detailed) p
-        JOIN initiative_snapshot n ON n.initiative_id = p.initiative_id AND n.day = on_day
-        JOIN initiative_snapshot b ON b.initiative_id = p.initiative_id AND b.day = previous_day
+        FROM initiative_change_part(previous_day, on_day, detailed, scope) p
+        JOIN day_score(on_day, scope) n ON n.initiative_id = p.initiative_id
+        JOIN day_score(previous_day, scope) b ON b.initiative_id = p.initiative_id
         WINDOW of_initiative AS (PARTITION BY p.initiative_id)
     )
     SELECT p.initiative_id, p.metric_id, p.recommendation_id, p.reason,
@@ -344,7 +373,8 @@ BEGIN ATOMIC
            p.newly_exposed
     FROM part p;
 END;
-COMMENT ON FUNCTION posture_internal.initiative_change(date, date, integer[]) IS
-    'returns the signed parts of each initiative''s change between two days, which sum exactly to '
-    'score - previous score; changed values are attributed to reasons for the initiatives in '
-    'detailed only';
+COMMENT ON FUNCTION posture_internal.initiative_change(
+    date, date, integer[], counting_scope) IS
+    'returns the signed parts of each initiative''s change between two days, by all assets or '
+    'those of a group, which sum exactly to score - previous score; changed values are '
+    'attributed to reasons for the initiatives in detailed only';

@@ -1,6 +1,7 @@
 /*
  * change_report(): why the score of a metric or initiative changed between any
- * two days that have a snapshot, also by less than the threshold of an event.
+ * two days that have a snapshot, also by less than the threshold of an event, by
+ * all assets or by those that a group has now.
  */
 
 CREATE FUNCTION posture_internal.require_snapshot(
@@ -30,25 +31,63 @@ END $$;
 COMMENT ON FUNCTION posture_internal.require_snapshot(text, integer, integer, date) IS
     'raises an error if a metric or initiative has no snapshot on a day';
 
+CREATE FUNCTION posture_internal.change_scope(
+    of_metric integer, of_initiative integer, from_day date, to_day date, of_group integer)
+    RETURNS counting_scope
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+DECLARE
+    scope counting_scope;
+BEGIN
+    IF of_group IS NULL THEN
+        RETURN NULL;
+    END IF;
+    scope := scope_of(NULL, NULL, NULL, of_group);
+    scope.initiatives := (SELECT coalesce(assetset_agg(of_initiative), '{}'));
+    SELECT coalesce(assetset_agg(x.metric_id), '{}'),
+           coalesce(assetset_agg(x.recommendation_id), '{}')
+    INTO scope.metrics, scope.recommendations
+    FROM unnest(ARRAY[from_day, to_day]) d(day)
+    CROSS JOIN LATERAL (
+        SELECT of_metric AS metric_id, NULL::integer AS recommendation_id
+        UNION ALL
+        SELECT b.metric_id, b.recommendation_id
+        FROM metric_member(d.day, NULL) b
+        WHERE b.metric_id = of_metric
+           OR b.metric_id IN (SELECT m.metric_id FROM initiative_member(d.day, NULL) m
+                              WHERE m.initiative_id = of_initiative)
+        UNION ALL
+        SELECT NULL, unnest(i.recommendations)
+        FROM initiative_definition(d.day, NULL) i
+        WHERE i.initiative_id = of_initiative) x;
+    RETURN scope;
+END $$;
+COMMENT ON FUNCTION posture_internal.change_scope(integer, integer, date, date, integer) IS
+    'returns the scope of a metric or an initiative, as it is made up on two days, for the assets '
+    'that a group has now; NULL without a group';
+
 CREATE FUNCTION posture_internal.change_part(
-    of_metric integer, of_initiative integer, from_day date, to_day date)
+    of_metric integer, of_initiative integer, from_day date, to_day date, scope counting_scope)
     RETURNS SETOF event_cause
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
     SELECT NULL::integer, p.metric_id, p.recommendation_id, p.initiative_id, p.reason,
            p.points, p.newly_exposed, NULL::assetset, NULL::bigint
-    FROM initiative_change(from_day, to_day, ARRAY[of_initiative]) p
+    FROM initiative_change(from_day, to_day, ARRAY[of_initiative], scope) p
     WHERE p.initiative_id = of_initiative
     UNION ALL
     SELECT NULL, p.metric_id, p.recommendation_id, NULL, p.reason,
            p.points, p.newly_exposed, p.assets, p.only_this
-    FROM metric_change(from_day, to_day, ARRAY[of_metric]) p;
+    FROM metric_change(from_day, to_day, ARRAY[of_metric], scope) p;
 END;
-COMMENT ON FUNCTION posture_internal.change_part(integer, integer, date, date) IS
+COMMENT ON FUNCTION posture_internal.change_part(
+    integer, integer, date, date, counting_scope) IS
     'returns the parts of the change of a metric or an initiative between two days as causes '
     'without an event';
 
-CREATE FUNCTION posture.change_report(object text, from_day date, to_day date)
+CREATE FUNCTION posture.change_report(
+    object text, from_day date, to_day date, asset_group text DEFAULT NULL)
     RETURNS TABLE (initiative text, metric text, recommendation text, reason text,
                    is_posture boolean, points numeric, newly_exposed bigint, only_this bigint,
                    assets assetset, message text, previous_score numeric, score numeric)
@@ -59,6 +98,8 @@ AS $$
 DECLARE
     of_metric integer;
     of_initiative integer;
+    of_group integer := asset_group_of(asset_group);
+    scope counting_scope;
 BEGIN
     SELECT o.metric_id, o.initiative_id INTO of_metric, of_initiative FROM object_of(object) o;
     IF from_day >= to_day THEN
@@ -68,19 +109,16 @@ BEGIN
     END IF;
     PERFORM require_snapshot(object, of_metric, of_initiative, from_day),
             require_snapshot(object, of_metric, of_initiative, to_day);
+    scope := change_scope(of_metric, of_initiative, from_day, to_day, of_group);
     RETURN QUERY
-    WITH compared AS (
+    WITH compared AS MATERIALIZED (
         SELECT p.score AS previous_score, n.score
-        FROM metric_snapshot n
-        JOIN metric_snapshot p ON p.metric_id = n.metric_id AND p.day = from_day
-        WHERE n.metric_id = of_metric AND n.day = to_day
-        UNION ALL
-        SELECT p.score, n.score
-        FROM initiative_snapshot n
-        JOIN initiative_snapshot p ON p.initiative_id = n.initiative_id AND p.day = from_day
-        WHERE n.initiative_id = of_initiative AND n.day = to_day
+        FROM day_score(to_day, scope) n
+        CROSS JOIN day_score(from_day, scope) p
+        WHERE (n.metric_id = of_metric OR n.initiative_id = of_initiative)
+          AND (p.metric_id = of_metric OR p.initiative_id = of_initiative)
     ), part AS (
-        SELECT p AS cause FROM change_part(of_metric, of_initiative, from_day, to_day) p
+        SELECT p AS cause FROM change_part(of_metric, of_initiative, from_day, to_day, scope) p
         UNION ALL
         SELECT ROW(NULL::integer, of_metric, NULL::integer, of_initiative,
                    CASE WHEN c.score IS NULL THEN 'unavailable' ELSE 'available' END,
@@ -95,7 +133,7 @@ BEGIN
     ORDER BY d.points IS NULL, d.points, d.newly_exposed DESC NULLS LAST,
              d.metric, d.recommendation, d.reason;
 END $$;
-COMMENT ON FUNCTION posture.change_report(text, date, date) IS
+COMMENT ON FUNCTION posture.change_report(text, date, date, text) IS
     'returns why the score of a metric or initiative changed between two days that have a '
-    'snapshot, with the columns of explain(); the points sum exactly to score - '
-    'previous_score';
+    'snapshot, by all assets or by those that a group has now, without the points of measures, '
+    'with the columns of explain(); the points sum exactly to score - previous_score';

@@ -31,7 +31,7 @@ CREATE FUNCTION posture_internal.last_chunk() RETURNS integer
 COMMENT ON FUNCTION posture_internal.last_chunk() IS 'returns the last chunk that has assets';
 
 CREATE FUNCTION posture_internal.count_stored(
-    rules counting_rule[], as_of timestamptz, chosen integer[], within assetset)
+    rules counting_rule[], as_of timestamptz, on_day date, chosen integer[], within assetset)
     RETURNS SETOF counted_object
     LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 600
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
@@ -41,7 +41,8 @@ AS $$
 DECLARE
     -- the end of today includes all deltas, even those that another time zone, or a clock that
     -- was ahead, dated on a later day
-    of_day date := CASE WHEN as_of < day_end(today()) THEN day_of(as_of) - 1 ELSE 'infinity' END;
+    of_day date := coalesce(on_day, CASE WHEN as_of < day_end(today()) THEN day_of(as_of) - 1
+                                         ELSE 'infinity' END);
 BEGIN
     RETURN QUERY
     WITH toggle AS MATERIALIZED (
@@ -71,8 +72,8 @@ BEGIN
     CROSS JOIN LATERAL unnest(x.objects) u;
 END $$;
 COMMENT ON FUNCTION posture_internal.count_stored(
-    counting_rule[], timestamptz, integer[], assetset) IS
-    'counts the stored sets, now or at the end of a day: of all recommendations or chosen ones, '
+    counting_rule[], timestamptz, date, integer[], assetset) IS
+    'counts the stored sets, now or at the end of a day, on_day if it is known: of all recommendations or chosen ones, '
     'in all chunks or in those of a set';
 
 CREATE FUNCTION posture_internal.count_folded(rules counting_rule[], of_slice integer)
@@ -184,7 +185,7 @@ BEGIN
     rule := counting_rule(as_of, on_day, scenario, 'current', NULL, NULL, scope);
     RETURN QUERY
     SELECT c.*
-    FROM count_stored(ARRAY[rule], as_of,
+    FROM count_stored(ARRAY[rule], as_of, on_day,
                       CASE WHEN scope.recommendations IS NOT NULL
                            THEN ARRAY(SELECT r.recommendation_id
                                       FROM unnest(rule.recommendations) r) END,

@@ -1,31 +1,53 @@
+/*
+ * The assets that a metric can count, for questions that count no objects:
+ * count_assets() applies the same rule to what it counts (src/count_chunk.c).
+ */
+
+CREATE FUNCTION posture_internal.filter_assets(
+    asset_kinds text[], weights integer[], kind_names text[], kinds assetset[],
+    criticalities assetset[])
+    RETURNS assetset
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT intersect_agg(f.assets)
+    FROM (SELECT coalesce(union_agg(k.assets), '{}') AS assets
+          FROM unnest(kind_names, kinds) k(kind, assets)
+          WHERE k.kind = ANY (asset_kinds)
+          HAVING asset_kinds IS NOT NULL
+          UNION ALL
+          SELECT coalesce(union_agg(c.assets), '{}')
+          FROM unnest(weights, criticalities) c(weight, assets)
+          WHERE c.weight > 0
+          HAVING 0 = ANY (weights)) f;
+END;
+COMMENT ON FUNCTION posture_internal.filter_assets(
+    text[], integer[], text[], assetset[], assetset[]) IS
+    'returns the assets of given kinds whose weight by criticality is not 0, from the assets of '
+    'each kind and criticality; NULL: all assets';
+
 CREATE FUNCTION posture_internal.metric_filter(from_store boolean, of_slice integer)
     RETURNS TABLE (metric_id integer, assets assetset)
     LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 20
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
     SET plan_cache_mode = force_generic_plan
 AS $$
+DECLARE
+    kind_names text[];
+    kinds assetset[];
+    criticalities assetset[];
 BEGIN
+    IF EXISTS (SELECT FROM metric m WHERE m.asset_kinds IS NOT NULL) THEN
+        SELECT array_agg(k.value), array_agg(k.assets) INTO kind_names, kinds
+        FROM asset_value_set('kind', from_store, of_slice) k;
+    END IF;
+    IF EXISTS (SELECT FROM metric m WHERE 0 = ANY (m.criticality_weights)) THEN
+        criticalities := criticality_sets(from_store, of_slice);
+    END IF;
     RETURN QUERY
-    WITH kinds AS (
-        SELECT k.value AS kind, k.assets
-        FROM asset_value_set('kind', from_store, of_slice) k
-        WHERE EXISTS (SELECT FROM metric m WHERE m.asset_kinds IS NOT NULL)
-    ), criticalities AS (
-        SELECT criticality_rank(c.value) AS rank, c.assets
-        FROM asset_value_set('criticality', from_store, of_slice) c
-        WHERE EXISTS (SELECT FROM metric m WHERE 0 = ANY (m.criticality_weights))
-    )
-    SELECT f.metric_id, intersect_agg(f.assets)
-    FROM (SELECT m.metric_id, coalesce(union_agg(k.assets), '{}') AS assets
-          FROM metric m LEFT JOIN kinds k ON k.kind = ANY (m.asset_kinds)
-          WHERE m.asset_kinds IS NOT NULL
-          GROUP BY m.metric_id
-          UNION ALL
-          SELECT m.metric_id, coalesce(union_agg(c.assets), '{}')
-          FROM metric m LEFT JOIN criticalities c ON asset_weight(c.rank, m.criticality_weights) > 0
-          WHERE 0 = ANY (m.criticality_weights)
-          GROUP BY m.metric_id) f
-    GROUP BY f.metric_id;
+    SELECT m.metric_id, filter_assets(m.asset_kinds, m.criticality_weights, kind_names, kinds,
+                                      criticalities)
+    FROM metric m
+    WHERE m.asset_kinds IS NOT NULL OR 0 = ANY (m.criticality_weights);
 END $$;
 COMMENT ON FUNCTION posture_internal.metric_filter(boolean, integer) IS
     'returns the assets that each metric can count: those of its kinds whose weight is not 0; '

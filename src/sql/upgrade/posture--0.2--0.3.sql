@@ -486,6 +486,12 @@ SELECT NULL::date AS day, NULL::bigint AS initiatives, NULL::bigint AS metrics,
 
 -- a change is signed as the score moves
 DROP FUNCTION posture.points_change(text, date, date);
+DROP FUNCTION posture.change_report(text, date, date),
+    posture_internal.change_part(integer, integer, date, date),
+    posture_internal.step_sets(date, date, integer[], integer[], integer[], assetset, assetset),
+    posture_internal.inactive_by_step(integer, assetset, assetset),
+    posture_internal.member_sets(integer, integer, assetset, assetset, assetset, assetset,
+                                 assetset, assetset, assetset, assetset);
 UPDATE posture.event_cause SET points = -points WHERE points <> 0;
 
 -- forget_source() removes the metrics and initiatives that a source's documents made
