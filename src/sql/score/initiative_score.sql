@@ -22,7 +22,8 @@ COMMENT ON FUNCTION posture_internal.metric_term(score, numeric, numeric) IS
 
 -- The snapshot of a day has all that its terms need, unless a scenario or a group is asked for.
 CREATE FUNCTION posture_internal.term_state(
-    on_day date, scenario jsonb, scope counting_scope, counts counted_object[])
+    on_day date, scenario jsonb, scope counting_scope,
+    counts counted_object[] DEFAULT NULL)
     RETURNS TABLE (metric_id integer, recommendation_id integer, initiative_id integer,
                    exposed numeric, assessed numeric, critical bigint, score score,
                    points_missing numeric, points_possible numeric, max_points numeric,
