@@ -91,7 +91,15 @@ BEGIN
     END IF;
     IF object_count_is_current() THEN
         touched := touched_assets();
-        IF touched IS NULL OR cardinality(touched) <= touched_limit() THEN
+        IF touched IS NULL THEN
+            RETURN QUERY
+            SELECT o.object_kind, o.object_id, sum(o.assessed), sum(o.exposed), sum(o.failing),
+                   sum(o.critical)
+            FROM object_count o
+            WHERE o.is_raw = raw
+            GROUP BY o.object_kind, o.object_id;
+            RETURN;
+        ELSIF cardinality(touched) <= touched_limit() THEN
             RETURN QUERY
             SELECT t.object_kind, t.object_id, sum(t.assessed)::bigint, sum(t.exposed)::bigint,
                    sum(t.failing)::bigint, sum(t.critical)::bigint
@@ -103,8 +111,7 @@ BEGIN
                   SELECT c.object_kind, c.object_id, s.sign * c.assessed, s.sign * c.exposed,
                          s.sign * c.failing, s.sign * c.critical
                   FROM count_touched(touched_rules(touched, scenario), touched) c
-                  CROSS JOIN LATERAL (SELECT CASE c.rule WHEN 1 THEN 1 ELSE -1 END AS sign) s
-                  WHERE touched IS NOT NULL) t
+                  CROSS JOIN LATERAL (SELECT CASE c.rule WHEN 1 THEN 1 ELSE -1 END AS sign) s) t
             GROUP BY t.object_kind, t.object_id;
             RETURN;
         END IF;

@@ -168,6 +168,23 @@ BEGIN
         SELECT s.initiative_id, s.method, s.recommendations
         FROM initiative_snapshot s
         WHERE s.day = on_day;
+    ELSIF scenario IS NULL THEN
+        RETURN QUERY
+        SELECT i.initiative_id, CASE WHEN b.initiative_id IS NULL THEN 'points' ELSE i.method END,
+               coalesce(o.recommendations, '{}')
+        FROM initiative i
+        LEFT JOIN (SELECT DISTINCT x.initiative_id
+                   FROM initiative_metric x JOIN metric m USING (metric_id)
+                   WHERE m.is_active) b ON b.initiative_id = i.initiative_id
+        LEFT JOIN (SELECT x.initiative_id,
+                          array_agg(x.recommendation_id ORDER BY x.recommendation_id)
+                              AS recommendations
+                   FROM initiative_recommendation x
+                   JOIN recommendation r USING (recommendation_id)
+                   JOIN source s USING (source_id)
+                   WHERE s.is_active AND r.is_active
+                   GROUP BY x.initiative_id) o ON o.initiative_id = i.initiative_id
+        WHERE i.is_active;
     ELSE
         RETURN QUERY
         SELECT i.initiative_id,
