@@ -179,7 +179,7 @@ CREATE FUNCTION model.random_exemptions() RETURNS jsonb LANGUAGE sql VOLATILE AS
 
 -- exemptions that there are, each said with some of what it has
 CREATE FUNCTION model.random_ends() RETURNS jsonb LANGUAGE sql VOLATILE AS $$
-    SELECT jsonb_agg(jsonb_strip_nulls(jsonb_build_object(
+    SELECT jsonb_agg(DISTINCT jsonb_strip_nulls(jsonb_build_object(
                'recommendation', s.key || ':' || r.key,
                'kind', CASE WHEN random() < 0.5 THEN e.kind END,
                'asset', CASE WHEN random() < 0.7 THEN a.key END,
