@@ -175,17 +175,37 @@ REVOKE EXECUTE ON FUNCTION posture_internal.owner_counted_of(
     oid, timestamptz, date, jsonb, counting_scope) FROM PUBLIC;
 
 CREATE FUNCTION posture_internal.owner_counted_day_of(
-    caller oid, days date[], scenario jsonb, of_initiatives integer[], of_group integer)
+    caller oid, days date[], scenario jsonb, of_initiatives integer[], of_group integer,
+    of_metric integer)
     RETURNS TABLE (day date, counts counted_object[])
     LANGUAGE sql STABLE PARALLEL SAFE ROWS 100
 BEGIN ATOMIC
-    SELECT * FROM all_counted_day(days, scenario, of_initiatives, of_group);
+    SELECT * FROM all_counted_day(days, scenario, of_initiatives, of_group, of_metric);
 END;
 COMMENT ON FUNCTION posture_internal.owner_counted_day_of(
-    oid, date[], jsonb, integer[], integer) IS
+    oid, date[], jsonb, integer[], integer, integer) IS
     'returns the rows of owner_counted_day() for a role';
 REVOKE EXECUTE ON FUNCTION posture_internal.owner_counted_day_of(
-    oid, date[], jsonb, integer[], integer) FROM PUBLIC;
+    oid, date[], jsonb, integer[], integer, integer) FROM PUBLIC;
+
+CREATE FUNCTION posture_internal.owner_report_row_of(
+    caller oid, on_day date, scenario jsonb, scope counting_scope, counts counted_object[])
+    RETURNS TABLE (asset_group_id integer, initiative_id integer, metric_id integer,
+                   weight numeric, score score, exposed numeric, assessed numeric,
+                   critical bigint, score_impact numeric)
+    LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 100
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+DECLARE
+    owned counting_scope := owner_scope(on_day, scenario, scope);
+BEGIN
+    RETURN QUERY SELECT r.* FROM report_row(on_day, scenario, owned, counts) r;
+END $$;
+COMMENT ON FUNCTION posture_internal.owner_report_row_of(
+    oid, date, jsonb, counting_scope, counted_object[]) IS
+    'returns the rows of owner_report_row() for a role';
+REVOKE EXECUTE ON FUNCTION posture_internal.owner_report_row_of(
+    oid, date, jsonb, counting_scope, counted_object[]) FROM PUBLIC;
 
 CREATE FUNCTION posture_internal.owner_asset_value_of(
     caller oid, of_attribute text, from_store boolean, of_slice integer)

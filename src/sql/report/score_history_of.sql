@@ -32,16 +32,15 @@ DECLARE
 BEGIN
     SELECT o.metric_id, o.initiative_id INTO of_metric, of_initiative FROM object_of(object) o;
     PERFORM check_days(from_day, to_day);
-    -- a metric that is in no initiative has no row in a report, but has its snapshots
     RETURN QUERY
-    SELECT DISTINCT ON (r.day) r.day,
+    SELECT r.day,
            CASE WHEN of_group IS NULL AND of_initiative IS NOT NULL THEN s.score
                 ELSE r.score END::numeric, r.exposed, r.assessed
     FROM day_row(coalesce(from_day, '-infinity'), coalesce(to_day, 'infinity'), NULL,
-                 CASE WHEN of_initiative IS NOT NULL THEN ARRAY[of_initiative] END, of_group) r
+                 CASE WHEN of_initiative IS NOT NULL THEN ARRAY[of_initiative] END, of_group,
+                 of_metric) r
     LEFT JOIN initiative_snapshot s ON s.day = r.day AND s.initiative_id = of_initiative
-    WHERE r.metric_id = of_metric
-       OR r.initiative_id = of_initiative AND r.metric_id IS NULL
+    WHERE r.metric_id = of_metric OR r.initiative_id = of_initiative AND r.metric_id IS NULL
     ORDER BY r.day;
 END $$;
 COMMENT ON FUNCTION posture.score_history_of(text, text, date, date) IS
@@ -79,31 +78,41 @@ BEGIN
     PERFORM require_level('reader or owner');
     PERFORM check_days(from_day, to_day);
     RETURN QUERY
-    WITH under AS (
-        -- a metric once, with its greatest weight
-        SELECT DISTINCT ON (r.day, o.initiative_id, r.metric_id)
-               r.day, o.initiative_id, r.metric_id, r.score, r.weight
-        FROM day_row(coalesce(from_day, '-infinity'), coalesce(to_day, 'infinity'), resolved,
-                     NULL, NULL) r
-        CROSS JOIN LATERAL (SELECT CASE WHEN r.metric_id IS NULL THEN r.initiative_id END
-                                       AS initiative_id) o
-        ORDER BY r.day, o.initiative_id, r.metric_id, r.weight DESC
+    WITH day_row AS MATERIALIZED (
+        -- the day before is compared with the first one
+        SELECT r.*
+        FROM day_row(coalesce(previous_day(from_day), from_day, '-infinity'),
+                     coalesce(to_day, 'infinity'), resolved, NULL, NULL, NULL) r
+    ), under AS (
+        SELECT r.day, r.initiative_id, r.metric_id, r.score, w.weight
+        FROM day_row r
+        LEFT JOIN (SELECT x.day, x.metric_id, max(x.weight) AS weight
+                   FROM day_row x GROUP BY x.day, x.metric_id) w
+               ON w.day = r.day AND w.metric_id = r.metric_id
+        WHERE r.metric_id IS NULL OR r.initiative_id IS NULL
+    ), previous AS (
+        SELECT d.day, lag(d.day) OVER (ORDER BY d.day) AS previous_day
+        FROM (SELECT DISTINCT x.day FROM day_row x) d
     ), compared AS (
-        SELECT u.*, lag(u.score) OVER (PARTITION BY u.initiative_id, u.metric_id
-                                       ORDER BY u.day) AS previous_score,
+        SELECT u.*, p.score AS previous_score,
                coalesce(i.score, m.score) AS was,
                EXISTS (SELECT FROM event e
                        WHERE e.day = u.day AND e.kind <> 'new_initiative'
                          AND (e.initiative_id = u.initiative_id OR e.metric_id = u.metric_id))
                    AS is_event
         FROM under u
+        JOIN previous d ON d.day = u.day
+        LEFT JOIN under p ON p.day = d.previous_day
+                         AND coalesce(p.metric_id, -p.initiative_id)
+                             = coalesce(u.metric_id, -u.initiative_id)
         LEFT JOIN initiative_snapshot i ON i.day = u.day AND i.initiative_id = u.initiative_id
         LEFT JOIN metric_snapshot m ON m.day = u.day AND m.metric_id = u.metric_id
     ), tested AS (
-        SELECT c.*, (c.initiative_id IS NOT NULL OR c.weight > 0)
+        SELECT c.*, (c.initiative_id IS NOT NULL OR coalesce(c.weight > 0, false))
                     AND backtest_drop(resolved, c.metric_id, c.initiative_id, c.previous_score,
                                       c.score) AS scenario_event
         FROM compared c
+        WHERE c.day >= coalesce(from_day, '-infinity')
     )
     SELECT t.day, coalesce(i.key::text, n.key), coalesce(m.key::text, s.key), t.was::numeric,
            t.score::numeric, t.is_event, t.scenario_event

@@ -5,7 +5,7 @@
 -- Sets that are the same on the day after are left out, which count_assets() then takes from
 -- the rule of that day: a year of them would be large.
 CREATE FUNCTION posture_internal.day_rules(
-    days date[], scenario jsonb, of_initiatives integer[], of_group integer)
+    days date[], scenario jsonb, of_initiatives integer[], of_group integer, of_metric integer)
     RETURNS counting_rule[]
     LANGUAGE plpgsql STABLE PARALLEL SAFE
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
@@ -18,7 +18,7 @@ DECLARE
     later date;
 BEGIN
     FOREACH of_day IN ARRAY days LOOP
-        scope := scope_of(of_day, scenario, of_initiatives, of_group);
+        scope := scope_of(of_day, scenario, of_initiatives, of_group, of_metric);
         IF owner_rows('initiative') IS NOT NULL THEN
             scope := owner_scope(of_day, scenario, scope);
         END IF;
@@ -36,12 +36,13 @@ BEGIN
     END LOOP;
     RETURN rules;
 END $$;
-COMMENT ON FUNCTION posture_internal.day_rules(date[], jsonb, integer[], integer) IS
-    'returns the counting rules of closed days, the latest first, for initiatives (NULL: all) and '
-    'a group (NULL: all assets)';
+COMMENT ON FUNCTION posture_internal.day_rules(
+    date[], jsonb, integer[], integer, integer) IS
+    'returns the counting rules of closed days, the latest first, for initiatives (NULL: all) or '
+    'a metric alone, and a group (NULL: all assets)';
 
 CREATE FUNCTION posture_internal.all_counted_day(
-    days date[], scenario jsonb, of_initiatives integer[], of_group integer)
+    days date[], scenario jsonb, of_initiatives integer[], of_group integer, of_metric integer)
     RETURNS TABLE (day date, counts counted_object[])
     LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 100
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
@@ -49,7 +50,7 @@ CREATE FUNCTION posture_internal.all_counted_day(
     SET jit = off
 AS $$
 DECLARE
-    rules counting_rule[] := day_rules(days, scenario, of_initiatives, of_group);
+    rules counting_rule[] := day_rules(days, scenario, of_initiatives, of_group, of_metric);
     needed assetset := (SELECT assetset_agg(n.recommendation_id)
                         FROM unnest(rules) r
                         CROSS JOIN LATERAL unnest(r.recommendations) n);
@@ -80,18 +81,21 @@ BEGIN
     CROSS JOIN LATERAL unnest(x.objects) u
     GROUP BY u.rule;
 END $$;
-COMMENT ON FUNCTION posture_internal.all_counted_day(date[], jsonb, integer[], integer) IS
+COMMENT ON FUNCTION posture_internal.all_counted_day(
+    date[], jsonb, integer[], integer, integer) IS
     'counts objects at the end of each of the days, which are closed, the latest first';
 
 CREATE FUNCTION posture_internal.owner_counted_day(
-    days date[], scenario jsonb, of_initiatives integer[], of_group integer)
+    days date[], scenario jsonb, of_initiatives integer[], of_group integer, of_metric integer)
     RETURNS TABLE (day date, counts counted_object[])
     AS 'MODULE_PATHNAME', 'posture_owner' LANGUAGE C STABLE PARALLEL SAFE ROWS 100;
-COMMENT ON FUNCTION posture_internal.owner_counted_day(date[], jsonb, integer[], integer) IS
+COMMENT ON FUNCTION posture_internal.owner_counted_day(
+    date[], jsonb, integer[], integer, integer) IS
     'returns the part of all_counted_day() that the caller owns';
 
 CREATE FUNCTION posture_internal.day_row(
-    from_day date, to_day date, scenario jsonb, of_initiatives integer[], of_group integer)
+    from_day date, to_day date, scenario jsonb, of_initiatives integer[], of_group integer,
+    of_metric integer)
     RETURNS TABLE (day date, initiative_id integer, metric_id integer, weight numeric,
                    score score, exposed numeric, assessed numeric)
     LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 1000
@@ -111,14 +115,15 @@ BEGIN
     RETURN QUERY
     SELECT d.day, r.initiative_id, r.metric_id, r.weight, r.score, r.exposed, r.assessed
     FROM unnest(days) d(day)
-    LEFT JOIN (SELECT a.* FROM all_counted_day(days, applied, of_initiatives, of_group) a
+    LEFT JOIN (SELECT a.* FROM all_counted_day(days, applied, of_initiatives, of_group, of_metric) a
                WHERE sees_all()
                UNION ALL
-               SELECT o.* FROM owner_counted_day(days, applied, of_initiatives, of_group) o
+               SELECT o.*
+               FROM owner_counted_day(days, applied, of_initiatives, of_group, of_metric) o
                WHERE NOT sees_all()) c ON c.day = d.day
     CROSS JOIN LATERAL report_row(d.day, applied,
-                                  scope_of(d.day, applied, of_initiatives, of_group),
+                                  scope_of(d.day, applied, of_initiatives, of_group, of_metric),
                                   coalesce(c.counts, '{}')) r;
 END $$;
-COMMENT ON FUNCTION posture_internal.day_row(date, date, jsonb, integer[], integer) IS
+COMMENT ON FUNCTION posture_internal.day_row(date, date, jsonb, integer[], integer, integer) IS
     'returns the rows of report_row() on each closed day between two days';

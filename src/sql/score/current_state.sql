@@ -67,7 +67,9 @@ BEGIN
         UNION ALL
         SELECT unnest(scope.group_ids) WHERE scope.groups IS NOT NULL
     ), measured AS MATERIALIZED (
-        SELECT m.* FROM measured(as_of, on_day, scenario) m WHERE scope.groups IS NULL
+        SELECT m.*
+        FROM measured(as_of, on_day, scenario) m
+        WHERE scope.groups IS NULL AND (scope.owned IS NULL OR scope.owned @> m.recommendation_id)
     ), metric AS (
         SELECT m.metric_id, g.id, coalesce(c.exposed, 0) + coalesce(o.missing, 0) AS exposed,
                coalesce(c.assessed, 0) + coalesce(o.possible, 0) AS assessed,

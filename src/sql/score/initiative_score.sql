@@ -114,18 +114,19 @@ BEGIN
           WHERE d.method = 'points' OR on_day IS NOT NULL) o
     LEFT JOIN state p ON p.recommendation_id = o.recommendation_id AND p.in_group = o.in_group
     UNION ALL
-    SELECT s.initiative_id, NULL, NULL, NULL, NULL, s.assessed, s.assessed - s.exposed, s.critical,
-           s.asset_group_id
+    SELECT s.initiative_id, NULL, s.metric_id, NULL, NULL, s.assessed, s.assessed - s.exposed,
+           s.critical, s.asset_group_id
     FROM state s
-    JOIN definition d USING (initiative_id);
+    LEFT JOIN definition d USING (initiative_id)
+    WHERE d.initiative_id IS NOT NULL OR s.metric_id IS NOT NULL;
 END $$;
 COMMENT ON FUNCTION posture_internal.initiative_term(
     date, jsonb, counting_scope, counted_object[]) IS
     'returns the terms of each initiative, for each group of the scope if it has any: for metrics, '
     'by both methods that use metrics; for recommendations, by points (with on_day NULL, only if '
     'the initiative adds up by points); mass NULL: unavailable; critical: critical assets that the '
-    'metric has exposed, NULL on a day whose snapshot is read. With method NULL, and unless a '
-    'snapshot is read, the distinct assets of the initiative itself';
+    'metric has exposed, NULL on a day whose snapshot is read. With method NULL, the '
+    'counts of each metric by itself and, unless a snapshot is read, of each initiative';
 
 -- Achieved points have 40 decimals, and their sum is rounded to 30, so that the
 -- inexact last digits of a quotient don't affect a score: three thirds are one.
@@ -139,6 +140,14 @@ CREATE FUNCTION posture_internal.initiative_result(
 AS $$
 #variable_conflict use_column
 BEGIN
+    IF on_day IS NOT NULL AND NOT sees_all() THEN
+        RETURN QUERY
+        SELECT i.initiative_id, i.method, r.score
+        FROM initiative_definition(on_day, scenario) i
+        JOIN owner_report_row(on_day, scenario, scope, NULL) r
+          ON r.initiative_id = i.initiative_id AND r.metric_id IS NULL;
+        RETURN;
+    END IF;
     RETURN QUERY
     SELECT i.initiative_id, i.method,
            score(round(sum(t.weight * (t.mass - t.healthy)), 30), sum(t.weight * t.mass))

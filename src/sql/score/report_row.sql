@@ -4,7 +4,8 @@
  */
 
 CREATE FUNCTION posture_internal.scope_of(
-    on_day date, scenario jsonb, of_initiatives integer[], of_group integer)
+    on_day date, scenario jsonb, of_initiatives integer[], of_group integer,
+    of_metric integer DEFAULT NULL)
     RETURNS counting_scope
     LANGUAGE plpgsql STABLE PARALLEL SAFE
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
@@ -12,11 +13,16 @@ AS $$
 DECLARE
     scope counting_scope;
 BEGIN
-    IF of_initiatives IS NOT NULL THEN
+    IF of_metric IS NOT NULL THEN
+        scope.initiatives := '{}';
+        scope.metrics := assetset_agg(of_metric);
+    ELSIF of_initiatives IS NOT NULL THEN
         scope.initiatives := of_initiatives::assetset;
         scope.metrics := (SELECT coalesce(assetset_agg(b.metric_id), '{}')
                           FROM initiative_member(on_day, scenario) b
                           WHERE scope.initiatives @> b.initiative_id);
+    END IF;
+    IF scope.initiatives IS NOT NULL THEN
         scope.recommendations := (
             SELECT coalesce(assetset_agg(x.id), '{}')
             FROM (SELECT b.recommendation_id
@@ -33,9 +39,9 @@ BEGIN
     END IF;
     RETURN scope;
 END $$;
-COMMENT ON FUNCTION posture_internal.scope_of(date, jsonb, integer[], integer) IS
-    'returns the scope of a question about initiatives, NULL: all, and the assets that a group has '
-    'now, NULL: all';
+COMMENT ON FUNCTION posture_internal.scope_of(date, jsonb, integer[], integer, integer) IS
+    'returns the scope of a question about initiatives, NULL: all, or about a metric alone, and the '
+    'assets that a group has now, NULL: all';
 
 CREATE FUNCTION posture_internal.all_groups() RETURNS counting_scope
     LANGUAGE plpgsql STABLE PARALLEL SAFE
@@ -54,6 +60,17 @@ END $$;
 COMMENT ON FUNCTION posture_internal.all_groups() IS
     'returns the scope of all objects for each group that the caller sees';
 
+-- The members that an owned initiative had on a past day are not rows that the owner sees now.
+CREATE FUNCTION posture_internal.owner_report_row(
+    on_day date, scenario jsonb, scope counting_scope, counts counted_object[])
+    RETURNS TABLE (asset_group_id integer, initiative_id integer, metric_id integer,
+                   weight numeric, score score, exposed numeric, assessed numeric,
+                   critical bigint, score_impact numeric)
+    AS 'MODULE_PATHNAME', 'posture_owner' LANGUAGE C STABLE PARALLEL SAFE ROWS 100;
+COMMENT ON FUNCTION posture_internal.owner_report_row(
+    date, jsonb, counting_scope, counted_object[]) IS
+    'returns the part of report_row() of a past day that the caller owns';
+
 CREATE FUNCTION posture_internal.report_row(
     on_day date, scenario jsonb, scope counting_scope, counts counted_object[] DEFAULT NULL)
     RETURNS TABLE (asset_group_id integer, initiative_id integer, metric_id integer,
@@ -66,6 +83,10 @@ CREATE FUNCTION posture_internal.report_row(
 AS $$
 #variable_conflict use_column
 BEGIN
+    IF on_day IS NOT NULL AND NOT sees_all() THEN
+        RETURN QUERY SELECT * FROM owner_report_row(on_day, scenario, scope, counts);
+        RETURN;
+    END IF;
     RETURN QUERY
     WITH term AS MATERIALIZED (
         -- is_used: the term is of the method by which the initiative is scored
@@ -81,6 +102,7 @@ BEGIN
                max(t.mass - t.healthy) FILTER (WHERE t.method IS NULL) AS exposed,
                max(t.critical) FILTER (WHERE t.method IS NULL) AS critical
         FROM term t
+        WHERE t.initiative_id IS NOT NULL
         GROUP BY t.initiative_id, t.in_group
     ), member AS MATERIALIZED (
         SELECT initiative_id, b.metric_id, mr.recommendation_id
@@ -101,7 +123,7 @@ BEGIN
         FROM (SELECT e.initiative_id, e.in_group, e.metric_id, e.method, e.weight, e.mass,
                      e.healthy, e.missing, e.is_used, e.critical
               FROM term e
-              WHERE e.metric_id IS NOT NULL
+              WHERE e.metric_id IS NOT NULL AND e.method IS NOT NULL
               UNION ALL
               SELECT b.initiative_id, e.in_group, b.metric_id, e.method, NULL, NULL, NULL,
                      e.missing, e.is_used, NULL
@@ -115,6 +137,11 @@ BEGIN
            coalesce(t.critical, 0), NULL::numeric
     FROM total t
     UNION ALL
+    SELECT nullif(t.in_group, 0), NULL, t.metric_id, NULL, score(t.mass - t.healthy, t.mass),
+           t.mass - t.healthy, t.mass, t.critical, NULL
+    FROM term t
+    WHERE t.method IS NULL AND t.metric_id IS NOT NULL
+    UNION ALL
     SELECT nullif(m.in_group, 0), m.initiative_id, m.metric_id, m.weight, m.score, m.exposed,
            m.assessed, coalesce(m.critical, 0),
            CASE WHEN m.score IS NOT NULL
@@ -125,8 +152,9 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION posture_internal.report_row(date, jsonb, counting_scope, counted_object[]) IS
     'returns the score and counts of each initiative of a scope and of its metrics, for each group '
-    'of the scope if it has any; metric_id NULL: the initiative itself; score_impact: points that '
-    'it would gain if the metric were at 100';
+    'of the scope if it has any; metric_id NULL: the initiative itself; initiative_id NULL: the '
+    'metric by itself; score_impact: points that the initiative would gain if the metric were at '
+    '100';
 
 CREATE FUNCTION posture_internal.metric_report_state(
     of_score score, of_importance importance, exposed numeric) RETURNS text

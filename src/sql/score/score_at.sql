@@ -130,6 +130,7 @@ BEGIN
     LEFT JOIN initiative_snapshot n ON n.day = on_day AND n.initiative_id = r.initiative_id
     LEFT JOIN metric_snapshot s ON s.day = on_day AND s.metric_id = r.metric_id
     LEFT JOIN metric_definition(on_day, resolved) d ON d.metric_id = r.metric_id
+    WHERE r.initiative_id IS NOT NULL
     ORDER BY i.is_pinned DESC, i.name, 1, r.metric_id IS NOT NULL, r.weight DESC, r.score, 2;
 END $$;
 COMMENT ON FUNCTION posture.report_at(date, text, jsonb) IS
@@ -144,13 +145,8 @@ CREATE FUNCTION posture_internal.metric_set(
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
 DECLARE
-    scope counting_scope := scope_of(on_day, scenario, NULL, of_group);
+    scope counting_scope := scope_of(on_day, scenario, NULL, of_group, of_metric);
 BEGIN
-    scope.initiatives := '{}';
-    scope.metrics := assetset_agg(of_metric);
-    scope.recommendations := (SELECT coalesce(assetset_agg(b.recommendation_id), '{}')
-                              FROM metric_member(on_day, scenario) b
-                              WHERE b.metric_id = of_metric);
     scope.with_sets := 'metric';
     RETURN (SELECT coalesce(c.exposed_set, '{}')
             FROM metric_definition(on_day, scenario) d
