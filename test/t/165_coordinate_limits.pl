@@ -89,7 +89,8 @@ my ($own) = split /\n/, $node->safe_psql($db, <<'SQL');
 SELECT key FROM initiative JOIN initiative_metric USING (initiative_id) GROUP BY key ORDER BY count(*) DESC, key LIMIT 1
 SQL
 $node->safe_psql($db, "UPDATE initiative SET owner = 'owner of both' WHERE key = '$own'; UPDATE asset_group SET owner = 'owner of both'");
-foreach my $at ('NULL, NULL, NULL', q{NULL, 'kind', NULL}, q{NULL, 'kind', '{"ignore_exemptions": true}'})
+foreach my $at ('NULL, NULL, NULL', q{NULL, 'kind', '{"ignore_exemptions": true}'}, 'today() - 4, NULL, NULL',
+	q{today() - 4, 'kind', NULL}, q{today() - 2, NULL, '{"ignore_exemptions": true}'})
 {
 	my $rows = "SELECT to_jsonb(r) FROM report_at($at) r WHERE initiative = '$own' ORDER BY 1;\nSELECT score_at('$own', $at)";
 	is(ask($rows =~ s/WHERE.*?ORDER/ORDER/r, 'owner of both'), ask($rows), "an owner's report_at() and score_at() for $at");
