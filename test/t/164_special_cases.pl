@@ -21,6 +21,8 @@ my $db;
 my %case = (
 	'overview' => [ 'SELECT initiative, score, exposed_assets FROM overview',
 		'SELECT initiative, score, exposed_assets FROM report_at() WHERE metric IS NULL' ],
+	'overview.raw_score' => [ 'SELECT initiative, raw_score AS score FROM overview',
+		q{SELECT initiative, score FROM report_at(NULL, NULL, '{"ignore_exemptions": true}') WHERE metric IS NULL} ],
 	'metric_report' => [
 		'SELECT initiative, metric, state, score, exposed_assets, assessed_assets, weight, score_impact FROM metric_report',
 		'SELECT * FROM report_at() WHERE metric IS NOT NULL' ],
