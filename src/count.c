@@ -110,7 +110,7 @@ make_state(MemoryContext parent, Datum rules)
 	{
 		count_rule_read(&state->rules[i], i > 0 ? &state->rules[i - 1] : NULL, elements[i]);
 		if (i > 0 && state->rules[i].day > state->rules[i - 1].day)
-			elog(ERROR, "counting rules are not in descending order of days");
+			report_invalid_rule("counting rules are not in descending order of days");
 	}
 	make_slots(state);
 	MemoryContextSwitchTo(caller);
@@ -150,7 +150,7 @@ begin_chunk(CountState *state, int32 chunk)
 	if (chunk == state->chunk)
 		return;
 	if (chunk < state->chunk)
-		elog(ERROR, "chunk %d comes after chunk %d", chunk, state->chunk);
+		report_invalid_rule(psprintf("chunk %d comes after chunk %d", chunk, state->chunk));
 	finish_chunk(state);
 	state->chunk = chunk;
 	state->next_rule = 0;
@@ -168,7 +168,7 @@ collect_set(CountState *state, Container *collected, Datum datum)
 	if (!roaring_reader_next(&reader, &container))
 		return;
 	if (container.key != (uint32) state->chunk || reader.containers != 1)
-		elog(ERROR, "set of chunk %d has ids of another one", state->chunk);
+		report_invalid_rule(psprintf("set of chunk %d has ids of another one", state->chunk));
 	if (collected->units == 0)
 	{
 		Size		size = container_size(&container);
@@ -220,7 +220,7 @@ collect_arrays(CountState *state, FunctionCallInfo fcinfo)
 	Datum	   *exposed = count_rule_array(PG_GETARG_DATUM(9), &n_exposed, NULL);
 
 	if (n != n_assessed || n != n_exposed)
-		elog(ERROR, "arrays of changes differ in length");
+		report_invalid_rule("arrays of changes differ in length");
 	for (int i = 0; i < n; i++)
 	{
 		int			slot = find_slot(state, DatumGetInt32(ids[i]));
@@ -237,7 +237,7 @@ collect_arrays(CountState *state, FunctionCallInfo fcinfo)
  * recommendation_id, assessed, exposed, recommendations, assessed_sets,
  * exposed_sets) returns internal: adds a row. It has the sets of one
  * recommendation, or arrays with those of many. A row with chunk NULL has none.
- * Errors: XX000 for rows or rules that are out of order, XX001 for a corrupted
+ * Errors: 22023 for rows or rules that are out of order, XX001 for a corrupted
  * set.
  */
 Datum
@@ -247,7 +247,7 @@ count_assets_accum(PG_FUNCTION_ARGS)
 	CountState *state;
 
 	if (!AggCheckCallContext(fcinfo, &aggregate))
-		elog(ERROR, "count_assets_accum called in non-aggregate context");
+		report_invalid_rule("count_assets_accum called in non-aggregate context");
 	if (!PG_ARGISNULL(0))
 		state = (CountState *) PG_GETARG_POINTER(0);
 	else if (PG_ARGISNULL(1))

@@ -142,6 +142,7 @@ typedef struct CollectedSet
 } CollectedSet;
 
 /* count_rule.c */
+pg_noreturn extern void report_invalid_rule(const char *message);
 extern void count_rule_read(CountRule *rule, const CountRule *previous, Datum datum);
 extern const Container *chunk_set_at(ChunkSet *set, uint32 chunk);
 extern Datum *count_rule_array(Datum array, int *n, bool **nulls);

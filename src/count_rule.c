@@ -24,6 +24,15 @@ typedef struct Row
 	bool		nulls[FIELDS_MAX];
 } Row;
 
+/* Raises 22023 for rules, or rows to be counted by them, that do not fit together. */
+void
+report_invalid_rule(const char *message)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg_internal("%s", message)));
+}
+
 static void
 read_row(Row *row, Datum datum, int n)
 {
@@ -33,7 +42,7 @@ read_row(Row *row, Datum datum, int n)
 	HeapTupleData tuple;
 
 	if (desc->natts != n || n > FIELDS_MAX)
-		elog(ERROR, "counting rule has a row of %d fields, not %d", desc->natts, n);
+		report_invalid_rule(psprintf("counting rule has a row of %d fields, not %d", desc->natts, n));
 	tuple.t_len = HeapTupleHeaderGetDatumLength(header);
 	tuple.t_data = header;
 	heap_deform_tuple(&tuple, desc, row->values, row->nulls);
@@ -182,14 +191,14 @@ read_recommendation(CountRule *rule, CountedRecommendation *recommendation, Datu
 	recommendation->id = DatumGetInt32(row.values[0]);
 	recommendation->source = row.nulls[1] ? -1 : DatumGetInt32(row.values[1]) - 1;
 	if (recommendation->source >= rule->n_unseen)
-		elog(ERROR, "counting rule has no limit %d", recommendation->source + 1);
+		report_invalid_rule(psprintf("counting rule has no limit %d", recommendation->source + 1));
 	recommendation->is_remediated = !row.nulls[2] && DatumGetBool(row.values[2]);
 	recommendation->is_counted_by_group = !row.nulls[3] && DatumGetBool(row.values[3]);
 	if (!row.nulls[4] && DatumGetBool(row.values[4]))
 		recommendation->writers = make_writers(RETURNED_SETS);
 	read_set(&row, 5, &recommendation->visible);
 	if (recommendation > rule->recommendations && recommendation[-1].id >= recommendation->id)
-		elog(ERROR, "recommendations of a counting rule are not in order");
+		report_invalid_rule("recommendations of a counting rule are not in order");
 }
 
 /* Returns the index of an integer in an ascending array, or -1. */
@@ -238,7 +247,7 @@ read_exemption(CountRule *rule, Datum datum, const int *group_ids)
 										 exemption->groups[i]);
 
 		if (group < 0)
-			elog(ERROR, "counting rule has no group %d", exemption->groups[i]);
+			report_invalid_rule(psprintf("counting rule has no group %d", exemption->groups[i]));
 		exemption->groups[i] = group;
 	}
 	rule->recommendations[index].exemptions[kind] = exemption;
@@ -257,6 +266,9 @@ read_metric(CountRule *rule, CountedMetric *metric, Datum datum)
 	metric->recommendations = read_recommendations(rule, &row, 1, &metric->n_recommendations);
 	metric->has_kinds = !row.nulls[2];
 	metric->kinds = read_integers(&row, 2, &metric->n_kinds);
+	for (int i = 0; i < metric->n_kinds; i++)
+		if (metric->kinds[i] < 1 || metric->kinds[i] > rule->n_kinds)
+			report_invalid_rule(psprintf("counting rule has no kind %d", metric->kinds[i]));
 	weights = read_integers(&row, 3, &n_weights);
 	metric->has_weights = n_weights == CRITICALITIES;
 	for (int i = 0; metric->has_weights && i < CRITICALITIES; i++)
@@ -279,10 +291,11 @@ read_initiative(CountRule *rule, int index, Datum datum)
 	metrics = read_integers(&row, 1, &n_metrics);
 	for (int i = 0; i < n_metrics; i++)
 	{
-		CountedMetric *metric = &rule->metrics[metrics[i] - 1];
+		CountedMetric *metric;
 
 		if (metrics[i] < 1 || metrics[i] > rule->n_metrics)
-			elog(ERROR, "counting rule has no metric %d", metrics[i]);
+			report_invalid_rule(psprintf("counting rule has no metric %d", metrics[i]));
+		metric = &rule->metrics[metrics[i] - 1];
 		metric->initiatives = resize_array(metric->initiatives, metric->n_initiatives + 1,
 										   sizeof(int));
 		metric->initiatives[metric->n_initiatives++] = index;
@@ -337,7 +350,8 @@ read_objects(CountRule *rule, const Row *row)
 	rule->exempt_groups = read_sets(row, RULE_EXEMPT_GROUPS, &rule->n_exempt_groups);
 	group_ids = read_integers(row, RULE_EXEMPT_GROUP_IDS, &n);
 	if (n != rule->n_exempt_groups)
-		elog(ERROR, "counting rule has %d ids for %d groups", n, rule->n_exempt_groups);
+		report_invalid_rule(psprintf("counting rule has %d ids for %d groups", n,
+									 rule->n_exempt_groups));
 	rows = read_rows(row, RULE_EXEMPTIONS, &n);
 	for (int i = 0; i < n; i++)
 		read_exemption(rule, rows[i], group_ids);
@@ -355,8 +369,8 @@ read_objects(CountRule *rule, const Row *row)
 
 /*
  * Reads a rule. Kinds and criticalities, or groups, that it does not have are
- * those of the rule before it, which may be NULL. Errors: XX000 if its parts do
- * not fit together, XX001 for a corrupted set.
+ * those of the rule before it, which may be NULL. Errors: 22023 if its parts
+ * do not fit together, XX001 for a corrupted set.
  */
 void
 count_rule_read(CountRule *rule, const CountRule *previous, Datum datum)
@@ -382,7 +396,7 @@ count_rule_read(CountRule *rule, const CountRule *previous, Datum datum)
 		rule->kinds = read_sets(&row, RULE_KINDS, &rule->n_kinds);
 		rule->criticalities = read_sets(&row, RULE_CRITICALITIES, &n);
 		if (n != CRITICALITIES)
-			elog(ERROR, "counting rule has %d criticalities", n);
+			report_invalid_rule(psprintf("counting rule has %d criticalities", n));
 	}
 	read_set(&row, RULE_INACTIVE, &rule->inactive);
 	read_set(&row, RULE_STALE_CANDIDATES, &rule->stale_candidates);
@@ -397,7 +411,7 @@ count_rule_read(CountRule *rule, const CountRule *previous, Datum datum)
 	}
 	rule->group_ids = read_integers(&row, RULE_GROUP_IDS, &n);
 	if (n != rule->n_groups)
-		elog(ERROR, "counting rule has %d ids for %d groups", n, rule->n_groups);
+		report_invalid_rule(psprintf("counting rule has %d ids for %d groups", n, rule->n_groups));
 	if (!row.nulls[RULE_WITH_INACTIVE] && DatumGetBool(row.values[RULE_WITH_INACTIVE]))
 		rule->inactive_writer = make_writers(1);
 	read_objects(rule, &row);

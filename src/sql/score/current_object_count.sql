@@ -12,7 +12,7 @@ CREATE FUNCTION posture_internal.touched_limit() RETURNS bigint
                           WHERE o.object_kind = 'recommendation' AND NOT o.is_raw) / 6000);
 COMMENT ON FUNCTION posture_internal.touched_limit() IS
     'returns the number of touched findings or assets above which counting the sets is faster than '
-    'reading each of them, and above which ingest() folds';
+    'reading each of them';
 
 CREATE FUNCTION posture_internal.touched_assets() RETURNS assetset
     LANGUAGE plpgsql STABLE PARALLEL SAFE

@@ -17,7 +17,7 @@ BEGIN
         scope.initiatives := '{}';
         scope.metrics := assetset_agg(of_metric);
     ELSIF of_initiatives IS NOT NULL THEN
-        scope.initiatives := of_initiatives::assetset;
+        scope.initiatives := array_remove(of_initiatives, NULL)::assetset;
         scope.metrics := (SELECT coalesce(assetset_agg(b.metric_id), '{}')
                           FROM initiative_member(on_day, scenario) b
                           WHERE scope.initiatives @> b.initiative_id);

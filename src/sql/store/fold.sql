@@ -143,7 +143,8 @@ BEGIN
     -- above READ COMMITTED, a concurrent fold would make the whole load fail
     IF current_setting('transaction_isolation') <> 'read committed' OR is_restored()
        OR coalesce((SELECT sum(d.changes) FROM finding_delta d), 0)
-          + coalesce((SELECT sum(d.changes) FROM asset_delta d), 0) <= touched_limit() THEN
+          + coalesce((SELECT sum(d.changes) FROM asset_delta d), 0)
+          <= greatest(touched_limit(), 2000) THEN
         RETURN false;
     END IF;
     BEGIN
