@@ -42,7 +42,8 @@ read_row(Row *row, Datum datum, int n)
 	HeapTupleData tuple;
 
 	if (desc->natts != n || n > FIELDS_MAX)
-		report_invalid_rule(psprintf("counting rule has a row of %d fields, not %d", desc->natts, n));
+		report_invalid_rule(psprintf("counting rule has a row of %d fields, not %d",
+									 desc->natts, n));
 	tuple.t_len = HeapTupleHeaderGetDatumLength(header);
 	tuple.t_data = header;
 	heap_deform_tuple(&tuple, desc, row->values, row->nulls);
