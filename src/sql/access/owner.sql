@@ -91,20 +91,6 @@ CREATE FUNCTION posture_internal.owner_last_change()
 COMMENT ON FUNCTION posture_internal.owner_last_change() IS
     'returns the part of last_change() that the caller owns';
 
-CREATE FUNCTION posture_internal.owner_change_sets(
-    previous_day date, on_day date, chosen integer[], within assetset)
-    RETURNS TABLE (recommendation_id integer,
-                   was_assessed assetset, was_exposed assetset,
-                   was_waived assetset, was_mitigated assetset,
-                   is_assessed assetset, is_exposed assetset,
-                   is_waived assetset, is_mitigated assetset,
-                   was_missing numeric, was_possible numeric,
-                   is_missing numeric, is_possible numeric,
-                   points_step integer, has_ended boolean, has_given boolean)
-    AS 'MODULE_PATHNAME', 'posture_owner' LANGUAGE C STABLE PARALLEL SAFE ROWS 100;
-COMMENT ON FUNCTION posture_internal.owner_change_sets(date, date, integer[], assetset) IS
-    'returns the part of change_sets() that the caller owns';
-
 CREATE FUNCTION posture_internal.owner_change_attribution(
     previous_day date, on_day date, of_metrics integer[], of_recommendations integer[],
     within assetset)

@@ -336,27 +336,6 @@ COMMENT ON FUNCTION posture_internal.owner_last_change_of(oid) IS
     'returns the rows of owner_last_change() for a role';
 REVOKE EXECUTE ON FUNCTION posture_internal.owner_last_change_of(oid) FROM PUBLIC;
 
-CREATE FUNCTION posture_internal.owner_change_sets_of(
-    caller oid, previous_day date, on_day date, chosen integer[], within assetset)
-    RETURNS TABLE (recommendation_id integer,
-                   was_assessed assetset, was_exposed assetset,
-                   was_waived assetset, was_mitigated assetset,
-                   is_assessed assetset, is_exposed assetset,
-                   is_waived assetset, is_mitigated assetset,
-                   was_missing numeric, was_possible numeric,
-                   is_missing numeric, is_possible numeric,
-                   points_step integer, has_ended boolean, has_given boolean)
-    LANGUAGE sql STABLE PARALLEL SAFE ROWS 100
-BEGIN ATOMIC
-    SELECT *
-    FROM change_sets(previous_day, on_day,
-                     owner_row_ids(caller, 'initiative_recommendation', chosen), within);
-END;
-COMMENT ON FUNCTION posture_internal.owner_change_sets_of(
-    oid, date, date, integer[], assetset) IS 'returns the rows of owner_change_sets() for a role';
-REVOKE EXECUTE ON FUNCTION posture_internal.owner_change_sets_of(
-    oid, date, date, integer[], assetset) FROM PUBLIC;
-
 CREATE FUNCTION posture_internal.owner_change_attribution_of(
     caller oid, previous_day date, on_day date, of_metrics integer[],
     of_recommendations integer[], within assetset)

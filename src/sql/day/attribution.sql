@@ -93,7 +93,7 @@ COMMENT ON FUNCTION posture_internal.change_member(date, date, integer[], intege
     'recommendation on the previous day and on the day; was_off, is_off: whether the '
     'recommendation or its source was inactive';
 
-CREATE FUNCTION posture_internal.all_change_sets(
+CREATE FUNCTION posture_internal.change_sets(
     previous_day date, on_day date, chosen integer[], within assetset)
     RETURNS TABLE (recommendation_id integer,
                    was_assessed assetset, was_exposed assetset,
@@ -157,34 +157,11 @@ BEGIN ATOMIC
                CASE WHEN x.is_all_mitigated THEN a.assets
                     ELSE set_intersect(x.is_mitigated, within) END AS is_mitigated) e;
 END;
-COMMENT ON FUNCTION posture_internal.all_change_sets(date, date, integer[], assetset) IS
+COMMENT ON FUNCTION posture_internal.change_sets(date, date, integer[], assetset) IS
     'returns the assessed, exposed and exempt assets of recommendations on two days, including '
     'retired assets, and the points of their measures; or those of a set of assets, without '
     'points; points_step: step of change_reason() at which the points change; has_ended, '
     'has_given: whether exemptions ended or were given';
-
-CREATE FUNCTION posture_internal.change_sets(
-    previous_day date, on_day date, chosen integer[], within assetset)
-    RETURNS TABLE (recommendation_id integer,
-                   was_assessed assetset, was_exposed assetset,
-                   was_waived assetset, was_mitigated assetset,
-                   is_assessed assetset, is_exposed assetset,
-                   is_waived assetset, is_mitigated assetset,
-                   was_missing numeric, was_possible numeric,
-                   is_missing numeric, is_possible numeric,
-                   points_step integer, has_ended boolean, has_given boolean)
-    LANGUAGE plpgsql STABLE PARALLEL SAFE
-    SET search_path = pg_catalog, posture, posture_internal, pg_temp
-AS $$
-BEGIN
-    IF sees_all() THEN
-        RETURN QUERY SELECT * FROM all_change_sets(previous_day, on_day, chosen, within);
-    ELSE
-        RETURN QUERY SELECT * FROM owner_change_sets(previous_day, on_day, chosen, within);
-    END IF;
-END $$;
-COMMENT ON FUNCTION posture_internal.change_sets(date, date, integer[], assetset) IS
-    'returns the rows of all_change_sets() that the caller may see';
 
 CREATE FUNCTION posture_internal.member_change(
     previous_day date, on_day date, of_metrics integer[], of_recommendations integer[],
@@ -329,7 +306,8 @@ CREATE FUNCTION posture_internal.step_sets(
     chosen integer[], within assetset, was asset_rule, kept asset_rule, now asset_rule)
     RETURNS TABLE (object_kind text, object_id integer, step integer,
                    assessed assetset, exposed assetset, weights integer[],
-                   points_missing numeric, points_possible numeric, recommendations integer[])
+                   points_missing numeric, points_possible numeric, newly_exposed assetset,
+                   recommendations integer[])
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
     WITH member AS (
@@ -382,13 +360,14 @@ BEGIN ATOMIC
         LEFT JOIN metric_scope f ON n.object_kind = 'metric' AND f.metric_id = n.object_id
         CROSS JOIN LATERAL scope_step(n.step, f.was_filter, f.kept_filter, f.is_filter,
                                       was.inactive, now.inactive) i
+    ), compared AS MATERIALIZED (
+        SELECT a.*, lag(a.assessed) OVER o AS was_assessed, lag(a.exposed) OVER o AS was_exposed
+        FROM active a
+        WINDOW o AS (PARTITION BY a.object_kind, a.object_id ORDER BY a.step)
     ), step_set AS MATERIALIZED (
         SELECT a.object_kind, a.object_id, x.step, x.assessed, x.exposed, a.weights,
                a.recommendations
-        FROM (SELECT b.*, lag(b.assessed) OVER o AS was_assessed,
-                     lag(b.exposed) OVER o AS was_exposed
-              FROM active b
-              WINDOW o AS (PARTITION BY b.object_kind, b.object_id ORDER BY b.step)) a
+        FROM compared a
         CROSS JOIN LATERAL (
             SELECT a.step, a.assessed, a.exposed WHERE a.step < 11
             UNION ALL
@@ -406,15 +385,25 @@ BEGIN ATOMIC
         GROUP BY s.object_kind, s.object_id, s.step
     )
     SELECT object_kind, object_id, s.step, s.assessed, s.exposed, s.weights, p.missing, p.possible,
-           s.recommendations
+           NULL::assetset, s.recommendations
     FROM step_set s
-    LEFT JOIN step_points p USING (object_kind, object_id, step);
+    LEFT JOIN step_points p USING (object_kind, object_id, step)
+    UNION ALL
+    SELECT m.object_kind, m.object_id, NULL, NULL, NULL, NULL, NULL, NULL,
+           (a.exposed - a.was_exposed) & x.exposed, ARRAY[m.recommendation_id]
+    FROM compared a
+    JOIN member m ON m.object_kind = a.object_kind AND m.object_id = a.object_id
+    CROSS JOIN LATERAL member_sets(
+        11, 0, m.was_assessed, m.was_exposed, m.was_waived, m.was_mitigated,
+        m.is_assessed, m.is_exposed, m.is_waived, m.is_mitigated) x
+    WHERE a.step = 11 AND a.object_kind = 'metric' AND m.until_step = 99;
 END;
 COMMENT ON FUNCTION posture_internal.step_sets(
     date, date, integer[], integer[], integer[], assetset, asset_rule, asset_rule, asset_rule) IS
     'returns the assessed and exposed assets of metrics after each step from one day to another, '
     'how many times they count by criticality, the points of their measures, and the '
-    'recommendations that the step is about; was, kept, now: kinds and criticalities on the '
+    'recommendations that the step is about; with step NULL, newly_exposed: the assets that changes '
+    'of posture expose, and that fail one recommendation; was, kept, now: kinds and criticalities on the '
     'previous day, until findings change, and on the day';
 
 CREATE FUNCTION posture_internal.change_attribution(
@@ -455,7 +444,7 @@ BEGIN
            weighted_count(s.assessed, s.weights, c.sets),
            weighted_count(s.exposed, s.weights, c.sets),
            s.points_missing, s.points_possible,
-           s.exposed - lag(s.exposed) OVER o,
+           coalesce(s.newly_exposed, s.exposed - lag(s.exposed) OVER o),
            (s.assessed # lag(s.assessed) OVER o) | (s.exposed # lag(s.exposed) OVER o),
            s.recommendations
     FROM step_sets(previous_day, on_day, of_metrics, of_recommendations, chosen, within,
@@ -471,4 +460,5 @@ COMMENT ON FUNCTION posture_internal.change_attribution(
     'their own, after each step from one day to another, by all assets or by those of a set; '
     'step -1 is the previous day; newly_exposed: assets that the step exposes; assets: assets that '
     'the step concerns; recommendations: recommendations that the step is about, empty for steps '
-    'below 1 and above 10';
+    'below 1 and above 10; step NULL: newly_exposed has the assets newly exposed by one '
+    'recommendation of a metric';

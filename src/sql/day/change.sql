@@ -93,25 +93,12 @@ BEGIN
         FROM part p
         JOIN change_reason() r ON r.step = CASE WHEN p.step BETWEEN 0 AND 15 THEN p.step ELSE 0 END
         GROUP BY p.metric_id, r.step, r.reason
-    ), exposed AS (
-        -- newly exposed assets, including new ones, and the recommendations that they may fail
-        SELECT s.metric_id, u.recommendation_id, s.assets
-        FROM (SELECT a.metric_id, union_agg(a.newly_exposed) AS assets
-              FROM attributed a WHERE a.step IN (12, 14) GROUP BY a.metric_id) s
-        JOIN metric_snapshot m ON m.metric_id = s.metric_id AND m.day = on_day
-        CROSS JOIN LATERAL unnest(m.recommendations) u(recommendation_id)
-        WHERE s.assets <> '{}'
     ), failing AS (
-        SELECT e.metric_id, e.recommendation_id, a.asset_id,
-               count(*) OVER (PARTITION BY e.metric_id, a.asset_id) AS failed
-        FROM exposed e
-        JOIN change_sets(previous_day, on_day,
-                         ARRAY(SELECT DISTINCT x.recommendation_id FROM exposed x),
-                         scope.groups[1]) r USING (recommendation_id)
-        CROSS JOIN LATERAL member_sets(
-            11, 0, r.was_assessed, r.was_exposed, r.was_waived, r.was_mitigated,
-            r.is_assessed, r.is_exposed, r.is_waived, r.is_mitigated) s
-        CROSS JOIN LATERAL members(e.assets & s.exposed) a(asset_id)
+        SELECT a.metric_id, a.recommendations[1] AS recommendation_id, x.asset_id,
+               count(*) OVER (PARTITION BY a.metric_id, x.asset_id) AS failed
+        FROM attributed a
+        CROSS JOIN LATERAL members(a.newly_exposed) x(asset_id)
+        WHERE a.step IS NULL
     )
     SELECT t.metric_id,
            CASE WHEN cardinality(a.recommendations) = 1 THEN a.recommendations[1] END,
@@ -227,7 +214,8 @@ BEGIN
                   WHERE t.initiative_id = ANY (detailed)
                     AND t.recommendation_id IS NOT NULL),
             scope.groups[1]) a
-        WHERE EXISTS (SELECT FROM term t WHERE t.initiative_id = ANY (detailed))
+        WHERE a.step IS NOT NULL
+          AND EXISTS (SELECT FROM term t WHERE t.initiative_id = ANY (detailed))
     ), value AS (
         SELECT t.initiative_id, t.metric_id, t.recommendation_id, -2 AS step,
                t.previous_mass AS mass, t.previous_healthy AS healthy,
