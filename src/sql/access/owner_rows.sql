@@ -69,14 +69,15 @@ BEGIN
         WHEN 'asset' THEN
             group_asset |
             (SELECT coalesce(union_agg(k.assessed), '{}')
-             FROM stored_set(timestamptz 'infinity', NULL::integer,
-                             ARRAY(SELECT owner_row_id(caller, 'initiative_recommendation'))) k)
+             FROM stored_set('infinity',
+                             ARRAY(SELECT DISTINCT i.id
+                                   FROM owner_row_id(caller, 'initiative_recommendation') i(id))) k)
         ELSE
             (SELECT coalesce(assetset_agg(r.id), '{}')
              FROM (SELECT owner_row_id(caller, 'initiative_recommendation') AS id
                    UNION ALL
                    SELECT k.recommendation_id
-                   FROM stored_set('infinity', NULL, NULL) k
+                   FROM stored_set('infinity') k
                    WHERE group_asset <> '{}' AND k.assessed && group_asset) r)
     END;
 END $$;

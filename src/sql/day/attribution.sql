@@ -135,8 +135,8 @@ BEGIN ATOMIC
                OR coalesce(cardinality(set_difference(e.is_waived, e.was_waived)) > 0, false)
                OR coalesce(cardinality(set_difference(e.is_mitigated, e.was_mitigated)) > 0, false)
     FROM unnest(chosen) r(recommendation_id)
-    LEFT JOIN stored_set(day_end(previous_day), NULL, chosen, within) p USING (recommendation_id)
-    LEFT JOIN stored_set(day_end(on_day), NULL, chosen, within) n USING (recommendation_id)
+    LEFT JOIN stored_set(day_end(previous_day), chosen, within) p USING (recommendation_id)
+    LEFT JOIN stored_set(day_end(on_day), chosen, within) n USING (recommendation_id)
     LEFT JOIN exempt x USING (recommendation_id)
     LEFT JOIN recommendation_snapshot o ON o.day = previous_day
                                        AND o.recommendation_id = r.recommendation_id

@@ -62,7 +62,7 @@ BEGIN
     FROM (SELECT s.recommendation_id, c.chunk / 16 AS slice,
                  sum(cardinality(c.assets))::integer AS changes,
                  union_agg(c.assets) AS assessed, union_agg(c.assets & s.exposed) AS exposed
-          FROM stored_set('infinity', NULL, NULL) s
+          FROM stored_set('infinity') s
           CROSS JOIN LATERAL chunks(s.assessed) c
           GROUP BY s.recommendation_id, c.chunk / 16) p
     ORDER BY p.slice, p.recommendation_id;

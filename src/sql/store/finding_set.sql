@@ -24,30 +24,26 @@ COMMENT ON FUNCTION posture_internal.recommendation_set(timestamptz) IS
     'later is left out, because finding does not have its earlier state';
 
 CREATE FUNCTION posture_internal.stored_set(
-    as_of timestamptz, of_slice integer, chosen integer[], within assetset DEFAULT NULL)
+    as_of timestamptz, chosen integer[] DEFAULT NULL, within assetset DEFAULT NULL)
     RETURNS TABLE (recommendation_id integer, assessed assetset, exposed assetset)
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
     WITH folded AS (
-        SELECT s.recommendation_id, union_agg(s.assessed) AS assessed,
-               union_agg(s.exposed) AS exposed
-        FROM (SELECT f.recommendation_id, f.assessed, f.exposed
-              FROM finding_set f
-              WHERE of_slice IS NULL AND within IS NULL
-                AND (chosen IS NULL OR f.recommendation_id = ANY (chosen))
+        -- chunk by chunk: two small sets are intersected faster than two large ones
+        SELECT f.recommendation_id, union_agg(set_intersect(f.assessed, c.assets)) AS assessed,
+               union_agg(set_intersect(f.exposed, c.assets)) AS exposed
+        FROM (SELECT w.chunk, w.assets FROM chunks(within) w
               UNION ALL
-              -- chunk by chunk: two small sets are intersected faster than two large ones
-              SELECT f.recommendation_id, f.assessed & w.assets, f.exposed & w.assets
-              FROM chunks(within) w
-              JOIN finding_set f ON f.chunk = w.chunk
-              WHERE of_slice IS NULL AND (chosen IS NULL OR f.recommendation_id = ANY (chosen))
-              UNION ALL
-              SELECT f.recommendation_id, f.assessed, f.exposed
-              FROM recommendation r
-              JOIN finding_set f ON f.recommendation_id = r.recommendation_id
-                                AND f.chunk BETWEEN of_slice * 16 AND of_slice * 16 + 15
-              WHERE of_slice IS NOT NULL) s
-        GROUP BY s.recommendation_id
+              SELECT generate_series(0, (SELECT max(x.chunk) FROM finding_set x)), NULL
+              WHERE within IS NULL) c
+        -- chosen ones are looked up by their key, which a join with all could not do
+        CROSS JOIN LATERAL (
+            SELECT a.* FROM finding_set a WHERE a.chunk = c.chunk AND chosen IS NULL
+            UNION ALL
+            SELECT b.*
+            FROM unnest(chosen) n(id)
+            JOIN finding_set b ON b.chunk = c.chunk AND b.recommendation_id = n.id) f
+        GROUP BY f.recommendation_id
     ), toggled AS (
         SELECT recommendation_id,
                CASE WHEN t.assessed IS NULL THEN f.assessed
@@ -61,7 +57,7 @@ BEGIN ATOMIC
                    -- a clock that was ahead, dated on a later day
                    FROM finding_toggle(CASE WHEN as_of < day_end(today()) THEN day_of(as_of) - 1
                                             ELSE 'infinity' END, chosen) g
-                   WHERE of_slice IS NULL) t USING (recommendation_id)
+                  ) t USING (recommendation_id)
     )
     SELECT t.recommendation_id, t.assessed,
            -- a finding that was deleted and inserted again with an earlier time may be
@@ -69,6 +65,6 @@ BEGIN ATOMIC
            CASE WHEN as_of < 'infinity' THEN t.exposed & t.assessed ELSE t.exposed END
     FROM toggled t;
 END;
-COMMENT ON FUNCTION posture_internal.stored_set(timestamptz, integer, integer[], assetset) IS
-    'returns the sets of each recommendation from the store: of all recommendations or chosen '
-    'ones, with all assets or those within a set; with of_slice, all folded sets of that slice';
+COMMENT ON FUNCTION posture_internal.stored_set(timestamptz, integer[], assetset) IS
+    'returns the sets of each recommendation from the store: of all recommendations or of chosen '
+    'ones, each given once, with all assets or those within a set';
