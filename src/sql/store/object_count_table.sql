@@ -5,12 +5,12 @@ CREATE TABLE posture_internal.object_count (
         CONSTRAINT "object_kind is recommendation, metric or initiative"
         CHECK (object_kind IN ('recommendation', 'metric', 'initiative')),
     object_id integer,
-    is_raw boolean DEFAULT false,
     assessed integer NOT NULL,
     exposed integer NOT NULL,
     failing integer NOT NULL,
     critical integer NOT NULL,
     last_changed timestamptz,
+    is_raw boolean DEFAULT false,
     PRIMARY KEY (slice, object_kind, object_id, is_raw)
 );
 COMMENT ON TABLE posture_internal.object_count IS
@@ -20,8 +20,6 @@ COMMENT ON COLUMN posture_internal.object_count.slice IS 'asset_id / 1048576';
 COMMENT ON COLUMN posture_internal.object_count.object_kind IS
     'recommendation, metric or initiative';
 COMMENT ON COLUMN posture_internal.object_count.object_id IS 'id of the object';
-COMMENT ON COLUMN posture_internal.object_count.is_raw IS
-    'whether exemptions are ignored; there are such rows only while exemptions are in force';
 COMMENT ON COLUMN posture_internal.object_count.assessed IS 'assets assessed';
 COMMENT ON COLUMN posture_internal.object_count.exposed IS 'assets exposed';
 COMMENT ON COLUMN posture_internal.object_count.failing IS
@@ -30,6 +28,8 @@ COMMENT ON COLUMN posture_internal.object_count.critical IS
     'of a metric or an initiative: critical assets exposed, each counted once';
 COMMENT ON COLUMN posture_internal.object_count.last_changed IS
     'of a recommendation: time at which any of its findings last changed';
+COMMENT ON COLUMN posture_internal.object_count.is_raw IS
+    'whether exemptions are ignored; there are such rows only while exemptions are in force';
 
 CREATE TABLE posture_internal.counted_slice (
     slice integer PRIMARY KEY,

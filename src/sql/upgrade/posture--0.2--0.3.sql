@@ -555,10 +555,13 @@ ALTER TABLE posture_internal.verification ALTER verification_id SET GENERATED AL
 --@ CREATE TRIGGER "CASCADE" AFTER DELETE ON posture.recommendation
 --@ CREATE TRIGGER "CASCADE" AFTER DELETE ON posture.asset_group
 
--- Sets are read chunk by chunk, and the assessed assets of initiatives are counted, too: the row
--- lets fold() count everything again.
+-- Sets are read chunk by chunk. The assessed assets of initiatives are counted, too, and all
+-- without exemptions: the row lets fold() count everything again.
 ALTER TABLE posture_internal.finding_set DROP CONSTRAINT finding_set_pkey,
     ADD PRIMARY KEY (chunk, recommendation_id);
+ALTER TABLE posture_internal.object_count ADD COLUMN is_raw boolean DEFAULT false,
+    DROP CONSTRAINT object_count_pkey,
+    ADD PRIMARY KEY (slice, object_kind, object_id, is_raw);
 INSERT INTO posture_internal.catalog_delta (changed) VALUES ('initiative');
 
 -- what is counted, and by which rule
@@ -574,9 +577,9 @@ INSERT INTO posture_internal.catalog_delta (changed) VALUES ('initiative');
 --@ CREATE TYPE posture_internal.asset_rule
 --@ CREATE TYPE posture_internal.counting_scope
 
--- Internal functions in SQL and PL/pgSQL are created anew, whatever their arguments and results
--- were. Until then, functions and views of 0.2 keep those that they call. One that something
--- outside the extension uses stays what it is.
+-- Internal functions in SQL and PL/pgSQL, and the wrappers by which owners called them, are
+-- created anew, whatever their arguments and results were. Until then, functions and views of 0.2
+-- keep those that they call. One that something outside the extension uses stays what it is.
 DO $$
 DECLARE
     function record;
@@ -594,7 +597,7 @@ BEGIN
         JOIN pg_language l ON l.oid = p.prolang
         JOIN pg_roles o ON o.oid = p.proowner
         WHERE p.pronamespace = 'posture_internal'::regnamespace
-          AND l.lanname IN ('sql', 'plpgsql') AND o.rolsuper
+          AND (l.lanname IN ('sql', 'plpgsql') OR p.prosrc = 'posture_owner') AND o.rolsuper
           AND NOT EXISTS (
               SELECT
               FROM pg_depend d
@@ -687,6 +690,4 @@ UPDATE posture.event e SET cause = posture_internal.event_sentence(e)
 WHERE e.kind <> 'new_initiative';
 
 DROP FUNCTION posture_internal.plan_order(
-        integer[], integer[], double precision[], double precision[], assetset[]),
-    posture_internal.owner_recommendation_exposure(
-        timestamptz, boolean, integer, integer[], assetset);
+    integer[], integer[], double precision[], double precision[], assetset[]);
