@@ -156,16 +156,16 @@ CREATE FUNCTION posture_internal.count_assets_accum(
     recommendation_id integer, assessed assetset, exposed assetset,
     recommendations integer[], assessed_sets assetset[], exposed_sets assetset[])
     RETURNS internal
-    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL UNSAFE;
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE;
 COMMENT ON FUNCTION posture_internal.count_assets_accum(
     internal, counting_rule[], integer, date, integer, assetset, assetset, integer[], assetset[],
     assetset[]) IS 'transition function of count_assets()';
 CREATE FUNCTION posture_internal.count_assets_final(state internal) RETURNS counted_object[]
-    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL UNSAFE;
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE;
 COMMENT ON FUNCTION posture_internal.count_assets_final(internal) IS
     'final function of count_assets()';
 
--- Not parallel, because workers would change the order of chunks.
+-- Without a combine function, one process counts all chunks, in the order of its input.
 CREATE AGGREGATE posture_internal.count_assets(
     rules counting_rule[], chunk integer, day date,
     recommendation_id integer, assessed assetset, exposed assetset,
@@ -174,7 +174,7 @@ CREATE AGGREGATE posture_internal.count_assets(
     STYPE = internal,
     FINALFUNC = count_assets_final,
     FINALFUNC_MODIFY = READ_WRITE,
-    PARALLEL = UNSAFE
+    PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE posture_internal.count_assets(
     counting_rule[], integer, date, integer, assetset, assetset, integer[], assetset[],

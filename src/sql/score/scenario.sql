@@ -109,7 +109,7 @@ COMMENT ON FUNCTION posture_internal.score_after(
 
 CREATE FUNCTION posture_internal.remediation(remediated integer[], keep_accepted boolean)
     RETURNS jsonb
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    LANGUAGE sql STABLE PARALLEL SAFE
     RETURN jsonb_build_object('remediate', to_jsonb(remediated), 'keeps_accepted', keep_accepted);
 COMMENT ON FUNCTION posture_internal.remediation(integer[], boolean) IS
     'returns the scenario that recommendations are remediated; keep_accepted: except on assets '
