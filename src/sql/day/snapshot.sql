@@ -18,6 +18,24 @@ COMMENT ON FUNCTION posture_internal.inactive_at(timestamptz) IS
     'step of take_snapshot(): returns the assets that are retired or stale at a moment, and the '
     'sources and recommendations that are inactive now';
 
+CREATE FUNCTION posture_internal.measured_recommendation()
+    RETURNS TABLE (metric_id integer, recommendations integer[], switched_off integer[])
+    LANGUAGE sql STABLE PARALLEL SAFE ROWS 1000
+BEGIN ATOMIC
+    SELECT b.metric_id,
+           array_agg(b.recommendation_id ORDER BY b.recommendation_id)
+               FILTER (WHERE a.metric_id IS NOT NULL),
+           array_agg(b.recommendation_id ORDER BY b.recommendation_id)
+               FILTER (WHERE a.metric_id IS NULL)
+    FROM metric_recommendation b
+    LEFT JOIN metric_member(NULL) a
+           ON a.metric_id = b.metric_id AND a.recommendation_id = b.recommendation_id
+    GROUP BY b.metric_id;
+END;
+COMMENT ON FUNCTION posture_internal.measured_recommendation() IS
+    'step of take_snapshot(): returns the recommendations of each metric that count now, and those '
+    'that do not because they, or their source, are inactive';
+
 CREATE FUNCTION posture_internal.write_snapshot(of_day date, as_of timestamptz) RETURNS void
     LANGUAGE plpgsql
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
@@ -60,16 +78,6 @@ BEGIN
         FROM state s
         JOIN posture.recommendation r USING (recommendation_id)
         ON CONFLICT DO NOTHING
-    ), measured AS (
-        SELECT b.metric_id,
-               array_agg(b.recommendation_id ORDER BY b.recommendation_id)
-                   FILTER (WHERE a.metric_id IS NOT NULL) AS recommendations,
-               array_agg(b.recommendation_id ORDER BY b.recommendation_id)
-                   FILTER (WHERE a.metric_id IS NULL) AS switched_off
-        FROM metric_recommendation b
-        LEFT JOIN metric_member(NULL) a
-               ON a.metric_id = b.metric_id AND a.recommendation_id = b.recommendation_id
-        GROUP BY b.metric_id
     ), member AS (
         INSERT INTO initiative_metric_snapshot (day, initiative_id, metric_id, weight, is_own)
         SELECT of_day, b.initiative_id, b.metric_id, b.weight, b.is_own
@@ -96,7 +104,7 @@ BEGIN
            c.asset_kinds, c.criticality_weights
     FROM state m
     JOIN metric c USING (metric_id)
-    LEFT JOIN measured b USING (metric_id);
+    LEFT JOIN measured_recommendation() b USING (metric_id);
 
     -- The planner expects one row of a day that has just been written. Materialized, the scores
     -- are not computed again for each row.

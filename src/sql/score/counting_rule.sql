@@ -91,7 +91,8 @@ BEGIN
         result.inactive := (SELECT s.inactive FROM snapshot s WHERE s.day = on_day);
         RETURN result;
     ELSIF stage = 'before' THEN
-        result.inactive := (SELECT i.assets FROM class_set('inactive', stage, NULL, NULL, touched) i);
+        result.inactive := (SELECT i.assets
+                            FROM class_set('inactive', stage, NULL, NULL, touched) i);
         RETURN result;
     END IF;
     result.inactive := (SELECT assetset_agg(a.asset_id) FROM asset a

@@ -188,7 +188,8 @@ BEGIN
     ELSE
         RETURN QUERY
         SELECT i.initiative_id,
-               CASE WHEN b.initiative_id IS NULL THEN 'points' ELSE coalesce(x.method, i.method) END,
+               CASE WHEN b.initiative_id IS NULL THEN 'points'
+                    ELSE coalesce(x.method, i.method) END,
                coalesce(o.recommendations, '{}')
         FROM (SELECT c.initiative_id, c.method
               FROM initiative c
