@@ -215,7 +215,7 @@ SELECT count(*) > 2000 AS used, count(DISTINCT what) > 400 AS things FROM used;
 -- What C does can't be looked into. All is IMMUTABLE and PARALLEL SAFE, but what reads settings
 -- or the caller; what reads tables, with schemas in its query (src/fence.c, src/capture_finding.c);
 -- and what writes. The marks of wrappers and of the fences of views are checked above.
-SELECT r.routine, r.provolatile, r.proparallel
+SELECT replace(r.routine, 'posture_internal.', '') AS routine, r.provolatile, r.proparallel
 FROM routine r
 WHERE r.lanname NOT IN ('sql', 'plpgsql') AND (r.provolatile <> 'i' OR r.proparallel <> 's')
   AND r.prosrc !~ '^posture_call(_|$)'
