@@ -24,14 +24,14 @@ INSERT INTO section (title, about, relations, functions, types) VALUES
  'take_snapshot run_daily backfill forget_day schedule unschedule today day_of day_end', ''),
 ('Events and causes', 'Scores that dropped, and the causes.',
  'event event_cause', 'explain change_report change_reason acknowledge reopen', 'event_kind'),
-('Plans and comparisons', 'Scores under changed conditions, and changes between days.',
- '', 'plan what_if score_of planned_score achievable_score points_change band_of default_band', ''),
+('Plans and comparisons', 'Scores of a day, of a group and under a scenario, and changes between days. [Scenarios](scenario.md) has the fields of a scenario.',
+ '', 'score_at report_at score_history_of backtest plan what_if score_of planned_score achievable_score points_change band_of default_band', ''),
 ('Access', 'Levels of access, and the log of decisions. [Access](access.md) explains them.',
  'access change_log', 'grant_access revoke_access restore_access access_rule', ''),
 ('Scores', 'The type `score` and its functions. [How scores are made](formulas.md) has the formulas.',
  '', 'score score_drop is_drop weighted_score', 'score'),
 ('Sets of assets', 'The type `assetset`: compressed sets of asset ids.',
- '', 'metric_assets cardinality members chunks assetset_agg union_agg intersect_agg xor_agg', 'assetset'),
+ '', 'metric_assets assets_at cardinality members chunks assetset_agg union_agg intersect_agg xor_agg', 'assetset'),
 ('Maintenance', 'Functions that keep reading fast and report the state of posture itself.',
  '', 'status fold verify rebuild', '');
 
