@@ -126,34 +126,32 @@ COMMENT ON FUNCTION posture_internal.asset_rule(
 CREATE FUNCTION posture_internal.exempt_group(
     as_of timestamptz, on_day date, scenario jsonb, stage text, of_slice integer,
     touched assetset)
-    RETURNS TABLE (n integer, asset_group_id integer, group_day date, assets assetset)
+    RETURNS TABLE (asset_group_id integer, group_day date, assets assetset)
     LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 20
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
     SET plan_cache_mode = force_generic_plan
 AS $$
 #variable_conflict use_column
+DECLARE
+    needed assetset := (SELECT assetset_agg(g.id)
+                        FROM exemption_rule(as_of, on_day, scenario) e
+                        CROSS JOIN LATERAL unnest(e.asset_groups) g(id)
+                        WHERE e.group_day IS NULL);
 BEGIN
-    RETURN QUERY
-    WITH needed AS MATERIALIZED (
-        SELECT DISTINCT g.asset_group_id, e.group_day
-        FROM exemption_rule(as_of, on_day, scenario) e
-        CROSS JOIN LATERAL unnest(e.asset_groups) g(asset_group_id)
-    )
-    SELECT (row_number() OVER ())::integer, asset_group_id, x.group_day, x.assets
-    FROM (SELECT d.asset_group_id, d.group_day, c.assets
-          FROM needed d
-          JOIN class_set('group', stage, NULL, of_slice, touched) c
-            ON c.value = d.asset_group_id::text
-          WHERE d.group_day IS NULL
-          UNION ALL
-          SELECT d.asset_group_id, d.group_day, s.assets
-          FROM needed d
-          JOIN asset_group_snapshot s ON s.day = d.group_day AND s.asset_group_id = d.asset_group_id
-         ) x;
+    IF needed IS NOT NULL THEN
+        RETURN QUERY
+        SELECT c.value::integer, NULL::date, c.assets
+        FROM class_set('group', stage, NULL, of_slice, touched) c
+        WHERE needed @> c.value::integer;
+    END IF;
+    IF on_day IS NOT NULL THEN
+        RETURN QUERY
+        SELECT s.asset_group_id, s.day, s.assets FROM asset_group_snapshot s WHERE s.day = on_day;
+    END IF;
 END $$;
 COMMENT ON FUNCTION posture_internal.exempt_group(
     timestamptz, date, jsonb, text, integer, assetset) IS
-    'returns the groups that exemptions in force refer to, with their assets, numbered from 1';
+    'returns the groups that exemptions in force refer to, with their assets';
 
 -- Sets of ids are of the type assetset, because a look-up in it does not depend on its size.
 CREATE FUNCTION posture_internal.recommendation_rules(
@@ -310,9 +308,10 @@ BEGIN
     result.group_ids := scope.group_ids;
     result.groups := scope.groups;
     result.with_inactive := scope.with_sets = 'inactive';
-    SELECT array_agg(g.n), array_agg(g.asset_group_id), array_agg(g.group_day), array_agg(g.assets)
-    INTO result.exempt_group_ids, group_ids, group_days, result.exempt_groups
+    SELECT array_agg(g.asset_group_id), array_agg(g.group_day), array_agg(g.assets)
+    INTO group_ids, group_days, result.exempt_groups
     FROM exempt_group(as_of, on_day, scenario, stage, of_slice, touched) g;
+    result.exempt_group_ids := ARRAY(SELECT generate_series(1, cardinality(group_ids)));
     result.exemptions := exemption_rules(as_of, on_day, scenario, group_ids, group_days);
     result.recommendations := recommendation_rules(
         on_day, scenario, assets, scope.recommendations,

@@ -8,52 +8,68 @@
 CREATE FUNCTION posture_internal.exemption_rule(as_of timestamptz, on_day date, scenario jsonb)
     RETURNS TABLE (recommendation_id integer, kind exemption_kind, for_all boolean,
                    assets assetset, asset_groups integer[], group_day date)
-    LANGUAGE sql STABLE PARALLEL SAFE
-BEGIN ATOMIC
-    SELECT recommendation_id, kind, r.for_all, set_difference(r.assets, x.assets),
-           CASE WHEN x.asset_groups IS NULL THEN r.asset_groups
-                ELSE ARRAY(SELECT unnest(r.asset_groups)
-                           EXCEPT
-                           SELECT unnest(x.asset_groups)
-                           ORDER BY 1) END,
-           on_day
-    FROM (SELECT e.recommendation_id, e.kind,
-                 bool_or(num_nonnulls(e.asset_id, e.asset_group_id) = 0) AS for_all,
-                 coalesce(assetset_agg(e.asset_id), '{}') AS assets,
-                 coalesce(array_agg(e.asset_group_id)
-                              FILTER (WHERE e.asset_group_id IS NOT NULL), '{}') AS asset_groups
-          -- equal groups have equal arrays
-          FROM (SELECT x.* FROM exemption_in_force(as_of) x
-                ORDER BY x.recommendation_id, x.kind, x.asset_group_id) e
-          WHERE on_day IS NULL
-          GROUP BY e.recommendation_id, e.kind
-          UNION ALL
-          SELECT s.recommendation_id, s.kind, s.for_all, s.assets, s.asset_groups
-          FROM exemption_snapshot s
-          WHERE s.day = on_day) r
-    LEFT JOIN (SELECT e.recommendation_id, k.kind,
-                      bool_or(num_nonnulls(e.asset_id, e.asset_group_id) = 0) AS ends_all,
-                      assetset_agg(e.asset_id) AS assets,
-                      array_agg(e.asset_group_id) AS asset_groups
-               FROM jsonb_to_recordset(scenario -> 'end_exemption')
-                    e(recommendation_id integer, kind exemption_kind, asset_id integer,
-                      asset_group_id integer)
-               JOIN unnest(enum_range(NULL::exemption_kind)) k(kind)
-                 ON e.kind IS NULL OR k.kind = e.kind
-               GROUP BY e.recommendation_id, k.kind) x USING (recommendation_id, kind)
-    WHERE x.ends_all IS NOT TRUE AND (scenario -> 'ignore_exemptions') IS DISTINCT FROM 'true'
-    UNION ALL
-    SELECT e.recommendation_id, e.kind,
-           bool_or(num_nonnulls(e.asset_id, e.asset_group_id) = 0),
-           coalesce(assetset_agg(e.asset_id), '{}'),
-           coalesce(array_agg(DISTINCT e.asset_group_id)
-                        FILTER (WHERE e.asset_group_id IS NOT NULL), '{}'),
-           NULL
-    FROM jsonb_to_recordset(scenario -> 'exempt')
-         e(recommendation_id integer, kind exemption_kind, asset_id integer,
-           asset_group_id integer)
-    GROUP BY e.recommendation_id, e.kind;
-END;
+    LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 100
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
+    SET plan_cache_mode = force_generic_plan
+AS $$
+#variable_conflict use_column
+BEGIN
+    IF scenario IS NULL AND on_day IS NULL THEN
+        RETURN QUERY
+        SELECT e.recommendation_id, e.kind,
+               bool_or(num_nonnulls(e.asset_id, e.asset_group_id) = 0),
+               coalesce(assetset_agg(e.asset_id), '{}'),
+               coalesce(array_agg(DISTINCT e.asset_group_id)
+                            FILTER (WHERE e.asset_group_id IS NOT NULL), '{}'), NULL::date
+        FROM exemption_in_force(as_of) e
+        GROUP BY e.recommendation_id, e.kind;
+    ELSE
+        RETURN QUERY
+        SELECT recommendation_id, kind, r.for_all, set_difference(r.assets, x.assets),
+               CASE WHEN x.asset_groups IS NULL THEN r.asset_groups
+                    ELSE ARRAY(SELECT unnest(r.asset_groups)
+                               EXCEPT
+                               SELECT unnest(x.asset_groups)
+                               ORDER BY 1) END,
+               on_day
+        FROM (SELECT e.recommendation_id, e.kind,
+                     bool_or(num_nonnulls(e.asset_id, e.asset_group_id) = 0) AS for_all,
+                     coalesce(assetset_agg(e.asset_id), '{}') AS assets,
+                     coalesce(array_agg(e.asset_group_id)
+                                  FILTER (WHERE e.asset_group_id IS NOT NULL), '{}') AS asset_groups
+              -- equal groups have equal arrays
+              FROM (SELECT x.* FROM exemption_in_force(as_of) x
+                    ORDER BY x.recommendation_id, x.kind, x.asset_group_id) e
+              WHERE on_day IS NULL
+              GROUP BY e.recommendation_id, e.kind
+              UNION ALL
+              SELECT s.recommendation_id, s.kind, s.for_all, s.assets, s.asset_groups
+              FROM exemption_snapshot s
+              WHERE s.day = on_day) r
+        LEFT JOIN (SELECT e.recommendation_id, k.kind,
+                          bool_or(num_nonnulls(e.asset_id, e.asset_group_id) = 0) AS ends_all,
+                          assetset_agg(e.asset_id) AS assets,
+                          array_agg(e.asset_group_id) AS asset_groups
+                   FROM jsonb_to_recordset(scenario -> 'end_exemption')
+                        e(recommendation_id integer, kind exemption_kind, asset_id integer,
+                          asset_group_id integer)
+                   JOIN unnest(enum_range(NULL::exemption_kind)) k(kind)
+                     ON e.kind IS NULL OR k.kind = e.kind
+                   GROUP BY e.recommendation_id, k.kind) x USING (recommendation_id, kind)
+        WHERE x.ends_all IS NOT TRUE AND (scenario -> 'ignore_exemptions') IS DISTINCT FROM 'true'
+        UNION ALL
+        SELECT e.recommendation_id, e.kind,
+               bool_or(num_nonnulls(e.asset_id, e.asset_group_id) = 0),
+               coalesce(assetset_agg(e.asset_id), '{}'),
+               coalesce(array_agg(DISTINCT e.asset_group_id)
+                            FILTER (WHERE e.asset_group_id IS NOT NULL), '{}'),
+               NULL
+        FROM jsonb_to_recordset(scenario -> 'exempt')
+             e(recommendation_id integer, kind exemption_kind, asset_id integer,
+               asset_group_id integer)
+        GROUP BY e.recommendation_id, e.kind;
+    END IF;
+END $$;
 COMMENT ON FUNCTION posture_internal.exemption_rule(timestamptz, date, jsonb) IS
     'returns the exemptions in force by recommendation and kind, those of a scenario as rows of '
     'their own: for_all: whether one of them exempts all assets; assets: those with an exemption '

@@ -90,7 +90,7 @@ COMMENT ON FUNCTION posture_internal.metric_definition(date, jsonb) IS
     'returns each active metric with its importance and the assets that count in it, now or on a '
     'day';
 
-CREATE FUNCTION posture_internal.recorded_member(on_day date)
+CREATE FUNCTION posture_internal.current_member()
     RETURNS TABLE (initiative_id integer, metric_id integer, weight numeric, is_own boolean)
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
@@ -100,14 +100,23 @@ BEGIN ATOMIC
     JOIN initiative i USING (initiative_id)
     JOIN metric m USING (metric_id)
     LEFT JOIN importance_weight w USING (importance)
-    WHERE on_day IS NULL AND i.is_active AND m.is_active
+    WHERE i.is_active AND m.is_active;
+END;
+COMMENT ON FUNCTION posture_internal.current_member() IS
+    'returns initiative_member() now, without a scenario';
+
+CREATE FUNCTION posture_internal.recorded_member(on_day date)
+    RETURNS TABLE (initiative_id integer, metric_id integer, weight numeric, is_own boolean)
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT c.* FROM current_member() c WHERE on_day IS NULL
     UNION ALL
     SELECT s.initiative_id, s.metric_id, s.weight, s.is_own
     FROM initiative_metric_snapshot s
     WHERE s.day = on_day;
 END;
 COMMENT ON FUNCTION posture_internal.recorded_member(date) IS
-    'returns initiative_member() without a scenario';
+    'returns initiative_member() now or on a day, without a scenario';
 
 CREATE FUNCTION posture_internal.initiative_member(
     on_day date DEFAULT NULL, scenario jsonb DEFAULT NULL)
@@ -118,7 +127,9 @@ CREATE FUNCTION posture_internal.initiative_member(
 AS $$
 #variable_conflict use_column
 BEGIN
-    IF scenario IS NULL THEN
+    IF scenario IS NULL AND on_day IS NULL THEN
+        RETURN QUERY SELECT r.* FROM current_member() r;
+    ELSIF scenario IS NULL THEN
         RETURN QUERY SELECT r.* FROM recorded_member(on_day) r;
     ELSE
         RETURN QUERY
