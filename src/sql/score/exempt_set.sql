@@ -5,6 +5,35 @@
  * group is often exempt from hundreds of recommendations.
  */
 
+CREATE FUNCTION posture_internal.recorded_exemption(as_of timestamptz, on_day date)
+    RETURNS TABLE (recommendation_id integer, kind exemption_kind, for_all boolean,
+                   assets assetset, asset_groups integer[], group_day date)
+    LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 100
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
+    SET plan_cache_mode = force_generic_plan
+AS $$
+BEGIN
+    IF on_day IS NULL THEN
+        RETURN QUERY
+        SELECT e.recommendation_id, e.kind,
+               bool_or(num_nonnulls(e.asset_id, e.asset_group_id) = 0),
+               coalesce(assetset_agg(e.asset_id), '{}'),
+               coalesce(array_agg(e.asset_group_id)
+                            FILTER (WHERE e.asset_group_id IS NOT NULL), '{}'), NULL::date
+        -- equal groups have equal arrays
+        FROM (SELECT x.* FROM exemption_in_force(as_of) x
+              ORDER BY x.recommendation_id, x.kind, x.asset_group_id) e
+        GROUP BY e.recommendation_id, e.kind;
+    ELSE
+        RETURN QUERY
+        SELECT s.recommendation_id, s.kind, s.for_all, s.assets, s.asset_groups, s.day
+        FROM exemption_snapshot s
+        WHERE s.day = on_day;
+    END IF;
+END $$;
+COMMENT ON FUNCTION posture_internal.recorded_exemption(timestamptz, date) IS
+    'returns the rows of exemption_rule() without a scenario';
+
 CREATE FUNCTION posture_internal.exemption_rule(as_of timestamptz, on_day date, scenario jsonb)
     RETURNS TABLE (recommendation_id integer, kind exemption_kind, for_all boolean,
                    assets assetset, asset_groups integer[], group_day date)
@@ -14,15 +43,8 @@ CREATE FUNCTION posture_internal.exemption_rule(as_of timestamptz, on_day date, 
 AS $$
 #variable_conflict use_column
 BEGIN
-    IF scenario IS NULL AND on_day IS NULL THEN
-        RETURN QUERY
-        SELECT e.recommendation_id, e.kind,
-               bool_or(num_nonnulls(e.asset_id, e.asset_group_id) = 0),
-               coalesce(assetset_agg(e.asset_id), '{}'),
-               coalesce(array_agg(DISTINCT e.asset_group_id)
-                            FILTER (WHERE e.asset_group_id IS NOT NULL), '{}'), NULL::date
-        FROM exemption_in_force(as_of) e
-        GROUP BY e.recommendation_id, e.kind;
+    IF scenario IS NULL THEN
+        RETURN QUERY SELECT r.* FROM recorded_exemption(as_of, on_day) r;
     ELSE
         RETURN QUERY
         SELECT recommendation_id, kind, r.for_all, set_difference(r.assets, x.assets),
@@ -31,21 +53,8 @@ BEGIN
                                EXCEPT
                                SELECT unnest(x.asset_groups)
                                ORDER BY 1) END,
-               on_day
-        FROM (SELECT e.recommendation_id, e.kind,
-                     bool_or(num_nonnulls(e.asset_id, e.asset_group_id) = 0) AS for_all,
-                     coalesce(assetset_agg(e.asset_id), '{}') AS assets,
-                     coalesce(array_agg(e.asset_group_id)
-                                  FILTER (WHERE e.asset_group_id IS NOT NULL), '{}') AS asset_groups
-              -- equal groups have equal arrays
-              FROM (SELECT x.* FROM exemption_in_force(as_of) x
-                    ORDER BY x.recommendation_id, x.kind, x.asset_group_id) e
-              WHERE on_day IS NULL
-              GROUP BY e.recommendation_id, e.kind
-              UNION ALL
-              SELECT s.recommendation_id, s.kind, s.for_all, s.assets, s.asset_groups
-              FROM exemption_snapshot s
-              WHERE s.day = on_day) r
+               r.group_day
+        FROM recorded_exemption(as_of, on_day) r
         LEFT JOIN (SELECT e.recommendation_id, k.kind,
                           bool_or(num_nonnulls(e.asset_id, e.asset_group_id) = 0) AS ends_all,
                           assetset_agg(e.asset_id) AS assets,
