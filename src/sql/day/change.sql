@@ -136,28 +136,43 @@ CREATE FUNCTION posture_internal.initiative_term_pair(
     previous_day date, on_day date, scope counting_scope DEFAULT NULL)
     RETURNS TABLE (initiative_id integer,
                    method initiative_method, previous_method initiative_method,
-                   previous_score score, metric_id integer, recommendation_id integer,
-                   transition text, previous_weight numeric, weight numeric,
+                   previous_score score, score score,
+                   metric_id integer, recommendation_id integer, transition text, previous_weight numeric, weight numeric,
                    previous_mass numeric, mass numeric, previous_healthy numeric, healthy numeric,
                    previous_total_mass numeric, total_mass numeric,
                    previous_total_healthy numeric, total_healthy numeric)
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-    WITH compared AS (
+    WITH term AS MATERIALIZED (
+        SELECT previous_day AS day, t.* FROM initiative_term(previous_day, NULL, scope) t
+        UNION ALL
+        SELECT on_day, t.* FROM initiative_term(on_day, NULL, scope) t
+    ), group_score AS (
+        -- as initiative_result() does
+        SELECT t.day, t.initiative_id, t.method,
+               score(round(sum(t.weight * (t.mass - t.healthy)), 30),
+                     sum(t.weight * t.mass)) AS score
+        FROM term t
+        WHERE scope.groups IS NOT NULL
+        GROUP BY t.day, t.initiative_id, t.method
+    ), compared AS (
         -- cast to numeric, because pg_upgrade creates functions before the operator class that
         -- grouping by a score needs
         SELECT n.initiative_id, n.method, p.method AS previous_method,
-               p.score::numeric AS previous_score
-        FROM day_score(on_day, scope) n
-        JOIN day_score(previous_day, scope) p USING (initiative_id)
-        WHERE n.score IS NOT NULL AND p.score IS NOT NULL
-    ), term AS (
-        SELECT false AS is_now, t.* FROM initiative_term(previous_day, NULL, scope) t
-        UNION ALL
-        SELECT true, t.* FROM initiative_term(on_day, NULL, scope) t
+               x.previous_score::numeric, x.score::numeric
+        FROM initiative_snapshot n
+        JOIN initiative_snapshot p ON p.initiative_id = n.initiative_id AND p.day = previous_day
+        LEFT JOIN group_score g ON g.day = n.day AND g.initiative_id = n.initiative_id
+                               AND g.method = n.method
+        LEFT JOIN group_score b ON b.day = p.day AND b.initiative_id = p.initiative_id
+                               AND b.method = p.method
+        CROSS JOIN LATERAL (
+            SELECT CASE WHEN scope.groups IS NULL THEN p.score ELSE b.score END AS previous_score,
+                   CASE WHEN scope.groups IS NULL THEN n.score ELSE g.score END AS score) x
+        WHERE n.day = on_day AND x.previous_score IS NOT NULL AND x.score IS NOT NULL
     ), pair AS (
         -- a term without mass is unavailable
-        SELECT c.initiative_id, c.method, c.previous_method, c.previous_score,
+        SELECT c.initiative_id, c.method, c.previous_method, c.previous_score, c.score,
                t.metric_id, t.recommendation_id,
                bool_or(NOT t.is_now) AS was_term, bool_or(t.is_now) AS is_term,
                max(t.weight) FILTER (WHERE NOT t.is_now) AS previous_weight,
@@ -166,11 +181,12 @@ BEGIN ATOMIC
                max(t.mass) FILTER (WHERE t.is_now) AS mass,
                max(t.healthy) FILTER (WHERE NOT t.is_now) AS previous_healthy,
                max(t.healthy) FILTER (WHERE t.is_now) AS healthy
-        FROM compared c JOIN term t USING (initiative_id, method)
-        GROUP BY c.initiative_id, c.method, c.previous_method, c.previous_score,
+        FROM compared c
+        JOIN (SELECT x.day = on_day AS is_now, x.* FROM term x) t USING (initiative_id, method)
+        GROUP BY c.initiative_id, c.method, c.previous_method, c.previous_score, c.score,
                  t.metric_id, t.recommendation_id
     )
-    SELECT x.initiative_id, x.method, x.previous_method, x.previous_score::score,
+    SELECT x.initiative_id, x.method, x.previous_method, x.previous_score::score, x.score::score,
            x.metric_id, x.recommendation_id,
            CASE WHEN NOT x.was_term THEN 'added' WHEN NOT x.is_term THEN 'removed'
                 WHEN x.previous_mass IS NOT NULL AND x.mass IS NULL THEN 'unavailable'
@@ -276,7 +292,7 @@ COMMENT ON FUNCTION posture_internal.initiative_value_change(
 CREATE FUNCTION posture_internal.initiative_change_part(
     previous_day date, on_day date, detailed integer[], scope counting_scope DEFAULT NULL)
     RETURNS TABLE (initiative_id integer, metric_id integer, recommendation_id integer,
-                   reason text, newly_exposed bigint, exact numeric)
+                   reason text, newly_exposed bigint, exact numeric, change numeric)
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
     WITH pair AS (
@@ -293,21 +309,21 @@ BEGIN ATOMIC
                   - x.previous_total_healthy
                     * (coalesce(x.weight * x.mass, 0)
                        - coalesce(x.previous_weight * x.previous_mass, 0)))
-               / (x.previous_total_mass * x.total_mass)
+               / (x.previous_total_mass * x.total_mass), x.score - x.previous_score
     FROM term x
     WHERE x.transition IS NOT NULL AND coalesce(x.previous_mass, x.mass) IS NOT NULL
     UNION ALL
     SELECT x.initiative_id, x.metric_id, x.recommendation_id, 'weight_change', NULL,
            100 * (x.weight - x.previous_weight)
                * (x.previous_total_mass * x.healthy - x.previous_total_healthy * x.mass)
-               / (x.previous_total_mass * x.total_mass)
+               / (x.previous_total_mass * x.total_mass), x.score - x.previous_score
     FROM term x
     WHERE x.transition IS NULL AND x.weight <> x.previous_weight AND x.mass IS NOT NULL
     UNION ALL
     SELECT x.initiative_id, x.metric_id, v.recommendation_id, v.reason, v.newly_exposed,
            100 * x.previous_weight
                * (x.previous_total_mass * v.healthy - x.previous_total_healthy * v.mass)
-               / (x.previous_total_mass * x.total_mass)
+               / (x.previous_total_mass * x.total_mass), x.score - x.previous_score
     FROM term x
     JOIN initiative_value_change(previous_day, on_day, detailed, scope) v
         ON v.initiative_id = x.initiative_id
@@ -323,7 +339,7 @@ BEGIN ATOMIC
                 -- a score that somebody stored may have no terms at all
                 ELSE coalesce(100 * x.total_healthy / nullif(x.total_mass, 0),
                               x.previous_score::numeric)
-           END - x.previous_score
+           END - x.previous_score, x.score - x.previous_score
     FROM pair x
     WHERE x.method <> x.previous_method
        OR x.previous_total_mass IS NULL OR x.previous_total_mass = 0;
@@ -331,7 +347,7 @@ END;
 COMMENT ON FUNCTION posture_internal.initiative_change_part(
     date, date, integer[], counting_scope) IS
     'returns the parts of each initiative''s change between two days; exact: points, not '
-    'rounded; changed values are attributed to reasons for the initiatives in detailed only';
+    'rounded; change: points of all parts; changed values are attributed to reasons for the initiatives in detailed only';
 
 -- Rounding down leaves millionths. They go to the parts with the largest
 -- remainders, one each, so that the rounded parts sum exactly to the change.
@@ -343,15 +359,13 @@ CREATE FUNCTION posture_internal.initiative_change(
 BEGIN ATOMIC
     WITH part AS (
         SELECT p.*, floor(p.exact * 1000000) AS millionths,
-               1000000 * (n.score - b.score)
+               1000000 * p.change
                    - sum(floor(p.exact * 1000000)) OVER of_initiative AS rest,
                count(*) OVER of_initiative AS parts,
                row_number() OVER (PARTITION BY p.initiative_id
                                   ORDER BY p.exact * 1000000 - floor(p.exact * 1000000) DESC,
                                            p.metric_id, p.recommendation_id, p.reason) AS rank
         FROM initiative_change_part(previous_day, on_day, detailed, scope) p
-        JOIN day_score(on_day, scope) n ON n.initiative_id = p.initiative_id
-        JOIN day_score(previous_day, scope) b ON b.initiative_id = p.initiative_id
         WINDOW of_initiative AS (PARTITION BY p.initiative_id)
     )
     SELECT p.initiative_id, p.metric_id, p.recommendation_id, p.reason,

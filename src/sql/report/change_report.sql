@@ -40,9 +40,6 @@ AS $$
 DECLARE
     scope counting_scope;
 BEGIN
-    IF of_group IS NULL THEN
-        RETURN NULL;
-    END IF;
     scope := scope_of(NULL, NULL, NULL, of_group);
     scope.initiatives := (SELECT coalesce(assetset_agg(of_initiative), '{}'));
     SELECT coalesce(assetset_agg(x.metric_id), '{}'),
@@ -65,7 +62,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION posture_internal.change_scope(integer, integer, date, date, integer) IS
     'returns the scope of a metric or an initiative, as it is made up on two days, for the assets '
-    'that a group has now; NULL without a group';
+    'that a group has now, NULL: all';
 
 CREATE FUNCTION posture_internal.change_part(
     of_metric integer, of_initiative integer, from_day date, to_day date, scope counting_scope)
