@@ -59,40 +59,6 @@ COMMENT ON FUNCTION posture.change_reason() IS
     'within a metric are attributed, NULL for reasons outside a metric; is_posture: whether '
     'posture itself changed, rather than what is measured or how it is weighted';
 
-CREATE FUNCTION posture_internal.change_member(
-    previous_day date, on_day date, of_metrics integer[], of_recommendations integer[])
-    RETURNS TABLE (object_kind text, object_id integer, recommendation_id integer,
-                   was_member boolean, was_off boolean, is_member boolean, is_off boolean)
-    LANGUAGE sql STABLE PARALLEL SAFE
-BEGIN ATOMIC
-    SELECT 'metric', n.metric_id, u.recommendation_id,
-           coalesce(bool_or(NOT u.is_off) FILTER (WHERE NOT u.is_now), false),
-           coalesce(bool_or(u.is_off) FILTER (WHERE NOT u.is_now), false),
-           coalesce(bool_or(NOT u.is_off) FILTER (WHERE u.is_now), false),
-           coalesce(bool_or(u.is_off) FILTER (WHERE u.is_now), false)
-    FROM metric_snapshot n
-    JOIN metric_snapshot p ON p.metric_id = n.metric_id AND p.day = previous_day
-    CROSS JOIN LATERAL (SELECT unnest(p.recommendations), false, false
-                        UNION ALL
-                        SELECT unnest(p.switched_off), false, true
-                        UNION ALL
-                        SELECT unnest(n.recommendations), true, false
-                        UNION ALL
-                        SELECT unnest(n.switched_off), true, true
-                       ) u(recommendation_id, is_now, is_off)
-    WHERE n.day = on_day AND n.metric_id = ANY (of_metrics)
-    GROUP BY n.metric_id, u.recommendation_id
-    HAVING NOT bool_and(u.is_off)
-    UNION ALL
-    SELECT 'recommendation', r.recommendation_id, r.recommendation_id, true, false, true, false
-    FROM unnest(of_recommendations) r(recommendation_id);
-END;
-COMMENT ON FUNCTION posture_internal.change_member(date, date, integer[], integer[]) IS
-    'returns the recommendations of the given metrics on two days, and the given recommendations '
-    'as objects of their own; was_member, is_member: whether the object measured the '
-    'recommendation on the previous day and on the day; was_off, is_off: whether the '
-    'recommendation or its source was inactive';
-
 CREATE FUNCTION posture_internal.change_sets(
     previous_day date, on_day date, chosen integer[], within assetset)
     RETURNS TABLE (recommendation_id integer,
@@ -186,7 +152,27 @@ BEGIN ATOMIC
            s.is_assessed, s.is_exposed, s.is_waived, s.is_mitigated,
            s.was_missing, s.was_possible, s.is_missing, s.is_possible,
            s.points_step, s.has_ended, s.has_given
-    FROM change_member(previous_day, on_day, of_metrics, of_recommendations) m
+    FROM (SELECT 'metric' AS object_kind, n.metric_id AS object_id, u.recommendation_id,
+                 coalesce(bool_or(NOT u.is_off) FILTER (WHERE NOT u.is_now), false) AS was_member,
+                 coalesce(bool_or(u.is_off) FILTER (WHERE NOT u.is_now), false) AS was_off,
+                 coalesce(bool_or(NOT u.is_off) FILTER (WHERE u.is_now), false) AS is_member,
+                 coalesce(bool_or(u.is_off) FILTER (WHERE u.is_now), false) AS is_off
+          FROM metric_snapshot n
+          JOIN metric_snapshot p ON p.metric_id = n.metric_id AND p.day = previous_day
+          CROSS JOIN LATERAL (SELECT unnest(p.recommendations), false, false
+                              UNION ALL
+                              SELECT unnest(p.switched_off), false, true
+                              UNION ALL
+                              SELECT unnest(n.recommendations), true, false
+                              UNION ALL
+                              SELECT unnest(n.switched_off), true, true
+                             ) u(recommendation_id, is_now, is_off)
+          WHERE n.day = on_day AND n.metric_id = ANY (of_metrics)
+          GROUP BY n.metric_id, u.recommendation_id
+          HAVING NOT bool_and(u.is_off)
+          UNION ALL
+          SELECT 'recommendation', o.id, o.id, true, false, true, false
+          FROM unnest(of_recommendations) o(id)) m
     JOIN change_sets(previous_day, on_day, chosen, within) s USING (recommendation_id)
     -- a waived measure has no points, but it has data
     CROSS JOIN LATERAL (
@@ -199,8 +185,9 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION posture_internal.member_change(
     date, date, integer[], integer[], integer[], assetset) IS
-    'returns the recommendations of metrics on two days with their sets; a recommendation counts '
-    'from from_step to the step before until_step';
+    'returns the recommendations of metrics on two days with their sets, and the given '
+    'recommendations as objects of their own; a recommendation counts from from_step to the step '
+    'before until_step';
 
 CREATE FUNCTION posture_internal.member_sets(
     at_step integer, from_step integer,
@@ -328,13 +315,17 @@ BEGIN ATOMIC
         GROUP BY m.object_kind, m.object_id, s.step
     ), union_set AS (
         SELECT n.object_kind, n.object_id, n.step,
-               union_agg(x.assessed) AS assessed, union_agg(x.exposed) AS exposed
+               union_agg(x.assessed) AS assessed, union_agg(x.exposed) AS exposed,
+               sum(CASE WHEN k.is_now THEN m.is_missing ELSE m.was_missing END) AS missing,
+               sum(CASE WHEN k.is_now THEN m.is_possible ELSE m.was_possible END) AS possible,
+               sum(m.is_missing) AS last_missing, sum(m.is_possible) AS last_possible
         FROM needed_step n
         JOIN member m ON m.object_kind = n.object_kind AND m.object_id = n.object_id
                      AND n.step >= m.from_step AND n.step < m.until_step
         CROSS JOIN LATERAL member_sets(
             n.step, m.from_step, m.was_assessed, m.was_exposed, m.was_waived, m.was_mitigated,
             m.is_assessed, m.is_exposed, m.is_waived, m.is_mitigated) x
+        CROSS JOIN LATERAL (SELECT m.from_step > 0 OR n.step >= m.points_step AS is_now) k
         GROUP BY n.object_kind, n.object_id, n.step
     ), metric_scope AS MATERIALIZED (
         SELECT n.metric_id, p.criticality_weights AS was_weights,
@@ -350,6 +341,7 @@ BEGIN ATOMIC
         WHERE n.metric_id = ANY (of_metrics)
     ), active AS (
         SELECT object_kind, object_id, i.step, n.recommendations,
+               u.missing, u.possible, u.last_missing, u.last_possible,
                CASE WHEN i.step < 0 THEN f.was_weights ELSE f.is_weights END AS weights,
                set_difference(set_intersect(coalesce(u.assessed, '{}'), i.filter), i.inactive)
                    AS assessed,
@@ -364,30 +356,18 @@ BEGIN ATOMIC
         SELECT a.*, lag(a.assessed) OVER o AS was_assessed, lag(a.exposed) OVER o AS was_exposed
         FROM active a
         WINDOW o AS (PARTITION BY a.object_kind, a.object_id ORDER BY a.step)
-    ), step_set AS MATERIALIZED (
-        SELECT a.object_kind, a.object_id, x.step, x.assessed, x.exposed, a.weights,
-               a.recommendations
-        FROM compared a
-        CROSS JOIN LATERAL (
-            SELECT a.step, a.assessed, a.exposed WHERE a.step < 11
-            UNION ALL
-            SELECT p.step, p.assessed, p.exposed
-            FROM posture_step(a.was_assessed, a.was_exposed, a.assessed, a.exposed) p
-            WHERE a.step = 11) x
-    ), step_points AS (
-        SELECT s.object_kind, s.object_id, s.step,
-               sum(CASE WHEN x.is_now THEN m.is_missing ELSE m.was_missing END) AS missing,
-               sum(CASE WHEN x.is_now THEN m.is_possible ELSE m.was_possible END) AS possible
-        FROM step_set s
-        JOIN member m ON m.object_kind = s.object_kind AND m.object_id = s.object_id
-                     AND greatest(s.step, 0) >= m.from_step AND s.step < m.until_step
-        CROSS JOIN LATERAL (SELECT m.from_step > 0 OR s.step >= m.points_step AS is_now) x
-        GROUP BY s.object_kind, s.object_id, s.step
     )
-    SELECT object_kind, object_id, s.step, s.assessed, s.exposed, s.weights, p.missing, p.possible,
-           NULL::assetset, s.recommendations
-    FROM step_set s
-    LEFT JOIN step_points p USING (object_kind, object_id, step)
+    SELECT a.object_kind, a.object_id, x.step, x.assessed, x.exposed, a.weights,
+           CASE WHEN x.step = 15 THEN a.last_missing ELSE a.missing END,
+           CASE WHEN x.step = 15 THEN a.last_possible ELSE a.possible END,
+           NULL::assetset, a.recommendations
+    FROM compared a
+    CROSS JOIN LATERAL (
+        SELECT a.step, a.assessed, a.exposed WHERE a.step < 11
+        UNION ALL
+        SELECT p.step, p.assessed, p.exposed
+        FROM posture_step(a.was_assessed, a.was_exposed, a.assessed, a.exposed) p
+        WHERE a.step = 11) x
     UNION ALL
     SELECT m.object_kind, m.object_id, NULL, NULL, NULL, NULL, NULL, NULL,
            (a.exposed - a.was_exposed) & x.exposed, ARRAY[m.recommendation_id]
@@ -432,8 +412,11 @@ BEGIN
         RETURN;
     END IF;
     chosen := ARRAY(
-        SELECT DISTINCT m.recommendation_id
-        FROM change_member(previous_day, on_day, of_metrics, of_recommendations) m);
+        SELECT unnest(s.recommendations)
+        FROM metric_snapshot s
+        WHERE s.day IN (previous_day, on_day) AND s.metric_id = ANY (of_metrics)
+        UNION
+        SELECT unnest(of_recommendations));
     was := asset_rule(day_end(previous_day), previous_day, NULL, 'current', NULL, NULL);
     was.inactive := coalesce(was.inactive, '{}');
     now := asset_rule(day_end(on_day), on_day, NULL, 'current', NULL, NULL);

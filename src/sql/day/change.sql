@@ -137,7 +137,8 @@ CREATE FUNCTION posture_internal.initiative_term_pair(
     RETURNS TABLE (initiative_id integer,
                    method initiative_method, previous_method initiative_method,
                    previous_score score, score score,
-                   metric_id integer, recommendation_id integer, transition text, previous_weight numeric, weight numeric,
+                   metric_id integer, recommendation_id integer, transition text,
+                   previous_weight numeric, weight numeric,
                    previous_mass numeric, mass numeric, previous_healthy numeric, healthy numeric,
                    previous_total_mass numeric, total_mass numeric,
                    previous_total_healthy numeric, total_healthy numeric)
@@ -347,7 +348,8 @@ END;
 COMMENT ON FUNCTION posture_internal.initiative_change_part(
     date, date, integer[], counting_scope) IS
     'returns the parts of each initiative''s change between two days; exact: points, not '
-    'rounded; change: points of all parts; changed values are attributed to reasons for the initiatives in detailed only';
+    'rounded; change: points of all parts; changed values are attributed to reasons for the '
+    'initiatives in detailed only';
 
 -- Rounding down leaves millionths. They go to the parts with the largest
 -- remainders, one each, so that the rounded parts sum exactly to the change.
