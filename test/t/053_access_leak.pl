@@ -17,7 +17,7 @@ grant_levels();
 
 # what must not be in an answer
 my %forbidden = (
-	alice => qr/secret-\d|Secret \d|hidden|bob|\b[56]000\d\d\b|truck-([6-9]|1\d)\b
+	alice => qr/secret-\d|Secret \d|hidden|bob|(?<!\.)\b[56]000\d\d\b|truck-([6-9]|1\d)\b
 	            |\b8000(0[6-9]|1\d|20)\b/x,
 	bob => qr/secret-\d|Secret\ \d|hidden|alice|\b[578]000\d\d\b|truck/x,
 	fleet => qr/secret-\d|Secret\ \d|hidden\ (m|i|g|r)|alice|bob|\b[567]000\d\d\b|common/x);
