@@ -1,6 +1,7 @@
 # Every metric and initiative, now and on each of five past days, of all assets and of each
 # group, against a model in plain SQL over copies of findings and of the catalog.
 # tests: score/score_at, score/report_row, score/current_state, score/initiative_score
+# tests: count.c, count_chunk.c, count_rule.c, score/count_assets
 # tests: day/snapshot
 #
 # POSTURE_ROUNDS: how many catalogs (1). POSTURE_SEED repeats them.
