@@ -1,7 +1,6 @@
 # score_history_of() and backtest() day by day, against the scores that the model has of each day,
 # as it was and with a random scenario done to its copy.
 # tests: report/score_history_of, score/counted_day
-# tests: score/counted_day
 #
 # POSTURE_ROUNDS: how many catalogs (1). POSTURE_SEED repeats them.
 
