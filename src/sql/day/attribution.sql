@@ -100,7 +100,8 @@ BEGIN ATOMIC
            coalesce(x.is_given AND within IS NULL, false)
                OR coalesce(cardinality(set_difference(e.is_waived, e.was_waived)) > 0, false)
                OR coalesce(cardinality(set_difference(e.is_mitigated, e.was_mitigated)) > 0, false)
-    FROM unnest(chosen) r(recommendation_id)
+    -- as a set, because the planner expects ten elements of an array
+    FROM members(chosen::assetset) r(recommendation_id)
     LEFT JOIN stored_set(day_end(previous_day), chosen, within) p USING (recommendation_id)
     LEFT JOIN stored_set(day_end(on_day), chosen, within) n USING (recommendation_id)
     LEFT JOIN exempt x USING (recommendation_id)

@@ -29,9 +29,12 @@
  * with w the weight and m the mass of the term.
  */
 
+-- This, initiative_term_pair() and initiative_change() are not merged into the queries that read
+-- them, because the planner expects one row of a day that has just been written, and loops.
 CREATE FUNCTION posture_internal.day_score(on_day date, scope counting_scope)
     RETURNS TABLE (metric_id integer, initiative_id integer, method initiative_method, score score)
-    LANGUAGE sql STABLE PARALLEL SAFE
+    LANGUAGE sql STABLE PARALLEL SAFE ROWS 600
+    SET jit = off
 BEGIN ATOMIC
     SELECT s.metric_id, NULL::integer, NULL::initiative_method, s.score
     FROM metric_snapshot s
@@ -142,7 +145,8 @@ CREATE FUNCTION posture_internal.initiative_term_pair(
                    previous_mass numeric, mass numeric, previous_healthy numeric, healthy numeric,
                    previous_total_mass numeric, total_mass numeric,
                    previous_total_healthy numeric, total_healthy numeric)
-    LANGUAGE sql STABLE PARALLEL SAFE
+    LANGUAGE sql STABLE PARALLEL SAFE ROWS 100000
+    SET jit = off
 BEGIN ATOMIC
     WITH term AS MATERIALIZED (
         SELECT previous_day AS day, t.* FROM initiative_term(previous_day, NULL, scope) t
@@ -357,7 +361,8 @@ CREATE FUNCTION posture_internal.initiative_change(
     previous_day date, on_day date, detailed integer[], scope counting_scope DEFAULT NULL)
     RETURNS TABLE (initiative_id integer, metric_id integer, recommendation_id integer,
                    reason text, points numeric, newly_exposed bigint)
-    LANGUAGE sql STABLE PARALLEL SAFE
+    LANGUAGE sql STABLE PARALLEL SAFE ROWS 10000
+    SET jit = off
 BEGIN ATOMIC
     WITH part AS (
         SELECT p.*, floor(p.exact * 1000000) AS millionths,

@@ -5,6 +5,25 @@
  * comparison.sql which days are compared again when another day changes.
  */
 
+-- A function of its own, because the planner expects one event of a day that it has no statistics
+-- of, and would read the causes of all objects again for each event.
+CREATE FUNCTION posture_internal.unexplained_event(
+    of_day date, is_written boolean, of_initiative integer)
+    RETURNS TABLE (event_id integer, previous_day date, metric_id integer, initiative_id integer)
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET jit = off
+BEGIN ATOMIC
+    SELECT e.event_id, e.previous_day, e.metric_id, e.initiative_id
+    FROM event e
+    JOIN day_event(of_day, of_initiative) d
+      ON d.kind = e.kind
+     AND coalesce(d.metric_id, d.initiative_id) = coalesce(e.metric_id, e.initiative_id)
+    WHERE e.day = of_day AND e.kind <> 'new_initiative'
+      AND (is_written OR NOT EXISTS (SELECT FROM event_cause c WHERE c.event_id = e.event_id));
+END;
+COMMENT ON FUNCTION posture_internal.unexplained_event(date, boolean, integer) IS
+    'returns the drops of a day whose causes write_causes() writes';
+
 CREATE FUNCTION posture_internal.write_causes(
     of_day date, is_written boolean, of_initiative integer) RETURNS void
     LANGUAGE plpgsql
@@ -14,13 +33,7 @@ BEGIN
     -- Keep the causes of events that have ended, and all causes if the snapshot was not written
     -- now, because metrics may have other recommendations since then.
     WITH explained AS (
-        SELECT e.event_id, e.previous_day, e.kind, e.metric_id, e.initiative_id
-        FROM event e
-        JOIN day_event(of_day, of_initiative) d
-          ON d.kind = e.kind
-         AND coalesce(d.metric_id, d.initiative_id) = coalesce(e.metric_id, e.initiative_id)
-        WHERE e.day = of_day AND e.kind <> 'new_initiative'
-          AND (is_written OR NOT EXISTS (SELECT FROM event_cause c WHERE c.event_id = e.event_id))
+        SELECT * FROM unexplained_event(of_day, is_written, of_initiative)
     ), earlier AS (
         DELETE FROM event_cause c USING explained e WHERE e.event_id = c.event_id
     ), compared AS (
@@ -28,15 +41,35 @@ BEGIN
                array_agg(e.initiative_id) AS initiatives
         FROM explained e
         GROUP BY e.previous_day
-    ), initiative_part AS (
+    ), initiative_part AS MATERIALIZED (
         SELECT c.previous_day, p.*
         FROM compared c
         CROSS JOIN LATERAL initiative_change(c.previous_day, of_day, c.initiatives) p
-    ), metric_part AS (
+    ), metric_part AS MATERIALIZED (
         SELECT c.previous_day, p.*
         FROM compared c
         CROSS JOIN LATERAL metric_change(c.previous_day, of_day, c.metrics) p
         WHERE EXISTS (SELECT FROM explained e WHERE e.metric_id IS NOT NULL)
+    ), counted_metric AS (
+        -- By points, an initiative adds up recommendations. A metric's part is that of those which
+        -- count through it, and metrics that share one have its whole part.
+        SELECT w.day, w.initiative_id, w.metric_id, unnest(s.recommendations) AS recommendation_id
+        FROM initiative_metric_snapshot w
+        JOIN metric_snapshot s USING (day, metric_id)
+        WHERE w.weight > 0
+          AND (w.day = of_day OR w.day IN (SELECT c.previous_day FROM compared c))
+    ), effect AS (
+        SELECT p.previous_day, p.initiative_id, p.metric_id, p.points
+        FROM initiative_part p
+        WHERE p.metric_id IS NOT NULL
+        UNION ALL
+        SELECT p.previous_day, p.initiative_id, w.metric_id, p.points
+        FROM initiative_part p
+        JOIN counted_metric w
+          ON w.initiative_id = p.initiative_id AND w.recommendation_id = p.recommendation_id
+         AND w.day = CASE WHEN p.reason = 'recommendation_removed' THEN p.previous_day
+                          ELSE of_day END
+        WHERE p.metric_id IS NULL
     )
     INSERT INTO event_cause (event_id, initiative_id, metric_id, recommendation_id, reason,
                              points, newly_exposed, only_this, assets)
@@ -50,23 +83,12 @@ BEGIN
     FROM explained e
     JOIN metric_part p USING (previous_day, metric_id)
     UNION ALL
-    SELECT e.event_id, p.initiative_id, e.metric_id, NULL, 'effect', sum(p.points), NULL, NULL, NULL
+    SELECT e.event_id, f.initiative_id, e.metric_id, NULL, 'effect', sum(f.points), NULL, NULL, NULL
     FROM explained e
-    JOIN initiative_metric_snapshot b ON b.metric_id = e.metric_id AND b.day = of_day
-    JOIN initiative_part p ON p.previous_day = e.previous_day
-                          AND p.initiative_id = b.initiative_id
-    WHERE p.metric_id = e.metric_id
-       -- By points, an initiative adds up recommendations. A metric's part is that of those which
-       -- count through it, and metrics that share one have its whole part.
-       OR (p.metric_id IS NULL
-           AND EXISTS (SELECT
-                       FROM initiative_metric_snapshot w
-                       JOIN metric_snapshot s USING (day, metric_id)
-                       WHERE w.day = CASE WHEN p.reason = 'recommendation_removed'
-                                          THEN e.previous_day ELSE of_day END
-                         AND w.initiative_id = p.initiative_id AND w.metric_id = e.metric_id
-                         AND w.weight > 0 AND p.recommendation_id = ANY (s.recommendations)))
-    GROUP BY e.event_id, p.initiative_id, e.metric_id;
+    JOIN effect f USING (previous_day, metric_id)
+    JOIN initiative_metric_snapshot b ON b.day = of_day AND b.initiative_id = f.initiative_id
+                                     AND b.metric_id = f.metric_id
+    GROUP BY e.event_id, f.initiative_id, e.metric_id;
 END $$;
 COMMENT ON FUNCTION posture_internal.write_causes(date, boolean, integer) IS
     'writes the causes of a day''s drops, of one initiative or of all objects (NULL); replaces '

@@ -177,10 +177,11 @@ CREATE FUNCTION posture_internal.metric_cause(of_event event) RETURNS text
                        ELSE '' END
                || coalesce(': ' || nullif(concat_ws(', ',
                       exposed_phrase(of_event),
-                      (SELECT string_agg(x.phrase, ', ' ORDER BY x.rank)
-                       FROM (SELECT coalesce(change_phrase(c, of_event.previous_day,
-                                                           of_event.day),
-                                             reason_label(c.reason)) AS phrase,
+                      (SELECT string_agg(coalesce(change_phrase(x.cause, of_event.previous_day,
+                                                                of_event.day),
+                                                  reason_label((x.cause).reason)),
+                                         ', ' ORDER BY x.rank)
+                       FROM (SELECT c AS cause,
                                     row_number() OVER (ORDER BY c.points, c.reason) AS rank
                              FROM event_cause c
                              WHERE c.event_id = of_event.event_id
@@ -231,9 +232,10 @@ CREATE FUNCTION posture_internal.initiative_cause(of_event event) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE
     RETURN (
         SELECT format('%s lost: ', points_phrase(of_event.drop))
-               || string_agg(x.phrase, ', ' ORDER BY x.rank) FILTER (WHERE x.rank <= 3)
+               || string_agg(cause_phrase(of_event, x.cause), ', ' ORDER BY x.rank)
+                      FILTER (WHERE x.rank <= 3)
                || CASE WHEN count(*) > 3 THEN format(', and %s more', count(*) - 3) ELSE '' END
-        FROM (SELECT cause_phrase(of_event, c) AS phrase,
+        FROM (SELECT c AS cause,
                      row_number() OVER (ORDER BY c.points, c.metric_id, c.recommendation_id,
                                                  c.reason) AS rank
               FROM event_cause c
