@@ -68,7 +68,7 @@ COMMENT ON COLUMN posture_internal.asset_rule.unseen IS
 
 CREATE FUNCTION posture_internal.asset_rule(
     as_of timestamptz, on_day date, scenario jsonb, stage text, of_slice integer,
-    touched assetset)
+    touched assetset, with_classes boolean DEFAULT true)
     RETURNS asset_rule
     LANGUAGE plpgsql STABLE PARALLEL SAFE
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
@@ -78,15 +78,18 @@ DECLARE
     result asset_rule;
     last_limit timestamptz;
 BEGIN
-    SELECT array_agg(k.value ORDER BY k.value), array_agg(k.assets ORDER BY k.value)
-    INTO result.kind_names, result.kinds
-    FROM class_set('kind', stage, on_day, of_slice, touched) k;
-    result.criticalities := ARRAY(
-        SELECT c.assets
-        FROM generate_series(1, 4) g(rank)
-        LEFT JOIN class_set('criticality', stage, on_day, of_slice, touched) c
-               ON criticality_rank(c.value) = g.rank
-        ORDER BY g.rank);
+    result.criticalities := array_fill(NULL::assetset, '{4}');
+    IF with_classes THEN
+        SELECT array_agg(k.value ORDER BY k.value), array_agg(k.assets ORDER BY k.value)
+        INTO result.kind_names, result.kinds
+        FROM class_set('kind', stage, on_day, of_slice, touched) k;
+        result.criticalities := ARRAY(
+            SELECT c.assets
+            FROM generate_series(1, 4) g(rank)
+            LEFT JOIN class_set('criticality', stage, on_day, of_slice, touched) c
+                   ON criticality_rank(c.value) = g.rank
+            ORDER BY g.rank);
+    END IF;
     IF on_day IS NOT NULL THEN
         result.inactive := (SELECT s.inactive FROM snapshot s WHERE s.day = on_day);
         RETURN result;
@@ -119,9 +122,9 @@ BEGIN
     RETURN result;
 END $$;
 COMMENT ON FUNCTION posture_internal.asset_rule(
-    timestamptz, date, jsonb, text, integer, assetset) IS
+    timestamptz, date, jsonb, text, integer, assetset, boolean) IS
     'returns the sets of assets of a counting_rule; on a past day, the assets that did not count '
-    'are those of its snapshot';
+    'are those of its snapshot; with_classes: whether kinds and criticalities are needed';
 
 CREATE FUNCTION posture_internal.exempt_group(
     as_of timestamptz, on_day date, scenario jsonb, stage text, of_slice integer,
@@ -293,7 +296,8 @@ CREATE FUNCTION posture_internal.counting_rule(
     SET jit = off
 AS $$
 DECLARE
-    assets asset_rule := asset_rule(as_of, on_day, scenario, stage, of_slice, touched);
+    has_metrics boolean := coalesce(scope.metrics <> '{}' OR scope.initiatives <> '{}', true);
+    assets asset_rule := asset_rule(as_of, on_day, scenario, stage, of_slice, touched, has_metrics);
     group_ids integer[];
     group_days date[];
     result counting_rule;
@@ -317,9 +321,12 @@ BEGIN
         on_day, scenario, assets, scope.recommendations,
         CASE WHEN cardinality(scope.groups) > 1 THEN pointed(on_day, scenario) END,
         coalesce(scope.with_sets = 'recommendation', false), scope.owned, scope.owned_assets);
-    result.metrics := metric_rules(on_day, scenario, assets.kind_names, scope.metrics,
-                                   coalesce(scope.with_sets = 'metric', false));
-    result.initiatives := initiative_rules(on_day, scenario, result.metrics, scope.initiatives);
+    IF has_metrics THEN
+        result.metrics := metric_rules(on_day, scenario, assets.kind_names, scope.metrics,
+                                       coalesce(scope.with_sets = 'metric', false));
+        result.initiatives := initiative_rules(on_day, scenario, result.metrics,
+                                               scope.initiatives);
+    END IF;
     RETURN result;
 END $$;
 COMMENT ON FUNCTION posture_internal.counting_rule(
