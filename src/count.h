@@ -110,7 +110,7 @@ typedef struct CountedInitiative
 typedef struct CountRule
 {
 	MemoryContext context;		/* of the rule, and of what is returned */
-	DateADT		day;			/* counts the end of a day; DATEVAL_NOEND: now */
+	DateADT		day;			/* counts its end; not finite: see counting_rule */
 	int			n_recommendations;
 	CountedRecommendation *recommendations; /* by ascending id */
 	int			n_metrics;

@@ -174,9 +174,10 @@ find_sets(CountRule *rule, CountedRecommendation *recommendation, uint32 chunk,
 
 	/*
 	 * A finding that was deleted and inserted again with an earlier time may be
-	 * exposed and not assessed on the days in between.
+	 * exposed and not assessed on the days in between. Folded sets may be so,
+	 * too, while another transaction has a delta of it, and are counted as they are.
 	 */
-	if (!DATE_IS_NOEND(rule->day))
+	if (!DATE_NOT_FINITE(rule->day))
 		exposed = combine(COMBINE_AND, exposed, assessed);
 	assessed = restrict_set(rule, recommendation, chunk, inactive, assessed);
 	exposed = restrict_set(rule, recommendation, chunk, inactive, exposed);

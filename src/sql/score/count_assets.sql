@@ -90,7 +90,8 @@ CREATE TYPE posture_internal.counting_rule AS (
 COMMENT ON TYPE posture_internal.counting_rule IS
     'what counts, for count_assets(): the definitions and the sets of assets that they refer to';
 COMMENT ON COLUMN posture_internal.counting_rule.day IS
-    'day whose end is counted; NULL: what is there before changes are undone';
+    'day whose end is counted; NULL: what is there before changes are undone; -infinity: what is there '
+    'when all are undone';
 COMMENT ON COLUMN posture_internal.counting_rule.recommendations IS
     'recommendations that count, of active sources';
 COMMENT ON COLUMN posture_internal.counting_rule.exemptions IS 'exemptions in force';

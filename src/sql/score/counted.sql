@@ -73,8 +73,8 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION posture_internal.count_stored(
     counting_rule[], timestamptz, date, integer[], assetset) IS
-    'counts the stored sets, now or at the end of a day, on_day if it is known: of all recommendations or chosen ones, '
-    'in all chunks or in those of a set';
+    'counts the stored sets, now or at the end of a day, on_day if it is known: of all '
+    'recommendations or chosen ones, in all chunks or in those of a set';
 
 CREATE FUNCTION posture_internal.count_folded(rules counting_rule[], of_slice integer)
     RETURNS SETOF counted_object
@@ -134,7 +134,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION posture_internal.count_touched(counting_rule[], assetset) IS
     'counts the findings of touched assets, which include those of all deltas: by rules without a '
-    'day as they are, and by those with a day before today as they were when the sets were folded';
+    'day as they are, and by those of day -infinity as they were when the sets were folded';
 
 CREATE FUNCTION posture_internal.count_recomputed(rule counting_rule, as_of timestamptz)
     RETURNS SETOF counted_object

@@ -302,7 +302,7 @@ DECLARE
     group_days date[];
     result counting_rule;
 BEGIN
-    result.day := on_day;
+    result.day := coalesce(on_day, CASE WHEN as_of < 'infinity' THEN day_of(as_of) - 1 END);
     result.kinds := assets.kinds;
     result.criticalities := assets.criticalities;
     result.inactive := assets.inactive;

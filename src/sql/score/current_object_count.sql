@@ -64,7 +64,7 @@ DECLARE
     before counting_rule := counting_rule('infinity', NULL, scenario, 'before', NULL, touched,
                                           NULL);
 BEGIN
-    before.day := today() - 1;
+    before.day := '-infinity';
     RETURN ARRAY[counting_rule('infinity', NULL, scenario, 'after', NULL, touched, NULL), before];
 END $$;
 COMMENT ON FUNCTION posture_internal.touched_rules(assetset, jsonb) IS
