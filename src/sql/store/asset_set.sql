@@ -12,8 +12,10 @@ BEGIN ATOMIC
     WHERE (of_assets IS NULL OR cardinality(of_assets) > 10000)
       AND (of_assets IS NULL OR of_assets @> a.asset_id)
     UNION ALL
+    -- OFFSET makes the planner look the assets up, however many it expects
     SELECT a.*
-    FROM members(of_assets) m(asset_id) JOIN asset a ON a.asset_id = m.asset_id
+    FROM members(of_assets) m(asset_id)
+    CROSS JOIN LATERAL (SELECT x.* FROM asset x WHERE x.asset_id = m.asset_id OFFSET 0) a
     WHERE cardinality(of_assets) <= 10000;
 END;
 COMMENT ON FUNCTION posture_internal.asset_in(assetset) IS
