@@ -110,7 +110,8 @@ BEGIN ATOMIC
           FROM finding_delta d
           CROSS JOIN LATERAL unnest(d.recommendations, d.assessed, d.exposed)
                              e(recommendation_id, assessed, exposed)
-          WHERE NOT (SELECT is_open FROM day) AND greatest(d.day, closed_day() + 1) <= on_day
+          WHERE NOT (SELECT is_open FROM day)
+            AND greatest(d.day, (SELECT closed_day()) + 1) <= on_day
           UNION ALL
           SELECT d.recommendation_id, d.assessed, d.exposed
           FROM delta_toggle(ARRAY(SELECT x.delta_id FROM finding_delta x)) d
