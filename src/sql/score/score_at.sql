@@ -8,20 +8,9 @@ CREATE FUNCTION posture_internal.asset_group_of(asset_group text) RETURNS intege
     LANGUAGE plpgsql STABLE PARALLEL SAFE
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
-DECLARE
-    result integer;
 BEGIN
     PERFORM require_level('reader or owner');
-    result := (SELECT g.asset_group_id FROM asset_group g WHERE g.key = asset_group);
-    IF result IS NULL AND asset_group IS NOT NULL THEN
-        RAISE EXCEPTION 'asset group "%" does not exist', asset_group
-            USING ERRCODE = 'undefined_object',
-                  HINT = coalesce(
-                      name_hint('Asset groups', ARRAY(SELECT g.key FROM asset_group g ORDER BY 1),
-                                asset_group),
-                      'Groups are rows of posture.asset_group.');
-    END IF;
-    RETURN result;
+    RETURN (SELECT k.id FROM key_id('asset group', ARRAY[asset_group]) k);
 END $$;
 COMMENT ON FUNCTION posture_internal.asset_group_of(text) IS
     'id of the asset group with a key; an error if there is none; NULL for NULL';
@@ -30,21 +19,9 @@ CREATE FUNCTION posture_internal.metric_of(metric text) RETURNS integer
     LANGUAGE plpgsql STABLE PARALLEL SAFE
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
-DECLARE
-    result integer;
 BEGIN
     PERFORM require_level('reader or owner');
-    result := (SELECT m.metric_id FROM metric m WHERE m.key = metric_of.metric);
-    IF result IS NULL AND metric IS NOT NULL THEN
-        RAISE EXCEPTION 'metric "%" does not exist', metric
-            USING ERRCODE = 'undefined_object',
-                  HINT = concat_ws(' ', kind_hint(metric), coalesce(
-                      name_hint('Metrics', ARRAY(SELECT m.key FROM metric m ORDER BY 1),
-                                coalesce((SELECT min(m.key) FROM metric m
-                                          WHERE lower(m.name) = lower(metric)), metric)),
-                      'install_pack() adds initiatives with metrics.'));
-    END IF;
-    RETURN result;
+    RETURN (SELECT k.id FROM key_id('metric', ARRAY[metric]) k);
 END $$;
 COMMENT ON FUNCTION posture_internal.metric_of(text) IS
     'id of the metric with a key; an error if there is none; NULL for NULL';
