@@ -208,37 +208,11 @@ collect_row(CountState *state, FunctionCallInfo fcinfo)
 		collect_set(state, &state->collected[slot].exposed, PG_GETARG_DATUM(6));
 }
 
-/* Collects the sets of many recommendations, which are in arrays. */
-static void
-collect_arrays(CountState *state, FunctionCallInfo fcinfo)
-{
-	int			n;
-	int			n_assessed;
-	int			n_exposed;
-	Datum	   *ids = count_rule_array(PG_GETARG_DATUM(7), &n, NULL);
-	Datum	   *assessed = count_rule_array(PG_GETARG_DATUM(8), &n_assessed, NULL);
-	Datum	   *exposed = count_rule_array(PG_GETARG_DATUM(9), &n_exposed, NULL);
-
-	if (n != n_assessed || n != n_exposed)
-		report_invalid_rule("arrays of changes differ in length");
-	for (int i = 0; i < n; i++)
-	{
-		int			slot = find_slot(state, DatumGetInt32(ids[i]));
-
-		if (slot < 0)
-			continue;
-		collect_set(state, &state->collected[slot].assessed, assessed[i]);
-		collect_set(state, &state->collected[slot].exposed, exposed[i]);
-	}
-}
-
 /*
  * count_assets_accum(state, rules counting_rule[], chunk, day,
- * recommendation_id, assessed, exposed, recommendations, assessed_sets,
- * exposed_sets) returns internal: adds a row. It has the sets of one
- * recommendation, or arrays with those of many. A row with chunk NULL has none.
- * Errors: 22023 for rows or rules that are out of order, XX001 for a corrupted
- * set.
+ * recommendation_id, assessed, exposed) returns internal: adds a row, which has
+ * sets of one recommendation. A row with chunk NULL has none. Errors: 22023 for
+ * rows or rules that are out of order, XX001 for a corrupted set.
  */
 Datum
 count_assets_accum(PG_FUNCTION_ARGS)
@@ -261,8 +235,6 @@ count_assets_accum(PG_FUNCTION_ARGS)
 			count_until(state, PG_GETARG_DATEADT(3));
 		if (!PG_ARGISNULL(4))
 			collect_row(state, fcinfo);
-		if (!PG_ARGISNULL(7))
-			collect_arrays(state, fcinfo);
 	}
 	PG_RETURN_POINTER(state);
 }

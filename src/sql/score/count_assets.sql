@@ -154,13 +154,12 @@ COMMENT ON COLUMN posture_internal.counted_object.accepted_set IS
 
 CREATE FUNCTION posture_internal.count_assets_accum(
     state internal, rules counting_rule[], chunk integer, day date,
-    recommendation_id integer, assessed assetset, exposed assetset,
-    recommendations integer[], assessed_sets assetset[], exposed_sets assetset[])
+    recommendation_id integer, assessed assetset, exposed assetset)
     RETURNS internal
     AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE;
 COMMENT ON FUNCTION posture_internal.count_assets_accum(
-    internal, counting_rule[], integer, date, integer, assetset, assetset, integer[], assetset[],
-    assetset[]) IS 'transition function of count_assets()';
+    internal, counting_rule[], integer, date, integer, assetset, assetset) IS
+    'transition function of count_assets()';
 CREATE FUNCTION posture_internal.count_assets_final(state internal) RETURNS counted_object[]
     AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE;
 COMMENT ON FUNCTION posture_internal.count_assets_final(internal) IS
@@ -169,8 +168,7 @@ COMMENT ON FUNCTION posture_internal.count_assets_final(internal) IS
 -- Without a combine function, one process counts all chunks, in the order of its input.
 CREATE AGGREGATE posture_internal.count_assets(
     rules counting_rule[], chunk integer, day date,
-    recommendation_id integer, assessed assetset, exposed assetset,
-    recommendations integer[], assessed_sets assetset[], exposed_sets assetset[]) (
+    recommendation_id integer, assessed assetset, exposed assetset) (
     SFUNC = count_assets_accum,
     STYPE = internal,
     FINALFUNC = count_assets_final,
@@ -178,9 +176,8 @@ CREATE AGGREGATE posture_internal.count_assets(
     PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE posture_internal.count_assets(
-    counting_rule[], integer, date, integer, assetset, assetset, integer[], assetset[],
-    assetset[]) IS
-    'counts the assets of objects by rules, which have descending days. Rows have the sets of one '
-    'recommendation in a chunk, or arrays with those of many; chunks must ascend. Sets of a '
+    counting_rule[], integer, date, integer, assetset, assetset) IS
+    'counts the assets of objects by rules, which have descending days. Rows have sets of a '
+    'recommendation in a chunk; chunks must ascend. Sets of a '
     'recommendation are XORed; those with a day are changes of that day, latest first, which are '
     'undone before the days before it are counted';

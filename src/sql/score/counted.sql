@@ -54,8 +54,8 @@ BEGIN
         WHERE within IS NULL
     )
     SELECT u.*
-    FROM (SELECT count_assets(rules, c.chunk, NULL, p.recommendation_id, p.assessed, p.exposed,
-                              NULL, NULL, NULL) AS objects
+    FROM (SELECT count_assets(rules, c.chunk, NULL, p.recommendation_id, p.assessed, p.exposed)
+                 AS objects
           FROM chunk c
           LEFT JOIN LATERAL (
               SELECT f.recommendation_id, f.assessed, f.exposed
@@ -85,8 +85,8 @@ AS $$
 BEGIN
     RETURN QUERY
     SELECT u.*
-    FROM (SELECT count_assets(rules, c.chunk, NULL, p.recommendation_id, p.assessed, p.exposed,
-                              NULL, NULL, NULL) AS objects
+    FROM (SELECT count_assets(rules, c.chunk, NULL, p.recommendation_id, p.assessed, p.exposed)
+                 AS objects
           FROM generate_series(of_slice * 16, of_slice * 16 + 15) c(chunk)
           LEFT JOIN LATERAL (SELECT f.recommendation_id, f.assessed, f.exposed
                              FROM finding_set f
@@ -119,8 +119,8 @@ BEGIN
         GROUP BY 1, 2
     )
     SELECT u.*
-    FROM (SELECT count_assets(rules, c.chunk, p.day, p.recommendation_id, p.assessed, p.exposed,
-                              NULL, NULL, NULL) AS objects
+    FROM (SELECT count_assets(rules, c.chunk, p.day, p.recommendation_id, p.assessed, p.exposed)
+                 AS objects
           FROM chunks(touched) c
           LEFT JOIN LATERAL (
               SELECT NULL::date AS day, f.recommendation_id, f.assessed, f.exposed
@@ -149,7 +149,7 @@ BEGIN
     )
     SELECT u.*
     FROM (SELECT count_assets(ARRAY[rule], p.chunk, NULL, p.recommendation_id, p.assessed,
-                              p.exposed, NULL, NULL, NULL) AS objects
+                              p.exposed) AS objects
           FROM (SELECT c.chunk, r.recommendation_id, c.assets AS assessed,
                        NULL::assetset AS exposed
                 FROM recomputed r CROSS JOIN LATERAL chunks(r.assessed) c

@@ -75,8 +75,8 @@ BEGIN
         ORDER BY 1, 2 DESC NULLS FIRST
     )
     SELECT days[u.rule], array_agg(u)
-    FROM (SELECT count_assets(rules, p.chunk, p.day, p.recommendation_id, p.assessed, p.exposed,
-                              NULL, NULL, NULL) AS objects
+    FROM (SELECT count_assets(rules, p.chunk, p.day, p.recommendation_id, p.assessed, p.exposed)
+                 AS objects
           FROM provided p) x
     CROSS JOIN LATERAL unnest(x.objects) u
     GROUP BY u.rule;
