@@ -163,8 +163,14 @@ SELECT cardinality(metric_assets('m', '2011-12-29')) AS after,
 SELECT fold() IS NOT NULL AS folded;
 SELECT cardinality(metric_assets('m', '2011-12-29')) AS after;
 
--- A zone that is changed. The job was in time each day, 14 hours east of UTC.
+-- A zone that is changed by a whole day. The job was in time each day, in the east.
 \set ECHO none
+-- of the zones that are 24 hours apart, two where midnight is at least an hour away
+CREATE FUNCTION pg_temp.zone_name(ahead numeric) RETURNS text LANGUAGE sql RETURN
+    'Etc/GMT' || to_char(-ahead, 'FMSG99');
+SELECT pg_temp.zone_name(h.ahead) AS east, pg_temp.zone_name(h.ahead - 24) AS west
+FROM (SELECT CASE WHEN extract(hour FROM now() AT TIME ZONE 'UTC') BETWEEN 11 AND 12
+                  THEN 14 ELSE 12 END AS ahead) h \gset
 CREATE PROCEDURE pg_temp.begin_again(zone text)
 LANGUAGE plpgsql AS $$
 BEGIN
@@ -186,7 +192,7 @@ UNION ALL SELECT 'metric', m.day, m::text FROM metric_snapshot m
 UNION ALL SELECT 'initiative', i.day, i::text FROM initiative_snapshot i UNION ALL SELECT 'event', e.day, e::text
 FROM event e
 UNION ALL SELECT 'assets', s.day, metric_assets('m', s.day)::text FROM snapshot s;
-CALL pg_temp.begin_again('Etc/GMT-14');
+CALL pg_temp.begin_again(:'east');
 CALL run_daily();
 UPDATE snapshot SET taken_at = day_end(day) + interval '5 minutes';
 CREATE TABLE public.was AS TABLE pg_temp.all_days;
@@ -194,7 +200,7 @@ CREATE TABLE public.was AS TABLE pg_temp.all_days;
 SELECT of, count(*) FROM public.was GROUP BY of ORDER BY of;
 -- names and weights of now are not those of then
 UPDATE metric SET importance = 'low', name = 'Renamed';
-SET posture.timezone = 'Etc/GMT+12';
+SET posture.timezone = :'west';
 -- the last of them is not over here, and will be taken again when it is
 SELECT has_snapshot(day) AS closed, count(*) FROM snapshot GROUP BY 1 ORDER BY 1;
 CALL run_daily();
@@ -211,7 +217,7 @@ SELECT metrics, initiatives FROM take_snapshot();
 SELECT score = (SELECT o.score FROM overview o) AS live FROM initiative_snapshot
 WHERE day = today();
 -- and back: the days that end so have their snapshots, no day and no event is there twice
-SET posture.timezone = 'Etc/GMT-14';
+SET posture.timezone = :'east';
 CALL run_daily();
 SELECT count(*) AS days, count(DISTINCT day) AS different, max(day) - min(day) + 1 AS of,
        today() - max(day) AS ago FROM snapshot;
@@ -222,9 +228,10 @@ SELECT * FROM verify();
 -- six hours further west, where yesterday is over too: it alone is taken again,
 -- with what happened in these hours
 \set ECHO none
-CREATE FUNCTION pg_temp.zone(west integer) RETURNS text LANGUAGE sql AS $$
-    SELECT 'Etc/GMT' || to_char(west + h - CASE WHEN h < 12 THEN 12 ELSE 18 END, 'FMSG99')
-    FROM extract(hour FROM now() AT TIME ZONE 'UTC') h $$;
+-- a zone where it is noon, or six in the evening, and others to the west of it
+CREATE FUNCTION pg_temp.zone(west integer) RETURNS text LANGUAGE sql RETURN (
+    SELECT pg_temp.zone_name(CASE WHEN h < 12 THEN 12 ELSE 18 END - west - h)
+    FROM extract(hour FROM now() AT TIME ZONE 'UTC') h);
 CALL pg_temp.begin_again(pg_temp.zone(0));
 CALL run_daily();
 UPDATE snapshot SET taken_at = day_end(day) + interval '5 minutes';
@@ -247,11 +254,11 @@ SELECT count(*) FROM run;
 SELECT * FROM verify();
 
 -- eastwards: days end earlier than they did, and each has its snapshot
-CALL pg_temp.begin_again('Etc/GMT+12');
+CALL pg_temp.begin_again(:'west');
 CALL run_daily();
 UPDATE snapshot SET taken_at = day_end(day) + interval '5 minutes';
 SELECT metrics FROM take_snapshot();
-SET posture.timezone = 'Etc/GMT-14';
+SET posture.timezone = :'east';
 CALL run_daily();
 SELECT count(*) AS days, max(day) - min(day) + 1 AS of, today() - max(day) AS ago,
        count(*) FILTER (WHERE NOT has_snapshot(day)) AS open FROM snapshot;
