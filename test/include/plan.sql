@@ -49,7 +49,7 @@ BEGIN
             FROM (SELECT remediated_score(id, done || r.recommendation_id, true)::numeric
                              - score_now AS gain,
                          cardinality(set_difference(r.exposed, r.accepted)) AS assets
-                  FROM remediable(NULL) r WHERE r.recommendation_id <> ALL (done)) x;
+                  FROM remediable(NULL, NULL) r WHERE r.recommendation_id <> ALL (done)) x;
             found := found
                 || ROW('step gains most',
                        step.gain / CASE WHEN of_basis = 'gain' THEN 1

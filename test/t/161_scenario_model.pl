@@ -1,6 +1,6 @@
 # Random scenarios against what is so when they are done: to a copy of the database, or to the
 # model's copy of a day.
-# tests: score/scenario_document, score/score_at, score/membership, score/exempt_set, score/points
+# tests: score/scenario_document, score/plan, score/score_at, score/membership, score/exempt_set, score/points
 #
 # POSTURE_ROUNDS: how many catalogs (1). POSTURE_SEED repeats them.
 
@@ -25,6 +25,19 @@ sub some
 	return map { coordinate_cases($_, "\$\$$scenario\$\$") } $all, $of_group[ rand @of_group ];
 }
 
+# Plans for all initiatives, for a group, or for all assets and each group.
+sub plans
+{
+	my ($db, $scenario, $group) = @_;
+	my $groups = $group ? "(VALUES ($group))" : '(SELECT NULL UNION ALL SELECT key::text FROM asset_group)';
+	return $node->safe_psql($db, <<"SQL" =~ s/SHOWN/$group ? '' : 'g.key,'/er);
+SELECT i.key, SHOWN p.*
+FROM initiative i CROSS JOIN $groups g(key)
+CROSS JOIN LATERAL plan(i.key::text, 100, 'gain', NULL, NULL, g.key, $scenario) p
+WHERE i.is_active ORDER BY i.key, g.key, p.rank
+SQL
+}
+
 for my $round (1 .. $rounds)
 {
 	my $db = "round_$round";
@@ -35,14 +48,27 @@ for my $round (1 .. $rounds)
 		note($scenario);
 		copy_database($node, 'done', $db);
 		$node->safe_psql('done', "CALL model.apply(\$\$$scenario\$\$)");
-		is(differences($node, 'done', [ existing_cases(@now) ]), '', "round $round, scenario $n: a copy in which it is done")
-		  if $n == 1;
+		if ($n == 1)
+		{
+			is(differences($node, 'done', [ existing_cases(@now) ]), '',
+				"round $round, scenario $n: a copy in which it is done");
+			is(plans($db, "\$\$$scenario\$\$"), plans('done', 'NULL'), "round $round: plans under the scenario");
+		}
 		is(differences($node, $db, [ some($scenario, @now) ], 'done'), '', "round $round, scenario $n: now");
 		my $ago = 2 + int rand 5;
 		my @done = done_coordinates($node, $db, $scenario, grep { $_->[0] eq "day_$ago" } coordinates());
 		is(differences($node, $db, [ some($scenario, @done) ]), '', "round $round, scenario $n: $ago days ago");
 		$node->safe_psql('postgres', 'DROP DATABASE done');
 	}
+	copy_database($node, 'alone', $db);
+	my $group = $node->safe_psql('alone', 'SELECT key FROM asset_group ORDER BY random() LIMIT 1');
+	$node->safe_psql('alone', <<"SQL");
+UPDATE asset SET retired_at = now()
+WHERE retired_at IS NULL AND NOT group_assets((SELECT asset_group_id FROM asset_group WHERE key = '$group')) @> asset_id;
+DELETE FROM measure;
+SQL
+	is(plans($db, 'NULL', "'$group'"), plans('alone', 'NULL', 'NULL'), "round $round: plans for group $group");
+	$node->safe_psql('postgres', 'DROP DATABASE alone');
 	# remediation has a short form
 	my ($remediated, $recommendations) = split /\|/, $node->safe_psql($db, <<'SQL');
 SELECT jsonb_build_object('remediate', jsonb_agg(s.key || ':' || r.key)), array_agg(s.key || ':' || r.key)

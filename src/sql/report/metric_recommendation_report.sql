@@ -39,7 +39,7 @@ BEGIN
         WHERE of_metric IS NOT NULL
         UNION ALL
         SELECT f.metric_id, f.assets
-        FROM metric_filter(true, NULL) f
+        FROM metric_filter() f
         WHERE of_metric IS NULL
     ), part AS MATERIALIZED (
         SELECT b.metric_id, b.recommendation_id,
@@ -90,7 +90,7 @@ FROM (SELECT m.key::text AS metric, m.name, x.*
       FROM metric m
       -- OFFSET 0 keeps the planner from reading the sets for metrics that count all assets
       LEFT JOIN LATERAL (SELECT w.assets
-                         FROM metric_filter(true, NULL) w
+                         FROM metric_filter() w
                          WHERE w.metric_id = m.metric_id
                            AND (m.asset_kinds IS NOT NULL OR 0 = ANY (m.criticality_weights))
                          OFFSET 0) f ON true

@@ -195,6 +195,25 @@ COMMENT ON FUNCTION posture_internal.counted(timestamptz, date, jsonb, counting_
     'counts the objects of a scope, now (as_of infinity) or at the end of a day, on_day if that '
     'has a snapshot whose catalog applies; as far as the caller may see them';
 
+CREATE FUNCTION posture_internal.recommendation_assets(scenario jsonb, scope counting_scope)
+    RETURNS TABLE (recommendation_id integer, assessed assetset, exposed assetset,
+                   failing assetset, accepted assetset)
+    LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 500
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+BEGIN
+    scope.initiatives := '{}';
+    scope.metrics := '{}';
+    scope.with_sets := 'recommendation';
+    RETURN QUERY
+    SELECT c.object_id, c.assessed_set, c.exposed_set, c.failing_set, c.accepted_set
+    FROM counted('infinity', NULL, scenario, scope) c
+    WHERE c.object_kind = 'recommendation' AND c.exposed_set IS NOT NULL;
+END $$;
+COMMENT ON FUNCTION posture_internal.recommendation_assets(jsonb, counting_scope) IS
+    'returns the assets of each recommendation of a scope that count now, under a scenario: '
+    'assessed; exposed; failing, whether exempt or not; accepted, exposed with the risk accepted';
+
 CREATE FUNCTION posture_internal.recommendation_assets(chosen integer[])
     RETURNS TABLE (recommendation_id integer, assessed assetset, exposed assetset,
                    failing assetset, accepted assetset)
@@ -204,19 +223,11 @@ AS $$
 DECLARE
     scope counting_scope;
 BEGIN
-    scope.initiatives := '{}';
-    scope.metrics := '{}';
     scope.recommendations := chosen::assetset;
-    scope.with_sets := 'recommendation';
-    RETURN QUERY
-    SELECT c.object_id, c.assessed_set, c.exposed_set, c.failing_set, c.accepted_set
-    FROM counted('infinity', NULL, NULL, scope) c
-    WHERE c.object_kind = 'recommendation' AND c.exposed_set IS NOT NULL;
+    RETURN QUERY SELECT a.* FROM recommendation_assets(NULL, scope) a;
 END $$;
 COMMENT ON FUNCTION posture_internal.recommendation_assets(integer[]) IS
-    'returns the assets of each of the given recommendations that count now, or of each of all '
-    'for NULL: assessed; exposed; failing, whether exempt or not; accepted, exposed with the risk '
-    'accepted';
+    'returns recommendation_assets() of the given recommendations, NULL: all, without a scenario';
 
 CREATE FUNCTION posture_internal.only_inactive() RETURNS counting_scope
     LANGUAGE sql IMMUTABLE PARALLEL SAFE

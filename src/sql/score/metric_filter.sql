@@ -25,7 +25,7 @@ COMMENT ON FUNCTION posture_internal.filter_assets(
     'returns the assets of given kinds whose weight by criticality is not 0, from the assets of '
     'each kind and criticality; NULL: all assets';
 
-CREATE FUNCTION posture_internal.metric_filter(from_store boolean, of_slice integer)
+CREATE FUNCTION posture_internal.metric_filter(scenario jsonb DEFAULT NULL)
     RETURNS TABLE (metric_id integer, assets assetset)
     LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 20
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
@@ -36,19 +36,20 @@ DECLARE
     kinds assetset[];
     criticalities assetset[];
 BEGIN
-    IF EXISTS (SELECT FROM metric m WHERE m.asset_kinds IS NOT NULL) THEN
+    IF EXISTS (SELECT FROM metric_definition(NULL, scenario) m WHERE m.asset_kinds IS NOT NULL) THEN
         SELECT array_agg(k.value), array_agg(k.assets) INTO kind_names, kinds
-        FROM asset_value_set('kind', from_store, of_slice) k;
+        FROM asset_value_set('kind', true, NULL) k;
     END IF;
-    IF EXISTS (SELECT FROM metric m WHERE 0 = ANY (m.criticality_weights)) THEN
-        criticalities := criticality_sets(from_store, of_slice);
+    IF EXISTS (SELECT FROM metric_definition(NULL, scenario) m
+               WHERE 0 = ANY (m.criticality_weights)) THEN
+        criticalities := criticality_sets(true, NULL);
     END IF;
     RETURN QUERY
     SELECT m.metric_id, filter_assets(m.asset_kinds, m.criticality_weights, kind_names, kinds,
                                       criticalities)
-    FROM metric m
+    FROM metric_definition(NULL, scenario) m
     WHERE m.asset_kinds IS NOT NULL OR 0 = ANY (m.criticality_weights);
 END $$;
-COMMENT ON FUNCTION posture_internal.metric_filter(boolean, integer) IS
-    'returns the assets that each metric can count: those of its kinds whose weight is not 0; '
-    'metrics that count all assets have no row';
+COMMENT ON FUNCTION posture_internal.metric_filter(jsonb) IS
+    'returns the assets that each active metric can count now, under a scenario: those of its kinds '
+    'whose weight is not 0; metrics that count all assets have no row';

@@ -30,7 +30,7 @@ COMMENT ON FUNCTION posture_internal.plan_order(
     'or a limit, also rows without a rank: plans that spend so much gain at most this, linear '
     'between them. budget, max_steps: limits of what a plan spends and of its length';
 
-CREATE FUNCTION posture_internal.plan_gain(of_initiatives integer[])
+CREATE FUNCTION posture_internal.plan_gain(scenario jsonb, scope counting_scope)
     RETURNS TABLE (pool integer, metric_id integer, recommendation_id integer, worth numeric,
                    weight integer, assets assetset, at_once numeric, to_touch bigint)
     LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 500
@@ -38,24 +38,23 @@ CREATE FUNCTION posture_internal.plan_gain(of_initiatives integer[])
     SET plan_cache_mode = force_generic_plan
 AS $$
 #variable_conflict use_column
-DECLARE
-    chosen integer[] := scored_recommendations(of_initiatives);
 BEGIN
     RETURN QUERY
     WITH every_term AS (
-        SELECT t.* FROM initiative_term(NULL) t
-        WHERE t.initiative_id = ANY (of_initiatives) AND t.mass IS NOT NULL
+        SELECT t.* FROM initiative_term(NULL, scenario, scope) t
+        WHERE t.initiative_id IS NOT NULL AND t.mass IS NOT NULL
     ), term AS (
         SELECT t.*, 100 * t.weight / sum(t.weight * t.mass) OVER (PARTITION BY t.initiative_id)
                     AS share
-        FROM every_term t JOIN initiative_definition(NULL) d USING (initiative_id, method)
+        FROM every_term t
+        JOIN initiative_definition(NULL, scenario) d USING (initiative_id, method)
         WHERE t.weight * t.mass > 0
     ), remediable AS (
         SELECT r.recommendation_id, r.exposed, r.accepted,
                set_difference(r.exposed, r.accepted) AS open,
                CASE WHEN NOT r.is_accepted AND r.missing > 0 THEN r.missing END AS missing,
                r.missing IS NOT NULL AS is_measured
-        FROM remediable(chosen) r
+        FROM remediable(scenario, scope) r
     ), member AS (
         -- worth of an asset, or point, of the metric: the terms by population are counts
         SELECT b.metric_id, b.recommendation_id, w.worth
@@ -64,7 +63,7 @@ BEGIN
               JOIN every_term n USING (initiative_id, metric_id)
               WHERE n.method = 'population'
               GROUP BY t.metric_id) w
-        JOIN metric_member(NULL) b USING (metric_id)
+        JOIN metric_member(NULL, scenario) b USING (metric_id)
     ), point AS (
         -- worth of a point of a measure, and of remediating a recommendation on all assets
         SELECT t.recommendation_id, sum(t.share) AS worth,
@@ -80,11 +79,11 @@ BEGIN
     ), class AS (
         -- assets of a metric that have the same weight; NULL: all
         SELECT m.metric_id, 0 AS rank, 1 AS weight, NULL::assetset AS assets
-        FROM metric m
+        FROM metric_definition(NULL, scenario) m
         WHERE m.criticality_weights IS NULL
         UNION ALL
         SELECT m.metric_id, g.rank, m.criticality_weights[g.rank], coalesce(c.sets[g.rank], '{}')
-        FROM metric m
+        FROM metric_definition(NULL, scenario) m
         CROSS JOIN criticality c
         CROSS JOIN generate_series(1, 4) g(rank)
         WHERE m.criticality_weights[g.rank] > 0
@@ -96,7 +95,7 @@ BEGIN
         FROM member m
         JOIN remediable r USING (recommendation_id)
         JOIN class c USING (metric_id)
-        LEFT JOIN metric_filter(true, NULL) f USING (metric_id)
+        LEFT JOIN metric_filter(scenario) f USING (metric_id)
         LEFT JOIN blocked b USING (metric_id)
         UNION ALL
         SELECT m.metric_id, 0, recommendation_id, m.worth * r.missing, 1, NULL, r.missing
@@ -117,8 +116,8 @@ BEGIN
     FROM gain g JOIN remediable r USING (recommendation_id)
     WHERE g.worth > 0 AND g.assets IS DISTINCT FROM '{}';
 END $$;
-COMMENT ON FUNCTION posture_internal.plan_gain(integer[]) IS
-    'returns what remediating each recommendation of initiatives repairs: assets of a metric, '
+COMMENT ON FUNCTION posture_internal.plan_gain(jsonb, counting_scope) IS
+    'returns what remediating each recommendation of a scope repairs: assets of a metric, '
     'each with a worth in points of their mean score, or without a set a worth that is gained at '
     'once; metric_id 0: by points. Exempt assets, and assets that an accepted risk leaves exposed, '
     'are left out; pool: assets of a metric that have the same weight; weight: weight of each of '
@@ -189,7 +188,7 @@ COMMENT ON FUNCTION posture_internal.plan_bound(bigint, bigint[], double precisi
     'returns the most that plans gain that spend so much, by the points of plan_order()';
 
 CREATE FUNCTION posture_internal.plan_found(
-    of_initiatives integer[], basis text, budget numeric, max_steps integer)
+    scenario jsonb, scope counting_scope, basis text, budget numeric, max_steps integer)
     RETURNS TABLE (rank integer, n integer, metric_id integer, recommendation_id integer,
                    repaired numeric, needed_at integer, to_touch bigint, hours numeric,
                    spent bigint, gain double precision)
@@ -206,7 +205,7 @@ DECLARE
 BEGIN
     RETURN QUERY
     WITH gain AS (
-        SELECT row_number() OVER () AS n, g.* FROM plan_gain(of_initiatives) g
+        SELECT row_number() OVER () AS n, g.* FROM plan_gain(scenario, scope) g
     ), estimate AS (
         SELECT g.recommendation_id, g.to_touch, r.effort_hours
         FROM (SELECT DISTINCT g.recommendation_id, g.to_touch FROM gain g) g
@@ -244,13 +243,15 @@ BEGIN
     LEFT JOIN gain g ON g.n = o.n AND o.rank IS NOT NULL
     LEFT JOIN effort e USING (recommendation_id);
 END $$;
-COMMENT ON FUNCTION posture_internal.plan_found(integer[], text, numeric, integer) IS
-    'returns the rows of plan_order() for initiatives, with what each repairs in its metric, the '
+COMMENT ON FUNCTION posture_internal.plan_found(
+    jsonb, counting_scope, text, numeric, integer) IS
+    'returns the rows of plan_order() for the initiatives of a scope, with what each repairs in its metric, the '
     'assets to remediate, and the hours of its recommendation; rank NULL: the points of the bound; '
     'spent: of them or of the recommendation, hours in millionths, assets, or 1 for a step';
 
 CREATE FUNCTION posture_internal.plan_steps(
-    of_initiatives integer[], target score, basis text, budget numeric, max_steps integer)
+    scenario jsonb, scope counting_scope, target score, basis text, budget numeric,
+    max_steps integer)
     RETURNS SETOF plan_step
     LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 100
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
@@ -264,7 +265,7 @@ DECLARE
 BEGIN
     RETURN QUERY
     WITH found AS MATERIALIZED (
-        SELECT f.* FROM plan_found(of_initiatives, plan_steps.basis, budget, max_steps) f
+        SELECT f.* FROM plan_found(scenario, scope, plan_steps.basis, budget, max_steps) f
     ), point AS (
         SELECT array_agg(f.spent ORDER BY f.n) AS spent, array_agg(f.gain ORDER BY f.n) AS gains
         FROM found f
@@ -277,7 +278,7 @@ BEGIN
                      array_agg(x.repaired) AS repaired
               FROM found x
               WHERE x.rank IS NOT NULL) c
-        CROSS JOIN LATERAL score_after(of_initiatives, c.ranks, c.metrics, c.recommendations,
+        CROSS JOIN LATERAL score_after(scenario, scope, c.ranks, c.metrics, c.recommendations,
                                        c.repaired) s
         GROUP BY s.rank
     ), state AS (
@@ -320,12 +321,14 @@ BEGIN
                    + 0.0000035, 6)))) AS score) m
     ORDER BY 1;
 END $$;
-COMMENT ON FUNCTION posture_internal.plan_steps(integer[], score, text, numeric, integer) IS
+COMMENT ON FUNCTION posture_internal.plan_steps(
+    jsonb, counting_scope, score, text, numeric, integer) IS
     'returns the rows of plan() and, as rank 0, the current score';
 
 CREATE FUNCTION posture.plan(
     initiatives text[], target numeric DEFAULT NULL, basis text DEFAULT 'gain',
-    budget numeric DEFAULT NULL, max_steps integer DEFAULT NULL)
+    budget numeric DEFAULT NULL, max_steps integer DEFAULT NULL, asset_group text DEFAULT NULL,
+    scenario jsonb DEFAULT NULL)
     RETURNS SETOF plan_step
     LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 100
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
@@ -334,6 +337,8 @@ DECLARE
     wanted integer[] := array_remove(
         ARRAY(SELECT DISTINCT initiative_of(n.name)
               FROM unnest(coalesce(initiatives, ARRAY[NULL])) n(name)), NULL);
+    of_group integer := asset_group_of(asset_group);
+    resolved jsonb := resolve_scenario(scenario);
     is_limited boolean := num_nonnulls(budget, max_steps) > 0;
     to_reach score := target;
     steps plan_step[];
@@ -360,7 +365,8 @@ BEGIN
     INTO names, to_reach
     FROM initiative i
     WHERE i.initiative_id = ANY (wanted);
-    steps := ARRAY(SELECT s FROM plan_steps(wanted, to_reach, basis, budget, max_steps) s);
+    steps := ARRAY(SELECT s FROM plan_steps(resolved, scope_of(NULL, resolved, wanted, of_group),
+                                          to_reach, basis, budget, max_steps) s);
     RETURN QUERY SELECT s.* FROM unnest(steps) s WHERE s.rank > 0 ORDER BY s.rank;
     reached := steps[cardinality(steps)].score::score;
     IF reached IS NULL THEN
@@ -379,22 +385,25 @@ BEGIN
             names, format_number(to_reach), format_number(reached);
     END IF;
 END $$;
-COMMENT ON FUNCTION posture.plan(text[], numeric, text, numeric, integer) IS
+COMMENT ON FUNCTION posture.plan(text[], numeric, text, numeric, integer, text, jsonb) IS
     'returns what to remediate, in which order, for an initiative, or the mean of several, to '
     'reach a score: by default the target_score of one initiative, or the highest score that can '
     'be reached; basis: gain, largest gain first, gain_per_asset or gain_per_hour, largest gain '
     'for each asset to remediate or hour of work first; budget: hours of work that the plan may '
     'take; max_steps: its length. With one of these two, the plan goes as far as they reach, '
-    'unless a target is given';
+    'unless a target is given; for all assets or for those of a group, without the points of '
+    'measures, as it is or under a scenario';
 CREATE FUNCTION posture.plan(
     initiative text, target numeric DEFAULT NULL, basis text DEFAULT 'gain',
-    budget numeric DEFAULT NULL, max_steps integer DEFAULT NULL)
+    budget numeric DEFAULT NULL, max_steps integer DEFAULT NULL, asset_group text DEFAULT NULL,
+    scenario jsonb DEFAULT NULL)
     RETURNS SETOF plan_step
     LANGUAGE sql STABLE PARALLEL SAFE ROWS 100
 BEGIN ATOMIC
-    SELECT * FROM plan(text_list(initiative), target, basis, budget, max_steps);
+    SELECT * FROM plan(text_list(initiative), target, basis, budget, max_steps, asset_group,
+                       scenario);
 END;
-COMMENT ON FUNCTION posture.plan(text, numeric, text, numeric, integer) IS
+COMMENT ON FUNCTION posture.plan(text, numeric, text, numeric, integer, text, jsonb) IS
     'returns plan() of one initiative, or of several written as {a,b}';
 
 CREATE FUNCTION posture_internal.plan_to(

@@ -2,35 +2,28 @@
  * What an initiative would score now if recommendations were remediated.
  */
 
-CREATE FUNCTION posture_internal.scored_recommendations(of_initiatives integer[])
-    RETURNS integer[]
-    LANGUAGE sql STABLE PARALLEL SAFE
-    RETURN (scope_of(NULL, NULL, of_initiatives, NULL)).recommendations::integer[];
-COMMENT ON FUNCTION posture_internal.scored_recommendations(integer[]) IS
-    'returns the recommendations whose sets the scores of initiatives need; '
-    'NULL: all, as for initiatives NULL';
-
-CREATE FUNCTION posture_internal.remediable(chosen integer[])
+CREATE FUNCTION posture_internal.remediable(scenario jsonb, scope counting_scope)
     RETURNS TABLE (recommendation_id integer, exposed assetset, accepted assetset,
                    missing numeric, is_accepted boolean)
     LANGUAGE sql STABLE PARALLEL SAFE ROWS 500
 BEGIN ATOMIC
     SELECT recommendation_id, coalesce(e.exposed, '{}'), coalesce(e.accepted, '{}'),
            m.possible - m.achieved, x.recommendation_id IS NOT NULL
-    FROM recommendation_assets(chosen) e
-    FULL JOIN measured('infinity') m USING (recommendation_id)
-    LEFT JOIN (SELECT r.recommendation_id
-               FROM exemption_rule('infinity', NULL, NULL) r
+    FROM recommendation_assets(scenario, scope) e
+    FULL JOIN (SELECT p.* FROM measured('infinity', NULL, scenario) p
+               WHERE (scope).groups IS NULL) m USING (recommendation_id)
+    LEFT JOIN (SELECT DISTINCT r.recommendation_id
+               FROM exemption_rule('infinity', NULL, scenario) r
                WHERE r.kind = 'risk_accepted' AND r.for_all) x USING (recommendation_id);
 END;
-COMMENT ON FUNCTION posture_internal.remediable(integer[]) IS
-    'returns the assets that fail each of the chosen recommendations, or of all for NULL, and '
-    'possibly of other ones; those of the assets whose risk is accepted; and the missing points of '
-    'the measure; is_accepted: whether the risk is accepted for all assets';
+COMMENT ON FUNCTION posture_internal.remediable(jsonb, counting_scope) IS
+    'returns the assets that fail each recommendation of a scope, and possibly other ones, now, '
+    'under a scenario; those of the assets whose risk is accepted; and the missing points of the '
+    'measure, which a group does not have; is_accepted: whether the risk is accepted for all assets';
 
 CREATE FUNCTION posture_internal.score_after(
-    of_initiatives integer[], ranks integer[], metrics integer[], recommendations integer[],
-    repaired numeric[])
+    scenario jsonb, scope counting_scope, ranks integer[], metrics integer[],
+    recommendations integer[], repaired numeric[])
     RETURNS TABLE (initiative_id integer, rank integer, score score)
     LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 100
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
@@ -43,18 +36,18 @@ BEGIN
         -- the terms by population are counts
         SELECT t.*, max(t.mass) FILTER (WHERE t.method = 'population') OVER w AS assessed,
                max(t.mass - t.healthy) FILTER (WHERE t.method = 'population') OVER w AS exposed
-        FROM initiative_term(NULL) t
-        WHERE (of_initiatives IS NULL OR t.initiative_id = ANY (of_initiatives))
-          AND t.mass IS NOT NULL
+        FROM initiative_term(NULL, scenario, scope) t
+        WHERE t.mass IS NOT NULL
         WINDOW w AS (PARTITION BY t.initiative_id, t.metric_id)
     ), term AS (
         SELECT t.*
-        FROM every_term t JOIN initiative_definition(NULL) d USING (initiative_id, method)
+        FROM every_term t
+        JOIN initiative_definition(NULL, scenario) d USING (initiative_id, method)
     ), total AS (
         SELECT d.initiative_id, sum(t.weight * (t.mass - t.healthy)) AS missing,
                sum(t.weight * t.mass) AS mass
-        FROM initiative_definition(NULL) d LEFT JOIN term t USING (initiative_id)
-        WHERE of_initiatives IS NULL OR d.initiative_id = ANY (of_initiatives)
+        FROM initiative_definition(NULL, scenario) d LEFT JOIN term t USING (initiative_id)
+        WHERE scope.initiatives @> d.initiative_id
         GROUP BY d.initiative_id
     ), repair AS (
         -- sums of what is repaired up to a rank
@@ -74,13 +67,12 @@ BEGIN
         WHERE n.method = t.method
         UNION ALL
         SELECT t.initiative_id, c.rank, NULL, t.recommendation_id, t.weight, t.healthy,
-               achieved_points(r.max_points, s.exposed - c.repaired, s.assessed,
+               achieved_points(s.max_points, s.exposed - c.repaired, s.assessed,
                                s.points_missing - c.repaired, s.points_possible)
         FROM term t
         JOIN repair c ON c.recommendation_id = t.recommendation_id
-        JOIN recommendation r ON r.recommendation_id = t.recommendation_id
         JOIN (SELECT x.*
-              FROM recommendation_state('infinity') x
+              FROM term_state(NULL, scenario, scope) x
               WHERE EXISTS (SELECT FROM term WHERE term.recommendation_id IS NOT NULL)) s
           ON s.recommendation_id = t.recommendation_id
     ), gain AS (
@@ -102,10 +94,10 @@ BEGIN
     ORDER BY initiative_id, g.rank;
 END $$;
 COMMENT ON FUNCTION posture_internal.score_after(
-    integer[], integer[], integer[], integer[], numeric[]) IS
-    'returns the score of each of the initiatives, or of all for NULL, now as rank 0, and at each '
-    'rank with what is repaired up to it in a metric or of a recommendation; '
-    'by the same methods as initiative_result()';
+    jsonb, counting_scope, integer[], integer[], integer[], numeric[]) IS
+    'returns the score of each initiative of a scope, now, under a scenario, as rank 0, and at each '
+    'rank with what is repaired up to it in a metric or of a recommendation; by the same methods '
+    'as initiative_result()';
 
 CREATE FUNCTION posture_internal.remediation(remediated integer[], keep_accepted boolean)
     RETURNS jsonb
