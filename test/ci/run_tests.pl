@@ -59,6 +59,8 @@ STDOUT->autoflush;
 my @tests = sort { ($seconds{$b} // 0) <=> ($seconds{$a} // 0) || $a cmp $b } @ARGV;
 run($option{jobs}, @tests);
 
+# again, because a CI service may show no more than the end
+print "--- $_ failed\n", first_of(reason($_), 40) foreach @failing;
 print "failed: @failing\n" if @failing;
 open(my $out, '>', "$option{work}/passed_failed") or die "$option{work}/passed_failed: $!";
 print $out "$passed $failed\n";
@@ -210,6 +212,14 @@ sub report
 		print end_of("$dir/$_", 30) foreach qw(out server.log);
 	}
 	return;
+}
+
+# the file that says why a test failed
+sub reason
+{
+	my ($test) = @_;
+	my $dir = directory($test);
+	return -e "$dir/regression.diffs" ? "$dir/regression.diffs" : "$dir/err";
 }
 
 # the file with the expected output of a test; empty for TAP
