@@ -16,6 +16,9 @@
 /* how many times longer an array must be to be searched and not merged */
 #define SEARCH_FACTOR 32
 
+/* how many times longer it must be to be copied between the values of the other */
+#define COPY_FACTOR 12
+
 /* ---- single values ---- */
 
 /*
@@ -268,6 +271,51 @@ filter_array(uint16 *pg_restrict out, const Container *array, const Container *o
 	return n;
 }
 
+/* Returns how many values of an array are below a value, which are expected to be few. */
+static inline int
+count_below(const char *values, int units, int value)
+{
+	int			n = 0;
+	int			below = 0;
+	int			end;
+
+	while (n + 8 <= units && uint16_at(values, n + 7) < value)
+		n += 8;
+	end = Min(n + 8, units);
+	for (int i = n; i < end; i++)
+		below += uint16_at(values, i) < value;
+	return n + below;
+}
+
+/*
+ * Merges an array with a much shorter one, copying what is between two values of
+ * that one, and returns the number of values.
+ */
+static int
+merge_few(uint16 *pg_restrict out, CombineOp operation,
+		  const Container *many, const Container *few)
+{
+	const char *rest = many->data;
+	int			units = many->units;
+	int			n = 0;
+
+	for (int j = 0; j < few->units; j++)
+	{
+		uint16		value = uint16_at(few->data, j);
+		int			below = count_below(rest, units, value);
+		bool		is_in_both = below < units && uint16_at(rest, below) == value;
+
+		memcpy(out + n, rest, below * sizeof(uint16));
+		n += below;
+		rest += (below + is_in_both) * sizeof(uint16);
+		units -= below + is_in_both;
+		out[n] = value;
+		n += operation == COMBINE_OR || !is_in_both;
+	}
+	memcpy(out + n, rest, units * sizeof(uint16));
+	return n + units;
+}
+
 /* Merges two arrays in the same way and returns the number of values. */
 static int
 merge_arrays(uint16 *pg_restrict out, CombineOp operation,
@@ -283,6 +331,10 @@ merge_arrays(uint16 *pg_restrict out, CombineOp operation,
 	int			j = 0;
 
 	Assert(KEEPS_FIRST(operation) && KEEPS_SECOND(operation));
+	if (units1 / COPY_FACTOR > units2)
+		return merge_few(out, operation, first, second);
+	if (units2 / COPY_FACTOR > units1)
+		return merge_few(out, operation, second, first);
 	while (i < units1 && j < units2)
 	{
 		uint16		value1 = uint16_at(values1, i);
