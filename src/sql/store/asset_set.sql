@@ -6,13 +6,13 @@
 CREATE FUNCTION posture_internal.asset_in(of_assets assetset) RETURNS SETOF asset
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-    -- a scan is faster for many assets, look-ups by id for few
+    -- A scan is faster for many assets, look-ups by id for few. OFFSET keeps the condition above
+    -- the scan, which would else start its workers and then find that it has nothing to do.
     SELECT a.*
-    FROM asset a
-    WHERE (of_assets IS NULL OR cardinality(of_assets) > 10000)
-      AND (of_assets IS NULL OR of_assets @> a.asset_id)
+    FROM (SELECT x.* FROM asset x WHERE of_assets IS NULL OR of_assets @> x.asset_id OFFSET 0) a
+    WHERE of_assets IS NULL OR cardinality(of_assets) > 10000
     UNION ALL
-    -- OFFSET makes the planner look the assets up, however many it expects
+    -- here, it makes the planner look the assets up, however many it expects
     SELECT a.*
     FROM members(of_assets) m(asset_id)
     CROSS JOIN LATERAL (SELECT x.* FROM asset x WHERE x.asset_id = m.asset_id OFFSET 0) a
