@@ -165,7 +165,8 @@ CREATE FUNCTION posture_internal.count_assets_final(state internal) RETURNS coun
 COMMENT ON FUNCTION posture_internal.count_assets_final(internal) IS
     'final function of count_assets()';
 
--- Without a combine function, one process counts all chunks, in the order of its input.
+-- It has no combine function: one process counts all that it is given, in the order of the
+-- chunks. Several count different chunks in count_parts().
 CREATE AGGREGATE posture_internal.count_assets(
     rules counting_rule[], chunk integer, day date,
     recommendation_id integer, assessed assetset, exposed assetset) (

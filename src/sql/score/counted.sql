@@ -30,27 +30,33 @@ CREATE FUNCTION posture_internal.last_chunk() RETURNS integer
                     (SELECT max(a.asset_id) FROM asset a) / 65536);
 COMMENT ON FUNCTION posture_internal.last_chunk() IS 'returns the last chunk that has assets';
 
-CREATE FUNCTION posture_internal.count_stored(
-    rules counting_rule[], as_of timestamptz, on_day date, chosen integer[], within assetset)
+CREATE FUNCTION posture_internal.folded_findings() RETURNS bigint
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN coalesce((SELECT sum(o.assessed)::bigint FROM object_count o
+                     WHERE o.object_kind = 'recommendation' AND NOT o.is_raw), 0);
+COMMENT ON FUNCTION posture_internal.folded_findings() IS
+    'returns about how many findings the stored sets have';
+
+-- With parts, each process counts some of the chunks.
+CREATE FUNCTION posture_internal.count_part(
+    rules counting_rule[], toggles finding_set[], chosen integer[], within assetset,
+    part integer, parts integer)
     RETURNS SETOF counted_object
-    LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 600
+    -- the cost of each part is worth a worker
+    LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 600 COST 1000000
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
     SET plan_cache_mode = force_generic_plan
     SET jit = off
 AS $$
-DECLARE
-    -- the end of today includes all deltas, even those that another time zone, or a clock that
-    -- was ahead, dated on a later day
-    of_day date := coalesce(on_day, CASE WHEN as_of < day_end(today()) THEN day_of(as_of) - 1
-                                         ELSE 'infinity' END);
 BEGIN
     RETURN QUERY
     WITH toggle AS MATERIALIZED (
-        SELECT * FROM toggle_chunk(of_day, chosen)
+        SELECT t.* FROM unnest(toggles) t WHERE t.chunk % parts = part
     ), chunk AS (
-        SELECT w.chunk FROM chunks(within) w
+        SELECT w.chunk FROM chunks(within) w WHERE w.chunk % parts = part
         UNION ALL
-        SELECT generate_series(0, greatest(last_chunk(), (SELECT max(t.chunk) FROM toggle t)))
+        SELECT generate_series(part,
+                               greatest(last_chunk(), (SELECT max(t.chunk) FROM toggle t)), parts)
         WHERE within IS NULL
     )
     SELECT u.*
@@ -70,6 +76,68 @@ BEGIN
               FROM toggle t
               WHERE t.chunk = c.chunk) p ON true) x
     CROSS JOIN LATERAL unnest(x.objects) u;
+END $$;
+COMMENT ON FUNCTION posture_internal.count_part(
+    counting_rule[], finding_set[], integer[], assetset, integer, integer) IS
+    'counts the stored sets, changed by toggles, of all recommendations or chosen ones, in the '
+    'chunks that are in the part, of so many parts: of all chunks, or of those of a set';
+
+CREATE FUNCTION posture_internal.count_parts(
+    rules counting_rule[], toggles finding_set[], chosen integer[], within assetset)
+    RETURNS SETOF counted_object
+    LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 600
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
+    SET plan_cache_mode = force_generic_plan
+    SET jit = off
+AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+    SELECT p.rule, p.asset_group_id, p.object_kind, p.object_id, sum(p.assessed)::bigint,
+           sum(p.exposed)::bigint, sum(p.failing)::bigint, sum(p.critical)::bigint,
+           union_agg(p.assessed_set), union_agg(p.exposed_set), union_agg(p.failing_set),
+           union_agg(p.accepted_set)
+    FROM (SELECT * FROM count_part(rules, toggles, chosen, within, 0, 6)
+          UNION ALL
+          SELECT * FROM count_part(rules, toggles, chosen, within, 1, 6)
+          UNION ALL
+          SELECT * FROM count_part(rules, toggles, chosen, within, 2, 6)
+          UNION ALL
+          SELECT * FROM count_part(rules, toggles, chosen, within, 3, 6)
+          UNION ALL
+          SELECT * FROM count_part(rules, toggles, chosen, within, 4, 6)
+          UNION ALL
+          SELECT * FROM count_part(rules, toggles, chosen, within, 5, 6)) p
+    GROUP BY p.rule, p.asset_group_id, p.object_kind, p.object_id;
+END $$;
+COMMENT ON FUNCTION posture_internal.count_parts(
+    counting_rule[], finding_set[], integer[], assetset) IS
+    'counts all parts of count_part(), in workers as far as PostgreSQL grants them: six, which two '
+    'and three processes share evenly';
+
+CREATE FUNCTION posture_internal.count_stored(
+    rules counting_rule[], as_of timestamptz, on_day date, chosen integer[], within assetset)
+    RETURNS SETOF counted_object
+    LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 600
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
+    SET plan_cache_mode = force_generic_plan
+    SET jit = off
+AS $$
+DECLARE
+    -- the end of today includes all deltas, even those that another time zone, or a clock that
+    -- was ahead, dated on a later day
+    of_day date := coalesce(on_day, CASE WHEN as_of < day_end(today()) THEN day_of(as_of) - 1
+                                         ELSE 'infinity' END);
+    toggles finding_set[] := ARRAY(
+        SELECT (t.recommendation_id, t.chunk, t.assessed, t.exposed)::finding_set
+        FROM toggle_chunk(of_day, chosen) t);
+BEGIN
+    -- of fewer, one process has counted most before workers have started
+    IF chosen IS NULL AND folded_findings() >= 25000000 THEN
+        RETURN QUERY SELECT * FROM count_parts(rules, toggles, chosen, within);
+    ELSE
+        RETURN QUERY SELECT * FROM count_part(rules, toggles, chosen, within, 0, 1);
+    END IF;
 END $$;
 COMMENT ON FUNCTION posture_internal.count_stored(
     counting_rule[], timestamptz, date, integer[], assetset) IS

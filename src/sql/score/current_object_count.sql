@@ -8,8 +8,7 @@
 -- where both take as long, with 10 findings per asset.
 CREATE FUNCTION posture_internal.touched_limit() RETURNS bigint
     LANGUAGE sql STABLE PARALLEL SAFE
-    RETURN greatest(100, (SELECT sum(o.assessed) FROM object_count o
-                          WHERE o.object_kind = 'recommendation' AND NOT o.is_raw) / 6000);
+    RETURN greatest(100, folded_findings() / 6000);
 COMMENT ON FUNCTION posture_internal.touched_limit() IS
     'returns the number of touched findings or assets above which counting the sets is faster than '
     'reading each of them';
