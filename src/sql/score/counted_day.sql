@@ -5,7 +5,8 @@
 -- Sets that are the same on the day after are left out, which count_assets() then takes from
 -- the rule of that day: a year of them would be large.
 CREATE FUNCTION posture_internal.day_rules(
-    days date[], scenario jsonb, of_initiatives integer[], of_group integer, of_metric integer)
+    days date[], scenario jsonb, of_initiatives integer[], of_group integer, of_metric integer,
+    within assetset)
     RETURNS counting_rule[]
     LANGUAGE plpgsql STABLE PARALLEL SAFE
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
@@ -14,32 +15,39 @@ DECLARE
     rules counting_rule[] := '{}';
     rule counting_rule;
     scope counting_scope;
+    kind_names text[];
     of_day date;
     later date;
 BEGIN
     FOREACH of_day IN ARRAY days LOOP
-        scope := scope_of(of_day, scenario, of_initiatives, of_group, of_metric);
+        IF EXISTS (SELECT FROM asset_history h WHERE h.day > of_day AND h.day <= later) THEN
+            kind_names := NULL;
+        END IF;
+        scope := scope_of(of_day, scenario, of_initiatives, of_group, of_metric, within);
         IF owner_rows('initiative') IS NOT NULL THEN
             scope := owner_scope(of_day, scenario, scope);
         END IF;
-        rule := counting_rule(day_end(of_day), of_day, scenario, 'current', NULL, NULL, scope);
+        rule := counting_rule(day_end(of_day), of_day, scenario, 'current', NULL, NULL, scope,
+                              kind_names);
         IF later IS NOT NULL THEN
             rule.groups := NULL;
-            IF NOT EXISTS (SELECT FROM asset_history h
-                           WHERE h.day > of_day AND h.day <= later) THEN
-                rule.kinds := NULL;
-                rule.criticalities := NULL;
-            END IF;
+        END IF;
+        IF kind_names IS NOT NULL THEN
+            rule.criticalities := NULL;
         END IF;
         rules := rules || rule;
+        kind_names := coalesce(kind_names,
+                               ARRAY(SELECT k.value
+                                     FROM class_set('kind', 'current', of_day, NULL, NULL) k
+                                     ORDER BY k.value));
         later := of_day;
     END LOOP;
     RETURN rules;
 END $$;
 COMMENT ON FUNCTION posture_internal.day_rules(
-    date[], jsonb, integer[], integer, integer) IS
+    date[], jsonb, integer[], integer, integer, assetset) IS
     'returns the counting rules of closed days, the latest first, for initiatives (NULL: all) or '
-    'a metric alone, and a group (NULL: all assets)';
+    'a metric alone, and a group (NULL: all assets) with its assets';
 
 CREATE FUNCTION posture_internal.all_counted_day(
     days date[], scenario jsonb, of_initiatives integer[], of_group integer, of_metric integer)
@@ -50,11 +58,11 @@ CREATE FUNCTION posture_internal.all_counted_day(
     SET jit = off
 AS $$
 DECLARE
-    rules counting_rule[] := day_rules(days, scenario, of_initiatives, of_group, of_metric);
+    within assetset := (SELECT group_assets(of_group) WHERE of_group IS NOT NULL);
+    rules counting_rule[] := day_rules(days, scenario, of_initiatives, of_group, of_metric, within);
     needed assetset := (SELECT assetset_agg(n.recommendation_id)
                         FROM unnest(rules) r
                         CROSS JOIN LATERAL unnest(r.recommendations) n);
-    within assetset := (SELECT group_assets(of_group) WHERE of_group IS NOT NULL);
 BEGIN
     RETURN QUERY
     WITH toggle AS (
@@ -63,9 +71,13 @@ BEGIN
         FROM finding_history h
         WHERE h.day > (SELECT min(d) FROM unnest(days) d) AND needed @> h.recommendation_id
     ), provided AS (
-        SELECT f.chunk, NULL::date AS day, f.recommendation_id, f.assessed, f.exposed
+        -- restricted here, the sets need not be for each day
+        SELECT f.chunk, NULL::date AS day, f.recommendation_id,
+               set_intersect(f.assessed, w.assets) AS assessed,
+               set_intersect(f.exposed, w.assets) AS exposed
         FROM finding_set f
-        WHERE needed @> f.recommendation_id
+        LEFT JOIN chunks(within) w ON w.chunk = f.chunk
+        WHERE needed @> f.recommendation_id AND (within IS NULL OR w.chunk IS NOT NULL)
         UNION ALL
         SELECT c.chunk, t.day, t.recommendation_id, c.assets, NULL
         FROM toggle t CROSS JOIN LATERAL chunks(t.assessed) c
@@ -102,8 +114,7 @@ CREATE FUNCTION posture_internal.day_row(
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
 DECLARE
-    -- without a scenario, the counts of a day are needed all the same
-    applied jsonb := coalesce(scenario, '{}');
+    within assetset := (SELECT group_assets(of_group) WHERE of_group IS NOT NULL);
     days date[] := ARRAY(SELECT s.day FROM snapshot s
                          WHERE s.day BETWEEN from_day AND to_day AND s.day < today()
                            AND has_snapshot(s.day)
@@ -115,14 +126,16 @@ BEGIN
     RETURN QUERY
     SELECT d.day, r.initiative_id, r.metric_id, r.weight, r.score, r.exposed, r.assessed
     FROM unnest(days) d(day)
-    LEFT JOIN (SELECT a.* FROM all_counted_day(days, applied, of_initiatives, of_group, of_metric) a
+    LEFT JOIN (SELECT a.*
+               FROM all_counted_day(days, scenario, of_initiatives, of_group, of_metric) a
                WHERE sees_all()
                UNION ALL
                SELECT o.*
-               FROM owner_counted_day(days, applied, of_initiatives, of_group, of_metric) o
+               FROM owner_counted_day(days, scenario, of_initiatives, of_group, of_metric) o
                WHERE NOT sees_all()) c ON c.day = d.day
-    CROSS JOIN LATERAL report_row(d.day, applied,
-                                  scope_of(d.day, applied, of_initiatives, of_group, of_metric),
+    CROSS JOIN LATERAL report_row(d.day, scenario,
+                                  scope_of(d.day, scenario, of_initiatives, of_group, of_metric,
+                                           within),
                                   coalesce(c.counts, '{}')) r;
 END $$;
 COMMENT ON FUNCTION posture_internal.day_row(date, date, jsonb, integer[], integer, integer) IS

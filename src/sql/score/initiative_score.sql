@@ -20,7 +20,8 @@ COMMENT ON FUNCTION posture_internal.metric_term(score, numeric, numeric) IS
     'returns the term of a metric by each method of initiatives that have metrics; '
     'mass NULL: the metric is unavailable';
 
--- The snapshot of a day has all that its terms need, unless a scenario or a group is asked for.
+-- The snapshot of a day has all that its terms need, unless counts are given, or a scenario or a
+-- group is asked for.
 CREATE FUNCTION posture_internal.term_state(
     on_day date, scenario jsonb, scope counting_scope,
     counts counted_object[] DEFAULT NULL)
@@ -33,7 +34,7 @@ CREATE FUNCTION posture_internal.term_state(
     SET plan_cache_mode = force_generic_plan
 AS $$
 BEGIN
-    IF on_day IS NOT NULL AND scenario IS NULL AND scope.groups IS NULL THEN
+    IF on_day IS NOT NULL AND scenario IS NULL AND scope.groups IS NULL AND counts IS NULL THEN
         RETURN QUERY
         SELECT s.metric_id, NULL::integer, NULL::integer, s.exposed, s.assessed, NULL::bigint,
                s.score, NULL::numeric, NULL::numeric, NULL::numeric, NULL::integer

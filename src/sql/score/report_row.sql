@@ -5,7 +5,7 @@
 
 CREATE FUNCTION posture_internal.scope_of(
     on_day date, scenario jsonb, of_initiatives integer[], of_group integer,
-    of_metric integer DEFAULT NULL)
+    of_metric integer DEFAULT NULL, within assetset DEFAULT NULL)
     RETURNS counting_scope
     LANGUAGE plpgsql STABLE PARALLEL SAFE
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
@@ -35,13 +35,14 @@ BEGIN
     END IF;
     IF of_group IS NOT NULL THEN
         scope.group_ids := ARRAY[of_group];
-        scope.groups := ARRAY[group_assets(of_group)];
+        scope.groups := ARRAY[coalesce(within, group_assets(of_group))];
     END IF;
     RETURN scope;
 END $$;
-COMMENT ON FUNCTION posture_internal.scope_of(date, jsonb, integer[], integer, integer) IS
+COMMENT ON FUNCTION posture_internal.scope_of(
+    date, jsonb, integer[], integer, integer, assetset) IS
     'returns the scope of a question about initiatives, NULL: all, or about a metric alone, and the '
-    'assets that a group has now, NULL: all';
+    'assets that a group has now, NULL: all; within: the assets of the group, if they are known';
 
 CREATE FUNCTION posture_internal.all_groups() RETURNS counting_scope
     LANGUAGE plpgsql STABLE PARALLEL SAFE
