@@ -202,28 +202,9 @@ read_recommendation(CountRule *rule, CountedRecommendation *recommendation, Datu
 		report_invalid_rule("recommendations of a counting rule are not in order");
 }
 
-/* Returns the index of an integer in an ascending array, or -1. */
-static int
-find_integer(const int *integers, int n, int integer)
-{
-	int			low = 0;
-	int			high = n;
-
-	while (low < high)
-	{
-		int			middle = (low + high) / 2;
-
-		if (integers[middle] < integer)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low < n && integers[low] == integer ? low : -1;
-}
-
-/* fields: recommendation_id, kind, for_all, assets, asset_groups */
+/* fields: recommendation_id, kind, for_all, assets, asset_groups (positions from 1) */
 static void
-read_exemption(CountRule *rule, Datum datum, const int *group_ids)
+read_exemption(CountRule *rule, Datum datum)
 {
 	Row			row;
 	int			index;
@@ -244,12 +225,9 @@ read_exemption(CountRule *rule, Datum datum, const int *group_ids)
 	exemption->groups = read_integers(&row, 4, &exemption->n_groups);
 	for (int i = 0; i < exemption->n_groups; i++)
 	{
-		int			group = find_integer(group_ids, rule->n_exempt_groups,
-										 exemption->groups[i]);
-
-		if (group < 0)
+		if (exemption->groups[i] < 1 || exemption->groups[i] > rule->n_exempt_groups)
 			report_invalid_rule(psprintf("counting rule has no group %d", exemption->groups[i]));
-		exemption->groups[i] = group;
+		exemption->groups[i]--;
 	}
 	rule->recommendations[index].exemptions[kind] = exemption;
 }
@@ -313,7 +291,6 @@ enum RuleField
 	RULE_DAY,
 	RULE_RECOMMENDATIONS,
 	RULE_EXEMPTIONS,
-	RULE_EXEMPT_GROUP_IDS,
 	RULE_EXEMPT_GROUPS,
 	RULE_METRICS,
 	RULE_INITIATIVES,
@@ -341,7 +318,6 @@ read_objects(CountRule *rule, const Row *row)
 {
 	Datum	   *rows = read_rows(row, RULE_RECOMMENDATIONS, &rule->n_recommendations);
 	int			n;
-	int		   *group_ids;
 
 	rule->recommendations = palloc0(Max(rule->n_recommendations, 1) *
 									sizeof(CountedRecommendation));
@@ -349,13 +325,9 @@ read_objects(CountRule *rule, const Row *row)
 		read_recommendation(rule, &rule->recommendations[i], rows[i]);
 
 	rule->exempt_groups = read_sets(row, RULE_EXEMPT_GROUPS, &rule->n_exempt_groups);
-	group_ids = read_integers(row, RULE_EXEMPT_GROUP_IDS, &n);
-	if (n != rule->n_exempt_groups)
-		report_invalid_rule(psprintf("counting rule has %d ids for %d groups", n,
-									 rule->n_exempt_groups));
 	rows = read_rows(row, RULE_EXEMPTIONS, &n);
 	for (int i = 0; i < n; i++)
-		read_exemption(rule, rows[i], group_ids);
+		read_exemption(rule, rows[i]);
 
 	rows = read_rows(row, RULE_METRICS, &rule->n_metrics);
 	rule->metrics = palloc0(Max(rule->n_metrics, 1) * sizeof(CountedMetric));

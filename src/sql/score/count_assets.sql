@@ -40,7 +40,7 @@ COMMENT ON COLUMN posture_internal.exemption_rule.for_all IS 'whether all assets
 COMMENT ON COLUMN posture_internal.exemption_rule.assets IS
     'assets that have an exemption of their own; NULL: none';
 COMMENT ON COLUMN posture_internal.exemption_rule.asset_groups IS
-    'ids of groups that have one; NULL: none';
+    'positions in exempt_groups of groups that have one; NULL: none';
 
 CREATE TYPE posture_internal.metric_rule AS (
     metric_id integer,
@@ -73,7 +73,6 @@ CREATE TYPE posture_internal.counting_rule AS (
     day date,
     recommendations recommendation_rule[],
     exemptions exemption_rule[],
-    exempt_group_ids integer[],
     exempt_groups assetset[],
     metrics metric_rule[],
     initiatives initiative_rule[],
@@ -90,14 +89,13 @@ CREATE TYPE posture_internal.counting_rule AS (
 COMMENT ON TYPE posture_internal.counting_rule IS
     'what counts, for count_assets(): the definitions and the sets of assets that they refer to';
 COMMENT ON COLUMN posture_internal.counting_rule.day IS
-    'day whose end is counted; NULL: what is there before changes are undone; -infinity: what is there '
-    'when all are undone';
+    'day whose end is counted; NULL: what is there before changes are undone; -infinity: what is '
+    'there when all are undone';
 COMMENT ON COLUMN posture_internal.counting_rule.recommendations IS
     'recommendations that count, of active sources';
 COMMENT ON COLUMN posture_internal.counting_rule.exemptions IS 'exemptions in force';
-COMMENT ON COLUMN posture_internal.counting_rule.exempt_group_ids IS
-    'ids of the groups of exemptions, ascending';
-COMMENT ON COLUMN posture_internal.counting_rule.exempt_groups IS 'their assets';
+COMMENT ON COLUMN posture_internal.counting_rule.exempt_groups IS
+    'assets of the groups of exemptions';
 COMMENT ON COLUMN posture_internal.counting_rule.metrics IS 'metrics that are counted';
 COMMENT ON COLUMN posture_internal.counting_rule.initiatives IS 'initiatives that are counted';
 COMMENT ON COLUMN posture_internal.counting_rule.kinds IS 'assets of each kind';
@@ -115,7 +113,8 @@ COMMENT ON COLUMN posture_internal.counting_rule.group_ids IS
     'groups to count, or of one group, whose assets alone are counted; NULL: all assets';
 COMMENT ON COLUMN posture_internal.counting_rule.groups IS 'their assets';
 COMMENT ON COLUMN posture_internal.counting_rule.with_inactive IS
-    'whether the assets that do not count are returned, as exposed_set of an object of kind inactive';
+    'whether the assets that do not count are returned, as exposed_set of an object of kind '
+    'inactive';
 
 CREATE TYPE posture_internal.counted_object AS (
     rule integer,

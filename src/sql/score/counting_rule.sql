@@ -316,7 +316,6 @@ BEGIN
     SELECT array_agg(g.asset_group_id), array_agg(g.group_day), array_agg(g.assets)
     INTO group_ids, group_days, result.exempt_groups
     FROM exempt_group(as_of, on_day, scenario, stage, of_slice, touched) g;
-    result.exempt_group_ids := ARRAY(SELECT generate_series(1, cardinality(group_ids)));
     result.exemptions := exemption_rules(as_of, on_day, scenario, group_ids, group_days);
     result.recommendations := recommendation_rules(
         on_day, scenario, assets, scope.recommendations,
