@@ -54,7 +54,7 @@ sub is_clear
 	return 0 unless $state =~ /^(22|23514|42501|42704|0A000|25001|54000|55000|P0002)/;
 	return 0 if $message =~ /violates|null value|relation|function|column/;
 	return 0 if $message =~ /cannot (call|extract|delete|cast)/;
-	return $message !~ /must not be null/ || $message =~ /^(document|role) must not be null$/;
+	return $message !~ /must not be null/ || $message =~ /^(document|role|source) must not be null$/;
 }
 
 my (%count, @unclear);
