@@ -245,8 +245,9 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION posture_internal.plan_found(
     jsonb, counting_scope, text, numeric, integer) IS
-    'returns the rows of plan_order() for the initiatives of a scope, with what each repairs in its metric, the '
-    'assets to remediate, and the hours of its recommendation; rank NULL: the points of the bound; '
+    'returns the rows of plan_order() for the initiatives of a scope, with what each repairs in its '
+    'metric, the assets to remediate, and the hours of its recommendation; rank NULL: the points of '
+    'the bound; '
     'spent: of them or of the recommendation, hours in millionths, assets, or 1 for a step';
 
 CREATE FUNCTION posture_internal.plan_steps(
