@@ -15,31 +15,33 @@ DECLARE
     rules counting_rule[] := '{}';
     rule counting_rule;
     scope counting_scope;
+    assets asset_rule;
     kind_names text[];
+    is_same boolean;
     of_day date;
     later date;
 BEGIN
     FOREACH of_day IN ARRAY days LOOP
-        IF EXISTS (SELECT FROM asset_history h WHERE h.day > of_day AND h.day <= later) THEN
-            kind_names := NULL;
+        is_same := later IS NOT NULL
+            AND NOT EXISTS (SELECT FROM asset_history h WHERE h.day > of_day AND h.day <= later);
+        assets := asset_rule(day_end(of_day), of_day, scenario, 'current', NULL, NULL, NOT is_same);
+        IF is_same THEN
+            assets.kind_names := kind_names;
         END IF;
+        kind_names := assets.kind_names;
         scope := scope_of(of_day, scenario, of_initiatives, of_group, of_metric, within);
         IF owner_rows('initiative') IS NOT NULL THEN
             scope := owner_scope(of_day, scenario, scope);
         END IF;
         rule := counting_rule(day_end(of_day), of_day, scenario, 'current', NULL, NULL, scope,
-                              kind_names);
+                              assets);
         IF later IS NOT NULL THEN
             rule.groups := NULL;
         END IF;
-        IF kind_names IS NOT NULL THEN
+        IF is_same THEN
             rule.criticalities := NULL;
         END IF;
         rules := rules || rule;
-        kind_names := coalesce(kind_names,
-                               ARRAY(SELECT k.value
-                                     FROM class_set('kind', 'current', of_day, NULL, NULL) k
-                                     ORDER BY k.value));
         later := of_day;
     END LOOP;
     RETURN rules;

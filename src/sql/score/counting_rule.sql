@@ -288,7 +288,7 @@ COMMENT ON COLUMN posture_internal.counting_scope.with_sets IS
 
 CREATE FUNCTION posture_internal.counting_rule(
     as_of timestamptz, on_day date, scenario jsonb, stage text, of_slice integer,
-    touched assetset, scope counting_scope, kind_names text[] DEFAULT NULL)
+    touched assetset, scope counting_scope, known asset_rule DEFAULT NULL)
     RETURNS counting_rule
     LANGUAGE plpgsql STABLE PARALLEL SAFE
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
@@ -297,8 +297,8 @@ CREATE FUNCTION posture_internal.counting_rule(
 AS $$
 DECLARE
     has_metrics boolean := coalesce(scope.metrics <> '{}' OR scope.initiatives <> '{}', true);
-    assets asset_rule := asset_rule(as_of, on_day, scenario, stage, of_slice, touched,
-                                    has_metrics AND kind_names IS NULL);
+    assets asset_rule := coalesce(known, asset_rule(as_of, on_day, scenario, stage, of_slice,
+                                                    touched, has_metrics));
     group_ids integer[];
     group_days date[];
     result counting_rule;
@@ -322,8 +322,7 @@ BEGIN
         CASE WHEN cardinality(scope.groups) > 1 THEN pointed(on_day, scenario) END,
         coalesce(scope.with_sets = 'recommendation', false), scope.owned, scope.owned_assets);
     IF has_metrics THEN
-        result.metrics := metric_rules(on_day, scenario, coalesce(kind_names, assets.kind_names),
-                                       scope.metrics,
+        result.metrics := metric_rules(on_day, scenario, assets.kind_names, scope.metrics,
                                        coalesce(scope.with_sets = 'metric', false));
         result.initiatives := initiative_rules(on_day, scenario, result.metrics,
                                                scope.initiatives);
@@ -331,10 +330,9 @@ BEGIN
     RETURN result;
 END $$;
 COMMENT ON FUNCTION posture_internal.counting_rule(
-    timestamptz, date, jsonb, text, integer, assetset, counting_scope, text[]) IS
+    timestamptz, date, jsonb, text, integer, assetset, counting_scope, asset_rule) IS
     'returns the rule by which count_assets() counts what is in the scope, at a moment or on a past '
-    'day, under a scenario; with kind_names, without the sets of kinds and criticalities, which are '
-    'those of another rule with these kinds';
+    'day, under a scenario; known: its sets of assets, if they are made already';
 
 CREATE FUNCTION posture_internal.pointed(on_day date, scenario jsonb) RETURNS assetset
     LANGUAGE plpgsql STABLE PARALLEL SAFE
