@@ -18,10 +18,14 @@
  * (store/finding_history.sql). A statement changes a finding on one day only.
  *
  * Statements write no shared row, so writers don't wait for each other.
+ *
+ * The same pass collects the recommendations and assets that new rows refer to,
+ * which foreign_key.c checks.
  */
 #include "assetset.h"
 #include "capture_trigger.h"
 #include "day.h"
+#include "foreign_key.h"
 
 #include "access/htup_details.h"
 #include "access/table.h"
@@ -36,6 +40,7 @@
 #include "utils/timestamp.h"
 
 PG_FUNCTION_INFO_V1(posture_capture_finding);
+PG_FUNCTION_INFO_V1(posture_check_and_capture_finding);
 
 /* changes held in memory (24 MB); a larger statement appends more rows */
 #define CHANGES_MAX 1048576
@@ -84,6 +89,7 @@ typedef struct Change
 typedef struct Capture
 {
 	FunctionCallInfo fcinfo;	/* of the trigger */
+	References	references;		/* of the rows that were read */
 	Oid			compliant;		/* values of finding_state */
 	Oid			non_compliant;
 	pg_tz	   *zone;
@@ -334,6 +340,8 @@ capture_row(Capture *capture, TransitionReader *old, TransitionReader *new)
 	changed_at = DatumGetTimestampTz(transition_column(new, FINDING_CHANGED_AT));
 	day = day_of_change(capture, changed_at);
 	new_bits = state_bits(capture, new);
+	if (old == NULL || recommendation != old_recommendation || asset != old_asset)
+		references_add(&capture->references, recommendation, asset);
 	if (old == NULL)
 		add_change(capture, day, recommendation, asset,
 				   new_bits != 0 ? new_bits : IS_UNCHANGED, changed_at);
@@ -368,14 +376,15 @@ enum_value(Oid type, const char *label)
 }
 
 /*
- * capture_finding() returns trigger: appends to finding_delta the findings
- * whose state a statement changed, if there are any.
+ * capture_finding() returns trigger: checks the foreign keys of the rows that a
+ * statement wrote, and appends to finding_delta the findings whose state it
+ * changed, if there are any.
  *
  * Runs after INSERT, UPDATE or DELETE on finding; see open_transitions() for
- * the kinds of triggers. Errors: 39P01, 42P01, 55000, 22003.
+ * the kinds of triggers. Errors: 39P01, 42P01, 55000, 22003, 23503, 40001.
  */
 Datum
-posture_capture_finding(PG_FUNCTION_ARGS)
+posture_check_and_capture_finding(PG_FUNCTION_ARGS)
 {
 	TransitionReader old;
 	TransitionReader new;
@@ -385,6 +394,7 @@ posture_capture_finding(PG_FUNCTION_ARGS)
 	Capture		capture = {0};
 
 	capture.fcinfo = fcinfo;
+	references_open(&capture.references, data->tg_relation);
 	capture.compliant = enum_value(state_type, "compliant");
 	capture.non_compliant = enum_value(state_type, "non_compliant");
 	capture.zone = day_zone();
@@ -400,6 +410,18 @@ posture_capture_finding(PG_FUNCTION_ARGS)
 		capture_row(&capture, has_old ? &old : NULL, has_new ? &new : NULL);
 	}
 	close_transitions(&old, &new);
+	references_check(&capture.references);
 	flush_changes(&capture);
 	return PointerGetDatum(NULL);
+}
+
+/*
+ * The function under the name that 0.2 gave it. A session that has loaded the library
+ * of 0.2, which checks no foreign keys, does not find the new name after
+ * ALTER EXTENSION UPDATE: it gets an error rather than a finding of no asset.
+ */
+Datum
+posture_capture_finding(PG_FUNCTION_ARGS)
+{
+	return posture_check_and_capture_finding(fcinfo);
 }

@@ -58,4 +58,13 @@
 #define is_btree_operator(operator) (get_op_btree_interpretation(operator) != NIL)
 #endif
 
+/* from 18 on, index_beginscan() can count what it does */
+#if PG_VERSION_NUM >= 180000
+#define begin_index_scan(table, index, snapshot, keys) \
+	index_beginscan(table, index, snapshot, NULL, keys, 0)
+#else
+#define begin_index_scan(table, index, snapshot, keys) \
+	index_beginscan(table, index, snapshot, keys, 0)
+#endif
+
 #endif							/* POSTURE_COMPAT_H */

@@ -5,9 +5,10 @@
  */
 
 CREATE FUNCTION posture_internal.capture_finding() RETURNS trigger
-    AS 'MODULE_PATHNAME', 'posture_capture_finding' LANGUAGE C;
+    AS 'MODULE_PATHNAME', 'posture_check_and_capture_finding' LANGUAGE C;
 COMMENT ON FUNCTION posture_internal.capture_finding() IS
-    'appends to finding_delta what a statement on finding changed';
+    'checks the foreign keys of what a statement on finding wrote, and appends to finding_delta '
+    'what it changed';
 REVOKE EXECUTE ON FUNCTION posture_internal.capture_finding() FROM PUBLIC;
 
 CREATE TRIGGER capture_insert AFTER INSERT ON posture.finding
@@ -22,6 +23,35 @@ CREATE TRIGGER capture_delete AFTER DELETE ON posture.finding
 COMMENT ON TRIGGER capture_insert ON posture.finding IS 'keeps the sets current';
 COMMENT ON TRIGGER capture_update ON posture.finding IS 'keeps the sets current';
 COMMENT ON TRIGGER capture_delete ON posture.finding IS 'keeps the sets current';
+
+-- capture_finding() checks the foreign keys of finding, once for each statement: PostgreSQL's
+-- triggers on finding would check them again row by row. They are disabled, and not dropped,
+-- because pg_dump and clients read the constraints, and because PostgreSQL's triggers on asset and
+-- recommendation refuse to delete what findings refer to. ENABLE TRIGGER ALL, such as by pg_restore
+-- --disable-triggers, and pg_upgrade enable them: then writes are slower, and as right.
+CREATE FUNCTION posture_internal.check_by_statement() RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+DECLARE
+    of_row name;
+BEGIN
+    FOR of_row IN
+        SELECT t.tgname
+        FROM pg_trigger t
+        WHERE t.tgrelid = 'posture.finding'::regclass AND t.tgenabled <> 'D'
+          AND t.tgconstrrelid IN ('posture.asset'::regclass, 'posture.recommendation'::regclass)
+          AND t.tgfoid IN ('"RI_FKey_check_ins"'::regproc, '"RI_FKey_check_upd"'::regproc)
+    LOOP
+        EXECUTE format('ALTER TABLE posture.finding DISABLE TRIGGER %I', of_row);
+    END LOOP;
+END $$;
+COMMENT ON FUNCTION posture_internal.check_by_statement() IS
+    'disables the triggers of PostgreSQL that check the foreign keys of finding row by row';
+REVOKE EXECUTE ON FUNCTION posture_internal.check_by_statement() FROM PUBLIC;
+DO $$
+BEGIN
+    PERFORM check_by_statement();
+END $$;
 
 -- SECURITY DEFINER, because it reads stale_after of the sources
 CREATE FUNCTION posture_internal.capture_asset() RETURNS trigger

@@ -185,6 +185,7 @@ BEGIN
     DELETE FROM finding_delta d WHERE d.delta_id = ANY (findings.delta_ids);
     DELETE FROM asset_delta d WHERE d.delta_id = ANY (classes.delta_ids);
     PERFORM forget_catalog_changes(catalog_ids);
+    PERFORM check_by_statement();
 END $$;
 COMMENT ON FUNCTION posture.rebuild() IS
     'rebuilds the stored sets and counts from finding and asset, while others read and write; call '
