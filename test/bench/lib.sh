@@ -115,7 +115,7 @@ growth() {
 
 # The parts, in their order. New rows and updates are of today, so the days come
 # before them: changes after the end of a day are undone one by one.
-bench_parts=(fleet deliveries reads changes history day drill access new writes updates plan documents growth)
+bench_parts=(fleet deliveries reads changes history day drill access new writes updates part plan documents growth)
 # PARTS chooses some. "figures" are those that need no delivery.
 if [[ ${PARTS:-} == figures ]]; then PARTS='fleet fill reads changes history day plan'; fi
 if [[ -n ${PARTS:-} ]]; then read -r -a bench_parts <<<"$PARTS"; fi
