@@ -17,6 +17,7 @@
 PG_FUNCTION_INFO_V1(posture_day_of);
 PG_FUNCTION_INFO_V1(posture_day_end);
 PG_FUNCTION_INFO_V1(posture_minute_of);
+PG_FUNCTION_INFO_V1(posture_is_time_zone);
 PG_FUNCTION_INFO_V1(posture_zone_time);
 
 /* from PostgreSQL's epoch, which dates count from, to Unix's, in days */
@@ -187,6 +188,18 @@ posture_minute_of(PG_FUNCTION_ARGS)
 	PG_RETURN_TEXT_P(cstring_to_text(psprintf("%04d-%02d-%02d %02d:%02d",
 											  local.tm_year, local.tm_mon, local.tm_mday,
 											  local.tm_hour, local.tm_min)));
+}
+
+/*
+ * is_time_zone(name text) returns boolean: whether zone_time() takes it: whether
+ * the time zone exists and has no leap seconds. NULL for NULL.
+ */
+Datum
+posture_is_time_zone(PG_FUNCTION_ARGS)
+{
+	pg_tz	   *zone = pg_tzset(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+
+	PG_RETURN_BOOL(zone != NULL && pg_tz_acceptable(zone));
 }
 
 /*

@@ -25,6 +25,9 @@ int			posture_drop_basis = DROP_POINTS;
 /* in days; read by SQL only, through setting() */
 static int	posture_retention_days = 400;
 
+/* in seconds; read by SQL only, through setting() */
+static int	posture_clock_tolerance = 300;
+
 /* in milliseconds, see progress() */
 static int	posture_progress_interval = 10000;
 
@@ -87,6 +90,11 @@ _PG_init(void)
 							NULL,
 							&posture_retention_days, 400, 1, 36500,
 							PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("posture.clock_tolerance",
+							"Sets how far ahead of the server's clock an observation may be.",
+							"Within it an observation counts as of now; later ones are rejected.",
+							&posture_clock_tolerance, 300, 0, 86400,
+							PGC_USERSET, GUC_UNIT_S, NULL, NULL, NULL);
 	DefineCustomIntVariable("posture.progress_interval",
 							"Sets the interval between progress notices.",
 							"-1 disables them.",

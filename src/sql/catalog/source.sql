@@ -2,6 +2,10 @@
  * Sources: the products that assess, and when each last observed something.
  */
 
+CREATE DOMAIN posture.time_zone AS text
+    CONSTRAINT "a time zone is a name in pg_timezone_names" CHECK (is_time_zone(VALUE));
+COMMENT ON DOMAIN posture.time_zone IS 'name of a time zone: Asia/Tokyo';
+
 CREATE TABLE posture.source (
     source_id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     key object_key NOT NULL UNIQUE,
@@ -14,7 +18,8 @@ CREATE TABLE posture.source (
         CHECK (stale_after >= interval '1 day' AND stale_after <= interval '36500 days'),
     last_seen timestamptz
         CONSTRAINT "last_seen is in the years 1900 to 9999"
-        CHECK (last_seen BETWEEN '1900-01-01 00:00Z' AND '9999-12-31 23:59:59.999999Z')
+        CHECK (last_seen BETWEEN '1900-01-01 00:00Z' AND '9999-12-31 23:59:59.999999Z'),
+    time_zone time_zone
 );
 COMMENT ON TABLE posture.source IS 'products that assess';
 COMMENT ON COLUMN posture.source.source_id IS 'internal id';
@@ -27,6 +32,9 @@ COMMENT ON COLUMN posture.source.stale_after IS
     'NULL: never';
 COMMENT ON COLUMN posture.source.last_seen IS
     'time of its latest observation, updated at most once a day; NULL: none yet';
+COMMENT ON COLUMN posture.source.time_zone IS
+    'time zone of the times in its documents that name none; NULL: posture.timezone for XCCDF, else '
+    'UTC';
 
 -- A source that delivers more than once a day updates its row only once.
 CREATE FUNCTION posture_internal.update_last_seen(source_ids integer[], seen_at timestamptz[])

@@ -30,3 +30,8 @@ CREATE FUNCTION posture_internal.zone_time(local timestamp, zone text) RETURNS t
 COMMENT ON FUNCTION posture_internal.zone_time(timestamp, text) IS
     'returns the moment at which the clock of a time zone shows a time; unlike AT TIME ZONE, CET '
     'and the like are zones with summer time, as in posture.timezone';
+
+CREATE FUNCTION posture_internal.is_time_zone(name text) RETURNS boolean
+    AS 'MODULE_PATHNAME', 'posture_is_time_zone' LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION posture_internal.is_time_zone(text) IS
+    'whether a text is the name of a time zone';
