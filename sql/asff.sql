@@ -19,7 +19,7 @@ WHERE source IS NOT NULL;
 SELECT about, count(*) FROM cases GROUP BY about ORDER BY about;
 SELECT * FROM pg_temp.wrong('result', 'asff_item',
     $$pg_temp.control(jsonb_build_object('Compliance', jsonb_build_object('Status', input)))$$,
-    'concat(error, state)');
+    'concat(pg_temp.reason(error, type, object), state)');
 -- the status of the finding itself, and what the details say of it
 SELECT * FROM pg_temp.wrong('status', 'asff_item', 'pg_temp.control(input::jsonb)',
     $$concat_ws(' ', state, details - '{message,status_reasons,parameters,product_fields,role,
@@ -40,7 +40,7 @@ SELECT * FROM pg_temp.wrong('time', 'asff_item', 'pg_temp.control(input::jsonb)'
     'concat(error, observed_at)');
 -- where findings are, and what is not a finding
 SELECT * FROM pg_temp.wrong('element', 'asff_item', 'input::jsonb',
-    $$concat_ws(' ', location, error)$$);
+    $$concat_ws(' ', location, pg_temp.reason(error, type, object))$$);
 SELECT * FROM pg_temp.wrong('resources', 'asff_item',
     $$pg_temp.control(jsonb_build_object('Resources', input::jsonb))$$, 'error');
 
@@ -87,10 +87,9 @@ WHERE type = 'recommendation';
 SELECT count(*) FROM asff_item(NULL, NULL);
 -- an element that can't be loaded is kept
 SELECT * FROM pg_temp.differences(
-    'asff_item', '[{"SchemaVersion": "2018-10-08", "x": [1]}, 7, {"x": 1}]'::jsonb, '[
-    {"location": "$[0]", "type": "finding", "source": "asff",
-     "error": "missing Compliance.Status: not a compliance finding",
-     "object": {"x": [1], "SchemaVersion": "2018-10-08"}},
+    'asff_item', '[{"Compliance": {}, "x": [1]}, 7, {"x": 1}]'::jsonb, '[
+    {"location": "$[0]", "type": "finding", "source": "asff", "error": "missing Compliance.Status",
+     "object": {"x": [1], "Compliance": {}}},
     {"location": "$[1]", "error": "expected an object, found a number", "object": 7},
     {"location": "$[2]", "error": "no SchemaVersion, ProductArn or GeneratorId: not a finding of ASFF",
      "object": {"x": 1}},

@@ -31,9 +31,9 @@ WHERE type IN ('metric', 'initiative', 'source');
 -- what can't be loaded: lists of cases in test/include/azure.sql, those that are not as expected
 SELECT about, count(*) FROM cases GROUP BY about ORDER BY about;
 SELECT * FROM pg_temp.wrong('assessment', 'azure_assessment_item', 'input::jsonb',
-    $$concat_ws(' ', location, error, '(' || type || ')')$$, 'all');
+    $$concat_ws(' ', location, pg_temp.reason(error, type, object), '(' || type || ')')$$, 'all');
 SELECT * FROM pg_temp.wrong('control', 'azure_control_item', 'input::jsonb',
-    $$concat_ws(' ', location, error, '(' || type || ')')$$, 'all');
+    $$concat_ws(' ', location, pg_temp.reason(error, type, object), '(' || type || ')')$$, 'all');
 SELECT type, error, length(asset)
 FROM azure_assessment_item(jsonb_build_object('name', 'a', 'properties', jsonb_build_object(
          'status', '{"code": "Healthy", "statusChangeDate": "never"}'::jsonb,

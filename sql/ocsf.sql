@@ -19,15 +19,17 @@ WHERE source IS NOT NULL;
 SELECT about, count(*) FROM cases GROUP BY about ORDER BY about;
 -- the result of a detection finding
 SELECT * FROM pg_temp.wrong('status_code', 'ocsf_item',
-    $$pg_temp.prowler(jsonb_build_object('status_code', input))$$, 'concat(error, state)');
+    $$pg_temp.prowler(jsonb_build_object('status_code', input))$$,
+    'concat(pg_temp.reason(error, type, object), state)');
 -- the result of a compliance finding: the id before the name, the name before a code
 SELECT * FROM pg_temp.wrong('compliance', 'ocsf_item',
     $$pg_temp.check(CASE jsonb_typeof(input::jsonb)
                         WHEN 'object' THEN input::jsonb || '{"control": "C1"}' ELSE input::jsonb END)$$,
-    'concat(error, state)');
+    'concat(pg_temp.reason(error, type, object), state)');
 -- the status of the finding itself, and what the details say of it
 SELECT * FROM pg_temp.wrong('status', 'ocsf_item', 'pg_temp.prowler(input::jsonb)',
-    $$concat(error, state, ' ', details - '{data,message}'::text[])$$);
+    $$concat(pg_temp.reason(error, type, object), state,
+             ' ' || (details - '{data,message}'::text[])::text)$$);
 -- the source: the product, else its vendor
 SELECT * FROM pg_temp.wrong('source', 'ocsf_item',
     $$pg_temp.check('{"status_id": 1}', jsonb_build_object('metadata',
@@ -43,9 +45,9 @@ SELECT * FROM pg_temp.wrong('severity', 'ocsf_item', 'pg_temp.prowler(input::jso
     $$concat(object ->> 'severity', '/', object #>> '{details,severity}')$$, 'recommendation');
 -- where findings are, and what is not a finding
 SELECT * FROM pg_temp.wrong('envelope', 'ocsf_item', 'input::jsonb',
-    $$concat_ws(' ', location, error)$$);
+    $$concat_ws(' ', location, pg_temp.reason(error, type, object))$$);
 SELECT * FROM pg_temp.wrong('element', 'ocsf_item', 'input::jsonb',
-    $$concat_ws(' ', location, error)$$);
+    $$concat_ws(' ', location, pg_temp.reason(error, type, object))$$);
 SELECT location, error
 FROM ocsf_item('[{"Findings": [{}, {}]}, {"detail": {"findings": [{}]}}, {}, []]', NULL)
 WHERE error IS NOT NULL ORDER BY length(location), location;

@@ -99,6 +99,7 @@ CREATE TEMP TABLE expected AS SELECT
      "object": {"key": "user_has_mfa", "title": "[check12] Users have a second factor",
                 "markup": "plain",
                 "details": {"types": ["Software and Configuration Checks"], "severity": "informational",
+                            "provider": "aws",
                             "generator": "prowler-user_has_mfa",
                             "compliance": {"AssociatedStandards": [{"StandardsId": "CIS-3.0"}],
                                            "RelatedRequirements": ["CIS-3.0 1.10"]},
@@ -143,8 +144,8 @@ INSERT INTO cases SELECT 'result', v.* FROM (VALUES
     ('NOT_AVAILABLE', 'not_applicable'),
     ('passed', 'unrecognized Compliance.Status "passed"'),
     ('WARNINGED', 'unrecognized Compliance.Status "WARNINGED"'),
-    ('', 'missing Compliance.Status: not a compliance finding'),
-    (NULL, 'missing Compliance.Status: not a compliance finding')) v;
+    ('INFOED', 'not_applicable'),
+    ('', 'missing Compliance.Status'), (NULL, 'missing Compliance.Status')) v;
 INSERT INTO cases SELECT 'status', v.* FROM (VALUES
     ('{}', 'non_compliant {}'),
     ('{"RecordState": "ARCHIVED"}',
@@ -195,7 +196,7 @@ INSERT INTO cases SELECT 'severity', v.* FROM (VALUES
     ('{"Normalized": 40}', 'medium/'), ('{"Normalized": 69}', 'medium/'),
     ('{"Normalized": 70}', 'high/'), ('{"Normalized": 89}', 'high/'),
     ('{"Normalized": 90}', 'critical/'), ('{"Normalized": 100}', 'critical/'),
-    ('{"Normalized": 101}', '/'), ('{"Product": 40}', 'medium/'), ('{"Normalized": "70"}', '/'),
+    ('{"Normalized": 101}', '/'), ('{"Product": 40}', 'medium/'), ('{"Normalized": "70"}', 'high/'),
     ('{"Original": "Critical"}', 'critical/'), ('{}', '/'), ('7', '/')) v;
 INSERT INTO cases SELECT 'time', v.* FROM (VALUES
     ('{}', '2024-03-01 08:00:05+00'),
@@ -218,10 +219,10 @@ INSERT INTO cases SELECT 'resources', v.* FROM (VALUES
     ('[[]]', 'Resources[0]: expected an object, found an array')) v;
 INSERT INTO cases SELECT 'element', v.* FROM (VALUES
     ('{"Findings": [{"SchemaVersion": "2018-10-08"}, {}]}',
-     '$.Findings[0] missing Compliance.Status: not a compliance finding; '
+     '$.Findings[0] left out: without Compliance: not a compliance finding; '
      '$.Findings[1] no SchemaVersion, ProductArn or GeneratorId: not a finding of ASFF'),
     ('{"version": "0", "detail": {"findings": [{"Compliance": {}}]}}',
-     '$.detail.findings[0] missing Compliance.Status: not a compliance finding'),
+     '$.detail.findings[0] missing Compliance.Status'),
     ('{"Findings": []}', NULL), ('[]', NULL),
     ('7', '$ expected an object, found a number'), ('"x"', '$ expected an object, found a string'),
     ('null', '$ expected an object, found null'), ('true', '$ expected an object, found a boolean'),
@@ -231,11 +232,13 @@ INSERT INTO cases SELECT 'element', v.* FROM (VALUES
      '$[4] no SchemaVersion, ProductArn or GeneratorId: not a finding of ASFF'),
     ('{}', '$ no SchemaVersion, ProductArn or GeneratorId: not a finding of ASFF'),
     ('{"Findings": {}}', '$ no SchemaVersion, ProductArn or GeneratorId: not a finding of ASFF'),
-    ('{"GeneratorId": "x"}', '$ missing Compliance.Status: not a compliance finding'),
+    ('{"GeneratorId": "x"}', '$ left out: without Compliance: not a compliance finding'),
+    ('{"GeneratorId": "x", "Compliance": {}, "ProductName": "Inspector"}',
+     '$ left out: without Compliance: not a compliance finding but one of Inspector'),
     ('{"Compliance": {"Status": "PASSED"}}', '$ missing GeneratorId'),
-    ('{"Compliance": "PASSED"}', '$ missing Compliance.Status: not a compliance finding'),
+    ('{"Compliance": "PASSED"}', '$ missing Compliance.Status'),
     ('{"Compliance": {"Status": {}}, "GeneratorId": {}}',
-     '$ missing Compliance.Status: not a compliance finding'),
+     '$ missing Compliance.Status'),
     ('{"Compliance": {"Status": "PASSED"}, "GeneratorId": ["x"]}', '$ missing GeneratorId'),
     ('{"Compliance": {"Status": "PASSED"}, "GeneratorId": "x"}', '$ missing Resources'),
     ('{"Compliance": {"Status": "PASSED", "RelatedRequirements": 7, "StatusReasons": 7},

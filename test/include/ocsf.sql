@@ -75,6 +75,7 @@ CREATE TEMP TABLE expected AS SELECT
     {"location": "$.resources[0]", "type": "recommendation", "source": "prowler",
      "object": {"key": "bucket_not_public", "title": "No bucket is public", "markup": "markdown",
                 "details": {"risk": "Anybody can read it.", "types": ["Data Protection"],
+                            "provider": "aws",
                             "categories": ["internet-exposed"],
                             "compliance": {"GDPR": ["article_25"], "CIS-3.0": ["2.1.4"]},
                             "references": ["aws s3api put-public-access-block",
@@ -108,7 +109,7 @@ CREATE TEMP TABLE expected AS SELECT
      "object": {"key": "/subscriptions/sub-1/vm/web1", "kind": "vm", "name": "web1",
                 "tags": {"org": "t-1", "tags": [{"name": "env", "value": "prod"}], "zone": "2",
                          "group": {"name": "rg-web"}, "owner": {"name": "web team"},
-                         "account": "sub-1", "project": "p", "org_unit": "Web", "provider": "Azure",
+                         "account": "sub-1", "project": "p", "org_unit": "Web", "provider": "azure",
                          "namespace": "ns", "partition": "public", "criticality": "High",
                          "account_tags": [{"name": "cost", "value": "7"}]}}},
     {"location": "$.resources[0]", "type": "finding", "source": "port-checker",
@@ -160,8 +161,8 @@ INSERT INTO cases SELECT 'status_code', v.* FROM (VALUES
     ('MUTED', 'not_applicable'), ('INFO', 'not_applicable'), ('pass', 'compliant'),
     ('Passed', 'compliant'), ('WARNING', 'not_applicable'),
     ('BROKEN', 'invalid status_code "BROKEN"'),
-    ('', 'missing status_code: not the result of a check'),
-    (NULL, 'missing status_code: not the result of a check')) v;
+    ('', 'left out: a detection that is not the result of a check'),
+    (NULL, 'left out: a detection that is not the result of a check')) v;
 INSERT INTO cases SELECT 'compliance', v.* FROM (VALUES
     ('{"status_id": 1}', 'compliant'), ('{"status_id": 2}', 'not_applicable'),
     ('{"status_id": 3}', 'non_compliant'), ('{"status_id": 0}', 'not_applicable'),
@@ -192,12 +193,17 @@ INSERT INTO cases SELECT 'status', v.* FROM (VALUES
     ('{"status": "Resolved", "status_id": 4}', 'non_compliant {"status": "Resolved"}'),
     ('{"status": "Resolved", "status_code": "PASS"}', 'compliant {"status": "Resolved"}'),
     ('{"status": "Resolved", "status_id": 4, "status_code": null}',
-     'compliant {"status": "Resolved"}'),
+     'left out: a detection that is not the result of a check'),
+    ('{"status": "Suppressed", "status_id": 3, "status_code": null}',
+     'left out: a detection that is not the result of a check'),
     ('{"activity_id": 3, "activity_name": "Close"}',
      'not_applicable {"result": "FAIL", "activity": "Close"}'),
     ('{"activity_name": "Close", "status_code": "PASS"}',
      'compliant {"result": "PASS", "activity": "Close"}'),
-    ('{"activity_id": 3, "status_code": null}', 'compliant {"activity": "Close"}'),
+    ('{"activity_id": 3, "status_code": null}',
+     'left out: a detection that is not the result of a check'),
+    ('{"activity_id": 3, "class_uid": 2003, "status_code": null}',
+     'compliant {"activity": "Close"}'),
     ('{"activity_id": 2, "activity_name": "Update"}', 'non_compliant {}'),
     ('{"status_detail": "It is public."}', 'non_compliant {"status_detail": "It is public."}'),
     ('{"message": null}', 'non_compliant {}')) v;
@@ -210,21 +216,22 @@ INSERT INTO cases SELECT 'source', v.* FROM (VALUES
     ('7', 'ocsf')) v;
 INSERT INTO cases SELECT 'resource', v.* FROM (VALUES
     ('{"resources": [{"uid": "a"}, {"uid": "b"}, {"name": "c"}, {}, 7, null, {"uid": ["x"]}]}',
-     '$.resources[0] a; $.resources[1] b; $.resources[2] 111122223333/eu-west-1/c; '
+     '$.resources[0] aws/111122223333/eu-west-1/a; $.resources[1] aws/111122223333/eu-west-1/b; '
+     '$.resources[2] aws/111122223333/eu-west-1/c; '
      '$.resources[3] missing resources[3].uid; '
      '$.resources[4] resources[4]: expected an object, found a number; '
      '$.resources[5] resources[5]: expected an object, found null; '
      '$.resources[6] missing resources[6].uid'),
     ('{"resources": [{"name": "web", "namespace": "default", "region": "eu-west-1"}]}',
-     '$.resources[0] 111122223333/eu-west-1/default/web'),
+     '$.resources[0] aws/111122223333/eu-west-1/default/web'),
     ('{"resources": [{"hostname": "web1.example.com"}], "cloud": null}',
      '$.resources[0] web1.example.com'),
-    ('{"resources": {"uid": "alone"}}', '$.resources alone'),
-    ('{"resources": [], "resource": {"uid": "one"}}', '$.resource one'),
-    ('{"resources": null, "resource": {"uid": "one"}}', '$.resource one'),
+    ('{"resources": {"uid": "alone"}}', '$.resources aws/111122223333/eu-west-1/alone'),
+    ('{"resources": [], "resource": {"uid": "one"}}', '$.resource aws/111122223333/eu-west-1/one'),
+    ('{"resources": null, "resource": {"uid": "one"}}', '$.resource aws/111122223333/eu-west-1/one'),
     ('{"resources": [], "device": {"uid": "d-1", "hostname": "web1", "type": "Server"}}',
-     '$.device d-1'),
-    ('{"resources": []}', '$.cloud.account 111122223333'),
+     '$.device aws/111122223333/eu-west-1/d-1'),
+    ('{"resources": []}', '$.cloud.account arn:aws:iam::111122223333:root'),
     ('{"resources": "web1", "cloud": {}}', '$ missing resources'),
     ('{"resources": [], "cloud": {"account": {"name": "x"}}}', '$ missing resources'),
     ('{"resources": [null]}', '$.resources[0] resources[0]: expected an object, found null')) v;
@@ -260,12 +267,12 @@ INSERT INTO cases SELECT 'severity', v.* FROM (VALUES
     ('{"severity_id": {}, "severity": []}', '/[]')) v;
 INSERT INTO cases SELECT 'envelope', v.* FROM (VALUES
     ('{"Findings": [{"class_uid": 2002}, {}]}',
-     '$.Findings[0] class_uid 2002 is not a compliance or detection finding; '
+     '$.Findings[0] left out: class_uid 2002 is not a compliance or detection finding; '
      '$.Findings[1] no class_uid: not an OCSF event'),
     ('{"findings": [{"class_uid": 2002}]}',
-     '$.findings[0] class_uid 2002 is not a compliance or detection finding'),
+     '$.findings[0] left out: class_uid 2002 is not a compliance or detection finding'),
     ('{"detail-type": "Findings Imported V2", "detail": {"findings": [{"class_uid": 2002}]}}',
-     '$.detail.findings[0] class_uid 2002 is not a compliance or detection finding'),
+     '$.detail.findings[0] left out: class_uid 2002 is not a compliance or detection finding'),
     ('{"Findings": []}', NULL),
     ('{"detail": {"findings": {}}}', '$ no class_uid: not an OCSF event'),
     ('{"findings": 7}', '$ no class_uid: not an OCSF event')) v;
@@ -281,13 +288,14 @@ INSERT INTO cases SELECT 'element', v.* FROM (VALUES
     ('{"class_uid": null}', '$ no class_uid: not an OCSF event'),
     ('{"class_uid": ""}', '$ no class_uid: not an OCSF event'),
     ('{"class_uid": 2002, "class_name": "Vulnerability Finding"}',
-     '$ class_uid 2002 (Vulnerability Finding) is not a compliance or detection finding'),
-    ('{"class_uid": 2001}', '$ class_uid 2001 is not a compliance or detection finding'),
+     '$ left out: class_uid 2002 (Vulnerability Finding) is not a compliance or detection finding'),
+    ('{"class_uid": 2001}', '$ left out: class_uid 2001 is not a compliance or detection finding'),
     ('{"class_uid": "2005", "class_name": ["x"]}',
-     '$ class_uid 2005 (["x"]) is not a compliance or detection finding'),
-    ('{"class_uid": {"a": 1}}', '$ class_uid {"a": 1} is not a compliance or detection finding'),
-    ('{"class_uid": 2004}', '$ missing status_code: not the result of a check'),
-    ('{"class_uid": 2004, "status_code": {"a": 1}}', '$ invalid status_code "{"a": 1}"'),
+     '$ left out: class_uid 2005 (["x"]) is not a compliance or detection finding'),
+    ('{"class_uid": {"a": 1}}', '$ invalid class_uid "{"a": 1}"'),
+    ('{"class_uid": 2004}', '$ left out: a detection that is not the result of a check'),
+    ('{"class_uid": 2004, "status_code": {"a": 1}}',
+     '$ left out: a detection that is not the result of a check'),
     ('{"class_uid": 2003, "compliance": {"status": ["Pass"]}}',
      '$ invalid compliance.status "["Pass"]"'),
     ('{"class_uid": 2004, "status_code": "PASS"}', '$ missing metadata.event_code'),
@@ -302,7 +310,7 @@ INSERT INTO cases SELECT 'element', v.* FROM (VALUES
        "data": 7, "labels": 7, "group": 7, "tags": 7}]}',
      '$.resources[0]'),
     ('{"class_uid": 2003.0, "compliance": {"status_id": 1e3}}',
-     '$ class_uid 2003.0 is not a compliance or detection finding'),
+     '$ invalid class_uid "2003.0"'),
     ('{"class_uid": 1e300}',
-     '$ class_uid 10000000000000000000 is not a compliance or detection finding')) v;
+     '$ invalid class_uid "10000000000000000000"')) v;
 \set ECHO all

@@ -18,8 +18,9 @@ my @as = ('-U', 'risk_owner');
 $node->safe_psql('postgres', 'CREATE ROLE risk_owner LOGIN CREATEDB');
 $node->safe_psql('postgres', 'CREATE DATABASE origin OWNER risk_owner');
 # the history of what is not folded would not be dumped
-$node->safe_psql('origin', "CREATE EXTENSION posture;\n" . sample_sql() . 'SELECT posture.fold();',
+$node->safe_psql('origin', "CREATE EXTENSION posture;\n" . sample_sql() . extent_sql() . 'SELECT posture.fold();',
 	extra_params => \@as);
+$node->safe_psql('origin', former_key_sql());
 
 $node->safe_psql('postgres', 'CREATE ROLE bi');
 $node->safe_psql('origin', q{SELECT posture.grant_access('bi', 'reader')}, extra_params => \@as);
@@ -34,7 +35,7 @@ is($node->safe_psql('origin',
 my ($tables, $reports) = map { { answers($_, $node, 'origin') } } \%table, \%report;
 
 # the next id of each kind
-my @ids = qw(asset recommendation source metric initiative asset_group exemption event run);
+my @ids = qw(asset recommendation source extent metric initiative asset_group exemption event run);
 my $next = join ' UNION ALL ',
   map { "SELECT '$_', nextval(pg_get_serial_sequence('posture.$_', '${_}_id'))" } @ids;
 my $more = <<'SQL';

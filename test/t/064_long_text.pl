@@ -24,7 +24,7 @@ my $ask = sub { $node->safe_psql('documents', shift) };
 # NUL is in no text of PostgreSQL; a megabyte is in no field, or in full
 for my $call (
 	q{posture.load('posture', '{"type": "source", "key": "a\u0000b"}')},
-	q{posture.load('ocsf', E'[{"a": "\\\\u0000"}]')})
+	q{posture.load('ocsf', E'{"a": "\\\\u0000"}')})
 {
 	my ($rc, $out, $err) = query_as($node, 'documents', superuser(), "SELECT * FROM $call");
 	like($err, qr/ERROR:  unsupported Unicode escape sequence/, "a NUL: $call");

@@ -92,7 +92,7 @@ for my $case (
 	[ q{load('posture', E'[{"type": "metric", "key": "m"},\n{"type": "metric", "key": "n"}\n')},
 		'document is not valid JSON', 'The document may be cut off.' ],
 	[ q{load('ocsf', '[{"a" 1}]')}, 'document is not valid JSON', 'Look at this place in the document.' ],
-	[ q{load('ocsf', '["\u0000"]')}, 'unsupported Unicode escape sequence', 'Remove it from the document.' ],
+	[ q{load('ocsf', '{"a": "\u0000"}')}, 'unsupported Unicode escape sequence', 'Remove it from the document.' ],
 	[ q{load('xccdf', '<a>')}, 'invalid XML document', undef ],
 	[ q{load('xccdf', '<!DOCTYPE a><a/>')}, 'document type declarations are not accepted', 'Remove ' ],
 	[ "load('xccdf', '$prowler'::jsonb)", 'format "xccdf" requires a document in XML',
@@ -105,7 +105,7 @@ for my $case (
 	[ qq~load('asff', E'$asff\\n{"Id": "b', 'hub', complete => true)~, 'document is not complete',
 		'The document may be cut off. Produce it again.' ],
 	(map { [ qq~load('asff', '$_', 'hub', complete => true)~, 'document is not complete',
-		'Load all pages as one document, or omit the argument "complete".' ] }
+		'Load all pages as one document, each on a line of its own or in an array, or omit the argument "complete".' ] }
 	  qq~{"Findings": [$asff], "NextToken": "n"}~, qq~[{"Findings": [$asff]}, {"Findings": [$asff], "nextLink": "n"}]~),
 	[ "load('prowler-checks', '$prowler', '')", 'missing source', undef ],
 	[ q{ingest('prowlr')}, 'source "prowlr" does not exist', 'Perhaps you meant "prowler". Sources are cloud, prowler. ' ],

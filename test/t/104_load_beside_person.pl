@@ -36,6 +36,7 @@ my %value = (
 	is_active => [ $true, $false, $false ],
 	is_pinned => [ $true, $false, $false ],
 	stale_after => [ '10 days', '20 days', '30 days' ],
+	time_zone => [qw(UTC Asia/Tokyo Europe/Berlin)],
 	markup => [qw(plain html markdown)],
 	max_points => [ 1, 2, 3 ],
 	effort_hours => [ 1, 2, 3 ],

@@ -50,7 +50,7 @@ my $others = q{SELECT string_agg(x, E'\n' ORDER BY x) FROM (
 	UNION ALL SELECT m::text FROM posture.measure m UNION ALL SELECT e::text FROM posture.exemption e) t(x)};
 $before = value($others);
 value(q{SELECT FROM posture.load('posture', '{"type": "finding", "source": "hub", "recommendation": "old", "asset": "a1", "state": "non_compliant"}'); TRUNCATE posture.rejected});
-is(value("SELECT * FROM posture.load('posture', '$mixed', 'hub', true)"), '5|5|0|5|1|0',
+is(value("SELECT * FROM posture.load('posture', '$mixed', 'hub', true)"), '5|5|0|5|1|0|source hub',
 	'a complete delivery loads what is of its source, and closes the finding that it does not have');
 is(value($others), $before, 'what other sources have is as it was');
 is(value(q{SELECT string_agg(DISTINCT regexp_replace(reason, '^\S+: ', ''), E'\n' ORDER BY regexp_replace(reason, '^\S+: ', '')) FROM posture.rejected}),
@@ -58,7 +58,7 @@ is(value(q{SELECT string_agg(DISTINCT regexp_replace(reason, '^\S+: ', ''), E'\n
 is of source "cloud", and the delivery is complete for source "hub"
 is of source "scan", and the delivery is complete for source "hub"
 OUT
-is(value("SELECT * FROM posture.load('asff', \$d\$$stranger\$d\$, 'hub', true)"), '1|1|0|0|0|0', 'the source that the caller gives is that of all findings');
+is(value("SELECT * FROM posture.load('asff', \$d\$$stranger\$d\$, 'hub', true)"), '1|1|0|0|0|0|aws/111122223333/eu-west-1', 'the source that the caller gives is that of all findings');
 is(value($others), $before, 'whatever the document says');
 for (grep { $_->[0] =~ /^(?:azure-assessments|ocsf|asff|xccdf)$/ } documents())
 {

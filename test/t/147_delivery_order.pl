@@ -1,7 +1,7 @@
 # Several observations of a finding in one delivery have the effect that they have in deliveries
 # of their own, one after the other: the findings, and the snapshots of days that are taken
 # afterwards.
-# tests: finding/ingest
+# tests: finding/ingest, remember.c
 #
 # POSTURE_ROUNDS: how many rounds (8). POSTURE_SEED repeats them.
 
@@ -120,6 +120,37 @@ SELECT loaded, changed, unchanged FROM posture.ingest();
 SELECT count(*) FROM posture.finding f JOIN posture.asset a USING (asset_id)
 WHERE a.key = 'long' AND f.state = 'non_compliant' AND f.changed_at = posture.day_end(posture.today() - 1) - interval '12 hours';
 SQL
+
+# keys that do not fit into the memory of their table, in any order, twice
+my $many = q{INSERT INTO posture.inbox (source, recommendation, asset, state)
+	SELECT 's', 'many' || r, 'many' || a, CASE WHEN a % 3 = 0 THEN 'compliant' ELSE 'non_compliant' END
+	FROM generate_series(1, 3) r, generate_series(1, 2000) a ORDER BY hashint4(a * 5 + r)};
+is($node->safe_psql('postgres', <<"SQL"), "6000|6000|0\n6000|0|6000\n6000|2000|1998|", 'more keys than fit into work_mem');
+SET work_mem = '64kB';
+$many;
+SELECT loaded, changed, unchanged FROM posture.ingest();
+$many;
+SELECT loaded, changed, unchanged FROM posture.ingest();
+SELECT count(*), count(DISTINCT a.key), count(*) FILTER (WHERE f.state = 'compliant'), (SELECT string_agg(v::text, '') FROM posture.verify() v)
+FROM posture.finding f JOIN posture.asset a USING (asset_id)
+WHERE a.key = 'many' || substr(a.key, 5) AND (f.state = 'compliant') = (substr(a.key, 5)::integer % 3 = 0);
+SQL
+
+# the cost of a delivery follows its size: no table is read as a whole, whatever its statistics say
+for my $statistics ('', 'DELETE FROM pg_statistic', 'ANALYZE')
+{
+	is($node->safe_psql('postgres', <<"SQL"), "asset|0\nfinding|0", "only keys are looked up: $statistics");
+$statistics;
+BEGIN;
+INSERT INTO posture.inbox (source, recommendation, asset, state, asset_kind)
+SELECT 's', 'many' || r, CASE WHEN a <= 50 THEN 'few' ELSE 'many' END || a, 'compliant', 'host'
+FROM generate_series(1, 4) r, generate_series(1, 100) a;
+SELECT FROM posture.ingest();
+SELECT relname, seq_scan FROM pg_stat_xact_user_tables
+WHERE schemaname = 'posture' AND relname IN ('asset', 'finding') ORDER BY 1;
+ROLLBACK;
+SQL
+}
 
 $node->stop;
 done_testing();

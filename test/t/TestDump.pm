@@ -51,7 +51,8 @@ sub dump_origin
 	$origin->safe_psql('postgres', $_)
 	  for 'CREATE DATABASE home', 'CREATE ROLE risk_owner LOGIN CREATEDB',
 	  (map { "CREATE ROLE $_ LOGIN" } @members), 'CREATE DATABASE origin OWNER risk_owner';
-	$origin->safe_psql('origin', "CREATE EXTENSION posture;\n" . sample_sql(), @as);
+	$origin->safe_psql('origin', "CREATE EXTENSION posture;\n" . sample_sql() . extent_sql(), @as);
+	$origin->safe_psql('origin', former_key_sql());
 	$origin->safe_psql('origin', join(';',
 			q{UPDATE posture.initiative SET owner = 'team' WHERE key = 'i1'},
 			# the history of what is not folded would not be dumped

@@ -50,19 +50,20 @@ sub asff
 		ProductArn => 'arn:aws:securityhub:eu-west-1::product/aws/securityhub', AwsAccountId => '111122223333', Types => [],
 		CreatedAt => '2026-11-20T00:00:00Z', UpdatedAt => '2026-11-20T00:00:00Z', Severity => { Label => 'HIGH' },
 		Title => $title, Description => 'd', Resources => [ { Type => 'AwsS3Bucket', Id => "arn:aws:s3:::$bucket" } ],
-		$status ? (Compliance => { Status => $status, SecurityControlId => $control }) : ()
+		Compliance => { Status => $status, SecurityControlId => $control }
 	};
 }
 
 # a finding of Prowler on a bucket, in OCSF
 sub ocsf
 {
-	my ($bucket, $check, $status) = @_;
+	my ($bucket, $check, $status, $account) = @_;
 	return {
 		class_uid => 2004, time => 1795154400, metadata => { event_code => $check, product => { name => 'Prowler' } },
 		status_code => $status, severity => 'High', finding_info => { title => $check },
 		unmapped => { categories => ['internet-exposed'] },
-		resources => [ { uid => "arn:aws:s3:::$bucket", name => $bucket, type => 'AwsS3Bucket' } ]
+		resources => [ { uid => "arn:aws:s3:::$bucket", name => $bucket, type => 'AwsS3Bucket' } ],
+		cloud => { provider => 'aws', account => { uid => $account // '111122223333' } }
 	};
 }
 
@@ -124,11 +125,11 @@ my %document = (
 		{
 			Findings => [
 				asff('logs', 'S3.8', 'Buckets block public access', 'FAILED'), asff('shop', 'S3.8', 'Buckets block public access', 'PASSED'),
-				asff('shop', 'S3.9', 'Buckets log access', 'PASSED'), asff('shop', 'Odd', 'Odd access', '')
+				asff('shop', 'S3.9', 'Buckets log access', 'PASSED'), asff('shop', 'Odd', 'Odd access', 'UNSURE')
 			]
 		}),
 	'output/prowler-output-111122223333-20261120060000.ocsf.json' => lines([ ocsf('logs', $checks[0], 'FAIL'), ocsf('shop', $checks[0], 'PASS'), ocsf('shop', $checks[1], 'PASS') ]),
-	'output/prowler-output-444455556666-20261120061500.ocsf.json' => lines([ ocsf('backup', $checks[0], 'PASS') ]),
+	'output/prowler-output-444455556666-20261120061500.ocsf.json' => lines([ ocsf('backup', $checks[0], 'PASS', '444455556666') ]),
 	'findings.ndjson' => lines(map { ocsf($_, $checks[0], 'PASS') } qw(first second third)),
 	'results/web1.xml' => xccdf('web1', qw(pass fail pass)),
 	'results/web2.xml' => xccdf('web2', qw(pass pass pass)),

@@ -194,6 +194,8 @@ INSERT INTO posture.rejected (source, asset, reason)
 SELECT 'hscan1', 'ha' || n, 'hidden N' FROM generate_series(1, N) n;
 INSERT INTO posture_internal.verification (verified_at, differences, message)
 VALUES (now(), N, 'hidden N');
+INSERT INTO posture.extent (source_id, keys)
+SELECT min(s.source_id), ARRAY['hidden ' || n] FROM posture.source s, generate_series(1, N) n GROUP BY n;
 SELECT FROM posture.take_snapshot();
 UPDATE posture.snapshot SET taken_at = posture.day_end(day) - interval '12 hours'
 WHERE day = posture.today();

@@ -67,9 +67,13 @@ CREATE VIEW oracle.set_error AS
 
 CREATE VIEW oracle.verify_error AS
     SELECT 'verify' AS error, v::text AS item FROM posture.verify() v;
+-- A session keeps its working tables until it ends.
 CREATE VIEW oracle.temporary_table AS
-    SELECT 'temporary table' AS error, relname::text AS item
-    FROM pg_class WHERE relpersistence = 't';
+    SELECT 'temporary table' AS error, c.relname::text AS item
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.relpersistence = 't'
+      AND substring(n.nspname FROM '[0-9]+$')::integer
+          NOT IN (SELECT pg_stat_get_backend_idset());
 SQL
 }
 

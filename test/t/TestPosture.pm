@@ -10,7 +10,8 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(usleep);
 
-our @EXPORT = qw($schemas new_node superuser sample_sql retake_day_sql tables views same_rows
+our @EXPORT = qw($schemas new_node superuser sample_sql extent_sql former_key_sql retake_day_sql
+  tables views same_rows
   query_as kill_server new_session);
 
 # condition on an oid: it is a schema of the extension
@@ -46,6 +47,24 @@ sub query_as
 	my $rc = $node->psql($db, $sql, stdout => \$out, stderr => \$err,
 		extra_params => [ '-U', $role ], on_error_stop => 1);
 	return ($rc, $out, $err);
+}
+
+# SQL of rows that the sample warehouse does not have: findings with an extent, and a row in the
+# inbox, which that takes.
+sub extent_sql
+{
+	return <<'SQL';
+INSERT INTO posture.inbox SELECT source, recommendation, asset, state
+FROM posture.finding_report WHERE asset = 'a1';
+SELECT FROM posture.ingest(extent => 'site');
+INSERT INTO posture.inbox VALUES ('scan', 'r1', 'a1', 'compliant', '2020-02-02');
+SQL
+}
+
+# and an asset of an earlier version, which only an update adds
+sub former_key_sql
+{
+	return 'INSERT INTO posture_internal.former_key SELECT max(asset_id) FROM posture.asset';
 }
 
 # SQL of the sample warehouse: three days of two sources, two metrics that dropped and

@@ -21,7 +21,7 @@ VALUES
     ('importance_weight', 'insert update delete truncate', 'importance', 'r.importance::text', '',
      '{weight}'::text[], NULL, NULL),
     ('source', 'insert update delete truncate', 'source', 'r.key', '',
-     '{key,product,is_active,stale_after}', NULL, NULL),
+     '{key,product,is_active,stale_after,time_zone}', NULL, NULL),
     ('asset', 'update', 'asset', 'r.key', '', '{key,owner,criticality,retired_at}', NULL, NULL),
     ('asset_group', 'insert update delete truncate', 'asset_group', 'r.key', '',
      '{key,owner,kinds,min_criticality,tags}', NULL, NULL),

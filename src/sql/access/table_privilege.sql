@@ -48,6 +48,7 @@ VALUES
     ('finding', 'SELECT',
         $$(SELECT owner_rows('initiative_recommendation')) @> recommendation_id
           OR (SELECT owner_rows('group_asset')) @> asset_id$$, NULL, NULL, NULL),
+    ('extent', 'SELECT', NULL, NULL, NULL, NULL),
     ('measure', 'SELECT',
         $$(SELECT owner_rows('initiative_recommendation')) @> recommendation_id$$,
         NULL, NULL, NULL),
@@ -101,6 +102,7 @@ VALUES
     ('change_log_start', 'SELECT', NULL, NULL, NULL, NULL),
     ('history_start', 'SELECT', NULL, NULL, NULL, NULL),
     ('forgotten_day', 'SELECT', NULL, NULL, NULL, NULL),
+    ('former_key', 'SELECT', NULL, NULL, NULL, NULL),
     ('exemption_snapshot', 'SELECT', NULL, NULL, NULL, NULL),
     ('asset_group_snapshot', 'SELECT', NULL, NULL, NULL, NULL),
     ('asset_history', 'SELECT', NULL, NULL, NULL, NULL),

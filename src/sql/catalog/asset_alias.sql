@@ -51,6 +51,17 @@ COMMENT ON COLUMN posture.asset_alias.how IS
     'by a source, or merged (the key of an asset that was merged into this one)';
 COMMENT ON COLUMN posture.asset_alias.added_at IS 'time at which the alias was added';
 
+-- An update fills it, and documents empty it: see source/load_former.
+CREATE TABLE posture_internal.former_key (
+    asset_id integer PRIMARY KEY REFERENCES asset ON DELETE CASCADE,
+    is_ended boolean NOT NULL DEFAULT false
+);
+COMMENT ON TABLE posture_internal.former_key IS
+    'assets that an earlier version gave their keys, and no document has reported since';
+COMMENT ON COLUMN posture_internal.former_key.asset_id IS 'id of the asset';
+COMMENT ON COLUMN posture_internal.former_key.is_ended IS
+    'whether its findings were closed, because it may have stood for several assets';
+
 CREATE FUNCTION posture_internal.asset_of(key text, kind text DEFAULT NULL) RETURNS integer
     LANGUAGE sql STABLE PARALLEL SAFE
     RETURN coalesce(
@@ -105,37 +116,13 @@ COMMENT ON FUNCTION posture_internal.merge_exemption(integer, integer) IS
     'step of merge_asset(): moves exemptions to another asset; those in force on days without a '
     'snapshot end today and begin again for the other asset';
 
-CREATE FUNCTION posture.merge_asset(
-    asset text, into_asset text, OUT moved bigint, OUT dropped bigint)
+CREATE FUNCTION posture_internal.join_asset(
+    old_id integer, new_id integer, OUT moved bigint, OUT dropped bigint)
     LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
 DECLARE
-    old_id integer;
-    new_id integer;
-    missing text;
     replaced bigint;
 BEGIN
-    -- At a higher isolation level, findings that other transactions commit
-    -- meanwhile would stay with the old asset.
-    IF current_setting('transaction_isolation') <> 'read committed' THEN
-        RAISE EXCEPTION 'merge_asset() needs isolation level READ COMMITTED'
-            USING ERRCODE = 'feature_not_supported';
-    END IF;
-    PERFORM require_level('curator');
-    -- Wait for ingest(), which may be writing findings of either asset. The inbox
-    -- is locked first, as in grant_access(), so that the two cannot deadlock.
-    LOCK TABLE inbox IN SHARE UPDATE EXCLUSIVE MODE;
-    old_id := asset_of(asset, NULL);
-    new_id := asset_of(into_asset, NULL);
-    missing := CASE WHEN old_id IS NULL THEN asset WHEN new_id IS NULL THEN into_asset END;
-    IF old_id IS NULL OR new_id IS NULL THEN
-        RAISE EXCEPTION 'asset "%" does not exist', coalesce(missing, 'NULL')
-            USING ERRCODE = 'undefined_object',
-                  HINT = 'The table posture.asset lists the assets.';
-    ELSIF old_id = new_id THEN
-        RAISE EXCEPTION '"%" and "%" are already the same asset', asset, into_asset
-            USING ERRCODE = 'invalid_parameter_value';
-    END IF;
     PERFORM FROM asset a WHERE a.asset_id IN (old_id, new_id) ORDER BY a.asset_id FOR UPDATE;
 
     -- If both have a finding, the one that changed last is current. Findings move by their key, so
@@ -175,6 +162,59 @@ BEGIN
     INSERT INTO asset_alias (alias, asset_id, how)
     SELECT o.key, new_id, 'merged' FROM asset o WHERE o.asset_id = old_id
     ON CONFLICT (alias) DO UPDATE SET asset_id = EXCLUDED.asset_id, how = EXCLUDED.how;
+END $$;
+COMMENT ON FUNCTION posture_internal.join_asset(integer, integer) IS
+    'makes an asset another one, as merge_asset() does; returns the numbers of findings moved and '
+    'dropped';
+
+CREATE FUNCTION posture_internal.end_assets(ids integer[], sources text[]) RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+BEGIN
+    UPDATE finding f SET state = 'not_applicable', changed_at = greatest(f.changed_at, now())
+    FROM recommendation r JOIN source s USING (source_id)
+    WHERE f.asset_id = ANY (ids) AND f.state <> 'not_applicable'
+      AND r.recommendation_id = f.recommendation_id AND s.key = ANY (sources);
+    UPDATE asset a SET retired_at = now()
+    WHERE a.asset_id = ANY (ids) AND a.retired_at IS NULL
+      AND NOT EXISTS (SELECT FROM finding f
+                      WHERE f.asset_id = a.asset_id AND f.state <> 'not_applicable');
+END $$;
+COMMENT ON FUNCTION posture_internal.end_assets(integer[], text[]) IS
+    'closes the findings of these sources on assets, and retires the assets that have no others; '
+    'past days stay as they were';
+
+CREATE FUNCTION posture.merge_asset(
+    asset text, into_asset text, OUT moved bigint, OUT dropped bigint)
+    LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+DECLARE
+    old_id integer;
+    new_id integer;
+    missing text;
+BEGIN
+    -- At a higher isolation level, findings that other transactions commit
+    -- meanwhile would stay with the old asset.
+    IF current_setting('transaction_isolation') <> 'read committed' THEN
+        RAISE EXCEPTION 'merge_asset() needs isolation level READ COMMITTED'
+            USING ERRCODE = 'feature_not_supported';
+    END IF;
+    PERFORM require_level('curator');
+    -- Wait for ingest(), which may be writing findings of either asset. The inbox
+    -- is locked first, as in grant_access(), so that the two cannot deadlock.
+    LOCK TABLE inbox IN SHARE UPDATE EXCLUSIVE MODE;
+    old_id := asset_of(asset, NULL);
+    new_id := asset_of(into_asset, NULL);
+    missing := CASE WHEN old_id IS NULL THEN asset WHEN new_id IS NULL THEN into_asset END;
+    IF old_id IS NULL OR new_id IS NULL THEN
+        RAISE EXCEPTION 'asset "%" does not exist', coalesce(missing, 'NULL')
+            USING ERRCODE = 'undefined_object',
+                  HINT = 'The table posture.asset lists the assets.';
+    ELSIF old_id = new_id THEN
+        RAISE EXCEPTION '"%" and "%" are already the same asset', asset, into_asset
+            USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    SELECT j.moved, j.dropped INTO moved, dropped FROM join_asset(old_id, new_id) j;
 END $$;
 COMMENT ON FUNCTION posture.merge_asset(text, text) IS
     'merges an asset into another one: moves its findings and exemptions, keeps the finding that '

@@ -19,7 +19,8 @@ COMMENT ON COLUMN posture.inbox.recommendation IS
     'key of a recommendation in the source; a new key adds a recommendation';
 COMMENT ON COLUMN posture.inbox.asset IS 'key of an asset; a new key adds an asset';
 COMMENT ON COLUMN posture.inbox.state IS 'compliant, non_compliant or not_applicable';
-COMMENT ON COLUMN posture.inbox.observed_at IS 'time at which the source observed it; NULL: now';
+COMMENT ON COLUMN posture.inbox.observed_at IS
+    'time at which the source observed it, not later than now; NULL: now';
 COMMENT ON COLUMN posture.inbox.asset_kind IS 'kind of the asset; NULL: unchanged';
 COMMENT ON COLUMN posture.inbox.asset_name IS 'display name of the asset; NULL: unchanged';
 COMMENT ON COLUMN posture.inbox.details IS 'further data of the source; NULL: unchanged';
@@ -96,6 +97,7 @@ CREATE FUNCTION posture_internal.inbox_error(item inbox, sources text[], arrived
         WHEN kind_error(item.asset_kind) IS NOT NULL THEN kind_error(item.asset_kind)
         WHEN state_error(item.state) IS NOT NULL THEN state_error(item.state)
         WHEN item.observed_at > arrived_at
+             AND item.observed_at > latest_observation(arrived_at)
             THEN format('observed_at is in the future: %s', item.observed_at)
         WHEN item.observed_at = '-infinity' THEN 'observed_at is -infinity'
         WHEN item.observed_at < '1900-01-01 00:00Z'

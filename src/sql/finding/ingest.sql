@@ -4,6 +4,35 @@
  * All steps are one transaction, so no row is lost after an error or a crash.
  */
 
+CREATE FUNCTION posture_internal.remember(query text, scope integer, key text) RETURNS integer
+    AS 'MODULE_PATHNAME', 'posture_remember' LANGUAGE C STABLE STRICT PARALLEL RESTRICTED;
+COMMENT ON FUNCTION posture_internal.remember(text, integer, text) IS
+    'returns the integer that a query returns for $1 (scope) and $2 (key); runs it once for each of '
+    'them while a statement runs; NULL if it returns no row';
+REVOKE EXECUTE ON FUNCTION posture_internal.remember(text, integer, text) FROM PUBLIC;
+
+-- A delivery names few objects in many rows. They are looked up by key, one by one: joins would
+-- read all of asset for a delivery of some of them.
+CREATE FUNCTION posture_internal.known_source(key text) RETURNS integer
+    LANGUAGE sql STABLE PARALLEL RESTRICTED
+    RETURN remember('SELECT source_id FROM posture.source WHERE key = $2', 0, key);
+COMMENT ON FUNCTION posture_internal.known_source(text) IS
+    'step of ingest(): id of a source; NULL if there is none with the key';
+
+CREATE FUNCTION posture_internal.known_recommendation(source_id integer, key text) RETURNS integer
+    LANGUAGE sql STABLE PARALLEL RESTRICTED
+    RETURN remember('SELECT recommendation_id FROM posture.recommendation '
+                    'WHERE source_id = $1 AND key = $2', source_id, key);
+COMMENT ON FUNCTION posture_internal.known_recommendation(integer, text) IS
+    'step of ingest(): id of a recommendation of a source; NULL if there is none with the key';
+
+CREATE FUNCTION posture_internal.known_asset(key text) RETURNS integer
+    LANGUAGE sql STABLE PARALLEL RESTRICTED
+    RETURN remember('SELECT coalesce((SELECT asset_id FROM posture.asset_alias WHERE alias = $2), '
+                    '(SELECT asset_id FROM posture.asset WHERE key = $2))', 0, key);
+COMMENT ON FUNCTION posture_internal.known_asset(text) IS
+    'step of ingest(): id of the asset with an alias or key; NULL if there is none';
+
 CREATE FUNCTION posture_internal.ingest_batch(
     only_sources text[], arrived_at timestamptz, OUT loaded bigint, OUT rejected bigint)
     LANGUAGE plpgsql
@@ -16,60 +45,49 @@ DECLARE
     delivered text[] := delivery_sources();
     sources text[] := array(SELECT s.key FROM source s
                             WHERE delivered IS NULL OR s.key = ANY (delivered));
+    first_reason text;
 BEGIN
     -- recommendation and asset are the keys of objects that have no id yet.
     PERFORM working_table(
         'posture_batch',
         'source_id integer, recommendation_id integer, recommendation text, '
         'asset_id integer, asset text, asset_kind text, asset_name text, '
-        'state finding_state, observed_at timestamptz, details jsonb, arrival tid, step integer');
-    PERFORM working_table(
-        'posture_taken',
-        'source text, recommendation text, asset text, state text, observed_at timestamptz, '
-        'asset_kind text, asset_name text, details jsonb, arrival tid, reason text');
+        'state text, observed_at timestamptz, details jsonb, arrival tid, step integer', true);
     WITH moved AS (
         DELETE FROM inbox i
         WHERE only_sources IS NULL OR i.source = ANY (only_sources)
-        RETURNING i.*, i.ctid, inbox_error(i, sources, arrived_at)
+        RETURNING i.*, i.ctid AS arrival, inbox_error(i, sources, arrived_at) AS reason
+    ), batch AS (
+        INSERT INTO pg_temp.posture_batch
+        SELECT k.source_id,
+               k.recommendation_id, CASE WHEN k.recommendation_id IS NULL THEN k.recommendation END,
+               k.asset_id, CASE WHEN k.asset_id IS NULL THEN k.asset END,
+               k.asset_kind, k.asset_name, k.state,
+               -- the clock of the source may be ahead
+               least(k.observed_at, arrived_at), k.details, k.arrival, 0
+        FROM (SELECT s.*, known_recommendation(s.source_id, s.recommendation) AS recommendation_id,
+                     known_asset(s.asset) AS asset_id
+              FROM (SELECT m.*, known_source(m.source) AS source_id
+                    FROM moved m
+                    WHERE m.reason IS NULL
+                    OFFSET 0) s
+              OFFSET 0) k
+    ), refused AS (
+        INSERT INTO rejected
+        SELECT m.source, m.recommendation, m.asset, m.state, m.observed_at, m.asset_kind,
+               m.asset_name, m.details, m.reason, arrived_at
+        FROM moved m
+        WHERE m.reason IS NOT NULL
+        ORDER BY m.arrival
+        RETURNING reason
     )
-    INSERT INTO pg_temp.posture_taken SELECT * FROM moved;
-    GET DIAGNOSTICS loaded = ROW_COUNT;
-    -- Do not query an empty table, which has no statistics: the session would keep
-    -- a negative entry in its system caches for each such table until it ends.
-    IF loaded = 0 THEN
-        rejected := 0;
-        RETURN;
-    END IF;
+    SELECT count(*), (array_agg(r.reason))[1] INTO rejected, first_reason FROM refused r;
+    PERFORM report_rejected(rejected, first_reason);
+    loaded := (SELECT count(*) FROM pg_temp.posture_batch);
     -- The number of rows, from a few to millions, decides the plans.
-    ANALYZE pg_temp.posture_taken;
-
-    INSERT INTO rejected
-    SELECT t.source, t.recommendation, t.asset, t.state, t.observed_at, t.asset_kind,
-           t.asset_name, t.details, t.reason, arrived_at
-    FROM pg_temp.posture_taken t
-    WHERE t.reason IS NOT NULL
-    ORDER BY t.arrival;
-    GET DIAGNOSTICS rejected = ROW_COUNT;
-    PERFORM report_rejected(rejected, (SELECT t.reason
-                                       FROM pg_temp.posture_taken t
-                                       WHERE t.reason IS NOT NULL
-                                       ORDER BY t.arrival LIMIT 1));
-
-    INSERT INTO pg_temp.posture_batch
-    SELECT s.source_id,
-           r.recommendation_id, CASE WHEN r.recommendation_id IS NULL THEN t.recommendation END,
-           coalesce(l.asset_id, a.asset_id),
-           CASE WHEN l.asset_id IS NULL AND a.asset_id IS NULL THEN t.asset END,
-           t.asset_kind, t.asset_name, t.state::finding_state,
-           coalesce(t.observed_at, arrived_at), t.details, t.arrival, 0
-    FROM pg_temp.posture_taken t
-    JOIN source s ON s.key = t.source
-    LEFT JOIN recommendation r ON r.source_id = s.source_id AND r.key = t.recommendation
-    LEFT JOIN asset_alias l ON l.alias = t.asset
-    LEFT JOIN asset a ON a.key = t.asset
-    WHERE t.reason IS NULL;
-    GET DIAGNOSTICS loaded = ROW_COUNT;
-    ANALYZE pg_temp.posture_batch;
+    IF loaded > 0 THEN
+        ANALYZE pg_temp.posture_batch;
+    END IF;
 END $$;
 COMMENT ON FUNCTION posture_internal.ingest_batch(text[], timestamptz) IS
     'step of ingest(): moves rows of the inbox, or those of some sources, to the batch or to '
@@ -77,6 +95,8 @@ COMMENT ON FUNCTION posture_internal.ingest_batch(text[], timestamptz) IS
 
 CREATE FUNCTION posture_internal.ingest_catalog() RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
+    -- assets are looked up by an index, one by one, however many there are
+    SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
 AS $$
 DECLARE
     sources text[] := delivery_sources();
@@ -105,7 +125,7 @@ BEGIN
         FROM pg_temp.posture_batch b
         WHERE b.asset IS NOT NULL
         GROUP BY b.asset
-    ), candidate AS (
+    ), candidate AS MATERIALIZED (
         SELECT o.*, canonical_key(o.key, o.kind) AS canonical FROM observed o
     )
     INSERT INTO asset (key, kind, name, first_seen, last_seen)
@@ -137,8 +157,8 @@ BEGIN
     FROM (SELECT b.asset AS key, max(b.asset_kind COLLATE "C") COLLATE "default" AS kind
           FROM pg_temp.posture_batch b
           WHERE b.asset IS NOT NULL
-            AND NOT EXISTS (SELECT FROM asset a WHERE a.key = b.asset)
-          GROUP BY b.asset) v;
+          GROUP BY b.asset) v
+    WHERE NOT EXISTS (SELECT FROM asset a WHERE a.key = v.key);
 
     UPDATE asset a
     SET kind = CASE WHEN sources IS NULL OR may_update_asset(a.asset_id, sources, curates)
@@ -166,49 +186,79 @@ COMMENT ON FUNCTION posture_internal.is_being_written(xid) IS
     'whether the transaction in the system column xmax of a row had not ended when the statement '
     'began, so that the row may change';
 
+CREATE FUNCTION posture_internal.ingest_repeated(
+    OUT recommendations integer[], OUT assets integer[])
+    LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
+    -- as in ingest_findings()
+    SET enable_seqscan = off
+AS $$
+BEGIN
+    WITH observed AS (
+        SELECT coalesce(b.recommendation_id,
+                        known_recommendation(b.source_id, b.recommendation)) AS recommendation_id,
+               coalesce(b.asset_id, known_asset(b.asset)) AS asset_id
+        FROM pg_temp.posture_batch b
+        OFFSET 0
+    ), repeated AS (
+        -- a set for each recommendation is much smaller than a group for each finding
+        SELECT o.recommendation_id
+        FROM observed o
+        GROUP BY o.recommendation_id
+        HAVING count(*) > cardinality(assetset_agg(o.asset_id))
+    )
+    SELECT array_agg(k.recommendation_id ORDER BY k.recommendation_id, k.asset_id),
+           array_agg(k.asset_id ORDER BY k.recommendation_id, k.asset_id)
+    INTO recommendations, assets
+    FROM (SELECT o.recommendation_id, o.asset_id
+          FROM observed o JOIN repeated USING (recommendation_id)
+          GROUP BY o.recommendation_id, o.asset_id
+          HAVING count(*) > 1) k;
+    PERFORM FROM unnest(recommendations, assets) k(recommendation_id, asset_id)
+    CROSS JOIN LATERAL (SELECT
+                        FROM finding f
+                        WHERE f.recommendation_id = k.recommendation_id AND f.asset_id = k.asset_id
+                        OFFSET 0
+                        FOR UPDATE) f;
+END $$;
+COMMENT ON FUNCTION posture_internal.ingest_repeated() IS
+    'step of ingest(): returns the keys of findings that have several observations, in order, and '
+    'locks these findings';
+
 -- Several observations of a finding have the effect that they would have one after the
 -- other. The one that is written last has step 0, and those that are not written have no
 -- step. Of each day, the last two changes of a state are written: history keeps the state
 -- at the end of a day, and the second one is dated by its difference from the first.
 CREATE FUNCTION posture_internal.ingest_steps() RETURNS integer
     LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
+    -- as in ingest_findings()
+    SET enable_seqscan = off
 AS $$
 DECLARE
     recommendations integer[];
     assets integer[];
 BEGIN
-    SELECT array_agg(k.recommendation_id), array_agg(k.asset_id) INTO recommendations, assets
-    FROM (SELECT k.recommendation_id, k.asset_id
-          FROM (SELECT coalesce(b.recommendation_id, r.recommendation_id) AS recommendation_id,
-                       coalesce(b.asset_id, l.asset_id, a.asset_id) AS asset_id
-                FROM pg_temp.posture_batch b
-                LEFT JOIN recommendation r ON r.source_id = b.source_id
-                                          AND r.key = b.recommendation
-                LEFT JOIN asset_alias l ON l.alias = b.asset
-                LEFT JOIN asset a ON a.key = b.asset) k
-          GROUP BY k.recommendation_id, k.asset_id
-          HAVING count(*) > 1) k;
+    SELECT r.* INTO recommendations, assets FROM ingest_repeated() r;
     IF recommendations IS NULL THEN
         RETURN 0;
     END IF;
-    PERFORM FROM finding f
-    JOIN unnest(recommendations, assets) k(recommendation_id, asset_id)
-        USING (recommendation_id, asset_id)
-    ORDER BY f.recommendation_id, f.asset_id
-    FOR UPDATE OF f;
     WITH observed AS MATERIALIZED (
-        SELECT b.ctid AS id, k.recommendation_id, k.asset_id, b.state, b.observed_at, b.arrival,
-               b.details, f.state AS old_state,
+        SELECT b.id, k.recommendation_id, k.asset_id, b.state, b.observed_at, b.arrival,
+               b.details, f.state::text AS old_state,
                coalesce(b.observed_at < f.changed_at, false) AS is_old
-        FROM pg_temp.posture_batch b
-        LEFT JOIN recommendation r ON r.source_id = b.source_id AND r.key = b.recommendation
-        LEFT JOIN asset_alias l ON l.alias = b.asset
-        LEFT JOIN asset a ON a.key = b.asset
+        FROM (SELECT x.ctid AS id, x.state, x.observed_at, x.arrival, x.details,
+                     coalesce(x.recommendation_id,
+                              known_recommendation(x.source_id, x.recommendation))
+                         AS recommendation_id,
+                     coalesce(x.asset_id, known_asset(x.asset)) AS asset_id
+              FROM pg_temp.posture_batch x
+              OFFSET 0) b
         JOIN unnest(recommendations, assets) k(recommendation_id, asset_id)
-          ON k.recommendation_id = coalesce(b.recommendation_id, r.recommendation_id)
-         AND k.asset_id = coalesce(b.asset_id, l.asset_id, a.asset_id)
-        LEFT JOIN finding f ON f.recommendation_id = k.recommendation_id
-                           AND f.asset_id = k.asset_id
+            USING (recommendation_id, asset_id)
+        LEFT JOIN LATERAL (SELECT x.state, x.changed_at
+                           FROM finding x
+                           WHERE x.recommendation_id = k.recommendation_id
+                             AND x.asset_id = k.asset_id
+                           OFFSET 0) f ON true
     ), change AS (
         SELECT o.*, o.state IS DISTINCT FROM lag(o.state, 1, o.old_state) OVER w AS is_change
         FROM observed o
@@ -240,47 +290,70 @@ BEGIN
     SET step = c.step, details = CASE c.step WHEN 0 THEN c.details ELSE b.details END
     FROM observed o LEFT JOIN chosen c USING (id)
     WHERE b.ctid = o.id;
-    CREATE INDEX IF NOT EXISTS posture_batch_step ON pg_temp.posture_batch (step) WHERE step > 0;
+    IF to_regclass('pg_temp.posture_batch_step') IS NULL THEN
+        CREATE INDEX posture_batch_step ON pg_temp.posture_batch (step) WHERE step > 0;
+    END IF;
     RETURN (SELECT coalesce(max(b.step), 0) FROM pg_temp.posture_batch b);
 END $$;
 COMMENT ON FUNCTION posture_internal.ingest_steps() IS
     'step of ingest(): puts several observations of a finding in their order; returns the number '
     'of steps before the last';
 
+-- Stored findings are looked up by the key one by one, in its order. A delivery of much of the
+-- table reads it instead, which costs about as much as the delivery itself.
 CREATE FUNCTION posture_internal.ingest_findings() RETURNS bigint
     LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
+    SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
 AS $$
 DECLARE
+    is_large boolean := pg_relation_size('finding') < 3 * pg_relation_size('pg_temp.posture_batch');
     changed bigint;
 BEGIN
     FOR of_step IN REVERSE ingest_steps() .. 0 LOOP
-        -- Rows are written in the order of the key, so that two writers cannot deadlock.
-        INSERT INTO finding AS f (recommendation_id, asset_id, state, changed_at, details)
-        SELECT n.recommendation_id, n.asset_id, n.state, n.observed_at, n.details
-        FROM (SELECT coalesce(b.recommendation_id, r.recommendation_id) AS recommendation_id,
-                     coalesce(b.asset_id, l.asset_id, a.asset_id) AS asset_id,
-                     b.state, b.observed_at, b.details
-              FROM pg_temp.posture_batch b
-              LEFT JOIN recommendation r ON r.source_id = b.source_id AND r.key = b.recommendation
-              LEFT JOIN asset_alias l ON l.alias = b.asset
-              LEFT JOIN asset a ON a.key = b.asset
-              WHERE b.step = of_step
-              ORDER BY recommendation_id, asset_id) n
-        LEFT JOIN finding o ON o.recommendation_id = n.recommendation_id
-                           AND o.asset_id = n.asset_id
-        WHERE o.state IS NULL
-           OR (o.changed_at <= n.observed_at
-               AND (o.state <> n.state
-                    OR o.details IS DISTINCT FROM coalesce(n.details, o.details)))
-           -- another session may be writing an older observation: wait for it, and compare then
-           OR is_being_written(o.xmax)
-        ON CONFLICT (recommendation_id, asset_id) DO UPDATE
-        SET state = EXCLUDED.state, details = coalesce(EXCLUDED.details, f.details),
-            changed_at = CASE WHEN f.state = EXCLUDED.state THEN f.changed_at
-                              ELSE EXCLUDED.changed_at END
-        WHERE f.changed_at <= EXCLUDED.changed_at
-          AND (f.state <> EXCLUDED.state
-               OR f.details IS DISTINCT FROM coalesce(EXCLUDED.details, f.details));
+        PERFORM set_config(s, 'on', true)
+        FROM unnest('{enable_seqscan, enable_hashjoin, enable_mergejoin}'::text[]) s
+        WHERE is_large AND of_step = 0;
+        -- Rows are written in the order of the key, so that two writers cannot deadlock, and that
+        -- neighbours in the index are written one after the other. EXECUTE plans for the tables as
+        -- they are now. Of what the delivery adds, nothing is stored: the key is NULL.
+        EXECUTE format($query$
+            INSERT INTO finding AS f (recommendation_id, asset_id, state, changed_at, details,
+                                      extent_id)
+            SELECT n.recommendation_id, n.asset_id, n.state, n.observed_at, n.details, x.extent_id
+            FROM (SELECT coalesce(b.recommendation_id,
+                                  known_recommendation(b.source_id, b.recommendation))
+                             AS recommendation_id,
+                         coalesce(b.asset_id, known_asset(b.asset)) AS asset_id,
+                         CASE WHEN b.recommendation IS NULL THEN b.asset_id END AS stored_id,
+                         b.state::finding_state AS state, b.observed_at, b.details
+                  FROM pg_temp.posture_batch b
+                  WHERE b.step = $1
+                  %s OFFSET 0) n
+            LEFT JOIN finding o ON o.recommendation_id = n.recommendation_id
+                               AND o.asset_id = n.stored_id
+            LEFT JOIN pg_temp.posture_extent x ON x.recommendation_id = n.recommendation_id
+                                              AND x.asset_id = n.asset_id
+                                              AND x.extent_id IS NOT NULL
+            WHERE o.state IS NULL
+               OR (o.changed_at <= n.observed_at
+                   AND (o.state <> n.state
+                        OR o.details IS DISTINCT FROM coalesce(n.details, o.details)
+                        OR o.extent_id IS DISTINCT FROM coalesce(x.extent_id, o.extent_id)))
+               -- another session may be writing an older observation: wait for it, and compare then
+               OR is_being_written(o.xmax)
+            ORDER BY n.recommendation_id, n.asset_id
+            ON CONFLICT (recommendation_id, asset_id) DO UPDATE
+            SET state = EXCLUDED.state, details = coalesce(EXCLUDED.details, f.details),
+                changed_at = CASE WHEN f.state = EXCLUDED.state THEN f.changed_at
+                                  ELSE EXCLUDED.changed_at END,
+                extent_id = coalesce(EXCLUDED.extent_id, f.extent_id)
+            WHERE f.changed_at <= EXCLUDED.changed_at
+              AND (f.state <> EXCLUDED.state
+                   OR f.details IS DISTINCT FROM coalesce(EXCLUDED.details, f.details)
+                   OR f.extent_id IS DISTINCT FROM coalesce(EXCLUDED.extent_id, f.extent_id))
+            $query$,
+            CASE WHEN is_large THEN '' ELSE 'ORDER BY 1, 2' END)
+        USING of_step;
         GET DIAGNOSTICS changed = ROW_COUNT;
     END LOOP;
     -- each finding that changed was written in the last step
@@ -289,57 +362,25 @@ END $$;
 COMMENT ON FUNCTION posture_internal.ingest_findings() IS
     'step of ingest(): writes new and changed findings; returns their number';
 
-CREATE FUNCTION posture_internal.ingest_close(complete_source text) RETURNS bigint
+CREATE FUNCTION posture_internal.require_delivered(complete_source text) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
-DECLARE
-    closed bigint;
-    delivered_at timestamptz;
 BEGIN
-    SELECT max(b.observed_at) INTO delivered_at
-    FROM pg_temp.posture_batch b JOIN source s USING (source_id)
-    WHERE s.key = complete_source;
-    IF delivered_at IS NULL THEN
+    IF complete_source IS NOT NULL
+       AND NOT EXISTS (SELECT FROM pg_temp.posture_batch b JOIN source s USING (source_id)
+                       WHERE s.key = complete_source) THEN
         RAISE EXCEPTION 'inbox contains no finding of source "%"', complete_source
             USING ERRCODE = 'no_data_found',
                   DETAIL = 'A complete delivery of nothing would close every finding of the '
                            'source.',
                   HINT = 'Set is_active of the source to false if it no longer reports anything.';
     END IF;
-
-    -- A finding whose row was rejected is not missing in the delivery. load() rejects
-    -- rows before ingest() begins, but in the same transaction.
-    UPDATE finding f
-    SET state = 'not_applicable',
-        changed_at = CASE f.state WHEN 'not_applicable' THEN f.changed_at ELSE delivered_at END
-    FROM recommendation r JOIN source s USING (source_id)
-    WHERE s.key = complete_source AND r.recommendation_id = f.recommendation_id
-      AND f.changed_at <= delivered_at
-      AND (f.state <> 'not_applicable' OR is_being_written(f.xmax))
-      AND NOT EXISTS (
-          SELECT
-          FROM pg_temp.posture_batch b
-          LEFT JOIN recommendation br ON br.source_id = b.source_id AND br.key = b.recommendation
-          LEFT JOIN asset_alias bl ON bl.alias = b.asset
-          LEFT JOIN asset ba ON ba.key = b.asset
-          WHERE coalesce(b.recommendation_id, br.recommendation_id) = f.recommendation_id
-            AND coalesce(b.asset_id, bl.asset_id, ba.asset_id) = f.asset_id)
-      AND NOT EXISTS (
-          SELECT
-          FROM rejected j
-          LEFT JOIN asset_alias l ON l.alias = j.asset
-          LEFT JOIN asset a ON a.key = j.asset
-          WHERE j.rejected_at >= now() AND j.source = s.key AND j.recommendation = r.key
-            AND coalesce(l.asset_id, a.asset_id) = f.asset_id);
-    GET DIAGNOSTICS closed = ROW_COUNT;
-    RETURN closed;
 END $$;
-COMMENT ON FUNCTION posture_internal.ingest_close(text) IS
-    'step of ingest(): sets findings that are missing in a complete delivery to not_applicable; '
-    'returns their number';
+COMMENT ON FUNCTION posture_internal.require_delivered(text) IS
+    'step of ingest(): raises an error if a complete delivery has no finding of its source';
 
 CREATE FUNCTION posture_internal.ingest_sources(
-    complete_source text, only_sources text[],
+    complete_source text, only_sources text[], of_extent text, of_document boolean,
     OUT loaded bigint, OUT changed bigint, OUT unchanged bigint, OUT rejected bigint,
     OUT closed bigint)
     LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
@@ -356,22 +397,22 @@ BEGIN
     PERFORM progress(format('ingest: %s rows taken, %s rejected', loaded, rejected));
     IF loaded > 0 THEN
         PERFORM ingest_catalog();
+        PERFORM ingest_extent(complete_source, of_extent, of_document);
         PERFORM progress(format('ingest: writing findings of %s rows', loaded));
         changed := ingest_findings();
     END IF;
     unchanged := loaded - changed;
-    closed := 0;
     PERFORM progress(format('ingest: %s findings written', changed));
-    IF complete_source IS NOT NULL THEN
-        closed := ingest_close(complete_source);
-    END IF;
+    PERFORM require_delivered(complete_source);
+    closed := CASE WHEN loaded > 0 THEN ingest_close() ELSE 0 END;
     PERFORM fold_if_many();
 END $$;
-COMMENT ON FUNCTION posture_internal.ingest_sources(text, text[]) IS
-    'step of ingest() and load(): loads the rows of the inbox, or those of some sources';
+COMMENT ON FUNCTION posture_internal.ingest_sources(text, text[], text, boolean) IS
+    'step of ingest() and load(): loads the rows of the inbox, or those of some sources; they are '
+    'of an extent, or of those that the items of load() state';
 
 CREATE FUNCTION posture_internal.ingest(
-    complete_source text, only_source text,
+    complete_source text, only_source text, extent text,
     OUT loaded bigint, OUT changed bigint, OUT unchanged bigint, OUT rejected bigint,
     OUT closed bigint)
     LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
@@ -380,6 +421,10 @@ DECLARE
     source_key text;
 BEGIN
     PERFORM require_level('loader');
+    IF extent IS NOT NULL AND key_error('extent', extent) IS NOT NULL THEN
+        RAISE EXCEPTION '%', key_error('extent', extent)
+            USING ERRCODE = 'invalid_parameter_value';
+    END IF;
     FOREACH source_key IN ARRAY array_remove(ARRAY[complete_source, only_source], NULL) LOOP
         PERFORM require_delivery(source_key);
         IF NOT EXISTS (SELECT FROM source s WHERE s.key = source_key) THEN
@@ -392,15 +437,18 @@ BEGIN
     SELECT i.* INTO loaded, changed, unchanged, rejected, closed
     FROM ingest_sources(complete_source, CASE WHEN only_source IS NOT NULL
                                               THEN ARRAY[only_source]
-                                              ELSE delivery_sources() END) i;
+                                              ELSE delivery_sources() END, extent, false) i;
 END $$;
-COMMENT ON FUNCTION posture_internal.ingest(text, text) IS 'loads the inbox, see posture.ingest()';
+COMMENT ON FUNCTION posture_internal.ingest(text, text, text) IS
+    'loads the inbox, see posture.ingest()';
 
 CREATE FUNCTION posture.ingest(
-    complete_source text DEFAULT NULL, only_source text DEFAULT NULL,
+    complete_source text DEFAULT NULL, only_source text DEFAULT NULL, extent text DEFAULT NULL,
     OUT loaded bigint, OUT changed bigint, OUT unchanged bigint, OUT rejected bigint,
     OUT closed bigint)
     AS 'MODULE_PATHNAME', 'posture_call_definer' LANGUAGE C;
-COMMENT ON FUNCTION posture.ingest(text, text) IS
+COMMENT ON FUNCTION posture.ingest(text, text, text) IS
     'loads the inbox, or with only_source the rows of one source; complete_source sets findings '
-    'of that source that are not in the inbox to not_applicable; loaded = changed + unchanged';
+    'of that source that are not in the inbox to not_applicable; with extent, such as an account '
+    'or a site, the rows are those of this part of their source, and only findings of it are set; '
+    'loaded = changed + unchanged';

@@ -34,11 +34,12 @@ COMMENT ON FUNCTION posture_internal.asff_control(text) IS
     'the whole id if it has none of the known forms';
 
 -- WARNING is a check without a result: in Security Hub a control of unknown
--- status, in Prowler a muted finding.
+-- status, in Prowler a muted finding. INFOED is what Prowler 3 writes for INFO.
 CREATE FUNCTION posture_internal.asff_state(status text, record_state text, workflow text)
     RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN CASE WHEN status NOT IN ('PASSED', 'FAILED', 'WARNING', 'NOT_AVAILABLE') THEN NULL
+    RETURN CASE WHEN status NOT IN ('PASSED', 'FAILED', 'WARNING', 'NOT_AVAILABLE', 'INFOED')
+                THEN NULL
                 WHEN record_state = 'ARCHIVED' OR workflow = 'SUPPRESSED' THEN 'not_applicable'
                 WHEN status = 'PASSED' THEN 'compliant'
                 WHEN status = 'FAILED' THEN 'non_compliant'
@@ -47,7 +48,7 @@ COMMENT ON FUNCTION posture_internal.asff_state(text, text, text) IS
     'returns the state for a Compliance.Status, '
     'not_applicable if the finding is archived or suppressed; NULL if the status is not known';
 
-CREATE FUNCTION posture_internal.asff_finding(element jsonb)
+CREATE FUNCTION posture_internal.asff_finding(element jsonb, of_source text)
     RETURNS TABLE (error text, is_finding boolean, source text, product text, recommendation text,
                    title text, uid text, state text, observed_at timestamptz, message text,
                    workflow text, compliance jsonb)
@@ -57,7 +58,10 @@ BEGIN ATOMIC
                WHEN jsonb_typeof(element) <> 'object' THEN not_object_error(element)
                WHEN NOT f.is_finding
                THEN 'no SchemaVersion, ProductArn or GeneratorId: not a finding of ASFF'
-               WHEN c.status IS NULL THEN 'missing Compliance.Status: not a compliance finding'
+               WHEN f.is_left_out
+               THEN 'without Compliance: not a compliance finding'
+                    || coalesce(' but one of ' || left(f.product, 60), '')
+               WHEN c.status IS NULL THEN 'missing Compliance.Status'
                WHEN s.state IS NULL
                THEN format('unrecognized Compliance.Status "%s"', left(c.status, 100))
                WHEN f.recommendation IS NULL THEN 'missing GeneratorId'
@@ -67,13 +71,18 @@ BEGIN ATOMIC
                            left(coalesce(f.last_observed, f.updated, f.created), 40))
                WHEN jsonb_typeof(element -> 'Resources') IS DISTINCT FROM 'array'
                     OR element -> 'Resources' = '[]' THEN 'missing Resources' END,
-           f.is_finding, f.source, f.product, f.recommendation, f.title, f.uid,
-           s.state, s.observed_at, s.message, c.workflow, c.compliance
+           f.is_finding AND NOT f.is_left_out, f.source, f.product, f.recommendation, f.title,
+           f.uid, CASE WHEN f.is_left_out THEN 'left_out' ELSE s.state END, s.observed_at,
+           s.message, c.workflow, c.compliance
     FROM (SELECT element ?| '{SchemaVersion,ProductArn,GeneratorId,Resources,Compliance}'
                  AND jsonb_typeof(element) = 'object' AS is_finding,
+                 -- threats and vulnerabilities
+                 element ?| '{SchemaVersion,ProductArn,GeneratorId}'
+                 AND jsonb_typeof(element) = 'object'
+                 AND coalesce(element -> 'Compliance', 'null') IN ('null', '{}') AS is_left_out,
                  p.product,
-                 coalesce(CASE WHEN p.product IS NOT NULL THEN check_source(p.product, NULL) END,
-                          'asff') AS source,
+                 coalesce(of_source, p.product_source, 'asff') AS source,
+                 coalesce(p.product_source = 'security-hub', false) AS is_hub,
                  coalesce(json_text(element -> 'Compliance' -> 'SecurityControlId'),
                           asff_control(json_text(element -> 'GeneratorId'))) AS recommendation,
                  json_text(element -> 'Title') AS title,
@@ -85,7 +94,10 @@ BEGIN ATOMIC
                  json_text(element -> 'UpdatedAt') AS updated,
                  json_text(element -> 'CreatedAt') AS created,
                  element -> 'Compliance' AS compliance
-          FROM (SELECT asff_product(element) AS product OFFSET 0) p
+          FROM (SELECT n.product, CASE WHEN n.product IS NOT NULL
+                                       THEN check_source(n.product, NULL) END AS product_source
+                FROM (SELECT asff_product(element) AS product OFFSET 0) n
+                OFFSET 0) p
           OFFSET 0) f
     CROSS JOIN LATERAL (
         SELECT json_text(f.compliance -> 'Status') AS status,
@@ -102,39 +114,53 @@ BEGIN ATOMIC
         SELECT asff_state(c.status, nullif(element ->> 'RecordState', ''), c.workflow) AS state,
                -- LastObservedAt is when the resource changed, UpdatedAt when the record
                -- was written. The state is known to hold at the later of them.
-               coalesce(greatest(parse_time(f.last_observed), parse_time(f.updated)),
-                        parse_time(f.created)) AS observed_at,
+               coalesce(greatest(parse_time(f.last_observed, 'UTC', f.source),
+                                 parse_time(f.updated, 'UTC', f.source)),
+                        parse_time(f.created, 'UTC', f.source)) AS observed_at,
                -- Security Hub describes the control, other products the finding.
-               coalesce(f.annotation, CASE WHEN f.source <> 'security-hub'
-                                           THEN f.description END) AS message
+               coalesce(f.annotation, CASE WHEN NOT f.is_hub THEN f.description END) AS message
         OFFSET 0) s
     OFFSET 0;
 END;
-COMMENT ON FUNCTION posture_internal.asff_finding(jsonb) IS
+COMMENT ON FUNCTION posture_internal.asff_finding(jsonb, text) IS
     'returns what an ASFF finding reports, apart from its resources; '
-    'error is why it can''t be loaded, or NULL';
+    'error is why it can''t be loaded, or is not meant to be if state is left_out; or NULL';
+
+-- The converter of MITRE SAF adds the source code of a control as a resource of its own.
+CREATE FUNCTION posture_internal.asff_is_code(resource jsonb) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN coalesce(resource ->> 'Type' = 'AwsIamRole'
+                    AND resource ->> 'Id' LIKE '% Validation Code', false);
+COMMENT ON FUNCTION posture_internal.asff_is_code(jsonb) IS
+    'whether a resource of ASFF is the source code of a control, which is not an asset';
 
 CREATE FUNCTION posture_internal.asff_resource(element jsonb, resources jsonb)
-    RETURNS TABLE (n integer, error text, asset text, region text, resource jsonb)
+    RETURNS TABLE (n integer, error text, asset text, kind text, region text, resource jsonb)
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
     SELECT r.n,
            CASE WHEN jsonb_typeof(r.resource) <> 'object'
                 THEN format('Resources[%s]: %s', r.n, not_object_error(r.resource))
-                WHEN json_text(r.resource -> 'Id') IS NULL
-                THEN format('missing Resources[%s].Id', r.n) END,
-           json_text(r.resource -> 'Id'),
-           coalesce(json_text(r.resource -> 'Region'), json_text(element -> 'Region')),
-           r.resource
+                WHEN i.id IS NULL THEN format('missing Resources[%s].Id', r.n)
+                WHEN named_host(i.id) IS NULL AND i.account IS NULL
+                THEN no_host_error(format('Resources[%s]', r.n), i.id) END,
+           asset_key(i.id, i.kind, 'aws', i.account, i.region), i.kind, i.region, r.resource
     FROM (SELECT n, resources -> n AS resource
           FROM generate_series(0, CASE jsonb_typeof(resources)
                                   WHEN 'array' THEN jsonb_array_length(resources) END - 1) n
           OFFSET 0) r
+    CROSS JOIN LATERAL (
+        SELECT json_text(r.resource -> 'Id') AS id,
+               resource_kind(json_text(r.resource -> 'Type')) AS kind,
+               json_text(element -> 'AwsAccountId') AS account,
+               coalesce(json_text(r.resource -> 'Region'), json_text(element -> 'Region')) AS region
+        OFFSET 0) i
+    WHERE NOT asff_is_code(r.resource) OR resources -> 1 IS NULL
     OFFSET 0;
 END;
 COMMENT ON FUNCTION posture_internal.asff_resource(jsonb, jsonb) IS
-    'returns the resources of an ASFF finding, each with the key and the region of its asset; '
-    'error is why a resource is not an asset, or NULL';
+    'returns the resources of an ASFF finding, each with the key, the kind and the region of its '
+    'asset; error is why a resource is not an asset, or NULL';
 
 CREATE FUNCTION posture_internal.asff_details(
     element jsonb, resource jsonb, message text, state text, workflow text) RETURNS jsonb
@@ -180,24 +206,38 @@ COMMENT ON FUNCTION posture_internal.asff_details(jsonb, jsonb, text, text, text
     'returns the details of an ASFF finding: what is not about its recommendation or its asset, '
     'without the times and ids of one scan';
 
+-- The region is the one of the Security Hub that has the finding, which may be about an account.
+CREATE FUNCTION posture_internal.asff_extent(element jsonb, resource_region text) RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN extent_key(
+        'aws', coalesce(json_text(element -> 'AwsAccountId'), 'no account'),
+        coalesce(json_text(element -> 'Region'),
+                 substring(json_text(element -> 'ProductArn')
+                           FROM '^arn:[^:]*:securityhub:([^:]+):'), resource_region));
+COMMENT ON FUNCTION posture_internal.asff_extent(jsonb, text) IS
+    'returns the extent of an ASFF finding: its account and region';
+
 CREATE FUNCTION posture_internal.asff_check_results(document jsonb, of_source text)
     RETURNS SETOF check_result
     LANGUAGE sql STABLE
 BEGIN ATOMIC
     SELECT e.location || CASE WHEN f.error IS NULL THEN '.Resources[' || r.n || ']' ELSE '' END,
            coalesce(f.error, r.error),
-           CASE WHEN f.is_finding THEN coalesce(of_source, f.source) END,
-           f.product, f.recommendation, f.title, r.asset,
-           lower(json_text(r.resource -> 'Type')), NULL, r.region, f.state, f.observed_at,
+           CASE WHEN f.is_finding THEN f.source END,
+           f.product, f.recommendation, f.title, r.asset, r.kind, NULL, r.region, f.state,
+           f.observed_at,
            coalesce(f.uid, e.location), f.message, f.compliance,
            CASE WHEN coalesce(f.error, r.error) IS NULL
                 THEN asff_details(o.element, r.resource, f.message, f.state, f.workflow) END,
-           CASE WHEN r.error IS NULL OR o.element ? 'Resources' THEN o.element
+           CASE WHEN f.state = 'left_out' THEN jsonb_build_object('reason', f.error)
+                WHEN r.error IS NULL OR o.element ? 'Resources' THEN o.element
                 ELSE o.element
                      || jsonb_build_object('Resources', jsonb_build_array(r.resource)) END,
-           r.resource
+           r.resource, coalesce(json_text(o.element -> 'Region'), r.region),
+           json_text(r.resource -> 'Id'), CASE WHEN f.product ILIKE 'prowler' THEN 'aws' END,
+           asff_extent(e.element, r.region)
     FROM finding_element(document) e
-    CROSS JOIN LATERAL asff_finding(e.element) f
+    CROSS JOIN LATERAL asff_finding(e.element, of_source) f
     CROSS JOIN LATERAL (
         -- An element is returned once for each of its resources, and without
         -- them: the size of the result would grow with the square of their number.

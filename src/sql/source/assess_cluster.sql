@@ -90,7 +90,7 @@ COMMENT ON FUNCTION posture_internal.cluster_finding() IS
 
 CREATE FUNCTION posture.assess_cluster(
     OUT loaded bigint, OUT changed bigint, OUT unchanged bigint, OUT rejected bigint,
-    OUT closed bigint, OUT left_out bigint)
+    OUT closed bigint, OUT left_out bigint, OUT extent text)
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
@@ -104,6 +104,7 @@ BEGIN
     INTO loaded, changed, unchanged, rejected, closed
     FROM ingest(complete_source => text 'postgresql', only_source => text 'postgresql') i;
     left_out := 0;
+    extent := 'source postgresql';
 END $$;
 COMMENT ON FUNCTION posture.assess_cluster() IS
     'assesses this cluster and the catalog of the current database, and loads the findings as '

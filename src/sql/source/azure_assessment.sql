@@ -4,7 +4,8 @@
 
 CREATE FUNCTION posture_internal.azure_assessment(element jsonb)
     RETURNS TABLE (type text, error text, name text, asset text, state text, is_exempt boolean,
-                   resource_name text, platform text, link text, has_metadata boolean)
+                   resource_name text, platform text, link text, has_metadata boolean,
+                   former_asset text)
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
     SELECT t.type,
@@ -17,16 +18,16 @@ BEGIN ATOMIC
                    WHEN a.code IS NULL THEN 'missing properties.status.code'
                    WHEN a.state IS NULL
                    THEN format('unrecognized properties.status.code "%s"', left(a.code, 100)) END
-               WHEN 'left_out' THEN NULL
+               WHEN 'left_out' THEN azure_left_out(a.kind, a.id, 'assessments')
                ELSE CASE
                    WHEN jsonb_typeof(element) <> 'object' THEN not_object_error(element)
                    WHEN a.kind IS NOT NULL
                    THEN format('type "%s" is not Microsoft.Security/assessments', left(a.kind, 100))
                    ELSE 'no properties: not an assessment of Defender for Cloud' END END,
            a.name, a.asset, CASE WHEN a.is_exempt THEN 'non_compliant' ELSE a.state END,
-           a.is_exempt, a.resource_name, a.platform, a.link, a.has_metadata
+           a.is_exempt, a.resource_name, a.platform, a.link, a.has_metadata, a.former_asset
     FROM (SELECT e.id, json_text(element -> 'type') AS kind, s.properties,
-                 r.asset, r.name AS resource_name, r.platform,
+                 r.asset, r.former_asset, r.name AS resource_name, r.platform,
                  lower(coalesce(json_text(element -> 'name'),
                                 substring(e.id FROM '/assessments/([^/]+)$'))) AS name,
                  json_text(p.status -> 'code') AS code,
@@ -48,7 +49,7 @@ BEGIN ATOMIC
           CROSS JOIN LATERAL azure_asset(e.id, object_or_empty(p."resourceDetails")) r
           OFFSET 0) a
     CROSS JOIN LATERAL (SELECT CASE
-        WHEN lower(a.kind) = 'microsoft.security/assessments/subassessments' THEN 'left_out'
+        WHEN azure_left_out(a.kind, a.id, 'assessments') IS NOT NULL THEN 'left_out'
         WHEN lower(a.kind) <> 'microsoft.security/assessments' THEN NULL
         WHEN a.kind IS NOT NULL OR a.properties ? 'status'
              OR a.id ~* '/providers/microsoft\.security/assessments/' THEN 'finding' END AS type
@@ -57,7 +58,46 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION posture_internal.azure_assessment(jsonb) IS
     'returns what an element of a document of assessments is, and the fields that decide it; '
-    'type is NULL if it is not an element of the format';
+    'type is NULL if it is not an element of the format; '
+    'error is why it can''t be loaded, or is not meant to be if type is left_out; or NULL';
+
+-- Continuous export writes rows with names of their own into Log Analytics. A table has
+-- the history of a finding, so the time of the row counts.
+CREATE FUNCTION posture_internal.azure_logged_assessment(element jsonb) RETURNS jsonb
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN CASE WHEN element ?& '{recommendationState,assessedResourceId}' THEN
+        jsonb_strip_nulls(jsonb_build_object(
+            'id', element -> 'recommendationId', 'type', 'Microsoft.Security/assessments',
+            'name', coalesce(substring(element ->> 'recommendationId'
+                                       FROM '(?i)/assessments/([^/]+)$'),
+                             element ->> 'recommendationName'),
+            'timeGenerated', element -> 'timeGenerated',
+            'properties', jsonb_build_object(
+                'displayName', element -> 'recommendationDisplayName',
+                'status', jsonb_build_object(
+                    'code', element -> 'recommendationState',
+                    'cause', nullif(element -> 'notApplicableReason', '""'),
+                    'firstEvaluationDate', element -> 'firstEvaluationDate',
+                    'statusChangeDate', element -> 'statusChangeDate'),
+                'resourceDetails', jsonb_build_object('id', element -> 'assessedResourceId',
+                                                      'source', element -> 'environment'),
+                'metadata', jsonb_build_object(
+                    'displayName', element -> 'recommendationDisplayName',
+                    'description', element -> 'description',
+                    'severity', element -> 'recommendationSeverity'))))
+           ELSE element END;
+COMMENT ON FUNCTION posture_internal.azure_logged_assessment(jsonb) IS
+    'returns a row of the table SecurityRecommendation of Log Analytics as an assessment, and any '
+    'other element as it is';
+
+CREATE FUNCTION posture_internal.azure_assessment_element(document jsonb)
+    RETURNS TABLE (location text, element jsonb)
+    LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT e.location, azure_logged_assessment(e.element) FROM microsoft_element(document) e;
+END;
+COMMENT ON FUNCTION posture_internal.azure_assessment_element(jsonb) IS
+    'returns the elements of a document of assessments';
 
 CREATE FUNCTION posture_internal.azure_recommendation(key text, properties jsonb, manage_url text)
     RETURNS jsonb
@@ -90,7 +130,7 @@ CREATE FUNCTION posture_internal.azure_columns(element jsonb) RETURNS jsonb
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN (SELECT coalesce(jsonb_object_agg(c.key, c.value), '{}')
             FROM jsonb_each(element - '{id,name,type,tenantId,resourceGroup,'
-                                      'subscriptionId,properties}'::text[]) c
+                                      'subscriptionId,properties,timeGenerated}'::text[]) c
             WHERE c.value NOT IN ('null', '""', '[]', '{}'));
 COMMENT ON FUNCTION posture_internal.azure_columns(jsonb) IS
     'returns the columns of a row of Resource Graph that have a value, '
@@ -105,7 +145,7 @@ CREATE FUNCTION posture_internal.azure_details(element jsonb) RETURNS jsonb
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN CASE WHEN element ? 'properties'
                      AND NOT element - '{id,name,type,tenantId,resourceGroup,'
-                                       'subscriptionId,properties}'::text[]
+                                       'subscriptionId,properties,timeGenerated}'::text[]
                              <@ '{"kind": "", "location": "", "managedBy": "", "sku": null, '
                                 '"plan": null, "tags": null, "identity": null, "zones": null, '
                                 '"extendedLocation": null}'
@@ -143,6 +183,17 @@ END;
 COMMENT ON FUNCTION posture_internal.azure_exemption(jsonb) IS
     'returns the exemption of an exempt assessment, from its properties';
 
+CREATE FUNCTION posture_internal.azure_extent(element jsonb, subscription text) RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN extent_key('azure', coalesce(
+        substring(lower(json_text(element -> 'id')) FROM '^/subscriptions/([^/]+)'),
+        lower(json_text(element -> 'subscriptionId')), subscription,
+        substring(lower(json_text(element -> 'id'))
+                  FROM '^/providers/microsoft[.]management/(managementgroups/[^/]+)'),
+        'no subscription'));
+COMMENT ON FUNCTION posture_internal.azure_extent(jsonb, text) IS
+    'returns the extent of an assessment: its subscription, else its management group';
+
 /*
  * Azure reports an exempt resource as not applicable, and no longer evaluates
  * it. Here the finding stays non_compliant and gets an exemption. So a mitigated
@@ -160,8 +211,7 @@ BEGIN ATOMIC
         SELECT e.n, e.location, e.element, coalesce(of_source, 'defender-for-cloud') AS source, a.*,
                r.subscription, r.resource_group, r.resource_type, r.kind,
                coalesce(a.resource_name, r.name) AS asset_name
-        FROM document_element(document, ARRAY['value', 'data'])
-             WITH ORDINALITY e(location, element, n)
+        FROM azure_assessment_element(document) WITH ORDINALITY e(location, element, n)
         CROSS JOIN LATERAL azure_assessment(e.element) a
         CROSS JOIN LATERAL azure_resource(a.asset) r
     ), valid AS NOT MATERIALIZED (
@@ -185,13 +235,11 @@ BEGIN ATOMIC
         WHERE s.key = coalesce(of_source, 'defender-for-cloud')
           AND (x.expires_at IS NULL OR x.expires_at > now())
     )
-    SELECT e.location, e.error, e.type, e.source, NULL::text, NULL::text, NULL::text,
-           NULL::timestamptz, NULL::text, NULL::text, NULL::jsonb,
-           CASE WHEN e.type = 'left_out'
-                THEN '{"reason": "a sub-assessment: the state of the resource is in the '
-                     'assessment that it is of"}'
-                ELSE e.element END
-    FROM element e WHERE e.error IS NOT NULL OR e.type = 'left_out'
+    SELECT e.location, CASE WHEN e.type IS DISTINCT FROM 'left_out' THEN e.error END, e.type,
+           e.source, NULL::text, NULL::text, NULL::text, NULL::timestamptz, NULL::text, NULL::text,
+           NULL::jsonb, CASE WHEN e.type = 'left_out' THEN jsonb_build_object('reason', e.error)
+                             ELSE e.element END
+    FROM element e WHERE e.error IS NOT NULL
     UNION ALL
     (SELECT v.location, NULL, 'source', v.source, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
             jsonb_build_object('key', v.source, 'name', 'Microsoft Defender for Cloud',
@@ -209,14 +257,17 @@ BEGIN ATOMIC
     SELECT v.location, NULL, 'asset', v.source, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
            jsonb_strip_nulls(jsonb_build_object(
                'key', v.asset, 'kind', v.kind, 'name', v.asset_name,
-               'tags', nullif(azure_tags(
-                   v.element, object_or_empty(azure_properties(v.element) -> 'resourceDetails'),
-                   v.platform, v.subscription, v.resource_group, v.resource_type), '{}')))
+               'tags', nullif(t.tags, '{}'))) || former_asset(v.former_asset, v.asset, t.tags)
     FROM valid v
+    CROSS JOIN LATERAL azure_tags(
+        v.element, object_or_empty(azure_properties(v.element) -> 'resourceDetails'),
+        v.platform, v.subscription, v.resource_group, v.resource_type) t(tags)
     WHERE (v.n IN (SELECT min(o.n) FROM valid o GROUP BY o.asset)) = true
     UNION ALL
-    SELECT v.location, NULL, 'finding', v.source, v.name, v.asset, v.state, NULL,
-           v.kind, v.asset_name, azure_details(v.element), NULL
+    SELECT v.location, NULL, 'finding', v.source, v.name, v.asset, v.state,
+           parse_time(json_text(v.element -> 'timeGenerated'), 'UTC', v.source),
+           v.kind, v.asset_name, azure_details(v.element),
+           extent_object(ARRAY[azure_extent(v.element, v.subscription)])
     FROM valid v
     UNION ALL
     SELECT v.location, NULL, 'exemption', v.source, NULL, NULL, NULL, NULL, NULL, NULL, NULL,

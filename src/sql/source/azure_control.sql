@@ -11,7 +11,10 @@ CREATE FUNCTION posture_internal.azure_control(element jsonb)
                    properties jsonb, healthy numeric, unhealthy numeric, max_score numeric)
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-    SELECT CASE WHEN t.type = 'left_out' THEN NULL
+    SELECT CASE WHEN t.type = 'left_out'
+                THEN coalesce(azure_left_out(c.kind, c.id, 'secureScores/secureScoreControls'),
+                              'a control of another secure score than ascScore, '
+                              'which counts the same resources')
                 WHEN t.type IS NULL THEN CASE
                     WHEN jsonb_typeof(element) <> 'object' THEN not_object_error(element)
                     WHEN c.kind IS NOT NULL
@@ -49,6 +52,8 @@ BEGIN ATOMIC
                           json_number(p.properties -> 'max')) AS max_score
           FROM (SELECT azure_properties(element) AS properties) p) c
     CROSS JOIN LATERAL (SELECT CASE
+        WHEN azure_left_out(c.kind, c.id, 'secureScores/secureScoreControls') IS NOT NULL
+        THEN 'left_out'
         WHEN lower(c.kind) <> 'microsoft.security/securescores/securescorecontrols' THEN NULL
         -- Another score counts the same resources again.
         WHEN c.score <> 'ascscore' THEN 'left_out'
@@ -57,7 +62,8 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION posture_internal.azure_control(jsonb) IS
     'returns what an element of a document of controls is, and its fields; '
-    'type is NULL if it is not an element of the format';
+    'type is NULL if it is not an element of the format; '
+    'error is why it can''t be loaded, or is not meant to be if type is left_out; or NULL';
 
 CREATE FUNCTION posture_internal.azure_control_assessments(definition jsonb) RETURNS text[]
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -85,12 +91,11 @@ COMMENT ON FUNCTION posture_internal.azure_is_assessed(text, text[]) IS
 
 CREATE FUNCTION posture_internal.azure_control_item(document jsonb, of_source text)
     RETURNS SETOF item
-    LANGUAGE sql STABLE PARALLEL SAFE
+    LANGUAGE sql STABLE
 BEGIN ATOMIC
     WITH element AS (
         SELECT e.n, e.location, e.element, coalesce(of_source, 'defender-for-cloud') AS source, c.*
-        FROM document_element(document, ARRAY['value', 'data'])
-             WITH ORDINALITY e(location, element, n)
+        FROM microsoft_element(document) WITH ORDINALITY e(location, element, n)
         CROSS JOIN LATERAL azure_control(e.element) c
     ), valid AS (
         -- Pages that overlap contain the same element twice.
@@ -115,13 +120,11 @@ BEGIN ATOMIC
         FROM valid v
         GROUP BY v.source, v.name
     )
-    SELECT e.location, e.error, e.type, e.source, NULL::text, NULL::text, NULL::text,
-           NULL::timestamptz, NULL::text, NULL::text, NULL::jsonb,
-           CASE WHEN e.type = 'left_out'
-                THEN '{"reason": "a control of another secure score than ascScore, '
-                     'which counts the same resources"}'
-                ELSE e.element END
-    FROM element e WHERE e.error IS NOT NULL OR e.type IS NULL OR e.type = 'left_out'
+    SELECT e.location, CASE WHEN e.type IS DISTINCT FROM 'left_out' THEN e.error END, e.type,
+           e.source, NULL::text, NULL::text, NULL::text, NULL::timestamptz, NULL::text, NULL::text,
+           NULL::jsonb, CASE WHEN e.type = 'left_out' THEN jsonb_build_object('reason', e.error)
+                             ELSE e.element END
+    FROM element e WHERE e.error IS NOT NULL
     UNION ALL
     (SELECT c.location, NULL, 'source', c.source, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
             jsonb_build_object('key', c.source, 'name', 'Microsoft Defender for Cloud',

@@ -16,6 +16,21 @@ CREATE FUNCTION posture_internal.azure_properties(element jsonb) RETURNS jsonb
 COMMENT ON FUNCTION posture_internal.azure_properties(jsonb) IS
     'returns the properties of an Azure object, flattened or not; NULL if it has none';
 
+-- A query without a filter also returns alerts, sub-assessments and settings.
+CREATE FUNCTION posture_internal.azure_left_out(kind text, id text, expected text) RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN CASE
+        WHEN expected = 'assessments'
+             AND (lower(kind) = 'microsoft.security/assessments/subassessments'
+                  OR id ~* '/providers/microsoft[.]security/assessments/[^/]+/subassessments/')
+        THEN 'a sub-assessment: the state of the resource is in the assessment that it is of'
+        WHEN kind ~* '^microsoft[.]security/'
+             AND lower(kind) <> lower('microsoft.security/' || expected)
+        THEN format('of type "%s", not Microsoft.Security/%s', left(kind, 100), expected) END;
+COMMENT ON FUNCTION posture_internal.azure_left_out(text, text, text) IS
+    'returns why an object of Defender for Cloud is not meant to be loaded in a format of another '
+    'type; NULL if it is of that type, or none of Defender for Cloud';
+
 -- Azure ignores letter case in ids, and its APIs write the same id in several
 -- ways.
 CREATE FUNCTION posture_internal.azure_resource(id text)
@@ -54,19 +69,10 @@ COMMENT ON FUNCTION posture_internal.azure_resource(text) IS
 -- in Azure. A database, or a machine on premises, has no id of its own: many
 -- share the id of the machine or workspace, so the name is appended to it.
 CREATE FUNCTION posture_internal.azure_asset(id text, details jsonb)
-    RETURNS TABLE (asset text, name text, platform text)
+    RETURNS TABLE (asset text, former_asset text, name text, platform text)
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-    SELECT CASE WHEN r.source IN ('aws', 'gcp') AND r.connector IS NULL
-                THEN coalesce(r.azure_id, r.resource_id, r.scope)
-                WHEN r.source = 'onpremisesql' AND r.database IS NOT NULL
-                THEN coalesce(r.resource_id, r.scope) || coalesce('/servers/' || r.server, '')
-                     || '/databases/' || r.database
-                WHEN r.resource_id IS NULL AND r.source = 'onpremise'
-                     AND lower(r.scope) = lower(r.workspace)
-                THEN r.scope || coalesce('/machines/' || r.machine, '')
-                ELSE coalesce(r.resource_id, r.azure_id, r.scope) END,
-           r.name, r.source
+    SELECT asset_key(k.id, NULL, r.source, r.subscription, NULL), k.id, r.name, r.source
     FROM (SELECT lower(coalesce(d.source, d."Source")) AS source,
                  json_text(coalesce(nullif(d.id, '""'), nullif(d."Id", '""'),
                                     nullif(d."resourceId", '""'), d."ResourceId")) AS resource_id,
@@ -75,8 +81,10 @@ BEGIN ATOMIC
                  json_text(coalesce(d."serverName", d."ServerName")) AS server,
                  json_text(coalesce(d."databaseName", d."DatabaseName")) AS database,
                  json_text(coalesce(d."workspaceId", d."WorkspaceId")) AS workspace,
-                 json_text(coalesce(d."machineName", d."MachineName",
-                                    d.vmuuid, d."Vmuuid")) AS machine,
+                 coalesce(named_host(json_text(coalesce(d."machineName", d."MachineName"))),
+                          json_text(coalesce(d.vmuuid, d."Vmuuid", d."machineName",
+                                             d."MachineName"))) AS machine,
+                 substring(azure_asset.id FROM '(?i)^/subscriptions/([^/]+)') AS subscription,
                  json_text(coalesce(d."resourceName", d."ResourceName")) AS name,
                  nullif(left(azure_asset.id,
                              greatest(strpos(lower(azure_asset.id),
@@ -94,11 +102,22 @@ BEGIN ATOMIC
                 vmuuid jsonb, "Vmuuid" jsonb,
                 "resourceName" jsonb, "ResourceName" jsonb)
           OFFSET 0) r
+    CROSS JOIN LATERAL (
+        SELECT CASE WHEN r.source IN ('aws', 'gcp') AND r.connector IS NULL
+                THEN coalesce(r.azure_id, r.resource_id, r.scope)
+                WHEN r.source = 'onpremisesql' AND r.database IS NOT NULL
+                THEN coalesce(r.resource_id, r.scope) || coalesce('/servers/' || r.server, '')
+                     || '/databases/' || r.database
+                WHEN r.resource_id IS NULL AND r.source = 'onpremise'
+                     AND lower(r.scope) = lower(r.workspace)
+                THEN r.scope || coalesce('/machines/' || r.machine, '')
+                ELSE coalesce(r.resource_id, r.azure_id, r.scope) END AS id
+        OFFSET 0) k
     OFFSET 0;
 END;
 COMMENT ON FUNCTION posture_internal.azure_asset(text, jsonb) IS
-    'returns the key, the name and the platform of the asset that an assessment is about, '
-    'from the id and the resourceDetails of the assessment; '
+    'returns the key, the key in earlier versions, the name and the platform of the asset that an '
+    'assessment is about, from the id and the resourceDetails of the assessment; '
     'asset is NULL if neither identifies one, name is NULL if resourceDetails has none';
 
 CREATE FUNCTION posture_internal.azure_tags(

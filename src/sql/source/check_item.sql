@@ -47,19 +47,27 @@ COMMENT ON FUNCTION posture_internal.check_recommendation(text, text, jsonb, jso
     'returns the recommendation of a check as an object of format posture';
 
 CREATE FUNCTION posture_internal.check_asset(
-    format text, key text, kind text, name text, element jsonb, resource jsonb, region text)
+    format text, key text, former_key text, kind text, name text, element jsonb, resource jsonb,
+    region text, regions jsonb)
     RETURNS TABLE (object jsonb)
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
     SELECT jsonb_strip_nulls(jsonb_build_object('key', key, 'kind', kind, 'name', name))
-           || jsonb_build_object('tags', CASE format
-                  WHEN 'ocsf' THEN ocsf_tags(element, p.cloud, p.account, resource, region)
-                  ELSE asff_tags(element, resource, region) END)
-    FROM (SELECT element -> 'cloud' AS cloud, element -> 'cloud' -> 'account' AS account
-          OFFSET 0) p;
+           || jsonb_build_object('tags', t.tags) || former_asset(former_key, key, t.tags)
+    FROM (SELECT ocsf_cloud(element) AS cloud, ocsf_cloud(element) -> 'account' AS account
+          OFFSET 0) p
+    CROSS JOIN LATERAL (
+        SELECT CASE format
+                   WHEN 'ocsf' THEN ocsf_tags(element, p.cloud, p.account, resource, region)
+                   ELSE asff_tags(element, resource, region) END
+               || CASE WHEN regions IS NULL THEN '{}'
+                       ELSE jsonb_build_object('region', regions) END AS tags
+        OFFSET 0) t;
 END;
-COMMENT ON FUNCTION posture_internal.check_asset(text, text, text, text, jsonb, jsonb, text) IS
-    'returns the asset of a check as an object of format posture';
+COMMENT ON FUNCTION posture_internal.check_asset(
+    text, text, text, text, text, jsonb, jsonb, text, jsonb) IS
+    'returns the asset of a check as an object of format posture; regions are those that report on '
+    'it if it is more than one';
 
 CREATE FUNCTION posture_internal.check_state_rank(state text) RETURNS integer
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -75,90 +83,168 @@ CREATE FUNCTION posture_internal.add_other_results(details jsonb, other_results 
 COMMENT ON FUNCTION posture_internal.add_other_results(jsonb, jsonb) IS
     'returns the details of a finding with the results that did not count; NULL if both are empty';
 
+-- A document of Prowler that has standards has those of one framework alone.
+CREATE FUNCTION posture_internal.check_compliance(
+    of_source text, of_recommendation text, is_prowler boolean, objects jsonb[]) RETURNS jsonb
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN (SELECT CASE WHEN (SELECT bool_and(k.known @> o.object) FROM unnest(objects) o(object))
+                        THEN k.known ELSE merge_compliance(objects || k.known) END
+            FROM (SELECT (SELECT r.details -> 'compliance'
+                          FROM recommendation r JOIN source s USING (source_id)
+                          WHERE is_prowler AND s.key = of_source AND r.key = of_recommendation
+                            AND jsonb_typeof(r.details -> 'compliance') = 'object')) k(known));
+COMMENT ON FUNCTION posture_internal.check_compliance(text, text, boolean, jsonb[]) IS
+    'returns one object with the keys of several, and of Prowler with those that are known of the '
+    'recommendation';
+
+CREATE FUNCTION posture_internal.add_region(details jsonb, region text) RETURNS jsonb
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN CASE WHEN region IS NULL THEN details
+                ELSE coalesce(details, '{}') || jsonb_build_object('region', region) END;
+COMMENT ON FUNCTION posture_internal.add_region(jsonb, text) IS
+    'returns the details of a finding with the region that it is about, if one is given';
+
+CREATE FUNCTION posture_internal.merge_results(results check_result[])
+    RETURNS TABLE (location text, source text, recommendation text, asset text, state text,
+                   observed_at timestamptz, details jsonb, extents text[])
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT max(r.location) FILTER (WHERE r.row_rank = 1), r.source, r.recommendation, r.asset,
+           max(r.state) FILTER (WHERE r.row_rank = 1), max(r.observed_at),
+           add_other_results(
+               (array_agg(add_region(r.details, r.finding_region))
+                    FILTER (WHERE r.row_rank = 1))[1],
+               jsonb_agg(DISTINCT jsonb_strip_nulls(jsonb_build_object(
+                   'state', r.state, 'message', r.message, 'region', r.finding_region)))
+                   FILTER (WHERE r.rank > 1)),
+           array_agg(DISTINCT r.extent)
+    FROM (SELECT n.*,
+                 row_number() OVER (finding ORDER BY n.state_rank, n.message COLLATE "C",
+                                                     n.finding_region COLLATE "C", n.details,
+                                                     n.location COLLATE "C") AS row_rank,
+                 dense_rank() OVER (finding ORDER BY n.state_rank, n.message COLLATE "C",
+                                                     n.finding_region COLLATE "C") AS rank
+          FROM (SELECT v.*, check_state_rank(v.state) AS state_rank,
+                       max(coalesce(v.observed_at, 'infinity'))
+                           OVER (PARTITION BY v.source, v.recommendation, v.asset, v.uid) AS newest
+                FROM unnest(results) v) n
+          WHERE coalesce(n.observed_at, 'infinity') = n.newest
+          WINDOW finding AS (PARTITION BY n.source, n.recommendation, n.asset)) r
+    GROUP BY r.source, r.recommendation, r.asset;
+END;
+COMMENT ON FUNCTION posture_internal.merge_results(check_result[]) IS
+    'returns one finding for the results of a recommendation on an asset: the worst of the newest '
+    'of each uid, with the others in its details';
+
+CREATE FUNCTION posture_internal.check_source_item(source text, product text) RETURNS SETOF item
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT NULL::text, NULL::text, 'source', source, NULL::text, NULL::text, NULL::text,
+           NULL::timestamptz, NULL::text, NULL::text, NULL::jsonb,
+           jsonb_strip_nulls(jsonb_build_object('key', source, 'product', product,
+                                                'name', coalesce(product, source)));
+END;
+COMMENT ON FUNCTION posture_internal.check_source_item(text, text) IS
+    'returns the item of the source of a product';
+
+CREATE FUNCTION posture_internal.check_error_item(
+    location text, error text, state text, source text, element jsonb) RETURNS SETOF item
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT location, CASE WHEN state IS DISTINCT FROM 'left_out' THEN error END,
+           CASE WHEN state = 'left_out' THEN state WHEN source IS NOT NULL THEN 'finding' END,
+           source, NULL::text, NULL::text, NULL::text, NULL::timestamptz, NULL::text, NULL::text,
+           NULL::jsonb, element
+    WHERE error IS NOT NULL;
+END;
+COMMENT ON FUNCTION posture_internal.check_error_item(text, text, text, text, jsonb) IS
+    'returns the item of a result that is left out or can''t be loaded; no row without an error';
+
 -- Products report one asset with several kinds; "other" is taken only if no
--- result names another.
+-- result names another. Names of checks are few, so their keys are looked up once.
 CREATE FUNCTION posture_internal.check_item(format text, document jsonb, of_source text)
     RETURNS SETOF item
     LANGUAGE sql STABLE
 BEGIN ATOMIC
     WITH result AS (
         SELECT r.* FROM check_results(format, document, of_source) r
+    ), shared AS MATERIALIZED (
+        SELECT c.*, check_key(c.source, c.provider, c.recommendation,
+                              count(*) OVER (PARTITION BY c.source, c.recommendation) > 1) AS key
+        FROM (SELECT DISTINCT r.source, r.recommendation, r.provider
+              FROM result r WHERE r.error IS NULL AND r.provider IS NOT NULL) c
+    ), spread AS MATERIALIZED (
+        SELECT r.asset, count(DISTINCT r.finding_region) > 1 AS is_reported,
+               CASE WHEN count(DISTINCT r.region) > 1
+                    THEN jsonb_agg(DISTINCT r.region COLLATE "C") END AS regions
+        FROM result r WHERE r.error IS NULL GROUP BY r.asset
+        HAVING count(DISTINCT r.finding_region) > 1 OR count(DISTINCT r.region) > 1
     ), valid AS NOT MATERIALIZED (
-        SELECT * FROM result r WHERE r.error IS NULL
+        SELECT r.location, r.source, r.product, coalesce(k.key, r.recommendation) AS recommendation,
+               r.title, r.asset, r.asset_kind, r.asset_name, r.region, r.state, r.observed_at,
+               r.uid, r.message, r.compliance, r.details, r.extent, s.regions,
+               CASE WHEN s.is_reported THEN r.finding_region END AS finding_region
+        FROM result r
+        LEFT JOIN shared k USING (source, recommendation, provider)
+        LEFT JOIN spread s USING (asset)
+        WHERE r.error IS NULL
     ), asset AS (
-        SELECT DISTINCT ON (v.asset COLLATE "C") v.asset, v.asset_kind, v.asset_name, v.location
-        FROM valid v
+        SELECT DISTINCT ON (v.asset COLLATE "C")
+               v.asset, v.asset_kind, v.asset_name, v.regions, v.location FROM valid v
         ORDER BY v.asset COLLATE "C", coalesce(v.asset_kind, 'other') = 'other',
                  v.asset_kind COLLATE "C", v.asset_name COLLATE "C", v.region COLLATE "C",
                  octet_length(v.location), v.location COLLATE "C"
     ), recommendation AS (
-        SELECT DISTINCT ON (v.source COLLATE "C", v.recommendation COLLATE "C") v.location
-        FROM valid v
+        SELECT DISTINCT ON (v.source COLLATE "C", v.recommendation COLLATE "C")
+               v.recommendation AS key, v.location FROM valid v
         ORDER BY v.source COLLATE "C", v.recommendation COLLATE "C", v.title COLLATE "C",
-                 CASE format WHEN 'asff' THEN v.message END COLLATE "C",
-                 octet_length(v.location), v.location COLLATE "C"
+                 CASE format WHEN 'asff' THEN v.message END COLLATE "C", octet_length(v.location),
+                 v.location COLLATE "C"
     ), standard AS (
-        SELECT d.source, d.recommendation, merge_compliance(array_agg(d.compliance)) AS compliance
-        FROM (SELECT DISTINCT v.source, v.recommendation, v.compliance
+        SELECT d.source, d.key, check_compliance(
+                   d.source, d.key, bool_or(d.product ILIKE 'prowler'), array_agg(d.compliance)
+               ) AS compliance
+        FROM (SELECT DISTINCT v.source, v.recommendation AS key, v.product, v.compliance
               FROM valid v WHERE v.compliance IS NOT NULL) d
-        GROUP BY d.source, d.recommendation
+        GROUP BY d.source, d.key
     ), repeated AS (
-        SELECT v.source, v.recommendation, v.asset
-        FROM valid v
+        SELECT v.source, v.recommendation, v.asset, count(*) AS n FROM valid v
         GROUP BY v.source, v.recommendation, v.asset HAVING count(*) > 1
-    ), ranked AS (
-        SELECT n.*,
-               row_number() OVER (finding ORDER BY n.state_rank, n.message COLLATE "C", n.details,
-                                                   n.location COLLATE "C") AS row_rank,
-               dense_rank() OVER (finding ORDER BY n.state_rank, n.message COLLATE "C") AS rank
-        FROM (SELECT v.*, check_state_rank(v.state) AS state_rank,
-                     max(coalesce(v.observed_at, 'infinity'))
-                         OVER (PARTITION BY v.source, v.recommendation, v.asset, v.uid) AS newest
-              FROM valid v JOIN repeated r USING (source, recommendation, asset)) n
-        WHERE coalesce(n.observed_at, 'infinity') = n.newest
-        WINDOW finding AS (PARTITION BY n.source, n.recommendation, n.asset)
     ), finding AS (
-        SELECT v.location, v.source, v.recommendation, v.asset, v.state, v.observed_at, v.details
-        FROM valid v
-        WHERE NOT EXISTS (SELECT FROM repeated r
-                          WHERE r.source = v.source AND r.recommendation = v.recommendation
-                            AND r.asset = v.asset)
+        SELECT v.location, v.source, v.recommendation, v.asset, v.state, v.observed_at,
+               add_region(v.details, v.finding_region) AS details, ARRAY[v.extent] AS extents
+        FROM valid v LEFT JOIN repeated r USING (source, recommendation, asset)
+        WHERE r.n IS NULL
         UNION ALL
-        SELECT max(r.location) FILTER (WHERE r.row_rank = 1), r.source, r.recommendation, r.asset,
-               max(r.state) FILTER (WHERE r.row_rank = 1), max(r.observed_at),
-               add_other_results((array_agg(r.details) FILTER (WHERE r.row_rank = 1))[1],
-                                 jsonb_agg(DISTINCT jsonb_strip_nulls(jsonb_build_object(
-                                     'state', r.state, 'message', r.message)))
-                                     FILTER (WHERE r.rank > 1))
-        FROM ranked r
-        GROUP BY r.source, r.recommendation, r.asset
+        SELECT m.* FROM merge_results((
+            SELECT array_agg(ROW(v.location, NULL, v.source, NULL, v.recommendation, NULL, v.asset,
+                                 NULL, NULL, NULL, v.state, v.observed_at, v.uid, v.message, NULL,
+                                 v.details, NULL, NULL, v.finding_region, NULL, NULL,
+                                 v.extent)::check_result)
+            FROM valid v JOIN repeated r USING (source, recommendation, asset))) m
     )
-    SELECT NULL::text, NULL::text, 'source', s.source, NULL::text, NULL::text, NULL::text,
-           NULL::timestamptz, NULL::text, NULL::text, NULL::jsonb,
-           jsonb_strip_nulls(jsonb_build_object('key', s.source, 'product', s.product,
-                                                'name', coalesce(s.product, s.source)))
-    FROM (SELECT r.source, min(r.product COLLATE "C") AS product
-          FROM result r WHERE r.source IS NOT NULL GROUP BY r.source) s
+    SELECT i.*
+    FROM (SELECT r.source, min(r.product COLLATE "C") AS product FROM result r
+          WHERE r.source IS NOT NULL GROUP BY r.source) s, check_source_item(s.source, s.product) i
     UNION ALL
     SELECT r.location, NULL, 'recommendation', r.source, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
-           o.object
-    FROM (SELECT r.* FROM recommendation c JOIN result r USING (location) OFFSET 0) r
-    LEFT JOIN standard s ON s.source = r.source AND s.recommendation = r.recommendation
-    CROSS JOIN LATERAL check_recommendation(format, r.recommendation, r.element, r.resource,
-                                            r.product, s.compliance) o
+           add_provider(o.object, r.provider) || former_check(r.provider, r.recommendation, r.key)
+    FROM (SELECT r.*, c.key FROM recommendation c JOIN result r USING (location) OFFSET 0) r
+    LEFT JOIN standard s USING (source, key)
+    CROSS JOIN LATERAL check_recommendation(format, r.key, r.element, r.resource, r.product,
+                                            s.compliance) o
     UNION ALL
     SELECT r.location, NULL, 'asset', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, o.object
-    FROM (SELECT r.* FROM asset a JOIN result r USING (location) OFFSET 0) r
-    CROSS JOIN LATERAL check_asset(format, r.asset, r.asset_kind, r.asset_name, r.element,
-                                   r.resource, r.region) o
+    FROM (SELECT r.*, a.regions FROM asset a JOIN result r USING (location) OFFSET 0) r
+    CROSS JOIN LATERAL check_asset(format, r.asset, r.former_asset, r.asset_kind, r.asset_name,
+                                   r.element, r.resource, r.region, r.regions) o
     UNION ALL
     SELECT f.location, NULL, 'finding', f.source, f.recommendation, f.asset, f.state, f.observed_at,
-           a.asset_kind, a.asset_name, f.details, NULL
+           a.asset_kind, a.asset_name, f.details, extent_object(f.extents)
     FROM finding f JOIN asset a ON a.asset = f.asset
     UNION ALL
-    SELECT r.location, r.error, CASE WHEN r.source IS NOT NULL THEN 'finding' END, r.source,
-           NULL, NULL, NULL, NULL, NULL, NULL, NULL, r.element
-    FROM result r WHERE r.error IS NOT NULL;
+    SELECT i.*
+    FROM result r, LATERAL check_error_item(r.location, r.error, r.state, r.source, r.element) i;
 END;
 COMMENT ON FUNCTION posture_internal.check_item(text, jsonb, text) IS
     'returns the items of a document of format ocsf or asff';

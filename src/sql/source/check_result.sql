@@ -27,16 +27,20 @@ CREATE TYPE posture_internal.check_result AS (
     compliance jsonb,
     details jsonb,
     element jsonb,
-    resource jsonb
+    resource jsonb,
+    finding_region text,
+    former_asset text,
+    provider text,
+    extent text
 );
 COMMENT ON TYPE posture_internal.check_result IS
     'result of a check on one resource, as a document reports it';
 COMMENT ON COLUMN posture_internal.check_result.location IS
     'location in the document, a path of jsonpath';
 COMMENT ON COLUMN posture_internal.check_result.error IS
-    'why the result can''t be loaded; NULL if it can';
+    'why the result can''t be loaded, or is not meant to be; NULL if it can';
 COMMENT ON COLUMN posture_internal.check_result.source IS
-    'key of the source; NULL if the element is not one of the format';
+    'key of the source; NULL if the element is not one of the format, or is left out';
 COMMENT ON COLUMN posture_internal.check_result.product IS 'name of the product';
 COMMENT ON COLUMN posture_internal.check_result.recommendation IS 'key of the recommendation';
 COMMENT ON COLUMN posture_internal.check_result.title IS 'title of the recommendation';
@@ -45,7 +49,7 @@ COMMENT ON COLUMN posture_internal.check_result.asset_kind IS 'kind of the asset
 COMMENT ON COLUMN posture_internal.check_result.asset_name IS 'name of the asset';
 COMMENT ON COLUMN posture_internal.check_result.region IS 'region of the asset';
 COMMENT ON COLUMN posture_internal.check_result.state IS
-    'compliant, non_compliant or not_applicable';
+    'compliant, non_compliant or not_applicable; left_out if it is not meant to be loaded';
 COMMENT ON COLUMN posture_internal.check_result.observed_at IS
     'time of the observation by the source';
 COMMENT ON COLUMN posture_internal.check_result.uid IS 'id of the finding in the source';
@@ -55,8 +59,17 @@ COMMENT ON COLUMN posture_internal.check_result.compliance IS
     'findings of one recommendation may name different ones';
 COMMENT ON COLUMN posture_internal.check_result.details IS 'details of the finding';
 COMMENT ON COLUMN posture_internal.check_result.element IS
-    'element of the document that the result comes from';
+    'element of the document that the result comes from; why if it is left out';
 COMMENT ON COLUMN posture_internal.check_result.resource IS 'resource in that element';
+COMMENT ON COLUMN posture_internal.check_result.finding_region IS
+    'region that the finding is about; findings of several regions may concern one asset';
+COMMENT ON COLUMN posture_internal.check_result.former_asset IS
+    'key that earlier versions gave the asset';
+COMMENT ON COLUMN posture_internal.check_result.provider IS
+    'provider that the check is for, where its product names checks within a provider; '
+    'NULL: names are unique';
+COMMENT ON COLUMN posture_internal.check_result.extent IS
+    'extent that reports it, such as an account; NULL if its key is too long';
 
 -- A document is a list of findings, the answer of an API, or an event on a bus.
 CREATE FUNCTION posture_internal.finding_list_path(page jsonb) RETURNS text

@@ -17,7 +17,7 @@ COMMENT ON FUNCTION posture_internal.framework_key(text, text, text) IS
 
 CREATE FUNCTION posture_internal.framework(element jsonb)
     RETURNS TABLE (type text, error text, key text, name text, description text, requirements text,
-                   risk_field text, weight_field text, group_field text)
+                   risk_field text, weight_field text, group_field text, provider text)
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
     SELECT t.type,
@@ -39,7 +39,8 @@ BEGIN ATOMIC
                     'LevelOfRisk'),
            coalesce(json_text(f.outputs -> 'table_config' -> 'scoring' -> 'weight_field'),
                     json_text(f.outputs -> 'pdf_config' -> 'scoring' -> 'weight_field'), 'Weight'),
-           coalesce(json_text(f.outputs -> 'table_config' -> 'group_by'), 'Section')
+           coalesce(json_text(f.outputs -> 'table_config' -> 'group_by'), 'Section'),
+           lower(f.provider)
     FROM (SELECT coalesce(json_text(element -> 'Framework'),
                           json_text(element -> 'framework')) AS framework,
                  coalesce(json_text(element -> 'Version'),
@@ -85,8 +86,8 @@ BEGIN ATOMIC
            || coalesce(json_text(r.attribute -> 'Title'), r.name,
                        r.id || coalesce(' ' || left(r.description, 200), '')),
            r.description, r.check_keys, trim_scale(r.weight * r.risk)
-    FROM (SELECT q.*, parse_number(q.attribute -> weight_field) AS weight,
-                 parse_number(q.attribute -> risk_field) AS risk,
+    FROM (SELECT q.*, json_number(q.attribute -> weight_field) AS weight,
+                 json_number(q.attribute -> risk_field) AS risk,
                  CASE jsonb_typeof(q.checks)
                      WHEN 'array' THEN q.checks
                      WHEN 'object' THEN jsonb_path_query_array(q.checks, 'lax $.*[*]')
@@ -129,15 +130,34 @@ COMMENT ON FUNCTION posture_internal.framework_requirement_list(jsonb, text, tex
     'returns the requirements of a compliance framework; '
     'copy counts the requirements that share an id';
 
-CREATE FUNCTION posture_internal.framework_item(document jsonb, of_source text) RETURNS SETOF item
+CREATE FUNCTION posture_internal.framework_check(requirement jsonb, provider text)
+    RETURNS TABLE (provider text, name text)
     LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT provider, c.name
+    FROM (SELECT coalesce(requirement -> 'Checks', requirement -> 'checks') AS checks OFFSET 0) r
+    CROSS JOIN LATERAL jsonb_array_elements_text(array_or_empty(r.checks)) c(name)
+    UNION
+    SELECT lower(p.provider), c.name
+    FROM (SELECT coalesce(requirement -> 'Checks', requirement -> 'checks') AS checks OFFSET 0) r
+    CROSS JOIN LATERAL jsonb_each(object_or_empty(r.checks)) p(provider, checks)
+    CROSS JOIN LATERAL jsonb_array_elements_text(
+        CASE jsonb_typeof(p.checks) WHEN 'array' THEN p.checks
+                                    ELSE jsonb_build_array(p.checks) END) c(name);
+END;
+COMMENT ON FUNCTION posture_internal.framework_check(jsonb, text) IS
+    'returns the checks of a requirement, each with its provider: that of the framework, or the '
+    'one that the requirement lists it for';
+
+CREATE FUNCTION posture_internal.framework_item(document jsonb, of_source text) RETURNS SETOF item
+    LANGUAGE sql STABLE
 BEGIN ATOMIC
     WITH element AS (
         SELECT e.n, e.location, e.element, coalesce(of_source, 'prowler') AS source, f.*
         FROM document_element(document, '{}') WITH ORDINALITY e(location, element, n)
         CROSS JOIN LATERAL framework(e.element) f
     ), requirement AS (
-        SELECT e.n AS framework, e.source, e.key AS initiative, r.*,
+        SELECT e.n AS framework, e.source, e.key AS initiative, e.provider, r.*,
                format('%s.%s[%s]', e.location, e.requirements, r.n - 1) AS location,
                e.key || ':' || r.id || CASE WHEN r.copy > 1 THEN '#' || r.copy ELSE '' END AS key
         FROM element e
@@ -157,23 +177,28 @@ BEGIN ATOMIC
         FROM requirement r
         WHERE r.error IS NULL AND r.checks <> '[]'
         GROUP BY r.source, r.initiative, r.key
+    ), named AS (
+        SELECT DISTINCT r.key, r.source, c.provider, c.name
+        FROM requirement r
+        CROSS JOIN LATERAL framework_check(r.requirement, r.provider) c
+        WHERE r.error IS NULL
+    ), shared AS MATERIALIZED (
+        SELECT c.*, check_key(c.source, c.provider, c.name,
+                              count(*) OVER (PARTITION BY c.source, c.name) > 1) AS key
+        FROM (SELECT DISTINCT n.source, n.provider, n.name FROM named n) c
     ), member AS (
-        SELECT d.key, jsonb_agg(jsonb_build_object(
-                          'source', d.source, 'recommendation', d.recommendation)
-                          ORDER BY d.recommendation) AS members
-        FROM (SELECT DISTINCT r.key, r.source, c.recommendation
-              FROM requirement r
-              CROSS JOIN LATERAL jsonb_array_elements_text(r.checks) c(recommendation)
-              WHERE r.error IS NULL) d
-        GROUP BY d.key
+        SELECT n.key, jsonb_agg(jsonb_build_object('source', n.source, 'recommendation', s.key)
+                                ORDER BY s.key) AS members
+        FROM named n JOIN shared s USING (source, name)
+        WHERE s.provider IS NOT DISTINCT FROM n.provider
+        GROUP BY n.key
     )
     SELECT e.location, e.error, e.type, e.source, NULL::text, NULL::text, NULL::text,
            NULL::timestamptz, NULL::text, NULL::text, NULL::jsonb, e.element
     FROM element e WHERE e.error IS NOT NULL
     UNION ALL
     SELECT r.location, r.error, 'metric', r.source, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
-           r.requirement
-    FROM requirement r WHERE r.error IS NOT NULL
+           r.requirement FROM requirement r WHERE r.error IS NOT NULL
     UNION ALL
     SELECT r.location, NULL, 'left_out', r.source, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
            jsonb_build_object('reason', format('requirement %s has no checks', left(r.id, 100)))

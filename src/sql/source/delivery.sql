@@ -40,7 +40,7 @@ COMMENT ON FUNCTION posture_internal.require_delivery(text) IS
 CREATE FUNCTION posture_internal.curated_field() RETURNS TABLE (type text, field text)
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
 BEGIN ATOMIC
-VALUES ('source', 'is_active'), ('source', 'stale_after'),
+VALUES ('source', 'is_active'), ('source', 'stale_after'), ('source', 'time_zone'),
        ('asset', 'criticality'), ('asset', 'owner'), ('asset', 'tags'), ('asset', 'aliases'),
        ('asset', 'retired_at'),
        ('recommendation', 'assigned_to'), ('recommendation', 'due_on'),

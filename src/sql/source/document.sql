@@ -33,25 +33,6 @@ COMMENT ON FUNCTION posture.load_format() IS
     'into items, the type of object that load() counts (NULL for all), and what a document '
     'contains';
 
--- The mark is a character of Unicode only. ltrim() would take many times the memory of the
--- document, because it keeps the place of each character.
-CREATE FUNCTION posture_internal.trim_byte_order_mark(content text) RETURNS text
-    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, posture, posture_internal, pg_temp
-AS $$
-DECLARE
-    mark text;
-BEGIN
-    IF getdatabaseencoding() IN ('UTF8', 'SQL_ASCII') THEN
-        mark := convert_from(decode('efbbbf', 'hex'), 'UTF8');
-        WHILE starts_with(content, mark) LOOP
-            content := substr(content, length(mark) + 1);
-        END LOOP;
-    END IF;
-    RETURN content;
-END $$;
-COMMENT ON FUNCTION posture_internal.trim_byte_order_mark(text) IS
-    'returns the text of a file without the byte order mark that it may begin with';
-
 -- Only the beginning is read, whatever the document is.
 CREATE FUNCTION posture_internal.document_notation(content text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -66,17 +47,6 @@ CREATE FUNCTION posture_internal.document_notation(content text) RETURNS text
         THEN 'CSV' END;
 COMMENT ON FUNCTION posture_internal.document_notation(text) IS
     'returns the notation that a document begins like: JSON, XML, HTML or CSV; NULL: another one';
-
-CREATE FUNCTION posture_internal.json_line(line text) RETURNS jsonb
-    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, posture, posture_internal, pg_temp
-AS $$
-BEGIN
-    RETURN line::jsonb;
-EXCEPTION WHEN data_exception THEN
-    RETURN to_jsonb(line);
-END $$;
-COMMENT ON FUNCTION posture_internal.json_line(text) IS
-    'returns a line of NDJSON; a line that is not JSON as a string, which no format accepts';
 
 -- The functions that split documents decide, so that this one knows of every format.
 CREATE FUNCTION posture_internal.document_format(document jsonb) RETURNS text
@@ -117,7 +87,7 @@ COMMENT ON FUNCTION posture_internal.document_format(jsonb) IS
 CREATE FUNCTION posture_internal.text_format(content text) RETURNS text
     LANGUAGE sql
     RETURN CASE document_notation(content)
-        WHEN 'JSON' THEN document_format(json_line(content))
+        WHEN 'JSON' THEN document_format(json_values(content))
         WHEN 'XML' THEN CASE WHEN strpos(content, '//checklists.nist.gov/xccdf/') > 0
                         THEN 'xccdf' END END;
 COMMENT ON FUNCTION posture_internal.text_format(text) IS
@@ -145,6 +115,18 @@ BEGIN
             USING ERRCODE = code,
                   HINT = 'Was the file found? psql sets a variable to an empty text if the command '
                          'in backquotes fails.';
+    -- the marks at the beginning of a file, taken for characters
+    ELSIF ARRAY[ascii(left(content, 1)), ascii(substr(content, 2, 1))] IN ('{255,254}', '{254,255}')
+    THEN
+        RAISE EXCEPTION 'document is in UTF-16'
+            USING ERRCODE = code,
+                  HINT = 'Convert it: "iconv -f UTF-16 -t UTF-8 FILE". PowerShell writes UTF-8 with '
+                         '"Out-File -Encoding utf8".';
+    ELSIF ARRAY[ascii(left(content, 1)), ascii(substr(content, 2, 1)), ascii(substr(content, 3, 1))]
+          = '{239,187,191}' THEN
+        RAISE EXCEPTION 'document is in UTF-8, but was read in another encoding'
+            USING ERRCODE = code,
+                  HINT = 'Read the file as UTF-8; for psql, "export PGCLIENTENCODING=UTF8".';
     ELSIF left(content, 300) ~ '^:[A-Za-z0-9_]+$' THEN
         RAISE EXCEPTION 'document is not %: it looks like the name of a psql variable', due
             USING ERRCODE = code,
@@ -171,7 +153,7 @@ CREATE FUNCTION posture_internal.json_document(document text) RETURNS jsonb
     LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
 DECLARE
-    lines jsonb;
+    found jsonb;
     code text;
     reason text;
     line text;
@@ -180,15 +162,9 @@ BEGIN
 EXCEPTION WHEN invalid_text_representation OR untranslatable_character THEN
     GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, reason = PG_EXCEPTION_DETAIL,
                             line = PG_EXCEPTION_CONTEXT;
-    -- an array that is cut off may have lines of JSON
-    IF code = '22P02' AND left(document, 1000) !~ '^[[:space:]]*[[]' THEN
-        lines := (SELECT jsonb_agg(json_line(l.line) ORDER BY l.n)
-                  FROM string_to_table(document, E'\n') WITH ORDINALITY l(line, n)
-                  WHERE l.line ~ '[^[:space:]]');
-        IF jsonb_array_length(lines) > 1
-            AND jsonb_path_exists(lines, '$[*] ? (@.type() == "object")') THEN
-            RETURN lines;
-        END IF;
+    found := json_values(document);
+    IF found IS NOT NULL THEN
+        RETURN found;
     END IF;
     PERFORM check_notation(document, 'JSON');
     RAISE EXCEPTION '%', CASE code WHEN '22P02' THEN 'document is not valid JSON' ELSE SQLERRM END
@@ -205,7 +181,7 @@ EXCEPTION WHEN invalid_text_representation OR untranslatable_character THEN
                           ELSE 'Look at this place in the document.' END;
 END $$;
 COMMENT ON FUNCTION posture_internal.json_document(text) IS
-    'returns a document in JSON; lines of JSON (NDJSON) as an array';
+    'returns a document in JSON; lines of JSON (NDJSON), or values one after the other, as an array';
 
 CREATE FUNCTION posture_internal.xml_document(content text) RETURNS xml
     LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp

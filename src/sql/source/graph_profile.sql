@@ -22,16 +22,58 @@ COMMENT ON FUNCTION posture_internal.graph_exemption(text) IS
     'returns the kind of exemption that a state of a control is; '
     'NULL for other states, such as Default';
 
+CREATE FUNCTION posture_internal.graph_tenant(element jsonb) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN lower(json_text(element -> 'azureTenantId'));
+COMMENT ON FUNCTION posture_internal.graph_tenant(jsonb) IS
+    'returns the tenant that a profile or a score is of; NULL if it names none';
+
+-- The controls of all tenants have the same names, so the points of one would replace
+-- those of another.
+CREATE FUNCTION posture_internal.graph_check_tenant(document jsonb, of_source text) RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+DECLARE
+    tenants text[] := ARRAY(SELECT DISTINCT graph_tenant(e.element)
+                            FROM microsoft_element(document) e
+                            WHERE graph_tenant(e.element) IS NOT NULL ORDER BY 1);
+    known text := (SELECT coalesce(
+        (SELECT i.details #>> '{report,tenant}' FROM initiative i WHERE i.key = of_source),
+        (SELECT graph_tenant(r.details)
+         FROM recommendation r JOIN source s USING (source_id)
+         WHERE s.key = of_source AND graph_tenant(r.details) IS NOT NULL LIMIT 1)));
+BEGIN
+    IF cardinality(tenants) > 1 THEN
+        RAISE EXCEPTION 'document is of more than one tenant'
+            USING ERRCODE = 'invalid_parameter_value',
+                  DETAIL = format('azureTenantId is "%s" and "%s".', left(tenants[1], 100),
+                                  left(tenants[2], 100)),
+                  HINT = 'Load what is of each tenant as a source of its own, with the argument '
+                         '"source".';
+    ELSIF known <> ALL (tenants) AND tenants <> '{}' THEN
+        RAISE EXCEPTION 'source "%" is of another tenant', left(of_source, 100)
+            USING ERRCODE = 'invalid_parameter_value',
+                  DETAIL = format('azureTenantId is "%s" in the source and "%s" in the document.',
+                                  left(known, 100), left(tenants[1], 100)),
+                  HINT = 'Load it as a source of its own, with the argument "source".';
+    END IF;
+END $$;
+COMMENT ON FUNCTION posture_internal.graph_check_tenant(jsonb, text) IS
+    'step of load(): raises an error if a document of Secure Score is of several tenants, or of '
+    'another than its source';
+
 CREATE FUNCTION posture_internal.graph_profile_error(element jsonb) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE
     RETURN first_error(
         key_error('id', json_text(element -> 'id')),
-        CASE WHEN coalesce(jsonb_typeof(element -> 'maxScore'), 'null') NOT IN ('number', 'null')
+        CASE WHEN coalesce(element -> 'maxScore', 'null') <> 'null'
+                  AND json_number(element -> 'maxScore') IS NULL
              THEN 'maxScore: expected a number, found '
                   || json_type_name(element -> 'maxScore') END,
         CASE WHEN json_number(element -> 'maxScore') < 0
              THEN format('maxScore is %s', element -> 'maxScore') END,
-        CASE WHEN coalesce(jsonb_typeof(element -> 'deprecated'), 'null') NOT IN ('boolean', 'null')
+        CASE WHEN lower(json_text(element -> 'deprecated')) NOT IN ('true', 'false')
+                  OR jsonb_typeof(element -> 'deprecated') IN ('array', 'object')
              THEN 'deprecated: expected a boolean, found '
                   || json_type_name(element -> 'deprecated') END,
         CASE WHEN coalesce(jsonb_typeof(element -> 'controlStateUpdates'), 'null')
@@ -55,7 +97,7 @@ BEGIN ATOMIC
                     WHEN e.element ? 'controlScores'
                     THEN 'controlScores: not a secureScoreControlProfile but a secureScore'
                END AS format_error
-        FROM document_element(document, '{value}') e
+        FROM microsoft_element(document) e
     ), profile AS (
         SELECT e.location, e.element, e.format_error,
                CASE WHEN e.format_error IS NULL THEN graph_profile_error(e.element) END AS error,
@@ -89,7 +131,7 @@ BEGIN ATOMIC
                    'max_points', json_number(p.element -> 'maxScore'),
                    'manage_url', json_text(p.element -> 'actionUrl'),
                    'assigned_to', json_text(s.change -> 'assignedTo'),
-                   'is_active', NOT coalesce((p.element ->> 'deprecated')::boolean, false)))
+                   'is_active', lower(json_text(p.element -> 'deprecated')) IS DISTINCT FROM 'true'))
                || jsonb_build_object('details', p.element
                    - '{id,title,remediation,service,controlCategory,maxScore,'
                      'actionUrl,deprecated}'::text[])

@@ -3,14 +3,15 @@
  * Microsoft Graph publishes them.
  */
 
-CREATE FUNCTION posture_internal.graph_score_error(element jsonb) RETURNS text
+CREATE FUNCTION posture_internal.graph_score_error(element jsonb, observed_at timestamptz)
+    RETURNS text
     LANGUAGE sql STABLE
     RETURN first_error(
         CASE WHEN json_text(element -> 'createdDateTime') IS NULL THEN 'missing createdDateTime'
-             WHEN parse_time(json_text(element -> 'createdDateTime')) IS NULL
+             WHEN observed_at IS NULL
              THEN format('invalid createdDateTime: "%s"',
                          left(json_text(element -> 'createdDateTime'), 100))
-             WHEN parse_time(json_text(element -> 'createdDateTime')) > statement_timestamp()
+             WHEN observed_at > latest_observation(statement_timestamp())
              THEN format('createdDateTime is in the future: %s',
                          left(json_text(element -> 'createdDateTime'), 100)) END,
         CASE WHEN json_number(element -> 'currentScore') IS NULL THEN 'missing currentScore'
@@ -20,7 +21,7 @@ CREATE FUNCTION posture_internal.graph_score_error(element jsonb) RETURNS text
                   OR json_number(element -> 'maxScore') > 1e15
              THEN format('currentScore %s of maxScore %s',
                          element -> 'currentScore', element -> 'maxScore') END);
-COMMENT ON FUNCTION posture_internal.graph_score_error(jsonb) IS
+COMMENT ON FUNCTION posture_internal.graph_score_error(jsonb, timestamptz) IS
     'returns why a secureScore can''t be loaded; NULL if it can';
 
 CREATE FUNCTION posture_internal.graph_control_error(control jsonb) RETURNS text
@@ -39,22 +40,39 @@ CREATE FUNCTION posture_internal.graph_control_error(control jsonb) RETURNS text
 COMMENT ON FUNCTION posture_internal.graph_control_error(jsonb) IS
     'returns why a controlScore can''t be loaded; NULL if it can';
 
--- An average is a percentage. If it is above 100, as in documents of earlier
--- years, it is in points: of the maximums of its categories, or else of the
--- maximum of the tenant.
-CREATE FUNCTION posture_internal.graph_benchmark_score(average jsonb, tenant_max numeric)
-    RETURNS score
+-- An average in points is of the maximums of its categories, or else of the maximum
+-- of the tenant.
+CREATE FUNCTION posture_internal.graph_average(average jsonb, tenant_max numeric)
+    RETURNS TABLE (score numeric, possible numeric)
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN (SELECT CASE WHEN a.score BETWEEN 0 AND 100 THEN round(a.score, 6)::score
-                        WHEN a.score > 100 AND a.score <= a.possible
-                        THEN round(100 * a.score / a.possible, 6)::score END
-            FROM (SELECT json_number(average -> 'averageScore') AS score,
-                         coalesce(nullif((SELECT sum(json_number(average -> c.key))
-                                          FROM jsonb_object_keys(average) c(key)
-                                          WHERE c.key LIKE '%ScoreMax'), 0),
-                                  tenant_max) AS possible) a);
-COMMENT ON FUNCTION posture_internal.graph_benchmark_score(jsonb, numeric) IS
-    'returns the score of an averageComparativeScore; NULL if it has none that can be read';
+BEGIN ATOMIC
+    SELECT json_number(average -> 'averageScore'),
+           coalesce(nullif((SELECT sum(json_number(average -> c.key))
+                            FROM jsonb_object_keys(object_or_empty(average)) c(key)
+                            WHERE c.key LIKE '%ScoreMax'), 0),
+                    tenant_max);
+END;
+COMMENT ON FUNCTION posture_internal.graph_average(jsonb, numeric) IS
+    'returns the number of an averageComparativeScore, and the points that it is of if it is in '
+    'points';
+
+-- Averages are percentages, but points in documents of earlier years. All of a report
+-- are in one unit, so one above 100 says that all are points.
+CREATE FUNCTION posture_internal.graph_benchmark_score(
+    average jsonb, tenant_max numeric, averages jsonb) RETURNS score
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN (SELECT CASE
+                WHEN EXISTS (SELECT
+                             FROM jsonb_array_elements(averages) o(average)
+                             CROSS JOIN LATERAL graph_average(o.average, tenant_max) p
+                             WHERE p.score > 100 AND p.score <= p.possible)
+                THEN CASE WHEN a.score BETWEEN 0 AND a.possible AND a.possible > 0
+                          THEN round(100 * a.score / a.possible, 6)::score END
+                WHEN a.score BETWEEN 0 AND 100 THEN round(a.score, 6)::score END
+            FROM graph_average(average, tenant_max) a);
+COMMENT ON FUNCTION posture_internal.graph_benchmark_score(jsonb, numeric, jsonb) IS
+    'returns the score of an averageComparativeScore, one of the averages of a report; NULL if it '
+    'has none that can be read';
 
 CREATE FUNCTION posture_internal.graph_benchmark_name(average jsonb) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE
@@ -82,7 +100,9 @@ CREATE FUNCTION posture_internal.graph_report_control(recommendation text, contr
 COMMENT ON FUNCTION posture_internal.graph_report_control(text, jsonb) IS
     'returns a control as the report of a day contains it';
 
-CREATE FUNCTION posture_internal.graph_score_item(document jsonb, of_source text) RETURNS SETOF item
+CREATE FUNCTION posture_internal.graph_secure_score(document jsonb, of_source text)
+    RETURNS TABLE (location text, element jsonb, source text, format_error text, error text,
+                   observed_at timestamptz, created jsonb, day text)
     LANGUAGE sql STABLE
 BEGIN ATOMIC
     WITH element AS MATERIALIZED (
@@ -90,11 +110,35 @@ BEGIN ATOMIC
                CASE WHEN not_object_error(e.element) IS NOT NULL THEN not_object_error(e.element)
                     WHEN coalesce(jsonb_typeof(e.element -> 'controlScores'), 'null') <> 'array'
                     THEN 'no controlScores: not a secureScore' END AS format_error
-        FROM document_element(document, '{value}') e
-    ), secure_score AS (
-        SELECT e.*, CASE WHEN e.format_error IS NULL THEN graph_score_error(e.element) END AS error,
-               parse_time(json_text(e.element -> 'createdDateTime')) AS observed_at
+        FROM microsoft_element(document) e
+    ), "time" AS MATERIALIZED (
+        SELECT e.*, t.created, parse_time(t.created, 'UTC', e.source) AS created_at
         FROM element e
+        CROSS JOIN LATERAL (SELECT json_text(e.element -> 'createdDateTime') AS created) t
+    )
+    SELECT t.location, t.element, t.source, t.format_error,
+           CASE WHEN t.format_error IS NULL
+                THEN graph_score_error(t.element, t.created_at) END AS error,
+           CASE WHEN t.created_at IS NOT NULL
+                THEN least(t.created_at, statement_timestamp()) END AS observed_at,
+           CASE WHEN t.created_at IS NULL
+                     OR t.created_at <= statement_timestamp() AND t.created ~ '^[0-9]{4}-'
+                THEN to_jsonb(t.created)
+                ELSE to_jsonb(least(t.created_at, statement_timestamp())) END AS created,
+           -- The day is the one that is written, whatever the time zone.
+           CASE WHEN t.created ~ '^[0-9]{4}-' THEN left(t.created, 10)
+                ELSE to_char(t.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD') END AS day
+    FROM "time" t;
+END;
+COMMENT ON FUNCTION posture_internal.graph_secure_score(jsonb, text) IS
+    'returns the secureScores of a document with their times; format_error is why an element is '
+    'none, error why it can''t be loaded, or NULL';
+
+CREATE FUNCTION posture_internal.graph_score_item(document jsonb, of_source text) RETURNS SETOF item
+    LANGUAGE sql STABLE
+BEGIN ATOMIC
+    WITH secure_score AS MATERIALIZED (
+        SELECT * FROM graph_secure_score(document, of_source)
     ), valid AS (
         SELECT * FROM secure_score s WHERE s.format_error IS NULL AND s.error IS NULL
     ), control AS (
@@ -119,11 +163,11 @@ BEGIN ATOMIC
            CASE WHEN s.format_error IS NULL THEN 'report' END, s.source,
            NULL, NULL, NULL, NULL::timestamptz, NULL, NULL, NULL::jsonb,
            CASE WHEN coalesce(s.format_error, s.error) IS NOT NULL THEN s.element ELSE
-               jsonb_build_object(
-                   'initiative', s.source, 'observed_at', json_text(s.element -> 'createdDateTime'),
-                   -- The day is the one that is written, whatever the time zone.
-                   'day', left(json_text(s.element -> 'createdDateTime'), 10),
-                   'achieved', s.element -> 'currentScore', 'possible', s.element -> 'maxScore',
+               jsonb_strip_nulls(jsonb_build_object(
+                   'tenant', graph_tenant(s.element))) || jsonb_build_object(
+                   'initiative', s.source, 'observed_at', s.created, 'day', s.day,
+                   'achieved', json_number(s.element -> 'currentScore'),
+                   'possible', json_number(s.element -> 'maxScore'),
                    'controls', coalesce((
                        SELECT jsonb_agg(graph_report_control(c.key, c.control) ORDER BY c.location)
                        FROM control c
@@ -148,12 +192,13 @@ BEGIN ATOMIC
            jsonb_build_object(
                'initiative', v.source, 'key', a.average ->> 'basis',
                'name', graph_benchmark_name(a.average), 'score', b.score, 'details', a.average,
-               'day', left(json_text(v.element -> 'createdDateTime'), 10))
+               'day', v.day)
     FROM valid v
     CROSS JOIN LATERAL jsonb_array_elements(
         array_or_empty(v.element -> 'averageComparativeScores')) a(average)
     CROSS JOIN LATERAL (
-        SELECT graph_benchmark_score(a.average, json_number(v.element -> 'maxScore')) AS score
+        SELECT graph_benchmark_score(a.average, json_number(v.element -> 'maxScore'),
+                                     v.element -> 'averageComparativeScores') AS score
         WHERE jsonb_typeof(a.average) = 'object') b
     WHERE json_text(a.average -> 'basis') IS NOT NULL AND b.score IS NOT NULL
     UNION ALL

@@ -43,7 +43,8 @@ COMMENT ON COLUMN posture_internal.item.asset_name IS
 COMMENT ON COLUMN posture_internal.item.details IS
     'finding: everything else that the source reports';
 COMMENT ON COLUMN posture_internal.item.object IS
-    'anything else: the object of format posture; with an error, the element of the document';
+    'finding: its extents, see extent_object(); anything else: the object of format posture; with '
+    'an error, the element of the document';
 
 -- An envelope is an object with an array under one of the names, of which the
 -- first that the object has counts. A location is a path for jsonb_path_query().
@@ -128,7 +129,7 @@ CREATE FUNCTION posture_internal.item_error(
         WHEN type = 'asset' THEN coalesce(key_error('asset', object ->> 'key'),
                                           kind_error(object ->> 'kind'))
         WHEN type IN ('recommendation', 'measure', 'exemption') THEN
-            object_error(type, object || jsonb_build_object('source', source))
+            object_error(type, (object - 'former') || jsonb_build_object('source', source))
         ELSE object_error(type, object)
     END;
 COMMENT ON FUNCTION posture_internal.item_error(text, text, text, text, jsonb, jsonb) IS

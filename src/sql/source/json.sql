@@ -20,17 +20,11 @@ COMMENT ON FUNCTION posture_internal.json_text(jsonb) IS
 
 CREATE FUNCTION posture_internal.json_number(value jsonb) RETURNS numeric
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN CASE jsonb_typeof(value) WHEN 'number' THEN value::numeric END;
-COMMENT ON FUNCTION posture_internal.json_number(jsonb) IS
-    'returns a number; NULL if the value is of another type';
-
-CREATE FUNCTION posture_internal.parse_number(value jsonb) RETURNS numeric
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN CASE WHEN jsonb_typeof(value) = 'number' THEN value::numeric
                 WHEN jsonb_typeof(value) = 'string'
                      AND value #>> '{}' ~ '^\s*-?\d{1,20}(\.\d{1,20})?\s*$'
                 THEN (value #>> '{}')::numeric END;
-COMMENT ON FUNCTION posture_internal.parse_number(jsonb) IS
+COMMENT ON FUNCTION posture_internal.json_number(jsonb) IS
     'returns a number, also one that is written as a string; NULL if the value is not a number';
 
 CREATE FUNCTION posture_internal.array_or_empty(value jsonb) RETURNS jsonb
@@ -75,12 +69,31 @@ CREATE FUNCTION posture_internal.json_type_name(value jsonb) RETURNS text
 COMMENT ON FUNCTION posture_internal.json_type_name(jsonb) IS
     'returns the type of a value with its article, for messages: an object, a number, null';
 
+-- PostgreSQL has no character 0, and surrogates are characters only in pairs. An even number
+-- of backslashes before an escape are characters themselves.
+CREATE FUNCTION posture_internal.bad_escape_pattern() RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN '(?<![\\])((?:[\\][\\])*)[\\](u(?:0000'
+           '|[dD][89abAB][[:xdigit:]]{2}(?![\\]u[dD][c-fC-F])'
+           '|(?<![\\]u[dD][89abAB][[:xdigit:]]{2}[\\]u)[dD][c-fC-F][[:xdigit:]]{2}))';
+COMMENT ON FUNCTION posture_internal.bad_escape_pattern() IS
+    'returns a regular expression for escapes in JSON that stand for no character: what is before '
+    'the backslash of the escape, and what is after it';
+
+CREATE FUNCTION posture_internal.bad_escape(content text) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN CASE WHEN content ~ '[\\]u(0000|[dD][89a-fA-F])'
+                THEN chr(92) || (regexp_match(content, bad_escape_pattern()))[2] END;
+COMMENT ON FUNCTION posture_internal.bad_escape(text) IS
+    'returns the first escape in a text in JSON that stands for no character; NULL if there is none';
+
 CREATE FUNCTION posture_internal.not_object_error(value jsonb) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN CASE
-        -- json_line() makes such strings
+        -- read_json() makes such strings
         WHEN jsonb_typeof(value) = 'string' AND left(value #>> '{}', 1000) ~ '^[[:space:]]*[[{]'
-            THEN 'not valid JSON: the line may be cut off'
+            THEN coalesce('has ' || bad_escape(value #>> '{}') || ', which is no character',
+                          'not valid JSON: the line may be cut off')
         WHEN jsonb_typeof(value) <> 'object'
             THEN 'expected an object, found ' || json_type_name(value) END;
 COMMENT ON FUNCTION posture_internal.not_object_error(jsonb) IS
@@ -96,48 +109,64 @@ COMMENT ON FUNCTION posture_internal.supported_time(timestamptz) IS
 -- A number that a program wrote can have more decimals than tables hold.
 CREATE FUNCTION posture_internal.round_number(value jsonb) RETURNS jsonb
     LANGUAGE sql STABLE PARALLEL SAFE
-    RETURN CASE WHEN parse_number(value) <> round(parse_number(value), 12)
-                THEN trim_scale(round(parse_number(value), 12))::text::jsonb ELSE value END;
+    RETURN CASE WHEN json_number(value) <> round(json_number(value), 12)
+                THEN trim_scale(round(json_number(value), 12))::text::jsonb ELSE value END;
 COMMENT ON FUNCTION posture_internal.round_number(jsonb) IS
     'returns a number rounded to 12 decimals, and any other value as it is';
 
--- A time without a zone is taken to be in the given zone, whatever the session's
--- is. The body has no backslash, because it is parsed under the session's
--- standard_conforming_strings. The function is not PARALLEL SAFE, because before
--- PostgreSQL 17 no error can be caught in a parallel worker.
-CREATE FUNCTION posture_internal.parse_rare_time(value text, zone text) RETURNS timestamptz
+-- A time without a zone is taken to be in that of the source, else in the given one, whatever
+-- the session's is. A source whose zone is not known may be further east: what it observed
+-- by its clock after now, it observed just now. The zones of the world are 26 hours apart.
+-- PowerShell writes the milliseconds of an epoch, as /Date(1774000000000)/. The body has no
+-- backslash, because it is parsed under the session's standard_conforming_strings. The function
+-- is not PARALLEL SAFE, because before PostgreSQL 17 no error can be caught in a parallel worker.
+CREATE FUNCTION posture_internal.parse_rare_time(value text, zone text, of_source text)
+    RETURNS timestamptz
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, posture, posture_internal, pg_temp SET datestyle = 'ISO, YMD'
 AS $$
+DECLARE
+    source_zone text;
+    at timestamptz;
 BEGIN
-    IF value !~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}'
+    IF value ~ '^/Date[(]-?[0-9]{1,15}([+-][0-9]{4})?[)]/$' THEN
+        RETURN supported_time(to_timestamp(substring(value FROM '-?[0-9]+')::numeric / 1000));
+    ELSIF value !~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}'
                 '([Tt ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]+)?)?[[:space:]]*'
                 '([Zz]|[+-][0-9]{2}(:?[0-9]{2})?)?)?$' THEN
         RETURN NULL;
     ELSIF value ~ '([Zz]|[T ].*[+-][0-9]{2}(:?[0-9]{2})?)$' THEN
         RETURN supported_time(value::timestamptz);
     END IF;
-    RETURN supported_time(zone_time(value::timestamp, zone));
+    source_zone := (SELECT s.time_zone FROM source s WHERE s.key = of_source);
+    at := supported_time(zone_time(value::timestamp, coalesce(source_zone, zone)));
+    IF of_source IS NOT NULL AND source_zone IS NULL
+        AND at - statement_timestamp() BETWEEN interval '0' AND interval '26 hours' THEN
+        RETURN statement_timestamp();
+    END IF;
+    RETURN at;
 EXCEPTION WHEN datetime_field_overflow OR invalid_datetime_format
     OR invalid_time_zone_displacement_value THEN
     RETURN NULL;
 END $$;
-COMMENT ON FUNCTION posture_internal.parse_rare_time(text, text) IS
-    'returns a time of any form of ISO 8601; NULL if the text is not a time in the years 1900 to '
-    '9999';
+COMMENT ON FUNCTION posture_internal.parse_rare_time(text, text, text) IS
+    'returns a time of any form of ISO 8601, or as PowerShell writes it; NULL if the text is not a '
+    'time in the years 1900 to 9999';
 
 -- What this expression accepts can't fail in the cast, so no error has to be
 -- caught: times with a zone, on the days that every month has. All other text
 -- costs a subtransaction each.
-CREATE FUNCTION posture_internal.parse_time(value text, zone text DEFAULT 'UTC') RETURNS timestamptz
+CREATE FUNCTION posture_internal.parse_time(
+    value text, zone text DEFAULT 'UTC', of_source text DEFAULT NULL) RETURNS timestamptz
     LANGUAGE sql STABLE
     RETURN CASE WHEN value ~ '^(19|20)\d\d-(0[1-9]|1[0-2])-(0[1-9]|1\d|2[0-8])T'
                            '([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,9})?'
                            '(Z|[+-](0\d|1[0-4]):[0-5]\d)$'
                 THEN value::timestamptz
-                WHEN value IS NOT NULL THEN parse_rare_time(value, zone) END;
-COMMENT ON FUNCTION posture_internal.parse_time(text, text) IS
-    'returns a time as ISO 8601 writes it, in the given zone if it names none; '
+                WHEN value IS NOT NULL THEN parse_rare_time(value, zone, of_source) END;
+COMMENT ON FUNCTION posture_internal.parse_time(text, text, text) IS
+    'returns a time as ISO 8601 writes it; if it names no zone, in that of the source that observed '
+    'something then, else in the given one; '
     'NULL if the text is not a time in the years 1900 to 9999';
 
 -- Seconds reach 10^11 in the year 5138; milliseconds passed it in 1973.

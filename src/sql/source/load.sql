@@ -4,7 +4,7 @@
  */
 
 CREATE FUNCTION posture_internal.load_form(
-    of_format text, content text, of_source text, complete boolean,
+    of_format text, json_document jsonb, content text, of_source text, complete boolean,
     OUT document text, OUT mapping text, OUT counted text, OUT expects text)
     LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
@@ -17,7 +17,8 @@ BEGIN
             USING ERRCODE = 'invalid_parameter_value',
                   HINT = CASE WHEN document_notation(of_format) IN ('JSON', 'XML')
                               THEN 'The format is the first argument, the document the second.'
-                              ELSE format_hint(text_format(content), of_format) END;
+                              ELSE format_hint(coalesce(document_format(json_document),
+                                                        text_format(content)), of_format) END;
     ELSIF complete AND counted <> 'finding' THEN
         RAISE EXCEPTION 'format "%" does not support complete deliveries', of_format
             USING ERRCODE = 'invalid_parameter_value', HINT = 'Omit the argument "complete".';
@@ -32,7 +33,7 @@ BEGIN
             USING ERRCODE = 'invalid_parameter_value';
     END IF;
 END $$;
-COMMENT ON FUNCTION posture_internal.load_form(text, text, text, boolean) IS
+COMMENT ON FUNCTION posture_internal.load_form(text, jsonb, text, text, boolean) IS
     'step of load(): returns what load_format() says of a format; raises an error if an argument of '
     'load() is wrong, before the document is read';
 
@@ -72,19 +73,19 @@ DECLARE
     has_elements boolean;
     looks_like text;
 BEGIN
-    SELECT i.location, i.error INTO odd
+    SELECT i.location, coalesce(i.error, i.object ->> 'reason') AS error INTO odd
     FROM pg_temp.posture_item i
     WHERE NOT EXISTS (SELECT FROM pg_temp.posture_item x
-                      WHERE x.type <> 'source' AND x.error IS NULL)
-      AND i.error IS NOT NULL
-    ORDER BY i.ctid
+                      WHERE x.type NOT IN ('source', 'left_out') AND x.error IS NULL)
+      AND (i.error IS NOT NULL OR i.type = 'left_out')
+    ORDER BY i.error IS NULL, i.ctid
     LIMIT 1;
     IF NOT FOUND THEN
         RETURN;
     END IF;
     has_elements := EXISTS (SELECT FROM pg_temp.posture_item i WHERE i.type IS NOT NULL);
     looks_like := document_format(json_document);
-    IF looks_like IS NOT NULL OR NOT has_elements THEN
+    IF looks_like <> of_format OR NOT has_elements THEN
         RAISE EXCEPTION 'document is not of format "%"', of_format
             USING ERRCODE = 'invalid_parameter_value',
                   DETAIL = format('Expected %s; found none of them, for instance at %s: %s.',
@@ -107,11 +108,13 @@ DECLARE
                       FROM jsonb_array_elements(CASE WHEN is_array THEN json_document END)
                            WITH ORDINALITY e(element, n)
                       WHERE jsonb_typeof(e.element) = 'string' ORDER BY e.n LIMIT 1);
-    next_page text := (SELECT f.field
-                       FROM unnest('{@odata.nextLink,nextLink,skip_token,$skipToken,NextToken}'
-                                   ::text[]) f(field)
-                       WHERE jsonb_typeof(last_page) = 'object' AND last_page ->> f.field <> ''
-                       LIMIT 1);
+    next_page text := (SELECT f.key
+                       FROM jsonb_each_text(CASE jsonb_typeof(last_page)
+                                            WHEN 'object' THEN last_page END) f
+                       WHERE f.value <> ''
+                         AND (lower(f.key) ~ '^[@$]?(odata[.])?(next|skip)_?(page_?)?(link|token)$'
+                              OR lower(f.key) ~ '^result_?truncated$' AND f.value = 'true')
+                       ORDER BY f.key LIMIT 1);
 BEGIN
     IF broken IS NOT NULL OR next_page IS NOT NULL THEN
         RAISE EXCEPTION 'document is not complete'
@@ -122,8 +125,8 @@ BEGIN
                                             next_page) END,
                   HINT = CASE WHEN broken IS NOT NULL
                               THEN 'The document may be cut off. Produce it again.'
-                              ELSE 'Load all pages as one document, or omit the argument '
-                                   '"complete".' END;
+                              ELSE 'Load all pages as one document, each on a line of its own or '
+                                   'in an array, or omit the argument "complete".' END;
     END IF;
 END $$;
 COMMENT ON FUNCTION posture_internal.load_check_complete(jsonb) IS
@@ -171,11 +174,21 @@ BEGIN
         DELETE FROM pg_temp.posture_item i
         WHERE i.error IS NOT NULL
         RETURNING i.*, i.ctid AS arrival
+    ), repeated AS (
+        -- the same element is rejected again each time that it is loaded
+        DELETE FROM rejected r
+        USING bad b
+        WHERE coalesce(r.details, 'null') = coalesce(b.details, b.object, 'null')
+          AND (r.source, r.recommendation, r.asset, r.state)
+              IS NOT DISTINCT FROM (b.source, b.recommendation, b.asset, b.state)
+          AND substr(r.reason, strpos(r.reason, ': ') + 2) = b.error
     )
     INSERT INTO rejected (source, recommendation, asset, state, observed_at, asset_kind, asset_name,
                           details, reason, rejected_at)
     SELECT b.source, b.recommendation, b.asset, b.state, b.observed_at, b.asset_kind, b.asset_name,
-           coalesce(b.details, b.object),
+           -- the object of a finding that could be read has its extents
+           CASE WHEN b.type = 'finding' AND b.object ? 'extents' THEN b.details
+                ELSE coalesce(b.details, b.object) END,
            format('%s: %s', b.location, b.error), clock_timestamp()
     FROM bad b
     ORDER BY b.arrival;
@@ -248,7 +261,7 @@ BEGIN
     FROM pg_temp.posture_item i
     WHERE i.type = 'finding';
     SELECT i.* INTO loaded, changed, unchanged, rejected, closed
-    FROM ingest_sources(complete_source, sources) i;
+    FROM ingest_sources(complete_source, sources, NULL, true) i;
 END $$;
 COMMENT ON FUNCTION posture_internal.load_finding(text) IS
     'step of load(): loads findings through the inbox, as ingest() does';
@@ -299,7 +312,7 @@ COMMENT ON FUNCTION posture_internal.load_report_sources(text, text[]) IS
 CREATE FUNCTION posture_internal.load_document(
     of_format text, json_document jsonb, content text, of_source text, complete boolean,
     OUT loaded bigint, OUT changed bigint, OUT unchanged bigint, OUT rejected bigint,
-    OUT closed bigint, OUT left_out bigint)
+    OUT closed bigint, OUT left_out bigint, OUT extent text)
     LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp SET jit = off
     -- items are wide, and few compared to the rows of the tables: a small sample is enough
     SET default_statistics_target = 10
@@ -316,7 +329,7 @@ DECLARE
     recommendations bigint;
     complete_source text := CASE WHEN complete THEN of_source END;
 BEGIN
-    SELECT f.* INTO form FROM load_form(of_format, content, of_source, complete) f;
+    SELECT f.* INTO form FROM load_form(of_format, json_document, content, of_source, complete) f;
     IF json_document IS NULL AND content IS NULL THEN
         RAISE EXCEPTION 'document must not be null'
             USING ERRCODE = 'null_value_not_allowed', HINT = 'Was the file found?';
@@ -338,39 +351,40 @@ BEGIN
     LOCK TABLE inbox IN SHARE UPDATE EXCLUSIVE MODE;
     PERFORM load_items(of_format, form.mapping, json_document, xml_document, of_source);
     PERFORM load_check_format(of_format, form.expects, json_document);
+    IF of_format LIKE 'graph-%' THEN
+        PERFORM graph_check_tenant(json_document, coalesce(of_source, 'microsoft-secure-score'));
+    END IF;
     IF complete THEN
         PERFORM load_check_complete(json_document);
     END IF;
     PERFORM restrict_items();
     rejected := load_reject(complete_source);
-    IF NOT EXISTS (SELECT FROM pg_temp.posture_item) AND NOT complete THEN
-        loaded := 0;
-        changed := 0;
-        unchanged := 0;
-        closed := 0;
-        left_out := 0;
+    PERFORM leave_out_superseded();
+    left_out := load_leave_out();
+    IF rejected + left_out > 0 AND form.counted = 'finding' THEN
+        PERFORM load_drop_unused();
+    END IF;
+    IF NOT complete AND NOT EXISTS (SELECT FROM pg_temp.posture_item WHERE type <> 'left_out') THEN
+        SELECT 0, 0, 0, 0 INTO loaded, changed, unchanged, closed;
         RETURN;
     END IF;
     ANALYZE pg_temp.posture_item;
     PERFORM progress(format('load: %s elements taken, %s rejected',
                             (SELECT count(*) FROM pg_temp.posture_item), rejected));
-    SELECT count(*) FILTER (WHERE i.type <> 'left_out'
-                            AND (form.counted IS NULL OR i.type = form.counted)),
-           count(*) FILTER (WHERE i.type = 'left_out')
-    INTO others, left_out
+    SELECT count(*) FILTER (WHERE form.counted IS NULL OR i.type = form.counted) INTO others
     FROM pg_temp.posture_item i
-    WHERE i.type <> 'finding';
+    WHERE i.type NOT IN ('finding', 'left_out');
 
     new_sources := ARRAY(SELECT DISTINCT i.source
                          FROM pg_temp.posture_item i
-                         WHERE i.source IS NOT NULL
+                         WHERE i.source IS NOT NULL AND i.type <> 'left_out'
                            AND NOT EXISTS (SELECT FROM source s WHERE s.key = i.source));
     IF of_format = 'posture' THEN
         PERFORM load_report_new_metrics();
     END IF;
     sources := load_source(of_format = 'posture');
     recommendations := load_recommendation();
-    PERFORM load_alias(true);
+    PERFORM load_former_asset(), load_former_check(), load_alias(true);
     PERFORM progress(format('load: %s recommendations are new or changed', recommendations));
     SELECT f.* INTO step FROM load_finding(complete_source) f;
     changed := step.changed + load_catalog(of_format, form.counted)
@@ -380,6 +394,7 @@ BEGIN
     unchanged := loaded - changed;
     rejected := rejected + step.rejected;
     closed := step.closed;
+    extent := CASE WHEN complete OR closed > 0 THEN covered_extent() END;
     IF new_sources <> '{}' THEN
         PERFORM load_report_sources(of_source, new_sources);
     END IF;
@@ -392,7 +407,7 @@ COMMENT ON FUNCTION posture_internal.load_document(text, jsonb, text, text, bool
 CREATE FUNCTION posture_internal.load(
     format text, document jsonb, source text, complete boolean,
     OUT loaded bigint, OUT changed bigint, OUT unchanged bigint, OUT rejected bigint,
-    OUT closed bigint, OUT left_out bigint)
+    OUT closed bigint, OUT left_out bigint, OUT extent text)
     LANGUAGE sql
 BEGIN ATOMIC
     SELECT l.* FROM load_document(format, document, NULL, source, coalesce(complete, false)) l;
@@ -403,7 +418,7 @@ COMMENT ON FUNCTION posture_internal.load(text, jsonb, text, boolean) IS
 CREATE FUNCTION posture_internal.load(
     format text, document text, source text, complete boolean,
     OUT loaded bigint, OUT changed bigint, OUT unchanged bigint, OUT rejected bigint,
-    OUT closed bigint, OUT left_out bigint)
+    OUT closed bigint, OUT left_out bigint, OUT extent text)
     LANGUAGE sql
 BEGIN ATOMIC
     SELECT l.* FROM load_document(format, NULL, trim_byte_order_mark(document), source,
@@ -415,7 +430,7 @@ COMMENT ON FUNCTION posture_internal.load(text, text, text, boolean) IS
 CREATE FUNCTION posture_internal.load(
     format text, document xml, source text, complete boolean,
     OUT loaded bigint, OUT changed bigint, OUT unchanged bigint, OUT rejected bigint,
-    OUT closed bigint, OUT left_out bigint)
+    OUT closed bigint, OUT left_out bigint, OUT extent text)
     LANGUAGE sql
 BEGIN ATOMIC
     SELECT l.* FROM load_document(format, NULL, document::text, source,
@@ -427,19 +442,21 @@ COMMENT ON FUNCTION posture_internal.load(text, xml, text, boolean) IS
 CREATE FUNCTION posture.load(
     format text, document jsonb, source text DEFAULT NULL, complete boolean DEFAULT false,
     OUT loaded bigint, OUT changed bigint, OUT unchanged bigint, OUT rejected bigint,
-    OUT closed bigint, OUT left_out bigint)
+    OUT closed bigint, OUT left_out bigint, OUT extent text)
     AS 'MODULE_PATHNAME', 'posture_call_definer' LANGUAGE C;
 COMMENT ON FUNCTION posture.load(text, jsonb, text, boolean) IS
     'loads a document as its product publishes it: its objects into the catalog, its findings '
     'through the inbox into finding. The formats are in load_format(). With complete, findings of '
-    'the source that it does not contain are closed, and what it has of other sources is rejected. '
+    'the source that it does not contain are closed in the extent that it states, such as its '
+    'accounts, and what it has of other sources is rejected. '
     'loaded = changed + unchanged counts what the '
-    'format is about; left_out counts elements that are not meant to be loaded.';
+    'format is about; left_out counts elements that are not meant to be loaded; '
+    'extent is what closed is about.';
 
 CREATE FUNCTION posture.load(
     format text, document xml, source text DEFAULT NULL, complete boolean DEFAULT false,
     OUT loaded bigint, OUT changed bigint, OUT unchanged bigint, OUT rejected bigint,
-    OUT closed bigint, OUT left_out bigint)
+    OUT closed bigint, OUT left_out bigint, OUT extent text)
     AS 'MODULE_PATHNAME', 'posture_call_definer' LANGUAGE C;
 COMMENT ON FUNCTION posture.load(text, xml, text, boolean) IS
     'loads a document in XML; see load(text, jsonb, text, boolean)';
@@ -447,7 +464,7 @@ COMMENT ON FUNCTION posture.load(text, xml, text, boolean) IS
 CREATE FUNCTION posture.load(
     format text, document text, source text DEFAULT NULL, complete boolean DEFAULT false,
     OUT loaded bigint, OUT changed bigint, OUT unchanged bigint, OUT rejected bigint,
-    OUT closed bigint, OUT left_out bigint)
+    OUT closed bigint, OUT left_out bigint, OUT extent text)
     AS 'MODULE_PATHNAME', 'posture_call_definer' LANGUAGE C;
 COMMENT ON FUNCTION posture.load(text, text, text, boolean) IS
     'loads a document as text in the notation of its format, JSON also in lines (NDJSON); see '

@@ -15,6 +15,7 @@ VALUES
     ('source', 'is_active', 'boolean', false, 'whether its recommendations count'),
     ('source', 'stale_after', 'interval', false, 'how long an asset counts that it has not seen'),
     ('source', 'last_seen', 'timestamptz', false, 'latest observation'),
+    ('source', 'time_zone', 'time_zone', false, 'time zone of times in its documents without one'),
     ('asset', 'key', 'object_key', true, 'key'),
     ('asset', 'kind', 'text', false, 'kind'),
     ('asset', 'name', 'text', false, 'name'),

@@ -4,11 +4,11 @@
 
 CREATE FUNCTION posture_internal.prowler_check_item(document jsonb, of_source text)
     RETURNS SETOF item
-    LANGUAGE sql STABLE PARALLEL SAFE
+    LANGUAGE sql STABLE
 BEGIN ATOMIC
     WITH element AS (
         SELECT e.n, e.location, e.element, coalesce(of_source, 'prowler') AS source,
-               c.key, c.severity, t.type,
+               c.key AS name, c.provider, c.severity, t.type,
                CASE WHEN jsonb_typeof(e.element) <> 'object' THEN not_object_error(e.element)
                     WHEN t.type IS NULL THEN 'no CheckID: not a check of Prowler'
                     ELSE first_error(
@@ -20,6 +20,7 @@ BEGIN ATOMIC
         FROM document_element(document, '{}') WITH ORDINALITY e(location, element, n)
         CROSS JOIN LATERAL (
             SELECT json_text(e.element -> 'CheckID') AS key,
+                   lower(json_text(e.element -> 'Provider')) AS provider,
                    json_text(e.element -> 'CheckTitle') AS title,
                    json_text(e.element -> 'Severity') AS severity
             OFFSET 0) c
@@ -27,12 +28,19 @@ BEGIN ATOMIC
             SELECT CASE WHEN jsonb_typeof(e.element) = 'object'
                              AND e.element ?| '{CheckID,CheckTitle,Remediation}'
                         THEN 'recommendation' END AS type) t
+    ), shared AS MATERIALIZED (
+        SELECT c.name, c.provider,
+               check_key(c.source, c.provider, c.name,
+                         count(*) OVER (PARTITION BY c.name) > 1) AS key
+        FROM (SELECT DISTINCT e.source, e.name, e.provider
+              FROM element e WHERE e.error IS NULL) c
     ), definition AS (
-        SELECT DISTINCT ON (e.key) e.*, json_text(e.element -> 'Description') AS description,
+        SELECT e.*, s.key, row_number() OVER (PARTITION BY s.key ORDER BY e.n) AS copy,
+               json_text(e.element -> 'Description') AS description,
                json_text(e.element -> 'Remediation' -> 'Recommendation' -> 'Text') AS remediation
         FROM element e
+        JOIN shared s ON s.name = e.name AND s.provider IS NOT DISTINCT FROM e.provider
         WHERE e.error IS NULL
-        ORDER BY e.key, e.n
     )
     SELECT e.location, e.error, e.type, e.source, NULL::text, NULL::text, NULL::text,
            NULL::timestamptz, NULL::text, NULL::text, NULL::jsonb, e.element
@@ -41,6 +49,11 @@ BEGIN ATOMIC
     (SELECT e.location, NULL, 'source', e.source, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
             jsonb_build_object('key', e.source, 'name', 'Prowler', 'product', 'Prowler')
      FROM element e WHERE e.error IS NULL ORDER BY e.n LIMIT 1)
+    UNION ALL
+    SELECT d.location, NULL, 'left_out', d.source, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+           jsonb_build_object('reason', format('check %s is in the document before',
+                                               left(d.key, 100)))
+    FROM definition d WHERE d.copy > 1
     UNION ALL
     SELECT d.location, NULL, 'recommendation', d.source, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
            jsonb_strip_nulls(jsonb_build_object(
@@ -57,7 +70,8 @@ BEGIN ATOMIC
                                 'ServiceName,Compliance}'::text[])
                    #- '{Remediation,Recommendation,Text}' #- '{Remediation,Recommendation,Url}'
                    || jsonb_build_object('compliance', d.element -> 'Compliance'))))
-    FROM definition d;
+           || former_check(d.provider, d.name, d.key)
+    FROM definition d WHERE d.copy = 1;
 END;
 COMMENT ON FUNCTION posture_internal.prowler_check_item(jsonb, text) IS
     'returns the items of a document of check metadata of Prowler';

@@ -9,12 +9,22 @@ CREATE FUNCTION posture_internal.xccdf_state()
 BEGIN ATOMIC
     VALUES ('fail', 'non_compliant', 1), ('error', 'non_compliant', 2),
            ('unknown', 'non_compliant', 3), ('fixed', 'compliant', 4), ('pass', 'compliant', 5),
-           ('notchecked', 'not_applicable', 6), ('informational', 'not_applicable', 7),
-           ('notapplicable', 'not_applicable', 8), ('notselected', 'not_applicable', 9);
+           ('notchecked', 'not_applicable', 6), ('notapplicable', 'not_applicable', 7);
 END;
 COMMENT ON FUNCTION posture_internal.xccdf_state() IS
     'returns the results of XCCDF with the state of each, as the scoring models of XCCDF count it; '
     'of several results of a rule on a target the one with the lowest rank counts';
+
+-- A profile says nothing of the rules that it does not select: another profile may
+-- have found that the host fails them.
+CREATE FUNCTION posture_internal.xccdf_left_out(result text, role text, severity text) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN CASE WHEN result = 'notselected' THEN 'a rule that the profile did not select'
+                WHEN result = 'informational' OR role = 'unscored' OR severity = 'info'
+                THEN 'an informational rule or result, which is not scored' END;
+COMMENT ON FUNCTION posture_internal.xccdf_left_out(text, text, text) IS
+    'returns why a rule-result is not meant to be loaded, from its result and the role and '
+    'severity of its rule; NULL if it says whether a target complies';
 
 -- Host names ignore letter case, and a final dot marks a name as complete.
 CREATE FUNCTION posture_internal.host_key(name text) RETURNS text
@@ -47,7 +57,7 @@ COMMENT ON COLUMN posture_internal.xccdf_test_result.source IS 'key of the sourc
 COMMENT ON COLUMN posture_internal.xccdf_test_result.product IS
     'product that made the assessment, as xccdf_product() returns it';
 COMMENT ON COLUMN posture_internal.xccdf_test_result.asset IS
-    'key of the host; NULL if there is no target';
+    'key of the host; NULL if there is no target, or it names no host';
 COMMENT ON COLUMN posture_internal.xccdf_test_result.asset_name IS 'name of the host';
 COMMENT ON COLUMN posture_internal.xccdf_test_result.ended IS 'attribute end-time';
 COMMENT ON COLUMN posture_internal.xccdf_test_result.started IS 'attribute start-time';
@@ -69,8 +79,9 @@ BEGIN ATOMIC
                 THEN format('/Benchmark/TestResult[%s]', t.test_result)
                 ELSE format('(//TestResult)[%s]', t.test_result) END,
            coalesce(of_source, xccdf_product(t.test_system)), xccdf_product(t.test_system),
-           host_key(t.target), nullif(t.target, ''), btrim(t.ended), btrim(t.started),
-           coalesce(nullif(t.benchmark, ''), nullif(t.enclosing, '')), t.version,
+           host_key(named_host(t.target)), nullif(t.target, ''), btrim(t.ended), btrim(t.started),
+           coalesce(nullif(t.benchmark, ''), nullif(t.enclosing, '')),
+           coalesce(nullif(btrim(t.version), ''), nullif(t.enclosing_version, '')),
            nullif(t.profile, ''), nullif(t.report, '')
     FROM xmltable(xmlnamespaces(namespace AS x,
                                 'http://scap.nist.gov/schema/asset-reporting-format/1.1' AS arf),
@@ -85,11 +96,26 @@ BEGIN ATOMIC
                           version text PATH '@version',
                           benchmark text PATH 'string(x:benchmark[1]/@id)',
                           enclosing text PATH 'string(ancestor::x:Benchmark[1]/@id)',
+                          enclosing_version text PATH
+                              'normalize-space(ancestor::x:Benchmark[1]/x:version[1])',
                           profile text PATH 'string(x:profile[1]/@idref)',
                           report text PATH 'string(ancestor::arf:report[1]/@id)') t;
 END;
 COMMENT ON FUNCTION posture_internal.xccdf_test_result(xml, text, text) IS
     'returns the TestResults of a document';
+
+-- CIS begins the name of a benchmark with its version, as in
+-- xccdf_org.cisecurity.benchmarks_benchmark_2.0.0_Name.
+CREATE FUNCTION posture_internal.xccdf_extent(benchmark text, version text) RETURNS jsonb
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN extent_object(
+        ARRAY[extent_key(coalesce(
+            regexp_replace(benchmark, '(_benchmark_)[0-9]+([.][0-9]+)+_', '\1'),
+            'no benchmark'))],
+        coalesce(substring(benchmark FROM '_benchmark_([0-9]+(?:[.][0-9]+)+)_'), version), true);
+COMMENT ON FUNCTION posture_internal.xccdf_extent(text, text) IS
+    'returns the extent of a TestResult, the benchmark whatever its version, and the version, as '
+    'the object of an item';
 
 CREATE FUNCTION posture_internal.xccdf_rule_result(document xml, namespace text)
     RETURNS TABLE (test_result bigint, n bigint, serial bigint, idref text, result text,

@@ -126,6 +126,21 @@ END;
 COMMENT ON FUNCTION posture_internal.xccdf_rule(xml, text) IS
     'returns the rules of a document; area is the title of the outermost group';
 
+CREATE FUNCTION posture_internal.xccdf_rule_role(document xml, namespace text)
+    RETURNS TABLE (n bigint, id text, benchmark text, role text, severity text)
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT x.n, btrim(x.id), x.benchmark, x.role, x.severity
+    FROM xmltable(xmlnamespaces(namespace AS x), '/descendant::x:Rule' PASSING document
+                  COLUMNS n FOR ORDINALITY,
+                          id text PATH '@id',
+                          benchmark text PATH 'string(ancestor::x:Benchmark[1]/@id)',
+                          role text PATH '@role',
+                          severity text PATH '@severity') x;
+END;
+COMMENT ON FUNCTION posture_internal.xccdf_rule_role(xml, text) IS
+    'returns what decides whether the rules of a document are scored';
+
 CREATE FUNCTION posture_internal.xccdf_benchmark(document xml, namespace text)
     RETURNS TABLE (id text, title text, version text)
     LANGUAGE sql STABLE PARALLEL SAFE
@@ -252,10 +267,8 @@ BEGIN ATOMIC
                coalesce(severity(a.severity), severity(r.severity)),
                -- The default weight is 1. A document without the rule does not
                -- replace points that are known already.
-               CASE WHEN coalesce(a.role, r.role) = 'unscored' THEN 0
-                    ELSE coalesce(xccdf_weight(a.weight), xccdf_weight(r.weight),
-                                  CASE WHEN r.benchmark IS NOT NULL OR k.max_points IS NULL
-                                       THEN 1 END) END,
+               coalesce(xccdf_weight(a.weight), xccdf_weight(r.weight),
+                        CASE WHEN r.benchmark IS NOT NULL OR k.max_points IS NULL THEN 1 END),
                b.title, r.area,
                coalesce(r.details, jsonb_strip_nulls(jsonb_build_object('idents', i.idents)))
                || jsonb_strip_nulls(jsonb_build_object(

@@ -92,18 +92,19 @@ COMMENT ON FUNCTION posture_internal.xccdf_alias(text) IS
     'returns the alias of an asset for a fully qualified name of the host; '
     'NULL if the name is not fully qualified';
 
--- Facts come from target-facts and from the assets of ARF. A tag that may have
--- several values for one host is an array.
-CREATE FUNCTION posture_internal.xccdf_asset_item(
-    document xml, test_results xccdf_test_result[], targets xccdf_target[]) RETURNS SETOF item
+-- Facts come from target-facts and from the assets of ARF.
+CREATE FUNCTION posture_internal.xccdf_fact(
+    document xml, test_results xccdf_test_result[], targets xccdf_target[])
+    RETURNS TABLE (test_result bigint, n bigint, tag text, value text)
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
     WITH test_result AS (
         SELECT * FROM unnest(test_results)
     ), target AS (
-        SELECT * FROM unnest(targets)
+        SELECT t.* FROM unnest(targets) WITH ORDINALITY t(test_result, name, key, value, n)
+        JOIN test_result USING (test_result)
     ), arf_asset AS (
-        SELECT * FROM xccdf_arf_asset(document)
+        SELECT a.*, row_number() OVER () AS n FROM xccdf_arf_asset(document) a
         WHERE EXISTS (SELECT FROM test_result r WHERE r.report IS NOT NULL)
     ), test_result_asset AS (
         SELECT t.test_result, t.key AS arf_asset FROM target t WHERE t.name = 'target-id-ref'
@@ -115,20 +116,77 @@ BEGIN ATOMIC
         SELECT r.test_result, a.arf_asset
         FROM test_result r JOIN arf_asset a ON host_key(a.value) = r.asset
         WHERE a.name IN ('fqdn', 'hostname')
+    )
+    SELECT f.test_result, min(f.n), xccdf_tag(f.name, f.value) AS tag, f.value
+    FROM (SELECT t.test_result, t.n,
+                 CASE t.name WHEN 'fact' THEN lower(regexp_replace(t.key, '^.*[:/]', ''))
+                             ELSE t.name END AS name,
+                 CASE t.name WHEN 'platform' THEN t.key ELSE t.value END AS value
+          FROM target t
+          WHERE t.name NOT IN ('set-value', 'target-id-ref') AND t.key !~ ':scanner:'
+          UNION ALL
+          SELECT t.test_result, 1000000000 + a.n, a.name, a.value
+          FROM test_result_asset t JOIN arf_asset a USING (arf_asset)
+          WHERE a.name <> 'report'
+          UNION ALL
+          SELECT r.test_result, 0, 'profile', r.profile FROM test_result r) f
+    GROUP BY f.test_result, tag, f.value;
+END;
+COMMENT ON FUNCTION posture_internal.xccdf_fact(xml, xccdf_test_result[], xccdf_target[]) IS
+    'returns the facts about the targets of TestResults, those of the TestResult first, each with '
+    'the tag of an asset that it is stored in';
+
+-- A host that calls itself localhost has its name from a fact, else what tells it apart: an id of
+-- the system, a MAC address, or an address. The bridge of Docker has the same ones on every host.
+CREATE FUNCTION posture_internal.xccdf_host(
+    document xml, namespace text, of_source text, targets xccdf_target[])
+    RETURNS SETOF xccdf_test_result
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    WITH test_result AS (
+        SELECT * FROM xccdf_test_result(document, namespace, of_source)
+    )
+    SELECT r.test_result, r.location, r.source, r.product, coalesce(r.asset, h.key), r.asset_name,
+           r.ended, r.started, r.benchmark, r.benchmark_version, r.profile, r.report
+    FROM test_result r
+    LEFT JOIN (
+        SELECT DISTINCT ON (f.test_result)
+               f.test_result,
+               CASE WHEN f.rank <= 3 THEN host_key(f.value)
+                    WHEN f.tag = 'mac' THEN 'localhost/' || lower(replace(f.value, '-', ':'))
+                    ELSE 'localhost/' || lower(f.value) END AS key
+        FROM (SELECT f.*, CASE WHEN f.tag ~ '(guid|uuid|machine_id)$' THEN 4
+                               ELSE array_position('{fqdn,target,host_name,-,mac,addresses}', f.tag)
+                          END AS rank
+              FROM xccdf_fact(document, (SELECT array_agg(u::xccdf_test_result)
+                                         FROM test_result u
+                                         WHERE u.asset IS NULL AND u.asset_name IS NOT NULL),
+                              targets) f
+              WHERE named_host(f.value) IS NOT NULL
+                AND f.value !~* '^(02:42:|fe80:|169[.]254[.]|172[.]17[.])') f
+        WHERE f.rank IS NOT NULL
+        ORDER BY f.test_result, f.rank, f.n) h USING (test_result);
+END;
+COMMENT ON FUNCTION posture_internal.xccdf_host(xml, text, text, xccdf_target[]) IS
+    'returns the TestResults of a document with the keys of their hosts, also of those whose target '
+    'names none';
+
+CREATE FUNCTION posture_internal.xccdf_target_error(target text) RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN CASE WHEN host_key(target) IS NULL THEN 'missing target'
+                ELSE no_host_error('target', target) END;
+COMMENT ON FUNCTION posture_internal.xccdf_target_error(text) IS
+    'error text for a target that gives its host no key';
+
+-- A tag that may have several values for one host is an array.
+CREATE FUNCTION posture_internal.xccdf_asset_item(
+    document xml, test_results xccdf_test_result[], targets xccdf_target[]) RETURNS SETOF item
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    WITH test_result AS (
+        SELECT * FROM unnest(test_results)
     ), fact AS (
-        SELECT DISTINCT f.test_result, xccdf_tag(f.name, f.value) AS tag, f.value
-        FROM (SELECT t.test_result,
-                     CASE t.name WHEN 'fact' THEN lower(regexp_replace(t.key, '^.*[:/]', ''))
-                                 ELSE t.name END AS name,
-                     CASE t.name WHEN 'platform' THEN t.key ELSE t.value END AS value
-              FROM target t
-              WHERE t.name NOT IN ('set-value', 'target-id-ref') AND t.key !~ ':scanner:'
-              UNION ALL
-              SELECT t.test_result, a.name, a.value
-              FROM test_result_asset t JOIN arf_asset a USING (arf_asset)
-              WHERE a.name <> 'report'
-              UNION ALL
-              SELECT r.test_result, 'profile', r.profile FROM test_result r) f
+        SELECT * FROM xccdf_fact(document, test_results, targets)
     ), tag AS (
         SELECT f.test_result, f.tag,
                CASE WHEN count(*) > 1 OR f.tag IN ('addresses', 'mac', 'platform', 'profile')
@@ -148,6 +206,7 @@ BEGIN ATOMIC
            jsonb_strip_nulls(jsonb_build_object(
                'key', a.asset, 'kind', 'host', 'name', a.asset_name,
                'tags', t.tags, 'aliases', n.aliases))
+           || former_asset(host_key(a.asset_name), a.asset, coalesce(t.tags, '{}'))
     FROM asset a
     LEFT JOIN (SELECT t.test_result, jsonb_object_agg(t.tag, t.value) AS tags
                FROM tag t

@@ -529,6 +529,9 @@ COMMENT ON TRIGGER skip_replicated ON posture_internal.change_log_start IS
 
 -- An id far above the others would make sets of assets sparse, and one ahead of the sequence
 -- would be an error of a later load. Dumps and replication keep the ids that they bring.
+--@ CREATE FUNCTION posture_internal.is_time_zone
+--@ CREATE DOMAIN posture.time_zone
+ALTER TABLE posture.source ADD time_zone posture.time_zone;
 ALTER TABLE posture.source ALTER source_id SET GENERATED ALWAYS;
 ALTER TABLE posture.asset ALTER asset_id SET GENERATED ALWAYS;
 ALTER TABLE posture.asset_group ALTER asset_group_id SET GENERATED ALWAYS;
@@ -577,6 +580,14 @@ INSERT INTO posture_internal.catalog_delta (changed) VALUES ('initiative');
 --@ CREATE TYPE posture_internal.asset_rule
 --@ CREATE TYPE posture_internal.counting_scope
 
+-- A finding keeps the extents that report it, and load() says for which it was complete.
+--@ CREATE TABLE posture.extent
+--@ CREATE INDEX extent_keys
+ALTER TABLE posture.finding ADD COLUMN extent_id integer;
+CREATE INDEX finding_extent_id ON posture.finding (extent_id) WHERE extent_id IS NOT NULL;
+DROP FUNCTION posture.load(text, jsonb, text, boolean), posture.load(text, xml, text, boolean),
+    posture.load(text, text, text, boolean), posture.ingest(text, text), posture.assess_cluster();
+
 -- Internal functions in SQL and PL/pgSQL, and the wrappers by which owners called them, are
 -- created anew, whatever their arguments and results were. Until then, functions and views of 0.2
 -- keep those that they call. One that something outside the extension uses stays what it is.
@@ -611,8 +622,14 @@ BEGIN
     END LOOP;
 END $$;
 
+-- a result of a check is of a region and a provider, and its asset had another key
+ALTER TYPE posture_internal.check_result ADD ATTRIBUTE finding_region text,
+    ADD ATTRIBUTE former_asset text, ADD ATTRIBUTE provider text, ADD ATTRIBUTE extent text;
+
 -- views read the sentences of events
 ALTER TABLE posture.event ADD cause text;
+
+--@ CREATE TABLE posture_internal.former_key
 
 --@ code
 --@ part access/row_security
@@ -680,12 +697,36 @@ BEGIN
     END LOOP;
 END $$;
 
+-- Keys of 0.2 are replaced when a document says what they are (source/load_former.sql). A kind has
+-- one spelling, in what people chose, too.
+INSERT INTO posture_internal.former_key (asset_id)
+SELECT a.asset_id FROM posture.asset a
+WHERE a.retired_at IS NULL AND NOT posture_internal.is_global_id(a.key)
+  AND EXISTS (SELECT FROM posture.finding f WHERE f.asset_id = a.asset_id);
+UPDATE posture.asset SET kind = posture_internal.resource_kind(kind) WHERE kind ~ '^aws[: ]';
+UPDATE posture.metric m
+SET asset_kinds = ARRAY(SELECT DISTINCT CASE WHEN k ~ '^aws[: ]'
+                                             THEN posture_internal.resource_kind(k) ELSE k END
+                        FROM unnest(m.asset_kinds) k)
+WHERE EXISTS (SELECT FROM unnest(m.asset_kinds) k WHERE k ~ '^aws[: ]');
+UPDATE posture.asset_group g
+SET kinds = ARRAY(SELECT DISTINCT CASE WHEN k ~ '^aws[: ]'
+                                       THEN posture_internal.resource_kind(k) ELSE k END
+                  FROM unnest(g.kinds) k)
+WHERE EXISTS (SELECT FROM unnest(g.kinds) k WHERE k ~ '^aws[: ]');
+-- the source code of a control, which the converter of MITRE SAF reports as a resource
+SELECT posture_internal.end_assets(
+    ARRAY(SELECT a.asset_id FROM posture.asset a
+          WHERE a.kind = 'awsiamrole' AND a.key LIKE '% Validation Code'),
+    ARRAY(SELECT s.key::text FROM posture.source s));
+
 DO $$
 BEGIN
     EXECUTE (SELECT 'DROP ROUTINE ' || string_agg(p.oid::regprocedure::text, ', ')
              FROM pg_proc p
              WHERE p.pronamespace = 'posture_internal'::regnamespace AND p.proname LIKE '%\_0\_2');
 END $$;
+SELECT posture_internal.check_by_statement();
 UPDATE posture.event e SET cause = posture_internal.event_sentence(e)
 WHERE e.kind <> 'new_initiative';
 
