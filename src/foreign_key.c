@@ -21,8 +21,8 @@
 #include "foreign_key.h"
 
 #include "assetset.h"
+#include "index_lookup.h"
 
-#include "access/genam.h"
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/xact.h"
@@ -30,7 +30,6 @@
 #include "executor/tuptable.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
-#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/rls.h"
 #include "utils/snapmgr.h"
@@ -113,28 +112,20 @@ static void
 lock_rows(const Reference *reference, RangeReader *ids)
 {
 	Relation	referenced = reference->referenced;
-	Relation	index = index_open(referenced->rd_pkindex, AccessShareLock);
-	AttrNumber	column = index->rd_index->indkey.values[0];
 	Snapshot	snapshot = GetActiveSnapshot();
-	TupleTableSlot *slot = table_slot_create(referenced, NULL);
-	IndexScanDesc scan = begin_index_scan(referenced, index, snapshot, 1);
-	ScanKeyData key;
+	IndexLookup lookup;
+	AttrNumber	column;
 	uint32		first;
 	uint32		last;
 
+	index_lookup_open(&lookup, referenced, referenced->rd_pkindex);
+	column = lookup.index->rd_index->indkey.values[0];
 	while (range_reader_next(ids, &first, &last))
 		for (int64 id = first; id <= last; id++)
-		{
-			CHECK_FOR_INTERRUPTS();
-			ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum((int32) id));
-			index_rescan(scan, &key, 1, NULL, 0);
-			if (!index_getnext_slot(scan, ForwardScanDirection, slot) ||
-				!lock_row(referenced, snapshot, slot, column, (int32) id))
+			if (!index_lookup_find(&lookup, Int32GetDatum((int32) id), (Datum) 0) ||
+				!lock_row(referenced, snapshot, lookup.slot, column, (int32) id))
 				report_missing(reference, (int32) id);
-		}
-	index_endscan(scan);
-	ExecDropSingleTupleTableSlot(slot);
-	index_close(index, NoLock);
+	index_lookup_close(&lookup);
 }
 
 /*

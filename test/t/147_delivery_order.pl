@@ -1,7 +1,7 @@
 # Several observations of a finding in one delivery have the effect that they have in deliveries
 # of their own, one after the other: the findings, and the snapshots of days that are taken
 # afterwards.
-# tests: finding/ingest, remember.c
+# tests: finding/ingest, finding/confirm, finding/known_object, confirm, known_object, stored_state, index_lookup
 #
 # POSTURE_ROUNDS: how many rounds (8). POSTURE_SEED repeats them.
 
@@ -40,6 +40,10 @@ BEGIN
            posture.day_end(posture.today() - ceil(random() * 6)::integer), '{"from": "before"}'
     FROM generate_series(1, 2) r, posture.asset a WHERE random() < 0.6;
     PERFORM posture.take_snapshot(posture.today() - 8);
+    -- what the stored sets have is confirmed without a look at the findings
+    IF random() < 0.7 THEN
+        PERFORM posture.fold();
+    END IF;
     INSERT INTO sim.delivered (source, recommendation, asset, state, observed_at, details)
     SELECT 's', 'r' || ceil(random() * 2), (ARRAY['h1', 'h2', 'H2', 'h3', 'h4', 'other', 'new1', 'NEW2'])[ceil(random() * 8)],
            (ARRAY['compliant', 'non_compliant', 'not_applicable'])[ceil(random() * 3)],
@@ -108,6 +112,44 @@ SQL
 2|compliant|2|{"b": 2}
 1|1|1
 2|1|1
+ROWS
+
+# what is stored is confirmed by the sets: the rest of the delivery is loaded as it would be without
+is($node->safe_psql('postgres', <<'SQL'), <<'ROWS' =~ s/\n\z//r, 'confirmed rows');
+BEGIN;
+INSERT INTO posture.asset (key, name, kind, last_seen) SELECT 'c' || n, 'z', 'host', now() - interval '2 days' FROM generate_series(1, 6) n;
+INSERT INTO posture.inbox (source, recommendation, asset, state, observed_at)
+SELECT 's', 'r1', 'c' || n, CASE WHEN n % 2 = 0 THEN 'compliant' ELSE 'non_compliant' END, now() - interval '2 hours' FROM generate_series(1, 6) n;
+SELECT loaded, changed FROM posture.ingest();
+SELECT FROM posture.fold();
+-- another kind, an older and a newer observation, a state that is not applicable, details; c6 is missing
+CREATE TEMP TABLE delivery (LIKE posture.inbox);
+INSERT INTO delivery (source, recommendation, asset, state, observed_at, asset_kind, asset_name, details)
+VALUES ('s', 'r1', 'c1', 'non_compliant', NULL, 'host', 'z', NULL), ('s', 'r2', 'c1', 'compliant', NULL, 'app', NULL, NULL),
+       ('s', 'r1', 'c2', 'compliant', now(), NULL, NULL, NULL), ('s', 'r1', 'C2', 'non_compliant', now() - interval '1 hour', 'host', NULL, NULL),
+       ('s', 'r1', 'c3', 'non_compliant', now(), 'host', NULL, NULL), ('s', 'r1', 'c3', 'not_applicable', now(), NULL, NULL, NULL),
+       ('s', 'r1', 'c4', 'compliant', NULL, NULL, 'a', NULL), ('s', 'r1', 'c5', 'non_compliant', NULL, NULL, NULL, '{"d": 1}');
+INSERT INTO posture.inbox TABLE delivery;
+SELECT loaded, changed, unchanged, closed FROM posture.ingest('s');
+SELECT a.key, a.kind, a.name, posture.day_of(a.last_seen) = posture.today(), f.state, abs(round(extract(epoch FROM now() - f.changed_at) / 3600)), f.details
+FROM posture.finding f JOIN posture.asset a USING (asset_id) WHERE a.key LIKE 'c_' AND recommendation_id = 1 ORDER BY 1;
+-- the same again: kinds and names stay
+INSERT INTO posture.inbox TABLE delivery;
+SELECT loaded, changed, unchanged, closed FROM posture.ingest('s');
+SELECT string_agg(a.kind || a.name, ' ' ORDER BY a.key), (SELECT count(*) FROM posture.inbox), count(v) FROM posture.asset a
+LEFT JOIN LATERAL (SELECT v FROM posture.verify() v) v ON true WHERE a.key LIKE 'c_';
+ROLLBACK;
+SQL
+6|6
+8|4|4|3
+c1|host|z|t|non_compliant|2|
+c2|host|z|t|compliant|0|
+c3|host|z|t|not_applicable|0|
+c4|host|a|t|compliant|2|
+c5|host|z|t|non_compliant|2|{"d": 1}
+c6|host|z|t|not_applicable|0|
+8|1|7|0
+hostz hostz hostz hosta hostz hostz|0|0
 ROWS
 
 # a year of observations in one delivery: a step for each day, and none looks at the others

@@ -51,6 +51,19 @@ COMMENT ON FUNCTION posture_internal.extent_object(text[], text, boolean) IS
     'returns the object of an item that is a finding: its extents, the version of its benchmark, '
     'and whether the extents are of its asset alone';
 
+CREATE FUNCTION posture_internal.states_extents(of_document boolean) RETURNS boolean
+    LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+BEGIN
+    IF NOT of_document THEN
+        RETURN false;
+    END IF;
+    RETURN EXISTS (SELECT FROM pg_temp.posture_item i
+                   WHERE i.type = 'finding' AND i.object ? 'extents');
+END $$;
+COMMENT ON FUNCTION posture_internal.states_extents(boolean) IS
+    'step of load() and ingest(): whether a document states extents of its findings';
+
 -- All rules of a benchmark count as observed when the last one was. Documents may write an asset
 -- under several names, which are one extent.
 CREATE FUNCTION posture_internal.stated_extent()
@@ -204,14 +217,8 @@ CREATE FUNCTION posture_internal.cover_extents(
     complete_source text, of_extent text, of_document boolean) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
-DECLARE
-    has_extents boolean := false;
 BEGIN
-    IF of_document THEN
-        has_extents := EXISTS (SELECT FROM pg_temp.posture_item i
-                               WHERE i.type = 'finding' AND i.object ? 'extents');
-    END IF;
-    IF complete_source IS NOT NULL AND has_extents THEN
+    IF complete_source IS NOT NULL AND states_extents(of_document) THEN
         INSERT INTO pg_temp.posture_covered (source_id, key, at)
         SELECT o.source_id, s.key, max(s.at)
         FROM stated_extent() s JOIN source o ON o.key = s.source
@@ -219,10 +226,9 @@ BEGIN
         GROUP BY o.source_id, s.key;
     ELSIF complete_source IS NOT NULL THEN
         INSERT INTO pg_temp.posture_covered (source_id, key, at)
-        SELECT s.source_id, of_extent, max(b.observed_at)
-        FROM pg_temp.posture_batch b JOIN source s USING (source_id)
-        WHERE s.key = complete_source
-        GROUP BY s.source_id;
+        SELECT d.source_id, of_extent, d.seen_at
+        FROM delivered_source() d JOIN source s USING (source_id)
+        WHERE s.key = complete_source;
     ELSIF of_document THEN
         -- A later version of a benchmark is complete for it. Some documents give only the rules
         -- another revision.
@@ -291,7 +297,8 @@ BEGIN
     SELECT DISTINCT ON (c.recommendation_id, c.asset_id)
            c.source_id, c.recommendation_id, c.asset_id, c.keys, c.at
     FROM candidate c
-    WHERE NOT EXISTS (SELECT FROM pg_temp.posture_extent n
+    WHERE NOT is_confirmed(c.recommendation_id, c.asset_id)
+      AND NOT EXISTS (SELECT FROM pg_temp.posture_extent n
                       WHERE n.recommendation_id = c.recommendation_id
                         AND n.asset_id = c.asset_id)
     ORDER BY c.recommendation_id, c.asset_id, c.keys NULLS FIRST, c.at DESC;
@@ -365,13 +372,8 @@ BEGIN
     PERFORM working_table('posture_extent',
                           'source_id integer, recommendation_id integer, asset_id integer, '
                           'keys text[], missing_at timestamptz, extent_id integer', true);
-    IF complete_source IS NULL AND of_extent IS NULL THEN
-        IF NOT of_document THEN
-            RETURN;
-        ELSIF NOT EXISTS (SELECT FROM pg_temp.posture_item i
-                          WHERE i.type = 'finding' AND i.object ? 'extents') THEN
-            RETURN;
-        END IF;
+    IF complete_source IS NULL AND of_extent IS NULL AND NOT states_extents(of_document) THEN
+        RETURN;
     END IF;
     PERFORM working_table('posture_covered', 'source_id integer, key text, at timestamptz');
     PERFORM name_findings(of_extent, of_document);

@@ -4,95 +4,6 @@
  * All steps are one transaction, so no row is lost after an error or a crash.
  */
 
-CREATE FUNCTION posture_internal.remember(query text, scope integer, key text) RETURNS integer
-    AS 'MODULE_PATHNAME', 'posture_remember' LANGUAGE C STABLE STRICT PARALLEL RESTRICTED;
-COMMENT ON FUNCTION posture_internal.remember(text, integer, text) IS
-    'returns the integer that a query returns for $1 (scope) and $2 (key); runs it once for each of '
-    'them while a statement runs; NULL if it returns no row';
-REVOKE EXECUTE ON FUNCTION posture_internal.remember(text, integer, text) FROM PUBLIC;
-
--- A delivery names few objects in many rows. They are looked up by key, one by one: joins would
--- read all of asset for a delivery of some of them.
-CREATE FUNCTION posture_internal.known_source(key text) RETURNS integer
-    LANGUAGE sql STABLE PARALLEL RESTRICTED
-    RETURN remember('SELECT source_id FROM posture.source WHERE key = $2', 0, key);
-COMMENT ON FUNCTION posture_internal.known_source(text) IS
-    'step of ingest(): id of a source; NULL if there is none with the key';
-
-CREATE FUNCTION posture_internal.known_recommendation(source_id integer, key text) RETURNS integer
-    LANGUAGE sql STABLE PARALLEL RESTRICTED
-    RETURN remember('SELECT recommendation_id FROM posture.recommendation '
-                    'WHERE source_id = $1 AND key = $2', source_id, key);
-COMMENT ON FUNCTION posture_internal.known_recommendation(integer, text) IS
-    'step of ingest(): id of a recommendation of a source; NULL if there is none with the key';
-
-CREATE FUNCTION posture_internal.known_asset(key text) RETURNS integer
-    LANGUAGE sql STABLE PARALLEL RESTRICTED
-    RETURN remember('SELECT coalesce((SELECT asset_id FROM posture.asset_alias WHERE alias = $2), '
-                    '(SELECT asset_id FROM posture.asset WHERE key = $2))', 0, key);
-COMMENT ON FUNCTION posture_internal.known_asset(text) IS
-    'step of ingest(): id of the asset with an alias or key; NULL if there is none';
-
-CREATE FUNCTION posture_internal.ingest_batch(
-    only_sources text[], arrived_at timestamptz, OUT loaded bigint, OUT rejected bigint)
-    LANGUAGE plpgsql
-    SET search_path = pg_catalog, posture, posture_internal, pg_temp
-    -- The reasons in rejected contain times, which other sessions read.
-    SET datestyle = 'ISO, YMD'
-    SET timezone = 'UTC'
-AS $$
-DECLARE
-    delivered text[] := delivery_sources();
-    sources text[] := array(SELECT s.key FROM source s
-                            WHERE delivered IS NULL OR s.key = ANY (delivered));
-    first_reason text;
-BEGIN
-    -- recommendation and asset are the keys of objects that have no id yet.
-    PERFORM working_table(
-        'posture_batch',
-        'source_id integer, recommendation_id integer, recommendation text, '
-        'asset_id integer, asset text, asset_kind text, asset_name text, '
-        'state text, observed_at timestamptz, details jsonb, arrival tid, step integer', true);
-    WITH moved AS (
-        DELETE FROM inbox i
-        WHERE only_sources IS NULL OR i.source = ANY (only_sources)
-        RETURNING i.*, i.ctid AS arrival, inbox_error(i, sources, arrived_at) AS reason
-    ), batch AS (
-        INSERT INTO pg_temp.posture_batch
-        SELECT k.source_id,
-               k.recommendation_id, CASE WHEN k.recommendation_id IS NULL THEN k.recommendation END,
-               k.asset_id, CASE WHEN k.asset_id IS NULL THEN k.asset END,
-               k.asset_kind, k.asset_name, k.state,
-               -- the clock of the source may be ahead
-               least(k.observed_at, arrived_at), k.details, k.arrival, 0
-        FROM (SELECT s.*, known_recommendation(s.source_id, s.recommendation) AS recommendation_id,
-                     known_asset(s.asset) AS asset_id
-              FROM (SELECT m.*, known_source(m.source) AS source_id
-                    FROM moved m
-                    WHERE m.reason IS NULL
-                    OFFSET 0) s
-              OFFSET 0) k
-    ), refused AS (
-        INSERT INTO rejected
-        SELECT m.source, m.recommendation, m.asset, m.state, m.observed_at, m.asset_kind,
-               m.asset_name, m.details, m.reason, arrived_at
-        FROM moved m
-        WHERE m.reason IS NOT NULL
-        ORDER BY m.arrival
-        RETURNING reason
-    )
-    SELECT count(*), (array_agg(r.reason))[1] INTO rejected, first_reason FROM refused r;
-    PERFORM report_rejected(rejected, first_reason);
-    loaded := (SELECT count(*) FROM pg_temp.posture_batch);
-    -- The number of rows, from a few to millions, decides the plans.
-    IF loaded > 0 THEN
-        ANALYZE pg_temp.posture_batch;
-    END IF;
-END $$;
-COMMENT ON FUNCTION posture_internal.ingest_batch(text[], timestamptz) IS
-    'step of ingest(): moves rows of the inbox, or those of some sources, to the batch or to '
-    'rejected';
-
 CREATE FUNCTION posture_internal.ingest_catalog() RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
     -- assets are looked up by an index, one by one, however many there are
@@ -102,11 +13,6 @@ DECLARE
     sources text[] := delivery_sources();
     curates boolean := has_level(caller(), 'curator');
 BEGIN
-    PERFORM update_last_seen(array_agg(s.source_id), array_agg(s.seen_at))
-    FROM (SELECT b.source_id, max(b.observed_at) AS seen_at
-          FROM pg_temp.posture_batch b
-          GROUP BY b.source_id) s;
-
     INSERT INTO recommendation (source_id, key, title)
     SELECT DISTINCT b.source_id, b.recommendation, b.recommendation
     FROM pg_temp.posture_batch b
@@ -149,6 +55,8 @@ BEGIN
     WHERE (la.asset_id IS NULL OR NOT is_spelling(c.canonical, c.kind, la.kind))
       AND (a.asset_id IS NULL OR NOT is_spelling(c.canonical, c.kind, a.kind))
       AND o.asset_id IS NULL
+      -- another delivery may have brought it since the keys of this one were looked up
+      AND NOT EXISTS (SELECT FROM asset_alias x WHERE x.alias = c.key)
     ORDER BY c.canonical, is_spelling(c.canonical, c.kind, 'host'), c.key COLLATE "C"
     ON CONFLICT (key) DO NOTHING;
 
@@ -158,7 +66,8 @@ BEGIN
           FROM pg_temp.posture_batch b
           WHERE b.asset IS NOT NULL
           GROUP BY b.asset) v
-    WHERE NOT EXISTS (SELECT FROM asset a WHERE a.key = v.key);
+    WHERE NOT EXISTS (SELECT FROM asset a WHERE a.key = v.key)
+    ON CONFLICT (alias) DO NOTHING;
 
     UPDATE asset a
     SET kind = CASE WHEN sources IS NULL OR may_update_asset(a.asset_id, sources, curates)
@@ -170,7 +79,9 @@ BEGIN
                  max(b.asset_name COLLATE "C") AS name, max(b.observed_at) AS at
           FROM pg_temp.posture_batch b
           WHERE b.asset_id IS NOT NULL
-          GROUP BY b.asset_id) o
+          GROUP BY b.asset_id
+          -- in one order, so that two deliveries cannot deadlock
+          ORDER BY b.asset_id) o
     WHERE o.asset_id = a.asset_id
       AND (day_of(a.last_seen) < day_of(o.at)
            OR (o.at >= a.last_seen AND (o.kind <> a.kind OR o.name <> a.name)
@@ -179,6 +90,110 @@ END $$;
 COMMENT ON FUNCTION posture_internal.ingest_catalog() IS
     'step of ingest(): adds new recommendations and assets, and updates when assets were last '
     'seen, their kinds and names';
+
+CREATE FUNCTION posture_internal.move_rows(
+    only_sources text[], sources text[], arrived_at timestamptz,
+    repeated bigint[], disputed integer[], OUT rejected bigint, OUT first_reason text)
+    LANGUAGE plpgsql
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
+    -- The reasons in rejected contain times, which other sessions read.
+    SET datestyle = 'ISO, YMD'
+    SET timezone = 'UTC'
+AS $$
+BEGIN
+    WITH moved AS (
+        DELETE FROM inbox i
+        WHERE CASE WHEN repeated IS NULL
+                   THEN (only_sources IS NULL OR i.source = ANY (only_sources))
+                        AND NOT (i.details IS NULL AND i.source = ANY (sources)
+                                 AND coalesce(i.observed_at BETWEEN '1900-01-01 00:00Z'
+                                                                AND arrived_at, true)
+                                 AND confirms(known_source(i.source),
+                                              known_recommendation(known_source(i.source),
+                                                                   i.recommendation),
+                                              i.asset, i.state, i.observed_at, i.asset_kind,
+                                              i.asset_name, i.ctid))
+                   ELSE is_confirmed_row(i.ctid)
+                        AND (known_asset(i.asset) = ANY (disputed)
+                             OR finding_number(known_recommendation(known_source(i.source),
+                                                                    i.recommendation),
+                                               known_asset(i.asset)) = ANY (repeated)) END
+        RETURNING i.*, i.ctid AS arrival, inbox_error(i, sources, arrived_at) AS reason
+    ), batch AS (
+        INSERT INTO pg_temp.posture_batch
+        SELECT k.source_id,
+               k.recommendation_id, CASE WHEN k.recommendation_id IS NULL THEN k.recommendation END,
+               k.asset_id, CASE WHEN k.asset_id IS NULL THEN k.asset END,
+               k.asset_kind, k.asset_name, k.state,
+               -- the clock of the source may be ahead
+               least(k.observed_at, arrived_at), k.details, k.arrival, 0
+        FROM (SELECT s.*, known_recommendation(s.source_id, s.recommendation) AS recommendation_id,
+                     known_asset(s.asset) AS asset_id
+              FROM (SELECT m.*, known_source(m.source) AS source_id
+                    FROM moved m
+                    WHERE m.reason IS NULL
+                    OFFSET 0) s
+              OFFSET 0) k
+    ), refused AS (
+        INSERT INTO rejected
+        SELECT m.source, m.recommendation, m.asset, m.state, m.observed_at, m.asset_kind,
+               m.asset_name, m.details, m.reason, arrived_at
+        FROM moved m
+        WHERE m.reason IS NOT NULL
+        ORDER BY m.arrival
+        RETURNING reason
+    )
+    SELECT count(*), (array_agg(r.reason))[1] INTO rejected, first_reason FROM refused r;
+END $$;
+COMMENT ON FUNCTION posture_internal.move_rows(text[], text[], timestamptz, bigint[], integer[]) IS
+    'step of ingest(): moves rows of the inbox, or those of some sources, to the batch or to '
+    'rejected, but those that confirm what is stored; then, of these, the rows of repeated '
+    'findings and disputed assets';
+
+CREATE FUNCTION posture_internal.ingest_batch(
+    only_sources text[], arrived_at timestamptz, OUT rejected bigint)
+    LANGUAGE plpgsql
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+DECLARE
+    delivered text[] := delivery_sources();
+    sources text[] := array(SELECT s.key FROM source s
+                            WHERE delivered IS NULL OR s.key = ANY (delivered));
+    disputed integer[] := '{}';
+    repeated bigint[] := '{}';
+    first_reason text;
+BEGIN
+    -- recommendation and asset are the keys of objects that have no id yet.
+    PERFORM working_table(
+        'posture_batch',
+        'source_id integer, recommendation_id integer, recommendation text, '
+        'asset_id integer, asset text, asset_kind text, asset_name text, '
+        'state text, observed_at timestamptz, details jsonb, arrival tid, step integer', true);
+    SELECT m.rejected, m.first_reason INTO rejected, first_reason
+    FROM move_rows(only_sources, sources, arrived_at, NULL, NULL) m;
+    PERFORM report_rejected(rejected, first_reason);
+    IF NOT EXISTS (SELECT FROM pg_temp.posture_batch) THEN
+        RETURN;
+    END IF;
+    -- The number of rows, from a few to millions, decides the plans.
+    ANALYZE pg_temp.posture_batch;
+    IF EXISTS (SELECT FROM confirmed_source()) THEN
+        disputed := disputed_assets();
+        IF disputed <> '{}' THEN
+            PERFORM move_rows(NULL, sources, arrived_at, '{}', disputed);
+        END IF;
+    END IF;
+    PERFORM ingest_catalog();
+    IF EXISTS (SELECT FROM confirmed_source()) THEN
+        repeated := repeated_findings();
+        IF repeated <> '{}' THEN
+            PERFORM move_rows(NULL, sources, arrived_at, repeated, '{}');
+        END IF;
+    END IF;
+END $$;
+COMMENT ON FUNCTION posture_internal.ingest_batch(text[], timestamptz) IS
+    'step of ingest(): moves rows of the inbox, or those of some sources, to the batch or to '
+    'rejected, and adds the objects that they name';
 
 CREATE FUNCTION posture_internal.is_being_written(xmax xid) RETURNS boolean
     AS 'MODULE_PATHNAME', 'posture_is_being_written' LANGUAGE C STABLE STRICT PARALLEL SAFE;
@@ -367,7 +382,8 @@ CREATE FUNCTION posture_internal.require_delivered(complete_source text) RETURNS
 AS $$
 BEGIN
     IF complete_source IS NOT NULL
-       AND NOT EXISTS (SELECT FROM pg_temp.posture_batch b JOIN source s USING (source_id)
+       AND NOT EXISTS (SELECT
+                       FROM delivered_source() d JOIN source s USING (source_id)
                        WHERE s.key = complete_source) THEN
         RAISE EXCEPTION 'inbox contains no finding of source "%"', complete_source
             USING ERRCODE = 'no_data_found',
@@ -392,19 +408,28 @@ BEGIN
     -- One ingest() runs at a time; COPY into the inbox is not blocked.
     LOCK TABLE inbox IN SHARE UPDATE EXCLUSIVE MODE;
     arrived_at := clock_timestamp();
-    SELECT t.loaded, t.rejected INTO loaded, rejected FROM ingest_batch(only_sources, arrived_at) t;
     changed := 0;
+    closed := 0;
+    PERFORM confirm_end();
+    -- the stored sets don't have the extents of findings
+    IF of_extent IS NULL AND NOT states_extents(of_document) THEN
+        PERFORM begin_confirming(arrived_at);
+    END IF;
+    rejected := ingest_batch(only_sources, arrived_at);
+    loaded := (SELECT count(*) FROM pg_temp.posture_batch);
     PERFORM progress(format('ingest: %s rows taken, %s rejected', loaded, rejected));
-    IF loaded > 0 THEN
-        PERFORM ingest_catalog();
+    PERFORM update_last_seen(array_agg(d.source_id), array_agg(d.seen_at))
+    FROM delivered_source() d;
+    PERFORM require_delivered(complete_source);
+    IF loaded > 0 OR complete_source IS NOT NULL THEN
         PERFORM ingest_extent(complete_source, of_extent, of_document);
         PERFORM progress(format('ingest: writing findings of %s rows', loaded));
         changed := ingest_findings();
+        PERFORM progress(format('ingest: %s findings written', changed));
+        closed := ingest_close();
     END IF;
+    loaded := loaded + forget_confirmed();
     unchanged := loaded - changed;
-    PERFORM progress(format('ingest: %s findings written', changed));
-    PERFORM require_delivered(complete_source);
-    closed := CASE WHEN loaded > 0 THEN ingest_close() ELSE 0 END;
     PERFORM fold_if_many();
 END $$;
 COMMENT ON FUNCTION posture_internal.ingest_sources(text, text[], text, boolean) IS
