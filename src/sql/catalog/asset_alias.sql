@@ -200,9 +200,8 @@ BEGIN
             USING ERRCODE = 'feature_not_supported';
     END IF;
     PERFORM require_level('curator');
-    -- Wait for ingest(), which may be writing findings of either asset. The inbox
-    -- is locked first, as in grant_access(), so that the two cannot deadlock.
-    LOCK TABLE inbox IN SHARE UPDATE EXCLUSIVE MODE;
+    -- Wait for ingest(), which may be writing findings of either asset.
+    PERFORM lock_delivery();
     old_id := asset_of(asset, NULL);
     new_id := asset_of(into_asset, NULL);
     missing := CASE WHEN old_id IS NULL THEN asset WHEN new_id IS NULL THEN into_asset END;

@@ -114,7 +114,7 @@ BEGIN
     END IF;
 
     -- not beside load(), which may bring the same metrics
-    LOCK TABLE inbox IN SHARE UPDATE EXCLUSIVE MODE;
+    PERFORM lock_delivery();
     WITH added AS (
         INSERT INTO initiative (key, name, kind, description, method, target_score)
         SELECT i.initiative, i.name, i.kind, i.description, i.method, i.target_score

@@ -120,3 +120,35 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION posture_internal.report_rejected(bigint, text) IS
     'step of load() and ingest(): gives notice of what was rejected';
+
+-- Rows are added by need, and never change.
+CREATE TABLE posture_internal.delivery (
+    source_id integer PRIMARY KEY REFERENCES source ON DELETE CASCADE
+);
+COMMENT ON TABLE posture_internal.delivery IS
+    'what deliveries lock: one of a source its row, another one the table';
+COMMENT ON COLUMN posture_internal.delivery.source_id IS 'id of the source';
+
+-- The inbox is locked before any other table, as in grant_access(), so that the two cannot
+-- deadlock.
+CREATE FUNCTION posture_internal.lock_delivery(only_sources text[] DEFAULT NULL) RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+BEGIN
+    IF only_sources IS NULL THEN
+        LOCK TABLE inbox IN SHARE UPDATE EXCLUSIVE MODE;
+        LOCK TABLE delivery IN EXCLUSIVE MODE;
+        RETURN;
+    END IF;
+    LOCK TABLE inbox, delivery IN ROW EXCLUSIVE MODE;
+    INSERT INTO delivery (source_id)
+    SELECT s.source_id FROM source s WHERE s.key = ANY (only_sources) ORDER BY s.source_id
+    ON CONFLICT DO NOTHING;
+    PERFORM FROM delivery d JOIN source s USING (source_id)
+    WHERE s.key = ANY (only_sources)
+    ORDER BY d.source_id
+    FOR UPDATE OF d;
+END $$;
+COMMENT ON FUNCTION posture_internal.lock_delivery(text[]) IS
+    'waits for other deliveries until the transaction ends: for those of the same sources, or for '
+    'all; COPY into the inbox does not wait';

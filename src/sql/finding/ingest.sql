@@ -20,6 +20,10 @@ BEGIN
     -- A conflict of ids, which users may have set, is an error.
     ON CONFLICT (source_id, key) DO NOTHING;
 
+    -- Two deliveries may bring one asset in two spellings.
+    IF EXISTS (SELECT FROM pg_temp.posture_batch b WHERE b.asset IS NOT NULL) THEN
+        LOCK TABLE delivery IN SHARE UPDATE EXCLUSIVE MODE;
+    END IF;
     -- If rows of an asset differ in kind or name, max() makes the result the same
     -- for any order of rows. The first of several spellings becomes the key of the
     -- asset, and the others become aliases.
@@ -405,8 +409,7 @@ AS $$
 DECLARE
     arrived_at timestamptz;
 BEGIN
-    -- One ingest() runs at a time; COPY into the inbox is not blocked.
-    LOCK TABLE inbox IN SHARE UPDATE EXCLUSIVE MODE;
+    PERFORM lock_delivery(only_sources);
     arrived_at := clock_timestamp();
     changed := 0;
     closed := 0;

@@ -86,8 +86,8 @@ DECLARE
 BEGIN
     PERFORM require_level('loader or curator');
     PERFORM require_delivery('postgresql') WHERE NOT has_level(caller(), 'curator');
-    -- one load at a time; this table is locked before any other, as in load() and grant_access()
-    LOCK TABLE inbox IN SHARE UPDATE EXCLUSIVE MODE;
+    -- one load at a time
+    PERFORM lock_delivery();
     source_of := cluster_source();
     UPDATE recommendation r
     SET title = c.title, description = c.description, remediation = c.remediation,

@@ -82,8 +82,8 @@ AS $$
 DECLARE
     of_source_id integer;
 BEGIN
-    -- not beside load() and ingest(), which lock the inbox first, too
-    LOCK TABLE inbox IN SHARE UPDATE EXCLUSIVE MODE;
+    -- not beside load() and ingest()
+    PERFORM lock_delivery();
     SELECT s.source_id INTO of_source_id
     FROM source s
     WHERE s.key = forget_source.source FOR UPDATE;

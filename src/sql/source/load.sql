@@ -348,7 +348,7 @@ BEGIN
         PERFORM require_delivery(of_source);
     END IF;
     -- one load or ingest at a time; all of it is one transaction
-    LOCK TABLE inbox IN SHARE UPDATE EXCLUSIVE MODE;
+    PERFORM lock_delivery();
     PERFORM load_items(of_format, form.mapping, json_document, xml_document, of_source);
     PERFORM load_check_format(of_format, form.expects, json_document);
     IF of_format LIKE 'graph-%' THEN

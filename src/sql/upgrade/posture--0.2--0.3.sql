@@ -630,6 +630,7 @@ ALTER TYPE posture_internal.check_result ADD ATTRIBUTE finding_region text,
 ALTER TABLE posture.event ADD cause text;
 
 --@ CREATE TABLE posture_internal.former_key
+--@ CREATE TABLE posture_internal.delivery
 
 --@ code
 --@ part access/row_security
