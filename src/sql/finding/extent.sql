@@ -139,40 +139,44 @@ AS $$
 BEGIN
     IF of_document THEN
         INSERT INTO pg_temp.posture_extent (source_id, recommendation_id, asset_id, keys)
-        SELECT r.source_id, r.recommendation_id, coalesce(l.asset_id, a.asset_id),
-               array_agg(DISTINCT CASE WHEN i.object ? 'of_asset'
-                                       THEN extent_key(coalesce(la.key, a.key), k.key)
+        SELECT n.source_id, n.recommendation_id, n.asset_id,
+               array_agg(DISTINCT CASE WHEN n.object ? 'of_asset'
+                                       THEN extent_key((SELECT a.key FROM asset a
+                                                        WHERE a.asset_id = n.asset_id), k.key)
                                        ELSE k.key END COLLATE "C") FILTER (WHERE k.key IS NOT NULL)
-        FROM pg_temp.posture_item i
-        JOIN source s ON s.key = i.source
-        JOIN recommendation r ON r.source_id = s.source_id AND r.key = i.recommendation
-        LEFT JOIN asset_alias l ON l.alias = i.asset
-        LEFT JOIN asset la ON la.asset_id = l.asset_id
-        LEFT JOIN asset a ON a.key = i.asset
+        FROM (SELECT i.*, known_recommendation(i.source_id, i.recommendation) AS recommendation_id,
+                     known_asset(i.asset) AS asset_id
+              FROM (SELECT x.type, x.recommendation, x.asset, x.object,
+                           known_source(x.source) AS source_id
+                    FROM pg_temp.posture_item x
+                    WHERE x.type IN ('finding', 'left_out')
+                    OFFSET 0) i
+              OFFSET 0) n
         LEFT JOIN LATERAL jsonb_array_elements_text(
-            CASE i.type WHEN 'finding' THEN i.object -> 'extents' END) k(key) ON true
-        WHERE i.type IN ('finding', 'left_out') AND coalesce(l.asset_id, a.asset_id) IS NOT NULL
-        GROUP BY r.source_id, r.recommendation_id, coalesce(l.asset_id, a.asset_id);
+            CASE n.type WHEN 'finding' THEN n.object -> 'extents' END) k(key) ON true
+        WHERE n.recommendation_id IS NOT NULL AND n.asset_id IS NOT NULL
+        GROUP BY n.source_id, n.recommendation_id, n.asset_id;
     ELSE
         INSERT INTO pg_temp.posture_extent (source_id, recommendation_id, asset_id, keys)
-        SELECT DISTINCT b.source_id, coalesce(b.recommendation_id, r.recommendation_id),
-               coalesce(b.asset_id, l.asset_id, a.asset_id),
+        SELECT DISTINCT b.source_id,
+               coalesce(b.recommendation_id, known_recommendation(b.source_id, b.recommendation)),
+               coalesce(b.asset_id, known_asset(b.asset)),
                CASE WHEN of_extent IS NOT NULL THEN ARRAY[of_extent] END
-        FROM pg_temp.posture_batch b
-        LEFT JOIN recommendation r ON r.source_id = b.source_id AND r.key = b.recommendation
-        LEFT JOIN asset_alias l ON l.alias = b.asset
-        LEFT JOIN asset a ON a.key = b.asset;
+        FROM pg_temp.posture_batch b;
     END IF;
     -- A finding whose row was rejected is not missing. load() rejects rows before ingest()
     -- begins, but in the same transaction.
     INSERT INTO pg_temp.posture_extent (source_id, recommendation_id, asset_id)
-    SELECT DISTINCT r.source_id, r.recommendation_id, coalesce(l.asset_id, a.asset_id)
-    FROM rejected j
-    JOIN source s ON s.key = j.source
-    JOIN recommendation r ON r.source_id = s.source_id AND r.key = j.recommendation
-    LEFT JOIN asset_alias l ON l.alias = j.asset
-    LEFT JOIN asset a ON a.key = j.asset
-    WHERE j.rejected_at >= now() AND coalesce(l.asset_id, a.asset_id) IS NOT NULL;
+    SELECT DISTINCT j.*
+    FROM (SELECT n.source_id, known_recommendation(n.source_id, n.recommendation)
+                     AS recommendation_id,
+                 known_asset(n.asset) AS asset_id
+          FROM (SELECT known_source(x.source) AS source_id, x.recommendation, x.asset
+                FROM rejected x
+                WHERE x.rejected_at >= now()
+                OFFSET 0) n
+          OFFSET 0) j
+    WHERE j.recommendation_id IS NOT NULL AND j.asset_id IS NOT NULL;
 END $$;
 COMMENT ON FUNCTION posture_internal.name_findings(text, boolean) IS
     'step of ingest(): puts the findings that a delivery names into a working table, with the '

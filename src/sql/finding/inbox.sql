@@ -37,6 +37,7 @@ CREATE TABLE posture.rejected (
     reason text NOT NULL,
     rejected_at timestamptz NOT NULL DEFAULT now()
 );
+CREATE INDEX rejected_rejected_at ON posture.rejected (rejected_at);
 COMMENT ON TABLE posture.rejected IS
     'rows of the inbox that could not be loaded, with the reason; to load one again, insert it '
     'into the inbox';

@@ -509,6 +509,7 @@ FROM posture.source s
 WHERE s.key = i.key AND i.kind = 'secure score';
 CREATE INDEX ON posture.exemption (asset_id);
 CREATE INDEX ON posture.recommendation (key);
+--@ CREATE INDEX rejected_rejected_at
 
 -- the log of decisions begins with the upgrade
 --@ CREATE TABLE posture.change_log
