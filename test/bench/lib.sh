@@ -23,7 +23,8 @@ SETTINGS
 as_client() { run_as_server "$bindir/$1" -h "$work/socket" -U "$server_user" "${@:2}"; }
 psql() {
     as_client psql -X -q -v ON_ERROR_STOP=1 -d "${database:-bench}" \
-        -v findings="$findings" -v assets=$((findings / 10)) -v new="$new" -v days="$days" "$@"
+        -v findings="$findings" -v assets=$((findings / 10)) -v new="$new" -v days="$days" \
+        -v rows="$work/socket/rows" "$@"
 }
 
 # transactions a second of single-asset updates, with the triggers or without
@@ -44,6 +45,26 @@ compare_updates() { # clients
         INSERT INTO bench.result (what, compared_with, measured, compared, unit, reach)
         VALUES ('single-asset updates of 10 findings, $1 clients', 'the same table without the triggers',
                 bench.median('{${with#,}}'), bench.median('{${without#,}}'), 'a second', 'at least 0.85')"
+}
+
+# deliveries a second by sessions that each have a source of their own
+sessions() { # SESSIONS
+    as_client pgbench -n -f "$(bench_sql session)" -D assets=$((findings / 10)) -c "$1" -j 2 -T 15 bench 2>/dev/null |
+        sed -n 's/^tps = \([0-9.]*\).*/\1/p'
+}
+compare_sessions() {
+    local one='' eight='' order
+    psql -c "INSERT INTO posture.source (key, name) SELECT 'session' || n, 'Session ' || n FROM generate_series(0, 7) n"
+    sessions 8 >/dev/null
+    for order in A B B A A B; do
+        if [[ $order == A ]]; then eight+=,$(sessions 8); else one+=,$(sessions 1); fi
+        psql -c 'SELECT FROM posture.fold()' -c 'VACUUM'
+    done
+    psql -c "
+        INSERT INTO bench.result (what, compared_with, measured, compared, unit, reach)
+        VALUES ('deliveries of 1000 findings, 8 sessions with a source each', '1 session',
+                bench.median('{${eight#,}}'), bench.median('{${one#,}}'), 'a second',
+                'at least 3 where there are cores')"
 }
 
 # Growth: from one fleet, one dimension after the other grows to its sizes. The
@@ -115,7 +136,7 @@ growth() {
 
 # The parts, in their order. New rows and updates are of today, so the days come
 # before them: changes after the end of a day are undone one by one.
-bench_parts=(fleet deliveries reads changes history day drill access new writes updates part plan documents growth)
+bench_parts=(fleet deliveries reads changes history day drill access new writes updates sessions part plan documents growth)
 # PARTS chooses some. "figures" are those that need no delivery.
 if [[ ${PARTS:-} == figures ]]; then PARTS='fleet fill reads changes history day plan'; fi
 if [[ -n ${PARTS:-} ]]; then read -r -a bench_parts <<<"$PARTS"; fi
@@ -130,6 +151,8 @@ bench_part() { # NAME
         updates)
             compare_updates 1
             compare_updates 8 ;;
+        sessions)
+            compare_sessions ;;
         documents)
             as_client createdb documents
             database=documents psql -c 'CREATE SCHEMA bench' -f "$(bench_sql measure)" -f "$(bench_sql documents)"
