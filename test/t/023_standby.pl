@@ -11,7 +11,7 @@ use Test::More;
 use TestPosture;
 use TestReports;
 
-my $primary = new_node('primary', "fsync = off\njit = off\n", allows_streaming => 1);
+my $primary = new_node('primary', '', allows_streaming => 1);
 $primary->safe_psql('postgres', "CREATE EXTENSION posture;\n" . sample_sql());
 my %query = report_queries($primary, 'postgres');
 cmp_ok(scalar(views($primary, 'postgres')), '>=', 13, 'all views are compared');

@@ -24,7 +24,6 @@ diag("POSTURE_SOAK=$seconds POSTURE_SEED=$seed");
 
 my $node = new_node('soak', <<'CONF');
 fsync = on
-jit = off
 shared_buffers = 32MB
 deadlock_timeout = 50ms
 log_statement = none

@@ -21,7 +21,7 @@ my $seed = $ENV{POSTURE_SEED} // (time ^ $$);
 srand($seed);
 diag("POSTURE_ROUNDS=$rounds POSTURE_SEED=$seed");
 
-my $conf = "fsync = off\njit = off\nmax_logical_replication_workers = 8\n";
+my $conf = "max_logical_replication_workers = 8\n";
 my $primary = new_node('primary', $conf, allows_streaming => 'logical');
 $primary->safe_psql('postgres', "CREATE EXTENSION posture;\n" . sample_sql());
 my $here = [ $primary, 'postgres' ];

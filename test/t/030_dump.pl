@@ -12,7 +12,7 @@ use Test::More;
 use TestPosture;
 use TestReports;
 
-my $node = new_node('dump', "fsync = off\n");
+my $node = new_node('dump');
 my $dir = PostgreSQL::Test::Utils::tempdir();
 my @as = ('-U', 'risk_owner');
 $node->safe_psql('postgres', 'CREATE ROLE risk_owner LOGIN CREATEDB');

@@ -20,7 +20,7 @@ my $seed = $ENV{POSTURE_SEED} // (time ^ $$);
 diag("POSTURE_DUMPS=$dumps POSTURE_SEED=$seed");
 srand($seed);
 my $dir = PostgreSQL::Test::Utils::tempdir();
-my $node = new_node('busy', "fsync = off\njit = off\nmax_parallel_workers_per_gather = 0\n");
+my $node = new_node('busy', "max_parallel_workers_per_gather = 0\n");
 $node->safe_psql('postgres', 'CREATE DATABASE busy');
 $node->safe_psql('busy', "CREATE EXTENSION posture;\n" . sample_sql());
 my $rows = digest_sql(dumped_tables($node, 'busy'));

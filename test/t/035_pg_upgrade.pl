@@ -13,7 +13,7 @@ use TestReports;
 
 my $bin = (split /\n/, `pg_config --bindir`)[0];
 my ($old, $new) =
-  map { new_node($_, "fsync = off\njit = off\nmax_worker_processes = 20\n") } qw(old new);
+  map { new_node($_, "max_worker_processes = 20\n") } qw(old new);
 my $has_cron = $old->safe_psql('postgres',
 	q{SELECT count(*) FROM pg_available_extensions WHERE name = 'pg_cron'});
 for my $node ($has_cron ? ($old, $new) : ())

@@ -12,7 +12,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use TestPosture;
 
-my $node = new_node('encoding', "fsync = off\n");
+my $node = new_node('encoding');
 # the bytes of a letter of each encoding
 my %letter = (UTF8 => "\xc3\xa4", SQL_ASCII => "\xe4", LATIN1 => "\xe4", EUC_JP => "\xb0\xa1");
 

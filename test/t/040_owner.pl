@@ -12,7 +12,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use TestPosture;
 
-my $node = new_node('owner', "fsync = off\n");
+my $node = new_node('owner');
 $node->safe_psql('postgres', <<'SQL');
 CREATE ROLE risk_owner LOGIN;
 CREATE ROLE nobody LOGIN;

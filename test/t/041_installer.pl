@@ -12,7 +12,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use TestPosture;
 
-my $node = new_node('installer', "fsync = off\n");
+my $node = new_node('installer');
 $node->safe_psql('postgres', $_)
   for 'CREATE ROLE risk_owner LOGIN', 'CREATE ROLE heir LOGIN', 'CREATE ROLE reader',
   'CREATE ROLE builder LOGIN', 'CREATE DATABASE warehouse OWNER risk_owner',

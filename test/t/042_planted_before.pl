@@ -14,7 +14,7 @@ use Test::More;
 use TestAttack;
 use TestPosture;
 
-my $node = new_node('before', "fsync = off\n");
+my $node = new_node('before');
 $node->safe_psql('postgres', 'CREATE ROLE attacker LOGIN');
 my @as = (extra_params => [ '-U', 'attacker' ]);
 my $installed = q{SET search_path = pg_catalog;

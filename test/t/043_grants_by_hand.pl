@@ -11,7 +11,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use TestPosture;
 
-my $node = new_node('grants', "fsync = off\n");
+my $node = new_node('grants');
 $node->safe_psql('postgres', <<'SQL');
 CREATE ROLE risk_owner LOGIN;
 CREATE ROLE reader LOGIN;

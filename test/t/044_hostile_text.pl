@@ -23,7 +23,7 @@ my $values = join ', ', map {
 	sprintf q{(%d, convert_from('\\x%s', 'UTF8'))}, ++$n, unpack('H*', $bytes)
 } @texts;
 
-my $node = new_node('text', "fsync = off\n");
+my $node = new_node('text');
 $node->safe_psql('postgres', 'CREATE ROLE risk_owner LOGIN');
 $node->safe_psql('postgres', 'CREATE DATABASE warehouse OWNER risk_owner');
 my $ask = sub { return query_as($node, 'warehouse', 'risk_owner', $_[0]) };

@@ -12,7 +12,7 @@ use Test::More;
 use TestDocument;
 use TestPosture;
 
-my $node = new_node('settings', "fsync = off\nmax_worker_processes = 16\n");
+my $node = new_node('settings', "max_worker_processes = 16\n");
 $node->safe_psql('postgres', 'CREATE ROLE reader');
 $node->safe_psql('postgres', 'CREATE DATABASE base');
 $node->safe_psql('base', "CREATE EXTENSION posture;\n" . sample_sql());

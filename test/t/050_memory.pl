@@ -19,7 +19,7 @@ my $share = $rounds < 1 ? $rounds : 1;
 my $tolerance = 2 * 1024 * $share;
 my $sanitized = `pg_config --cflags` =~ /-fsanitize/;
 # RssAnon: what it has of its own, without what it touched of shared memory
-my $node = new_node('memory', "fsync = off\nshared_buffers = 8MB\ntemp_buffers = 1MB\njit = off\nautovacuum = off\nclient_min_messages = warning\n");
+my $node = new_node('memory', "shared_buffers = 8MB\ntemp_buffers = 1MB\nautovacuum = off\nclient_min_messages = warning\n");
 $node->safe_psql('postgres', 'CREATE EXTENSION posture');
 $node->safe_psql('postgres', sample_sql());
 $node->safe_psql('postgres', <<'SQL');

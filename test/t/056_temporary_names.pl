@@ -12,7 +12,7 @@ use Test::More;
 use TestDocument;
 use TestPosture;
 
-my $node = new_node('temporary', "fsync = off\n");
+my $node = new_node('temporary');
 $node->safe_psql('postgres', "CREATE EXTENSION posture;\n" . sample_sql());
 $node->safe_psql('postgres', <<'SQL');
 CREATE ROLE attacker;

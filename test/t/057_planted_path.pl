@@ -13,7 +13,7 @@ use Test::More;
 use TestAttack;
 use TestPosture;
 
-my $node = new_node('planted', "fsync = off\n");
+my $node = new_node('planted');
 $node->safe_psql('postgres', <<'SQL');
 CREATE ROLE risk_owner LOGIN;
 CREATE ROLE attacker LOGIN;

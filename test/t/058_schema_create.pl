@@ -13,7 +13,7 @@ use Test::More;
 use TestAttack;
 use TestPosture;
 
-my $node = new_node('create', "fsync = off\n");
+my $node = new_node('create');
 $node->safe_psql('postgres', <<'SQL');
 CREATE ROLE db_owner LOGIN;
 CREATE ROLE installer LOGIN;

@@ -25,7 +25,7 @@ SET client_min_messages = error;
 BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY;
 SQL
 
-my $node = new_node('dashboard', "fsync = off\n");
+my $node = new_node('dashboard');
 my %filled = (
 	empty => '',
 	sample => sample_sql(),

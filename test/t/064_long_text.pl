@@ -12,7 +12,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use TestPosture;
 
-my $node = new_node('long_text', "fsync = off\n");
+my $node = new_node('long_text');
 for my $db (qw(documents warehouse))
 {
 	$node->safe_psql('postgres', "CREATE DATABASE $db");

@@ -13,7 +13,7 @@ use TestPosture;
 my $samples = $ENV{POSTURE_SAMPLES} // "$FindBin::RealBin/../../../shared/data";
 plan skip_all => "no real documents in $samples" unless -d $samples;
 
-my $node = new_node('samples', "fsync = off\n");
+my $node = new_node('samples');
 my @documents = (
 	[ 'graph-secure-scores', 'graph/secure_scores.json' ],
 	[ 'graph-secure-score-profiles', 'graph/secure_score_control_profiles.json' ],

@@ -12,7 +12,7 @@ use Test::More;
 use TestDocument;
 use TestPosture;
 
-my $node = new_node('mistakes', "fsync = off\n");
+my $node = new_node('mistakes');
 $node->safe_psql('postgres', 'CREATE EXTENSION posture');
 my $files = PostgreSQL::Test::Utils::tempdir();
 

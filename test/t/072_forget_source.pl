@@ -12,7 +12,7 @@ use Test::More;
 use TestDocument;
 use TestPosture;
 
-my $node = new_node('forget', "fsync = off\nclient_min_messages = warning\n");
+my $node = new_node('forget', "client_min_messages = warning\n");
 my @documents = documents();
 
 sub value { return $node->safe_psql(@_) }

@@ -11,7 +11,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use TestPosture;
 
-my $node = new_node('reader_mistakes', "fsync = off\n");
+my $node = new_node('reader_mistakes');
 $node->safe_psql('postgres', <<'SQL');
 CREATE EXTENSION posture;
 INSERT INTO posture.source (key, name) VALUES ('s', 'S');

@@ -17,7 +17,7 @@ my $rounds = $ENV{POSTURE_ROUNDS} // 20;
 my $seed = $ENV{POSTURE_SEED} // (time ^ $$);
 diag("POSTURE_ROUNDS=$rounds POSTURE_SEED=$seed");
 srand($seed);
-my $node = new_node('foreign_key', "fsync = off\njit = off\n");
+my $node = new_node('foreign_key');
 $node->safe_psql('postgres', <<'SQL');
 CREATE EXTENSION posture;
 INSERT INTO posture.source (key, name) VALUES ('s', 'S');

@@ -111,7 +111,7 @@ sub quoted
 	return "'$value'";
 }
 
-my $node = new_node('grafana', "fsync = off\n");
+my $node = new_node('grafana');
 ($from, $to) = (time - 30 * 86400, time);
 $node->safe_psql('postgres', q{CREATE DATABASE example; CREATE DATABASE empty});
 $node->safe_psql($_, 'CREATE EXTENSION posture') foreach qw(example empty);

@@ -16,7 +16,7 @@ plan skip_all => 'a sanitizer needs address space without limit'
   if `pg_config --cflags` =~ /-fsanitize/;
 
 my $node = new_node('memory_limit',
-	"fsync = off\njit = off\nshared_buffers = 16MB\nmax_parallel_workers_per_gather = 0\n");
+	"shared_buffers = 16MB\nmax_parallel_workers_per_gather = 0\n");
 $node->safe_psql('postgres', <<'SQL');
 CREATE EXTENSION posture;
 -- 5 million ids in 1.25 MB

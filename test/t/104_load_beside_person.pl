@@ -12,7 +12,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use TestPosture;
 
-my $node = new_node('beside', "fsync = off\nclient_min_messages = warning\n");
+my $node = new_node('beside', "client_min_messages = warning\n");
 $node->safe_psql('postgres', 'CREATE EXTENSION posture');
 my $json = JSON::PP->new->canonical->allow_nonref;
 my ($true, $false) = (JSON::PP::true, JSON::PP::false);

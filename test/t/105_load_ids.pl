@@ -14,7 +14,7 @@ use Test::More;
 use TestDocument;
 use TestPosture;
 
-my $node = new_node('ids', "fsync = off\nclient_min_messages = warning\n");
+my $node = new_node('ids', "client_min_messages = warning\n");
 $node->safe_psql('postgres', 'CREATE EXTENSION posture');
 $node->safe_psql('postgres', sample_sql());
 

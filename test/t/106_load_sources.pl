@@ -13,7 +13,7 @@ use Test::More;
 use TestDocument;
 use TestPosture;
 
-my $node = new_node('sources', "fsync = off\nclient_min_messages = warning\n");
+my $node = new_node('sources', "client_min_messages = warning\n");
 $node->safe_psql('postgres', 'CREATE EXTENSION posture');
 $node->safe_psql('postgres', sample_sql());
 

@@ -11,7 +11,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use TestPosture;
 
-my $node = new_node('writer', "fsync = off\nclient_min_messages = warning\n");
+my $node = new_node('writer', "client_min_messages = warning\n");
 $node->safe_psql('postgres', <<'SQL');
 CREATE EXTENSION posture;
 INSERT INTO posture.source (key, name) VALUES ('s', 'S');

@@ -12,7 +12,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use TestPosture;
 
-my $node = new_node('spelling', "fsync = off\nclient_min_messages = warning\n");
+my $node = new_node('spelling', "client_min_messages = warning\n");
 $node->safe_psql('postgres', <<'SQL');
 CREATE EXTENSION posture;
 INSERT INTO posture.source (key, name) VALUES ('s', 'S');

@@ -12,7 +12,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use TestPosture;
 
-my $node = new_node('document_zone', "fsync = off\n");
+my $node = new_node('document_zone');
 $node->safe_psql('postgres', 'CREATE EXTENSION posture');
 my $ask = sub { $node->safe_psql('postgres', "SET client_min_messages = warning;\n" . shift) };
 

@@ -11,7 +11,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use TestPosture;
 
-my $node = new_node('label_index', "fsync = off\n");
+my $node = new_node('label_index');
 $node->safe_psql('postgres', 'CREATE EXTENSION posture');
 $node->safe_psql('postgres', <<'SQL');
 INSERT INTO posture.source (key, name) VALUES ('s1', 'One'), ('s2', 'Two');

@@ -13,7 +13,7 @@ use TestBounds;
 use TestPosture;
 use TestReports;
 
-my $node = new_node('value_bounds', "fsync = off\njit = off\nlog_min_messages = fatal\n");
+my $node = new_node('value_bounds', "log_min_messages = fatal\n");
 $node->safe_psql('postgres', 'CREATE EXTENSION posture');
 $node->safe_psql('postgres', sample_sql());
 my %query = (

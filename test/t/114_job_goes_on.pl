@@ -12,7 +12,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use TestPosture;
 
-my $node = new_node('job_goes_on', "fsync = off\njit = off\nlock_timeout = 300ms\n");
+my $node = new_node('job_goes_on', "lock_timeout = 300ms\n");
 $node->safe_psql('postgres', "CREATE EXTENSION posture;\n" . sample_sql());
 $node->safe_psql('postgres', 'CREATE ROLE alice LOGIN SUPERUSER');
 my $ask = sub { $node->safe_psql('postgres', "SET client_min_messages = error;\n" . shift) };

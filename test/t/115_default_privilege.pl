@@ -13,7 +13,7 @@ use Test::More;
 use TestDefaultPrivilege;
 use TestPosture;
 
-my $node = new_node('default_privilege', "fsync = off\n");
+my $node = new_node('default_privilege');
 my $dir = PostgreSQL::Test::Utils::tempdir();
 $node->safe_psql('postgres', $_)
   for map { "CREATE ROLE $_ LOGIN" } qw(installer reader stranger);

@@ -12,7 +12,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use TestPosture;
 
-my $node = new_node('installer_name', "fsync = off\n");
+my $node = new_node('installer_name');
 my $dir = PostgreSQL::Test::Utils::tempdir();
 my @names = (q{a$b'c"d\\e}, q{100% %1$s %I @extowner@}, q{$$; \\q "' :x});
 

@@ -10,7 +10,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use TestPosture;
 
-my $node = new_node('change_log', "fsync = off\n");
+my $node = new_node('change_log');
 $node->safe_psql('postgres', 'CREATE EXTENSION posture');
 is($node->safe_psql('postgres', 'SELECT count(*) FROM posture.change_log'), '0', 'it begins empty');
 

@@ -11,7 +11,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use TestPosture;
 
-my $node = new_node('change_log', "fsync = off\n");
+my $node = new_node('change_log');
 $node->safe_psql('postgres', <<'SQL');
 CREATE ROLE installer LOGIN;
 CREATE ROLE kim LOGIN;

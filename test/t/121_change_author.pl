@@ -12,7 +12,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use TestPosture;
 
-my $node = new_node('change_author', "fsync = off\n");
+my $node = new_node('change_author');
 $node->safe_psql('postgres', $_)
   for 'CREATE ROLE risk_lead SUPERUSER LOGIN', 'CREATE ROLE kim SUPERUSER LOGIN',
   'CREATE ROLE bi LOGIN', 'CREATE ROLE team LOGIN';

@@ -11,7 +11,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use TestPosture;
 
-my $node = new_node('forged', "fsync = off\n");
+my $node = new_node('forged');
 $node->safe_psql('postgres', "CREATE EXTENSION posture;\n" . sample_sql());
 $node->safe_psql('postgres', $_) for 'CREATE ROLE outsider LOGIN', 'CREATE ROLE listener LOGIN',
   q{SELECT posture.grant_access('listener', 'reader')};

@@ -11,7 +11,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use TestPosture;
 
-my $node = new_node('loader', "fsync = off\n");
+my $node = new_node('loader');
 
 # Two databases that differ in what others have: the second has more of beta.
 sub database

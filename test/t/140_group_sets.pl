@@ -14,7 +14,7 @@ use TestPosture;
 my $seed = $ENV{POSTURE_SEED} // (time ^ $$);
 note "POSTURE_SEED=$seed";
 
-my $node = new_node('group_sets', "fsync = off\njit = off\n");
+my $node = new_node('group_sets');
 $node->safe_psql('postgres', 'CREATE EXTENSION posture');
 my $ask = sub { $node->safe_psql('postgres', shift) };
 

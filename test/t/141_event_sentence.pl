@@ -11,7 +11,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use TestPosture;
 
-my $node = new_node('event_sentence', "fsync = off\ntrack_functions = all\n");
+my $node = new_node('event_sentence', "track_functions = all\n");
 $node->safe_psql('postgres', "CREATE EXTENSION posture;\n" . sample_sql());
 $node->safe_psql('postgres', <<'SQL');
 CREATE ROLE team LOGIN;

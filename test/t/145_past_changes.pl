@@ -18,7 +18,7 @@ my $rounds = $ENV{POSTURE_ROUNDS} // 3;
 my $seed = $ENV{POSTURE_SEED} // (time ^ $$);
 diag("POSTURE_ROUNDS=$rounds POSTURE_SEED=$seed");
 srand($seed);
-my $node = new_node('past_changes', "fsync = off\njit = off\nposture.retention_days = 36500\n");
+my $node = new_node('past_changes', "posture.retention_days = 36500\n");
 
 # two assets and a recommendation; asset 2 is compliant throughout
 my $two = <<'SQL';

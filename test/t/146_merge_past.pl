@@ -17,7 +17,7 @@ my $rounds = $ENV{POSTURE_ROUNDS} // 6;
 my $seed = $ENV{POSTURE_SEED} // (time ^ $$);
 diag("POSTURE_ROUNDS=$rounds POSTURE_SEED=$seed");
 srand($seed);
-my $node = new_node('merge_past', "fsync = off\njit = off\n");
+my $node = new_node('merge_past');
 $node->safe_psql('postgres', <<'SQL');
 CREATE EXTENSION posture;
 SELECT FROM posture.backfill(posture.today() - 9);

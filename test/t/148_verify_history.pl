@@ -11,7 +11,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use TestPosture;
 
-my $node = new_node('verify_history', "fsync = off\njit = off\n");
+my $node = new_node('verify_history');
 my $verify = q{SELECT part, recommendation, posture.today() - substr(difference, 15, 10)::date, substr(difference, 27)
 	FROM posture.verify() ORDER BY 1, 2, 3};
 

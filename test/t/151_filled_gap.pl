@@ -11,7 +11,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use TestPosture;
 
-my $node = new_node('gap', "fsync = off\njit = off\nposture.retention_days = 36500\n");
+my $node = new_node('gap', "posture.retention_days = 36500\n");
 $node->safe_psql('postgres', 'CREATE DATABASE made');
 $node->safe_psql('made', <<'SQL');
 CREATE EXTENSION posture;

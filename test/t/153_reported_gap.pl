@@ -11,7 +11,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use TestPosture;
 
-my $node = new_node('reported_gap', "fsync = off\njit = off\n");
+my $node = new_node('reported_gap');
 $node->safe_psql('postgres', 'CREATE DATABASE made');
 $node->safe_psql('made', <<'SQL');
 CREATE EXTENSION posture;

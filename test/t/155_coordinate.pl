@@ -19,7 +19,7 @@ my $seed = $ENV{POSTURE_SEED} // (time ^ $$) % 1_000_000;
 diag("POSTURE_ROUNDS=$rounds POSTURE_SEED=$seed");
 my $include = join '', map { slurp_file("$FindBin::RealBin/../include/$_.sql") =~ s/^\\set ECHO.*\n//mgr }
   qw(begin random catalog);
-my $node = new_node('coordinate', "fsync = off\njit = off\n");
+my $node = new_node('coordinate');
 
 my $functions = <<'SQL';
 -- what counts, in one document; an exemption of no asset is none

@@ -17,7 +17,7 @@ my $rounds = $ENV{POSTURE_ROUNDS} // 12;
 my $seed = $ENV{POSTURE_SEED} // (time ^ $$);
 diag("POSTURE_ROUNDS=$rounds POSTURE_SEED=$seed");
 srand($seed);
-my $node = new_node('asset_history', "fsync = off\njit = off\n");
+my $node = new_node('asset_history');
 my $session = new_session($node, 'postgres');
 sub ask { return $session->ask($_[0]); }
 

@@ -11,7 +11,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use TestPosture;
 
-my $node = new_node('scenario_document', "fsync = off\njit = off\n");
+my $node = new_node('scenario_document');
 my $session = new_session($node, 'postgres');
 sub ask { return $session->ask($_[0]); }
 ask(<<'SQL');

@@ -14,7 +14,7 @@ use TestPosture;
 my $seed = $ENV{POSTURE_SEED} // int rand 1000000;
 my $rounds = $ENV{POSTURE_ROUNDS} // 2;
 note("POSTURE_SEED=$seed repeats this run");
-my $node = new_node('plan_bound', "fsync = off\nclient_min_messages = warning\njit = off\n");
+my $node = new_node('plan_bound', "client_min_messages = warning\n");
 $node->safe_psql('postgres', 'CREATE EXTENSION posture');
 
 # A catalog whose metrics overlap on assets that fail one to many of eight recommendations.

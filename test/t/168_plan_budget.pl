@@ -11,7 +11,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use TestPosture;
 
-my $node = new_node('plan_budget', "fsync = off\nclient_min_messages = notice\n");
+my $node = new_node('plan_budget', "client_min_messages = notice\n");
 $node->safe_psql('postgres', <<'SQL');
 CREATE EXTENSION posture;
 ALTER DATABASE postgres SET search_path = public, posture, posture_internal;

@@ -13,7 +13,7 @@ use TestPosture;
 
 my $seed = $ENV{POSTURE_SEED} // int rand 1000000;
 note("POSTURE_SEED=$seed repeats this run");
-my $node = new_node('plan_large', "fsync = off\nclient_min_messages = warning\njit = off\n");
+my $node = new_node('plan_large', "client_min_messages = warning\n");
 $node->safe_psql('postgres', <<'SQL');
 CREATE EXTENSION posture;
 ALTER DATABASE postgres SET search_path = public, posture, posture_internal;

@@ -20,7 +20,7 @@ my $seed = $ENV{POSTURE_SEED} // (time ^ $$) % 1_000_000;
 diag("POSTURE_ROUNDS=$rounds POSTURE_SEED=$seed");
 my $include = join '', map { slurp_file("$FindBin::RealBin/../include/$_.sql") =~ s/^\\set ECHO.*\n//mgr }
   qw(begin random catalog change);
-my $node = new_node('change_coordinate', "fsync = off\njit = off\n");
+my $node = new_node('change_coordinate');
 
 my $functions = <<'SQL';
 CREATE TEMP TABLE day_asset (day date, asset_id integer, kind text, criticality text);

@@ -12,7 +12,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use TestPosture;
 
-my $node = new_node('change_group', "fsync = off\njit = off\n");
+my $node = new_node('change_group');
 $node->safe_psql('postgres', 'CREATE ROLE ann LOGIN; CREATE ROLE bob LOGIN');
 my $session = new_session($node, 'postgres');
 sub ask { return $session->ask($_[0]); }

@@ -15,7 +15,7 @@ use Test::More;
 use TestPosture;
 
 my $seconds = $ENV{POSTURE_SECONDS} // 5;
-my $node = new_node('ingest_sources', "fsync = off\njit = off\ndeadlock_timeout = 50ms\n");
+my $node = new_node('ingest_sources', "deadlock_timeout = 50ms\n");
 $node->safe_psql('postgres', <<'SQL');
 CREATE EXTENSION posture;
 INSERT INTO posture.source (key, name) SELECT 's' || n, 'S' FROM generate_series(1, 4) n;

@@ -64,7 +64,7 @@ sub differing
 sub access_node
 {
 	my ($name) = @_;
-	$node = new_node($name, "fsync = off\n");
+	$node = new_node($name);
 	$node->safe_psql('postgres', <<'SQL');
 CREATE ROLE warden LOGIN;
 CREATE ROLE plain_reader LOGIN;

@@ -34,7 +34,7 @@ sub clients_node
 {
 	my ($name) = @_;
 	# JDBC knows TCP alone, and a role has a password then
-	my $node = new_node($name, "fsync = off\nlisten_addresses = '127.0.0.1'\n");
+	my $node = new_node($name, "listen_addresses = '127.0.0.1'\n");
 	my $password = join '', map { ('a' .. 'z', 0 .. 9)[ rand 36 ] } 1 .. 20;
 	unlink $node->data_dir . '/pg_hba.conf';
 	$node->append_conf('pg_hba.conf',

@@ -27,7 +27,6 @@ sub crash_node
 	$node = new_node($name, <<'CONF');
 fsync = on
 restart_after_crash = on
-jit = off
 shared_buffers = 32MB
 CONF
 	$node->safe_psql('postgres', "CREATE EXTENSION posture;\n" . oracle_sql() . warehouse_sql());

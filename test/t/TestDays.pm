@@ -13,7 +13,7 @@ our @EXPORT = qw(days_node);
 sub days_node
 {
 	my ($name) = @_;
-	my $node = new_node($name, "fsync = off\njit = off\nposture.retention_days = 36500\n");
+	my $node = new_node($name, "posture.retention_days = 36500\n");
 	$node->safe_psql('postgres', "CREATE EXTENSION posture;\nSELECT FROM posture.backfill('2000-01-01');\n" . simulation_sql());
 	return $node;
 }

@@ -77,7 +77,7 @@ sub all_shown
 sub dba_node
 {
 	my ($name, %init) = @_;
-	$node = new_node($name, "fsync = off\n", %init);
+	$node = new_node($name, "", %init);
 	$node->safe_psql('postgres', <<'SQL');
 CREATE ROLE nobody LOGIN;
 CREATE ROLE reader LOGIN;

@@ -13,7 +13,6 @@ sub disk_conf
 {
 	return <<'CONF';
 fsync = off
-jit = off
 autovacuum = off
 max_wal_size = 4MB
 min_wal_size = 2MB

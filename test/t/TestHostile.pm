@@ -58,7 +58,7 @@ sub hostile_node
 	my ($name) = @_;
 	diag "POSTURE_SEED=$seed POSTURE_TEXTS=$texts_each";
 	srand $seed;
-	return new_node($name, "fsync = off\n");
+	return new_node($name);
 }
 
 # Creates a database with the extension, the texts in table hostile, a table for what the

@@ -28,7 +28,6 @@ sub interference_node
 	$node = new_node($name, <<'CONF');
 fsync = off
 autovacuum = off
-jit = off
 log_min_messages = fatal
 CONF
 	$node->safe_psql('postgres', <<'SQL' . sample_sql() . seen_sql());

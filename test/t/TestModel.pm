@@ -28,7 +28,7 @@ sub model_node
 	my ($name, $conf) = @_;
 	diag("POSTURE_ROUNDS=$rounds POSTURE_SEED=$seed");
 	srand($seed);
-	my $node = new_node($name, "fsync = off\njit = off\n" . ($conf // ''));
+	my $node = new_node($name, "" . ($conf // ''));
 	$node->safe_psql('postgres', 'CREATE DATABASE empty');
 	$node->safe_psql('empty', "CREATE EXTENSION posture;\nSELECT posture.backfill('2000-01-01');\n");
 	$node->safe_psql('empty', "\\i $include/model.sql");

@@ -29,6 +29,8 @@ sub new_node
 	$node->append_conf('postgresql.conf',
 		sprintf("posture.timezone = 'Etc/GMT%+d'\n", -$ahead)
 		  . "posture.progress_interval = -1\n"
+		  # the plans of small tables cost enough to be compiled, which takes a second for some
+		  . "jit = off\n"
 		  . ($conf // ''));
 	$node->start;
 	return $node;

@@ -28,7 +28,6 @@ sub work_node
 	my ($name) = @_;
 	$node = new_node($name, <<'CONF');
 fsync = off
-jit = off
 autovacuum = off
 max_prepared_transactions = 10
 deadlock_timeout = 100ms
