@@ -12,7 +12,6 @@ our @EXPORT = qw(disk_conf disk_setup_sql delivery try_it);
 sub disk_conf
 {
 	return <<'CONF';
-fsync = off
 autovacuum = off
 max_wal_size = 4MB
 min_wal_size = 2MB

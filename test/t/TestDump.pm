@@ -24,7 +24,6 @@ sub dump_cluster
 	my ($name) = @_;
 	# a session whose first call of posture is in a parallel plan can't read its settings
 	my $node = new_node($name, <<'CONF');
-fsync = off
 max_worker_processes = 20
 max_parallel_workers_per_gather = 0
 CONF

@@ -26,7 +26,6 @@ sub interference_node
 {
 	my ($name, $is_unfolded) = @_;
 	$node = new_node($name, <<'CONF');
-fsync = off
 autovacuum = off
 log_min_messages = fatal
 CONF

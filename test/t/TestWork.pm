@@ -27,7 +27,6 @@ sub work_node
 {
 	my ($name) = @_;
 	$node = new_node($name, <<'CONF');
-fsync = off
 autovacuum = off
 max_prepared_transactions = 10
 deadlock_timeout = 100ms
