@@ -129,6 +129,61 @@ SELECT recommendation, details FROM asff_item(pg_temp.regions('{}') || pg_temp.a
         'FAILED', 'AwsAccount'), NULL)
 WHERE type = 'finding' ORDER BY 1;
 
+-- regions that come one by one: the worst of those that still report the finding counts
+\set ECHO none
+CREATE FUNCTION pg_temp.deliver(region text, status text, day text, is_complete boolean = false)
+    RETURNS TABLE (changed bigint, closed bigint, state text, regions text) LANGUAGE plpgsql AS $$
+DECLARE
+    loaded record;
+BEGIN
+    SELECT l.* INTO loaded
+    FROM posture.load('asff', pg_temp.asff(
+        CASE status WHEN 'OTHER' THEN 'security-control/Other.2' ELSE 'security-control/Each.1' END,
+        'AWS::::Account:222233334444', '222233334444', region,
+        CASE status WHEN 'OTHER' THEN 'PASSED' ELSE status END, 'AwsAccount',
+        jsonb_build_object('UpdatedAt', day || 'T00:00:00Z')), 'security-hub', is_complete) l;
+    RETURN QUERY
+    SELECT loaded.changed, loaded.closed, f.state::text,
+           concat_ws(' ', f.details ->> 'region', f.details ->> 'others')
+    FROM pg_temp.f WHERE f.recommendation = 'Each.1';
+END $$;
+\set ECHO all
+SELECT * FROM pg_temp.deliver('eu-west-3', 'FAILED', '2026-02-02');
+SELECT * FROM pg_temp.deliver('us-east-1', 'PASSED', '2026-02-02');
+SELECT * FROM pg_temp.deliver('us-east-1', 'PASSED', '2026-02-02');
+SELECT * FROM pg_temp.deliver('eu-west-1', 'PASSED', '2026-02-01');
+SELECT tags FROM asset WHERE key = 'AWS::::Account:222233334444';
+-- fixed, and an older result of a known region
+SELECT * FROM pg_temp.deliver('eu-west-3', 'PASSED', '2026-02-03');
+SELECT * FROM pg_temp.deliver('us-east-1', 'FAILED', '2026-02-01');
+-- a region fails, and then no longer reports it
+SELECT * FROM pg_temp.deliver('us-east-1', 'FAILED', '2026-02-04');
+SELECT * FROM pg_temp.deliver('us-east-1', 'OTHER', '2026-02-05', true);
+SELECT * FROM pg_temp.deliver('eu-west-1', 'PASSED', '2026-02-06');
+
+-- a region that only the product names
+SELECT asset, object -> 'extents' AS extents FROM asff_item(
+    pg_temp.asff('Net.1', 'default', '1', 'x', 'FAILED', 'AwsEc2Vpc', '{"Region": null,
+        "ProductArn": "arn:aws:securityhub:us-east-2::product/aws/securityhub",
+        "Resources": [{"Id": "default"}]}'), NULL) WHERE type = 'finding';
+
+-- an asset that a document spells in several ways is one, and fails if one of its results does
+SELECT asset, state, details -> 'others' AS others FROM ocsf_item(jsonb_build_array(
+    pg_temp.ocsf('tls', '/subscriptions/S/resourceGroups/RG/', 'azure', 's', 'FAIL'),
+    pg_temp.ocsf('tls', '/subscriptions/s/resourcegroups/rg', 'azure', 's', 'PASS'),
+    pg_temp.ocsf('mfa', '111122223333', 'aws', '111122223333', 'PASS', 'global',
+                 '{"resources": [{"type": "Account", "uid": "111122223333"}]}'),
+    pg_temp.ocsf('mfa', 'AWS::::Account:111122223333', 'aws', '111122223333', 'FAIL')), NULL)
+WHERE type = 'finding' ORDER BY asset;
+SELECT count(*) FROM ocsf_item(jsonb_build_array(
+    pg_temp.ocsf('tls', '/subscriptions/S/resourceGroups/RG/', 'azure', 's', 'FAIL'),
+    pg_temp.ocsf('ssh', '/subscriptions/s/resourcegroups/rg', 'azure', 's', 'PASS')), NULL)
+WHERE type = 'asset';
+-- kinds that products call by other names
+SELECT t, resource_kind(t) FROM unnest('{AwsElbv2LoadBalancer,
+    AWS::ElasticLoadBalancingV2::LoadBalancer,AWS::ElasticLoadBalancing::LoadBalancer,
+    AwsElbLoadBalancer,AWS::StepFunctions::StateMachine,AwsStepFunctionStateMachine}'::text[]) t;
+
 -- Security Hub in both formats: one account, one bucket, one kind
 SELECT loaded, changed FROM load('asff', jsonb_build_array(
     pg_temp.asff('security-control/Config.1', 'AWS::::Account:123456789012', '123456789012',

@@ -89,6 +89,20 @@ SELECT pg_temp.complete('asff', 'hub', jsonb_build_array(
 SELECT loaded, extent
 FROM load('asff', pg_temp.hub('2026-03-04Z', '1/e/S2/b1/PASSED') || '{"NextToken": "t"}', 'hub');
 
+-- a result that is rejected leaves its finding as it was; an element that can't be read might
+-- be of any finding
+SELECT pg_temp.complete('asff', 'hub', pg_temp.hub('2026-03-05Z', '1/e/S2/b1/BROKEN',
+                                                   '1/e/S1/b1/FAILED'));
+SELECT pg_temp.applies('hub');
+SELECT pg_temp.complete('ocsf', 'prowler-r',
+                        pg_temp.scan('aws', '1', '2026-03-01', 'c1/o1/FAIL', 'c2/o1/FAIL'));
+SELECT pg_temp.complete('ocsf', 'prowler-r',
+                        pg_temp.scan('aws', '1', '2026-03-02', 'c1/o1/BROKEN', 'c3/o1/FAIL'));
+SELECT pg_temp.applies('prowler-r');
+SELECT pg_temp.error_of(format($$SELECT load('asff', %L, 'hub', true)$$,
+    replace(pg_temp.hub('2026-03-05Z', '1/e/S1/b1/FAILED', '1/e/S2/MARK/FAILED')::text,
+            'MARK', '\u0000')));
+
 -- a release of a benchmark: the rules that it no longer has leave its target alone
 SELECT pg_temp.result('h1', 'b', '1.0', '2026-03-01', 'r1/fail', 'r2/pass', 'r3/fail');
 SELECT pg_temp.result('h2', 'b', '1.0', '2026-03-01', 'r1/fail', 'r2/pass', 'r3/fail');

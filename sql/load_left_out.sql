@@ -100,6 +100,12 @@ SELECT * FROM pg_temp.f;
 SELECT load('asff', jsonb_set(document #> '{3}', '{Compliance,Status}', '"MAYBE"')) FROM hub;
 SELECT count(*) FROM rejected;
 
+-- also one that could be read, and has no details
+SELECT load('asff', '{"SchemaVersion": "1", "ProductName": "Security Hub", "GeneratorId": "g",
+    "Compliance": {"Status": "PASSED"}, "UpdatedAt": "9000-01-01T00:00:00Z",
+    "Resources": [{"Id": "arn:aws:s3:::b"}]}'::jsonb) FROM generate_series(1, 2);
+SELECT count(*) FROM rejected WHERE recommendation = 'g';
+
 -- what Defender for Cloud has beside assessments
 SELECT load('azure-assessments', '{"data": [
     {"type": "microsoft.security/locations/alerts", "id": "/subscriptions/s/a", "name": "a",

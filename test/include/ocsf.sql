@@ -294,6 +294,8 @@ INSERT INTO cases SELECT 'element', v.* FROM (VALUES
      '$ left out: class_uid 2005 (["x"]) is not a compliance or detection finding'),
     ('{"class_uid": {"a": 1}}', '$ invalid class_uid "{"a": 1}"'),
     ('{"class_uid": 2004}', '$ left out: a detection that is not the result of a check'),
+    ('{"class_uid": 2004, "status_code": "Success", "metadata": {"event_code": "Alert"}}',
+     '$ left out: a detection that is not the result of a check'),
     ('{"class_uid": 2004, "status_code": {"a": 1}}',
      '$ left out: a detection that is not the result of a check'),
     ('{"class_uid": 2003, "compliance": {"status": ["Pass"]}}',

@@ -134,6 +134,14 @@ CREATE FUNCTION posture_internal.asff_is_code(resource jsonb) RETURNS boolean
 COMMENT ON FUNCTION posture_internal.asff_is_code(jsonb) IS
     'whether a resource of ASFF is the source code of a control, which is not an asset';
 
+CREATE FUNCTION posture_internal.asff_region(element jsonb) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN coalesce(json_text(element -> 'Region'),
+                    substring(json_text(element -> 'ProductArn')
+                              FROM '^arn:[^:]*:securityhub:([^:]+):'));
+COMMENT ON FUNCTION posture_internal.asff_region(jsonb) IS
+    'returns the region of the Security Hub that has an ASFF finding; NULL if it names none';
+
 CREATE FUNCTION posture_internal.asff_resource(element jsonb, resources jsonb)
     RETURNS TABLE (n integer, error text, asset text, kind text, region text, resource jsonb)
     LANGUAGE sql STABLE PARALLEL SAFE
@@ -153,7 +161,7 @@ BEGIN ATOMIC
         SELECT json_text(r.resource -> 'Id') AS id,
                resource_kind(json_text(r.resource -> 'Type')) AS kind,
                json_text(element -> 'AwsAccountId') AS account,
-               coalesce(json_text(r.resource -> 'Region'), json_text(element -> 'Region')) AS region
+               coalesce(json_text(r.resource -> 'Region'), asff_region(element)) AS region
         OFFSET 0) i
     WHERE NOT asff_is_code(r.resource) OR resources -> 1 IS NULL
     OFFSET 0;
@@ -211,9 +219,7 @@ CREATE FUNCTION posture_internal.asff_extent(element jsonb, resource_region text
     LANGUAGE sql STABLE PARALLEL SAFE
     RETURN extent_key(
         'aws', coalesce(json_text(element -> 'AwsAccountId'), 'no account'),
-        coalesce(json_text(element -> 'Region'),
-                 substring(json_text(element -> 'ProductArn')
-                           FROM '^arn:[^:]*:securityhub:([^:]+):'), resource_region));
+        coalesce(asff_region(element), resource_region));
 COMMENT ON FUNCTION posture_internal.asff_extent(jsonb, text) IS
     'returns the extent of an ASFF finding: its account and region';
 
@@ -233,7 +239,7 @@ BEGIN ATOMIC
                 WHEN r.error IS NULL OR o.element ? 'Resources' THEN o.element
                 ELSE o.element
                      || jsonb_build_object('Resources', jsonb_build_array(r.resource)) END,
-           r.resource, coalesce(json_text(o.element -> 'Region'), r.region),
+           r.resource, coalesce(asff_region(o.element), r.region),
            json_text(r.resource -> 'Id'), CASE WHEN f.product ILIKE 'prowler' THEN 'aws' END,
            asff_extent(e.element, r.region)
     FROM finding_element(document) e
@@ -245,7 +251,9 @@ BEGIN ATOMIC
                     THEN e.element - 'Resources' ELSE e.element END AS element,
                e.element -> 'Resources' AS resources
         OFFSET 0) o
-    LEFT JOIN LATERAL asff_resource(e.element, o.resources) r ON f.error IS NULL;
+    -- of an element with an error, the first resource says what it is about
+    LEFT JOIN LATERAL asff_resource(e.element, o.resources) r
+        ON f.error IS NULL OR f.is_finding AND r.n = 0;
 END;
 COMMENT ON FUNCTION posture_internal.asff_check_results(jsonb, text) IS
     'returns a row for each resource of each finding in an ASFF document';

@@ -17,8 +17,8 @@ COMMENT ON FUNCTION posture_internal.is_global_id(text) IS
 
 CREATE FUNCTION posture_internal.named_host(name text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN CASE WHEN name !~* ('^\s*((ip6-)?(localhost|loopback)[0-9]*([.].*)?|127([.]\d+){3}'
-                               '|0[.]0[.]0[.]0|\[?(0*:)+0*1?\]?|[(]?(none|null|nil)[)]?|unknown'
+    RETURN CASE WHEN name !~* ('^\s*((ip6-)?(localhost|loopback)([0-9]*|-live)([.].*)?'
+                               '|127([.]\d+){3}|0[.]0[.]0[.]0|\[?(0*:)+0*1?\]?|[(]?(none|null|nil)[)]?|unknown'
                                '|undefined|n/a|-*)\s*$')
                 THEN name END;
 COMMENT ON FUNCTION posture_internal.named_host(text) IS
@@ -31,10 +31,15 @@ CREATE FUNCTION posture_internal.no_host_error(path text, name text) RETURNS tex
 COMMENT ON FUNCTION posture_internal.no_host_error(text, text) IS
     'error text for a host whose only name is one that any host may have';
 
--- Security Hub writes AwsS3Bucket in ASFF and AWS::S3::Bucket in OCSF, Prowler AWS Account.
+-- Security Hub writes AwsS3Bucket in ASFF and AWS::S3::Bucket in OCSF, Prowler AWS Account. ASFF
+-- has shorter names for a few services than CloudFormation.
 CREATE FUNCTION posture_internal.resource_kind(type text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN nullif(lower(CASE WHEN type ~* '^aws[: ]' THEN translate(type, ': ', '')
+    RETURN nullif(lower(CASE WHEN type ~* '^aws::(elasticloadbalancing|stepfunctions)'
+                             THEN replace(regexp_replace(regexp_replace(
+                                 type, 'elasticloadbalancing', 'elb', 'i'),
+                                 'stepfunctions', 'stepfunction', 'i'), '::', '')
+                             WHEN type ~* '^aws[: ]' THEN translate(type, ': ', '')
                              ELSE replace(type, '::', '') END), '');
 COMMENT ON FUNCTION posture_internal.resource_kind(text) IS
     'returns the kind of an asset for the type of a resource, one spelling for all products';
@@ -55,6 +60,12 @@ CREATE FUNCTION posture_internal.asset_key(
 COMMENT ON FUNCTION posture_internal.asset_key(text, text, text, text, text) IS
     'returns the key of the asset with an id of a product: the id if it is global or no account is '
     'known, otherwise provider/account/region/id; an account of AWS is the ARN of its root';
+
+CREATE FUNCTION posture_internal.is_account_key(key text) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN canonical_key(key, NULL) ~ '^arn:aws[a-z-]*:iam::[0-9]+:root$';
+COMMENT ON FUNCTION posture_internal.is_account_key(text) IS
+    'whether a key is that of an account of AWS, which is in no region';
 
 -- The values of these tags tell whether an asset of an earlier version is this one.
 CREATE FUNCTION posture_internal.former_asset(former_key text, key text, tags jsonb) RETURNS jsonb

@@ -54,12 +54,13 @@ CREATE FUNCTION posture_internal.check_asset(
 BEGIN ATOMIC
     SELECT jsonb_strip_nulls(jsonb_build_object('key', key, 'kind', kind, 'name', name))
            || jsonb_build_object('tags', t.tags) || former_asset(former_key, key, t.tags)
-    FROM (SELECT ocsf_cloud(element) AS cloud, ocsf_cloud(element) -> 'account' AS account
+    FROM (SELECT ocsf_cloud(element) AS cloud, ocsf_cloud(element) -> 'account' AS account,
+                 CASE WHEN NOT is_account_key(key) THEN region END AS region
           OFFSET 0) p
     CROSS JOIN LATERAL (
         SELECT CASE format
-                   WHEN 'ocsf' THEN ocsf_tags(element, p.cloud, p.account, resource, region)
-                   ELSE asff_tags(element, resource, region) END
+                   WHEN 'ocsf' THEN ocsf_tags(element, p.cloud, p.account, resource, p.region)
+                   ELSE asff_tags(element, resource, p.region) END
                || CASE WHEN regions IS NULL THEN '{}'
                        ELSE jsonb_build_object('region', regions) END AS tags
         OFFSET 0) t;
@@ -104,6 +105,86 @@ CREATE FUNCTION posture_internal.add_region(details jsonb, region text) RETURNS 
 COMMENT ON FUNCTION posture_internal.add_region(jsonb, text) IS
     'returns the details of a finding with the region that it is about, if one is given';
 
+CREATE TYPE posture_internal.asset_region AS (asset text, region text, finding_region text);
+COMMENT ON TYPE posture_internal.asset_region IS
+    'key of an asset, with a region that it is in and one that a finding about it is of';
+
+-- With the estimate of 1000 rows, the planner would sort all results of a document.
+CREATE FUNCTION posture_internal.asset_spread(results asset_region[])
+    RETURNS TABLE (asset text, key text, is_account boolean, is_reported boolean, regions jsonb)
+    LANGUAGE sql STABLE PARALLEL SAFE ROWS 50
+BEGIN ATOMIC
+    WITH result AS (
+        SELECT r.* FROM unnest(results) r
+    ), spelling AS (
+        SELECT d.asset,
+               min(d.asset COLLATE "C") OVER (PARTITION BY canonical_key(d.asset, NULL)) AS key
+        FROM (SELECT DISTINCT r.asset FROM result r
+              -- only these have several spellings
+              WHERE r.asset ~~* ANY ('{/%,AWS::::Account:%,arn:aws:iam::%}')) d
+    ), spread AS (
+        SELECT coalesce(s.key, r.asset) AS key,
+               is_account_key(coalesce(s.key, r.asset)) AS is_account,
+               count(DISTINCT r.finding_region) > 1 AS is_reported,
+               CASE WHEN count(DISTINCT r.region) > 1
+                    THEN jsonb_agg(DISTINCT r.region COLLATE "C") END AS regions
+        FROM result r LEFT JOIN spelling s USING (asset)
+        GROUP BY 1
+    )
+    SELECT a.asset, s.key, s.is_account, s.is_reported, s.regions
+    FROM (SELECT DISTINCT r.asset FROM result r) a
+    LEFT JOIN spelling p USING (asset)
+    JOIN spread s ON s.key = coalesce(p.key, a.asset)
+    WHERE a.asset <> s.key OR s.is_account OR s.is_reported OR s.regions IS NOT NULL;
+END;
+COMMENT ON FUNCTION posture_internal.asset_spread(asset_region[]) IS
+    'returns the assets of a document that it spells in several ways, each with the key that they '
+    'have in common, that are accounts of AWS, or that findings of several regions are about '
+    '(is_reported); regions are those of the asset if it has several';
+
+-- Security Hub reports on an account from each region, and its regions may come in documents of
+-- their own. A region that the document does not have still counts as long as its extent reports
+-- the finding. The time of the finding is that of the latest region, unless the region of the
+-- document is known: an older result of it changes nothing.
+CREATE FUNCTION posture_internal.add_known_regions(results check_result[]) RETURNS check_result[]
+    LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT results || array_agg(ROW(
+               g.location, NULL, g.source, NULL, g.recommendation, NULL, g.asset, NULL, NULL, NULL,
+               o.state, CASE WHEN NOT k.is_known THEN f.changed_at END, 'region ' || o.region,
+               o.message, NULL, o.details, NULL, NULL, o.region, NULL, NULL, NULL)::check_result)
+    FROM (SELECT r.source, r.recommendation, r.asset, min(r.location COLLATE "C") AS location,
+                 array_agg(r.finding_region) AS regions
+          FROM unnest(results) r
+          WHERE r.finding_region IS NOT NULL AND r.provider IS NULL AND is_account_key(r.asset)
+          GROUP BY r.source, r.recommendation, r.asset) g
+    JOIN source s ON s.key = g.source
+    JOIN recommendation c ON c.source_id = s.source_id AND c.key = g.recommendation
+    CROSS JOIN LATERAL (
+        SELECT x.state, x.details, x.changed_at, e.keys
+        FROM finding x JOIN extent e USING (extent_id)
+        WHERE x.recommendation_id = c.recommendation_id AND x.asset_id = asset_of(g.asset)
+          AND x.details ? 'region'
+        OFFSET 0) f
+    CROSS JOIN LATERAL (
+        SELECT f.details ->> 'region' = ANY (g.regions)
+               OR EXISTS (SELECT
+                          FROM jsonb_array_elements(array_or_empty(f.details -> 'others')) p(other)
+                          WHERE p.other ->> 'region' = ANY (g.regions)) AS is_known) k
+    CROSS JOIN LATERAL (
+        SELECT f.state::text, f.details ->> 'message' AS message, f.details ->> 'region' AS region,
+               f.details - '{region,others}'::text[] AS details
+        UNION ALL
+        SELECT p.other ->> 'state', p.other ->> 'message', p.other ->> 'region',
+               nullif(p.other - '{state,region}'::text[], '{}')
+        FROM jsonb_array_elements(array_or_empty(f.details -> 'others')) p(other)) o
+    WHERE o.region <> ALL (g.regions)
+      AND EXISTS (SELECT FROM unnest(f.keys) e(key)
+                  WHERE right(e.key, length(o.region) + 1) = '/' || o.region);
+END;
+COMMENT ON FUNCTION posture_internal.add_known_regions(check_result[]) IS
+    'returns results of checks with those that are known of other regions about the same findings';
+
 CREATE FUNCTION posture_internal.merge_results(results check_result[])
     RETURNS TABLE (location text, source text, recommendation text, asset text, state text,
                    observed_at timestamptz, details jsonb, extents text[])
@@ -147,17 +228,20 @@ END;
 COMMENT ON FUNCTION posture_internal.check_source_item(text, text) IS
     'returns the item of the source of a product';
 
-CREATE FUNCTION posture_internal.check_error_item(
-    location text, error text, state text, source text, element jsonb) RETURNS SETOF item
+-- An item of a rejected result names its finding, so that a complete delivery does not close it.
+CREATE FUNCTION posture_internal.check_error_item(result check_result) RETURNS SETOF item
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-    SELECT location, CASE WHEN state IS DISTINCT FROM 'left_out' THEN error END,
-           CASE WHEN state = 'left_out' THEN state WHEN source IS NOT NULL THEN 'finding' END,
-           source, NULL::text, NULL::text, NULL::text, NULL::timestamptz, NULL::text, NULL::text,
-           NULL::jsonb, element
-    WHERE error IS NOT NULL;
+    SELECT (result).location, CASE WHEN NOT o.is_left_out THEN (result).error END,
+           CASE WHEN o.is_left_out THEN 'left_out'
+                WHEN (result).source IS NOT NULL THEN 'finding' END,
+           (result).source, CASE WHEN (result).source IS NOT NULL THEN (result).recommendation END,
+           CASE WHEN (result).source IS NOT NULL THEN (result).asset END,
+           NULL::text, NULL::timestamptz, NULL::text, NULL::text, NULL::jsonb, (result).element
+    FROM (SELECT (result).state IS NOT DISTINCT FROM 'left_out' AS is_left_out) o
+    WHERE (result).error IS NOT NULL;
 END;
-COMMENT ON FUNCTION posture_internal.check_error_item(text, text, text, text, jsonb) IS
+COMMENT ON FUNCTION posture_internal.check_error_item(check_result) IS
     'returns the item of a result that is left out or can''t be loaded; no row without an error';
 
 -- Products report one asset with several kinds; "other" is taken only if no
@@ -174,23 +258,24 @@ BEGIN ATOMIC
         FROM (SELECT DISTINCT r.source, r.recommendation, r.provider
               FROM result r WHERE r.error IS NULL AND r.provider IS NOT NULL) c
     ), spread AS MATERIALIZED (
-        SELECT r.asset, count(DISTINCT r.finding_region) > 1 AS is_reported,
-               CASE WHEN count(DISTINCT r.region) > 1
-                    THEN jsonb_agg(DISTINCT r.region COLLATE "C") END AS regions
-        FROM result r WHERE r.error IS NULL GROUP BY r.asset
-        HAVING count(DISTINCT r.finding_region) > 1 OR count(DISTINCT r.region) > 1
+        SELECT s.*
+        FROM asset_spread((SELECT array_agg(d::asset_region)
+                           FROM (SELECT DISTINCT r.asset, r.region, r.finding_region
+                                 FROM result r WHERE r.error IS NULL) d)) s
     ), valid AS NOT MATERIALIZED (
         SELECT r.location, r.source, r.product, coalesce(k.key, r.recommendation) AS recommendation,
-               r.title, r.asset, r.asset_kind, r.asset_name, r.region, r.state, r.observed_at,
-               r.uid, r.message, r.compliance, r.details, r.extent, s.regions,
-               CASE WHEN s.is_reported THEN r.finding_region END AS finding_region
+               r.title, coalesce(s.key, r.asset) AS asset, r.asset_kind, r.asset_name, r.region,
+               r.state, r.observed_at, r.uid, r.message, r.compliance, r.details, r.extent,
+               s.regions, s.is_account, r.provider,
+               CASE WHEN s.is_reported OR s.is_account AND r.provider IS NULL
+                                THEN r.finding_region END AS finding_region
         FROM result r
         LEFT JOIN shared k USING (source, recommendation, provider)
         LEFT JOIN spread s USING (asset)
         WHERE r.error IS NULL
     ), asset AS (
         SELECT DISTINCT ON (v.asset COLLATE "C")
-               v.asset, v.asset_kind, v.asset_name, v.regions, v.location FROM valid v
+               v.asset AS key, v.asset_kind, v.asset_name, v.regions, v.location FROM valid v
         ORDER BY v.asset COLLATE "C", coalesce(v.asset_kind, 'other') = 'other',
                  v.asset_kind COLLATE "C", v.asset_name COLLATE "C", v.region COLLATE "C",
                  octet_length(v.location), v.location COLLATE "C"
@@ -209,19 +294,19 @@ BEGIN ATOMIC
         GROUP BY d.source, d.key
     ), repeated AS (
         SELECT v.source, v.recommendation, v.asset, count(*) AS n FROM valid v
-        GROUP BY v.source, v.recommendation, v.asset HAVING count(*) > 1
+        GROUP BY v.source, v.recommendation, v.asset
+        HAVING count(*) > 1 OR bool_or(v.is_account AND v.provider IS NULL)
     ), finding AS (
         SELECT v.location, v.source, v.recommendation, v.asset, v.state, v.observed_at,
                add_region(v.details, v.finding_region) AS details, ARRAY[v.extent] AS extents
-        FROM valid v LEFT JOIN repeated r USING (source, recommendation, asset)
-        WHERE r.n IS NULL
+        FROM valid v LEFT JOIN repeated r USING (source, recommendation, asset) WHERE r.n IS NULL
         UNION ALL
-        SELECT m.* FROM merge_results((
+        SELECT m.* FROM merge_results(add_known_regions((
             SELECT array_agg(ROW(v.location, NULL, v.source, NULL, v.recommendation, NULL, v.asset,
                                  NULL, NULL, NULL, v.state, v.observed_at, v.uid, v.message, NULL,
-                                 v.details, NULL, NULL, v.finding_region, NULL, NULL,
+                                 v.details, NULL, NULL, v.finding_region, NULL, v.provider,
                                  v.extent)::check_result)
-            FROM valid v JOIN repeated r USING (source, recommendation, asset))) m
+            FROM (TABLE valid OFFSET 0) v JOIN repeated USING (source, recommendation, asset)))) m
     )
     SELECT i.*
     FROM (SELECT r.source, min(r.product COLLATE "C") AS product FROM result r
@@ -235,16 +320,15 @@ BEGIN ATOMIC
                                             s.compliance) o
     UNION ALL
     SELECT r.location, NULL, 'asset', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, o.object
-    FROM (SELECT r.*, a.regions FROM asset a JOIN result r USING (location) OFFSET 0) r
-    CROSS JOIN LATERAL check_asset(format, r.asset, r.former_asset, r.asset_kind, r.asset_name,
+    FROM (SELECT r.*, a.key, a.regions FROM asset a JOIN result r USING (location) OFFSET 0) r
+    CROSS JOIN LATERAL check_asset(format, r.key, r.former_asset, r.asset_kind, r.asset_name,
                                    r.element, r.resource, r.region, r.regions) o
     UNION ALL
     SELECT f.location, NULL, 'finding', f.source, f.recommendation, f.asset, f.state, f.observed_at,
            a.asset_kind, a.asset_name, f.details, extent_object(f.extents)
-    FROM finding f JOIN asset a ON a.asset = f.asset
+    FROM finding f JOIN asset a ON a.key = f.asset
     UNION ALL
-    SELECT i.*
-    FROM result r, LATERAL check_error_item(r.location, r.error, r.state, r.source, r.element) i;
+    SELECT i.* FROM result r, check_error_item(r::check_result) i WHERE r.error IS NOT NULL;
 END;
 COMMENT ON FUNCTION posture_internal.check_item(text, jsonb, text) IS
     'returns the items of a document of format ocsf or asff';

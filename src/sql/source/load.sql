@@ -104,10 +104,12 @@ AS $$
 DECLARE
     is_array boolean := jsonb_typeof(json_document) = 'array';
     last_page jsonb := CASE WHEN is_array THEN json_document -> -1 ELSE json_document END;
-    broken bigint := (SELECT e.n - 1
-                      FROM jsonb_array_elements(CASE WHEN is_array THEN json_document END)
-                           WITH ORDINALITY e(element, n)
-                      WHERE jsonb_typeof(e.element) = 'string' ORDER BY e.n LIMIT 1);
+    -- what could not be read became a string, see read_json()
+    broken text := (SELECT format('%s: %s', i.location, i.error)
+                    FROM pg_temp.posture_item i
+                    WHERE i.error IS NOT NULL AND jsonb_typeof(i.object) = 'string'
+                      AND json_document IS NOT NULL
+                    ORDER BY i.ctid LIMIT 1);
     next_page text := (SELECT f.key
                        FROM jsonb_each_text(CASE jsonb_typeof(last_page)
                                             WHEN 'object' THEN last_page END) f
@@ -120,11 +122,13 @@ BEGIN
         RAISE EXCEPTION 'document is not complete'
             USING ERRCODE = 'invalid_parameter_value',
                   DETAIL = CASE WHEN broken IS NOT NULL
-                                THEN format('$[%s] is not valid JSON.', broken)
+                                THEN format('%s.', broken)
                                 ELSE format('After its last page comes another: it has "%s".',
                                             next_page) END,
-                  HINT = CASE WHEN broken IS NOT NULL
+                  HINT = CASE WHEN broken ~ 'not valid JSON'
                               THEN 'The document may be cut off. Produce it again.'
+                              WHEN broken IS NOT NULL
+                              THEN 'Correct it, or omit the argument "complete".'
                               ELSE 'Load all pages as one document, each on a line of its own or '
                                    'in an array, or omit the argument "complete".' END;
     END IF;
@@ -173,12 +177,15 @@ BEGIN
     WITH bad AS (
         DELETE FROM pg_temp.posture_item i
         WHERE i.error IS NOT NULL
-        RETURNING i.*, i.ctid AS arrival
+        RETURNING i.*, i.ctid AS arrival,
+                  -- the object of a finding that could be read has its extents
+                  CASE WHEN i.type = 'finding' AND i.object ? 'extents' THEN i.details
+                       ELSE coalesce(i.details, i.object) END AS kept
     ), repeated AS (
         -- the same element is rejected again each time that it is loaded
         DELETE FROM rejected r
         USING bad b
-        WHERE coalesce(r.details, 'null') = coalesce(b.details, b.object, 'null')
+        WHERE coalesce(r.details, 'null') = coalesce(b.kept, 'null')
           AND (r.source, r.recommendation, r.asset, r.state)
               IS NOT DISTINCT FROM (b.source, b.recommendation, b.asset, b.state)
           AND substr(r.reason, strpos(r.reason, ': ') + 2) = b.error
@@ -186,10 +193,7 @@ BEGIN
     INSERT INTO rejected (source, recommendation, asset, state, observed_at, asset_kind, asset_name,
                           details, reason, rejected_at)
     SELECT b.source, b.recommendation, b.asset, b.state, b.observed_at, b.asset_kind, b.asset_name,
-           -- the object of a finding that could be read has its extents
-           CASE WHEN b.type = 'finding' AND b.object ? 'extents' THEN b.details
-                ELSE coalesce(b.details, b.object) END,
-           format('%s: %s', b.location, b.error), clock_timestamp()
+           b.kept, format('%s: %s', b.location, b.error), clock_timestamp()
     FROM bad b
     ORDER BY b.arrival;
     GET DIAGNOSTICS rejected = ROW_COUNT;

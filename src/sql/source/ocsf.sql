@@ -216,7 +216,7 @@ BEGIN ATOMIC
         OFFSET 0) r
     CROSS JOIN LATERAL ocsf_left_out(
         o.class, element ->> 'class_name', o.is_prowler, o.event_code, r.result, r.state,
-        o.event_code IS NOT NULL OR o.compliance IS NOT NULL) l(reason)
+        o.is_prowler OR o.compliance IS NOT NULL) l(reason)
     CROSS JOIN LATERAL (
         -- A closed finding no longer reports a failure. A finding that a person
         -- marked as resolved fails until the check passes.
@@ -300,7 +300,8 @@ BEGIN ATOMIC
                           json_text(resource -> 'mac'),
                           json_text(resource #> '{network_interfaces,0,mac}'),
                           named_host(json_text(resource -> 'ip'))) AS address,
-                 resource_kind(resource ->> 'type') AS kind,
+                 CASE WHEN provider = 'aws' AND lower(resource ->> 'type') = 'account'
+                      THEN 'awsaccount' ELSE resource_kind(resource ->> 'type') END AS kind,
                  coalesce(nullif(resource ->> 'region', ''), event_region) AS region,
                  nullif(resource ->> 'namespace', '') AS namespace,
                  resource -> 'data' AS data
@@ -355,7 +356,8 @@ CREATE FUNCTION posture_internal.ocsf_details(
                       'severity_id,resources,resource,cloud,remediation,risk_details,class_uid,'
                       'class_name,category_uid,category_name,type_uid,type_name,time,time_dt,'
                       'event_time,start_time,start_time_dt,end_time,end_time_dt,'
-                      'timezone_offset}'::text[])
+                      'timezone_offset,count,duration,raw_data,raw_data_hash,'
+                      'raw_data_size}'::text[])
         || CASE WHEN data IS NULL OR data IN ('null', '""', '{}', '{"details": ""}',
                                               '{"details": "", "metadata": {}}')
                 THEN '{}' ELSE jsonb_build_object('data', data) END,
@@ -416,7 +418,9 @@ BEGIN ATOMIC
                     WHEN f.resources -> 1 IS NOT NULL AND jsonb_typeof(f.resources) = 'array'
                     THEN e.element - 'resources' ELSE e.element END AS element
         OFFSET 0) o
-    LEFT JOIN LATERAL ocsf_resources(e.element, f.resources) r ON f.error IS NULL
+    -- of an element with an error, the first resource says what it is about
+    LEFT JOIN LATERAL ocsf_resources(e.element, f.resources) r
+        ON f.error IS NULL OR f.state IS DISTINCT FROM 'left_out' AND r.path !~ '[1-9]'
     CROSS JOIN LATERAL ocsf_asset(r.path, r.resource, f.provider, f.account, f.region) a;
 END;
 COMMENT ON FUNCTION posture_internal.ocsf_check_results(jsonb, text) IS

@@ -626,6 +626,7 @@ END $$;
 -- a result of a check is of a region and a provider, and its asset had another key
 ALTER TYPE posture_internal.check_result ADD ATTRIBUTE finding_region text,
     ADD ATTRIBUTE former_asset text, ADD ATTRIBUTE provider text, ADD ATTRIBUTE extent text;
+--@ CREATE TYPE posture_internal.asset_region
 
 -- views read the sentences of events
 ALTER TABLE posture.event ADD cause text;
