@@ -57,6 +57,11 @@ SELECT achieved_points(NULL, s.exposed, s.assessed, s.points_missing, s.points_p
     JOIN recommendation r USING (recommendation_id) ORDER BY 3;
 SELECT * FROM v_score;
 SELECT recommendation, state, title FROM recommendation_report ORDER BY 1;
+-- a benchmark whose range of seats is not known
+SELECT graph_benchmark_name('{"basis": "TotalSeats"}'),
+       graph_benchmark_name('{"basis": "TotalSeats", "SeatSizeRangeLowerValue": 1}'),
+       graph_benchmark_name('{"basis": "TotalSeats", "seatSizeRangeLowerValue": 1,
+                              "seatSizeRangeUpperValue": 99}');
 -- every state that is documented
 SELECT s.state, graph_exemption(s.state)
 FROM unnest('{Default,ignored,Ignored,ignore,thirdParty,ThirdParty,reviewed,Reviewed,

@@ -94,6 +94,9 @@ SELECT load('graph-secure-scores', pg_temp.score('T2', '2026-03-03', '[{"control
 SELECT load('graph-secure-scores', pg_temp.score('t1', '2026-03-03', '[{"controlName": "Mfa", "score": 9}]'));
 SELECT * FROM pg_temp.points;
 SELECT load('graph-secure-score-profiles', '[{"id": "Mfa", "azureTenantId": "T3", "maxScore": 5}]', 'tenant-2');
+-- where azureTenantId was not selected, the id of a score begins with it
+SELECT graph_tenant(t::jsonb) FROM unnest('{"{\"id\": \"A-B_2026-03-03\"}", "{\"id\": \"Mfa\"}",
+    "{\"id\": \"A_2026-03-03\", \"azureTenantId\": \"B\"}"}'::text[]) t;
 
 -- numbers as text
 SELECT load('graph-secure-scores', pg_temp.score('T3', '2026-03-03',
@@ -102,6 +105,25 @@ SELECT load('graph-secure-scores', pg_temp.score('T3', '2026-03-03',
       {"controlName": "c", "score": 5.0, "scoreInPercentage": "25"}]', '{"currentScore": "15.0",
           "maxScore": "40"}'), 'tenant-3');
 SELECT * FROM pg_temp.points WHERE source = 'tenant-3';
+SELECT t, json_number(to_jsonb(t)) AS number, number_error('score', to_jsonb(t)) AS error
+FROM unnest('{12.5," +5 ",.5,5.,1e1,-2E-2,"\" \"","1,234","1,234.5",50%,NaN,x}'::text[])
+    WITH ORDINALITY u(t, n) ORDER BY n;
+SELECT number_error('score', v), graph_control_error(jsonb_build_object('controlName', 'c',
+    'score', v, 'scoreInPercentage', '50')) AS error
+FROM unnest('{null,"\"\"","\"1,5\"","[]",7}'::jsonb[]) v;
+-- what PowerShell writes of objects that are deeper than it was told to
+SELECT i.location, i.error
+FROM graph_score_item('[{"Id": "T3_2026-03-03", "CreatedDateTime": "2026-03-03T00:00:00Z",
+        "CurrentScore": 1, "MaxScore": 4, "ControlScores": ["Microsoft.Graph.ControlScore"]},
+    {"Id": "T3_2026-03-03", "ControlScores": "Microsoft.Graph.ControlScore"}]', NULL) i
+WHERE i.error IS NOT NULL
+UNION ALL
+SELECT i.location, i.error
+FROM azure_assessment_item('[{"id": "/subscriptions/s/providers/Microsoft.Security/assessments/a",
+        "name": "a", "properties": "@{status=; displayName=A}"},
+    {"Id": "/subscriptions/s/providers/Microsoft.Security/assessments/b", "Name": "b",
+        "Status": "Microsoft.Azure.Status"}]', NULL) i
+WHERE i.error IS NOT NULL;
 -- averages of a report are in one unit: of points if one is above 100
 SELECT a.n, b.average ->> 'basis' AS basis,
        graph_benchmark_score(b.average, 400, a.averages) AS score

@@ -409,7 +409,7 @@ INSERT INTO cases SELECT 'assessment', v.* FROM (VALUES
     ('{"name": "a", "properties": {"status": {}, "resourceDetails": {"id": "/subscriptions/s1"}}}',
      '$ missing properties.status.code (finding)'),
     ('{"name": "a", "properties": {"status": "Healthy", "resourceDetails": {"id": "/subscriptions/s1"}}}',
-     '$ missing properties.status.code (finding)'),
+     '$ properties.status: expected an object, found a string (finding)'),
     ('{"name": "a", "properties": {"status": {"code": "Broken"}, "resourceDetails": {"id": "/subscriptions/s1"}}}',
      '$ unrecognized properties.status.code "Broken" (finding)'),
     ('{"name": "a", "properties": {"status": {"code": ""}, "resourceDetails": {"id": "/subscriptions/s1"}}}',

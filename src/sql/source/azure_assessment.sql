@@ -11,10 +11,14 @@ BEGIN ATOMIC
     SELECT t.type,
            CASE t.type
                WHEN 'finding' THEN CASE
+                   WHEN jsonb_typeof(element -> 'properties') = 'string'
+                   THEN 'properties: ' || not_object_error(element -> 'properties')
                    WHEN a.properties IS NULL THEN 'missing properties'
                    WHEN a.name IS NULL THEN 'missing name'
                    WHEN a.asset IS NULL
                    THEN 'missing properties.resourceDetails.id, and id is not of a resource'
+                   WHEN jsonb_typeof(a.properties -> 'status') = 'string'
+                   THEN 'properties.status: ' || not_object_error(a.properties -> 'status')
                    WHEN a.code IS NULL THEN 'missing properties.status.code'
                    WHEN a.state IS NULL
                    THEN format('unrecognized properties.status.code "%s"', left(a.code, 100)) END

@@ -22,9 +22,12 @@ COMMENT ON FUNCTION posture_internal.graph_exemption(text) IS
     'returns the kind of exemption that a state of a control is; '
     'NULL for other states, such as Default';
 
+-- The id of a score begins with the tenant and ends with the day.
 CREATE FUNCTION posture_internal.graph_tenant(element jsonb) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN lower(json_text(element -> 'azureTenantId'));
+    RETURN lower(coalesce(json_text(element -> 'azureTenantId'),
+                          substring(json_text(element -> 'id')
+                                    FROM '^(.+)_[0-9]{4}-[0-9]{2}-[0-9]{2}$')));
 COMMENT ON FUNCTION posture_internal.graph_tenant(jsonb) IS
     'returns the tenant that a profile or a score is of; NULL if it names none';
 
@@ -46,14 +49,14 @@ BEGIN
     IF cardinality(tenants) > 1 THEN
         RAISE EXCEPTION 'document is of more than one tenant'
             USING ERRCODE = 'invalid_parameter_value',
-                  DETAIL = format('azureTenantId is "%s" and "%s".', left(tenants[1], 100),
+                  DETAIL = format('It has tenants "%s" and "%s".', left(tenants[1], 100),
                                   left(tenants[2], 100)),
                   HINT = 'Load what is of each tenant as a source of its own, with the argument '
                          '"source".';
     ELSIF known <> ALL (tenants) AND tenants <> '{}' THEN
         RAISE EXCEPTION 'source "%" is of another tenant', left(of_source, 100)
             USING ERRCODE = 'invalid_parameter_value',
-                  DETAIL = format('azureTenantId is "%s" in the source and "%s" in the document.',
+                  DETAIL = format('The source is of tenant "%s", and the document of tenant "%s".',
                                   left(known, 100), left(tenants[1], 100)),
                   HINT = 'Load it as a source of its own, with the argument "source".';
     END IF;
@@ -66,10 +69,7 @@ CREATE FUNCTION posture_internal.graph_profile_error(element jsonb) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE
     RETURN first_error(
         key_error('id', json_text(element -> 'id')),
-        CASE WHEN coalesce(element -> 'maxScore', 'null') <> 'null'
-                  AND json_number(element -> 'maxScore') IS NULL
-             THEN 'maxScore: expected a number, found '
-                  || json_type_name(element -> 'maxScore') END,
+        number_error('maxScore', element -> 'maxScore'),
         CASE WHEN json_number(element -> 'maxScore') < 0
              THEN format('maxScore is %s', element -> 'maxScore') END,
         CASE WHEN lower(json_text(element -> 'deprecated')) NOT IN ('true', 'false')

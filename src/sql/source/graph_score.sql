@@ -3,10 +3,31 @@
  * Microsoft Graph publishes them.
  */
 
+CREATE FUNCTION posture_internal.graph_control_error(control jsonb) RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN first_error(
+        not_object_error(control),
+        key_error('controlName', json_text(control -> 'controlName')),
+        number_error('score', control -> 'score'),
+        CASE WHEN json_number(control -> 'score') IS NULL
+                  AND json_number(control -> 'scoreInPercentage') IS NULL
+             THEN coalesce(number_error('scoreInPercentage', control -> 'scoreInPercentage'),
+                           'missing score and scoreInPercentage')
+             -- This is the range of domain points.
+             WHEN json_number(control -> 'score') NOT BETWEEN 0 AND 1e15
+             THEN format('score is %s', control -> 'score')
+             WHEN json_number(control -> 'scoreInPercentage') NOT BETWEEN 0 AND 100
+             THEN format('scoreInPercentage is %s', control -> 'scoreInPercentage') END);
+COMMENT ON FUNCTION posture_internal.graph_control_error(jsonb) IS
+    'returns why a controlScore can''t be loaded; NULL if it can';
+
+-- All points of a report whose controls can't be read would be those of other controls.
 CREATE FUNCTION posture_internal.graph_score_error(element jsonb, observed_at timestamptz)
     RETURNS text
     LANGUAGE sql STABLE
     RETURN first_error(
+        number_error('currentScore', element -> 'currentScore'),
+        number_error('maxScore', element -> 'maxScore'),
         CASE WHEN json_text(element -> 'createdDateTime') IS NULL THEN 'missing createdDateTime'
              WHEN observed_at IS NULL
              THEN format('invalid createdDateTime: "%s"',
@@ -20,25 +41,14 @@ CREATE FUNCTION posture_internal.graph_score_error(element jsonb, observed_at ti
                   OR json_number(element -> 'currentScore') > json_number(element -> 'maxScore')
                   OR json_number(element -> 'maxScore') > 1e15
              THEN format('currentScore %s of maxScore %s',
-                         element -> 'currentScore', element -> 'maxScore') END);
+                         element -> 'currentScore', element -> 'maxScore') END,
+        (SELECT 'controlScores[0]: ' || min(e.error) FILTER (WHERE c.n = 1)
+         FROM jsonb_array_elements(array_or_empty(element -> 'controlScores'))
+              WITH ORDINALITY c(control, n)
+         CROSS JOIN LATERAL graph_control_error(c.control) e(error)
+         HAVING bool_and(e.error IS NOT NULL)));
 COMMENT ON FUNCTION posture_internal.graph_score_error(jsonb, timestamptz) IS
     'returns why a secureScore can''t be loaded; NULL if it can';
-
-CREATE FUNCTION posture_internal.graph_control_error(control jsonb) RETURNS text
-    LANGUAGE sql STABLE PARALLEL SAFE
-    RETURN first_error(
-        not_object_error(control),
-        key_error('controlName', json_text(control -> 'controlName')),
-        CASE WHEN json_number(control -> 'score') IS NULL
-                  AND json_number(control -> 'scoreInPercentage') IS NULL
-             THEN 'missing score and scoreInPercentage'
-             -- This is the range of domain points.
-             WHEN json_number(control -> 'score') NOT BETWEEN 0 AND 1e15
-             THEN format('score is %s', control -> 'score')
-             WHEN json_number(control -> 'scoreInPercentage') NOT BETWEEN 0 AND 100
-             THEN format('scoreInPercentage is %s', control -> 'scoreInPercentage') END);
-COMMENT ON FUNCTION posture_internal.graph_control_error(jsonb) IS
-    'returns why a controlScore can''t be loaded; NULL if it can';
 
 -- An average in points is of the maximums of its categories, or else of the maximum
 -- of the tenant.
@@ -65,7 +75,7 @@ CREATE FUNCTION posture_internal.graph_benchmark_score(
                 WHEN EXISTS (SELECT
                              FROM jsonb_array_elements(averages) o(average)
                              CROSS JOIN LATERAL graph_average(o.average, tenant_max) p
-                             WHERE p.score > 100 AND p.score <= p.possible)
+                             WHERE p.score > 100)
                 THEN CASE WHEN a.score BETWEEN 0 AND a.possible AND a.possible > 0
                           THEN round(100 * a.score / a.possible, 6)::score END
                 WHEN a.score BETWEEN 0 AND 100 THEN round(a.score, 6)::score END
@@ -79,11 +89,10 @@ CREATE FUNCTION posture_internal.graph_benchmark_name(average jsonb) RETURNS tex
     RETURN CASE json_text(average -> 'basis')
         WHEN 'AllTenants' THEN 'All tenants'
         WHEN 'TotalSeats' THEN coalesce(
-            format('Tenants of %s to %s seats',
-                   coalesce(json_text(average -> 'SeatSizeRangeLowerValue'),
-                            json_text(average -> 'seatSizeRangeLowerValue')),
-                   coalesce(json_text(average -> 'SeatSizeRangeUpperValue'),
-                            json_text(average -> 'seatSizeRangeUpperValue'))),
+            'Tenants of ' || coalesce(json_text(average -> 'SeatSizeRangeLowerValue'),
+                                      json_text(average -> 'seatSizeRangeLowerValue'))
+            || ' to ' || coalesce(json_text(average -> 'SeatSizeRangeUpperValue'),
+                                  json_text(average -> 'seatSizeRangeUpperValue')) || ' seats',
             'Tenants of the same size')
         WHEN 'IndustryTypes' THEN 'Tenants of the same industry'
         ELSE json_text(average -> 'basis') END;
@@ -108,6 +117,8 @@ BEGIN ATOMIC
     WITH element AS MATERIALIZED (
         SELECT e.location, e.element, coalesce(of_source, 'microsoft-secure-score') AS source,
                CASE WHEN not_object_error(e.element) IS NOT NULL THEN not_object_error(e.element)
+                    WHEN jsonb_typeof(e.element -> 'controlScores') = 'string'
+                    THEN 'controlScores: ' || not_object_error(e.element -> 'controlScores')
                     WHEN coalesce(jsonb_typeof(e.element -> 'controlScores'), 'null') <> 'array'
                     THEN 'no controlScores: not a secureScore' END AS format_error
         FROM microsoft_element(document) e

@@ -22,7 +22,8 @@ CREATE FUNCTION posture_internal.json_number(value jsonb) RETURNS numeric
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN CASE WHEN jsonb_typeof(value) = 'number' THEN value::numeric
                 WHEN jsonb_typeof(value) = 'string'
-                     AND value #>> '{}' ~ '^\s*-?\d{1,20}(\.\d{1,20})?\s*$'
+                     AND value #>> '{}'
+                         ~ '^\s*[+-]?(\d{1,20}(\.\d{0,20})?|\.\d{1,20})([eE][+-]?\d\d?)?\s*$'
                 THEN (value #>> '{}')::numeric END;
 COMMENT ON FUNCTION posture_internal.json_number(jsonb) IS
     'returns a number, also one that is written as a string; NULL if the value is not a number';
@@ -69,6 +70,19 @@ CREATE FUNCTION posture_internal.json_type_name(value jsonb) RETURNS text
 COMMENT ON FUNCTION posture_internal.json_type_name(jsonb) IS
     'returns the type of a value with its article, for messages: an object, a number, null';
 
+-- A comma groups digits in some languages and begins the decimals in others.
+CREATE FUNCTION posture_internal.number_error(field text, value jsonb) RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN CASE WHEN json_number(value) IS NULL AND jsonb_typeof(value) <> 'null'
+                     AND btrim(value #>> '{}') <> ''
+                THEN format('%s: expected a number, found %s', field,
+                            CASE jsonb_typeof(value)
+                                WHEN 'string' THEN '"' || left(value #>> '{}', 100) || '"'
+                                ELSE json_type_name(value) END) END;
+COMMENT ON FUNCTION posture_internal.number_error(text, jsonb) IS
+    'returns the error for a field that must be a number, possibly as text; NULL if it is one, or '
+    'has no value';
+
 -- PostgreSQL has no character 0, and surrogates are characters only in pairs. An even number
 -- of backslashes before an escape are characters themselves.
 CREATE FUNCTION posture_internal.bad_escape_pattern() RETURNS text
@@ -94,6 +108,9 @@ CREATE FUNCTION posture_internal.not_object_error(value jsonb) RETURNS text
         WHEN jsonb_typeof(value) = 'string' AND left(value #>> '{}', 1000) ~ '^[[:space:]]*[[{]'
             THEN coalesce('has ' || bad_escape(value #>> '{}') || ', which is no character',
                           'not valid JSON: the line may be cut off')
+        -- the type or the members of an object that was deeper than PowerShell writes by default
+        WHEN jsonb_typeof(value) = 'string' AND value #>> '{}' ~ '^(@[{]|(System|Microsoft)[.]\w)'
+            THEN 'expected an object, found a string: in PowerShell use "ConvertTo-Json -Depth 10"'
         WHEN jsonb_typeof(value) <> 'object'
             THEN 'expected an object, found ' || json_type_name(value) END;
 COMMENT ON FUNCTION posture_internal.not_object_error(jsonb) IS
