@@ -77,6 +77,17 @@ WHERE json_values(d.content) IS DISTINCT FROM d.expected;
 CALL pg_temp.try('asff', '{"Findings": [' || pg_temp.finding('1', 'a') || ']}{"Findings": ['
     || pg_temp.finding('2', 'b') || ']}');
 CALL pg_temp.try('asff', '[' || pg_temp.finding('1', 'a') || E']\n[' || pg_temp.finding('2', 'b') || ']');
+-- lines that were cut out of an array, and an array with a comma too many
+CALL pg_temp.try('asff', translate(pg_temp.finding('1', 'a},'), E'\n', ' ') || E',\n'
+    || translate(pg_temp.finding('2', 'b'), E'\n', ' ') || ' , ');
+CALL pg_temp.try('asff', '[' || pg_temp.finding('1', 'a') || ', ]');
+CALL pg_temp.try('asff', '{"Findings": [' || pg_temp.finding('1', 'a') || '],}');
+-- elements in lists of lists
+CALL pg_temp.try('graph-secure-scores', '{"value": [{"createdDateTime": "2026-01-01T00:00:00Z",
+    "currentScore": 1, "maxScore": 2, "controlScores": [{"controlName": "a", "score": 1},
+        {"controlName": "\u0000", "score": 1}]}]}');
+CALL pg_temp.try('azure-assessments', '{"tables": [{"columns": [{"name": "name"}, {"name": "id"}],
+    "rows": [["\ud800", "/subscriptions/s"]]}]}');
 -- the marks of the files that were joined
 CALL pg_temp.try('asff', pg_temp.mark() || '[' || pg_temp.finding('1', 'a') || E']\n'
     || pg_temp.mark() || '[' || pg_temp.finding('2', 'b') || ']');

@@ -172,6 +172,8 @@ EXCEPTION WHEN invalid_text_representation OR untranslatable_character THEN
               -- the first line of the context is the place in the document
               DETAIL = concat_ws(E'\n', left(reason, 200), left(split_part(line, E'\n', 1), 200)),
               HINT = CASE WHEN code = '22P05' THEN 'Remove it from the document.'
+                          WHEN reason ~ 'found "[]}]"' AND document ~ ',[[:space:]]*[]}]'
+                          THEN 'Remove the comma before the bracket that ends an array or object.'
                           WHEN document_notation(document) IS NULL
                           THEN 'The file may contain a message in place of the document.'
                           WHEN translate(left(ltrim(left(document, 1000), E' \t\r\n'), 1),

@@ -29,7 +29,7 @@ COMMENT ON FUNCTION posture_internal.trim_byte_order_mark(text) IS
     'returns the text of a file without the byte order mark that it may begin with';
 
 -- The element that has the mark becomes a string, which no format accepts. An envelope has
--- its elements under one of the paths.
+-- its elements under one of the paths, and so has a report of scores its controls.
 CREATE FUNCTION posture_internal.reject_marked(page jsonb, mark text) RETURNS jsonb
     LANGUAGE plpgsql STABLE PARALLEL SAFE
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
@@ -45,13 +45,16 @@ BEGIN
     END IF;
     SELECT p.path::text[] INTO list
     FROM unnest('{"{value}","{data}","{records}","{Value}","{Data}","{Records}","{Findings}",'
-                '"{findings}","{detail,findings}","{data,rows}","{rows}","{Requirements}",'
-                '"{requirements}"}'::text[]) p(path)
+                '"{findings}","{detail,findings}","{data,rows}","{tables,0,rows}","{rows}",'
+                '"{Requirements}","{requirements}","{controlScores}","{ControlScores}"}'::text[])
+         p(path)
     WHERE jsonb_typeof(page #> p.path::text[]) = 'array'
     LIMIT 1;
     IF FOUND THEN
         page := jsonb_set(page, list, (
             SELECT jsonb_agg(CASE WHEN strpos(e.element::text, mark) = 0 THEN e.element
+                                  WHEN e.element ?| '{controlScores,ControlScores}'
+                                  THEN reject_marked(e.element, mark)
                                   ELSE to_jsonb(replace(e.element::text, mark, chr(92))) END
                              ORDER BY e.n)
             FROM jsonb_array_elements(page #> list) WITH ORDINALITY e(element, n)));
@@ -123,7 +126,8 @@ BEGIN
     END IF;
     -- an array that is cut off may have lines of JSON
     IF left(content, 1000) !~ '^[[:space:]]*[[]' THEN
-        lines := ARRAY(SELECT read_json(l.line)
+        lines := ARRAY(SELECT read_json(regexp_replace(
+                                  l.line, '(?<=[]}])[[:space:]]*,[[:space:]]*$', ''))
                        FROM string_to_table(content, E'\n') WITH ORDINALITY l(line, n)
                        WHERE l.line ~ '[^[:space:]]' ORDER BY l.n);
     END IF;
