@@ -160,4 +160,11 @@ SELECT load('xccdf', '<html/>'::xml);
 SELECT load('xccdf', '<!DOCTYPE a><a/>'::xml);
 
 DISCARD TEMP;
+-- a target without a name has that of a fact
+SELECT i.asset, i.asset_name, i.error FROM xccdf_item(xmlparse(DOCUMENT
+    '<TestResult xmlns="http://checklists.nist.gov/xccdf/1.2" id="t"><target/>'
+    '<target-facts><fact name="urn:xccdf:fact:asset:identifier:fqdn">Web5.example.com</fact>'
+    '</target-facts><rule-result idref="r"><result>pass</result></rule-result></TestResult>'), NULL) i
+WHERE i.type = 'finding';
+
 DROP EXTENSION posture;

@@ -136,8 +136,9 @@ COMMENT ON FUNCTION posture_internal.xccdf_fact(xml, xccdf_test_result[], xccdf_
     'returns the facts about the targets of TestResults, those of the TestResult first, each with '
     'the tag of an asset that it is stored in';
 
--- A host that calls itself localhost has its name from a fact, else what tells it apart: an id of
--- the system, a MAC address, or an address. The bridge of Docker has the same ones on every host.
+-- A host that has no name or calls itself localhost has its name from a fact, else what tells it
+-- apart: an id of the system, a MAC address, or an address. The bridge of Docker has the same ones
+-- on every host.
 CREATE FUNCTION posture_internal.xccdf_host(
     document xml, namespace text, of_source text, targets xccdf_target[])
     RETURNS SETOF xccdf_test_result
@@ -159,8 +160,7 @@ BEGIN ATOMIC
                                ELSE array_position('{fqdn,target,host_name,-,mac,addresses}', f.tag)
                           END AS rank
               FROM xccdf_fact(document, (SELECT array_agg(u::xccdf_test_result)
-                                         FROM test_result u
-                                         WHERE u.asset IS NULL AND u.asset_name IS NOT NULL),
+                                         FROM test_result u WHERE u.asset IS NULL),
                               targets) f
               WHERE named_host(f.value) IS NOT NULL
                 AND f.value !~* '^(02:42:|fe80:|169[.]254[.]|172[.]17[.])') f
