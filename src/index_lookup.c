@@ -26,8 +26,8 @@ unique_index_of(Relation table, const char *column)
 		Oid			id = lfirst_oid(cell);
 		Relation	index = index_open(id, AccessShareLock);
 		Form_pg_index form = index->rd_index;
-		bool		is_it = form->indisunique && form->indisvalid && form->indkey.values[0] == number &&
-			RelationGetIndexPredicate(index) == NIL;
+		bool		is_it = form->indisunique && form->indisvalid &&
+			form->indkey.values[0] == number && RelationGetIndexPredicate(index) == NIL;
 
 		index_close(index, NoLock);
 		if (is_it)
@@ -36,7 +36,8 @@ unique_index_of(Relation table, const char *column)
 			return id;
 		}
 	}
-	elog(ERROR, "table \"%s\" has no unique index on \"%s\"", RelationGetRelationName(table), column);
+	elog(ERROR, "table \"%s\" has no unique index on \"%s\"", RelationGetRelationName(table),
+		 column);
 }
 
 /* Begins lookups in an open table. Each column is compared by the equality of the index. */

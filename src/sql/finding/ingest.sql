@@ -4,14 +4,11 @@
  * All steps are one transaction, so no row is lost after an error or a crash.
  */
 
-CREATE FUNCTION posture_internal.ingest_catalog() RETURNS void
+CREATE FUNCTION posture_internal.add_objects() RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
     -- assets are looked up by an index, one by one, however many there are
     SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
 AS $$
-DECLARE
-    sources text[] := delivery_sources();
-    curates boolean := has_level(caller(), 'curator');
 BEGIN
     INSERT INTO recommendation (source_id, key, title)
     SELECT DISTINCT b.source_id, b.recommendation, b.recommendation
@@ -72,7 +69,19 @@ BEGIN
           GROUP BY b.asset) v
     WHERE NOT EXISTS (SELECT FROM asset a WHERE a.key = v.key)
     ON CONFLICT (alias) DO NOTHING;
+END $$;
+COMMENT ON FUNCTION posture_internal.add_objects() IS
+    'step of ingest(): adds the recommendations and assets of the batch that are new';
 
+CREATE FUNCTION posture_internal.update_assets() RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
+    -- as in add_objects()
+    SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+AS $$
+DECLARE
+    sources text[] := delivery_sources();
+    curates boolean := has_level(caller(), 'curator');
+BEGIN
     UPDATE asset a
     SET kind = CASE WHEN sources IS NULL OR may_update_asset(a.asset_id, sources, curates)
                     THEN coalesce(o.kind, a.kind) ELSE a.kind END,
@@ -91,9 +100,8 @@ BEGIN
            OR (o.at >= a.last_seen AND (o.kind <> a.kind OR o.name <> a.name)
                AND (sources IS NULL OR may_update_asset(a.asset_id, sources, curates))));
 END $$;
-COMMENT ON FUNCTION posture_internal.ingest_catalog() IS
-    'step of ingest(): adds new recommendations and assets, and updates when assets were last '
-    'seen, their kinds and names';
+COMMENT ON FUNCTION posture_internal.update_assets() IS
+    'step of ingest(): updates when the assets of the batch were last seen, their kinds and names';
 
 CREATE FUNCTION posture_internal.move_rows(
     only_sources text[], sources text[], arrived_at timestamptz,
@@ -187,7 +195,8 @@ BEGIN
             PERFORM move_rows(NULL, sources, arrived_at, '{}', disputed);
         END IF;
     END IF;
-    PERFORM ingest_catalog();
+    PERFORM add_objects();
+    PERFORM update_assets();
     IF EXISTS (SELECT FROM confirmed_source()) THEN
         repeated := repeated_findings();
         IF repeated <> '{}' THEN
