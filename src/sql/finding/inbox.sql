@@ -122,9 +122,9 @@ END $$;
 COMMENT ON FUNCTION posture_internal.report_rejected(bigint, text) IS
     'step of load() and ingest(): gives notice of what was rejected';
 
--- Rows are added by need, and never change.
+-- Rows are added by need, and never change. That of a source which is gone does no harm.
 CREATE TABLE posture_internal.delivery (
-    source_id integer PRIMARY KEY REFERENCES source ON DELETE CASCADE
+    source_id integer PRIMARY KEY
 );
 COMMENT ON TABLE posture_internal.delivery IS
     'what deliveries lock: one of a source its row, another one the table';
