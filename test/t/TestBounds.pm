@@ -122,7 +122,7 @@ JOIN pg_type y ON y.oid = a.atttypid
 CROSS JOIN LATERAL (SELECT CASE WHEN y.typbasetype = 0 THEN y.oid ELSE y.typbasetype END::regtype
                            AS type) t
 WHERE c.relnamespace $schemas AND c.relkind = 'r'
-  AND c.relname !~ '_(set|delta)\$|^(object_count|counted_slice|verification)\$'
+  AND c.relname !~ '_(set|delta)\$|^(object_count|counted_slice|delivery|verification)\$'
   AND a.attname !~ '_id\$|^(recommendations|switched_off|asset_groups|is_only_row|rule|is_active)\$'
   AND t.type IN (SELECT k.type FROM candidate k);
 -- the constraints of a column alone; one of several columns holds if all have the same end

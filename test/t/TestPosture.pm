@@ -58,7 +58,7 @@ sub extent_sql
 	return <<'SQL';
 INSERT INTO posture.inbox SELECT source, recommendation, asset, state
 FROM posture.finding_report WHERE asset = 'a1';
-SELECT FROM posture.ingest(only_source => 'scan', extent => 'site');
+SELECT FROM posture.ingest(extent => 'site');
 INSERT INTO posture.inbox VALUES ('scan', 'r1', 'a1', 'compliant', '2020-02-02');
 SQL
 }

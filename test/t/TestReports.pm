@@ -46,7 +46,7 @@ sub report_queries
 sub dumped_tables
 {
 	return grep {
-		!/^posture_internal\.(\w+_(set|delta)|object_count|counted_slice|verification|change_log_start)$/
+		!/^posture_internal\.(\w+_(set|delta)|object_count|counted_slice|delivery|verification|change_log_start)$/
 	} tables(@_);
 }
 

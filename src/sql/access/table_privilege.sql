@@ -103,6 +103,7 @@ VALUES
     ('history_start', 'SELECT', NULL, NULL, NULL, NULL),
     ('forgotten_day', 'SELECT', NULL, NULL, NULL, NULL),
     ('former_key', 'SELECT', NULL, NULL, NULL, NULL),
+    ('delivery', 'SELECT', NULL, NULL, NULL, NULL),
     ('exemption_snapshot', 'SELECT', NULL, NULL, NULL, NULL),
     ('asset_group_snapshot', 'SELECT', NULL, NULL, NULL, NULL),
     ('asset_history', 'SELECT', NULL, NULL, NULL, NULL),

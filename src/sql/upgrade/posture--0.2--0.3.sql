@@ -633,6 +633,12 @@ ALTER TABLE posture.event ADD cause text;
 
 --@ CREATE TABLE posture_internal.former_key
 --@ CREATE TABLE posture_internal.delivery
+CREATE TRIGGER skip_replicated BEFORE INSERT OR UPDATE OR DELETE
+    ON posture_internal.delivery FOR EACH ROW
+    WHEN (pg_trigger_depth() = 0 AND is_apply_worker()) EXECUTE FUNCTION skip_replicated();
+ALTER TABLE posture_internal.delivery ENABLE REPLICA TRIGGER skip_replicated;
+COMMENT ON TRIGGER skip_replicated ON posture_internal.delivery IS
+    'skips replicated rows: each database derives its own';
 
 --@ code
 --@ part access/row_security
