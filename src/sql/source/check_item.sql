@@ -11,12 +11,47 @@ CREATE FUNCTION posture_internal.check_results(format text, document jsonb, of_s
     RETURNS SETOF check_result
     LANGUAGE sql STABLE
 BEGIN ATOMIC
-    SELECT o.* FROM ocsf_check_results(document, of_source) o WHERE format = 'ocsf'
-    UNION ALL
-    SELECT a.* FROM asff_check_results(document, of_source) a WHERE format = 'asff';
+    SELECT r.location, r.error, r.source, r.product, r.recommendation, r.title, r.asset,
+           r.asset_kind, r.asset_name, r.region, r.state, r.observed_at, r.uid, r.message,
+           r.compliance, r.details, CASE WHEN r.error IS NOT NULL THEN r.element END, NULL::jsonb,
+           r.finding_region, r.former_asset, r.provider, r.extent
+    FROM (SELECT o.* FROM ocsf_check_results(document, of_source) o WHERE format = 'ocsf'
+          UNION ALL
+          SELECT a.* FROM asff_check_results(document, of_source) a WHERE format = 'asff') r;
 END;
 COMMENT ON FUNCTION posture_internal.check_results(text, jsonb, text) IS
-    'returns the results of checks in a document of format ocsf or asff';
+    'returns the results of checks in a document of format ocsf or asff, without the elements of '
+    'those that can be loaded, see check_element()';
+
+-- Of most elements only the result is kept, so the few that are needed are read again. An element
+-- comes without its resources if these are several, as from check_results().
+CREATE FUNCTION posture_internal.check_element(format text, document jsonb, locations text[])
+    RETURNS TABLE (location text, element jsonb, resource jsonb)
+    LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT l.location, e.element,
+           CASE WHEN substr(l.location, length(p.location) + 1) ~* '^[.]resources[[]'
+                THEN d.document #> location_path(l.location)
+                ELSE (SELECT r.resource
+                      FROM ocsf_resources(e.element, e.element -> 'resources') r) END
+    -- a copy in memory, see finding_element()
+    FROM (SELECT document #> '{}' AS document OFFSET 0) d
+    CROSS JOIN (SELECT element_location(l.location) AS location, array_agg(l.location) AS locations,
+                       CASE format WHEN 'ocsf' THEN 'resources' ELSE 'Resources' END AS field
+                FROM unnest(locations) l(location)
+                GROUP BY 1) p
+    CROSS JOIN LATERAL (
+        SELECT CASE format WHEN 'ocsf' THEN ocsf_element(d.document #> location_path(p.location))
+                           ELSE d.document #> location_path(p.location) END AS element
+        OFFSET 0) w
+    CROSS JOIN LATERAL (
+        SELECT CASE WHEN w.element -> p.field -> 1 IS NULL
+                    THEN w.element ELSE w.element - p.field END AS element
+        OFFSET 0) e
+    CROSS JOIN LATERAL unnest(p.locations) l(location);
+END;
+COMMENT ON FUNCTION posture_internal.check_element(text, jsonb, text[]) IS
+    'returns the element and the resource at each of these locations of results of checks';
 
 CREATE FUNCTION posture_internal.check_recommendation(
     format text, key text, element jsonb, resource jsonb, product text, compliance jsonb)
@@ -250,7 +285,7 @@ CREATE FUNCTION posture_internal.check_item(format text, document jsonb, of_sour
     RETURNS SETOF item
     LANGUAGE sql STABLE
 BEGIN ATOMIC
-    WITH result AS (
+    WITH result AS MATERIALIZED (
         SELECT r.* FROM check_results(format, document, of_source) r
     ), shared AS MATERIALIZED (
         SELECT c.*, check_key(c.source, c.provider, c.recommendation,
@@ -268,11 +303,9 @@ BEGIN ATOMIC
                r.state, r.observed_at, r.uid, r.message, r.compliance, r.details, r.extent,
                s.regions, s.is_account, r.provider,
                CASE WHEN s.is_reported OR s.is_account AND r.provider IS NULL
-                                THEN r.finding_region END AS finding_region
-        FROM result r
-        LEFT JOIN shared k USING (source, recommendation, provider)
-        LEFT JOIN spread s USING (asset)
-        WHERE r.error IS NULL
+                    THEN r.finding_region END AS finding_region
+        FROM result r LEFT JOIN shared k USING (source, recommendation, provider)
+        LEFT JOIN spread s USING (asset) WHERE r.error IS NULL
     ), asset AS (
         SELECT DISTINCT ON (v.asset COLLATE "C")
                v.asset AS key, v.asset_kind, v.asset_name, v.regions, v.location FROM valid v
@@ -285,6 +318,10 @@ BEGIN ATOMIC
         ORDER BY v.source COLLATE "C", v.recommendation COLLATE "C", v.title COLLATE "C",
                  CASE format WHEN 'asff' THEN v.message END COLLATE "C", octet_length(v.location),
                  v.location COLLATE "C"
+    ), named AS MATERIALIZED (
+        SELECT r.*, e.element AS origin, e.resource AS part
+        FROM check_element(format, document, ARRAY(SELECT location FROM asset UNION
+                 SELECT location FROM recommendation)) e JOIN result r USING (location)
     ), standard AS (
         SELECT d.source, d.key, check_compliance(
                    d.source, d.key, bool_or(d.product ILIKE 'prowler'), array_agg(d.compliance)
@@ -314,15 +351,14 @@ BEGIN ATOMIC
     UNION ALL
     SELECT r.location, NULL, 'recommendation', r.source, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
            add_provider(o.object, r.provider) || former_check(r.provider, r.recommendation, r.key)
-    FROM (SELECT r.*, c.key FROM recommendation c JOIN result r USING (location) OFFSET 0) r
+    FROM (SELECT r.*, c.key FROM recommendation c JOIN named r USING (location) OFFSET 0) r
     LEFT JOIN standard s USING (source, key)
-    CROSS JOIN LATERAL check_recommendation(format, r.key, r.element, r.resource, r.product,
-                                            s.compliance) o
+    CROSS JOIN check_recommendation(format, r.key, r.origin, r.part, r.product, s.compliance) o
     UNION ALL
     SELECT r.location, NULL, 'asset', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, o.object
-    FROM (SELECT r.*, a.key, a.regions FROM asset a JOIN result r USING (location) OFFSET 0) r
-    CROSS JOIN LATERAL check_asset(format, r.key, r.former_asset, r.asset_kind, r.asset_name,
-                                   r.element, r.resource, r.region, r.regions) o
+    FROM (SELECT r.*, a.key, a.regions FROM asset a JOIN named r USING (location) OFFSET 0) r
+    CROSS JOIN check_asset(format, r.key, r.former_asset, r.asset_kind, r.asset_name,
+                           r.origin, r.part, r.region, r.regions) o
     UNION ALL
     SELECT f.location, NULL, 'finding', f.source, f.recommendation, f.asset, f.state, f.observed_at,
            a.asset_kind, a.asset_name, f.details, extent_object(f.extents)

@@ -27,7 +27,8 @@ CREATE FUNCTION posture_internal.check_key(
     RETURN (
         SELECT CASE WHEN of_provider IS NULL THEN check_name
                     WHEN q.recommendation_id IS NULL
-                         AND coalesce(check_provider(r.recommendation_id),
+                         AND coalesce(CASE WHEN r.recommendation_id IS NOT NULL
+                                           THEN check_provider(r.recommendation_id) END,
                                       CASE WHEN NOT is_shared THEN of_provider END) = of_provider
                     THEN check_name
                     ELSE of_provider || '/' || check_name END

@@ -94,23 +94,33 @@ BEGIN ATOMIC
         SELECT s.location, s.page, finding_list_path(s.page) AS list
         FROM (SELECT '$' AS location, d.document AS page WHERE jsonb_typeof(d.document) <> 'array'
               UNION ALL
-              SELECT '$[' || a.n - 1 || ']', a.page
-              FROM jsonb_array_elements(CASE jsonb_typeof(d.document)
-                                        WHEN 'array' THEN d.document END)
-                   WITH ORDINALITY a(page, n)) s
+              SELECT '$[' || n || ']', d.document -> n FROM json_position(d.document) n) s
         OFFSET 0) p
     CROSS JOIN LATERAL (
         SELECT '' AS path, p.page AS element WHERE p.list IS NULL
         UNION ALL
-        SELECT format('.%s[%s]', p.list, l.n - 1), l.element
-        FROM jsonb_array_elements(p.page #> string_to_array(p.list, '.'))
-             WITH ORDINALITY l(element, n)
-        WHERE p.list IS NOT NULL) i;
+        SELECT format('.%s[%s]', p.list, n), l.elements -> n
+        FROM (SELECT p.page #> string_to_array(p.list, '.') AS elements
+              WHERE p.list IS NOT NULL OFFSET 0) l
+        CROSS JOIN LATERAL json_position(l.elements) n) i;
 END;
 COMMENT ON FUNCTION posture_internal.finding_element(jsonb) IS
     'returns the findings of a document, which is an array of findings, '
     'an object with Findings, findings or detail.findings, an array of such objects, '
     'or a finding itself';
+
+CREATE FUNCTION posture_internal.element_location(location text) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN substring(location FROM '^[$](?:[[]\d+[]])?'
+                                   '(?:[.](?:Findings|findings|detail[.]findings)[[]\d+[]])?');
+COMMENT ON FUNCTION posture_internal.element_location(text) IS
+    'returns the location of the finding that a resource is of, from the location of the resource';
+
+CREATE FUNCTION posture_internal.location_path(location text) RETURNS text[]
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN string_to_array(ltrim(translate(location, '[]$', '.'), '.'), '.');
+COMMENT ON FUNCTION posture_internal.location_path(text) IS
+    'returns the path, as for #>, of the location of a finding or of its resource';
 
 CREATE FUNCTION posture_internal.check_source(product text, vendor text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE

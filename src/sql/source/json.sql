@@ -34,6 +34,16 @@ CREATE FUNCTION posture_internal.array_or_empty(value jsonb) RETURNS jsonb
 COMMENT ON FUNCTION posture_internal.array_or_empty(jsonb) IS
     'returns an array as it is, and an empty array for NULL or a value of another type';
 
+-- jsonb_array_elements() would keep a copy of all elements until the last one is read.
+CREATE FUNCTION posture_internal.json_position(value jsonb) RETURNS SETOF integer
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT n FROM generate_series(0, CASE jsonb_typeof(value)
+                                     WHEN 'array' THEN jsonb_array_length(value) END - 1) n;
+END;
+COMMENT ON FUNCTION posture_internal.json_position(jsonb) IS
+    'returns the positions of the elements of an array, from 0; none for a value of another type';
+
 CREATE FUNCTION posture_internal.object_or_empty(value jsonb) RETURNS jsonb
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN CASE jsonb_typeof(value) WHEN 'object' THEN value ELSE '{}' END;
@@ -173,13 +183,17 @@ COMMENT ON FUNCTION posture_internal.parse_rare_time(text, text, text) IS
 -- What this expression accepts can't fail in the cast, so no error has to be
 -- caught: times with a zone, on the days that every month has. All other text
 -- costs a subtransaction each.
+CREATE FUNCTION posture_internal.is_plain_time(value text) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN value ~ '^(19|20)\d\d-(0[1-9]|1[0-2])-(0[1-9]|1\d|2[0-8])T'
+                   '([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,9})?(Z|[+-](0\d|1[0-4]):[0-5]\d)$';
+COMMENT ON FUNCTION posture_internal.is_plain_time(text) IS
+    'returns whether a text is a time with a zone, in the form that most products write';
+
 CREATE FUNCTION posture_internal.parse_time(
     value text, zone text DEFAULT 'UTC', of_source text DEFAULT NULL) RETURNS timestamptz
     LANGUAGE sql STABLE
-    RETURN CASE WHEN value ~ '^(19|20)\d\d-(0[1-9]|1[0-2])-(0[1-9]|1\d|2[0-8])T'
-                           '([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,9})?'
-                           '(Z|[+-](0\d|1[0-4]):[0-5]\d)$'
-                THEN value::timestamptz
+    RETURN CASE WHEN is_plain_time(value) THEN value::timestamptz
                 WHEN value IS NOT NULL THEN parse_rare_time(value, zone, of_source) END;
 COMMENT ON FUNCTION posture_internal.parse_time(text, text, text) IS
     'returns a time as ISO 8601 writes it; if it names no zone, in that of the source that observed '

@@ -113,6 +113,15 @@ COMMENT ON FUNCTION posture_internal.ocsf_prowler_check(jsonb) IS
     'returns a compliance finding of Prowler with the result and the texts of the check instead of '
     'those of the requirement; NULL if it names no check';
 
+CREATE FUNCTION posture_internal.ocsf_element(element jsonb) RETURNS jsonb
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN CASE WHEN jsonb_typeof(element -> 'compliance' -> 'checks') = 'array'
+                     AND element -> 'metadata' -> 'product' ->> 'name' ILIKE 'prowler'
+                THEN coalesce(ocsf_prowler_check(element), element)
+                ELSE element END;
+COMMENT ON FUNCTION posture_internal.ocsf_element(jsonb) IS
+    'returns an OCSF event; a compliance finding of Prowler with the result of the check';
+
 -- A compliance finding is of a control. Prowler and detection findings name the
 -- check in metadata.event_code.
 CREATE FUNCTION posture_internal.ocsf_recommendation_key(
@@ -404,12 +413,7 @@ BEGIN ATOMIC
            ocsf_extent(e.element, f.product, f.account, coalesce(f.region, a.region))
     FROM finding_element(document) d
     CROSS JOIN LATERAL (
-        SELECT d.location,
-               CASE WHEN jsonb_typeof(d.element -> 'compliance' -> 'checks') = 'array'
-                         AND d.element -> 'metadata' -> 'product' ->> 'name' ILIKE 'prowler'
-                    THEN coalesce(ocsf_prowler_check(d.element), d.element)
-                    ELSE d.element END AS element
-        OFFSET 0) e
+        SELECT d.location, ocsf_element(d.element) AS element OFFSET 0) e
     CROSS JOIN LATERAL ocsf_finding(e.element, of_source) f
     CROSS JOIN LATERAL (
         -- An element is returned once for each of its resources, and without
