@@ -404,6 +404,9 @@ AS $$
 DECLARE
     closed bigint;
 BEGIN
+    IF NOT EXISTS (SELECT FROM pg_temp.posture_extent m WHERE m.missing_at IS NOT NULL) THEN
+        RETURN 0;
+    END IF;
     UPDATE finding f
     SET state = 'not_applicable', extent_id = NULL,
         changed_at = CASE f.state WHEN 'not_applicable' THEN f.changed_at ELSE m.missing_at END

@@ -50,7 +50,7 @@ COMMENT ON FUNCTION posture_internal.document_notation(text) IS
 
 -- The functions that split documents decide, so that this one knows of every format.
 CREATE FUNCTION posture_internal.document_format(document jsonb) RETURNS text
-    LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
+    LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp SET jit = off
 AS $$
 DECLARE
     -- the first elements: of an array, and of each array in an object
@@ -69,11 +69,13 @@ BEGIN
                 WHERE f.document = 'json' AND sample IS NOT NULL LOOP
         EXECUTE format(
             'SELECT EXISTS (
-                 SELECT FROM %I($1, NULL) i
-                 WHERE i.type NOT IN (''source'', ''left_out'')
-                   AND item_error($2, i.error, i.type, i.source, i.details, i.object) IS NULL)',
+                 SELECT
+                 FROM %I($1, NULL) i
+                 CROSS JOIN LATERAL item_error($2, i.error, i.type, i.source, i.details, i.object,
+                                               $3) e
+                 WHERE i.type NOT IN (''source'', ''left_out'') AND e.reason IS NULL)',
             form.mapping)
-        INTO is_loadable USING sample, form.format;
+        INTO is_loadable USING sample, form.format, object_types();
         IF is_loadable THEN
             RETURN form.format;
         END IF;

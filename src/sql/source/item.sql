@@ -52,23 +52,25 @@ CREATE FUNCTION posture_internal.document_element(document jsonb, envelopes text
     RETURNS TABLE (location text, element jsonb)
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-    SELECT p.location || CASE WHEN e.name IS NULL THEN ''
-                              ELSE format('.%s[%s]', e.name, i.n - 1) END,
-           CASE WHEN e.name IS NULL THEN p.page ELSE i.element END
-    FROM (SELECT '$' AS location, document AS page WHERE jsonb_typeof(document) <> 'array'
-          UNION ALL
-          SELECT format('$[%s]', a.n - 1), a.page
-          FROM jsonb_array_elements(CASE jsonb_typeof(document) WHEN 'array' THEN document END)
-              WITH ORDINALITY a(page, n)) p
-    LEFT JOIN LATERAL (SELECT v.name
-                       FROM unnest(envelopes) WITH ORDINALITY v(name, n)
-                       WHERE jsonb_typeof(p.page) = 'object'
-                         AND jsonb_typeof(p.page -> v.name) = 'array'
-                       ORDER BY v.n
-                       LIMIT 1) e ON true
-    LEFT JOIN LATERAL jsonb_array_elements(p.page -> e.name)
-        WITH ORDINALITY i(element, n) ON e.name IS NOT NULL
-    WHERE e.name IS NULL OR i.n IS NOT NULL;
+    SELECT p.location || i.path, i.element
+    FROM (SELECT document #> '{}' AS document OFFSET 0) d
+    CROSS JOIN LATERAL (
+        SELECT s.location, s.page, (SELECT v.name
+                                    FROM unnest(envelopes) WITH ORDINALITY v(name, n)
+                                    WHERE jsonb_typeof(s.page) = 'object'
+                                      AND jsonb_typeof(s.page -> v.name) = 'array'
+                                    ORDER BY v.n
+                                    LIMIT 1) AS name
+        FROM (SELECT '$' AS location, d.document AS page WHERE jsonb_typeof(d.document) <> 'array'
+              UNION ALL
+              SELECT '$[' || n || ']', d.document -> n FROM json_position(d.document) n) s
+        OFFSET 0) p
+    CROSS JOIN LATERAL (
+        SELECT '' AS path, p.page AS element WHERE p.name IS NULL
+        UNION ALL
+        SELECT format('.%s[%s]', p.name, n), l.elements -> n
+        FROM (SELECT p.page -> p.name AS elements WHERE p.name IS NOT NULL OFFSET 0) l
+        CROSS JOIN LATERAL json_position(l.elements) n) i;
 END;
 COMMENT ON FUNCTION posture_internal.document_element(jsonb, text[]) IS
     'returns the elements of a document: of an array, of an envelope with one of the names, of an '
@@ -114,11 +116,13 @@ CREATE FUNCTION posture_internal.size_error(value jsonb) RETURNS text
 COMMENT ON FUNCTION posture_internal.size_error(jsonb) IS
     'returns the error for an element that is too large; NULL if it is not';
 
+-- It returns a row, see object_error().
 CREATE FUNCTION posture_internal.item_error(
-    of_format text, error text, type text, source text, details jsonb, object jsonb)
-    RETURNS text
+    of_format text, error text, type text, source text, details jsonb, object jsonb, types jsonb)
+    RETURNS TABLE (reason text)
     LANGUAGE sql STABLE
-    RETURN CASE
+BEGIN ATOMIC
+    SELECT CASE
         WHEN error IS NOT NULL THEN error
         WHEN type IS NULL THEN 'not an element of the format'
         WHEN size_error(coalesce(details, object)) IS NOT NULL
@@ -128,9 +132,13 @@ CREATE FUNCTION posture_internal.item_error(
         -- the formats make these objects, possibly many
         WHEN type = 'asset' THEN coalesce(key_error('asset', object ->> 'key'),
                                           kind_error(object ->> 'kind'))
-        WHEN type IN ('recommendation', 'measure', 'exemption') THEN
-            object_error(type, (object - 'former') || jsonb_build_object('source', source))
-        ELSE object_error(type, object)
+        ELSE (SELECT e.error
+              FROM object_error(
+                  type, CASE WHEN type IN ('recommendation', 'measure', 'exemption')
+                             THEN (object - 'former') || jsonb_build_object('source', source)
+                             ELSE object END, types) e)
     END;
-COMMENT ON FUNCTION posture_internal.item_error(text, text, text, text, jsonb, jsonb) IS
-    'returns why an item can''t be loaded; NULL if it can';
+END;
+COMMENT ON FUNCTION posture_internal.item_error(
+    text, text, text, text, jsonb, jsonb, jsonb) IS
+    'returns why an item can''t be loaded, by object_types(); NULL if it can';

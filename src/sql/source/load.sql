@@ -45,21 +45,32 @@ AS $$
 DECLARE
     command text := format(
         'INSERT INTO pg_temp.posture_item
-         SELECT i.location, item_error($1, i.error, i.type, i.source, i.details, i.object), i.type,
-                i.source,
-                i.recommendation, i.asset, i.state, i.observed_at, i.asset_kind, i.asset_name,
-                    i.details, round_fields(i.type, i.object)
-         FROM %I($2, $3) i', mapping);
+         SELECT i.location, e.reason, i.type, i.source, i.recommendation, i.asset, i.state,
+                i.observed_at, i.asset_kind, i.asset_name, i.details, r.rounded
+         FROM %I($2, $3) i
+         CROSS JOIN LATERAL item_error($1, i.error, i.type, i.source, i.details, i.object, $4) e
+         CROSS JOIN LATERAL round_fields(i.type, i.object, $4) r', mapping);
+    types jsonb := object_types();
 BEGIN
     PERFORM working_table('posture_item', 'LIKE item');
     IF xml_document IS NULL THEN
-        EXECUTE command USING of_format, json_document, of_source;
+        EXECUTE command USING of_format, json_document, of_source, types;
     ELSE
-        EXECUTE command USING of_format, xml_document, of_source;
+        EXECUTE command USING of_format, xml_document, of_source, types;
     END IF;
 END $$;
 COMMENT ON FUNCTION posture_internal.load_items(text, text, jsonb, xml, text) IS
     'step of load(): splits a document into items';
+
+-- Objects and details are wide, and no plan depends on what they contain.
+CREATE FUNCTION posture_internal.load_analyze() RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+BEGIN
+    ANALYZE pg_temp.posture_item (type, source, recommendation, asset);
+END $$;
+COMMENT ON FUNCTION posture_internal.load_analyze() IS
+    'step of load(): lets plans know the number of items';
 
 -- A document of another format raises one clear error, instead of being rejected
 -- element by element. Formats recognize their elements by a few fields, which
@@ -143,26 +154,30 @@ CREATE FUNCTION posture_internal.load_reject(complete_source text) RETURNS bigin
     SET datestyle = 'ISO, YMD' SET timezone = 'UTC'
 AS $$
 DECLARE
+    -- PostgreSQL inlines inbox_error() only where its arguments are stable
+    arrived_at timestamptz := clock_timestamp();
     first_reason text;
     rejected bigint;
 BEGIN
-    UPDATE pg_temp.posture_item i
-    SET error = format('is of source "%s", and the delivery is complete for source "%s"',
-                       left(coalesce(i.source, i.object ->> 'key'), 100), complete_source)
-    WHERE i.error IS NULL
-      AND coalesce(i.source, CASE WHEN i.type = 'source' THEN i.object ->> 'key' END)
-          <> complete_source;
+    IF complete_source IS NOT NULL THEN
+        UPDATE pg_temp.posture_item i
+        SET error = format('is of source "%s", and the delivery is complete for source "%s"',
+                           left(coalesce(i.source, i.object ->> 'key'), 100), complete_source)
+        WHERE i.error IS NULL
+          AND coalesce(i.source, CASE WHEN i.type = 'source' THEN i.object ->> 'key' END)
+              <> complete_source;
+    END IF;
     -- the inbox has checks of its own for findings
     UPDATE pg_temp.posture_item i
     SET error = inbox_error(
         ROW(i.source, i.recommendation, i.asset, i.state, i.observed_at, i.asset_kind, i.asset_name,
             i.details)::inbox,
-        ARRAY[i.source], clock_timestamp())
+        ARRAY[i.source], arrived_at)
     WHERE i.type = 'finding' AND i.error IS NULL
       AND inbox_error(
         ROW(i.source, i.recommendation, i.asset, i.state, i.observed_at, i.asset_kind, i.asset_name,
             i.details)::inbox,
-        ARRAY[i.source], clock_timestamp()) IS NOT NULL;
+        ARRAY[i.source], arrived_at) IS NOT NULL;
     -- without its group the exemption would apply to all assets
     UPDATE pg_temp.posture_item i
     SET error = format('asset group "%s" does not exist', i.object ->> 'asset_group')
@@ -358,9 +373,7 @@ BEGIN
     IF of_format LIKE 'graph-%' THEN
         PERFORM graph_check_tenant(json_document, coalesce(of_source, 'microsoft-secure-score'));
     END IF;
-    IF complete THEN
-        PERFORM load_check_complete(json_document);
-    END IF;
+    PERFORM load_check_complete(json_document) WHERE complete;
     PERFORM restrict_items();
     rejected := load_reject(complete_source);
     PERFORM leave_out_superseded();
@@ -372,7 +385,7 @@ BEGIN
         SELECT 0, 0, 0, 0 INTO loaded, changed, unchanged, closed;
         RETURN;
     END IF;
-    ANALYZE pg_temp.posture_item;
+    PERFORM load_analyze();
     PERFORM progress(format('load: %s elements taken, %s rejected',
                             (SELECT count(*) FROM pg_temp.posture_item), rejected));
     SELECT count(*) FILTER (WHERE form.counted IS NULL OR i.type = form.counted) INTO others

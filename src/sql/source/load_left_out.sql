@@ -42,7 +42,7 @@ CREATE FUNCTION posture_internal.load_drop_unused() RETURNS void
 AS $$
 BEGIN
     -- the number of items decides the plan
-    ANALYZE pg_temp.posture_item;
+    PERFORM load_analyze();
     DELETE FROM pg_temp.posture_item i
     WHERE i.type IN ('recommendation', 'exemption')
           AND NOT EXISTS (SELECT FROM pg_temp.posture_item f

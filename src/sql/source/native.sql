@@ -4,24 +4,27 @@
  */
 
 CREATE FUNCTION posture_internal.native_item(document jsonb, of_source text) RETURNS SETOF item
-    LANGUAGE sql STABLE
+    LANGUAGE sql STABLE SET jit = off
 BEGIN ATOMIC
-    WITH element AS MATERIALIZED (
-        SELECT e.location, e.element, t.type,
-               e.element - 'type'
-               || CASE WHEN of_source IS NOT NULL AND NOT e.element ? 'source'
-                            AND t.type IN ('recommendation', 'finding', 'measure', 'exemption')
-                       THEN jsonb_build_object('source', of_source) ELSE '{}' END
-               -- an exemption is granted by a person, unless the object says otherwise
-               || CASE WHEN t.type = 'exemption' AND NOT e.element ? 'is_reported'
+    WITH checked AS MATERIALIZED (
+        SELECT e.location, e.element, e.type, e.object, r.error, t.types ? e.type AS is_known
+        FROM (SELECT object_types() AS types OFFSET 0) t
+        CROSS JOIN (
+            SELECT e.location, e.element, t.type,
+                   CASE WHEN of_source IS NOT NULL AND NOT e.element ? 'source'
+                             AND t.type IN ('recommendation', 'finding', 'measure', 'exemption')
+                        THEN t.object || jsonb_build_object('source', of_source)
+                        ELSE t.object END
+                   -- an exemption is granted by a person, unless the object says otherwise
+                   || CASE WHEN t.type = 'exemption' AND NOT e.element ? 'is_reported'
                            THEN '{"is_reported": false}' ELSE '{}'::jsonb END AS object
-        FROM document_element(document, '{}') e
-        CROSS JOIN LATERAL (SELECT json_text(e.element -> 'type') AS type
-                            WHERE jsonb_typeof(e.element) = 'object') t
-    ), checked AS MATERIALIZED (
-        SELECT e.*, object_error(e.type, e.object) AS error,
-               e.type IN (SELECT f.type FROM object_field() f) AS is_known
-        FROM element e
+            FROM document_element(document, '{}') e
+            CROSS JOIN LATERAL (SELECT json_text(e.element -> 'type') AS type,
+                                       e.element - 'type' AS object
+                                WHERE jsonb_typeof(e.element) = 'object'
+                                OFFSET 0) t
+            OFFSET 0) e
+        CROSS JOIN LATERAL object_error(e.type, e.object, t.types) r
     )
     SELECT c.location,
            CASE WHEN c.type IS NULL THEN 'missing type' WHEN NOT c.is_known

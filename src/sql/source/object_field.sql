@@ -138,6 +138,19 @@ END $$;
 COMMENT ON FUNCTION posture_internal.is_input(text, text) IS
     'returns whether a text is a valid value of a type that object_field() names';
 
+-- A subtransaction for each of these would take most of the time of a large document.
+CREATE FUNCTION posture_internal.is_plain_input(value jsonb, type_name text) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN CASE type_name
+        WHEN 'boolean' THEN jsonb_typeof(value) = 'boolean'
+        WHEN 'timestamptz' THEN is_plain_time(value #>> '{}')
+        WHEN 'importance' THEN value #>> '{}' IN ('critical', 'high', 'medium', 'low')
+        WHEN 'points' THEN CASE jsonb_typeof(value)
+                           WHEN 'number' THEN value::numeric BETWEEN 0 AND 1e15 ELSE false END
+        ELSE false END;
+COMMENT ON FUNCTION posture_internal.is_plain_input(jsonb, text) IS
+    'returns whether a value is one of the common forms of a type, which is_input() need not try';
+
 CREATE FUNCTION posture_internal.member_error(field text, members jsonb) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
@@ -210,9 +223,9 @@ CREATE FUNCTION posture_internal.field_error(type text, field text, value jsonb,
             format('%s: name of a role has %s bytes, more than 63: "%s..."', field,
                    octet_length(value #>> '{}'), left(value #>> '{}', 40))
         -- a date begins with its year: words such as tomorrow are not accepted
-        WHEN holds <> 'text' AND (NOT is_input(round_number(value) #>> '{}', holds)
-                                  OR holds IN ('timestamptz', 'date')
-                                      AND value #>> '{}' !~ '^\d{4}') THEN
+        WHEN holds <> 'text' AND NOT is_plain_input(value, holds)
+             AND (NOT is_input(round_number(value) #>> '{}', holds)
+                  OR holds IN ('timestamptz', 'date') AND value #>> '{}' !~ '^\d{4}') THEN
             format('invalid %s: "%s"',
                    CASE holds WHEN field THEN field
                               ELSE replace(holds, '_', ' ') || ' for ' || field END,
@@ -235,53 +248,74 @@ CREATE FUNCTION posture_internal.field_error(type text, field text, value jsonb,
 COMMENT ON FUNCTION posture_internal.field_error(text, text, jsonb, text) IS
     'returns why a field of an object can''t be loaded; NULL if it can';
 
-CREATE FUNCTION posture_internal.round_fields(of_type text, object jsonb) RETURNS jsonb
+-- What checks the objects of a document makes it once, however many they are.
+CREATE FUNCTION posture_internal.object_types() RETURNS jsonb
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT jsonb_object_agg(t.type, jsonb_strip_nulls(jsonb_build_object(
+               'fields', t.fields, 'required', t.required, 'rounded', t.rounded)))
+    FROM (SELECT f.type, jsonb_object_agg(f.field, f.holds) AS fields,
+                 jsonb_agg(f.field ORDER BY f.n) FILTER (WHERE f.is_required) AS required,
+                 jsonb_agg(f.field ORDER BY f.n)
+                     FILTER (WHERE f.holds IN ('points', 'threshold', 'weight')) AS rounded
+          FROM object_field() WITH ORDINALITY f(type, field, holds, is_required, meaning, n)
+          GROUP BY f.type) t;
+END;
+COMMENT ON FUNCTION posture_internal.object_types() IS
+    'returns the types of objects, each with what its fields hold, those that it requires, and '
+    'those whose numbers are rounded';
+
+CREATE FUNCTION posture_internal.round_fields(of_type text, object jsonb, types jsonb)
+    RETURNS TABLE (rounded jsonb)
     LANGUAGE sql STABLE
-    RETURN CASE
-        WHEN of_type IN ('recommendation', 'measure', 'metric', 'initiative', 'importance_weight')
-        THEN (SELECT object || coalesce(jsonb_object_agg(f.field, round_number(object -> f.field)),
-                                        '{}')
-              FROM object_field() f
-              WHERE f.type = of_type AND f.holds IN ('points', 'threshold', 'weight')
-                AND object ? f.field)
-        ELSE object END;
-COMMENT ON FUNCTION posture_internal.round_fields(text, jsonb) IS
+BEGIN ATOMIC
+    SELECT CASE WHEN types -> of_type ? 'rounded' THEN
+               object || coalesce(
+                   (SELECT jsonb_object_agg(f.field, round_number(object -> f.field))
+                    FROM jsonb_array_elements_text(types -> of_type -> 'rounded') f(field)
+                    WHERE object ? f.field), '{}')
+           ELSE object END;
+END;
+COMMENT ON FUNCTION posture_internal.round_fields(text, jsonb, jsonb) IS
     'returns an object with its numbers rounded as their columns hold them';
 
-CREATE FUNCTION posture_internal.object_error(of_type text, object jsonb) RETURNS text
+-- It returns a row, so that PostgreSQL inlines it: it is called for each object of a document.
+CREATE FUNCTION posture_internal.object_error(of_type text, object jsonb, types jsonb)
+    RETURNS TABLE (error text)
     LANGUAGE sql STABLE
 BEGIN ATOMIC
     SELECT coalesce(
-        (SELECT format('missing %s', CASE f.field WHEN 'key' THEN 'key' ELSE f.field END)
-         FROM object_field() f
-         WHERE f.type = of_type AND f.is_required
-           AND coalesce(jsonb_typeof(object -> f.field), 'null') = 'null'
+        (SELECT 'missing ' || f.field
+         FROM jsonb_array_elements_text(o.type -> 'required') f(field)
+         WHERE coalesce(jsonb_typeof(o.object -> f.field), 'null') = 'null'
          LIMIT 1),
         (SELECT v.error
-         FROM jsonb_each(object) WITH ORDINALITY e(field, value, n)
-         LEFT JOIN object_field() f ON f.type = of_type AND f.field = e.field
-         CROSS JOIN LATERAL (SELECT field_error(of_type, e.field, e.value, f.holds) AS error) v
+         FROM (SELECT f.field, f.value, f.n, o.type -> 'fields' ->> f.field AS holds
+               FROM jsonb_each(o.object) WITH ORDINALITY f(field, value, n)
+               OFFSET 0) e
+         CROSS JOIN LATERAL (SELECT field_error(of_type, e.field, e.value, e.holds) AS error) v
          WHERE e.value <> 'null' AND v.error IS NOT NULL
          ORDER BY e.n
          LIMIT 1),
         -- here every field is of its type
         CASE WHEN of_type = 'measure'
-             AND (object ->> 'achieved')::numeric > (object ->> 'possible')::numeric
-                 THEN format('achieved %s of possible %s', object ->> 'achieved',
-                             object ->> 'possible')
-             WHEN of_type = 'exemption' AND object ->> 'asset' <> ''
-                  AND object ->> 'asset_group' <> ''
+             AND (o.object ->> 'achieved')::numeric > (o.object ->> 'possible')::numeric
+                 THEN format('achieved %s of possible %s', o.object ->> 'achieved',
+                             o.object ->> 'possible')
+             WHEN of_type = 'exemption' AND o.object ->> 'asset' <> ''
+                  AND o.object ->> 'asset_group' <> ''
                  THEN 'both an asset and an asset_group'
              WHEN of_type = 'exemption'
-                  AND (object ->> 'expires_at')::timestamptz
-                     < (object ->> 'created_at')::timestamptz
+                  AND (o.object ->> 'expires_at')::timestamptz
+                     < (o.object ->> 'created_at')::timestamptz
                  THEN 'expires_at before created_at'
-             WHEN of_type = 'exemption' AND object ->> 'kind' <> ''
-                  AND coalesce(object ->> 'reason', '') !~ '\S'
+             WHEN of_type = 'exemption' AND o.object ->> 'kind' <> ''
+                  AND coalesce(o.object ->> 'reason', '') !~ '\S'
                  THEN 'missing reason'
-             WHEN of_type = 'score_band' AND object ->> 'name' !~ '\S'
+             WHEN of_type = 'score_band' AND o.object ->> 'name' !~ '\S'
                  THEN 'missing name'
-        END);
+        END)
+    FROM (SELECT types -> of_type AS type, object AS object OFFSET 0) o;
 END;
-COMMENT ON FUNCTION posture_internal.object_error(text, jsonb) IS
-    'returns why an object of format posture can''t be loaded; NULL if it can';
+COMMENT ON FUNCTION posture_internal.object_error(text, jsonb, jsonb) IS
+    'returns why an object of format posture can''t be loaded, by object_types(); NULL if it can';
