@@ -209,7 +209,7 @@ COMMENT ON FUNCTION posture_internal.azure_extent(jsonb, text) IS
  */
 CREATE FUNCTION posture_internal.azure_assessment_item(document jsonb, of_source text)
     RETURNS SETOF item
-    LANGUAGE sql STABLE
+    LANGUAGE sql STABLE SET jit = off
 BEGIN ATOMIC
     WITH element AS (
         SELECT e.n, e.location, e.element, coalesce(of_source, 'defender-for-cloud') AS source, a.*,

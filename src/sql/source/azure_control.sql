@@ -91,7 +91,7 @@ COMMENT ON FUNCTION posture_internal.azure_is_assessed(text, text[]) IS
 
 CREATE FUNCTION posture_internal.azure_control_item(document jsonb, of_source text)
     RETURNS SETOF item
-    LANGUAGE sql STABLE
+    LANGUAGE sql STABLE SET jit = off
 BEGIN ATOMIC
     WITH element AS (
         SELECT e.n, e.location, e.element, coalesce(of_source, 'defender-for-cloud') AS source, c.*

@@ -150,7 +150,7 @@ COMMENT ON FUNCTION posture_internal.framework_check(jsonb, text) IS
     'one that the requirement lists it for';
 
 CREATE FUNCTION posture_internal.framework_item(document jsonb, of_source text) RETURNS SETOF item
-    LANGUAGE sql STABLE
+    LANGUAGE sql STABLE SET jit = off
 BEGIN ATOMIC
     WITH element AS (
         SELECT e.n, e.location, e.element, coalesce(of_source, 'prowler') AS source, f.*

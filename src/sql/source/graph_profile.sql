@@ -85,7 +85,7 @@ COMMENT ON FUNCTION posture_internal.graph_profile_error(jsonb) IS
 
 CREATE FUNCTION posture_internal.graph_profile_item(document jsonb, of_source text)
     RETURNS SETOF item
-    LANGUAGE sql STABLE
+    LANGUAGE sql STABLE SET jit = off
 BEGIN ATOMIC
     WITH element AS MATERIALIZED (
         SELECT e.location, e.element,

@@ -146,7 +146,7 @@ COMMENT ON FUNCTION posture_internal.graph_secure_score(jsonb, text) IS
     'none, error why it can''t be loaded, or NULL';
 
 CREATE FUNCTION posture_internal.graph_score_item(document jsonb, of_source text) RETURNS SETOF item
-    LANGUAGE sql STABLE
+    LANGUAGE sql STABLE SET jit = off
 BEGIN ATOMIC
     WITH secure_score AS MATERIALIZED (
         SELECT * FROM graph_secure_score(document, of_source)

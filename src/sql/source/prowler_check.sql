@@ -4,7 +4,7 @@
 
 CREATE FUNCTION posture_internal.prowler_check_item(document jsonb, of_source text)
     RETURNS SETOF item
-    LANGUAGE sql STABLE
+    LANGUAGE sql STABLE SET jit = off
 BEGIN ATOMIC
     WITH element AS (
         SELECT e.n, e.location, e.element, coalesce(of_source, 'prowler') AS source,
