@@ -21,7 +21,10 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_authid.h"
 #include "catalog/pg_proc.h"
+#include "catalog/pg_type.h"
 #include "miscadmin.h"
+#include "parser/parse_func.h"
+#include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 
@@ -29,6 +32,7 @@
 
 PG_FUNCTION_INFO_V1(posture_call_reader);
 PG_FUNCTION_INFO_V1(posture_call_definer);
+PG_FUNCTION_INFO_V1(posture_document_item);
 
 /* Returns the function that a function runs. */
 static Oid
@@ -142,4 +146,44 @@ Datum
 posture_call_definer(PG_FUNCTION_ARGS)
 {
 	return call_as(function_owner(fcinfo->flinfo->fn_oid), fcinfo);
+}
+
+/*
+ * NAME(function, document, argument) returns the rows that posture_internal.function
+ * (document, argument) returns. EXECUTE, which could name the function, would make its
+ * arguments constants of the plan, each a copy of the document.
+ */
+Datum
+posture_document_item(PG_FUNCTION_ARGS)
+{
+	LOCAL_FCINFO(call, 2);
+	FmgrInfo   *function = fcinfo->flinfo->fn_extra;
+	Datum		result;
+
+	if (function == NULL)
+	{
+		Oid			types[2] = {get_fn_expr_argtype(fcinfo->flinfo, 1), TEXTOID};
+		char	   *name;
+		Oid			mapping;
+
+		if (PG_ARGISNULL(0))
+			ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+							errmsg("name of the function must not be null")));
+		name = text_to_cstring(PG_GETARG_TEXT_PP(0));
+		mapping = LookupFuncName(list_make2(makeString("posture_internal"), makeString(name)), 2,
+								 types, false);
+		if (get_func_rettype(mapping) != get_func_rettype(fcinfo->flinfo->fn_oid) ||
+			!get_func_retset(mapping))
+			ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
+							errmsg("function %s does not return items", name)));
+		function = MemoryContextAlloc(fcinfo->flinfo->fn_mcxt, sizeof(FmgrInfo));
+		fmgr_info_cxt(mapping, function, fcinfo->flinfo->fn_mcxt);
+		fcinfo->flinfo->fn_extra = function;
+	}
+	InitFunctionCallInfoData(*call, function, 2, fcinfo->fncollation, fcinfo->context,
+							 fcinfo->resultinfo);
+	memcpy(call->args, fcinfo->args + 1, 2 * sizeof(NullableDatum));
+	result = FunctionCallInvoke(call);
+	fcinfo->isnull = call->isnull;
+	return result;
 }

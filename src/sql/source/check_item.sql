@@ -293,10 +293,9 @@ BEGIN ATOMIC
         FROM (SELECT DISTINCT r.source, r.recommendation, r.provider
               FROM result r WHERE r.error IS NULL AND r.provider IS NOT NULL) c
     ), spread AS MATERIALIZED (
-        SELECT s.*
-        FROM asset_spread((SELECT array_agg(d::asset_region)
-                           FROM (SELECT DISTINCT r.asset, r.region, r.finding_region
-                                 FROM result r WHERE r.error IS NULL) d)) s
+        SELECT s.* FROM asset_spread((SELECT array_agg(d::asset_region)
+                                      FROM (SELECT DISTINCT r.asset, r.region, r.finding_region
+                                            FROM result r WHERE r.error IS NULL) d)) s
     ), valid AS NOT MATERIALIZED (
         SELECT r.location, r.source, r.product, coalesce(k.key, r.recommendation) AS recommendation,
                r.title, coalesce(s.key, r.asset) AS asset, r.asset_kind, r.asset_name, r.region,

@@ -37,31 +37,6 @@ COMMENT ON FUNCTION posture_internal.load_form(text, jsonb, text, text, boolean)
     'step of load(): returns what load_format() says of a format; raises an error if an argument of '
     'load() is wrong, before the document is read';
 
-CREATE FUNCTION posture_internal.load_items(
-    of_format text, mapping text, json_document jsonb, xml_document xml, of_source text)
-    RETURNS void
-    LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
-AS $$
-DECLARE
-    command text := format(
-        'INSERT INTO pg_temp.posture_item
-         SELECT i.location, e.reason, i.type, i.source, i.recommendation, i.asset, i.state,
-                i.observed_at, i.asset_kind, i.asset_name, i.details, r.rounded
-         FROM %I($2, $3) i
-         CROSS JOIN LATERAL item_error($1, i.error, i.type, i.source, i.details, i.object, $4) e
-         CROSS JOIN LATERAL round_fields(i.type, i.object, $4) r', mapping);
-    types jsonb := object_types();
-BEGIN
-    PERFORM working_table('posture_item', 'LIKE item');
-    IF xml_document IS NULL THEN
-        EXECUTE command USING of_format, json_document, of_source, types;
-    ELSE
-        EXECUTE command USING of_format, xml_document, of_source, types;
-    END IF;
-END $$;
-COMMENT ON FUNCTION posture_internal.load_items(text, text, jsonb, xml, text) IS
-    'step of load(): splits a document into items';
-
 -- Objects and details are wide, and no plan depends on what they contain.
 CREATE FUNCTION posture_internal.load_analyze() RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
@@ -147,6 +122,57 @@ END $$;
 COMMENT ON FUNCTION posture_internal.load_check_complete(jsonb) IS
     'step of load(): raises an error if a complete document in JSON is cut off in a line, or a '
     'page of it is missing';
+
+CREATE FUNCTION posture_internal.document_item(mapping text, document jsonb, of_source text)
+    RETURNS SETOF item
+    AS 'MODULE_PATHNAME', 'posture_document_item' LANGUAGE C STABLE;
+COMMENT ON FUNCTION posture_internal.document_item(text, jsonb, text) IS
+    'returns the items of a document in JSON, as the function of its format splits it';
+REVOKE EXECUTE ON FUNCTION posture_internal.document_item(text, jsonb, text) FROM PUBLIC;
+
+CREATE FUNCTION posture_internal.document_item(mapping text, document xml, of_source text)
+    RETURNS SETOF item
+    AS 'MODULE_PATHNAME', 'posture_document_item' LANGUAGE C STABLE;
+COMMENT ON FUNCTION posture_internal.document_item(text, xml, text) IS
+    'returns the items of a document in XML, as the function of its format splits it';
+REVOKE EXECUTE ON FUNCTION posture_internal.document_item(text, xml, text) FROM PUBLIC;
+
+-- Plans for these arguments would have copies of the document as constants.
+CREATE FUNCTION posture_internal.load_items(
+    of_format text, mapping text, expects text, json_document jsonb, xml_document xml,
+    of_source text, complete boolean) RETURNS bigint
+    LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
+    SET plan_cache_mode = force_generic_plan
+AS $$
+DECLARE
+    types jsonb := object_types();
+    items bigint;
+BEGIN
+    PERFORM working_table('posture_item', 'LIKE item');
+    INSERT INTO pg_temp.posture_item
+    SELECT i.location, e.reason, i.type, i.source, i.recommendation, i.asset, i.state,
+           i.observed_at, i.asset_kind, i.asset_name, i.details, r.rounded
+    FROM (SELECT j.* FROM document_item(mapping, json_document, of_source) j
+          WHERE xml_document IS NULL
+          UNION ALL
+          SELECT x.* FROM document_item(mapping, xml_document, of_source) x
+          WHERE xml_document IS NOT NULL) i
+    CROSS JOIN LATERAL item_error(of_format, i.error, i.type, i.source, i.details, i.object,
+                                  types) e
+    CROSS JOIN LATERAL round_fields(i.type, i.object, types) r;
+    GET DIAGNOSTICS items = ROW_COUNT;
+    PERFORM load_check_format(of_format, expects, json_document);
+    IF of_format LIKE 'graph-%' THEN
+        PERFORM graph_check_tenant(json_document, coalesce(of_source, 'microsoft-secure-score'));
+    END IF;
+    IF complete THEN
+        PERFORM load_check_complete(json_document);
+    END IF;
+    RETURN items;
+END $$;
+COMMENT ON FUNCTION posture_internal.load_items(text, text, text, jsonb, xml, text, boolean) IS
+    'step of load(): splits a document into items, and checks that it is of its format, and '
+    'complete if it has to be. Returns the number of items.';
 
 CREATE FUNCTION posture_internal.load_reject(complete_source text) RETURNS bigint
     LANGUAGE plpgsql
@@ -348,7 +374,7 @@ DECLARE
     recommendations bigint;
     complete_source text := CASE WHEN complete THEN of_source END;
 BEGIN
-    SELECT f.* INTO form FROM load_form(of_format, json_document, content, of_source, complete) f;
+    form := load_form(of_format, json_document, content, of_source, complete);
     IF json_document IS NULL AND content IS NULL THEN
         RAISE EXCEPTION 'document must not be null'
             USING ERRCODE = 'null_value_not_allowed', HINT = 'Was the file found?';
@@ -368,12 +394,9 @@ BEGIN
     END IF;
     -- one load or ingest at a time; all of it is one transaction
     PERFORM lock_delivery();
-    PERFORM load_items(of_format, form.mapping, json_document, xml_document, of_source);
-    PERFORM load_check_format(of_format, form.expects, json_document);
-    IF of_format LIKE 'graph-%' THEN
-        PERFORM graph_check_tenant(json_document, coalesce(of_source, 'microsoft-secure-score'));
-    END IF;
-    PERFORM load_check_complete(json_document) WHERE complete;
+    -- an assignment makes no plan for these arguments
+    others := load_items(of_format, form.mapping, form.expects, json_document, xml_document,
+                         of_source, complete);
     PERFORM restrict_items();
     rejected := load_reject(complete_source);
     PERFORM leave_out_superseded();
