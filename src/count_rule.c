@@ -143,6 +143,15 @@ make_writers(int n)
 	return writers;
 }
 
+/* Makes the writers of the sets of an object, which are those of one group or of all assets. */
+static RoaringWriter *
+make_object_writers(const CountRule *rule)
+{
+	if (rule->n_groups > 1)
+		report_invalid_rule("counting rule of several groups cannot return sets");
+	return make_writers(RETURNED_SETS);
+}
+
 /* ---- rows ---- */
 
 /* Returns the index of a recommendation, or -1 if the rule does not count it. */
@@ -196,7 +205,7 @@ read_recommendation(CountRule *rule, CountedRecommendation *recommendation, Datu
 	recommendation->is_remediated = !row.nulls[2] && DatumGetBool(row.values[2]);
 	recommendation->is_counted_by_group = !row.nulls[3] && DatumGetBool(row.values[3]);
 	if (!row.nulls[4] && DatumGetBool(row.values[4]))
-		recommendation->writers = make_writers(RETURNED_SETS);
+		recommendation->writers = make_object_writers(rule);
 	read_set(&row, 5, &recommendation->visible);
 	if (recommendation > rule->recommendations && recommendation[-1].id >= recommendation->id)
 		report_invalid_rule("recommendations of a counting rule are not in order");
@@ -253,7 +262,7 @@ read_metric(CountRule *rule, CountedMetric *metric, Datum datum)
 	for (int i = 0; metric->has_weights && i < CRITICALITIES; i++)
 		metric->weights[i] = weights[i];
 	if (!row.nulls[4] && DatumGetBool(row.values[4]))
-		metric->writers = make_writers(RETURNED_SETS);
+		metric->writers = make_object_writers(rule);
 }
 
 /* fields: initiative_id, metrics (positions from 1), recommendations */
