@@ -143,6 +143,9 @@ COMMENT ON FUNCTION posture_internal.add_region(jsonb, text) IS
 CREATE TYPE posture_internal.asset_region AS (asset text, region text, finding_region text);
 COMMENT ON TYPE posture_internal.asset_region IS
     'key of an asset, with a region that it is in and one that a finding about it is of';
+COMMENT ON COLUMN posture_internal.asset_region.asset IS 'key of the asset';
+COMMENT ON COLUMN posture_internal.asset_region.region IS 'region that the asset is in';
+COMMENT ON COLUMN posture_internal.asset_region.finding_region IS 'region of a finding about it';
 
 -- With the estimate of 1000 rows, the planner would sort all results of a document.
 CREATE FUNCTION posture_internal.asset_spread(results asset_region[])
