@@ -108,7 +108,7 @@ sub condition
 	return "$name IN (" . join(', ', map { constant($type) } 1 .. 3) . ')' if $kind == 1;
 	return "$name BETWEEN " . constant($type) . ' AND ' . constant($type)
 	  if $kind == 2 && $type !~ /jsonb|assetset/;
-	return "$name::text LIKE " . constant('text') if $kind == 3;
+	return "${name}::text LIKE " . constant('text') if $kind == 3;
 	return condition($relation) . ' ' . pick('AND', 'OR') . ' ' . condition($relation) if $kind == 4;
 	my ($operator, $other) = @{ pick(@{ $operator{$type} }) };
 	return "$name $operator " . constant($other);
@@ -143,7 +143,7 @@ sub query
 		"SELECT $column, row_number() OVER (ORDER BY $column) FROM $from",
 		"SELECT $column FROM $from $where ORDER BY 1 " . pick('', 'DESC ') . 'LIMIT 3',
 		"SELECT md5(string_agg(x::text, ',' ORDER BY x::text)) FROM $from x",
-		"SELECT (SELECT count(*) FROM $from y WHERE y.$column::text <= x.$column::text) FROM $from x",
+		"SELECT (SELECT count(*) FROM $from y WHERE y.${column}::text <= x.${column}::text) FROM $from x",
 		"SELECT * FROM $from x WHERE EXISTS (SELECT FROM $from y WHERE y.$column < x.$column)");
 	push @kinds, "SELECT $column FROM $from "
 	  . pick('UNION', 'UNION ALL', 'INTERSECT', 'EXCEPT', 'EXCEPT ALL') . " SELECT $join->[0] FROM $other->[0]",
@@ -165,14 +165,14 @@ sub revealing
 	my $where = 'WHERE ' . condition($relation);
 	my $as = pick(qw(integer numeric date jsonb xml uuid boolean integer[] posture.score posture.assetset));
 	return pick(
-		"SELECT CAST($column::text AS $as) FROM $from $where",
-		"SELECT count(*) FROM $from WHERE CAST($column::text AS $as) IS NULL AND " . condition($relation),
-		"SELECT 1 / (length($column::text) - " . int(rand 12) . ") FROM $from $where",
-		"SELECT count(*) FROM $from WHERE public.told($column::text)",
+		"SELECT CAST(${column}::text AS $as) FROM $from $where",
+		"SELECT count(*) FROM $from WHERE CAST(${column}::text AS $as) IS NULL AND " . condition($relation),
+		"SELECT 1 / (length(${column}::text) - " . int(rand 12) . ") FROM $from $where",
+		"SELECT count(*) FROM $from WHERE public.told(${column}::text)",
 		"SELECT count(*) FROM $from $where AND public.told(" . join(" || ' '|| ",
 			map { "coalesce($_->[0]::text, '')" } @$relation[ 1 .. $#$relation ]) . ')',
 		"SELECT count(*) FROM $from x WHERE public.told(x::text) OR " . condition($relation),
-		"SELECT x.$column FROM $from x, LATERAL (SELECT public.told(x.$column::text)) y $where");
+		"SELECT x.$column FROM $from x, LATERAL (SELECT public.told(x.${column}::text)) y $where");
 }
 
 my @setting = (
