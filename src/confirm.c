@@ -146,6 +146,7 @@ posture_confirm_begin(PG_FUNCTION_ARGS)
 	MemoryContext context;
 	MemoryContext caller;
 	MemoryContextCallback *callback;
+	pg_tz	   *zone = day_zone();
 
 	if (current != NULL)
 		MemoryContextDelete(current->context);
@@ -161,7 +162,7 @@ posture_confirm_begin(PG_FUNCTION_ARGS)
 	callback->arg = context;
 	MemoryContextRegisterResetCallback(context, callback);
 	current->arrived_at = PG_GETARG_TIMESTAMPTZ(0);
-	current->zone = day_zone();
+	current->zone = zone;
 	current->known_assets = known_objects_make(context, find_asset,
 											   maintenance_work_mem * (Size) 1024 / 2);
 	current->states = stored_states_make(context, maintenance_work_mem * (Size) 1024 / 2);

@@ -1,12 +1,6 @@
 /* A delivery of new rows through the inbox, beside the same into a like table. */
 \echo 'new rows'
--- a table like finding, with the same rows, indexes and foreign keys, and no triggers of ours
-CREATE TABLE bench.finding (LIKE posture.finding INCLUDING DEFAULTS INCLUDING CONSTRAINTS);
-INSERT INTO bench.finding SELECT * FROM posture.finding;
-ALTER TABLE bench.finding ADD PRIMARY KEY (recommendation_id, asset_id),
-    ADD FOREIGN KEY (recommendation_id) REFERENCES posture.recommendation,
-    ADD FOREIGN KEY (asset_id) REFERENCES posture.asset;
-CREATE INDEX ON bench.finding (asset_id);
+\ir like_finding.sql
 VACUUM ANALYZE;
 CHECKPOINT;
 SELECT bench.deliver(:new, :new / 10, :assets, now() - interval '1 hour') \g /dev/null

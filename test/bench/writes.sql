@@ -7,13 +7,7 @@ INSERT INTO posture.asset (key, name, kind)
 SELECT 'bulk' || i, 'bulk', 'kind' || i % 5 FROM generate_series(1, :new / 5) i;
 SELECT posture.fold() \g /dev/null
 SELECT min(asset_id) AS from_asset FROM posture.asset WHERE key LIKE 'bulk%' \gset
--- a table like finding, with the same rows, indexes and foreign keys
-CREATE TABLE bench.finding (LIKE posture.finding INCLUDING DEFAULTS INCLUDING CONSTRAINTS);
-INSERT INTO bench.finding SELECT * FROM posture.finding;
-ALTER TABLE bench.finding ADD PRIMARY KEY (recommendation_id, asset_id),
-    ADD FOREIGN KEY (recommendation_id) REFERENCES posture.recommendation,
-    ADD FOREIGN KEY (asset_id) REFERENCES posture.asset;
-CREATE INDEX ON bench.finding (asset_id);
+\ir like_finding.sql
 VACUUM ANALYZE;
 
 CREATE FUNCTION bench.load(into_table regclass, from_asset bigint, assets bigint) RETURNS void

@@ -55,11 +55,7 @@ CREATE FUNCTION posture_internal.states_extents(of_document boolean) RETURNS boo
     LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
 BEGIN
-    IF NOT of_document THEN
-        RETURN false;
-    END IF;
-    RETURN EXISTS (SELECT FROM pg_temp.posture_item i
-                   WHERE i.type = 'finding' AND i.object ? 'extents');
+    RETURN CASE WHEN of_document THEN has_item('finding', 'extents') ELSE false END;
 END $$;
 COMMENT ON FUNCTION posture_internal.states_extents(boolean) IS
     'step of load() and ingest(): whether a document states extents of its findings';
@@ -98,8 +94,7 @@ CREATE FUNCTION posture_internal.leave_out_superseded() RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
 BEGIN
-    IF NOT EXISTS (SELECT FROM pg_temp.posture_item i
-                   WHERE i.type = 'finding' AND i.object ? 'version') THEN
+    IF NOT has_item('finding', 'version') THEN
         RETURN;
     END IF;
     WITH stated AS MATERIALIZED (
@@ -315,12 +310,9 @@ CREATE FUNCTION posture_internal.store_extents(of_document boolean) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
 DECLARE
-    has_versions boolean := false;
+    has_versions boolean := CASE WHEN of_document THEN has_item('finding', 'version')
+                                 ELSE false END;
 BEGIN
-    IF of_document THEN
-        has_versions := EXISTS (SELECT FROM pg_temp.posture_item i
-                                WHERE i.type = 'finding' AND i.object ? 'version');
-    END IF;
     -- extents that reported a finding before still do, unless the delivery is complete for them
     UPDATE pg_temp.posture_extent p
     SET keys = ARRAY(SELECT unnest(p.keys) COLLATE "C" AS key

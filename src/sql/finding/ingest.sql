@@ -173,6 +173,7 @@ DECLARE
                             WHERE delivered IS NULL OR s.key = ANY (delivered));
     disputed integer[] := '{}';
     repeated bigint[] := '{}';
+    has_confirmed boolean;
     first_reason text;
 BEGIN
     -- recommendation and asset are the keys of objects that have no id yet.
@@ -189,7 +190,8 @@ BEGIN
     END IF;
     -- The number of rows, from a few to millions, decides the plans.
     ANALYZE pg_temp.posture_batch;
-    IF EXISTS (SELECT FROM confirmed_source()) THEN
+    has_confirmed := EXISTS (SELECT FROM confirmed_source());
+    IF has_confirmed THEN
         disputed := disputed_assets();
         IF disputed <> '{}' THEN
             PERFORM move_rows(NULL, sources, arrived_at, '{}', disputed);
@@ -197,7 +199,7 @@ BEGIN
     END IF;
     PERFORM add_objects();
     PERFORM update_assets();
-    IF EXISTS (SELECT FROM confirmed_source()) THEN
+    IF has_confirmed THEN
         repeated := repeated_findings();
         IF repeated <> '{}' THEN
             PERFORM move_rows(NULL, sources, arrived_at, repeated, '{}');

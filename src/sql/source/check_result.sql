@@ -92,9 +92,7 @@ BEGIN ATOMIC
     FROM (SELECT document #> '{}' AS document OFFSET 0) d
     CROSS JOIN LATERAL (
         SELECT s.location, s.page, finding_list_path(s.page) AS list
-        FROM (SELECT '$' AS location, d.document AS page WHERE jsonb_typeof(d.document) <> 'array'
-              UNION ALL
-              SELECT '$[' || n || ']', d.document -> n FROM json_position(d.document) n) s
+        FROM document_page(d.document) s
         OFFSET 0) p
     CROSS JOIN LATERAL (
         SELECT '' AS path, p.page AS element WHERE p.list IS NULL

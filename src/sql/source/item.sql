@@ -46,6 +46,28 @@ COMMENT ON COLUMN posture_internal.item.object IS
     'finding: its extents, see extent_object(); anything else: the object of format posture; with '
     'an error, the element of the document';
 
+CREATE FUNCTION posture_internal.has_item(of_type text, field text DEFAULT NULL) RETURNS boolean
+    LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+BEGIN
+    RETURN EXISTS (SELECT FROM pg_temp.posture_item i
+                   WHERE i.type = of_type AND (field IS NULL OR i.object ? field));
+END $$;
+COMMENT ON FUNCTION posture_internal.has_item(text, text) IS
+    'step of load() and ingest(): whether a document has an item of a type, whose object has a '
+    'field if one is given';
+
+CREATE FUNCTION posture_internal.document_page(document jsonb)
+    RETURNS TABLE (location text, page jsonb)
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT '$', document WHERE jsonb_typeof(document) <> 'array'
+    UNION ALL
+    SELECT '$[' || n || ']', document -> n FROM json_position(document) n;
+END;
+COMMENT ON FUNCTION posture_internal.document_page(jsonb) IS
+    'returns the pages of a document: the elements of an array, or the document itself';
+
 -- An envelope is an object with an array under one of the names, of which the
 -- first that the object has counts. A location is a path for jsonb_path_query().
 CREATE FUNCTION posture_internal.document_element(document jsonb, envelopes text[])
@@ -61,9 +83,7 @@ BEGIN ATOMIC
                                       AND jsonb_typeof(s.page -> v.name) = 'array'
                                     ORDER BY v.n
                                     LIMIT 1) AS name
-        FROM (SELECT '$' AS location, d.document AS page WHERE jsonb_typeof(d.document) <> 'array'
-              UNION ALL
-              SELECT '$[' || n || ']', d.document -> n FROM json_position(d.document) n) s
+        FROM document_page(d.document) s
         OFFSET 0) p
     CROSS JOIN LATERAL (
         SELECT '' AS path, p.page AS element WHERE p.name IS NULL

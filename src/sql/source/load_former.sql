@@ -73,7 +73,7 @@ DECLARE
     first record;
 BEGIN
     IF NOT EXISTS (SELECT FROM former_key)
-       OR NOT EXISTS (SELECT FROM pg_temp.posture_item i WHERE i.type = 'asset')
+       OR NOT has_item('asset')
        -- assets are merged at this level alone, see merge_asset()
        OR current_setting('transaction_isolation') <> 'read committed' THEN
         RETURN;
@@ -122,8 +122,7 @@ CREATE FUNCTION posture_internal.load_former_check() RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
 BEGIN
-    IF NOT EXISTS (SELECT FROM pg_temp.posture_item i
-                   WHERE i.type = 'recommendation' AND i.object ? 'former') THEN
+    IF NOT has_item('recommendation', 'former') THEN
         RETURN;
     END IF;
     WITH check_item AS (

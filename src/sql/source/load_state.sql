@@ -24,7 +24,7 @@ AS $$
 DECLARE
     changed bigint;
 BEGIN
-    IF NOT EXISTS (SELECT FROM pg_temp.posture_item i WHERE i.type = 'exemption') THEN
+    IF NOT has_item('exemption') THEN
         RETURN 0;
     END IF;
     INSERT INTO asset (key, name)
