@@ -28,15 +28,18 @@ CREATE TABLE sim.result (loaded bigint, changed bigint, unchanged bigint, reject
 CREATE PROCEDURE sim.deliver(client integer, until timestamptz) LANGUAGE plpgsql AS $$
 DECLARE
     assets integer := 20;
+    started timestamptz;
 BEGIN
     WHILE clock_timestamp() < until LOOP
+        started := clock_timestamp() - interval '60 microseconds';
         WITH d AS (
             INSERT INTO sim.delivered (source, recommendation, asset, state, observed_at)
             SELECT 's' || client, 'r' || ceil(random() * 3),
                    (ARRAY['h', 'H'])[1 + (random() < 0.2)::integer] || ceil(random() * assets),
                    (ARRAY['compliant', 'compliant', 'compliant', 'non_compliant', 'not_applicable'])[ceil(random() * 5)],
-                   clock_timestamp()
-            FROM generate_series(1, 60)
+                   -- no two at the same time, of which either could be the newest
+                   started + n * interval '1 microsecond'
+            FROM generate_series(1, 60) n
             RETURNING *)
         INSERT INTO posture.inbox (source, recommendation, asset, state, observed_at, asset_kind)
         SELECT d.source, d.recommendation, d.asset, d.state, d.observed_at, 'host' FROM d;
@@ -89,6 +92,7 @@ my @client = map {
 } 1 .. 4;
 $_->finish foreach @client;
 is(join('', @err), '', 'no session has an error');
+$node->safe_psql('postgres', 'ANALYZE');
 is($node->safe_psql('postgres', <<'SQL'), '0|0|0|t|t|0', 'what was delivered is loaded, once');
 SELECT (SELECT count(*) FROM posture.inbox),
        (SELECT count(*) FROM ((TABLE sim.expected EXCEPT ALL TABLE sim.stored)
