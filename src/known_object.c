@@ -1,6 +1,6 @@
 /*
- * known_object.c: ids of sources, recommendations and assets by key, kept while a
- * statement runs.
+ * known_object.c: ids of sources, recommendations and assets by key, kept while a call of
+ * ingest() runs.
  *
  * A delivery has many rows of few objects. Each object is looked up by an index once,
  * and then found in a hash table, so that the cost follows the delivery, whatever the
@@ -8,6 +8,7 @@
  */
 #include "known_object.h"
 
+#include "delivery.h"
 #include "index_lookup.h"
 
 #include "access/table.h"
@@ -55,6 +56,7 @@ struct KnownObjects
 	FindObject	find;
 	Size		max_bytes;
 	Size		bytes;			/* of keys, kinds and names */
+	int			generation;		/* of the objects that are not there */
 	objects_hash *table;
 };
 
@@ -93,9 +95,26 @@ keep_text(KnownObjects *objects, text *value)
 	return memcpy(kept, value, VARSIZE_ANY(value));
 }
 
+/* Adds a key without an object; its bytes are copied. */
+static KnownObject *
+add_key(KnownObjects *objects, ObjectKey key)
+{
+	char	   *bytes = MemoryContextAlloc(objects->context, Max(key.length, 1));
+	KnownObject *object;
+	bool		is_found;
+
+	objects->bytes += GetMemoryChunkSpace(bytes);
+	key.bytes = memcpy(bytes, key.bytes, key.length);
+	object = objects_insert(objects->table, key, &is_found);
+	object->id = -1;
+	object->is_added = false;
+	return object;
+}
+
 /*
  * Returns what a key stands for, in the active snapshot, or in that of the first call for
- * the key. It is valid until the next call.
+ * the key; for one that stood for nothing, of the first after known_objects_added(). It is
+ * valid until the next call.
  */
 const KnownObject *
 known_object(KnownObjects *objects, int32 source_id, text *key)
@@ -103,23 +122,31 @@ known_object(KnownObjects *objects, int32 source_id, text *key)
 	ObjectKey	wanted = {source_id, VARSIZE_ANY_EXHDR(key), VARDATA_ANY(key)};
 	KnownObject *object = objects_lookup(objects->table, wanted);
 	KnownObject found = {.key = wanted, .id = -1};
-	char	   *bytes;
-	bool		is_found;
 
-	if (object != NULL)
+	if (object != NULL && (object->id >= 0 || object->generation == objects->generation))
 		return object;
 	objects->find(&found, PointerGetDatum(key));
-	if (objects->table->size * sizeof(KnownObject) + objects->bytes > objects->max_bytes)
-		forget_objects(objects);
-	bytes = MemoryContextAlloc(objects->context, Max(wanted.length, 1));
-	objects->bytes += GetMemoryChunkSpace(bytes);
-	wanted.bytes = memcpy(bytes, wanted.bytes, wanted.length);
-	object = objects_insert(objects->table, wanted, &is_found);
+	if (object == NULL)
+	{
+		if (objects->table->size * sizeof(KnownObject) + objects->bytes > objects->max_bytes)
+			forget_objects(objects);
+		object = add_key(objects, wanted);
+	}
+	else
+		object->is_added = found.id >= 0;
 	object->id = found.id;
+	object->generation = objects->generation;
 	object->kind = keep_text(objects, found.kind);
 	object->name = keep_text(objects, found.name);
 	object->last_seen = found.last_seen;
 	return object;
+}
+
+/* Objects that were not there have been added: their keys are looked up once more. */
+void
+known_objects_added(KnownObjects *objects)
+{
+	objects->generation++;
 }
 
 /* ---- lookups ---- */
@@ -156,13 +183,15 @@ find_id(const char *table, const char *index_column, Datum first, Datum second, 
 	return result;
 }
 
-static void
+/* Looks a source up. */
+void
 find_source(KnownObject *object, Datum key)
 {
 	object->id = find_id("source", "key", key, (Datum) 0, "source_id");
 }
 
-static void
+/* Looks a recommendation up, of the source of the key. */
+void
 find_recommendation(KnownObject *object, Datum key)
 {
 	object->id = find_id("recommendation", "source_id", Int32GetDatum(object->key.source_id), key,
@@ -192,39 +221,33 @@ find_asset(KnownObject *object, Datum key)
 
 /* ---- functions ---- */
 
-/* Returns the id for a key from the objects of this place in the statement; NULL if none. */
-static Datum
-return_id(FunctionCallInfo fcinfo, FindObject find, int32 source_id, text *key)
-{
-	KnownObjects *objects = fcinfo->flinfo->fn_extra;
-	const KnownObject *object;
-
-	if (objects == NULL)
-	{
-		objects = known_objects_make(fcinfo->flinfo->fn_mcxt, find, work_mem * (Size) 1024);
-		fcinfo->flinfo->fn_extra = objects;
-	}
-	object = known_object(objects, source_id, key);
-	if (object->id < 0)
-		PG_RETURN_NULL();
-	PG_RETURN_INT32(object->id);
-}
-
 /* known_source(key text) returns integer: id of a source. NULL for NULL, and if there is none. */
 Datum
 posture_known_source(PG_FUNCTION_ARGS)
 {
-	return return_id(fcinfo, find_source, 0, PG_GETARG_TEXT_PP(0));
+	int32		id = known_object(require_delivery()->known_sources, 0, PG_GETARG_TEXT_PP(0))->id;
+
+	if (id < 0)
+		PG_RETURN_NULL();
+	PG_RETURN_INT32(id);
 }
 
 /*
- * known_recommendation(source_id integer, key text) returns integer: id of a recommendation
- * of a source. NULL if an argument is NULL, and if there is none.
+ * known_recommendation(source text, key text) returns integer: id of a recommendation of a
+ * source. NULL if an argument is NULL, and if there is none.
  */
 Datum
 posture_known_recommendation(PG_FUNCTION_ARGS)
 {
-	return return_id(fcinfo, find_recommendation, PG_GETARG_INT32(0), PG_GETARG_TEXT_PP(1));
+	int32		source_id = known_object(require_delivery()->known_sources, 0,
+										 PG_GETARG_TEXT_PP(0))->id;
+	int32		id = -1;
+
+	if (source_id >= 0)
+		id = known_object(delivery->known_recommendations, source_id, PG_GETARG_TEXT_PP(1))->id;
+	if (id < 0)
+		PG_RETURN_NULL();
+	PG_RETURN_INT32(id);
 }
 
 /*
@@ -234,5 +257,9 @@ posture_known_recommendation(PG_FUNCTION_ARGS)
 Datum
 posture_known_asset(PG_FUNCTION_ARGS)
 {
-	return return_id(fcinfo, find_asset, 0, PG_GETARG_TEXT_PP(0));
+	int32		id = known_object(require_delivery()->known_assets, 0, PG_GETARG_TEXT_PP(0))->id;
+
+	if (id < 0)
+		PG_RETURN_NULL();
+	PG_RETURN_INT32(id);
 }

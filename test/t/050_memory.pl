@@ -100,7 +100,7 @@ flat('rebuild()', 100, 'SELECT FROM posture.rebuild() /* %d */');
 flat('reading what is not folded', 300, q{UPDATE posture.finding SET state = CASE state WHEN 'compliant' THEN 'non_compliant' ELSE 'compliant' END::posture.finding_state
     WHERE asset_id = 1 + %1$d %% 4;
     SELECT count(*) FROM posture.overview;
-    SELECT FROM posture.fold() WHERE %1$d %% 20 = 0}, 6 * 1024);
+    SELECT FROM posture.fold() WHERE %1$d %% 20 = 0}, 8 * 1024);
 flat('take_snapshot()', 100, 'SELECT FROM posture.take_snapshot() /* %d */');
 flat('overview', 300, 'SELECT count(*) FROM posture.overview /* %d */');
 flat('plan()', 200, q{SELECT count(*) FROM posture.initiative i CROSS JOIN LATERAL posture.plan(i.key, '100') p /* %d */});

@@ -24,7 +24,7 @@ SQL
 my $waiting = 'SELECT count(*) FROM posture.inbox';
 my $rows = $node->safe_psql('postgres', $waiting);
 my ($load) = map { "posture.load('posture', '" . ($_->[1] =~ s/'/''/gr) . "')" } (documents())[0];
-for my $name (qw(posture_item posture_batch posture_name posture_exempt))
+for my $name (qw(posture_item posture_name posture_exempt))
 {
 	my %trap = (
 		table => "CREATE TEMP TABLE $name (source text, n integer DEFAULT public.sprung());

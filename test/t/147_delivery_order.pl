@@ -1,7 +1,7 @@
 # Several observations of a finding in one delivery have the effect that they have in deliveries
 # of their own, one after the other: the findings, and the snapshots of days that are taken
 # afterwards.
-# tests: finding/ingest, finding/confirm, finding/known_object, confirm, known_object, stored_state, index_lookup
+# tests: finding/ingest, finding/delivered, finding/known_object, confirm, delivery.c, row_set, known_object, stored_state, index_lookup
 #
 # POSTURE_ROUNDS: how many rounds (8). POSTURE_SEED repeats them.
 
@@ -18,7 +18,7 @@ my $rounds = $ENV{POSTURE_ROUNDS} // 8;
 my $seed = $ENV{POSTURE_SEED} // (time ^ $$);
 diag("POSTURE_ROUNDS=$rounds POSTURE_SEED=$seed");
 srand($seed);
-my $node = new_node('delivery_order');
+my $node = new_node('delivery_order', "max_prepared_transactions = 2\n");
 $node->safe_psql('postgres', <<'SQL');
 CREATE EXTENSION posture;
 SELECT FROM posture.backfill(posture.today() - 9);
@@ -161,6 +161,40 @@ FROM generate_series(1, 600) n, generate_series(1, 2) r;
 SELECT loaded, changed, unchanged FROM posture.ingest();
 SELECT count(*) FROM posture.finding f JOIN posture.asset a USING (asset_id)
 WHERE a.key = 'long' AND f.state = 'non_compliant' AND f.changed_at = posture.day_end(posture.today() - 1) - interval '12 hours';
+SQL
+
+# a delivery makes no temporary table, so its transaction can be prepared
+is($node->safe_psql('postgres', <<'SQL'), "4|4|0\n3|1|1\n3|1\n2|1|1|0", 'a prepared transaction');
+INSERT INTO posture.source (key, name) VALUES ('p', 'P'), ('idle', 'I');
+INSERT INTO posture.inbox (source, recommendation, asset, state) SELECT 'p', 'r', 'p' || n, 'compliant' FROM generate_series(1, 4) n;
+BEGIN;
+SELECT loaded, changed, closed FROM posture.ingest('p');
+PREPARE TRANSACTION 'delivery';
+COMMIT PREPARED 'delivery';
+SELECT FROM posture.fold();
+INSERT INTO posture.inbox (source, recommendation, asset, state) VALUES ('p', 'r', 'p1', 'compliant'), ('p', 'r', 'p1', 'compliant'), ('p', 'r', 'p2', 'non_compliant');
+BEGIN;
+SELECT loaded, changed, closed - 1 FROM posture.ingest('p');
+PREPARE TRANSACTION 'delivery';
+ROLLBACK PREPARED 'delivery';
+SELECT (SELECT count(*) FROM posture.inbox), count(DISTINCT f.state) FROM posture.finding f JOIN posture.asset a USING (asset_id) WHERE a.key LIKE 'p_';
+-- one that fails leaves nothing to the next in the transaction
+BEGIN;
+DO $$ BEGIN PERFORM posture.ingest('idle'); EXCEPTION WHEN no_data_found THEN NULL; END $$;
+DELETE FROM posture.inbox WHERE state = 'compliant' AND ctid < (SELECT max(ctid) FROM posture.inbox WHERE state = 'compliant');
+SELECT loaded, changed, unchanged, rejected FROM posture.ingest();
+COMMIT;
+SQL
+
+# an asset is seen under each spelling of its key
+is($node->safe_psql('postgres', <<'SQL'), "1|t|t", 'another spelling was seen later');
+INSERT INTO posture.inbox (source, recommendation, asset, state, observed_at, asset_kind)
+VALUES ('p', 'r', 'seen.example', 'compliant', now() - interval '3 days', 'host');
+SELECT FROM posture.ingest();
+INSERT INTO posture.inbox (source, recommendation, asset, state, observed_at, asset_kind)
+VALUES ('p', 'r', 'SEEN.example', 'compliant', now() - interval '1 day', 'host');
+SELECT FROM posture.ingest();
+SELECT count(*), min(first_seen) < now() - interval '2 days', max(last_seen) > now() - interval '2 days' FROM posture.asset WHERE lower(key) = 'seen.example';
 SQL
 
 # keys that do not fit into the memory of their table, in any order, twice

@@ -1,7 +1,7 @@
 # Sessions that each ingest a source of their own do not wait for each other, unless both
 # bring new assets, and load what one session would have loaded: the newest observation of
 # each finding, and one asset for all spellings of its key.
-# tests: finding/ingest, finding/inbox, finding/confirm
+# tests: finding/ingest, finding/inbox, finding/delivered
 #
 # POSTURE_SECONDS: how long four sessions ingest (5).
 

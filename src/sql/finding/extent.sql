@@ -128,6 +128,37 @@ END $$;
 COMMENT ON FUNCTION posture_internal.leave_out_superseded() IS
     'step of load(): leaves out the results of versions of a benchmark that a later one replaced';
 
+-- load() rejects rows before ingest() begins, but in the same transaction.
+CREATE FUNCTION posture_internal.unloaded_finding(of_document boolean)
+    RETURNS TABLE (source_id integer, recommendation_id integer, asset_id integer)
+    LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+BEGIN
+    RETURN QUERY
+    SELECT DISTINCT n.source_id, n.recommendation_id, n.asset_id
+    FROM (SELECT known_source(x.source) AS source_id,
+                 known_recommendation(x.source, x.recommendation) AS recommendation_id,
+                 known_asset(x.asset) AS asset_id
+          FROM rejected x
+          WHERE x.rejected_at >= now()
+          OFFSET 0) n
+    WHERE n.recommendation_id IS NOT NULL AND n.asset_id IS NOT NULL;
+    IF of_document THEN
+        RETURN QUERY
+        SELECT DISTINCT n.source_id, n.recommendation_id, n.asset_id
+        FROM (SELECT known_source(x.source) AS source_id,
+                     known_recommendation(x.source, x.recommendation) AS recommendation_id,
+                     known_asset(x.asset) AS asset_id
+              FROM pg_temp.posture_item x
+              WHERE x.type = 'left_out'
+              OFFSET 0) n
+        WHERE n.recommendation_id IS NOT NULL AND n.asset_id IS NOT NULL;
+    END IF;
+END $$;
+COMMENT ON FUNCTION posture_internal.unloaded_finding(boolean) IS
+    'step of ingest(): returns the findings that a delivery names in rows that were rejected or '
+    'left out, which are not missing';
+
 CREATE FUNCTION posture_internal.name_findings(of_extent text, of_document boolean) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
@@ -139,39 +170,22 @@ BEGIN
                                        THEN extent_key((SELECT a.key FROM asset a
                                                         WHERE a.asset_id = n.asset_id), k.key)
                                        ELSE k.key END COLLATE "C") FILTER (WHERE k.key IS NOT NULL)
-        FROM (SELECT i.*, known_recommendation(i.source_id, i.recommendation) AS recommendation_id,
-                     known_asset(i.asset) AS asset_id
-              FROM (SELECT x.type, x.recommendation, x.asset, x.object,
-                           known_source(x.source) AS source_id
-                    FROM pg_temp.posture_item x
-                    WHERE x.type IN ('finding', 'left_out')
-                    OFFSET 0) i
+        FROM (SELECT x.object, known_source(x.source) AS source_id,
+                     known_recommendation(x.source, x.recommendation) AS recommendation_id,
+                     known_asset(x.asset) AS asset_id
+              FROM pg_temp.posture_item x
+              WHERE x.type = 'finding'
               OFFSET 0) n
-        LEFT JOIN LATERAL jsonb_array_elements_text(
-            CASE n.type WHEN 'finding' THEN n.object -> 'extents' END) k(key) ON true
+        LEFT JOIN LATERAL jsonb_array_elements_text(n.object -> 'extents') k(key) ON true
         WHERE n.recommendation_id IS NOT NULL AND n.asset_id IS NOT NULL
         GROUP BY n.source_id, n.recommendation_id, n.asset_id;
     ELSE
         INSERT INTO pg_temp.posture_extent (source_id, recommendation_id, asset_id, keys)
-        SELECT DISTINCT b.source_id,
-               coalesce(b.recommendation_id, known_recommendation(b.source_id, b.recommendation)),
-               coalesce(b.asset_id, known_asset(b.asset)),
-               CASE WHEN of_extent IS NOT NULL THEN ARRAY[of_extent] END
-        FROM pg_temp.posture_batch b;
+        SELECT DISTINCT b.source_id, b.recommendation_id, b.asset_id, ARRAY[of_extent]
+        FROM delivered() b;
     END IF;
-    -- A finding whose row was rejected is not missing. load() rejects rows before ingest()
-    -- begins, but in the same transaction.
     INSERT INTO pg_temp.posture_extent (source_id, recommendation_id, asset_id)
-    SELECT DISTINCT j.*
-    FROM (SELECT n.source_id, known_recommendation(n.source_id, n.recommendation)
-                     AS recommendation_id,
-                 known_asset(n.asset) AS asset_id
-          FROM (SELECT known_source(x.source) AS source_id, x.recommendation, x.asset
-                FROM rejected x
-                WHERE x.rejected_at >= now()
-                OFFSET 0) n
-          OFFSET 0) j
-    WHERE j.recommendation_id IS NOT NULL AND j.asset_id IS NOT NULL;
+    SELECT u.source_id, u.recommendation_id, u.asset_id FROM unloaded_finding(of_document) u;
 END $$;
 COMMENT ON FUNCTION posture_internal.name_findings(text, boolean) IS
     'step of ingest(): puts the findings that a delivery names into a working table, with the '
@@ -217,7 +231,7 @@ CREATE FUNCTION posture_internal.cover_extents(
     LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
 BEGIN
-    IF complete_source IS NOT NULL AND states_extents(of_document) THEN
+    IF complete_source IS NOT NULL AND of_document THEN
         INSERT INTO pg_temp.posture_covered (source_id, key, at)
         SELECT o.source_id, s.key, max(s.at)
         FROM stated_extent() s JOIN source o ON o.key = s.source
@@ -246,8 +260,7 @@ BEGIN
     END IF;
 END $$;
 COMMENT ON FUNCTION posture_internal.cover_extents(text, text, boolean) IS
-    'step of ingest(): puts the extents that a delivery is complete for into a working table; '
-    'key NULL: the whole source';
+    'step of ingest(): puts the extents that a delivery is complete for into a working table';
 
 CREATE FUNCTION posture_internal.extents_left(of_source_id integer, keys text[]) RETURNS text[]
     LANGUAGE plpgsql STABLE SET search_path = pg_catalog, posture, posture_internal, pg_temp
@@ -257,7 +270,7 @@ BEGIN
                         FROM unnest(keys) k(key)
                         WHERE NOT EXISTS (SELECT FROM pg_temp.posture_covered c
                                           WHERE c.source_id = of_source_id
-                                            AND coalesce(c.key = k.key, true))
+                                            AND c.key = k.key)
                         ORDER BY k.key COLLATE "C"), '{}');
 END $$;
 COMMENT ON FUNCTION posture_internal.extents_left(integer, text[]) IS
@@ -285,19 +298,12 @@ BEGIN
         SELECT r.source_id, r.recommendation_id, r.asset_id, NULL, r.at
         FROM superseded_revision() r
         WHERE of_document
-        UNION ALL
-        SELECT c.source_id, f.recommendation_id, f.asset_id, NULL, c.at
-        FROM pg_temp.posture_covered c
-        JOIN recommendation r USING (source_id)
-        JOIN finding f USING (recommendation_id)
-        WHERE c.key IS NULL
     )
     INSERT INTO pg_temp.posture_extent (source_id, recommendation_id, asset_id, keys, missing_at)
     SELECT DISTINCT ON (c.recommendation_id, c.asset_id)
            c.source_id, c.recommendation_id, c.asset_id, c.keys, c.at
     FROM candidate c
-    WHERE NOT is_confirmed(c.recommendation_id, c.asset_id)
-      AND NOT EXISTS (SELECT FROM pg_temp.posture_extent n
+    WHERE NOT EXISTS (SELECT FROM pg_temp.posture_extent n
                       WHERE n.recommendation_id = c.recommendation_id
                         AND n.asset_id = c.asset_id)
     ORDER BY c.recommendation_id, c.asset_id, c.keys NULLS FIRST, c.at DESC;
@@ -368,9 +374,6 @@ BEGIN
     PERFORM working_table('posture_extent',
                           'source_id integer, recommendation_id integer, asset_id integer, '
                           'keys text[], missing_at timestamptz, extent_id integer', true);
-    IF complete_source IS NULL AND of_extent IS NULL AND NOT states_extents(of_document) THEN
-        RETURN;
-    END IF;
     PERFORM working_table('posture_covered', 'source_id integer, key text, at timestamptz');
     PERFORM name_findings(of_extent, of_document);
     ANALYZE pg_temp.posture_extent;
@@ -418,20 +421,53 @@ COMMENT ON FUNCTION posture_internal.ingest_close() IS
     'step of ingest(): sets findings that no extent reports any longer to not_applicable; returns '
     'their number';
 
+CREATE FUNCTION posture_internal.close_source(complete_source text, of_document boolean)
+    RETURNS bigint
+    LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+DECLARE
+    missing_at timestamptz := (SELECT d.seen_at
+                               FROM delivered_source() d JOIN source s USING (source_id)
+                               WHERE s.key = complete_source);
+    recommendations integer[] := ARRAY(SELECT r.recommendation_id
+                                       FROM recommendation r JOIN source s USING (source_id)
+                                       WHERE s.key = complete_source);
+    closed bigint;
+BEGIN
+    PERFORM report_finding(u.recommendation_id, u.asset_id) FROM unloaded_finding(of_document) u;
+    UPDATE finding f
+    SET state = 'not_applicable', extent_id = NULL,
+        changed_at = CASE f.state WHEN 'not_applicable' THEN f.changed_at ELSE missing_at END
+    WHERE f.recommendation_id = ANY (recommendations) AND f.changed_at <= missing_at
+      AND (f.state <> 'not_applicable' OR is_being_written(f.xmax))
+      AND NOT is_reported(f.recommendation_id, f.asset_id);
+    GET DIAGNOSTICS closed = ROW_COUNT;
+    UPDATE finding f
+    SET extent_id = NULL
+    WHERE f.recommendation_id = ANY (recommendations) AND f.changed_at <= missing_at
+      AND f.extent_id IS NOT NULL AND NOT is_reported(f.recommendation_id, f.asset_id);
+    RETURN closed;
+END $$;
+COMMENT ON FUNCTION posture_internal.close_source(text, boolean) IS
+    'step of ingest(): sets the findings of a source that a complete delivery does not have to '
+    'not_applicable; returns their number';
+
 -- A target has the name that the document gives it: its key would tell a loader more.
-CREATE FUNCTION posture_internal.covered_extent() RETURNS text
+CREATE FUNCTION posture_internal.covered_extent(complete_source text) RETURNS text
     LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
 BEGIN
+    IF NOT states_extents(true) THEN
+        RETURN 'source ' || complete_source;
+    END IF;
     RETURN (SELECT string_agg(k.name, ', ' ORDER BY k.n) FILTER (WHERE k.n <= 5)
                    || CASE WHEN count(*) > 5 THEN format(' and %s more', count(*) - 5) ELSE '' END
             FROM (SELECT x.name, row_number() OVER (ORDER BY x.name COLLATE "C") AS n
-                  FROM (SELECT DISTINCT CASE WHEN c.key IS NULL THEN 'source ' || s.key
-                                             ELSE extent_key(t.asset, t.stated) END AS name
+                  FROM (SELECT DISTINCT extent_key(t.asset, t.stated) AS name
                         FROM pg_temp.posture_covered c
                         JOIN source s USING (source_id)
                         LEFT JOIN stated_extent() t ON t.source = s.key AND t.key = c.key) x) k);
 END $$;
-COMMENT ON FUNCTION posture_internal.covered_extent() IS
-    'step of load(): returns the extents that a document was complete for, of many the first five; '
-    'NULL: none';
+COMMENT ON FUNCTION posture_internal.covered_extent(text) IS
+    'step of load(): returns the extents that a document was complete for, of many the first five, '
+    'or the source; NULL: none';

@@ -1,7 +1,8 @@
 /*
  * ingest(): loads the inbox in a few steps, each of which processes all rows at
- * once. Rows that arrive in the inbox after ingest_batch() wait for the next call.
- * All steps are one transaction, so no row is lost after an error or a crash.
+ * once. Rows that arrive in the inbox after take_rows() wait for the next call. All
+ * steps are one transaction, so no row is lost after an error or a crash. None makes a
+ * temporary table, except for extents, so that the transaction can be prepared.
  */
 
 CREATE FUNCTION posture_internal.add_objects() RETURNS void
@@ -12,13 +13,13 @@ AS $$
 BEGIN
     INSERT INTO recommendation (source_id, key, title)
     SELECT DISTINCT b.source_id, b.recommendation, b.recommendation
-    FROM pg_temp.posture_batch b
-    WHERE b.recommendation IS NOT NULL
+    FROM delivered() b
+    WHERE b.recommendation_id IS NULL
     -- A conflict of ids, which users may have set, is an error.
     ON CONFLICT (source_id, key) DO NOTHING;
 
     -- Two deliveries may bring one asset in two spellings.
-    IF EXISTS (SELECT FROM pg_temp.posture_batch b WHERE b.asset IS NOT NULL) THEN
+    IF EXISTS (SELECT FROM delivered() b WHERE b.asset_id IS NULL) THEN
         LOCK TABLE delivery IN SHARE UPDATE EXCLUSIVE MODE;
     END IF;
     -- If rows of an asset differ in kind or name, max() makes the result the same
@@ -29,8 +30,8 @@ BEGIN
         SELECT b.asset AS key, max(b.asset_kind COLLATE "C") COLLATE "default" AS kind,
                max(b.asset_name COLLATE "C") AS name,
                min(b.observed_at) AS first_seen, max(b.observed_at) AS last_seen
-        FROM pg_temp.posture_batch b
-        WHERE b.asset IS NOT NULL
+        FROM delivered() b
+        WHERE b.asset_id IS NULL
         GROUP BY b.asset
     ), candidate AS MATERIALIZED (
         SELECT o.*, canonical_key(o.key, o.kind) AS canonical FROM observed o
@@ -64,16 +65,18 @@ BEGIN
     INSERT INTO asset_alias (alias, asset_id, how)
     SELECT v.key, asset_of(v.key, v.kind), 'spelling'
     FROM (SELECT b.asset AS key, max(b.asset_kind COLLATE "C") COLLATE "default" AS kind
-          FROM pg_temp.posture_batch b
-          WHERE b.asset IS NOT NULL
+          FROM delivered() b
+          WHERE b.asset_id IS NULL
           GROUP BY b.asset) v
     WHERE NOT EXISTS (SELECT FROM asset a WHERE a.key = v.key)
     ON CONFLICT (alias) DO NOTHING;
+    PERFORM objects_added();
 END $$;
 COMMENT ON FUNCTION posture_internal.add_objects() IS
-    'step of ingest(): adds the recommendations and assets of the batch that are new';
+    'step of ingest(): adds the recommendations and assets of a delivery that are new';
 
-CREATE FUNCTION posture_internal.update_assets() RETURNS void
+-- Of the kinds and names that rows of a delivery give an asset, the last in the alphabet is taken.
+CREATE FUNCTION posture_internal.update_disputed() RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
     -- as in add_objects()
     SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
@@ -83,132 +86,95 @@ DECLARE
     curates boolean := has_level(caller(), 'curator');
 BEGIN
     UPDATE asset a
-    SET kind = CASE WHEN sources IS NULL OR may_update_asset(a.asset_id, sources, curates)
-                    THEN coalesce(o.kind, a.kind) ELSE a.kind END,
-        name = CASE WHEN sources IS NULL OR may_update_asset(a.asset_id, sources, curates)
-                    THEN coalesce(o.name, a.name) ELSE a.name END,
-        last_seen = greatest(a.last_seen, o.at)
+    SET kind = coalesce(o.kind, a.kind), name = coalesce(o.name, a.name), last_seen = o.at
     FROM (SELECT b.asset_id, max(b.asset_kind COLLATE "C") AS kind,
                  max(b.asset_name COLLATE "C") AS name, max(b.observed_at) AS at
-          FROM pg_temp.posture_batch b
-          WHERE b.asset_id IS NOT NULL
+          FROM delivered() b
+          WHERE is_disputed(b.asset_id)
           GROUP BY b.asset_id
           -- in one order, so that two deliveries cannot deadlock
           ORDER BY b.asset_id) o
-    WHERE o.asset_id = a.asset_id
-      AND (day_of(a.last_seen) < day_of(o.at)
-           OR (o.at >= a.last_seen AND (o.kind <> a.kind OR o.name <> a.name)
-               AND (sources IS NULL OR may_update_asset(a.asset_id, sources, curates))));
+    WHERE o.asset_id = a.asset_id AND o.at >= a.last_seen
+      AND (o.kind <> a.kind OR o.name <> a.name)
+      AND (sources IS NULL OR may_update_asset(a.asset_id, sources, curates));
 END $$;
-COMMENT ON FUNCTION posture_internal.update_assets() IS
-    'step of ingest(): updates when the assets of the batch were last seen, their kinds and names';
+COMMENT ON FUNCTION posture_internal.update_disputed() IS
+    'step of ingest(): updates the assets to which a delivery gives another kind or name';
 
-CREATE FUNCTION posture_internal.move_rows(
-    only_sources text[], sources text[], arrived_at timestamptz,
-    repeated bigint[], disputed integer[], OUT rejected bigint, OUT first_reason text)
+CREATE FUNCTION posture_internal.update_seen() RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
+    -- as in add_objects()
+    SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+AS $$
+BEGIN
+    UPDATE asset a
+    SET last_seen = d.seen_at
+    -- in one order, so that two deliveries cannot deadlock
+    FROM (SELECT x.asset_id, x.seen_at FROM delivered_asset() x ORDER BY x.asset_id) d
+    WHERE a.asset_id = d.asset_id AND day_of(a.last_seen) < day_of(d.seen_at);
+END $$;
+COMMENT ON FUNCTION posture_internal.update_seen() IS
+    'step of ingest(): updates when the assets of a delivery were last seen';
+
+CREATE FUNCTION posture_internal.take_rows(only_sources text[], arrived_at timestamptz)
+    RETURNS void
     LANGUAGE plpgsql
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
     -- The reasons in rejected contain times, which other sessions read.
     SET datestyle = 'ISO, YMD'
     SET timezone = 'UTC'
 AS $$
-BEGIN
-    WITH moved AS (
-        DELETE FROM inbox i
-        WHERE CASE WHEN repeated IS NULL
-                   THEN (only_sources IS NULL OR i.source = ANY (only_sources))
-                        AND NOT (i.details IS NULL AND i.source = ANY (sources)
-                                 AND coalesce(i.observed_at BETWEEN '1900-01-01 00:00Z'
-                                                                AND arrived_at, true)
-                                 AND confirms(known_source(i.source),
-                                              known_recommendation(known_source(i.source),
-                                                                   i.recommendation),
-                                              i.asset, i.state, i.observed_at, i.asset_kind,
-                                              i.asset_name, i.ctid))
-                   ELSE is_confirmed_row(i.ctid)
-                        AND (known_asset(i.asset) = ANY (disputed)
-                             OR finding_number(known_recommendation(known_source(i.source),
-                                                                    i.recommendation),
-                                               known_asset(i.asset)) = ANY (repeated)) END
-        RETURNING i.*, i.ctid AS arrival, inbox_error(i, sources, arrived_at) AS reason
-    ), batch AS (
-        INSERT INTO pg_temp.posture_batch
-        SELECT k.source_id,
-               k.recommendation_id, CASE WHEN k.recommendation_id IS NULL THEN k.recommendation END,
-               k.asset_id, CASE WHEN k.asset_id IS NULL THEN k.asset END,
-               k.asset_kind, k.asset_name, k.state,
-               -- the clock of the source may be ahead
-               least(k.observed_at, arrived_at), k.details, k.arrival, 0
-        FROM (SELECT s.*, known_recommendation(s.source_id, s.recommendation) AS recommendation_id,
-                     known_asset(s.asset) AS asset_id
-              FROM (SELECT m.*, known_source(m.source) AS source_id
-                    FROM moved m
-                    WHERE m.reason IS NULL
-                    OFFSET 0) s
-              OFFSET 0) k
-    ), refused AS (
-        INSERT INTO rejected
-        SELECT m.source, m.recommendation, m.asset, m.state, m.observed_at, m.asset_kind,
-               m.asset_name, m.details, m.reason, arrived_at
-        FROM moved m
-        WHERE m.reason IS NOT NULL
-        ORDER BY m.arrival
-        RETURNING reason
-    )
-    SELECT count(*), (array_agg(r.reason))[1] INTO rejected, first_reason FROM refused r;
-END $$;
-COMMENT ON FUNCTION posture_internal.move_rows(text[], text[], timestamptz, bigint[], integer[]) IS
-    'step of ingest(): moves rows of the inbox, or those of some sources, to the batch or to '
-    'rejected, but those that confirm what is stored; then, of these, the rows of repeated '
-    'findings and disputed assets';
-
-CREATE FUNCTION posture_internal.ingest_batch(
-    only_sources text[], arrived_at timestamptz, OUT rejected bigint)
-    LANGUAGE plpgsql
-    SET search_path = pg_catalog, posture, posture_internal, pg_temp
-AS $$
 DECLARE
     delivered text[] := delivery_sources();
     sources text[] := array(SELECT s.key FROM source s
                             WHERE delivered IS NULL OR s.key = ANY (delivered));
-    disputed integer[] := '{}';
-    repeated bigint[] := '{}';
-    has_confirmed boolean;
+    rejected bigint;
     first_reason text;
 BEGIN
-    -- recommendation and asset are the keys of objects that have no id yet.
-    PERFORM working_table(
-        'posture_batch',
-        'source_id integer, recommendation_id integer, recommendation text, '
-        'asset_id integer, asset text, asset_kind text, asset_name text, '
-        'state text, observed_at timestamptz, details jsonb, arrival tid, step integer', true);
-    SELECT m.rejected, m.first_reason INTO rejected, first_reason
-    FROM move_rows(only_sources, sources, arrived_at, NULL, NULL) m;
+    WITH refused AS (
+        INSERT INTO rejected
+        SELECT r.source, r.recommendation, r.asset, r.state, r.observed_at, r.asset_kind,
+               r.asset_name, r.details, r.reason, arrived_at
+        FROM (SELECT i.*, i.ctid AS id, inbox_error(i, sources, arrived_at) AS reason
+              FROM inbox i
+              WHERE (only_sources IS NULL OR i.source = ANY (only_sources))
+                AND NOT (i.details IS NULL AND i.source = ANY (sources)
+                         AND coalesce(i.observed_at BETWEEN '1900-01-01 00:00Z' AND arrived_at,
+                                      true)
+                         AND confirms(known_source(i.source),
+                                      known_recommendation(i.source, i.recommendation),
+                                      i.asset, i.state, i.observed_at, i.asset_kind,
+                                      i.asset_name, i.ctid))
+              OFFSET 0) r
+        WHERE take_row(r.id, known_source(r.source),
+                       known_recommendation(r.source, r.recommendation), r.asset,
+                       least(r.observed_at, arrived_at), r.reason IS NOT NULL)
+        ORDER BY r.id
+        RETURNING reason
+    )
+    SELECT count(*), (array_agg(r.reason))[1] INTO rejected, first_reason FROM refused r;
     PERFORM report_rejected(rejected, first_reason);
-    IF NOT EXISTS (SELECT FROM pg_temp.posture_batch) THEN
-        RETURN;
-    END IF;
-    -- The number of rows, from a few to millions, decides the plans.
-    ANALYZE pg_temp.posture_batch;
-    has_confirmed := EXISTS (SELECT FROM confirmed_source());
-    IF has_confirmed THEN
-        disputed := disputed_assets();
-        IF disputed <> '{}' THEN
-            PERFORM move_rows(NULL, sources, arrived_at, '{}', disputed);
-        END IF;
-    END IF;
-    PERFORM add_objects();
-    PERFORM update_assets();
-    IF has_confirmed THEN
-        repeated := repeated_findings();
-        IF repeated <> '{}' THEN
-            PERFORM move_rows(NULL, sources, arrived_at, repeated, '{}');
-        END IF;
+END $$;
+COMMENT ON FUNCTION posture_internal.take_rows(text[], timestamptz) IS
+    'step of ingest(): takes the rows of the inbox, or those of some sources: sorts out those that '
+    'confirm what is stored, and rejects those that cannot be loaded';
+
+CREATE FUNCTION posture_internal.note_rows(has_confirmed boolean) RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+BEGIN
+    PERFORM count(*) FROM delivered() b
+    WHERE note_row(b.recommendation_id, b.asset, b.observed_at, b.asset_kind, b.asset_name);
+    IF has_confirmed AND (SELECT s.has_repeated OR s.has_disputed FROM delivery_state() s) THEN
+        PERFORM count(*) FROM inbox i
+        WHERE is_confirmed_row(i.ctid)
+          AND load_confirmed(i.ctid, known_recommendation(i.source, i.recommendation), i.asset,
+                             least(i.observed_at, delivery_time()), i.asset_kind, i.asset_name);
     END IF;
 END $$;
-COMMENT ON FUNCTION posture_internal.ingest_batch(text[], timestamptz) IS
-    'step of ingest(): moves rows of the inbox, or those of some sources, to the batch or to '
-    'rejected, and adds the objects that they name';
+COMMENT ON FUNCTION posture_internal.note_rows(boolean) IS
+    'step of ingest(): finds out which findings of a delivery have several rows, and what is '
+    'disputed; these rows are loaded together, also where they confirm what is stored';
 
 CREATE FUNCTION posture_internal.is_being_written(xmax xid) RETURNS boolean
     AS 'MODULE_PATHNAME', 'posture_is_being_written' LANGUAGE C STABLE STRICT PARALLEL SAFE;
@@ -216,181 +182,176 @@ COMMENT ON FUNCTION posture_internal.is_being_written(xid) IS
     'whether the transaction in the system column xmax of a row had not ended when the statement '
     'began, so that the row may change';
 
-CREATE FUNCTION posture_internal.ingest_repeated(
-    OUT recommendations integer[], OUT assets integer[])
+CREATE FUNCTION posture_internal.lock_repeated() RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
-    -- as in ingest_findings()
-    SET enable_seqscan = off
+    -- as in write_findings()
+    SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
 AS $$
 BEGIN
-    WITH observed AS (
-        SELECT coalesce(b.recommendation_id,
-                        known_recommendation(b.source_id, b.recommendation)) AS recommendation_id,
-               coalesce(b.asset_id, known_asset(b.asset)) AS asset_id
-        FROM pg_temp.posture_batch b
-        OFFSET 0
-    ), repeated AS (
-        -- a set for each recommendation is much smaller than a group for each finding
-        SELECT o.recommendation_id
-        FROM observed o
-        GROUP BY o.recommendation_id
-        HAVING count(*) > cardinality(assetset_agg(o.asset_id))
-    )
-    SELECT array_agg(k.recommendation_id ORDER BY k.recommendation_id, k.asset_id),
-           array_agg(k.asset_id ORDER BY k.recommendation_id, k.asset_id)
-    INTO recommendations, assets
-    FROM (SELECT o.recommendation_id, o.asset_id
-          FROM observed o JOIN repeated USING (recommendation_id)
-          GROUP BY o.recommendation_id, o.asset_id
-          HAVING count(*) > 1) k;
-    PERFORM FROM unnest(recommendations, assets) k(recommendation_id, asset_id)
+    PERFORM FROM (SELECT DISTINCT b.recommendation_id, b.asset_id
+                  FROM delivered() b
+                  WHERE is_repeated(b.recommendation_id, b.asset_id)
+                  ORDER BY b.recommendation_id, b.asset_id) k
     CROSS JOIN LATERAL (SELECT
                         FROM finding f
                         WHERE f.recommendation_id = k.recommendation_id AND f.asset_id = k.asset_id
                         OFFSET 0
                         FOR UPDATE) f;
 END $$;
-COMMENT ON FUNCTION posture_internal.ingest_repeated() IS
-    'step of ingest(): returns the keys of findings that have several observations, in order, and '
-    'locks these findings';
+COMMENT ON FUNCTION posture_internal.lock_repeated() IS
+    'step of ingest(): locks the findings that have several observations, in order';
 
 -- Several observations of a finding have the effect that they would have one after the
 -- other. The one that is written last has step 0, and those that are not written have no
 -- step. Of each day, the last two changes of a state are written: history keeps the state
 -- at the end of a day, and the second one is dated by its difference from the first.
-CREATE FUNCTION posture_internal.ingest_steps() RETURNS integer
+CREATE FUNCTION posture_internal.ingest_steps()
+    RETURNS TABLE (step integer, ids tid[], details_ids tid[])
     LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
-    -- as in ingest_findings()
+    -- as in write_findings()
     SET enable_seqscan = off
 AS $$
-DECLARE
-    recommendations integer[];
-    assets integer[];
 BEGIN
-    SELECT r.* INTO recommendations, assets FROM ingest_repeated() r;
-    IF recommendations IS NULL THEN
-        RETURN 0;
+    IF NOT (SELECT s.has_repeated FROM delivery_state() s) THEN
+        RETURN;
     END IF;
-    WITH observed AS MATERIALIZED (
-        SELECT b.id, k.recommendation_id, k.asset_id, b.state, b.observed_at, b.arrival,
-               b.details, f.state::text AS old_state,
-               coalesce(b.observed_at < f.changed_at, false) AS is_old
-        FROM (SELECT x.ctid AS id, x.state, x.observed_at, x.arrival, x.details,
-                     coalesce(x.recommendation_id,
-                              known_recommendation(x.source_id, x.recommendation))
-                         AS recommendation_id,
-                     coalesce(x.asset_id, known_asset(x.asset)) AS asset_id
-              FROM pg_temp.posture_batch x
-              OFFSET 0) b
-        JOIN unnest(recommendations, assets) k(recommendation_id, asset_id)
-            USING (recommendation_id, asset_id)
+    PERFORM lock_repeated();
+    RETURN QUERY
+    WITH observed AS (
+        SELECT b.id, b.recommendation_id, b.asset_id, b.state, b.observed_at,
+               CASE WHEN b.details IS NOT NULL THEN b.id END AS details_id,
+               f.state::text AS old_state
+        FROM delivered() b
         LEFT JOIN LATERAL (SELECT x.state, x.changed_at
                            FROM finding x
-                           WHERE x.recommendation_id = k.recommendation_id
-                             AND x.asset_id = k.asset_id
+                           WHERE x.recommendation_id = b.recommendation_id
+                             AND x.asset_id = b.asset_id
                            OFFSET 0) f ON true
+        WHERE is_repeated(b.recommendation_id, b.asset_id)
+          AND coalesce(b.observed_at >= f.changed_at, true)
     ), change AS (
-        SELECT o.*, o.state IS DISTINCT FROM lag(o.state, 1, o.old_state) OVER w AS is_change
+        SELECT o.*, o.state IS DISTINCT FROM lag(o.state, 1, o.old_state) OVER w AS is_change,
+               -- no later row has other details
+               first_value(o.details_id) OVER (
+                   PARTITION BY o.recommendation_id, o.asset_id
+                   ORDER BY (o.details_id IS NULL), o.observed_at DESC, o.id DESC)
+                   AS latest_details_id
         FROM observed o
-        WHERE NOT o.is_old
-        WINDOW w AS (PARTITION BY o.recommendation_id, o.asset_id
-                     ORDER BY o.observed_at, o.arrival)
+        WINDOW w AS (PARTITION BY o.recommendation_id, o.asset_id ORDER BY o.observed_at, o.id)
     ), ranked AS (
         SELECT c.*, row_number() OVER (PARTITION BY c.recommendation_id, c.asset_id
                                        ORDER BY c.is_change DESC, c.observed_at DESC,
-                                                c.arrival DESC) AS rank,
+                                                c.id DESC) AS rank,
                row_number() OVER (PARTITION BY c.recommendation_id, c.asset_id,
                                                day_of(c.observed_at), c.is_change
-                                  ORDER BY c.observed_at DESC, c.arrival DESC) AS rank_of_day
+                                  ORDER BY c.observed_at DESC, c.id DESC) AS rank_of_day
         FROM change c
     ), chosen AS (
-        SELECT r.id, row_number() OVER (PARTITION BY r.recommendation_id, r.asset_id
-                                        ORDER BY r.rank) - 1 AS step, d.details
+        SELECT r.*, (row_number() OVER (PARTITION BY r.recommendation_id, r.asset_id
+                                        ORDER BY r.rank))::integer - 1 AS step
         FROM ranked r
-        -- no later row has other details
-        LEFT JOIN (SELECT DISTINCT ON (c.recommendation_id, c.asset_id)
-                          c.recommendation_id, c.asset_id, c.details
-                   FROM change c
-                   WHERE c.details IS NOT NULL
-                   ORDER BY c.recommendation_id, c.asset_id, c.observed_at DESC, c.arrival DESC) d
-          ON d.recommendation_id = r.recommendation_id AND d.asset_id = r.asset_id AND r.rank = 1
         WHERE r.rank = 1 OR (r.is_change AND r.rank_of_day <= 2)
     )
-    UPDATE pg_temp.posture_batch b
-    SET step = c.step, details = CASE c.step WHEN 0 THEN c.details ELSE b.details END
-    FROM observed o LEFT JOIN chosen c USING (id)
-    WHERE b.ctid = o.id;
-    IF to_regclass('pg_temp.posture_batch_step') IS NULL THEN
-        CREATE INDEX posture_batch_step ON pg_temp.posture_batch (step) WHERE step > 0;
-    END IF;
-    RETURN (SELECT coalesce(max(b.step), 0) FROM pg_temp.posture_batch b);
+    SELECT c.step, array_agg(c.id),
+           array_agg(CASE c.step WHEN 0 THEN c.latest_details_id ELSE c.details_id END)
+    FROM chosen c
+    GROUP BY c.step
+    ORDER BY c.step DESC;
 END $$;
 COMMENT ON FUNCTION posture_internal.ingest_steps() IS
-    'step of ingest(): puts several observations of a finding in their order; returns the number '
-    'of steps before the last';
+    'step of ingest(): puts several observations of a finding in their order; returns those to '
+    'write in each step, with the rows that have their details';
 
 -- Stored findings are looked up by the key one by one, in its order. A delivery of much of the
 -- table reads it instead, which costs about as much as the delivery itself.
-CREATE FUNCTION posture_internal.ingest_findings() RETURNS bigint
+CREATE FUNCTION posture_internal.write_findings(
+    rows_from text, ids tid[], details_ids tid[], has_extents boolean, is_large boolean)
+    RETURNS bigint
     LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
     SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
 AS $$
 DECLARE
-    is_large boolean := pg_relation_size('finding') < 3 * pg_relation_size('pg_temp.posture_batch');
     changed bigint;
 BEGIN
-    FOR of_step IN REVERSE ingest_steps() .. 0 LOOP
-        PERFORM set_config(s, 'on', true)
-        FROM unnest('{enable_seqscan, enable_hashjoin, enable_mergejoin}'::text[]) s
-        WHERE is_large AND of_step = 0;
-        -- Rows are written in the order of the key, so that two writers cannot deadlock, and that
-        -- neighbours in the index are written one after the other. EXECUTE plans for the tables as
-        -- they are now. Of what the delivery adds, nothing is stored: the key is NULL.
-        EXECUTE format($query$
-            INSERT INTO finding AS f (recommendation_id, asset_id, state, changed_at, details,
-                                      extent_id)
-            SELECT n.recommendation_id, n.asset_id, n.state, n.observed_at, n.details, x.extent_id
-            FROM (SELECT coalesce(b.recommendation_id,
-                                  known_recommendation(b.source_id, b.recommendation))
-                             AS recommendation_id,
-                         coalesce(b.asset_id, known_asset(b.asset)) AS asset_id,
-                         CASE WHEN b.recommendation IS NULL THEN b.asset_id END AS stored_id,
-                         b.state::finding_state AS state, b.observed_at, b.details
-                  FROM pg_temp.posture_batch b
-                  WHERE b.step = $1
-                  %s OFFSET 0) n
-            LEFT JOIN finding o ON o.recommendation_id = n.recommendation_id
-                               AND o.asset_id = n.stored_id
-            LEFT JOIN pg_temp.posture_extent x ON x.recommendation_id = n.recommendation_id
-                                              AND x.asset_id = n.asset_id
-                                              AND x.extent_id IS NOT NULL
-            WHERE o.state IS NULL
-               OR (o.changed_at <= n.observed_at
-                   AND (o.state <> n.state
-                        OR o.details IS DISTINCT FROM coalesce(n.details, o.details)
-                        OR o.extent_id IS DISTINCT FROM coalesce(x.extent_id, o.extent_id)))
-               -- another session may be writing an older observation: wait for it, and compare then
-               OR is_being_written(o.xmax)
-            ORDER BY n.recommendation_id, n.asset_id
-            ON CONFLICT (recommendation_id, asset_id) DO UPDATE
-            SET state = EXCLUDED.state, details = coalesce(EXCLUDED.details, f.details),
-                changed_at = CASE WHEN f.state = EXCLUDED.state THEN f.changed_at
-                                  ELSE EXCLUDED.changed_at END,
-                extent_id = coalesce(EXCLUDED.extent_id, f.extent_id)
-            WHERE f.changed_at <= EXCLUDED.changed_at
-              AND (f.state <> EXCLUDED.state
-                   OR f.details IS DISTINCT FROM coalesce(EXCLUDED.details, f.details)
-                   OR f.extent_id IS DISTINCT FROM coalesce(EXCLUDED.extent_id, f.extent_id))
-            $query$,
-            CASE WHEN is_large THEN '' ELSE 'ORDER BY 1, 2' END)
-        USING of_step;
-        GET DIAGNOSTICS changed = ROW_COUNT;
-    END LOOP;
-    -- each finding that changed was written in the last step
+    PERFORM set_config(s, 'on', true)
+    FROM unnest('{enable_seqscan, enable_hashjoin, enable_mergejoin}'::text[]) s
+    WHERE is_large;
+    -- Rows are written in the order of the key, so that two writers cannot deadlock, and that
+    -- neighbours in the index are written one after the other. EXECUTE plans for the tables as
+    -- they are now. Of what the delivery adds, nothing is stored: the key is NULL.
+    EXECUTE format($query$
+        INSERT INTO finding AS f (recommendation_id, asset_id, state, changed_at, details,
+                                  extent_id)
+        SELECT n.recommendation_id, n.asset_id, n.state, n.observed_at, n.details, %3$s
+        FROM (%1$s %2$s OFFSET 0) n
+        LEFT JOIN finding o ON o.recommendation_id = n.recommendation_id
+                           AND o.asset_id = n.stored_id
+        %4$s
+        WHERE o.state IS NULL
+           OR (o.changed_at <= n.observed_at
+               AND (o.state <> n.state
+                    OR o.details IS DISTINCT FROM coalesce(n.details, o.details)
+                    OR o.extent_id IS DISTINCT FROM coalesce(%3$s, o.extent_id)))
+           -- another session may be writing an older observation: wait for it, and compare then
+           OR is_being_written(o.xmax)
+        ORDER BY n.recommendation_id, n.asset_id
+        ON CONFLICT (recommendation_id, asset_id) DO UPDATE
+        SET state = EXCLUDED.state, details = coalesce(EXCLUDED.details, f.details),
+            changed_at = CASE WHEN f.state = EXCLUDED.state THEN f.changed_at
+                              ELSE EXCLUDED.changed_at END,
+            extent_id = coalesce(EXCLUDED.extent_id, f.extent_id)
+        WHERE f.changed_at <= EXCLUDED.changed_at
+          AND (f.state <> EXCLUDED.state
+               OR f.details IS DISTINCT FROM coalesce(EXCLUDED.details, f.details)
+               OR f.extent_id IS DISTINCT FROM coalesce(EXCLUDED.extent_id, f.extent_id))
+        $query$,
+        rows_from, CASE WHEN is_large THEN '' ELSE 'ORDER BY 1, 2' END,
+        CASE WHEN has_extents THEN 'x.extent_id' ELSE 'NULL::integer' END,
+        CASE WHEN has_extents
+             THEN 'LEFT JOIN pg_temp.posture_extent x ON x.recommendation_id = n.recommendation_id
+                                                     AND x.asset_id = n.asset_id
+                                                     AND x.extent_id IS NOT NULL'
+             ELSE '' END)
+    USING ids, details_ids;
+    GET DIAGNOSTICS changed = ROW_COUNT;
     RETURN changed;
 END $$;
-COMMENT ON FUNCTION posture_internal.ingest_findings() IS
-    'step of ingest(): writes new and changed findings; returns their number';
+COMMENT ON FUNCTION posture_internal.write_findings(text, tid[], tid[], boolean, boolean) IS
+    'step of ingest(): writes the new and changed findings of some rows; returns their number';
+
+CREATE FUNCTION posture_internal.ingest_findings(loaded bigint, has_extents boolean)
+    RETURNS bigint
+    LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+DECLARE
+    -- a row of finding takes some 70 bytes
+    is_large boolean := pg_relation_size('finding') < 300 * loaded;
+    of_step record;
+    changed bigint := 0;
+BEGIN
+    FOR of_step IN SELECT s.* FROM ingest_steps() s LOOP
+        -- each of these findings that changed is written in the last step
+        changed := write_findings(
+            'SELECT known_recommendation(i.source, i.recommendation) AS recommendation_id,
+                    known_asset(i.asset) AS asset_id, known_asset(i.asset) AS stored_id,
+                    i.state::finding_state AS state,
+                    least(i.observed_at, delivery_time()) AS observed_at, d.details
+             FROM unnest($1, $2) c(id, details_id)
+             JOIN inbox i ON i.ctid = c.id
+             LEFT JOIN inbox d ON d.ctid = c.details_id',
+            of_step.ids, of_step.details_ids, has_extents, false);
+    END LOOP;
+    RETURN changed + write_findings(
+        'SELECT b.recommendation_id, b.asset_id,
+                CASE WHEN may_be_stored(b.source_id, b.recommendation, b.asset)
+                     THEN b.asset_id END AS stored_id,
+                b.state::finding_state AS state, b.observed_at, b.details
+         FROM delivered() b
+         WHERE NOT is_repeated(b.recommendation_id, b.asset_id)',
+        NULL, NULL, has_extents, is_large);
+END $$;
+COMMENT ON FUNCTION posture_internal.ingest_findings(bigint, boolean) IS
+    'step of ingest(): writes the new and changed findings of a delivery; returns their number';
 
 CREATE FUNCTION posture_internal.require_delivered(complete_source text) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
@@ -418,31 +379,48 @@ CREATE FUNCTION posture_internal.ingest_sources(
     SET jit = off
 AS $$
 DECLARE
+    has_extents boolean := of_extent IS NOT NULL OR states_extents(of_document);
     arrived_at timestamptz;
+    taken record;
 BEGIN
     PERFORM lock_delivery(only_sources);
     arrived_at := clock_timestamp();
-    changed := 0;
-    closed := 0;
-    PERFORM confirm_end();
     -- the stored sets don't have the extents of findings
-    IF of_extent IS NULL AND NOT states_extents(of_document) THEN
-        PERFORM begin_confirming(arrived_at);
-    END IF;
-    rejected := ingest_batch(only_sources, arrived_at);
-    loaded := (SELECT count(*) FROM pg_temp.posture_batch);
+    PERFORM begin_delivery(arrived_at, NOT has_extents);
+    PERFORM take_rows(only_sources, arrived_at);
+    SELECT s.* INTO taken FROM delivery_state() s;
+    loaded := taken.loaded + taken.confirmed;
+    rejected := taken.rejected;
     PERFORM progress(format('ingest: %s rows taken, %s rejected', loaded, rejected));
     PERFORM update_last_seen(array_agg(d.source_id), array_agg(d.seen_at))
     FROM delivered_source() d;
     PERFORM require_delivered(complete_source);
-    IF loaded > 0 OR complete_source IS NOT NULL THEN
-        PERFORM ingest_extent(complete_source, of_extent, of_document);
-        PERFORM progress(format('ingest: writing findings of %s rows', loaded));
-        changed := ingest_findings();
-        PERFORM progress(format('ingest: %s findings written', changed));
-        closed := ingest_close();
+    IF taken.has_unknown THEN
+        PERFORM add_objects();
     END IF;
-    loaded := loaded + forget_confirmed();
+    IF taken.loaded > 0 THEN
+        PERFORM note_rows(taken.confirmed > 0);
+        SELECT s.* INTO taken FROM delivery_state() s;
+    END IF;
+    IF taken.has_disputed THEN
+        PERFORM update_disputed();
+    END IF;
+    PERFORM update_seen();
+    IF has_extents AND (taken.loaded > 0 OR complete_source IS NOT NULL) THEN
+        PERFORM ingest_extent(complete_source, of_extent, of_document);
+    END IF;
+    changed := 0;
+    IF taken.loaded > 0 THEN
+        PERFORM progress(format('ingest: writing findings of %s rows', taken.loaded));
+        changed := ingest_findings(taken.loaded, has_extents);
+        PERFORM progress(format('ingest: %s findings written', changed));
+    END IF;
+    closed := CASE WHEN NOT has_extents AND complete_source IS NOT NULL
+                   THEN close_source(complete_source, of_document)
+                   WHEN has_extents AND taken.loaded > 0 THEN ingest_close()
+                   ELSE 0 END;
+    DELETE FROM inbox i WHERE is_taken_row(i.ctid);
+    PERFORM delivery_end();
     unchanged := loaded - changed;
     PERFORM fold_if_many();
 END $$;

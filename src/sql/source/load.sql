@@ -434,7 +434,7 @@ BEGIN
     unchanged := loaded - changed;
     rejected := rejected + step.rejected;
     closed := step.closed;
-    extent := CASE WHEN complete OR closed > 0 THEN covered_extent() END;
+    extent := CASE WHEN complete OR closed > 0 THEN covered_extent(complete_source) END;
     IF new_sources <> '{}' THEN
         PERFORM load_report_sources(of_source, new_sources);
     END IF;

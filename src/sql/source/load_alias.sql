@@ -7,7 +7,7 @@ AS $$
 DECLARE
     clash record;
 BEGIN
-    -- nothing is read from an empty table, see ingest_batch()
+    -- a plan for an empty table would be kept
     IF NOT EXISTS (SELECT FROM pg_temp.posture_item i WHERE i.type = 'asset'
                    AND i.object ? 'aliases') THEN
         RETURN;

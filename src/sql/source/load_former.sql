@@ -82,7 +82,7 @@ BEGIN
     PERFORM working_table('posture_former', 'old_id integer, old_key text, new_id integer, '
                           'new_key text, is_same boolean');
     INSERT INTO pg_temp.posture_former SELECT * FROM former_assets();
-    -- nothing is read from an empty table, see ingest_batch()
+    -- a plan for an empty table would be kept
     IF NOT FOUND THEN
         RETURN;
     END IF;
