@@ -43,9 +43,7 @@ static void
 keep(DeliveredFindings *findings, const KnownObject *asset, int32 source_id, TimestampTz at,
 	 ItemPointer row)
 {
-	if (findings->confirmed == NULL)
-		findings->confirmed = assetset_make(delivery->context);
-	assetset_add(findings->confirmed, asset->id);
+	add_finding(findings, &findings->confirmed, asset->id, at);
 	row_set_add(delivery->confirmed_rows, row);
 	see_source(source_id, at);
 	see_asset(asset, at);

@@ -39,6 +39,7 @@ PG_FUNCTION_INFO_V1(posture_is_reported);
 PG_FUNCTION_INFO_V1(posture_is_repeated);
 PG_FUNCTION_INFO_V1(posture_is_disputed);
 PG_FUNCTION_INFO_V1(posture_may_be_stored);
+PG_FUNCTION_INFO_V1(posture_delivered_findings);
 PG_FUNCTION_INFO_V1(posture_delivered_source);
 PG_FUNCTION_INFO_V1(posture_delivered_asset);
 
@@ -188,6 +189,7 @@ findings_of(int32 recommendation_id)
 
 	if (!is_found)
 	{
+		findings->since = DT_NOEND;
 		findings->toggled = NULL;
 		findings->confirmed = NULL;
 		findings->loaded = NULL;
@@ -258,22 +260,27 @@ posture_take_row(PG_FUNCTION_ARGS)
 	PG_RETURN_DATUM(PG_GETARG_DATUM(5));
 }
 
-/* Adds an asset to a set; returns whether it was there. set: NULL: there is none yet. */
-static bool
-add_again(Assetset **set, int32 asset_id)
+/* Adds an asset to a set, which is made if it is NULL. */
+static void
+add_asset(Assetset **set, int32 asset_id)
 {
 	if (*set == NULL)
 		*set = assetset_make(delivery->context);
-	else if (assetset_has(EOHPGetRODatum(&(*set)->header), asset_id))
-		return true;
 	assetset_add(*set, asset_id);
-	return false;
 }
 
 static bool
 has_asset(Assetset *set, int32 asset_id)
 {
 	return set != NULL && assetset_has(EOHPGetRODatum(&set->header), asset_id);
+}
+
+/* Adds an observation of a finding to one of the sets of its recommendation. */
+void
+add_finding(DeliveredFindings *findings, Assetset **set, int32 asset_id, TimestampTz at)
+{
+	add_asset(set, asset_id);
+	findings->since = Min(findings->since, at);
 }
 
 /*
@@ -286,17 +293,19 @@ note_row(FunctionCallInfo fcinfo, int32 recommendation_id, int argument)
 	const KnownObject *asset = known_object(delivery->known_assets, 0,
 											PG_GETARG_TEXT_PP(argument));
 	DeliveredFindings *findings = findings_of(recommendation_id);
+	TimestampTz at = PG_GETARG_TIMESTAMPTZ(argument + 1);
 
 	if (asset->id < 0)
 		elog(ERROR, "an asset of the delivery is gone");
-	if (add_again(&findings->loaded, asset->id) || has_asset(findings->confirmed, asset->id))
+	if (has_asset(findings->loaded, asset->id) || has_asset(findings->confirmed, asset->id))
 	{
-		add_again(&findings->repeated, asset->id);
+		add_asset(&findings->repeated, asset->id);
 		delivery->has_repeated = true;
 	}
-	see_asset(asset, PG_GETARG_TIMESTAMPTZ(argument + 1));
+	add_finding(findings, &findings->loaded, asset->id, at);
+	see_asset(asset, at);
 	if (!is_said(fcinfo, argument + 2, asset->kind) || !is_said(fcinfo, argument + 3, asset->name))
-		add_again(&delivery->disputed, asset->id);
+		add_asset(&delivery->disputed, asset->id);
 }
 
 /*
@@ -355,7 +364,7 @@ Datum
 posture_report_finding(PG_FUNCTION_ARGS)
 {
 	require_delivery();
-	add_again(&findings_of(PG_GETARG_INT32(0))->loaded, PG_GETARG_INT32(1));
+	add_asset(&findings_of(PG_GETARG_INT32(0))->loaded, PG_GETARG_INT32(1));
 	PG_RETURN_VOID();
 }
 
@@ -500,6 +509,39 @@ return_seen(FunctionCallInfo fcinfo, seen_hash *objects)
 		bool		nulls[] = {false, false};
 
 		CHECK_FOR_INTERRUPTS();
+		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+	}
+	return (Datum) 0;
+}
+
+/*
+ * delivered_findings() returns table (recommendation_id integer, observed_at timestamptz,
+ * assets assetset): the assets of the findings of the rows that are not rejected, for each
+ * recommendation, with the earliest observation.
+ */
+Datum
+posture_delivered_findings(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	findings_iterator iterator;
+	DeliveredFindings *findings;
+
+	InitMaterializedSRF(fcinfo, 0);
+	findings_start_iterate(require_delivery()->findings, &iterator);
+	while ((findings = findings_iterate(delivery->findings, &iterator)) != NULL)
+	{
+		Assetset   *assets = findings->loaded != NULL ? findings->loaded : findings->confirmed;
+		Datum		values[3];
+		bool		nulls[3] = {false};
+
+		CHECK_FOR_INTERRUPTS();
+		if (assets == NULL)
+			continue;
+		if (findings->loaded != NULL && findings->confirmed != NULL)
+			assetset_update(assets, COMBINE_OR, EOHPGetRODatum(&findings->confirmed->header));
+		values[0] = Int32GetDatum(findings->recommendation_id);
+		values[1] = TimestampTzGetDatum(findings->since);
+		values[2] = EOHPGetRODatum(&assets->header);
 		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 	}
 	return (Datum) 0;

@@ -15,6 +15,7 @@ typedef struct DeliveredFindings
 {
 	int32		recommendation_id;
 	char		status;			/* of simplehash */
+	TimestampTz since;			/* earliest observation */
 	FlatAssetset *toggled;		/* by deltas that are not folded yet */
 	Assetset   *confirmed;
 	Assetset   *loaded;
@@ -50,6 +51,8 @@ extern Delivery *delivery;
 
 extern Delivery *require_delivery(void);
 extern DeliveredFindings *findings_of(int32 recommendation_id);
+extern void add_finding(DeliveredFindings *findings, Assetset **set, int32 asset_id,
+						TimestampTz at);
 extern void see_source(int32 source_id, TimestampTz at);
 extern void see_asset(const KnownObject *asset, TimestampTz at);
 extern bool is_said(FunctionCallInfo fcinfo, int argument, text *stored);

@@ -104,6 +104,7 @@ VALUES
     ('forgotten_day', 'SELECT', NULL, NULL, NULL, NULL),
     ('former_key', 'SELECT', NULL, NULL, NULL, NULL),
     ('delivery', 'SELECT', NULL, NULL, NULL, NULL),
+    ('confirmation', 'SELECT', NULL, NULL, NULL, NULL),
     ('exemption_snapshot', 'SELECT', NULL, NULL, NULL, NULL),
     ('asset_group_snapshot', 'SELECT', NULL, NULL, NULL, NULL),
     ('asset_history', 'SELECT', NULL, NULL, NULL, NULL),

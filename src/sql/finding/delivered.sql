@@ -120,6 +120,13 @@ CREATE FUNCTION posture_internal.may_be_stored(
 COMMENT ON FUNCTION posture_internal.may_be_stored(integer, text, text) IS
     'step of ingest(): false if the delivery added the recommendation or the asset';
 
+CREATE FUNCTION posture_internal.delivered_findings()
+    RETURNS TABLE (recommendation_id integer, observed_at timestamptz, assets assetset)
+    AS 'MODULE_PATHNAME', 'posture_delivered_findings' LANGUAGE C STABLE;
+COMMENT ON FUNCTION posture_internal.delivered_findings() IS
+    'step of ingest(): returns the assets of the findings of the delivery for each recommendation, '
+    'with the earliest observation';
+
 CREATE FUNCTION posture_internal.delivered_source()
     RETURNS TABLE (source_id integer, seen_at timestamptz)
     AS 'MODULE_PATHNAME', 'posture_delivered_source' LANGUAGE C STABLE ROWS 10;
@@ -152,6 +159,7 @@ REVOKE EXECUTE ON FUNCTION
     posture_internal.is_repeated(integer, integer),
     posture_internal.is_disputed(integer),
     posture_internal.may_be_stored(integer, text, text),
+    posture_internal.delivered_findings(),
     posture_internal.delivered_source(),
     posture_internal.delivered_asset()
     FROM PUBLIC;

@@ -408,13 +408,15 @@ BEGIN
     FROM pg_temp.posture_extent m
     WHERE m.missing_at >= f.changed_at AND m.keys IS NULL
       AND f.recommendation_id = m.recommendation_id AND f.asset_id = m.asset_id
-      AND (f.state <> 'not_applicable' OR is_being_written(f.xmax));
+      AND (f.state <> 'not_applicable' OR is_being_written(f.xmax))
+      AND NOT is_observed_since(f.recommendation_id, f.asset_id, m.missing_at);
     GET DIAGNOSTICS closed = ROW_COUNT;
     UPDATE finding f
     SET extent_id = m.extent_id
     FROM pg_temp.posture_extent m
     WHERE m.missing_at >= f.changed_at AND f.extent_id IS DISTINCT FROM m.extent_id
-      AND f.recommendation_id = m.recommendation_id AND f.asset_id = m.asset_id;
+      AND f.recommendation_id = m.recommendation_id AND f.asset_id = m.asset_id
+      AND NOT is_observed_since(f.recommendation_id, f.asset_id, m.missing_at);
     RETURN closed;
 END $$;
 COMMENT ON FUNCTION posture_internal.ingest_close() IS
@@ -440,12 +442,14 @@ BEGIN
         changed_at = CASE f.state WHEN 'not_applicable' THEN f.changed_at ELSE missing_at END
     WHERE f.recommendation_id = ANY (recommendations) AND f.changed_at <= missing_at
       AND (f.state <> 'not_applicable' OR is_being_written(f.xmax))
-      AND NOT is_reported(f.recommendation_id, f.asset_id);
+      AND NOT is_reported(f.recommendation_id, f.asset_id)
+      AND NOT is_observed_since(f.recommendation_id, f.asset_id, missing_at);
     GET DIAGNOSTICS closed = ROW_COUNT;
     UPDATE finding f
     SET extent_id = NULL
     WHERE f.recommendation_id = ANY (recommendations) AND f.changed_at <= missing_at
-      AND f.extent_id IS NOT NULL AND NOT is_reported(f.recommendation_id, f.asset_id);
+      AND f.extent_id IS NOT NULL AND NOT is_reported(f.recommendation_id, f.asset_id)
+      AND NOT is_observed_since(f.recommendation_id, f.asset_id, missing_at);
     RETURN closed;
 END $$;
 COMMENT ON FUNCTION posture_internal.close_source(text, boolean) IS

@@ -229,6 +229,7 @@ BEGIN
                            OFFSET 0) f ON true
         WHERE is_repeated(b.recommendation_id, b.asset_id)
           AND coalesce(b.observed_at >= f.changed_at, true)
+          AND NOT is_observed_since(b.recommendation_id, b.asset_id, b.observed_at)
     ), change AS (
         SELECT o.*, o.state IS DISTINCT FROM lag(o.state, 1, o.old_state) OVER w AS is_change,
                -- no later row has other details
@@ -301,6 +302,7 @@ BEGIN
                               ELSE EXCLUDED.changed_at END,
             extent_id = coalesce(EXCLUDED.extent_id, f.extent_id)
         WHERE f.changed_at <= EXCLUDED.changed_at
+          AND NOT is_observed_since(f.recommendation_id, f.asset_id, EXCLUDED.changed_at)
           AND (f.state <> EXCLUDED.state
                OR f.details IS DISTINCT FROM coalesce(EXCLUDED.details, f.details)
                OR f.extent_id IS DISTINCT FROM coalesce(EXCLUDED.extent_id, f.extent_id))
@@ -415,6 +417,7 @@ BEGIN
         changed := ingest_findings(taken.loaded, has_extents);
         PERFORM progress(format('ingest: %s findings written', changed));
     END IF;
+    PERFORM keep_confirmations();
     closed := CASE WHEN NOT has_extents AND complete_source IS NOT NULL
                    THEN close_source(complete_source, of_document)
                    WHEN has_extents AND taken.loaded > 0 THEN ingest_close()

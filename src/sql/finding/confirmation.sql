@@ -1,0 +1,95 @@
+/*
+ * When findings were observed last. A finding keeps the time of its last change, and a
+ * delivery that confirms it does not write it. So that an older observation that arrives
+ * later does not replace a confirmed state, each delivery leaves a row here for each of
+ * its recommendations: the assets, and its earliest observation of one of them.
+ *
+ * The rows of a recommendation are merged now and then: those of an hour, and after a day
+ * those of a day, count as its earliest, and an asset is kept only where it was observed
+ * last. So a time here is never later than the observation was.
+ */
+
+-- Rows are of one source, so only one transaction writes those of a recommendation.
+CREATE TABLE posture_internal.confirmation (
+    recommendation_id integer NOT NULL REFERENCES recommendation ON DELETE CASCADE,
+    observed_at timestamptz NOT NULL,
+    assets assetset NOT NULL,
+    is_merged boolean NOT NULL
+);
+CREATE INDEX confirmation_observed_at
+    ON posture_internal.confirmation (recommendation_id, observed_at);
+COMMENT ON TABLE posture_internal.confirmation IS
+    'findings that deliveries had, at a time or later';
+COMMENT ON COLUMN posture_internal.confirmation.recommendation_id IS 'id of the recommendation';
+COMMENT ON COLUMN posture_internal.confirmation.observed_at IS
+    'earliest observation of one of the assets';
+COMMENT ON COLUMN posture_internal.confirmation.assets IS 'assets of the findings';
+COMMENT ON COLUMN posture_internal.confirmation.is_merged IS
+    'whether the row stands for those of several deliveries';
+
+CREATE FUNCTION posture_internal.is_observed_since(
+    recommendation_id integer, asset_id integer, observed_at timestamptz) RETURNS boolean
+    LANGUAGE sql STABLE
+BEGIN ATOMIC
+SELECT EXISTS (SELECT
+               FROM confirmation c
+               WHERE c.recommendation_id = is_observed_since.recommendation_id
+                 AND c.observed_at > is_observed_since.observed_at
+                 AND c.assets @> asset_id);
+END;
+COMMENT ON FUNCTION posture_internal.is_observed_since(integer, integer, timestamptz) IS
+    'step of ingest(): whether a delivery had an observation of the finding that is later than a '
+    'given one';
+
+CREATE FUNCTION posture_internal.merge_confirmations(recommendations integer[]) RETURNS void
+    LANGUAGE sql
+BEGIN ATOMIC
+    WITH former AS (
+        DELETE FROM confirmation c
+        WHERE c.recommendation_id = ANY (recommendations)
+        RETURNING c.recommendation_id, c.observed_at, c.assets
+    ), period AS (
+        SELECT f.recommendation_id, min(f.observed_at) AS observed_at, union_agg(f.assets) AS assets
+        FROM former f
+        GROUP BY f.recommendation_id,
+                 date_trunc(CASE WHEN f.observed_at > now() - interval '1 day' THEN 'hour'
+                                 ELSE 'day' END, f.observed_at, 'UTC')
+    ), latest AS (
+        SELECT p.recommendation_id, p.observed_at,
+               p.assets - coalesce(union_agg(p.assets) OVER (
+                                       PARTITION BY p.recommendation_id ORDER BY p.observed_at DESC
+                                       ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), '{}')
+                   AS assets
+        FROM period p
+    )
+    INSERT INTO confirmation (recommendation_id, observed_at, assets, is_merged)
+    SELECT l.recommendation_id, l.observed_at, l.assets, true
+    FROM latest l
+    WHERE l.assets <> '{}' AND l.observed_at > now() - interval '1 year';
+END;
+COMMENT ON FUNCTION posture_internal.merge_confirmations(integer[]) IS
+    'step of ingest(): merges the rows of some recommendations';
+
+CREATE FUNCTION posture_internal.keep_confirmations() RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
+    SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+AS $$
+DECLARE
+    recommendations integer[];
+BEGIN
+    INSERT INTO confirmation (recommendation_id, observed_at, assets, is_merged)
+    SELECT d.recommendation_id, d.observed_at, d.assets, false
+    FROM delivered_findings() d
+    ORDER BY d.recommendation_id;
+    recommendations := ARRAY(SELECT d.recommendation_id
+                             FROM delivered_findings() d
+                             JOIN confirmation c USING (recommendation_id)
+                             WHERE NOT c.is_merged
+                             GROUP BY d.recommendation_id
+                             HAVING count(*) > 16);
+    IF recommendations <> '{}' THEN
+        PERFORM merge_confirmations(recommendations);
+    END IF;
+END $$;
+COMMENT ON FUNCTION posture_internal.keep_confirmations() IS
+    'step of ingest(): keeps when the findings of the delivery were observed';
