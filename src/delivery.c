@@ -12,14 +12,19 @@
  */
 #include "delivery.h"
 
+#include "access/table.h"
 #include "access/xact.h"
+#include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "common/hashfn.h"
 #include "funcapi.h"
 #include "miscadmin.h"
+#include "storage/bufmgr.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/rel.h"
 #include "utils/timestamp.h"
 
 PG_FUNCTION_INFO_V1(posture_delivery_begin);
@@ -34,6 +39,7 @@ PG_FUNCTION_INFO_V1(posture_report_finding);
 PG_FUNCTION_INFO_V1(posture_is_loaded_row);
 PG_FUNCTION_INFO_V1(posture_is_confirmed_row);
 PG_FUNCTION_INFO_V1(posture_is_taken_row);
+PG_FUNCTION_INFO_V1(posture_reads_inbox);
 PG_FUNCTION_INFO_V1(posture_loaded_rows);
 PG_FUNCTION_INFO_V1(posture_is_reported);
 PG_FUNCTION_INFO_V1(posture_is_repeated);
@@ -144,6 +150,10 @@ posture_delivery_begin(PG_FUNCTION_ARGS)
 	pg_tz	   *zone = day_zone();
 	MemoryContext caller;
 
+	if (PG_ARGISNULL(0) || (PG_ARGISNULL(1) && !PG_ARGISNULL(2)))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("a delivery requires its time, and the recommendations of its sets")));
 	if (delivery != NULL)
 		MemoryContextDelete(delivery->context);
 	delivery = make_delivery(PG_GETARG_TIMESTAMPTZ(0));
@@ -173,8 +183,21 @@ Delivery *
 require_delivery(void)
 {
 	if (delivery == NULL)
-		elog(ERROR, "no delivery is in progress");
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("no delivery is in progress")));
 	return delivery;
+}
+
+/* Raises an error if one of the first arguments of a function is NULL. */
+static void
+require_arguments(FunctionCallInfo fcinfo, int n)
+{
+	for (int i = 0; i < n; i++)
+		if (PG_ARGISNULL(i))
+			ereport(ERROR,
+					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+					 errmsg("argument %d must not be null", i + 1)));
 }
 
 /* ---- rows ---- */
@@ -245,9 +268,15 @@ Datum
 posture_take_row(PG_FUNCTION_ARGS)
 {
 	ItemPointer row = (ItemPointer) PG_GETARG_POINTER(0);
+	bool		is_rejected = PG_GETARG_BOOL(5);
 
 	require_delivery();
-	if (PG_GETARG_BOOL(5))
+	if (PG_ARGISNULL(0) || PG_ARGISNULL(5) ||
+		(!is_rejected && (PG_ARGISNULL(1) || PG_ARGISNULL(3) || PG_ARGISNULL(4))))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("a row has a place, and if it is not rejected a source, an asset and a time")));
+	if (is_rejected)
 		row_set_add(delivery->rejected_rows, row);
 	else
 	{
@@ -257,7 +286,7 @@ posture_take_row(PG_FUNCTION_ARGS)
 			known_object(delivery->known_assets, 0, PG_GETARG_TEXT_PP(3))->id < 0)
 			delivery->has_unknown = true;
 	}
-	PG_RETURN_DATUM(PG_GETARG_DATUM(5));
+	PG_RETURN_BOOL(is_rejected);
 }
 
 /* Adds an asset to a set, which is made if it is NULL. */
@@ -296,7 +325,9 @@ note_row(FunctionCallInfo fcinfo, int32 recommendation_id, int argument)
 	TimestampTz at = PG_GETARG_TIMESTAMPTZ(argument + 1);
 
 	if (asset->id < 0)
-		elog(ERROR, "an asset of the delivery is gone");
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("an asset of the delivery is gone")));
 	if (has_asset(findings->loaded, asset->id) || has_asset(findings->confirmed, asset->id))
 	{
 		add_asset(&findings->repeated, asset->id);
@@ -317,6 +348,7 @@ Datum
 posture_note_row(PG_FUNCTION_ARGS)
 {
 	require_delivery();
+	require_arguments(fcinfo, 3);
 	note_row(fcinfo, PG_GETARG_INT32(0), 1);
 	PG_RETURN_BOOL(true);
 }
@@ -335,6 +367,7 @@ posture_load_confirmed(PG_FUNCTION_ARGS)
 	int32		asset_id;
 
 	require_delivery();
+	require_arguments(fcinfo, 4);
 	asset_id = known_object(delivery->known_assets, 0, PG_GETARG_TEXT_PP(2))->id;
 	if (!has_asset(findings_of(recommendation_id)->repeated, asset_id) &&
 		!has_asset(delivery->disputed, asset_id))
@@ -429,6 +462,22 @@ posture_is_taken_row(PG_FUNCTION_ARGS)
 	PG_RETURN_BOOL(row_set_has(delivery->confirmed_rows, row) ||
 				   row_set_has(delivery->loaded_rows, row) ||
 				   row_set_has(delivery->rejected_rows, row));
+}
+
+/*
+ * reads_inbox() returns boolean: whether the loaded rows are so many of the inbox that it
+ * is read as a whole. A block has some 70 rows, and a row that is looked up costs as much
+ * as five that are read.
+ */
+Datum
+posture_reads_inbox(PG_FUNCTION_ARGS)
+{
+	Relation	inbox = table_open(get_relname_relid("inbox", get_namespace_oid("posture", false)),
+								   AccessShareLock);
+	BlockNumber blocks = RelationGetNumberOfBlocks(inbox);
+
+	table_close(inbox, NoLock);
+	PG_RETURN_BOOL(row_set_count(require_delivery()->loaded_rows) > 15 * (int64) blocks);
 }
 
 /* loaded_rows() returns tid[]: the places of the rows that are loaded, in any order. */

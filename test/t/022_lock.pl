@@ -126,8 +126,8 @@ for (@deadlocks)
 
 # ---- prepared transactions ----
 
-is($one->ask("BEGIN; SELECT FROM posture.ingest(); PREPARE TRANSACTION 'load'"),
-	'ERROR:  0A000', q{ingest() can't be prepared, because of its temporary tables});
+is($one->ask("BEGIN; SELECT FROM posture.ingest(); PREPARE TRANSACTION 'load'; ROLLBACK PREPARED 'load'"),
+	'', 'ingest() can be prepared');
 my $truth = truth();
 $one->ask(q{BEGIN;
 	UPDATE posture.finding SET state = 'non_compliant', changed_at = now() WHERE asset_id % 3 = 0;

@@ -92,6 +92,11 @@ CREATE FUNCTION posture_internal.is_taken_row(id tid) RETURNS boolean
 COMMENT ON FUNCTION posture_internal.is_taken_row(tid) IS
     'step of ingest(): whether a row of the inbox is of the delivery';
 
+CREATE FUNCTION posture_internal.reads_inbox() RETURNS boolean
+    AS 'MODULE_PATHNAME', 'posture_reads_inbox' LANGUAGE C STABLE;
+COMMENT ON FUNCTION posture_internal.reads_inbox() IS
+    'step of ingest(): whether the loaded rows are so many of the inbox that it is read as a whole';
+
 CREATE FUNCTION posture_internal.loaded_rows() RETURNS tid[]
     AS 'MODULE_PATHNAME', 'posture_loaded_rows' LANGUAGE C STABLE;
 COMMENT ON FUNCTION posture_internal.loaded_rows() IS
@@ -154,6 +159,7 @@ REVOKE EXECUTE ON FUNCTION
     posture_internal.is_loaded_row(tid),
     posture_internal.is_confirmed_row(tid),
     posture_internal.is_taken_row(tid),
+    posture_internal.reads_inbox(),
     posture_internal.loaded_rows(),
     posture_internal.is_reported(integer, integer),
     posture_internal.is_repeated(integer, integer),
@@ -163,15 +169,6 @@ REVOKE EXECUTE ON FUNCTION
     posture_internal.delivered_source(),
     posture_internal.delivered_asset()
     FROM PUBLIC;
-
-CREATE FUNCTION posture_internal.reads_inbox() RETURNS boolean
-    LANGUAGE sql STABLE
-    -- a block has some 70 rows, and a row that is looked up costs as much as five that are read
-    RETURN (SELECT s.loaded * current_setting('block_size')::integer
-                   > 15 * pg_relation_size('posture.inbox')
-            FROM delivery_state() s);
-COMMENT ON FUNCTION posture_internal.reads_inbox() IS
-    'step of ingest(): whether the loaded rows are so many of the inbox that it is read as a whole';
 
 CREATE FUNCTION posture_internal.delivered()
     RETURNS TABLE (id tid, source_id integer, recommendation_id integer, asset_id integer,

@@ -266,8 +266,7 @@ COMMENT ON FUNCTION posture_internal.ingest_steps() IS
 -- Stored findings are looked up by the key one by one, in its order. A delivery of much of the
 -- table reads it instead, which costs about as much as the delivery itself.
 CREATE FUNCTION posture_internal.write_findings(
-    rows_from text, ids tid[], details_ids tid[], has_extents boolean, is_large boolean)
-    RETURNS bigint
+    ids tid[], details_ids tid[], has_extents boolean, is_large boolean) RETURNS bigint
     LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
     SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
 AS $$
@@ -307,7 +306,21 @@ BEGIN
                OR f.details IS DISTINCT FROM coalesce(EXCLUDED.details, f.details)
                OR f.extent_id IS DISTINCT FROM coalesce(EXCLUDED.extent_id, f.extent_id))
         $query$,
-        rows_from, CASE WHEN is_large THEN '' ELSE 'ORDER BY 1, 2' END,
+        CASE WHEN ids IS NULL
+             THEN 'SELECT b.recommendation_id, b.asset_id,
+                          CASE WHEN may_be_stored(b.source_id, b.recommendation, b.asset)
+                               THEN b.asset_id END AS stored_id,
+                          b.state::finding_state AS state, b.observed_at, b.details
+                   FROM delivered() b
+                   WHERE NOT is_repeated(b.recommendation_id, b.asset_id)'
+             ELSE 'SELECT known_recommendation(i.source, i.recommendation) AS recommendation_id,
+                          known_asset(i.asset) AS asset_id, known_asset(i.asset) AS stored_id,
+                          i.state::finding_state AS state,
+                          least(i.observed_at, delivery_time()) AS observed_at, d.details
+                   FROM unnest($1, $2) c(id, details_id)
+                   JOIN inbox i ON i.ctid = c.id
+                   LEFT JOIN inbox d ON d.ctid = c.details_id' END,
+        CASE WHEN is_large THEN '' ELSE 'ORDER BY 1, 2' END,
         CASE WHEN has_extents THEN 'x.extent_id' ELSE 'NULL::integer' END,
         CASE WHEN has_extents
              THEN 'LEFT JOIN pg_temp.posture_extent x ON x.recommendation_id = n.recommendation_id
@@ -318,8 +331,9 @@ BEGIN
     GET DIAGNOSTICS changed = ROW_COUNT;
     RETURN changed;
 END $$;
-COMMENT ON FUNCTION posture_internal.write_findings(text, tid[], tid[], boolean, boolean) IS
-    'step of ingest(): writes the new and changed findings of some rows; returns their number';
+COMMENT ON FUNCTION posture_internal.write_findings(tid[], tid[], boolean, boolean) IS
+    'step of ingest(): writes the new and changed findings of rows with details from others, or of '
+    'all rows that are not repeated; returns their number';
 
 CREATE FUNCTION posture_internal.ingest_findings(loaded bigint, has_extents boolean)
     RETURNS bigint
@@ -333,24 +347,9 @@ DECLARE
 BEGIN
     FOR of_step IN SELECT s.* FROM ingest_steps() s LOOP
         -- each of these findings that changed is written in the last step
-        changed := write_findings(
-            'SELECT known_recommendation(i.source, i.recommendation) AS recommendation_id,
-                    known_asset(i.asset) AS asset_id, known_asset(i.asset) AS stored_id,
-                    i.state::finding_state AS state,
-                    least(i.observed_at, delivery_time()) AS observed_at, d.details
-             FROM unnest($1, $2) c(id, details_id)
-             JOIN inbox i ON i.ctid = c.id
-             LEFT JOIN inbox d ON d.ctid = c.details_id',
-            of_step.ids, of_step.details_ids, has_extents, false);
+        changed := write_findings(of_step.ids, of_step.details_ids, has_extents, false);
     END LOOP;
-    RETURN changed + write_findings(
-        'SELECT b.recommendation_id, b.asset_id,
-                CASE WHEN may_be_stored(b.source_id, b.recommendation, b.asset)
-                     THEN b.asset_id END AS stored_id,
-                b.state::finding_state AS state, b.observed_at, b.details
-         FROM delivered() b
-         WHERE NOT is_repeated(b.recommendation_id, b.asset_id)',
-        NULL, NULL, has_extents, is_large);
+    RETURN changed + write_findings(NULL, NULL, has_extents, is_large);
 END $$;
 COMMENT ON FUNCTION posture_internal.ingest_findings(bigint, boolean) IS
     'step of ingest(): writes the new and changed findings of a delivery; returns their number';
