@@ -48,6 +48,7 @@ typedef struct Assetset
 	int			n_containers;
 	int			max_containers; /* allocated */
 	uint32	   *pending;		/* ids not in containers yet */
+	bool		toggles;		/* pending ids are toggled, not added */
 	int			n_pending;
 	int			max_pending;	/* allocated */
 	int64		n_added;		/* ids that came through pending */

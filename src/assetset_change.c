@@ -6,9 +6,12 @@
 #include "port/pg_bitutils.h"
 #include "utils/memutils.h"
 
-/* how many ids may be pending in every set, and in the largest ones */
+/* how many ids may be pending in every set, also if they are toggled, and in the largest ones */
 #define PENDING_SMALL 1024
+#define PENDING_TOGGLES 16384
 #define PENDING_MAX 1048576
+/* how many ids of a set become pending toggles */
+#define TOGGLED_MAX 1024
 /* number of ids from which grouping them by container first is faster */
 #define GROUP_FROM 16384
 /* number of ids of a container that are collected in a bitset first */
@@ -138,6 +141,19 @@ add_to_bitset(char *bitset, const uint32 *ids, int count)
 	}
 }
 
+/* Adds ids to a bitset that it does not have, and removes those that it has. */
+static void
+toggle_in_bitset(char *bitset, const uint32 *ids, int count)
+{
+	for (int i = 0; i < count; i++)
+	{
+		int			value = ids[i] % CONTAINER_IDS;
+
+		set_uint64_at(bitset, value / 64,
+					  uint64_at(bitset, value / 64) ^ UINT64CONST(1) << value % 64);
+	}
+}
+
 /* Adds an id to an array, which has room for it. */
 static void
 add_to_array(Container *container, uint16 value)
@@ -189,29 +205,31 @@ add_few(Assetset *set, Container *container, const uint32 *ids, int count)
 }
 
 /*
- * Adds ids to a container of the set. A container is a bitset where it may have
- * more ids than an array, until the set is written.
+ * Adds ids to a container of the set, or toggles them. A container is a bitset where it
+ * may have more ids than an array, until the set is written.
  */
 static void
-add_to_container(Assetset *set, Container *container, const uint32 *ids, int count)
+change_container(Assetset *set, Container *container, const uint32 *ids, int count)
 {
+	void		(*change) (char *, const uint32 *, int) =
+		set->toggles ? toggle_in_bitset : add_to_bitset;
 	ContainerBuffer collected;
 	int			cardinality;
 
 	if (container->kind == CONTAINER_BITSET)
 	{
-		add_to_bitset(unconstify(char *, container->data), ids, count);
+		change(unconstify(char *, container->data), ids, count);
 		container->cardinality = 0;
 		return;
 	}
-	if (container->kind == CONTAINER_ARRAY && container->units + count <= ARRAY_MAX &&
-		count < COLLECT_FROM)
+	if (!set->toggles && container->kind == CONTAINER_ARRAY &&
+		container->units + count <= ARRAY_MAX && count < COLLECT_FROM)
 	{
 		add_few(set, container, ids, count);
 		return;
 	}
 	container_load((char *) collected.words, container);
-	add_to_bitset((char *) collected.words, ids, count);
+	change((char *) collected.words, ids, count);
 	memset(&collected.container, 0, sizeof(Container));
 	collected.container.kind = CONTAINER_BITSET;
 	collected.container.units = BITSET_WORDS;
@@ -231,17 +249,16 @@ add_to_container(Assetset *set, Container *container, const uint32 *ids, int cou
 }
 
 /*
- * Adds ids in any order to a set that the caller has made or copied. Many ids
- * are grouped by container first: in a set of many containers, each id alone
- * would miss the processor's caches several times.
+ * Adds or toggles ids in any order. Many ids are grouped by container first: in a set of
+ * many containers, each id alone would miss the processor's caches several times.
  */
-void
-assetset_add_many(Assetset *set, const uint32 *ids, int count)
+static void
+change_many(Assetset *set, const uint32 *ids, int count)
 {
 	uint32	   *grouped = NULL;
 
 	assetset_open(set);
-	if (count >= GROUP_FROM)
+	if (count >= GROUP_FROM || set->toggles)
 		grouped = group_by_container(ids, count);
 	if (grouped != NULL)
 		ids = grouped;
@@ -257,10 +274,12 @@ assetset_add_many(Assetset *set, const uint32 *ids, int count)
 			assetset_insert_containers(set, index, 1);
 			set->containers[index].key = key;
 		}
-		add_to_container(set, &set->containers[index], ids + i, n);
+		change_container(set, &set->containers[index], ids + i, n);
 	}
 	if (grouped != NULL)
 		pfree(grouped);
+	if (set->toggles)
+		remove_empty_containers(set);
 }
 
 /* Moves pending ids to the containers. The members of the set do not change. */
@@ -268,8 +287,18 @@ void
 assetset_flush_pending(Assetset *set)
 {
 	if (set->n_pending > 0)
-		assetset_add_many(set, set->pending, set->n_pending);
+		change_many(set, set->pending, set->n_pending);
 	set->n_pending = 0;
+	set->toggles = false;
+}
+
+/* Adds ids in any order to a set that the caller has made or copied. */
+void
+assetset_add_many(Assetset *set, const uint32 *ids, int count)
+{
+	if (set->toggles)
+		assetset_flush_pending(set);
+	change_many(set, ids, count);
 }
 
 /*
@@ -304,6 +333,8 @@ void
 assetset_add(Assetset *set, uint32 id)
 {
 	Assert(set->magic == ASSETSET_MAGIC && id <= ASSET_ID_MAX);
+	if (set->toggles)
+		assetset_flush_pending(set);
 	assetset_open(set);
 	if (set->n_pending >= set->max_pending)
 		extend_pending(set);
@@ -348,6 +379,58 @@ insert_missing(Assetset *set, SetReader reader)
 	pfree(keys);
 }
 
+/* Makes room for more pending toggles. */
+static void
+extend_toggles(Assetset *set, int n)
+{
+	int			max_pending = pg_nextpower2_32(Max(set->n_pending + n, 16));
+
+	if (set->n_pending + n <= set->max_pending)
+		return;
+	if (max_pending > PENDING_TOGGLES && set->max_pending >= PENDING_TOGGLES)
+	{
+		assetset_flush_pending(set);
+		return;
+	}
+	if (set->pending == NULL)
+		set->pending = MemoryContextAlloc(set->header.eoh_context, max_pending * sizeof(uint32));
+	else
+		set->pending = repalloc(set->pending, max_pending * sizeof(uint32));
+	set->max_pending = max_pending;
+}
+
+/* Makes the ids of a set, n in arrays, pending toggles. */
+static void
+toggle_arrays(Assetset *set, SetReader *reader, int n)
+{
+	Container	container;
+
+	if (!set->toggles)
+		assetset_flush_pending(set);
+	extend_toggles(set, n);
+	set->toggles = true;
+	while (set_reader_next(reader, &container))
+		for (int i = 0; i < container.units; i++)
+			set->pending[set->n_pending++] =
+				container.key * CONTAINER_IDS + uint16_at(container.data, i);
+}
+
+/* Returns how many ids a reader has, if they are few and all in arrays; -1 if not. */
+static int
+count_few(SetReader reader)
+{
+	Container	container;
+	int			n = 0;
+
+	while (set_reader_next(&reader, &container))
+	{
+		n += container.units;
+		if (container.kind != CONTAINER_ARRAY || n > TOGGLED_MAX)
+			return -1;
+	}
+	return n;
+}
+
 /*
  * Updates a set that the caller may change with another set, as the first
  * operand of the operation. After an error the set must not be used. Error:
@@ -359,10 +442,18 @@ assetset_update(Assetset *set, CombineOp operation, Datum other)
 	SetReader	reader;
 	Container	container;
 	int			next = 0;
+	int			few;
 
 	assetset_open(set);
-	assetset_flush_pending(set);
 	set_reader_open(&reader, other);
+	/* where many small sets toggle, each alone would copy the arrays of the set */
+	if (operation == COMBINE_XOR && (few = count_few(reader)) >= 0)
+	{
+		toggle_arrays(set, &reader, few);
+		set_reader_close(&reader);
+		return;
+	}
+	assetset_flush_pending(set);
 	if (KEEPS_SECOND(operation))
 		insert_missing(set, reader);
 	while (set_reader_next(&reader, &container))
