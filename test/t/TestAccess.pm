@@ -307,7 +307,7 @@ our %owner_condition = (
 # tables of which the fence shows no row
 our @hidden = ((map { "posture.$_" } qw(access change_log extent inbox rejected run)),
 	map { "posture_internal.$_" } qw(change_log_start verification exemption_snapshot asset_group_snapshot
-	  asset_history history_start forgotten_day former_key delivery finding_set asset_set object_count counted_slice finding_delta asset_delta));
+	  asset_history history_start forgotten_day former_key delivery confirmation finding_set asset_set object_count counted_slice finding_delta asset_delta));
 
 # The views that list assets, findings and recommendations: what an owner asks, and what a
 # superuser asks for the same rows, with O for the owners. An owner sees one of the two

@@ -9,15 +9,16 @@
  * last. So a time here is never later than the observation was.
  */
 
--- Rows are of one source, so only one transaction writes those of a recommendation.
+-- Rows of a recommendation that is gone do no harm.
 CREATE TABLE posture_internal.confirmation (
-    recommendation_id integer NOT NULL REFERENCES recommendation ON DELETE CASCADE,
-    observed_at timestamptz NOT NULL,
+    recommendation_id integer,
+    observed_at timestamptz
+        CONSTRAINT "observed_at is in the years 1900 to 9999"
+        CHECK (observed_at BETWEEN '1900-01-01 00:00Z' AND '9999-12-31 23:59:59.999999Z'),
     assets assetset NOT NULL,
-    is_merged boolean NOT NULL
+    is_merged boolean NOT NULL,
+    PRIMARY KEY (recommendation_id, observed_at)
 );
-CREATE INDEX confirmation_observed_at
-    ON posture_internal.confirmation (recommendation_id, observed_at);
 COMMENT ON TABLE posture_internal.confirmation IS
     'findings that deliveries had, at a time or later';
 COMMENT ON COLUMN posture_internal.confirmation.recommendation_id IS 'id of the recommendation';
@@ -80,7 +81,9 @@ BEGIN
     INSERT INTO confirmation (recommendation_id, observed_at, assets, is_merged)
     SELECT d.recommendation_id, d.observed_at, d.assets, false
     FROM delivered_findings() d
-    ORDER BY d.recommendation_id;
+    ORDER BY d.recommendation_id
+    ON CONFLICT ON CONSTRAINT confirmation_pkey DO UPDATE
+    SET assets = confirmation.assets | EXCLUDED.assets;
     recommendations := ARRAY(SELECT d.recommendation_id
                              FROM delivered_findings() d
                              JOIN confirmation c USING (recommendation_id)
@@ -93,3 +96,36 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION posture_internal.keep_confirmations() IS
     'step of ingest(): keeps when the findings of the delivery were observed';
+
+-- A finding that was deleted begins anew.
+CREATE FUNCTION posture_internal.forget_confirmations() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+BEGIN
+    IF TG_OP = 'TRUNCATE' THEN
+        DELETE FROM confirmation;
+    ELSIF EXISTS (SELECT FROM confirmation) THEN
+        UPDATE confirmation c
+        SET assets = c.assets - r.assets
+        FROM (SELECT x.recommendation_id, assetset_agg(x.asset_id) AS assets
+              FROM removed x
+              GROUP BY x.recommendation_id
+              ORDER BY x.recommendation_id) r
+        WHERE c.recommendation_id = r.recommendation_id AND c.assets & r.assets <> '{}';
+    END IF;
+    RETURN NULL;
+END $$;
+COMMENT ON FUNCTION posture_internal.forget_confirmations() IS
+    'forgets when findings that are deleted were observed';
+REVOKE EXECUTE ON FUNCTION posture_internal.forget_confirmations() FROM PUBLIC;
+
+CREATE TRIGGER forget_confirmations AFTER DELETE ON posture.finding
+    REFERENCING OLD TABLE AS removed
+    FOR EACH STATEMENT EXECUTE FUNCTION forget_confirmations();
+CREATE TRIGGER forget_all_confirmations AFTER TRUNCATE ON posture.finding
+    FOR EACH STATEMENT EXECUTE FUNCTION forget_confirmations();
+COMMENT ON TRIGGER forget_confirmations ON posture.finding IS
+    'forgets when findings that are deleted were observed';
+COMMENT ON TRIGGER forget_all_confirmations ON posture.finding IS
+    'forgets when findings that are deleted were observed';

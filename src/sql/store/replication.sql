@@ -88,8 +88,7 @@ BEGIN
     -- a table in this list is derived: admin/install_end.sql asks for the trigger
     FOREACH relation IN ARRAY ARRAY[
         'finding_set', 'finding_delta', 'asset_set', 'asset_delta', 'catalog_delta',
-        'object_count', 'counted_slice', 'delivery', 'confirmation', 'verification',
-        'change_log_start'] LOOP
+        'object_count', 'counted_slice', 'delivery', 'verification', 'change_log_start'] LOOP
         -- only at trigger depth 0: rows that triggers of the subscriber add are kept
         EXECUTE format('CREATE TRIGGER skip_replicated BEFORE INSERT OR UPDATE OR DELETE '
                        'ON posture_internal.%I FOR EACH ROW '

@@ -640,13 +640,9 @@ ALTER TABLE posture_internal.delivery ENABLE REPLICA TRIGGER skip_replicated;
 COMMENT ON TRIGGER skip_replicated ON posture_internal.delivery IS
     'skips replicated rows: each database derives its own';
 --@ CREATE TABLE posture_internal.confirmation
---@ CREATE INDEX confirmation_observed_at
-CREATE TRIGGER skip_replicated BEFORE INSERT OR UPDATE OR DELETE
-    ON posture_internal.confirmation FOR EACH ROW
-    WHEN (pg_trigger_depth() = 0 AND is_apply_worker()) EXECUTE FUNCTION skip_replicated();
-ALTER TABLE posture_internal.confirmation ENABLE REPLICA TRIGGER skip_replicated;
-COMMENT ON TRIGGER skip_replicated ON posture_internal.confirmation IS
-    'skips replicated rows: each database derives its own';
+--@ CREATE FUNCTION posture_internal.forget_confirmations()
+--@ CREATE TRIGGER forget_confirmations
+--@ CREATE TRIGGER forget_all_confirmations
 
 --@ code
 --@ part access/row_security
