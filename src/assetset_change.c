@@ -8,7 +8,7 @@
 
 /* how many ids may be pending in every set, also if they are toggled, and in the largest ones */
 #define PENDING_SMALL 1024
-#define PENDING_TOGGLES 16384
+#define PENDING_TOGGLES 32768
 #define PENDING_MAX 1048576
 /* how many ids of a set become pending toggles */
 #define TOGGLED_MAX 1024

@@ -150,12 +150,23 @@ without_exempt(CountRule *rule, uint32 chunk, Exemption *exemption, const Contai
 	return set;
 }
 
+/*
+ * Whether a recommendation is counted for a group alone. The others only contribute to
+ * metrics, whose unions are restricted to the group.
+ */
+static bool
+is_of_group(const CountRule *rule, const CountedRecommendation *recommendation)
+{
+	return rule->n_groups == 1 &&
+		(recommendation->is_counted_by_group || recommendation->writers != NULL);
+}
+
 /* Returns those assets of a set that count at all. */
 static const Container *
 restrict_set(CountRule *rule, CountedRecommendation *recommendation, uint32 chunk,
 			 const Container *inactive, const Container *set)
 {
-	if (rule->n_groups == 1)
+	if (is_of_group(rule, recommendation))
 		set = combine(COMBINE_AND, set, chunk_set_at(&rule->groups[0], chunk));
 	if (recommendation->visible.flat != NULL)
 		set = combine(COMBINE_AND, set, chunk_set_at(&recommendation->visible, chunk));
@@ -343,6 +354,13 @@ count_metric(CountRule *rule, int index, uint32 chunk, ContainerBuffer *buffers)
 		sets.assessed = add_to_union(&buffers[0], sets.assessed, of->assessed);
 		sets.exposed = add_to_union(&buffers[1], sets.exposed, of->exposed);
 	}
+	if (rule->n_groups == 1)
+	{
+		const Container *group = chunk_set_at(&rule->groups[0], chunk);
+
+		sets.assessed = combine(COMBINE_AND, sets.assessed, group);
+		sets.exposed = combine(COMBINE_AND, sets.exposed, group);
+	}
 	sets.assessed = filter_set(rule, metric, chunk, buffers + 2, sets.assessed);
 	sets.exposed = filter_set(rule, metric, chunk, buffers + 2, sets.exposed);
 	count_object(rule, chunk, rule->n_recommendations + index,
@@ -398,8 +416,9 @@ count_chunk(CountRule *rule, uint32 chunk, const CollectedSet *collected, const 
 
 		CHECK_FOR_INTERRUPTS();
 		find_sets(rule, recommendation, chunk, inactive, &collected[slots[i]]);
-		count_object(rule, chunk, i, NULL, recommendation->is_counted_by_group,
-					 &recommendation->sets);
+		if (rule->n_groups != 1 || is_of_group(rule, recommendation))
+			count_object(rule, chunk, i, NULL, recommendation->is_counted_by_group,
+						 &recommendation->sets);
 		write_sets(rule, recommendation->writers, &recommendation->sets);
 	}
 	for (int i = 0; i < rule->n_metrics; i++)

@@ -19,7 +19,7 @@ COMMENT ON COLUMN posture_internal.recommendation_rule.source IS
 COMMENT ON COLUMN posture_internal.recommendation_rule.is_remediated IS
     'whether its exposed assets are counted as compliant';
 COMMENT ON COLUMN posture_internal.recommendation_rule.by_group IS
-    'whether it is counted for each of several groups';
+    'whether it is counted for groups; with a single group, so are those whose sets are returned';
 COMMENT ON COLUMN posture_internal.recommendation_rule.with_sets IS
     'whether its sets are returned';
 COMMENT ON COLUMN posture_internal.recommendation_rule.visible IS

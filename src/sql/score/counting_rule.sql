@@ -319,7 +319,9 @@ BEGIN
     result.exemptions := exemption_rules(as_of, on_day, scenario, group_ids, group_days);
     result.recommendations := recommendation_rules(
         on_day, scenario, assets, scope.recommendations,
-        CASE WHEN cardinality(scope.groups) > 1 THEN pointed(on_day, scenario) END,
+        CASE WHEN scope.groups IS NULL THEN NULL
+             WHEN has_metrics THEN pointed(on_day, scenario)
+             ELSE (SELECT assetset_agg(r.recommendation_id) FROM recommendation r) END,
         coalesce(scope.with_sets = 'recommendation', false), scope.owned, scope.owned_assets);
     IF has_metrics THEN
         result.metrics := metric_rules(on_day, scenario, assets.kind_names, scope.metrics,
