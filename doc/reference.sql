@@ -13,7 +13,7 @@ INSERT INTO section (title, about, relations, functions, types) VALUES
  'show', ''),
 ('Findings in', 'How findings are loaded. [Load findings](load.md) explains the steps.',
  'source inbox rejected',
- 'ingest load load_format object_field rejections export forget_source assess_cluster', ''),
+ 'ingest load load_format object_field rejections export forget_source assess_cluster', 'reporting'),
 ('State', 'The current state of recommendations. All scores are computed from these tables.',
  'finding extent measure exemption', '', 'finding_state exemption_kind points'),
 ('Catalog', 'Sources, assets, recommendations, and how metrics and initiatives group them.',

@@ -37,6 +37,7 @@ CREATE TABLE posture.recommendation (
     is_active boolean NOT NULL DEFAULT true,
     details jsonb,
     effort_hours hours,
+    reports reporting,
     UNIQUE (source_id, key)
 );
 CREATE INDEX ON posture.recommendation (key);
@@ -65,6 +66,8 @@ COMMENT ON COLUMN posture.recommendation.is_active IS
 COMMENT ON COLUMN posture.recommendation.details IS 'further data of the source';
 COMMENT ON COLUMN posture.recommendation.effort_hours IS
     'hours of work to remediate it on all assets, as people estimate it; NULL: unknown';
+COMMENT ON COLUMN posture.recommendation.reports IS
+    'what its source reports of it, as in source.reports; NULL: as of the others';
 
 CREATE FUNCTION posture_internal.recommendations_of(recommendations text[]) RETURNS integer[]
     LANGUAGE sql STABLE PARALLEL SAFE

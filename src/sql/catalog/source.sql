@@ -6,6 +6,10 @@ CREATE DOMAIN posture.time_zone AS text
     CONSTRAINT "a time zone is a name in pg_timezone_names" CHECK (is_time_zone(VALUE));
 COMMENT ON DOMAIN posture.time_zone IS 'name of a time zone: Asia/Tokyo';
 
+CREATE TYPE posture.reporting AS ENUM ('states', 'failures');
+COMMENT ON TYPE posture.reporting IS
+    'what is reported: the states of findings, or failures alone';
+
 CREATE TABLE posture.source (
     source_id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     key object_key NOT NULL UNIQUE,
@@ -19,7 +23,8 @@ CREATE TABLE posture.source (
     last_seen timestamptz
         CONSTRAINT "last_seen is in the years 1900 to 9999"
         CHECK (last_seen BETWEEN '1900-01-01 00:00Z' AND '9999-12-31 23:59:59.999999Z'),
-    time_zone time_zone
+    time_zone time_zone,
+    reports reporting NOT NULL DEFAULT 'states'
 );
 COMMENT ON TABLE posture.source IS 'products that assess';
 COMMENT ON COLUMN posture.source.source_id IS 'internal id';
@@ -35,6 +40,10 @@ COMMENT ON COLUMN posture.source.last_seen IS
 COMMENT ON COLUMN posture.source.time_zone IS
     'time zone of the times in its documents that name none; NULL: posture.timezone for XCCDF, else '
     'UTC';
+
+COMMENT ON COLUMN posture.source.reports IS
+    'what it reports: of failures alone, a finding that a complete delivery no longer has is '
+    'compliant, of states not applicable';
 
 -- A source that delivers more than once a day updates its row only once.
 CREATE FUNCTION posture_internal.update_last_seen(source_ids integer[], seen_at timestamptz[])

@@ -239,8 +239,8 @@ BEGIN
         GROUP BY o.source_id, s.key;
     ELSIF complete_source IS NOT NULL THEN
         INSERT INTO pg_temp.posture_covered (source_id, key, at)
-        SELECT d.source_id, of_extent, d.seen_at
-        FROM delivered_source() d JOIN source s USING (source_id)
+        SELECT s.source_id, of_extent, coalesce(d.seen_at, delivery_time())
+        FROM source s LEFT JOIN delivered_source() d USING (source_id)
         WHERE s.key = complete_source;
     ELSIF of_document THEN
         -- A later version of a benchmark is complete for it. Some documents give only the rules
@@ -393,6 +393,16 @@ COMMENT ON FUNCTION posture_internal.ingest_extent(text, text, boolean) IS
     'step of ingest(): finds out which extents report each finding of a delivery, and each '
     'finding that it should have and does not; the items of load() state them if of_document';
 
+-- Where a source reports failures alone, what it no longer has was fixed.
+CREATE FUNCTION posture_internal.closed_state(of_recommendation integer) RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN (SELECT CASE coalesce(r.reports, s.reports) WHEN 'failures' THEN 'compliant'
+                                                       ELSE 'not_applicable' END
+            FROM recommendation r JOIN source s USING (source_id)
+            WHERE r.recommendation_id = of_recommendation);
+COMMENT ON FUNCTION posture_internal.closed_state(integer) IS
+    'returns the state of a finding of a recommendation that a complete delivery no longer has';
+
 CREATE FUNCTION posture_internal.ingest_close() RETURNS bigint
     LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
@@ -403,25 +413,30 @@ BEGIN
         RETURN 0;
     END IF;
     UPDATE finding f
-    SET state = 'not_applicable', extent_id = NULL,
-        changed_at = CASE f.state WHEN 'not_applicable' THEN f.changed_at ELSE m.missing_at END
-    FROM pg_temp.posture_extent m
-    WHERE m.missing_at >= f.changed_at AND m.keys IS NULL
+    SET state = m.closed_state,
+        -- what was fixed is still of its extents
+        extent_id = CASE m.closed_state WHEN 'compliant' THEN f.extent_id END,
+        changed_at = CASE f.state WHEN m.closed_state THEN f.changed_at ELSE m.missing_at END
+    FROM (SELECT p.*, closed_state(p.recommendation_id)::finding_state AS closed_state
+          FROM pg_temp.posture_extent p
+          WHERE p.keys IS NULL AND p.missing_at IS NOT NULL
+          OFFSET 0) m
+    WHERE m.missing_at >= f.changed_at
       AND f.recommendation_id = m.recommendation_id AND f.asset_id = m.asset_id
-      AND (f.state <> 'not_applicable' OR is_being_written(f.xmax))
+      AND (f.state <> m.closed_state OR is_being_written(f.xmax))
       AND NOT is_observed_since(f.recommendation_id, f.asset_id, m.missing_at);
     GET DIAGNOSTICS closed = ROW_COUNT;
     UPDATE finding f
     SET extent_id = m.extent_id
     FROM pg_temp.posture_extent m
     WHERE m.missing_at >= f.changed_at AND f.extent_id IS DISTINCT FROM m.extent_id
+      AND (m.keys IS NOT NULL OR f.state = 'not_applicable')
       AND f.recommendation_id = m.recommendation_id AND f.asset_id = m.asset_id
       AND NOT is_observed_since(f.recommendation_id, f.asset_id, m.missing_at);
     RETURN closed;
 END $$;
 COMMENT ON FUNCTION posture_internal.ingest_close() IS
-    'step of ingest(): sets findings that no extent reports any longer to not_applicable; returns '
-    'their number';
+    'step of ingest(): closes findings that no extent reports any longer; returns their number';
 
 CREATE FUNCTION posture_internal.close_source(complete_source text, of_document boolean)
     RETURNS bigint
@@ -431,30 +446,39 @@ DECLARE
     missing_at timestamptz := (SELECT d.seen_at
                                FROM delivered_source() d JOIN source s USING (source_id)
                                WHERE s.key = complete_source);
-    recommendations integer[] := ARRAY(SELECT r.recommendation_id
-                                       FROM recommendation r JOIN source s USING (source_id)
-                                       WHERE s.key = complete_source);
-    closed bigint;
+    of_state finding_state;
+    recommendations integer[];
+    n bigint;
+    closed bigint := 0;
 BEGIN
     PERFORM report_finding(u.recommendation_id, u.asset_id) FROM unloaded_finding(of_document) u;
-    UPDATE finding f
-    SET state = 'not_applicable', extent_id = NULL,
-        changed_at = CASE f.state WHEN 'not_applicable' THEN f.changed_at ELSE missing_at END
-    WHERE f.recommendation_id = ANY (recommendations) AND f.changed_at <= missing_at
-      AND (f.state <> 'not_applicable' OR is_being_written(f.xmax))
-      AND NOT is_reported(f.recommendation_id, f.asset_id)
-      AND NOT is_observed_since(f.recommendation_id, f.asset_id, missing_at);
-    GET DIAGNOSTICS closed = ROW_COUNT;
-    UPDATE finding f
-    SET extent_id = NULL
-    WHERE f.recommendation_id = ANY (recommendations) AND f.changed_at <= missing_at
-      AND f.extent_id IS NOT NULL AND NOT is_reported(f.recommendation_id, f.asset_id)
-      AND NOT is_observed_since(f.recommendation_id, f.asset_id, missing_at);
+    FOR of_state, recommendations IN
+        SELECT closed_state(r.recommendation_id), array_agg(r.recommendation_id)
+        FROM recommendation r JOIN source s USING (source_id)
+        WHERE s.key = complete_source
+        GROUP BY 1
+    LOOP
+        UPDATE finding f
+        SET state = of_state, extent_id = CASE of_state WHEN 'compliant' THEN f.extent_id END,
+            changed_at = CASE f.state WHEN of_state THEN f.changed_at ELSE missing_at END
+        WHERE f.recommendation_id = ANY (recommendations) AND f.changed_at <= missing_at
+          AND (f.state <> of_state OR is_being_written(f.xmax))
+          AND NOT is_reported(f.recommendation_id, f.asset_id)
+          AND NOT is_observed_since(f.recommendation_id, f.asset_id, missing_at);
+        GET DIAGNOSTICS n = ROW_COUNT;
+        closed := closed + n;
+        UPDATE finding f
+        SET extent_id = NULL
+        WHERE f.recommendation_id = ANY (recommendations) AND f.changed_at <= missing_at
+          AND f.state = 'not_applicable' AND f.extent_id IS NOT NULL
+          AND NOT is_reported(f.recommendation_id, f.asset_id)
+          AND NOT is_observed_since(f.recommendation_id, f.asset_id, missing_at);
+    END LOOP;
     RETURN closed;
 END $$;
 COMMENT ON FUNCTION posture_internal.close_source(text, boolean) IS
-    'step of ingest(): sets the findings of a source that a complete delivery does not have to '
-    'not_applicable; returns their number';
+    'step of ingest(): closes the findings of a source that a complete delivery does not have; '
+    'returns their number';
 
 -- A target has the name that the document gives it: its key would tell a loader more.
 CREATE FUNCTION posture_internal.covered_extent(complete_source text) RETURNS text

@@ -354,11 +354,13 @@ END $$;
 COMMENT ON FUNCTION posture_internal.ingest_findings(bigint, boolean) IS
     'step of ingest(): writes the new and changed findings of a delivery; returns their number';
 
-CREATE FUNCTION posture_internal.require_delivered(complete_source text) RETURNS void
+CREATE FUNCTION posture_internal.require_delivered(complete_source text, of_extent text)
+    RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
 BEGIN
-    IF complete_source IS NOT NULL
+    -- that nothing is left of a part of a source is a result
+    IF complete_source IS NOT NULL AND of_extent IS NULL
        AND NOT EXISTS (SELECT
                        FROM delivered_source() d JOIN source s USING (source_id)
                        WHERE s.key = complete_source) THEN
@@ -369,7 +371,7 @@ BEGIN
                   HINT = 'Set is_active of the source to false if it no longer reports anything.';
     END IF;
 END $$;
-COMMENT ON FUNCTION posture_internal.require_delivered(text) IS
+COMMENT ON FUNCTION posture_internal.require_delivered(text, text) IS
     'step of ingest(): raises an error if a complete delivery has no finding of its source';
 
 CREATE FUNCTION posture_internal.ingest_sources(
@@ -395,7 +397,7 @@ BEGIN
     PERFORM progress(format('ingest: %s rows taken, %s rejected', loaded, rejected));
     PERFORM update_last_seen(array_agg(d.source_id), array_agg(d.seen_at))
     FROM delivered_source() d;
-    PERFORM require_delivered(complete_source);
+    PERFORM require_delivered(complete_source, of_extent);
     IF taken.has_unknown THEN
         PERFORM add_objects();
     END IF;
@@ -407,7 +409,7 @@ BEGIN
         PERFORM update_disputed();
     END IF;
     PERFORM update_seen();
-    IF has_extents AND (taken.loaded > 0 OR complete_source IS NOT NULL) THEN
+    IF has_extents THEN
         PERFORM ingest_extent(complete_source, of_extent, of_document);
     END IF;
     changed := 0;
@@ -419,7 +421,7 @@ BEGIN
     PERFORM keep_confirmations();
     closed := CASE WHEN NOT has_extents AND complete_source IS NOT NULL
                    THEN close_source(complete_source, of_document)
-                   WHEN has_extents AND taken.loaded > 0 THEN ingest_close()
+                   WHEN has_extents THEN ingest_close()
                    ELSE 0 END;
     DELETE FROM inbox i WHERE is_taken_row(i.ctid);
     PERFORM delivery_end();

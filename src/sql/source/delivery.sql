@@ -41,6 +41,7 @@ CREATE FUNCTION posture_internal.curated_field() RETURNS TABLE (type text, field
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
 BEGIN ATOMIC
 VALUES ('source', 'is_active'), ('source', 'stale_after'), ('source', 'time_zone'),
+       ('source', 'reports'), ('recommendation', 'reports'),
        ('asset', 'criticality'), ('asset', 'owner'), ('asset', 'tags'), ('asset', 'aliases'),
        ('asset', 'retired_at'),
        ('recommendation', 'assigned_to'), ('recommendation', 'due_on'),

@@ -533,6 +533,9 @@ COMMENT ON TRIGGER skip_replicated ON posture_internal.change_log_start IS
 --@ CREATE FUNCTION posture_internal.is_time_zone
 --@ CREATE DOMAIN posture.time_zone
 ALTER TABLE posture.source ADD time_zone posture.time_zone;
+--@ CREATE TYPE posture.reporting
+ALTER TABLE posture.source ADD reports posture.reporting NOT NULL DEFAULT 'states';
+ALTER TABLE posture.recommendation ADD reports posture.reporting;
 ALTER TABLE posture.source ALTER source_id SET GENERATED ALWAYS;
 ALTER TABLE posture.asset ALTER asset_id SET GENERATED ALWAYS;
 ALTER TABLE posture.asset_group ALTER asset_group_id SET GENERATED ALWAYS;
