@@ -49,6 +49,15 @@ PG_FUNCTION_INFO_V1(posture_delivered_findings);
 PG_FUNCTION_INFO_V1(posture_delivered_source);
 PG_FUNCTION_INFO_V1(posture_delivered_asset);
 
+/* the findings of a recommendation that were observed in one hour */
+typedef struct ObservedFindings
+{
+	uint64		key;			/* recommendation and hour */
+	char		status;			/* of simplehash */
+	TimestampTz since;			/* earliest observation */
+	Assetset   *assets;
+} ObservedFindings;
+
 /* a source or an asset */
 typedef struct Seen
 {
@@ -62,6 +71,18 @@ typedef struct Seen
 #define SH_KEY_TYPE int32
 #define SH_KEY recommendation_id
 #define SH_HASH_KEY(table, key) murmurhash32(key)
+#define SH_EQUAL(table, a, b) ((a) == (b))
+#define SH_SCOPE static inline
+#define SH_DECLARE
+#define SH_DEFINE
+#include "lib/simplehash.h"
+
+#define SH_PREFIX observed
+#define SH_ELEMENT_TYPE ObservedFindings
+#define SH_KEY_TYPE uint64
+#define SH_KEY key
+#define SH_HASH_KEY(table, key) \
+	hash_combine(murmurhash32((uint32) ((key) >> 32)), murmurhash32((uint32) (key)))
 #define SH_EQUAL(table, a, b) ((a) == (b))
 #define SH_SCOPE static inline
 #define SH_DECLARE
@@ -128,6 +149,7 @@ make_delivery(TimestampTz arrived_at)
 	result->known_recommendations = known_objects_make(context, find_recommendation, memory / 2);
 	result->known_assets = known_objects_make(context, find_asset, memory / 2);
 	result->findings = findings_create(context, 64, NULL);
+	result->observed = observed_create(context, 64, NULL);
 	result->sources = seen_create(context, 16, NULL);
 	result->assets = seen_create(context, 64, NULL);
 	result->disputed = assetset_make(context);
@@ -212,7 +234,6 @@ findings_of(int32 recommendation_id)
 
 	if (!is_found)
 	{
-		findings->since = DT_NOEND;
 		findings->toggled = NULL;
 		findings->confirmed = NULL;
 		findings->loaded = NULL;
@@ -308,8 +329,21 @@ has_asset(Assetset *set, int32 asset_id)
 void
 add_finding(DeliveredFindings *findings, Assetset **set, int32 asset_id, TimestampTz at)
 {
+	/* hours since 2000, or before, of which the years to 9999 have fewer than 2^31 */
+	uint32		hour = (uint32) (at / USECS_PER_HOUR);
+	bool		is_found;
+	ObservedFindings *observed =
+		observed_insert(delivery->observed,
+						(uint64) (uint32) findings->recommendation_id << 32 | hour, &is_found);
+
+	if (!is_found)
+	{
+		observed->since = at;
+		observed->assets = NULL;
+	}
+	observed->since = Min(observed->since, at);
+	add_asset(&observed->assets, asset_id);
 	add_asset(set, asset_id);
-	findings->since = Min(findings->since, at);
 }
 
 /*
@@ -566,31 +600,27 @@ return_seen(FunctionCallInfo fcinfo, seen_hash *objects)
 /*
  * delivered_findings() returns table (recommendation_id integer, observed_at timestamptz,
  * assets assetset): the assets of the findings of the rows that are not rejected, for each
- * recommendation, with the earliest observation.
+ * recommendation and hour, with the earliest observation.
  */
 Datum
 posture_delivered_findings(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-	findings_iterator iterator;
-	DeliveredFindings *findings;
+	observed_iterator iterator;
+	ObservedFindings *observed;
 
 	InitMaterializedSRF(fcinfo, 0);
-	findings_start_iterate(require_delivery()->findings, &iterator);
-	while ((findings = findings_iterate(delivery->findings, &iterator)) != NULL)
+	observed_start_iterate(require_delivery()->observed, &iterator);
+	while ((observed = observed_iterate(delivery->observed, &iterator)) != NULL)
 	{
-		Assetset   *assets = findings->loaded != NULL ? findings->loaded : findings->confirmed;
-		Datum		values[3];
-		bool		nulls[3] = {false};
+		Datum		values[] = {
+			Int32GetDatum((int32) (observed->key >> 32)),
+			TimestampTzGetDatum(observed->since),
+			EOHPGetRODatum(&observed->assets->header)
+		};
+		bool		nulls[] = {false, false, false};
 
 		CHECK_FOR_INTERRUPTS();
-		if (assets == NULL)
-			continue;
-		if (findings->loaded != NULL && findings->confirmed != NULL)
-			assetset_update(assets, COMBINE_OR, EOHPGetRODatum(&findings->confirmed->header));
-		values[0] = Int32GetDatum(findings->recommendation_id);
-		values[1] = TimestampTzGetDatum(findings->since);
-		values[2] = EOHPGetRODatum(&assets->header);
 		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 	}
 	return (Datum) 0;

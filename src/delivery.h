@@ -15,13 +15,13 @@ typedef struct DeliveredFindings
 {
 	int32		recommendation_id;
 	char		status;			/* of simplehash */
-	TimestampTz since;			/* earliest observation */
 	FlatAssetset *toggled;		/* by deltas that are not folded yet */
 	Assetset   *confirmed;
 	Assetset   *loaded;
 	Assetset   *repeated;		/* with several observations */
 } DeliveredFindings;
 
+struct observed_hash;
 struct findings_hash;
 struct seen_hash;
 
@@ -35,6 +35,7 @@ typedef struct Delivery
 	KnownObjects *known_assets;
 	StoredStates *states;		/* NULL: nothing is confirmed */
 	struct findings_hash *findings;
+	struct observed_hash *observed;
 	struct seen_hash *sources;
 	struct seen_hash *assets;	/* those not seen on that day before */
 	Assetset   *disputed;		/* assets that get another kind or name */

@@ -2,7 +2,7 @@
  * When findings were observed last. A finding keeps the time of its last change, and a
  * delivery that confirms it does not write it. So that an older observation that arrives
  * later does not replace a confirmed state, each delivery leaves a row here for each of
- * its recommendations: the assets, and its earliest observation of one of them.
+ * its recommendations and each hour: the assets, and the earliest observation of one.
  *
  * The rows of a recommendation are merged now and then: those of an hour, and after a day
  * those of a day, count as its earliest, and an asset is kept only where it was observed
@@ -85,7 +85,8 @@ BEGIN
     ON CONFLICT ON CONSTRAINT confirmation_pkey DO UPDATE
     SET assets = confirmation.assets | EXCLUDED.assets;
     recommendations := ARRAY(SELECT d.recommendation_id
-                             FROM delivered_findings() d
+                             FROM (SELECT DISTINCT x.recommendation_id
+                                   FROM delivered_findings() x) d
                              JOIN confirmation c USING (recommendation_id)
                              WHERE NOT c.is_merged
                              GROUP BY d.recommendation_id

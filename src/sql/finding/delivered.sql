@@ -129,8 +129,8 @@ CREATE FUNCTION posture_internal.delivered_findings()
     RETURNS TABLE (recommendation_id integer, observed_at timestamptz, assets assetset)
     AS 'MODULE_PATHNAME', 'posture_delivered_findings' LANGUAGE C STABLE;
 COMMENT ON FUNCTION posture_internal.delivered_findings() IS
-    'step of ingest(): returns the assets of the findings of the delivery for each recommendation, '
-    'with the earliest observation';
+    'step of ingest(): returns the assets of the findings of the delivery for each recommendation '
+    'and hour, with the earliest observation';
 
 CREATE FUNCTION posture_internal.delivered_source()
     RETURNS TABLE (source_id integer, seen_at timestamptz)
