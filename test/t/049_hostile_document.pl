@@ -111,6 +111,7 @@ WHERE state <> 'ZZ001'
 SQL
 # but for keys of letters and digits, tags, and fields of which another has the text
 my $changed = join '|', 'compliance-framework \{Framework\}',
+  'trivy \{ArtifactType\}', 'grype \{source,type\}',
   'azure-assessments \{value,\d,(name|type|properties,resourceDetails,id)\}',
   'xccdf \d+ <(fact name="|set-value idref="v1">|sub idref=")';
 is($ask->(<<"SQL"), '', 'a text is stored as it is');

@@ -86,6 +86,14 @@ JSON
 {"Framework": "Frame", "Name": "A framework", "Version": "1", "Provider": "Azure", "Description": "All of it", "Requirements": [{"Id": "1.1", "Name": "First", "Description": "A requirement", "Checks": ["vault_purge", "other"],
  "Attributes": [{"Section": "S", "SubSection": "SS", "Service": "vault", "Weight": 10, "LevelOfRisk": 4}]}]}
 JSON
+		[ 'trivy', <<'JSON' ],
+{"SchemaVersion": 2, "CreatedAt": "2024-03-01T08:00:00.123456789Z", "ArtifactName": "registry.example.com/shop/web:1.4", "ArtifactType": "container_image", "Metadata": {"OS": {"Family": "debian", "Name": "12.4"}, "ImageID": "sha256:11", "RepoDigests": ["registry.example.com/shop/web@sha256:22"]},
+ "Results": [{"Target": "web (debian 12.4)", "Class": "os-pkgs", "Type": "debian", "Vulnerabilities": [{"VulnerabilityID": "CVE-2021-1", "PkgName": "openssl", "InstalledVersion": "1.1", "FixedVersion": "1.2", "Status": "fixed", "Severity": "CRITICAL", "Title": "t", "CVSS": {"nvd": {"V3Score": 9.8}}, "PublishedDate": "2021-03-01T00:00:00Z"}]}]}
+JSON
+		[ 'grype', <<'JSON' ],
+{"matches": [{"vulnerability": {"id": "CVE-2021-2", "severity": "High", "fix": {"versions": ["2"], "state": "fixed"}, "cvss": [{"version": "3.1", "metrics": {"baseScore": 7.5}}], "epss": [{"cve": "CVE-2021-2", "epss": 0.5, "percentile": 0.9}]}, "artifact": {"name": "zlib", "version": "1", "type": "deb"}}],
+ "source": {"type": "image", "target": {"userInput": "registry.example.com/shop/db:2", "imageID": "sha256:33"}}, "distro": {"name": "debian", "version": "12"}, "descriptor": {"name": "grype", "version": "0.92.0", "timestamp": "2024-03-01T08:00:00Z"}}
+JSON
 		[ 'xccdf', <<'XML' ]);
 <Benchmark xmlns="http://checklists.nist.gov/xccdf/1.2" xmlns:h="http://www.w3.org/1999/xhtml" id="bench"><status>accepted</status><title>Guide</title><version>1.2</version><Group id="g1"><title>Access</title><Rule id="ssh" severity="high" weight="10.0"><version>X-1</version><title>No root</title><description>Set <h:code>it</h:code> to <sub idref="v1"/></description><reference href="https://example.com/c">AC-6</reference><rationale>root</rationale><ident system="http://cce.mitre.org">CCE-1</ident><fixtext>edit a</fixtext><fix id="f1" system="sh">sed</fix></Rule></Group><TestResult id="t1" end-time="2024-03-01T10:00:00" test-system="cpe:/a:redhat:openscap:1.3.9"><organization>Example Corp</organization><profile idref="p1"/><target>WEB9</target><target-address>192.0.2.7</target-address><target-facts><fact name="urn:scap:fact:asset:identifier:fqdn" type="string">web9.example.com</fact><fact name="urn:scap:fact:asset:identifier:os_name" type="string">Example OS</fact></target-facts><set-value idref="v1">15</set-value><rule-result idref="ssh" severity="medium" weight="5.0"><result>fail</result><message severity="error">root may</message><instance context="file">/etc/x</instance></rule-result></TestResult></Benchmark>
 XML

@@ -88,6 +88,21 @@ JSON
 "RelatedRequirements": ["x"], "AssociatedStandards": [{"StandardsId": "s"}]},
 "Workflow": {"Status": "NEW"}, "RecordState": "ACTIVE"}]
 JSON
+	trivy => <<'JSON',
+{"SchemaVersion": 2, "CreatedAt": "2024-03-01T08:00:00Z", "ArtifactName": "shop/web:1",
+"ArtifactType": "container_image", "Metadata": {"OS": {"Family": "a", "Name": "1"}},
+"Results": [{"Class": "os-pkgs", "Vulnerabilities": [{"VulnerabilityID": "CVE-1",
+"PkgName": "p", "InstalledVersion": "1", "FixedVersion": "2", "Severity": "CRITICAL",
+"CVSS": {"nvd": {"V3Score": 9.8}}, "PublishedDate": "2021-03-01T00:00:00Z"}]}]}
+JSON
+	grype => <<'JSON',
+{"matches": [{"vulnerability": {"id": "CVE-1", "severity": "High", "fix": {"versions": ["2"],
+"available": [{"version": "2", "date": "2024-01-01"}]}, "cvss": [{"version": "3.1",
+"metrics": {"baseScore": 7.5}}], "epss": [{"epss": 0.5}], "knownExploited": [{"cve": "c"}]},
+"artifact": {"name": "z", "version": "1"}}], "source": {"type": "image",
+"target": {"userInput": "shop/db:1"}}, "descriptor": {"version": "0.92.0",
+"timestamp": "2024-03-01T08:00:00Z"}}
+JSON
 	'prowler-checks' => <<'JSON',
 [{"Provider": "azure", "CheckID": "c", "CheckTitle": "t", "ServiceName": "s", "Severity": "high",
 "Description": "d", "Remediation": {"Code": {"CLI": "x"}, "Recommendation": {"Text": "t",

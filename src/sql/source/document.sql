@@ -25,6 +25,8 @@ VALUES
      'check definitions of Prowler'),
     ('compliance-framework', 'json', 'framework_item', 'metric',
      'a compliance framework of Prowler'),
+    ('trivy', 'json', 'trivy_item', 'finding', 'reports of Trivy about vulnerabilities'),
+    ('grype', 'json', 'grype_item', 'finding', 'reports of Grype'),
     ('posture', 'json', 'native_item', NULL,
      'objects as posture.export() writes them, each with a type');
 END;

@@ -630,6 +630,8 @@ END $$;
 ALTER TYPE posture_internal.check_result ADD ATTRIBUTE finding_region text,
     ADD ATTRIBUTE former_asset text, ADD ATTRIBUTE provider text, ADD ATTRIBUTE extent text;
 --@ CREATE TYPE posture_internal.asset_region
+--@ CREATE TYPE posture_internal.vulnerability
+--@ CREATE TYPE posture_internal.vulnerability_scan
 
 -- views read the sentences of events
 ALTER TABLE posture.event ADD cause text;

@@ -1,0 +1,105 @@
+/*
+ * coverage_report: what each source has assessed lately, of the assets that are known.
+ * An asset that is in no delivery of a source lowers no score, so it has to be shown.
+ */
+
+CREATE FUNCTION posture_internal.source_coverage(of_source integer)
+    RETURNS TABLE (assessed_1d assetset, assessed_7d assetset, assessed_30d assetset,
+                   assessed assetset)
+    LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 1
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
+    SET jit = off
+AS $$
+BEGIN
+    RETURN QUERY
+    SELECT coalesce(union_agg(c.assets) FILTER (WHERE c.observed_at > now() - interval '1 day'),
+                    '{}'),
+           coalesce(union_agg(c.assets) FILTER (WHERE c.observed_at > now() - interval '7 days'),
+                    '{}'),
+           coalesce(union_agg(c.assets) FILTER (WHERE c.observed_at > now() - interval '30 days'),
+                    '{}'),
+           coalesce(union_agg(c.assets), '{}')
+    FROM (SELECT d.observed_at, d.assets
+          FROM recommendation r JOIN confirmation d USING (recommendation_id)
+          WHERE r.source_id = of_source
+          UNION ALL
+          SELECT '-infinity', s.assessed
+          FROM stored_set('infinity', ARRAY(SELECT r.recommendation_id FROM recommendation r
+                                            WHERE r.source_id = of_source)) s) c;
+END $$;
+COMMENT ON FUNCTION posture_internal.source_coverage(integer) IS
+    'returns the assets that a source has assessed, by its deliveries in the last 1, 7 and 30 days, '
+    'and ever';
+
+CREATE FUNCTION posture_internal.asset_scope()
+    RETURNS TABLE (asset_kind text, asset_group text, assets assetset)
+    LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 20
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
+    SET jit = off
+AS $$
+DECLARE
+    retired assetset := (SELECT coalesce(assetset_agg(a.asset_id), '{}')
+                         FROM asset a WHERE a.retired_at <= now());
+BEGIN
+    RETURN QUERY
+    SELECT k.value, NULL::text, k.assets - retired
+    FROM asset_value_set('kind', true, NULL) k
+    UNION ALL
+    SELECT NULL, g.key::text, s.assets - retired
+    FROM asset_group g JOIN asset_group_set(true, NULL) s USING (asset_group_id);
+END $$;
+COMMENT ON FUNCTION posture_internal.asset_scope() IS
+    'returns the assets of each kind and of each group that are not retired';
+
+CREATE VIEW posture.coverage_report WITH (security_invoker = true) AS
+SELECT s.key::text AS source, s.name AS source_name, a.asset_kind, a.asset_group,
+       cardinality(a.assets) AS known_assets,
+       cardinality(a.assets & c.assessed_1d) AS assessed_1d,
+       cardinality(a.assets & c.assessed_7d) AS assessed_7d,
+       cardinality(a.assets & c.assessed_30d) AS assessed_30d,
+       cardinality(a.assets - c.assessed) AS never_assessed
+FROM source s
+CROSS JOIN LATERAL source_coverage(s.source_id) c
+CROSS JOIN asset_scope() a
+WHERE sees_all() AND s.is_active AND a.assets & c.assessed <> '{}';
+COMMENT ON VIEW posture.coverage_report IS
+    'how many assets of each kind, and of each group, a source has assessed lately, where it '
+    'assesses any; for roles that see all. Retired assets are left out, stale ones are not';
+COMMENT ON COLUMN posture.coverage_report.source IS 'key of the source';
+COMMENT ON COLUMN posture.coverage_report.source_name IS 'name of the source';
+COMMENT ON COLUMN posture.coverage_report.asset_kind IS
+    'kind of the assets; NULL: the row is about a group';
+COMMENT ON COLUMN posture.coverage_report.asset_group IS
+    'key of the group; NULL: the row is about a kind';
+COMMENT ON COLUMN posture.coverage_report.known_assets IS
+    'number of assets that are known, from any source';
+COMMENT ON COLUMN posture.coverage_report.assessed_1d IS
+    'number of these that the source assessed in the last day, by its deliveries';
+COMMENT ON COLUMN posture.coverage_report.assessed_7d IS 'number assessed in the last 7 days';
+COMMENT ON COLUMN posture.coverage_report.assessed_30d IS 'number assessed in the last 30 days';
+COMMENT ON COLUMN posture.coverage_report.never_assessed IS
+    'number that the source never assessed';
+
+CREATE FUNCTION posture.unassessed_assets(source text, since interval DEFAULT NULL)
+    RETURNS assetset
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+DECLARE
+    wanted integer := (SELECT k.id FROM key_id('source', ARRAY[source]) k);
+    recent assetset := (SELECT coalesce(union_agg(c.assets), '{}')
+                        FROM recommendation r JOIN confirmation c USING (recommendation_id)
+                        WHERE r.source_id = wanted AND c.observed_at > now() - since);
+    ever assetset := (SELECT c.assessed FROM source_coverage(wanted) c);
+BEGIN
+    IF NOT sees_all() THEN
+        RETURN '{}';
+    END IF;
+    RETURN (SELECT coalesce(union_agg(a.assets), '{}')
+            FROM asset_scope() a
+            WHERE a.asset_kind IS NOT NULL AND a.assets & ever <> '{}')
+           - CASE WHEN since IS NULL THEN ever ELSE recent END;
+END $$;
+COMMENT ON FUNCTION posture.unassessed_assets(text, interval) IS
+    'returns the assets of the kinds that a source assesses which it has not assessed for so long, '
+    'by its deliveries; since NULL: never. For roles that see all';
