@@ -107,8 +107,8 @@ CALL pg_temp.try('securityhub', '[' || pg_temp.finding('1', 'a') || ',' || pg_te
 SELECT load('guardduty', '[{"class_uid": 2002}]'::jsonb);
 \set VERBOSITY default
 SELECT load('securityhub', ('[' || pg_temp.finding('1', 'a') || ']')::jsonb);
-SELECT load('trivy', '{"Results": []}'::jsonb);
-SELECT load('trivy', '{"Results": []}');
+SELECT load('scanner', '{"Results": []}'::jsonb);
+SELECT load('scanner', '{"Results": []}');
 SELECT load('oscap', '<TestResult xmlns="http://checklists.nist.gov/xccdf/1.2"/>');
 SELECT load('oscap', '<TestResult xmlns="http://checklists.nist.gov/xccdf/1.2"/>'::xml);
 SELECT load(NULL, '{"Results": []}');

@@ -38,6 +38,7 @@ my %value = (
 	stale_after => [ '10 days', '20 days', '30 days' ],
 	time_zone => [qw(UTC Asia/Tokyo Europe/Berlin)],
 	markup => [qw(plain html markdown)],
+	reports => [qw(states failures failures)],
 	max_points => [ 1, 2, 3 ],
 	effort_hours => [ 1, 2, 3 ],
 	drop_threshold => [ 1, 2, 3 ],

@@ -131,6 +131,13 @@ FROM posture.recommendation r, posture.asset a
 WHERE (r.key LIKE 'hr%' OR r.title LIKE 'Namesake%')
       AND (a.key LIKE 'ha%' OR a.kind = 'host' AND (a.asset_id + N) % 2 = 0)
    OR r.key = 'r7' AND a.key LIKE 'ha%' AND a.kind <> 'user';
+INSERT INTO posture.recommendation (source_id, key, title)
+SELECT s.source_id, 'no-critical-vulnerability', 'Hidden N' FROM posture.source s WHERE s.key = 'hscan1';
+INSERT INTO posture.finding
+SELECT r.recommendation_id, a.asset_id, 'non_compliant', posture.day_end(posture.today() - 4),
+       '{"vulnerabilities": [{"id": "CVE-N", "package": "p"}]}'
+FROM posture.recommendation r, posture.asset a
+WHERE r.key = 'no-critical-vulnerability' AND a.key LIKE 'ha%';
 INSERT INTO posture.measure
 SELECT recommendation_id, N / 2.0, N, posture.day_end(posture.today() - 3)
 FROM posture.recommendation WHERE key IN ('hr1', 'hr9');
