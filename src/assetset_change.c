@@ -6,12 +6,14 @@
 #include "port/pg_bitutils.h"
 #include "utils/memutils.h"
 
-/* how many ids may be pending in every set, also if they are toggled, and in the largest ones */
+/* how many ids may be pending in every set, and in the largest ones */
 #define PENDING_SMALL 1024
-#define PENDING_TOGGLES 32768
 #define PENDING_MAX 1048576
-/* how many ids of a set become pending toggles */
-#define TOGGLED_MAX 1024
+/* how many ids may be pending that are toggled, in every set, and for each container */
+#define TOGGLES_SMALL 32768
+#define TOGGLES_OF_CONTAINER 1024
+/* how many ids of a container, on average, are toggled and not merged */
+#define TOGGLED_MAX 128
 /* number of ids from which grouping them by container first is faster */
 #define GROUP_FROM 16384
 /* number of ids of a container that are collected in a bitset first */
@@ -383,15 +385,14 @@ insert_missing(Assetset *set, SetReader reader)
 static void
 extend_toggles(Assetset *set, int n)
 {
-	int			max_pending = pg_nextpower2_32(Max(set->n_pending + n, 16));
+	int			limit = Max(TOGGLES_SMALL, TOGGLES_OF_CONTAINER * set->n_containers);
+	int			max_pending;
 
+	if (set->n_pending + n > set->max_pending && set->n_pending + n > limit)
+		assetset_flush_pending(set);
 	if (set->n_pending + n <= set->max_pending)
 		return;
-	if (max_pending > PENDING_TOGGLES && set->max_pending >= PENDING_TOGGLES)
-	{
-		assetset_flush_pending(set);
-		return;
-	}
+	max_pending = pg_nextpower2_32(Max(set->n_pending + n, 16));
 	if (set->pending == NULL)
 		set->pending = MemoryContextAlloc(set->header.eoh_context, max_pending * sizeof(uint32));
 	else
@@ -415,20 +416,22 @@ toggle_arrays(Assetset *set, SetReader *reader, int n)
 				container.key * CONTAINER_IDS + uint16_at(container.data, i);
 }
 
-/* Returns how many ids a reader has, if they are few and all in arrays; -1 if not. */
+/* Returns how many ids a reader has, if all are in arrays of few; -1 if not. */
 static int
 count_few(SetReader reader)
 {
 	Container	container;
 	int			n = 0;
+	int			containers = 0;
 
 	while (set_reader_next(&reader, &container))
 	{
-		n += container.units;
-		if (container.kind != CONTAINER_ARRAY || n > TOGGLED_MAX)
+		if (container.kind != CONTAINER_ARRAY)
 			return -1;
+		n += container.units;
+		containers++;
 	}
-	return n;
+	return n <= TOGGLED_MAX * containers ? n : -1;
 }
 
 /*
