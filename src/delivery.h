@@ -50,12 +50,17 @@ typedef struct Delivery
 /* of the call of ingest() that is in progress; NULL: there is none */
 extern Delivery *delivery;
 
+/* delivery.c */
 extern Delivery *require_delivery(void);
 extern DeliveredFindings *findings_of(int32 recommendation_id);
 extern void add_finding(DeliveredFindings *findings, Assetset **set, int32 asset_id,
 						TimestampTz at);
 extern void see_source(int32 source_id, TimestampTz at);
 extern void see_asset(const KnownObject *asset, TimestampTz at);
+extern void add_asset(Assetset **set, int32 asset_id);
+extern bool has_asset(Assetset *set, int32 asset_id);
+
+/* delivery_row.c */
 extern bool is_said(FunctionCallInfo fcinfo, int argument, text *stored);
 
 #endif							/* POSTURE_DELIVERY_H */

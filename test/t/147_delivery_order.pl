@@ -1,7 +1,7 @@
 # Several observations of a finding in one delivery have the effect that they have in deliveries
 # of their own, one after the other: the findings, and the snapshots of days that are taken
 # afterwards.
-# tests: finding/ingest, finding/delivered, finding/known_object, confirm, delivery.c, row_set, known_object, stored_state, index_lookup
+# tests: finding/ingest, finding/delivered, finding/known_object, confirm, delivery.c, delivery_row, row_set, known_object, stored_state, index_lookup
 #
 # POSTURE_ROUNDS: how many rounds (8). POSTURE_SEED repeats them.
 
