@@ -130,29 +130,17 @@ group_by_container(const uint32 *ids, int count)
 	return grouped;
 }
 
-/* Adds ids to a bitset. */
+/* Adds ids to a bitset, or if "toggles" removes those that it has. */
 static void
-add_to_bitset(char *bitset, const uint32 *ids, int count)
+change_bitset(char *bitset, const uint32 *ids, int count, bool toggles)
 {
 	for (int i = 0; i < count; i++)
 	{
 		int			value = ids[i] % CONTAINER_IDS;
+		uint64		word = uint64_at(bitset, value / 64);
+		uint64		bit = UINT64CONST(1) << value % 64;
 
-		set_uint64_at(bitset, value / 64,
-					  uint64_at(bitset, value / 64) | UINT64CONST(1) << value % 64);
-	}
-}
-
-/* Adds ids to a bitset that it does not have, and removes those that it has. */
-static void
-toggle_in_bitset(char *bitset, const uint32 *ids, int count)
-{
-	for (int i = 0; i < count; i++)
-	{
-		int			value = ids[i] % CONTAINER_IDS;
-
-		set_uint64_at(bitset, value / 64,
-					  uint64_at(bitset, value / 64) ^ UINT64CONST(1) << value % 64);
+		set_uint64_at(bitset, value / 64, toggles ? word ^ bit : word | bit);
 	}
 }
 
@@ -213,14 +201,12 @@ add_few(Assetset *set, Container *container, const uint32 *ids, int count)
 static void
 change_container(Assetset *set, Container *container, const uint32 *ids, int count)
 {
-	void		(*change) (char *, const uint32 *, int) =
-		set->toggles ? toggle_in_bitset : add_to_bitset;
 	ContainerBuffer collected;
 	int			cardinality;
 
 	if (container->kind == CONTAINER_BITSET)
 	{
-		change(unconstify(char *, container->data), ids, count);
+		change_bitset(unconstify(char *, container->data), ids, count, set->toggles);
 		container->cardinality = 0;
 		return;
 	}
@@ -231,7 +217,7 @@ change_container(Assetset *set, Container *container, const uint32 *ids, int cou
 		return;
 	}
 	container_load((char *) collected.words, container);
-	change((char *) collected.words, ids, count);
+	change_bitset((char *) collected.words, ids, count, set->toggles);
 	memset(&collected.container, 0, sizeof(Container));
 	collected.container.kind = CONTAINER_BITSET;
 	collected.container.units = BITSET_WORDS;

@@ -221,15 +221,21 @@ find_asset(KnownObject *object, Datum key)
 
 /* ---- functions ---- */
 
+/* Returns an id; NULL for -1. */
+static Datum
+return_id(FunctionCallInfo fcinfo, int32 id)
+{
+	if (id < 0)
+		PG_RETURN_NULL();
+	PG_RETURN_INT32(id);
+}
+
 /* known_source(key text) returns integer: id of a source. NULL for NULL, and if there is none. */
 Datum
 posture_known_source(PG_FUNCTION_ARGS)
 {
-	int32		id = known_object(require_delivery()->known_sources, 0, PG_GETARG_TEXT_PP(0))->id;
-
-	if (id < 0)
-		PG_RETURN_NULL();
-	PG_RETURN_INT32(id);
+	return return_id(fcinfo, known_object(require_delivery()->known_sources, 0,
+										  PG_GETARG_TEXT_PP(0))->id);
 }
 
 /*
@@ -245,9 +251,7 @@ posture_known_recommendation(PG_FUNCTION_ARGS)
 
 	if (source_id >= 0)
 		id = known_object(delivery->known_recommendations, source_id, PG_GETARG_TEXT_PP(1))->id;
-	if (id < 0)
-		PG_RETURN_NULL();
-	PG_RETURN_INT32(id);
+	return return_id(fcinfo, id);
 }
 
 /*
@@ -257,9 +261,6 @@ posture_known_recommendation(PG_FUNCTION_ARGS)
 Datum
 posture_known_asset(PG_FUNCTION_ARGS)
 {
-	int32		id = known_object(require_delivery()->known_assets, 0, PG_GETARG_TEXT_PP(0))->id;
-
-	if (id < 0)
-		PG_RETURN_NULL();
-	PG_RETURN_INT32(id);
+	return return_id(fcinfo, known_object(require_delivery()->known_assets, 0,
+										  PG_GETARG_TEXT_PP(0))->id);
 }
