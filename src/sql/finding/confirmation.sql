@@ -78,18 +78,21 @@ AS $$
 DECLARE
     recommendations integer[];
 BEGIN
-    INSERT INTO confirmation (recommendation_id, observed_at, assets, is_merged)
-    SELECT d.recommendation_id, d.observed_at, d.assets, false
-    FROM delivered_findings() d
-    ORDER BY d.recommendation_id
-    ON CONFLICT ON CONSTRAINT confirmation_pkey DO UPDATE
-    SET assets = confirmation.assets | EXCLUDED.assets;
-    recommendations := ARRAY(SELECT d.recommendation_id
-                             FROM (SELECT DISTINCT x.recommendation_id
-                                   FROM delivered_findings() x) d
+    WITH kept AS (
+        INSERT INTO confirmation (recommendation_id, observed_at, assets, is_merged)
+        SELECT d.recommendation_id, d.observed_at, d.assets, false
+        FROM delivered_findings() d
+        ORDER BY d.recommendation_id
+        ON CONFLICT ON CONSTRAINT confirmation_pkey DO UPDATE
+        SET assets = confirmation.assets | EXCLUDED.assets
+        RETURNING recommendation_id
+    )
+    SELECT array_agg(DISTINCT k.recommendation_id) INTO recommendations FROM kept k;
+    recommendations := ARRAY(SELECT c.recommendation_id
+                             FROM unnest(recommendations) k(recommendation_id)
                              JOIN confirmation c USING (recommendation_id)
                              WHERE NOT c.is_merged
-                             GROUP BY d.recommendation_id
+                             GROUP BY c.recommendation_id
                              HAVING count(*) > 16);
     IF recommendations <> '{}' THEN
         PERFORM merge_confirmations(recommendations);
@@ -98,7 +101,7 @@ END $$;
 COMMENT ON FUNCTION posture_internal.keep_confirmations() IS
     'step of ingest(): keeps when the findings of the delivery were observed';
 
--- A finding that was deleted begins anew.
+-- What was observed of a finding before it was deleted says nothing of one that is inserted later.
 CREATE FUNCTION posture_internal.forget_confirmations() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
