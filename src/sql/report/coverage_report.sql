@@ -3,6 +3,25 @@
  * An asset that is in no delivery of a source lowers no score, so it has to be shown.
  */
 
+CREATE FUNCTION posture_internal.source_observation(of_source integer)
+    RETURNS TABLE (observed_at timestamptz, assets assetset)
+    LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 1000
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
+    SET jit = off
+AS $$
+BEGIN
+    RETURN QUERY
+    SELECT c.observed_at, c.assets
+    FROM recommendation r JOIN confirmation c USING (recommendation_id)
+    WHERE r.source_id = of_source
+    UNION ALL
+    SELECT '-infinity', s.assessed
+    FROM stored_set('infinity', ARRAY(SELECT r.recommendation_id FROM recommendation r
+                                      WHERE r.source_id = of_source)) s;
+END $$;
+COMMENT ON FUNCTION posture_internal.source_observation(integer) IS
+    'returns the assets that a source has assessed, at a time or later; -infinity: ever';
+
 CREATE FUNCTION posture_internal.source_coverage(of_source integer)
     RETURNS TABLE (assessed_1d assetset, assessed_7d assetset, assessed_30d assetset,
                    assessed assetset)
@@ -19,13 +38,7 @@ BEGIN
            coalesce(union_agg(c.assets) FILTER (WHERE c.observed_at > now() - interval '30 days'),
                     '{}'),
            coalesce(union_agg(c.assets), '{}')
-    FROM (SELECT d.observed_at, d.assets
-          FROM recommendation r JOIN confirmation d USING (recommendation_id)
-          WHERE r.source_id = of_source
-          UNION ALL
-          SELECT '-infinity', s.assessed
-          FROM stored_set('infinity', ARRAY(SELECT r.recommendation_id FROM recommendation r
-                                            WHERE r.source_id = of_source)) s) c;
+    FROM source_observation(of_source) c;
 END $$;
 COMMENT ON FUNCTION posture_internal.source_coverage(integer) IS
     'returns the assets that a source has assessed, by its deliveries in the last 1, 7 and 30 days, '
@@ -87,18 +100,17 @@ CREATE FUNCTION posture.unassessed_assets(source text, since interval DEFAULT NU
 AS $$
 DECLARE
     wanted integer := (SELECT k.id FROM key_id('source', ARRAY[source]) k);
-    recent assetset := (SELECT coalesce(union_agg(c.assets), '{}')
-                        FROM recommendation r JOIN confirmation c USING (recommendation_id)
-                        WHERE r.source_id = wanted AND c.observed_at > now() - since);
-    ever assetset := (SELECT c.assessed FROM source_coverage(wanted) c);
 BEGIN
     IF NOT sees_all() THEN
         RETURN '{}';
     END IF;
-    RETURN (SELECT coalesce(union_agg(a.assets), '{}')
-            FROM asset_scope() a
-            WHERE a.asset_kind IS NOT NULL AND a.assets & ever <> '{}')
-           - CASE WHEN since IS NULL THEN ever ELSE recent END;
+    RETURN (SELECT coalesce(union_agg(a.assets), '{}') - o.recent
+            FROM (SELECT coalesce(union_agg(x.assets), '{}') AS ever,
+                         coalesce(union_agg(x.assets) FILTER (
+                             WHERE since IS NULL OR x.observed_at > now() - since), '{}') AS recent
+                  FROM source_observation(wanted) x) o
+            LEFT JOIN asset_scope() a ON a.asset_kind IS NOT NULL AND a.assets & o.ever <> '{}'
+            GROUP BY o.recent);
 END $$;
 COMMENT ON FUNCTION posture.unassessed_assets(text, interval) IS
     'returns the assets of the kinds that a source assesses which it has not assessed for so long, '
