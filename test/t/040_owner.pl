@@ -89,7 +89,8 @@ SQL
 }
 
 my ($trivy) = map { $_->[1] } grep { $_->[0] eq 'trivy' } documents();
-($rc, $out, $err) = query_as($node, 'warehouse', 'risk_owner', sample_sql() . "SELECT FROM posture.load('trivy', \$d\$$trivy\$d\$);");
+($rc, $out, $err) = query_as($node, 'warehouse', 'risk_owner',
+	sample_sql() . "SELECT FROM posture.load('trivy', \$d\$$trivy\$d\$);");
 is($rc, 0, 'it loads, ingests, takes snapshots and runs the job') or diag $err;
 my @views = views($node, 'warehouse');
 cmp_ok(scalar(@views), '>=', 5, 'there are views');

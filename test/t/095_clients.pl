@@ -47,8 +47,8 @@ INSERT INTO recommendation (source_id, key, title)
 SELECT source_id, 'no-known-exploited-vulnerability', 'Exploited' FROM source WHERE key = 'hosts';
 INSERT INTO finding
 SELECT r.recommendation_id, a.asset_id, 'non_compliant', now(),
-       '{"vulnerabilities": [{"id": "CVE-2021-44228", "severity": "critical", "cvss": 10.0, "epss": 0.94358, "exploited": true,
-                              "package": "log4j", "installed": "2.14", "fixed": "2.15"},
+       '{"vulnerabilities": [{"id": "CVE-2021-44228", "severity": "critical", "cvss": 10.0,
+                              "epss": 0.94358, "exploited": true, "package": "log4j", "installed": "2.14", "fixed": "2.15"},
                              {"id": "CVE-1", "package": "żółć"}]}'
 FROM recommendation r, asset a
 WHERE r.key = 'no-known-exploited-vulnerability' AND a.asset_id = (SELECT min(asset_id) + 1 FROM asset);

@@ -16,7 +16,8 @@ use TestPosture;
 interference_node('interference_probe', 'unfolded');
 
 # the same days in both, and data of no one
-my $common = qr/\.(importance_weight|history_start|forgotten_day|former_key|delivery|confirmation|snapshot|access|change_log_start)$/;
+my $common = qr/\.(importance_weight|history_start|forgotten_day|former_key|delivery|confirmation
+	|snapshot|access|change_log_start)$/x;
 my @relations = grep { !/$common/ } tables($node, 'postgres'), views($node, 'postgres');
 my ($few, $many) = both_answers(superuser(),
 	[ map { "SELECT x FROM $_ x ORDER BY x::text COLLATE \"C\"" } @relations ]);

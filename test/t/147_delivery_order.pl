@@ -1,7 +1,8 @@
 # Several observations of a finding in one delivery have the effect that they have in deliveries
 # of their own, one after the other: the findings, and the snapshots of days that are taken
 # afterwards.
-# tests: finding/ingest, finding/delivered, finding/known_object, confirm, delivery.c, delivery_row, row_set, known_object, stored_state, index_lookup
+# tests: finding/ingest, finding/delivered, finding/known_object, confirm, delivery.c, delivery_row
+# tests: row_set, known_object, stored_state, index_lookup
 #
 # POSTURE_ROUNDS: how many rounds (8). POSTURE_SEED repeats them.
 
@@ -166,22 +167,26 @@ SQL
 # a delivery makes no temporary table, so its transaction can be prepared
 is($node->safe_psql('postgres', <<'SQL'), "4|4|0\n3|1|1\n3|1\n2|1|1|0", 'a prepared transaction');
 INSERT INTO posture.source (key, name) VALUES ('p', 'P'), ('idle', 'I');
-INSERT INTO posture.inbox (source, recommendation, asset, state) SELECT 'p', 'r', 'p' || n, 'compliant' FROM generate_series(1, 4) n;
+INSERT INTO posture.inbox (source, recommendation, asset, state)
+SELECT 'p', 'r', 'p' || n, 'compliant' FROM generate_series(1, 4) n;
 BEGIN;
 SELECT loaded, changed, closed FROM posture.ingest('p');
 PREPARE TRANSACTION 'delivery';
 COMMIT PREPARED 'delivery';
 SELECT FROM posture.fold();
-INSERT INTO posture.inbox (source, recommendation, asset, state) VALUES ('p', 'r', 'p1', 'compliant'), ('p', 'r', 'p1', 'compliant'), ('p', 'r', 'p2', 'non_compliant');
+INSERT INTO posture.inbox (source, recommendation, asset, state)
+VALUES ('p', 'r', 'p1', 'compliant'), ('p', 'r', 'p1', 'compliant'), ('p', 'r', 'p2', 'non_compliant');
 BEGIN;
 SELECT loaded, changed, closed - 1 FROM posture.ingest('p');
 PREPARE TRANSACTION 'delivery';
 ROLLBACK PREPARED 'delivery';
-SELECT (SELECT count(*) FROM posture.inbox), count(DISTINCT f.state) FROM posture.finding f JOIN posture.asset a USING (asset_id) WHERE a.key LIKE 'p_';
+SELECT (SELECT count(*) FROM posture.inbox), count(DISTINCT f.state)
+FROM posture.finding f JOIN posture.asset a USING (asset_id) WHERE a.key LIKE 'p_';
 -- one that fails leaves nothing to the next in the transaction
 BEGIN;
 DO $$ BEGIN PERFORM posture.ingest('idle'); EXCEPTION WHEN no_data_found THEN NULL; END $$;
-DELETE FROM posture.inbox WHERE state = 'compliant' AND ctid < (SELECT max(ctid) FROM posture.inbox WHERE state = 'compliant');
+DELETE FROM posture.inbox
+WHERE state = 'compliant' AND ctid < (SELECT max(ctid) FROM posture.inbox WHERE state = 'compliant');
 SELECT loaded, changed, unchanged, rejected FROM posture.ingest();
 COMMIT;
 SQL
@@ -194,7 +199,8 @@ SELECT FROM posture.ingest();
 INSERT INTO posture.inbox (source, recommendation, asset, state, observed_at, asset_kind)
 VALUES ('p', 'r', 'SEEN.example', 'compliant', now() - interval '1 day', 'host');
 SELECT FROM posture.ingest();
-SELECT count(*), min(first_seen) < now() - interval '2 days', max(last_seen) > now() - interval '2 days' FROM posture.asset WHERE lower(key) = 'seen.example';
+SELECT count(*), min(first_seen) < now() - interval '2 days', max(last_seen) > now() - interval '2 days'
+FROM posture.asset WHERE lower(key) = 'seen.example';
 SQL
 
 # keys that do not fit into the memory of their table, in any order, twice

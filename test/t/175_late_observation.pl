@@ -40,11 +40,13 @@ BEGIN
                CASE WHEN has_one_time THEN at ELSE latest + random() * interval '1 day' END
         FROM (SELECT (ARRAY['s', 'other'])[1 + delivery % 2] AS source, 'r' || ceil(random() * 3) AS recommendation,
                      'h' || ceil(random() * 6) AS asset,
-                     (ARRAY['compliant', 'compliant', 'compliant', 'non_compliant', 'not_applicable'])[ceil(random() * 5)] AS state
+                     (ARRAY['compliant', 'compliant', 'compliant', 'non_compliant',
+                            'not_applicable'])[ceil(random() * 5)] AS state
               FROM generate_series(1, ceil(random() * 15)::integer)) r;
         latest := latest + interval '1 day';
         INSERT INTO posture.inbox (source, recommendation, asset, state, observed_at, details)
-        SELECT d.source, d.recommendation, d.asset, d.state, d.observed_at, CASE WHEN random() < 0.2 THEN '{}'::jsonb END
+        SELECT d.source, d.recommendation, d.asset, d.state, d.observed_at,
+               CASE WHEN random() < 0.2 THEN '{}'::jsonb END
         FROM sim.delivered d WHERE d.n > first;
         CASE floor(random() * 4)
             WHEN 0 THEN PERFORM posture.ingest(extent => 'e');
@@ -87,14 +89,16 @@ is($node->safe_psql('postgres', <<'SQL'), <<'ROWS' =~ s/\n\z//r, 'by hand');
 INSERT INTO posture.inbox (source, recommendation, asset, state, observed_at)
 SELECT 's', 'r', 'h' || n, 'compliant', now() - interval '9 hours' FROM generate_series(1, 3) n;
 SELECT loaded, changed FROM posture.ingest();
-INSERT INTO posture.inbox (source, recommendation, asset, state, observed_at) VALUES ('s', 'r', 'h1', 'compliant', now() - interval '3 hours');
+INSERT INTO posture.inbox (source, recommendation, asset, state, observed_at)
+VALUES ('s', 'r', 'h1', 'compliant', now() - interval '3 hours');
 SELECT loaded, changed FROM posture.ingest();
 INSERT INTO posture.inbox (source, recommendation, asset, state, observed_at)
 VALUES ('s', 'r', 'h3', 'non_compliant', now() - interval '6 hours'), ('s', 'no', 'h1', NULL, NULL);
 SELECT loaded, changed, rejected, closed FROM posture.ingest('s');
 SELECT a.key, f.state FROM posture.finding f JOIN posture.asset a USING (asset_id) ORDER BY 1;
 INSERT INTO posture.inbox (source, recommendation, asset, state, observed_at)
-VALUES ('s', 'r', 'h1', 'non_compliant', now() - interval '4 hours'), ('s', 'r', 'h2', 'compliant', now() - interval '5 hours');
+VALUES ('s', 'r', 'h1', 'non_compliant', now() - interval '4 hours'),
+       ('s', 'r', 'h2', 'compliant', now() - interval '5 hours');
 SELECT loaded, changed, unchanged FROM posture.ingest();
 -- a day is as early as its earliest observation
 SELECT FROM posture.fold();
@@ -103,12 +107,14 @@ SELECT 's', 'r', 'h' || n, 'compliant', now() FROM generate_series(1, 3) n;
 SELECT changed FROM posture.ingest();
 DO $$ BEGIN
     FOR n IN 1 .. 40 LOOP
-        INSERT INTO posture.inbox (source, recommendation, asset, state, observed_at) VALUES ('s', 'r', 'h1', 'compliant', now() - n * interval '10 days');
+        INSERT INTO posture.inbox (source, recommendation, asset, state, observed_at)
+        VALUES ('s', 'r', 'h1', 'compliant', now() - n * interval '10 days');
         PERFORM posture.ingest();
     END LOOP;
 END $$;
 SELECT count(*) <= 16 FROM posture_internal.confirmation WHERE NOT is_merged;
-SELECT sum(posture.cardinality(assets)), bool_and(observed_at > now() - interval '1 year') FROM posture_internal.confirmation WHERE is_merged;
+SELECT sum(posture.cardinality(assets)), bool_and(observed_at > now() - interval '1 year')
+FROM posture_internal.confirmation WHERE is_merged;
 SQL
 3|3
 1|0
