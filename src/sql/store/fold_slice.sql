@@ -117,11 +117,11 @@ DECLARE
     rules counting_rule[];
 BEGIN
     scope.with_sets := 'inactive';
-    rules := ARRAY[counting_rule('infinity', NULL, NULL, 'folded', of_slice, NULL, scope)];
-    IF has_exemptions() THEN
-        rules := rules || counting_rule('infinity', NULL, without_exemptions(), 'folded', of_slice,
-                                        NULL, NULL);
-    END IF;
+    -- one expression has one snapshot, so both rules have the same inactive assets
+    rules := ARRAY[counting_rule('infinity', NULL, NULL, 'folded', of_slice, NULL, scope)]
+             || CASE WHEN has_exemptions()
+                     THEN ARRAY[counting_rule('infinity', NULL, without_exemptions(), 'folded',
+                                              of_slice, NULL, NULL)] END;
     WITH counted AS MATERIALIZED (
         SELECT c.*, c.rule > 1 AS is_raw FROM count_folded(rules, of_slice) c
     ), inactive AS (

@@ -155,6 +155,8 @@ BEGIN
                             cardinality(findings.recommendations)));
     SELECT r.* INTO sets, repaired FROM rebuild_finding_sets(findings.recommendations) r;
 
+    -- before the classes are, so that a change which they may lack is counted again
+    catalog_ids := ARRAY(SELECT d.delta_id FROM catalog_delta d);
     SELECT c.* INTO classes FROM recomputed_classes() c;
     PERFORM record_asset_change(ARRAY(SELECT x
                                       FROM changed_classes(classes.delta_ids, classes.sets) x
@@ -162,7 +164,6 @@ BEGIN
     DELETE FROM asset_set s WHERE s.attribute <> 'inactive';
     INSERT INTO asset_set SELECT c.* FROM unnest(classes.sets) c;
 
-    catalog_ids := ARRAY(SELECT d.delta_id FROM catalog_delta d);
     slices := 0;
     FOR due IN
         SELECT s.chunk / 16 FROM asset_set s
