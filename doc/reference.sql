@@ -9,7 +9,7 @@ SELECT posture.score(0, 1) \g /dev/null
 CREATE TEMP TABLE section (place int GENERATED ALWAYS AS IDENTITY, title text, about text, relations text, functions text, types text);
 INSERT INTO section (title, about, relations, functions, types) VALUES
 ('Reports', 'Views, for BI tools and for people. Their columns are of plain types only. Each view shows a role the rows that it may see.',
- 'overview metric_report metric_recommendation_report recommendation_report asset_report finding_report event_report event_asset day_report score_history group_report coverage_report vulnerability_report target_report secure_score secure_score_part benchmark_report exemption_report assignment_report',
+ 'overview metric_report metric_recommendation_report recommendation_report asset_report finding_report event_report event_asset day_report score_history group_report coverage_report unassessed_asset vulnerability_report target_report secure_score secure_score_part benchmark_report exemption_report assignment_report',
  'show', ''),
 ('Findings in', 'How findings are loaded. [Load findings](load.md) explains the steps.',
  'source inbox rejected',
@@ -31,7 +31,7 @@ INSERT INTO section (title, about, relations, functions, types) VALUES
 ('Scores', 'The type `score` and its functions. [How scores are made](formulas.md) has the formulas.',
  '', 'score score_drop is_drop weighted_score', 'score'),
 ('Sets of assets', 'The type `assetset`: compressed sets of asset ids.',
- '', 'metric_assets assets_at unassessed_assets cardinality members chunks assetset_agg union_agg intersect_agg xor_agg', 'assetset'),
+ '', 'metric_assets assets_at unassessed_at unassessed_assets cardinality members chunks assetset_agg union_agg intersect_agg xor_agg', 'assetset'),
 ('Maintenance', 'Functions that keep reading fast and report the state of posture itself.',
  '', 'status fold verify rebuild', '');
 

@@ -241,7 +241,7 @@ count_assets_accum(PG_FUNCTION_ARGS)
 
 /* ---- the result ---- */
 
-#define RESULT_FIELDS (8 + RETURNED_SETS)
+#define RESULT_FIELDS (10 + RETURNED_SETS)
 
 /* The rows that count_assets_final() returns. */
 typedef struct CountResult
@@ -261,7 +261,8 @@ add_result(CountResult *result, const CountRule *rule, int group, const char *ki
 	Datum		values[RESULT_FIELDS];
 	bool		nulls[RESULT_FIELDS] = {false};
 
-	if (writers == NULL && count->assessed == 0 && count->failing == 0 && count->exposed == 0)
+	if (writers == NULL && count->assessed == 0 && count->failing == 0 && count->exposed == 0 &&
+		count->population == 0)
 		return;
 	values[0] = Int32GetDatum(result->rule);
 	nulls[1] = rule->n_groups == 0;
@@ -272,11 +273,13 @@ add_result(CountResult *result, const CountRule *rule, int group, const char *ki
 	values[5] = Int64GetDatum(count->exposed);
 	values[6] = Int64GetDatum(count->failing);
 	values[7] = Int64GetDatum(count->critical);
+	values[8] = Int64GetDatum(count->population);
+	values[9] = Int64GetDatum(count->unassessed);
 	for (int i = 0; i < RETURNED_SETS; i++)
 	{
-		nulls[8 + i] = writers == NULL;
+		nulls[10 + i] = writers == NULL;
 		if (writers != NULL)
-			values[8 + i] = PointerGetDatum(assetset_flat_from_writer(&writers[i]));
+			values[10 + i] = PointerGetDatum(assetset_flat_from_writer(&writers[i]));
 	}
 	if (result->n_rows == result->max_rows)
 	{
@@ -302,7 +305,7 @@ add_results_of_rule(CountResult *result, CountRule *rule, int group)
 		add_result(result, rule, group, "initiative", rule->initiatives[i].id, counts++, NULL);
 }
 
-/* Adds the inactive assets, which are returned as the exposed ones of an object. */
+/* Adds the inactive assets as the exposed ones of an object, and those retired as assessed. */
 static void
 add_inactive(CountResult *result, CountRule *rule)
 {
@@ -312,6 +315,8 @@ add_inactive(CountResult *result, CountRule *rule)
 	for (int i = 0; i < RETURNED_SETS; i++)
 		if (i == RETURNED_EXPOSED)
 			writers[i] = *rule->inactive_writer;
+		else if (i == RETURNED_ASSESSED)
+			writers[i] = *rule->retired_writer;
 		else
 			roaring_writer_open(&writers[i], 0);
 	add_result(result, rule, 0, "inactive", 0, &none, writers);

@@ -2,82 +2,15 @@
  * count_chunk.c: what counts in a chunk, and its counts.
  *
  * First come the recommendations: their sets without assets that are inactive
- * or exempt. A metric has the union of its recommendations, within the kinds
- * and criticalities that it counts, and an initiative the union of its metrics.
- * Containers that are not changed stay where they are. The others are allocated
- * in the current memory context, which the caller resets after each chunk.
+ * or exempt. A metric has the union of its recommendations, within the kinds,
+ * criticalities and population that it counts, and an initiative the union of its
+ * metrics.
+ * The sets are in the current memory context, which the caller resets after each
+ * chunk.
  */
 #include "count.h"
 
 #include "miscadmin.h"
-
-/*
- * Returns the result of an operation on two containers, of which each may be
- * NULL for empty, as the result may be.
- */
-static const Container *
-combine(CombineOp operation, const Container *first, const Container *second)
-{
-	ContainerBuffer buffer;
-	const Container *result;
-	Container  *copy;
-	Size		size;
-
-	if (first == NULL)
-		return KEEPS_SECOND(operation) ? second : NULL;
-	if (second == NULL)
-		return KEEPS_FIRST(operation) ? first : NULL;
-	if (container_is_trivial(operation, first, second, &result))
-		return result;
-	container_combine(&buffer, operation, first, second);
-	if (container_is_empty(&buffer.container))
-		return NULL;
-	size = container_size(&buffer.container);
-	copy = palloc(sizeof(Container) + size);
-	*copy = buffer.container;
-	copy->data = memcpy((char *) (copy + 1), buffer.words, size);
-	return copy;
-}
-
-static int64
-count_set(const Container *set)
-{
-	return set == NULL ? 0 : set->cardinality > 0 ? set->cardinality : container_count(set);
-}
-
-/* Returns the number of ids that two containers share. */
-static int64
-count_common(const Container *first, const Container *second)
-{
-	ContainerBuffer buffer;
-	const Container *result;
-
-	if (first == NULL || second == NULL)
-		return 0;
-	if (container_is_trivial(COMBINE_AND, first, second, &result))
-		return count_set(result);
-	container_combine(&buffer, COMBINE_AND, first, second);
-	return container_count(&buffer.container);
-}
-
-/* Adds a container to a union, whose bits are in the buffer from the second one on. */
-static const Container *
-add_to_union(ContainerBuffer *buffer, const Container *sum, const Container *set)
-{
-	if (sum == NULL || set == NULL)
-		return sum == NULL ? set : sum;
-	if (sum != &buffer->container)
-	{
-		container_load((char *) buffer->words, sum);
-		memset(&buffer->container, 0, sizeof(Container));
-		buffer->container.kind = CONTAINER_BITSET;
-		buffer->container.key = sum->key;
-		buffer->container.units = BITSET_WORDS;
-		buffer->container.data = (char *) buffer->words;
-	}
-	container_update_bitset((char *) buffer->words, COMBINE_OR, set);
-	return &buffer->container;
-}
 
 /* Adds a container to the union of an initiative, which may not exist yet. */
 static void
@@ -101,12 +34,6 @@ add_to_initiative(ContainerBuffer **buffer, const Container *set)
 
 /* ---- recommendations ---- */
 
-static const Container *
-as_container(const Container *collected)
-{
-	return collected->units > 0 ? collected : NULL;
-}
-
 /*
  * Returns the inactive assets of a chunk: those given, and the candidates that
  * are stale, because no source that assesses them has seen them since its limit.
@@ -125,29 +52,14 @@ find_inactive(CountRule *rule, uint32 chunk, const CollectedSet *collected, cons
 	for (int i = 0; i < rule->n_recommendations; i++)
 	{
 		int			source = rule->recommendations[i].source;
-		const Container *assessed = as_container(&collected[slots[i]].assessed);
-		const Container *seen = combine(COMBINE_AND, candidates, assessed);
+		const Container *assessed = chunk_collected(&collected[slots[i]].assessed);
+		const Container *seen = chunk_combine(COMBINE_AND, candidates, assessed);
 
 		if (source >= 0)
-			seen = combine(COMBINE_ANDNOT, seen, chunk_set_at(&rule->unseen[source], chunk));
-		fresh = add_to_union(buffer, fresh, seen);
+			seen = chunk_combine(COMBINE_ANDNOT, seen, chunk_set_at(&rule->unseen[source], chunk));
+		fresh = chunk_union(buffer, fresh, seen);
 	}
-	return combine(COMBINE_OR, inactive, combine(COMBINE_ANDNOT, candidates, fresh));
-}
-
-/* Returns a set without the assets that an exemption exempts. */
-static const Container *
-without_exempt(CountRule *rule, uint32 chunk, Exemption *exemption, const Container *set)
-{
-	if (exemption == NULL || set == NULL)
-		return set;
-	if (exemption->for_all)
-		return NULL;
-	set = combine(COMBINE_ANDNOT, set, chunk_set_at(&exemption->assets, chunk));
-	for (int i = 0; i < exemption->n_groups; i++)
-		set = combine(COMBINE_ANDNOT, set,
-					  chunk_set_at(&rule->exempt_groups[exemption->groups[i]], chunk));
-	return set;
+	return chunk_combine(COMBINE_OR, inactive, chunk_combine(COMBINE_ANDNOT, candidates, fresh));
 }
 
 /*
@@ -167,10 +79,10 @@ restrict_set(CountRule *rule, CountedRecommendation *recommendation, uint32 chun
 			 const Container *inactive, const Container *set)
 {
 	if (is_of_group(rule, recommendation))
-		set = combine(COMBINE_AND, set, chunk_set_at(&rule->groups[0], chunk));
+		set = chunk_combine(COMBINE_AND, set, chunk_set_at(&rule->groups[0], chunk));
 	if (recommendation->visible.flat != NULL)
-		set = combine(COMBINE_AND, set, chunk_set_at(&recommendation->visible, chunk));
-	return combine(COMBINE_ANDNOT, set, inactive);
+		set = chunk_combine(COMBINE_AND, set, chunk_set_at(&recommendation->visible, chunk));
+	return chunk_combine(COMBINE_ANDNOT, set, inactive);
 }
 
 /* Sets what counts of a recommendation. */
@@ -180,8 +92,8 @@ find_sets(CountRule *rule, CountedRecommendation *recommendation, uint32 chunk,
 {
 	ObjectSets *sets = &recommendation->sets;
 	Exemption **exemptions = recommendation->exemptions;
-	const Container *assessed = as_container(&collected->assessed);
-	const Container *exposed = as_container(&collected->exposed);
+	const Container *assessed = chunk_collected(&collected->assessed);
+	const Container *exposed = chunk_collected(&collected->exposed);
 
 	/*
 	 * A finding that was deleted and inserted again with an earlier time may be
@@ -189,19 +101,23 @@ find_sets(CountRule *rule, CountedRecommendation *recommendation, uint32 chunk,
 	 * too, while another transaction has a delta of it, and are counted as they are.
 	 */
 	if (!DATE_NOT_FINITE(rule->day))
-		exposed = combine(COMBINE_AND, exposed, assessed);
+		exposed = chunk_combine(COMBINE_AND, exposed, assessed);
 	assessed = restrict_set(rule, recommendation, chunk, inactive, assessed);
 	exposed = restrict_set(rule, recommendation, chunk, inactive, exposed);
 	sets->failing = exposed;
-	sets->assessed = without_exempt(rule, chunk, exemptions[EXEMPTION_WAIVED], assessed);
-	exposed = without_exempt(rule, chunk, exemptions[EXEMPTION_WAIVED], exposed);
-	sets->exposed = without_exempt(rule, chunk, exemptions[EXEMPTION_MITIGATED], exposed);
+	sets->known = assessed;
+	sets->unassessed = NULL;
+	recommendation->members = NULL;
+	sets->assessed = chunk_without_exempt(rule, chunk, exemptions[EXEMPTION_WAIVED], assessed);
+	exposed = chunk_without_exempt(rule, chunk, exemptions[EXEMPTION_WAIVED], exposed);
+	sets->exposed = chunk_without_exempt(rule, chunk, exemptions[EXEMPTION_MITIGATED], exposed);
 	sets->accepted = NULL;
 	if (exemptions[EXEMPTION_RISK_ACCEPTED] != NULL &&
 		(recommendation->writers != NULL || recommendation->is_remediated))
-		sets->accepted = combine(COMBINE_ANDNOT, sets->exposed,
-								 without_exempt(rule, chunk, exemptions[EXEMPTION_RISK_ACCEPTED],
-												sets->exposed));
+		sets->accepted = chunk_combine(COMBINE_ANDNOT, sets->exposed,
+									   chunk_without_exempt(rule, chunk,
+															exemptions[EXEMPTION_RISK_ACCEPTED],
+															sets->exposed));
 	if (recommendation->is_remediated)
 		sets->exposed = rule->keeps_accepted ? sets->accepted : NULL;
 }
@@ -223,26 +139,36 @@ count_weighted(CountRule *rule, uint32 chunk, const int *weights, const Containe
 
 	for (int i = 0; set != NULL && i < CRITICALITIES; i++)
 		if (weights[i] > 0)
-			count += weights[i] * count_common(set, chunk_set_at(&rule->criticalities[i], chunk));
+			count += weights[i] *
+				chunk_count_common(set, chunk_set_at(&rule->criticalities[i], chunk));
 	return count;
 }
 
-/* Adds the counts of sets. weights: NULL: each asset counts once. */
+/* Returns a number of assets. weights: NULL: each asset counts once. */
+static int64
+count_in(CountRule *rule, uint32 chunk, const int *weights, const Container *set)
+{
+	return weights == NULL ? chunk_count(set) : count_weighted(rule, chunk, weights, set);
+}
+
+/* Adds the counts of sets. weights: as in count_in(). */
 static void
 add_counts(CountRule *rule, uint32 chunk, ObjectCount *count, const int *weights,
 		   const ObjectSets *sets)
 {
-	if (weights == NULL)
+	int64		assessed = count_in(rule, chunk, weights, sets->assessed);
+
+	count->assessed += assessed;
+	count->exposed += count_in(rule, chunk, weights, sets->exposed);
+	count->failing += chunk_count(sets->failing);
+	count->population += assessed;
+	if (sets->unassessed != NULL)
 	{
-		count->assessed += count_set(sets->assessed);
-		count->exposed += count_set(sets->exposed);
+		count->unassessed += count_in(rule, chunk, weights, sets->unassessed);
+		count->population += count_in(rule, chunk, weights,
+									  chunk_combine(COMBINE_ANDNOT, sets->unassessed,
+													sets->assessed));
 	}
-	else
-	{
-		count->assessed += count_weighted(rule, chunk, weights, sets->assessed);
-		count->exposed += count_weighted(rule, chunk, weights, sets->exposed);
-	}
-	count->failing += count_set(sets->failing);
 }
 
 /* Counts an object, for each group if there are several. */
@@ -251,8 +177,10 @@ count_object(CountRule *rule, uint32 chunk, int object, const int *weights, bool
 			 const ObjectSets *sets)
 {
 	bool		has_critical = object >= rule->n_recommendations;
+	bool		has_assets = sets->assessed != NULL || sets->unassessed != NULL;
 	const Container *critical = has_critical ?
-		combine(COMBINE_AND, sets->exposed, chunk_set_at(&rule->criticalities[CRITICAL], chunk)) :
+		chunk_combine(COMBINE_AND, sets->exposed,
+					  chunk_set_at(&rule->criticalities[CRITICAL], chunk)) :
 		NULL;
 
 	if (rule->n_groups <= 1)
@@ -260,10 +188,10 @@ count_object(CountRule *rule, uint32 chunk, int object, const int *weights, bool
 		ObjectCount *count = count_of(rule, 0, object);
 
 		add_counts(rule, chunk, count, weights, sets);
-		count->critical += count_set(critical);
+		count->critical += chunk_count(critical);
 		return;
 	}
-	for (int i = 0; by_group && sets->assessed != NULL && i < rule->n_groups; i++)
+	for (int i = 0; by_group && has_assets && i < rule->n_groups; i++)
 	{
 		const Container *group = chunk_set_at(&rule->groups[i], chunk);
 		ObjectCount *count = count_of(rule, i, object);
@@ -271,18 +199,22 @@ count_object(CountRule *rule, uint32 chunk, int object, const int *weights, bool
 
 		if (group == NULL)
 			continue;
-		if (weights == NULL)
+		if (weights == NULL && sets->unassessed == NULL)
 		{
-			count->assessed += count_common(sets->assessed, group);
-			count->exposed += count_common(sets->exposed, group);
+			int64		assessed = chunk_count_common(sets->assessed, group);
+
+			count->assessed += assessed;
+			count->exposed += chunk_count_common(sets->exposed, group);
+			count->population += assessed;
 		}
 		else
 		{
-			within.assessed = combine(COMBINE_AND, sets->assessed, group);
-			within.exposed = combine(COMBINE_AND, sets->exposed, group);
+			within.assessed = chunk_combine(COMBINE_AND, sets->assessed, group);
+			within.exposed = chunk_combine(COMBINE_AND, sets->exposed, group);
+			within.unassessed = chunk_combine(COMBINE_AND, sets->unassessed, group);
 			add_counts(rule, chunk, count, weights, &within);
 		}
-		count->critical += count_common(critical, group);
+		count->critical += chunk_count_common(critical, group);
 	}
 }
 
@@ -300,7 +232,7 @@ static void
 write_sets(CountRule *rule, RoaringWriter *writers, const ObjectSets *sets)
 {
 	const Container *containers[RETURNED_SETS] = {
-		sets->assessed, sets->exposed, sets->failing, sets->accepted
+		sets->assessed, sets->exposed, sets->failing, sets->accepted, sets->unassessed
 	};
 
 	for (int i = 0; writers != NULL && i < RETURNED_SETS; i++)
@@ -310,35 +242,22 @@ write_sets(CountRule *rule, RoaringWriter *writers, const ObjectSets *sets)
 
 /* ---- metrics and initiatives ---- */
 
-/* Returns the assets that a metric can count. The result may be in the buffers. */
-static const Container *
-filter_set(CountRule *rule, CountedMetric *metric, uint32 chunk, ContainerBuffer *buffers,
-		   const Container *set)
-{
-	const Container *mask = NULL;
-	bool		drops_some = false;
+/* buffers of a metric: of its unions and of its filters, then those of population_apply() */
+#define METRIC_BUFFERS (4 + POPULATION_BUFFERS)
 
-	if (set == NULL)
-		return NULL;
-	if (metric->has_kinds)
-	{
-		for (int i = 0; i < metric->n_kinds; i++)
-			mask = add_to_union(&buffers[0], mask,
-								chunk_set_at(&rule->kinds[metric->kinds[i] - 1], chunk));
-		set = combine(COMBINE_AND, set, mask);
-	}
-	for (int i = 0; metric->has_weights && i < CRITICALITIES; i++)
-		drops_some = drops_some || metric->weights[i] == 0;
-	if (drops_some)
-	{
-		mask = NULL;
-		for (int i = 0; i < CRITICALITIES; i++)
-			if (metric->weights[i] > 0)
-				mask = add_to_union(&buffers[1], mask,
-									chunk_set_at(&rule->criticalities[i], chunk));
-		set = combine(COMBINE_AND, set, mask);
-	}
-	return set;
+/* Adds the members of populations that a recommendation does not assess. */
+static void
+count_unassessed(CountRule *rule, int index, uint32 chunk)
+{
+	CountedRecommendation *recommendation = &rule->recommendations[index];
+	ObjectSets	sets = {0};
+
+	if (recommendation->members == NULL ||
+		(rule->n_groups == 1 && !is_of_group(rule, recommendation)))
+		return;
+	sets.unassessed = population_unassessed(rule, recommendation, chunk);
+	if (sets.unassessed != NULL)
+		count_object(rule, chunk, index, NULL, recommendation->is_counted_by_group, &sets);
 }
 
 static void
@@ -351,18 +270,20 @@ count_metric(CountRule *rule, int index, uint32 chunk, ContainerBuffer *buffers)
 	{
 		ObjectSets *of = &rule->recommendations[metric->recommendations[i]].sets;
 
-		sets.assessed = add_to_union(&buffers[0], sets.assessed, of->assessed);
-		sets.exposed = add_to_union(&buffers[1], sets.exposed, of->exposed);
+		sets.assessed = chunk_union(&buffers[0], sets.assessed, of->assessed);
+		sets.exposed = chunk_union(&buffers[1], sets.exposed, of->exposed);
 	}
 	if (rule->n_groups == 1)
 	{
 		const Container *group = chunk_set_at(&rule->groups[0], chunk);
 
-		sets.assessed = combine(COMBINE_AND, sets.assessed, group);
-		sets.exposed = combine(COMBINE_AND, sets.exposed, group);
+		sets.assessed = chunk_combine(COMBINE_AND, sets.assessed, group);
+		sets.exposed = chunk_combine(COMBINE_AND, sets.exposed, group);
 	}
-	sets.assessed = filter_set(rule, metric, chunk, buffers + 2, sets.assessed);
-	sets.exposed = filter_set(rule, metric, chunk, buffers + 2, sets.exposed);
+	sets.assessed = population_filter(rule, metric, chunk, buffers + 2, sets.assessed);
+	sets.exposed = population_filter(rule, metric, chunk, buffers + 2, sets.exposed);
+	if (metric->has_population)
+		population_apply(rule, metric, chunk, buffers + 4, &sets);
 	count_object(rule, chunk, rule->n_recommendations + index,
 				 metric->has_weights ? metric->weights : NULL, true, &sets);
 	write_sets(rule, metric->writers, &sets);
@@ -372,6 +293,7 @@ count_metric(CountRule *rule, int index, uint32 chunk, ContainerBuffer *buffers)
 
 		add_to_initiative(&initiative->assessed, sets.assessed);
 		add_to_initiative(&initiative->exposed, sets.exposed);
+		add_to_initiative(&initiative->unassessed, sets.unassessed);
 	}
 }
 
@@ -392,10 +314,24 @@ count_initiative(CountRule *rule, int index, uint32 chunk)
 		sets.assessed = &initiative->assessed->container;
 	if (initiative->exposed != NULL)
 		sets.exposed = &initiative->exposed->container;
+	if (initiative->unassessed != NULL)
+		sets.unassessed = &initiative->unassessed->container;
 	count_object(rule, chunk, rule->n_recommendations + rule->n_metrics + index, NULL, true,
 				 &sets);
 	initiative->assessed = NULL;
 	initiative->exposed = NULL;
+	initiative->unassessed = NULL;
+}
+
+/* Returns the inactive assets, and those of them that are retired. */
+static void
+write_inactive(CountRule *rule, uint32 chunk, const Container *inactive)
+{
+	const Container *retired = population_retired(rule, chunk);
+
+	write_set(rule, rule->inactive_writer, inactive);
+	if (retired != NULL)
+		write_set(rule, rule->retired_writer, retired);
 }
 
 /*
@@ -406,10 +342,12 @@ void
 count_chunk(CountRule *rule, uint32 chunk, const CollectedSet *collected, const int *slots)
 {
 	const Container *inactive = find_inactive(rule, chunk, collected, slots);
-	ContainerBuffer *buffers = palloc(4 * sizeof(ContainerBuffer));
+	ContainerBuffer *buffers = palloc(METRIC_BUFFERS * sizeof(ContainerBuffer));
+	bool		has_members = false;
 
 	if (inactive != NULL && rule->inactive_writer != NULL)
-		write_set(rule, rule->inactive_writer, inactive);
+		write_inactive(rule, chunk, inactive);
+	population_scan(rule, chunk, inactive, collected, slots);
 	for (int i = 0; i < rule->n_recommendations; i++)
 	{
 		CountedRecommendation *recommendation = &rule->recommendations[i];
@@ -425,6 +363,12 @@ count_chunk(CountRule *rule, uint32 chunk, const CollectedSet *collected, const 
 	{
 		CHECK_FOR_INTERRUPTS();
 		count_metric(rule, i, chunk, buffers);
+		has_members = has_members || rule->metrics[i].has_population;
+	}
+	for (int i = 0; has_members && i < rule->n_recommendations; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		count_unassessed(rule, i, chunk);
 	}
 	for (int i = 0; i < rule->n_initiatives; i++)
 	{

@@ -191,13 +191,23 @@ read_recommendations(const CountRule *rule, const Row *row, int field, int *n)
 	return ids;
 }
 
-/* fields: recommendation_id, source, is_remediated, by_group, with_sets, visible */
+/* Returns the index of a source whose scans count, or -1 if those of none do. */
+static int
+find_scanner(const CountRule *rule, int32 source_id)
+{
+	for (int i = 0; i < rule->n_scanners; i++)
+		if (rule->scanners[i].source_id == source_id)
+			return i;
+	return -1;
+}
+
+/* fields: recommendation_id, source, is_remediated, by_group, with_sets, visible, source_id */
 static void
 read_recommendation(CountRule *rule, CountedRecommendation *recommendation, Datum datum)
 {
 	Row			row;
 
-	read_row(&row, datum, 6);
+	read_row(&row, datum, 7);
 	recommendation->id = DatumGetInt32(row.values[0]);
 	recommendation->source = row.nulls[1] ? -1 : DatumGetInt32(row.values[1]) - 1;
 	if (recommendation->source >= rule->n_unseen)
@@ -207,6 +217,8 @@ read_recommendation(CountRule *rule, CountedRecommendation *recommendation, Datu
 	if (!row.nulls[4] && DatumGetBool(row.values[4]))
 		recommendation->writers = make_object_writers(rule);
 	read_set(&row, 5, &recommendation->visible);
+	recommendation->scanner = row.nulls[6] ? -1 :
+		find_scanner(rule, DatumGetInt32(row.values[6]));
 	if (recommendation > rule->recommendations && recommendation[-1].id >= recommendation->id)
 		report_invalid_rule("recommendations of a counting rule are not in order");
 }
@@ -234,14 +246,43 @@ read_exemption(CountRule *rule, Datum datum)
 	exemption->groups = read_integers(&row, 4, &exemption->n_groups);
 	for (int i = 0; i < exemption->n_groups; i++)
 	{
-		if (exemption->groups[i] < 1 || exemption->groups[i] > rule->n_exempt_groups)
+		if (exemption->groups[i] < 1 || exemption->groups[i] > rule->n_asset_groups)
 			report_invalid_rule(psprintf("counting rule has no group %d", exemption->groups[i]));
 		exemption->groups[i]--;
 	}
 	rule->recommendations[index].exemptions[kind] = exemption;
 }
 
-/* fields: metric_id, recommendations, kinds, weights, with_sets */
+/* fields of a metric: population (position from 1, 0: empty), unassessed_as, scanners */
+static void
+read_population(CountRule *rule, CountedMetric *metric, const Row *row)
+{
+	int			n;
+	char	   *label;
+
+	metric->has_population = !row->nulls[5];
+	if (!metric->has_population)
+		return;
+	metric->population = DatumGetInt32(row->values[5]) - 1;
+	if (metric->population < -1 || metric->population >= rule->n_asset_groups)
+		report_invalid_rule(psprintf("counting rule has no group %d", metric->population + 1));
+	label = TextDatumGetCString(row->values[6]);
+	metric->unassessed_as = label[0] == 'e' && label[2] == 'p' ? UNASSESSED_EXPOSED :
+		label[0] == 'c' ? UNASSESSED_COMPLIANT : UNASSESSED_EXCLUDED;
+	metric->scanners = read_integers(row, 7, &n);
+	for (int i = 0; i < n; i++)
+	{
+		int			index = find_scanner(rule, metric->scanners[i]);
+
+		if (index >= 0)
+			metric->scanners[metric->n_scanners++] = index;
+	}
+}
+
+/*
+ * fields: metric_id, recommendations, kinds, weights, with_sets, and those of
+ * read_population()
+ */
 static void
 read_metric(CountRule *rule, CountedMetric *metric, Datum datum)
 {
@@ -249,7 +290,7 @@ read_metric(CountRule *rule, CountedMetric *metric, Datum datum)
 	int			n_weights;
 	int		   *weights;
 
-	read_row(&row, datum, 5);
+	read_row(&row, datum, 8);
 	metric->id = DatumGetInt32(row.values[0]);
 	metric->recommendations = read_recommendations(rule, &row, 1, &metric->n_recommendations);
 	metric->has_kinds = !row.nulls[2];
@@ -263,6 +304,7 @@ read_metric(CountRule *rule, CountedMetric *metric, Datum datum)
 		metric->weights[i] = weights[i];
 	if (!row.nulls[4] && DatumGetBool(row.values[4]))
 		metric->writers = make_object_writers(rule);
+	read_population(rule, metric, &row);
 }
 
 /* fields: initiative_id, metrics (positions from 1), recommendations */
@@ -300,7 +342,7 @@ enum RuleField
 	RULE_DAY,
 	RULE_RECOMMENDATIONS,
 	RULE_EXEMPTIONS,
-	RULE_EXEMPT_GROUPS,
+	RULE_ASSET_GROUPS,
 	RULE_METRICS,
 	RULE_INITIATIVES,
 	RULE_KINDS,
@@ -312,6 +354,8 @@ enum RuleField
 	RULE_GROUP_IDS,
 	RULE_GROUPS,
 	RULE_WITH_INACTIVE,
+	RULE_RETIRED,
+	RULE_SCANNERS,
 	RULE_FIELDS
 };
 
@@ -327,13 +371,17 @@ read_objects(CountRule *rule, const Row *row)
 {
 	Datum	   *rows = read_rows(row, RULE_RECOMMENDATIONS, &rule->n_recommendations);
 	int			n;
+	int		   *scanners = read_integers(row, RULE_SCANNERS, &rule->n_scanners);
 
+	rule->scanners = palloc0(Max(rule->n_scanners, 1) * sizeof(Scanner));
+	for (int i = 0; i < rule->n_scanners; i++)
+		rule->scanners[i].source_id = scanners[i];
 	rule->recommendations = palloc0(Max(rule->n_recommendations, 1) *
 									sizeof(CountedRecommendation));
 	for (int i = 0; i < rule->n_recommendations; i++)
 		read_recommendation(rule, &rule->recommendations[i], rows[i]);
 
-	rule->exempt_groups = read_sets(row, RULE_EXEMPT_GROUPS, &rule->n_exempt_groups);
+	rule->asset_groups = read_sets(row, RULE_ASSET_GROUPS, &rule->n_asset_groups);
 	rows = read_rows(row, RULE_EXEMPTIONS, &n);
 	for (int i = 0; i < n; i++)
 		read_exemption(rule, rows[i]);
@@ -381,6 +429,7 @@ count_rule_read(CountRule *rule, const CountRule *previous, Datum datum)
 			report_invalid_rule(psprintf("counting rule has %d criticalities", n));
 	}
 	read_set(&row, RULE_INACTIVE, &rule->inactive);
+	read_set(&row, RULE_RETIRED, &rule->retired);
 	read_set(&row, RULE_STALE_CANDIDATES, &rule->stale_candidates);
 	rule->unseen = read_sets(&row, RULE_UNSEEN, &rule->n_unseen);
 	rule->keeps_accepted = !row.nulls[RULE_KEEPS_ACCEPTED] &&
@@ -395,7 +444,10 @@ count_rule_read(CountRule *rule, const CountRule *previous, Datum datum)
 	if (n != rule->n_groups)
 		report_invalid_rule(psprintf("counting rule has %d ids for %d groups", n, rule->n_groups));
 	if (!row.nulls[RULE_WITH_INACTIVE] && DatumGetBool(row.values[RULE_WITH_INACTIVE]))
+	{
 		rule->inactive_writer = make_writers(1);
+		rule->retired_writer = make_writers(1);
+	}
 	read_objects(rule, &row);
 	rule->counts = palloc_extended((Size) Max(rule->n_groups, 1) * count_rule_objects(rule) *
 								   sizeof(ObjectCount) + 1, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);

@@ -88,6 +88,23 @@ BEGIN
       AND (e.expires_at IS NULL OR e.expires_at >= at OR e.expires_at > now());
 END $$;
 
+CREATE FUNCTION model.exempt(at timestamptz)
+    RETURNS TABLE (recommendation_id integer, asset_id integer, kind posture.exemption_kind)
+    LANGUAGE plpgsql STABLE AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+    SELECT DISTINCT e.recommendation_id, a.asset_id, e.kind
+    FROM model.in_force(at) e
+    LEFT JOIN asset_group g USING (asset_group_id)
+    JOIN asset a
+      ON CASE WHEN e.asset_id IS NOT NULL THEN a.asset_id = e.asset_id
+              WHEN e.asset_group_id IS NULL THEN true
+              ELSE model.matches(a.kind, a.criticality, a.tags, g.kinds, g.min_criticality,
+                                 g.tags) END
+    WHERE e.kind <> 'risk_accepted';
+END $$;
+
 -- findings that count
 CREATE FUNCTION model.pair(at timestamptz, of_group text)
     RETURNS TABLE (recommendation_id integer, asset_id integer, kind text, criticality text,
@@ -97,15 +114,7 @@ CREATE FUNCTION model.pair(at timestamptz, of_group text)
 BEGIN
     RETURN QUERY
     WITH exempt AS MATERIALIZED (
-        SELECT DISTINCT e.recommendation_id, a.asset_id, e.kind
-        FROM model.in_force(at) e
-        LEFT JOIN asset_group g USING (asset_group_id)
-        JOIN asset a
-          ON CASE WHEN e.asset_id IS NOT NULL THEN a.asset_id = e.asset_id
-                  WHEN e.asset_group_id IS NULL THEN true
-                  ELSE model.matches(a.kind, a.criticality, a.tags, g.kinds, g.min_criticality,
-                                     g.tags) END
-        WHERE e.kind <> 'risk_accepted'
+        SELECT * FROM model.exempt(at)
     )
     SELECT f.recommendation_id, f.asset_id, l.kind, l.criticality,
            f.state = 'non_compliant' AND m.asset_id IS NULL
@@ -164,6 +173,87 @@ BEGIN
     GROUP BY r.recommendation_id, r.max_points;
 END $$;
 
+-- assets that are assessed by a recommendation that counts, exempt or not
+CREATE FUNCTION model.known(at timestamptz)
+    RETURNS TABLE (recommendation_id integer, source_id integer, asset_id integer)
+    LANGUAGE plpgsql STABLE AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+    SELECT f.recommendation_id, r.source_id, f.asset_id
+    FROM finding f
+    JOIN recommendation r USING (recommendation_id)
+    JOIN source s USING (source_id)
+    JOIN model.live(at) l USING (asset_id)
+    WHERE s.is_active AND r.is_active AND f.changed_at < at AND f.state <> 'not_applicable';
+END $$;
+
+-- The members of metrics that have a population. Stale assets are, retired ones are not.
+CREATE FUNCTION model.population(at timestamptz, of_group text)
+    RETURNS TABLE (metric_id integer, asset_id integer, criticality text, times integer)
+    LANGUAGE plpgsql STABLE AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+    SELECT m.metric_id, a.asset_id, a.criticality,
+           model.times(a.criticality, m.criticality_weights)
+    FROM metric m
+    JOIN asset_group g ON g.asset_group_id = m.population_group_id
+    JOIN asset a ON model.matches(a.kind, a.criticality, a.tags, g.kinds, g.min_criticality, g.tags)
+    WHERE m.is_active AND NOT model.is_retired(a.retired_at, at)
+      AND (m.asset_kinds IS NULL OR a.kind = ANY (m.asset_kinds))
+      AND model.times(a.criticality, m.criticality_weights) > 0
+      AND (of_group IS NULL
+           OR a.asset_id IN (SELECT x.asset_id FROM model.group_member(of_group) x));
+END $$;
+
+-- The members that no recommendation of the metric assesses, as if each failed all of them:
+-- counts: not all are waived; open: not all are waived or mitigated.
+CREATE FUNCTION model.missing(at timestamptz, of_group text)
+    RETURNS TABLE (metric_id integer, asset_id integer, criticality text, times integer,
+                   counts boolean, open boolean, scanned boolean)
+    LANGUAGE plpgsql STABLE AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+    WITH measured AS MATERIALIZED (
+        SELECT b.metric_id, b.recommendation_id, r.source_id
+        FROM metric_recommendation b
+        JOIN recommendation r USING (recommendation_id) JOIN source s USING (source_id)
+        WHERE r.is_active AND s.is_active
+    ), known AS MATERIALIZED (
+        SELECT * FROM model.known(at)
+    ), exempt AS MATERIALIZED (
+        SELECT * FROM model.exempt(at)
+    )
+    SELECT p.metric_id, p.asset_id, p.criticality, p.times,
+           bool_or(NOT EXISTS (SELECT FROM exempt e
+                               WHERE e.recommendation_id = b.recommendation_id
+                                 AND e.asset_id = p.asset_id AND e.kind = 'waived')),
+           bool_or(NOT EXISTS (SELECT FROM exempt e
+                               WHERE e.recommendation_id = b.recommendation_id
+                                 AND e.asset_id = p.asset_id)),
+           EXISTS (SELECT FROM known k JOIN measured x USING (source_id)
+                   WHERE x.metric_id = p.metric_id AND k.asset_id = p.asset_id)
+    FROM model.population(at, of_group) p
+    JOIN measured b USING (metric_id)
+    WHERE NOT EXISTS (SELECT FROM known k JOIN measured x USING (recommendation_id)
+                      WHERE x.metric_id = p.metric_id AND k.asset_id = p.asset_id)
+    GROUP BY p.metric_id, p.asset_id, p.criticality, p.times;
+END $$;
+
+-- those that count as unassessed
+CREATE FUNCTION model.unassessed(at timestamptz, of_group text)
+    RETURNS TABLE (metric_id integer, asset_id integer, times integer)
+    LANGUAGE plpgsql STABLE AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+    SELECT x.metric_id, x.asset_id, x.times
+    FROM model.missing(at, of_group) x JOIN metric m USING (metric_id)
+    WHERE x.open AND NOT (m.unassessed = 'compliant' AND x.scanned);
+END $$;
+
 -- the assets behind each metric
 CREATE FUNCTION model.metric_asset(at timestamptz, of_group text)
     RETURNS TABLE (metric_id integer, asset_id integer, criticality text, times integer,
@@ -179,7 +269,15 @@ BEGIN
     JOIN model.pair(at, of_group) p USING (recommendation_id)
     WHERE m.is_active AND (m.asset_kinds IS NULL OR p.kind = ANY (m.asset_kinds))
       AND model.times(p.criticality, m.criticality_weights) > 0
-    GROUP BY m.metric_id, p.asset_id, p.criticality, m.criticality_weights;
+      AND (m.population_group_id IS NULL
+           OR (m.metric_id, p.asset_id) IN (SELECT x.metric_id, x.asset_id
+                                            FROM model.population(at, of_group) x))
+    GROUP BY m.metric_id, p.asset_id, p.criticality, m.criticality_weights
+    UNION ALL
+    SELECT x.metric_id, x.asset_id, x.criticality, x.times, x.open AND m.unassessed = 'exposed'
+    FROM model.missing(at, of_group) x JOIN metric m USING (metric_id)
+    WHERE CASE WHEN NOT x.open THEN x.counts ELSE m.unassessed = 'exposed'
+               OR m.unassessed = 'compliant' AND x.scanned END;
 END $$;
 
 CREATE FUNCTION model.metric(at timestamptz, of_group text)
@@ -321,6 +419,103 @@ BEGIN
     LEFT JOIN asset a USING (initiative_id)
     WHERE s.best IS NULL
     GROUP BY i.initiative_id, i.key, s.score;
+END $$;
+
+-- Of each metric and initiative: how many assets it is about, how many of these are unassessed,
+-- and the scores if all of them were exposed and if none were.
+CREATE FUNCTION model.coverage(at timestamptz, of_group text)
+    RETURNS TABLE (initiative text, metric text, population numeric, unassessed numeric,
+                   low numeric, high numeric)
+    LANGUAGE plpgsql STABLE AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+    WITH asset AS MATERIALIZED (
+        SELECT a.metric_id, a.asset_id, a.times, false AS is_unassessed
+        FROM model.metric_asset(at, of_group) a
+        UNION ALL
+        SELECT u.metric_id, u.asset_id, u.times, true FROM model.unassessed(at, of_group) u
+    ), covered AS MATERIALIZED (
+        SELECT m.metric_id, m.assessed - m.exposed AS healthy,
+               c.population + p.possible AS population, c.unassessed::numeric AS unassessed
+        FROM model.metric(at, of_group) m
+        CROSS JOIN LATERAL (
+            SELECT coalesce(sum(o.possible), 0) AS possible
+            FROM metric_recommendation b
+            JOIN model.measured(at, of_group) o USING (recommendation_id)
+            WHERE b.metric_id = m.metric_id) p
+        CROSS JOIN LATERAL (
+            SELECT coalesce(sum(x.times), 0) AS population,
+                   coalesce(sum(x.times) FILTER (WHERE x.is_unassessed), 0) AS unassessed
+            FROM (SELECT a.asset_id, max(a.times) AS times, bool_or(a.is_unassessed)
+                             AS is_unassessed
+                  FROM asset a WHERE a.metric_id = m.metric_id GROUP BY a.asset_id) x) c
+    ), bound AS (
+        SELECT c.*, model.rounded(100 * c.healthy, c.population) AS low,
+               model.rounded(100 * (c.healthy + c.unassessed), c.population) AS high
+        FROM covered c
+    ), scored AS (
+        SELECT i.initiative_id, i.method, i.score FROM model.initiative(at, of_group) i
+        WHERE i.best IS NULL
+    ), total AS (
+        SELECT s.initiative_id, s.method, s.score,
+               model.rounded(sum(t.weight * t.low), sum(t.weight)) AS low,
+               model.rounded(sum(t.weight * t.high), sum(t.weight)) AS high,
+               model.rounded(100 * sum(t.weight * t.healthy), sum(t.weight * t.population))
+                   AS population_low,
+               model.rounded(100 * sum(t.weight * (t.healthy + t.unassessed)),
+                             sum(t.weight * t.population)) AS population_high
+        FROM scored s
+        LEFT JOIN (SELECT b.initiative_id, b.weight, x.* FROM model.member() b
+                   JOIN bound x USING (metric_id) WHERE x.population > 0) t USING (initiative_id)
+        GROUP BY s.initiative_id, s.method, s.score
+    ), asset_of AS (
+        SELECT b.initiative_id, a.asset_id, a.is_unassessed
+        FROM model.member() b JOIN asset a USING (metric_id)
+        UNION ALL
+        SELECT ir.initiative_id, p.asset_id, false
+        FROM initiative_recommendation ir
+        JOIN model.pair(at, of_group) p USING (recommendation_id)
+        JOIN scored s USING (initiative_id)
+        WHERE s.method = 'points'
+    )
+    SELECT NULL, m.key::text, b.population, b.unassessed, b.low, b.high
+    FROM bound b JOIN metric m USING (metric_id)
+    UNION ALL
+    SELECT i.key::text, NULL, count(DISTINCT a.asset_id),
+           count(DISTINCT a.asset_id) FILTER (WHERE a.is_unassessed),
+           CASE t.method WHEN 'weighted' THEN t.low WHEN 'population' THEN t.population_low
+                ELSE t.score END,
+           CASE t.method WHEN 'weighted' THEN t.high WHEN 'population' THEN t.population_high
+                ELSE t.score END
+    FROM total t JOIN initiative i USING (initiative_id)
+    LEFT JOIN asset_of a USING (initiative_id)
+    GROUP BY i.key, t.method, t.score, t.low, t.high, t.population_low, t.population_high;
+END $$;
+
+-- Of each recommendation that counts: the assets that it or a population of its metrics has, and
+-- those of the population that it does not assess and that are not exempt.
+CREATE FUNCTION model.recommendation_coverage()
+    RETURNS TABLE (recommendation_id integer, population numeric, unassessed numeric)
+    LANGUAGE plpgsql STABLE AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+    SELECT r.recommendation_id, a.n + coalesce(o.possible, 0) + u.n, u.n::numeric
+    FROM recommendation r JOIN source s USING (source_id)
+    LEFT JOIN model.measured('infinity', NULL) o USING (recommendation_id)
+    CROSS JOIN LATERAL (SELECT count(*) AS n FROM model.pair('infinity', NULL) p
+                        WHERE p.recommendation_id = r.recommendation_id) a
+    CROSS JOIN LATERAL (
+        SELECT count(DISTINCT p.asset_id) AS n
+        FROM metric_recommendation b
+        JOIN model.population('infinity', NULL) p USING (metric_id)
+        WHERE b.recommendation_id = r.recommendation_id
+          AND (r.recommendation_id, p.asset_id)
+              NOT IN (SELECT k.recommendation_id, k.asset_id FROM model.known('infinity') k
+                      UNION ALL
+                      SELECT e.recommendation_id, e.asset_id FROM model.exempt('infinity') e)) u
+    WHERE r.is_active AND s.is_active;
 END $$;
 
 -- The score and counts of each active metric and initiative. A metric's drop is an event if it

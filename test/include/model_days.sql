@@ -10,6 +10,12 @@ CREATE FUNCTION model.kinds() RETURNS text[] LANGUAGE sql VOLATILE AS $$
     SELECT CASE WHEN random() < 0.4
                 THEN ARRAY[pg_temp.one('host', 'user', 'none'), pg_temp.one('bucket', 'user')]
                 END $$;
+CREATE FUNCTION model.population_of() RETURNS integer LANGUAGE sql VOLATILE AS $$
+    SELECT CASE WHEN random() < 0.5
+                THEN (SELECT g.asset_group_id FROM posture.asset_group g ORDER BY random() LIMIT 1)
+                END $$;
+CREATE FUNCTION model.unassessed_as() RETURNS text LANGUAGE sql VOLATILE AS $$
+    SELECT pg_temp.one('excluded', 'exposed', 'compliant') $$;
 CREATE FUNCTION model.importance() RETURNS posture.importance LANGUAGE sql VOLATILE AS $$
     SELECT pg_temp.one('critical', 'high', 'medium', 'low',
                        'risk_accepted')::posture.importance $$;
@@ -78,9 +84,9 @@ BEGIN
     FROM (SELECT o.recommendation_id, pg_temp.n(9) AS possible FROM posture.recommendation o
           WHERE o.key IN ('r11', 'r12', 'r13', 'r14') OFFSET 0) r;
     INSERT INTO posture.metric (key, name, importance, asset_kinds, criticality_weights, is_active,
-                                drop_threshold)
+                                drop_threshold, population_group_id, unassessed)
     SELECT 'm' || n, 'M', model.importance(), model.kinds(), model.weights(), random() > 0.1,
-           CASE WHEN random() < 0.3 THEN 0.5 END
+           CASE WHEN random() < 0.3 THEN 0.5 END, model.population_of(), model.unassessed_as()
     FROM generate_series(1, 12) n;
     INSERT INTO posture.metric_recommendation
     SELECT metric_id, recommendation_id FROM posture.metric, posture.recommendation
@@ -138,6 +144,8 @@ BEGIN
     UPDATE posture.metric SET is_active = NOT is_active WHERE random() < 0.05;
     UPDATE posture.metric SET criticality_weights = model.weights() WHERE random() < 0.1;
     UPDATE posture.metric SET asset_kinds = model.kinds() WHERE random() < 0.1;
+    UPDATE posture.metric SET population_group_id = model.population_of() WHERE random() < 0.1;
+    UPDATE posture.metric SET unassessed = model.unassessed_as() WHERE random() < 0.1;
     UPDATE posture.initiative
     SET method = pg_temp.one('weighted', 'population', 'points')::posture.initiative_method
     WHERE random() < 0.1;

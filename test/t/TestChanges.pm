@@ -175,6 +175,8 @@ VALUES (%d, %d) ON CONFLICT DO NOTHING', pick(1 .. 3), pick(1 .. 9) },
 WHERE metric_id = %d AND recommendation_id = %d', pick(1 .. 3), pick(1 .. 9) },
 		sub { sprintf 'UPDATE posture.metric SET criticality_weights = %s WHERE metric_id = %d',
 			  pick('NULL', q{'{1,1,2,5}'}, q{'{0,0,0,1}'}), pick(1 .. 3) },
+		sub { sprintf q{UPDATE posture.metric SET population_group_id = %s, unassessed = '%s'
+WHERE metric_id = %d}, pick('NULL', 1, 2), pick(qw(excluded exposed compliant)), pick(1 .. 3) },
 		sub { sprintf 'UPDATE posture.metric SET asset_kinds = %s WHERE metric_id = %d',
 			  pick('NULL', q{'{host}'}, q{'{user,role}'}), pick(1 .. 3) },
 		sub { sprintf 'UPDATE posture.metric SET is_active = %s WHERE metric_id = %d',

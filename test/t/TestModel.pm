@@ -100,6 +100,7 @@ sub existing_cases
 	{
 		my ($copy, $day, $group) = @$coordinate;
 		my $report = model_sql('report', $coordinate);
+		my $coverage = model_sql('coverage', $coordinate);
 		if ($day ne 'NULL')
 		{
 			next if $group ne 'NULL';
@@ -114,7 +115,15 @@ sub existing_cases
 				"SELECT initiative, metric, weight FROM $report WHERE metric IS NOT NULL",
 				"SELECT i.key AS initiative, m.key AS metric, weight FROM initiative_metric_snapshot
 				 JOIN initiative_snapshot i USING (day, initiative_id) JOIN metric_snapshot m USING (day, metric_id)
-				 WHERE day = $day" ];
+				 WHERE day = $day" ],
+				[ "coverage in metric_snapshot $copy", $copy,
+				"SELECT metric, population, unassessed, low, high FROM $coverage WHERE metric IS NOT NULL",
+				"SELECT key AS metric, population, unassessed, score_low::numeric AS low, score_high::numeric AS high
+				 FROM metric_snapshot WHERE day = $day" ],
+				[ "bounds in initiative_snapshot $copy", $copy,
+				"SELECT initiative, low, high FROM $coverage WHERE metric IS NULL",
+				"SELECT key AS initiative, score_low::numeric AS low, score_high::numeric AS high
+				 FROM initiative_snapshot WHERE day = $day" ];
 		}
 		elsif ($group eq 'NULL')
 		{
@@ -125,6 +134,19 @@ sub existing_cases
 				[ 'overview', $copy,
 				"SELECT initiative, score, exposed_assets, critical FROM $report WHERE metric IS NULL",
 				'SELECT initiative, score, exposed_assets, critical_assets AS critical FROM overview' ],
+				[ 'coverage of metrics', $copy,
+				"SELECT DISTINCT c.* FROM $coverage c WHERE metric IN (SELECT r.metric FROM $report r)",
+				'SELECT DISTINCT NULL AS initiative, metric, population, unassessed_assets AS unassessed,
+				 score_low AS low, score_high AS high FROM metric_report' ],
+				[ 'coverage of initiatives', $copy, "SELECT * FROM $coverage WHERE metric IS NULL",
+				'SELECT initiative, NULL AS metric, population, unassessed_assets AS unassessed,
+				 score_low AS low, score_high AS high FROM overview' ],
+				[ 'coverage of recommendations', $copy,
+				'SELECT s.key AS source, r.key AS recommendation, c.population, c.unassessed
+				 FROM model.recommendation_coverage() c JOIN recommendation r USING (recommendation_id)
+				 JOIN source s USING (source_id)',
+				q{SELECT source, regexp_replace(recommendation, '^s[0-9]:', '') AS recommendation, population,
+				  unassessed_assets AS unassessed FROM recommendation_report} ],
 				[ 'metric_assets', $copy, 'SELECT * FROM ' . model_sql('exposed', $coordinate),
 				'SELECT key AS metric, metric_assets(key)::integer[] AS assets FROM metric WHERE is_active' ];
 		}
@@ -150,12 +172,17 @@ sub coordinate_cases
 	$scenario //= 'NULL';
 	my $at = "$day, $group, $scenario";
 	my $report = model_sql('report', $coordinate);
+	my $coverage = model_sql('coverage', $coordinate);
 	my $exposed = model_sql('exposed', $coordinate);
 	my $name = "($day, $group)";
 	my $third = int rand 3;
 	return [ "report_at$name", $copy,
 		"SELECT initiative, metric, state, score, exposed_assets, assessed_assets, weight, score_impact FROM $report",
-		"SELECT * FROM report_at($at)" ],
+		"SELECT initiative, metric, state, score, exposed_assets, assessed_assets, weight, score_impact FROM report_at($at)" ],
+		[ "coverage at $name", $copy,
+		"SELECT * FROM $coverage c WHERE metric IS NULL OR metric IN (SELECT r.metric FROM $report r)",
+		"SELECT DISTINCT CASE WHEN metric IS NULL THEN initiative END AS initiative, metric, population,
+		 unassessed_assets AS unassessed, score_low AS low, score_high AS high FROM report_at($at)" ],
 		[ "score_at$name", $copy,
 		"SELECT i.key AS initiative, r.score FROM posture.initiative i
 		 LEFT JOIN $report r ON r.initiative = i.key AND r.metric IS NULL WHERE i.initiative_id % 3 = $third",

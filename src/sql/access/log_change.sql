@@ -28,9 +28,10 @@ VALUES
     ('recommendation', 'update', 'recommendation', 's.key || '':'' || r.key',
      'JOIN source s USING (source_id)',
      '{key,is_active,max_points,assigned_to,due_on,effort_hours,reports}', NULL, NULL),
-    ('metric', 'insert update delete truncate', 'metric', 'r.key', '',
-     '{key,importance,asset_kinds,criticality_weights,rule,drop_threshold,cooldown_days,is_active}',
-     NULL, NULL),
+    ('metric', 'insert update delete truncate', 'metric', 'r.key',
+     'LEFT JOIN asset_group g ON g.asset_group_id = r.population_group_id',
+     '{key,importance,asset_kinds,criticality_weights,rule,drop_threshold,cooldown_days,is_active,'
+     'population_group_id population g.key,unassessed}', NULL, NULL),
     ('initiative', 'insert update delete truncate', 'initiative', 'r.key', '',
      '{key,method,target_score,target_on,owner,drop_threshold,cooldown_days,is_active}',
      NULL, NULL),
@@ -64,7 +65,8 @@ END;
 COMMENT ON FUNCTION posture_internal.logged_table() IS
     'returns what change_log records of each table; r is a row of it; object, field and value are '
     'expressions on r and what joins joins to it, and a row is not logged where one is NULL; field '
-    'and value are NULL for tables whose columns are the fields';
+    'and value are NULL for tables whose columns are the fields: each a name, or a name, the name '
+    'of the field and an expression';
 
 CREATE FUNCTION posture_internal.logged_field(of_relation text, from_rows text) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE
@@ -76,9 +78,10 @@ CREATE FUNCTION posture_internal.logged_field(of_relation text, from_rows text) 
              WHERE f.value IS NOT NULL',
             l.object, from_rows, l.joins,
             coalesce('(1, ' || l.field || ', ' || l.value || ')',
-                     (SELECT string_agg(format('(%s, %L, r.%I::text)', c.n, c.name, c.name), ', '
-                                        ORDER BY c.n)
-                      FROM unnest(l.columns) WITH ORDINALITY c(name, n))))
+                     (SELECT string_agg(format('(%s, %L, %s::text)', c.n, coalesce(x[2], x[1]),
+                                               coalesce(x[3], 'r.' || x[1])), ', ' ORDER BY c.n)
+                      FROM unnest(l.columns) WITH ORDINALITY c(name, n)
+                      CROSS JOIN LATERAL string_to_array(c.name, ' ') x)))
         FROM logged_table() l
         WHERE l.relation = of_relation);
 COMMENT ON FUNCTION posture_internal.logged_field(text, text) IS
@@ -192,7 +195,8 @@ DECLARE
 BEGIN
     FOR logged IN
         SELECT l.relation, v.event,
-               (SELECT string_agg(quote_literal(c), ', ') FROM unnest(l.columns) c) AS columns,
+               (SELECT string_agg(quote_literal(split_part(c, ' ', 1)), ', ')
+                FROM unnest(l.columns) c) AS columns,
                CASE v.event WHEN 'truncate' THEN 'BEFORE' ELSE 'AFTER' END AS moment, v.tables
         FROM posture_internal.logged_table() l
         CROSS JOIN LATERAL string_to_table(l.events, ' ') e(event)

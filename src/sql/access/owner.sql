@@ -80,7 +80,7 @@ COMMENT ON FUNCTION posture_internal.owner_inactive_set() IS
 
 CREATE FUNCTION posture_internal.owner_object_count(raw boolean)
     RETURNS TABLE (object_kind text, object_id integer, assessed bigint, exposed bigint,
-                   failing bigint, critical bigint)
+                   failing bigint, critical bigint, population bigint, unassessed bigint)
     AS 'MODULE_PATHNAME', 'posture_owner' LANGUAGE C STABLE PARALLEL SAFE ROWS 100;
 COMMENT ON FUNCTION posture_internal.owner_object_count(boolean) IS
     'returns the part of current_object_count() that the caller owns';

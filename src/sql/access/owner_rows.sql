@@ -161,9 +161,9 @@ DECLARE
 BEGIN
     RETURN QUERY
     SELECT c.rule, c.asset_group_id, c.object_kind, c.object_id, c.assessed, c.exposed, c.failing,
-           c.critical, c.assessed_set,
+           c.critical, c.population, c.unassessed, c.assessed_set,
            CASE WHEN c.object_kind = 'inactive' THEN c.exposed_set & owner_rows('asset')
-                ELSE c.exposed_set END, c.failing_set, c.accepted_set
+                ELSE c.exposed_set END, c.failing_set, c.accepted_set, c.unassessed_set
     FROM counted(as_of, on_day, scenario, owned) c
     -- a recommendation without any of the caller's assets is not even known to it
     WHERE c.object_kind <> 'recommendation' OR owned.owned @> c.object_id
@@ -193,7 +193,8 @@ CREATE FUNCTION posture_internal.owner_report_row_of(
     caller oid, on_day date, scenario jsonb, scope counting_scope, counts counted_object[])
     RETURNS TABLE (asset_group_id integer, initiative_id integer, metric_id integer,
                    weight numeric, score score, exposed numeric, assessed numeric,
-                   critical bigint, score_impact numeric)
+                   critical bigint, score_impact numeric, population numeric,
+                   unassessed numeric, score_low score, score_high score)
     LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 100
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
@@ -221,14 +222,19 @@ BEGIN
     SELECT v.value, v.assets & visible_assets
     FROM asset_value_set(of_attribute, from_store, of_slice) v
     WHERE v.assets && visible_assets
-      -- a group of another owner is needed where it is exempt from an owned recommendation
+      -- a group of another owner is needed where it is exempt from an owned recommendation, or
+      -- the population of a metric
       AND (of_attribute <> 'group'
            OR v.value IN (SELECT g.id::text FROM owner_row_id(caller, 'asset_group') g(id)
                           UNION ALL
                           SELECT e.asset_group_id::text
                           FROM exemption e
                           WHERE e.recommendation_id IN (
-                              SELECT owner_row_id(caller, 'initiative_recommendation'))));
+                              SELECT owner_row_id(caller, 'initiative_recommendation'))
+                          UNION ALL
+                          SELECT m.population_group_id::text
+                          FROM metric m
+                          WHERE m.metric_id IN (SELECT owner_row_id(caller, 'metric'))));
 END $$;
 COMMENT ON FUNCTION posture_internal.owner_asset_value_of(oid, text, boolean, integer) IS
     'returns the rows of owner_asset_value() for a role';
@@ -287,7 +293,7 @@ REVOKE EXECUTE ON FUNCTION posture_internal.owner_inactive_set_of(oid) FROM PUBL
 
 CREATE FUNCTION posture_internal.owner_object_count_of(caller oid, raw boolean)
     RETURNS TABLE (object_kind text, object_id integer, assessed bigint, exposed bigint,
-                   failing bigint, critical bigint)
+                   failing bigint, critical bigint, population bigint, unassessed bigint)
     LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 100
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
@@ -298,7 +304,8 @@ DECLARE
     scope counting_scope;
 BEGIN
     RETURN QUERY
-    SELECT t.object_kind, t.object_id, t.assessed, t.exposed, t.failing, t.critical
+    SELECT t.object_kind, t.object_id, t.assessed, t.exposed, t.failing, t.critical, t.population,
+           t.unassessed
     FROM current_object_count(raw) t
     WHERE CASE t.object_kind WHEN 'initiative' THEN initiatives @> t.object_id
                              WHEN 'metric' THEN metrics @> t.object_id
@@ -309,7 +316,8 @@ BEGIN
         scope.group_ids := '{0}';
         scope.groups := ARRAY[owner_rows('group_asset')];
         RETURN QUERY
-        SELECT c.object_kind, c.object_id, c.assessed, c.exposed, c.failing, 0::bigint
+        SELECT c.object_kind, c.object_id, c.assessed, c.exposed, c.failing, 0::bigint,
+               c.population, c.unassessed
         FROM counted('infinity', NULL, CASE WHEN raw THEN without_exemptions() END, scope) c
         WHERE NOT recommendations @> c.object_id;
     END IF;

@@ -27,8 +27,13 @@ CREATE TABLE posture.metric (
     is_active boolean NOT NULL DEFAULT true,
     details jsonb,
     -- no foreign key: TRUNCATE of source ... CASCADE would reach this table
-    loaded_source_id integer
+    loaded_source_id integer,
+    population_group_id integer REFERENCES asset_group,
+    unassessed text NOT NULL DEFAULT 'excluded'
+        CONSTRAINT "unassessed is excluded, exposed or compliant"
+        CHECK (unassessed IN ('excluded', 'exposed', 'compliant'))
 );
+CREATE INDEX ON posture.metric (population_group_id);
 COMMENT ON TABLE posture.metric IS
     'recommendations about similar assets, measured by the share of distinct assets exposed';
 COMMENT ON COLUMN posture.metric.metric_id IS 'internal id';
@@ -41,6 +46,12 @@ COMMENT ON COLUMN posture.metric.asset_kinds IS 'kinds of assets that count; NUL
 COMMENT ON COLUMN posture.metric.criticality_weights IS
     'how many times low, medium, high and critical assets count; NULL: once each; {0,0,0,1} '
     'measures critical assets alone';
+COMMENT ON COLUMN posture.metric.population_group_id IS
+    'id of the group of assets that it is about, whether they are assessed or not; NULL: the '
+    'assets that are assessed';
+COMMENT ON COLUMN posture.metric.unassessed IS
+    'what a member of the group counts as that none of its recommendations assesses: excluded, it '
+    'does not count; exposed; or compliant, if a source of its recommendations scanned it';
 COMMENT ON COLUMN posture.metric.rule IS
     'attributes of the recommendations that it measures, which join and leave it as they start '
     'or stop matching; NULL: users assign recommendations in metric_recommendation';

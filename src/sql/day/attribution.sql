@@ -3,11 +3,11 @@
  *
  * The sets of the previous day are turned into those of the day by changing one
  * thing at a time, always in the order of change_reason(): first what is measured
- * (the kinds and criticalities that count, assets that retired, recommendations that
- * were added or removed, exemptions), then posture itself (assets that left, became
- * exposed, were fixed or are new). Each of these changes is a step. The difference
- * that a step makes to the score is attributed to its reason, so the attributed
- * points sum exactly to the change of the score.
+ * (the kinds, criticalities and members that count, assets that retired, recommendations
+ * that were added or removed, exemptions), then what is seen (assets that left) and
+ * posture itself (assets that became exposed, were fixed or are new). Each of these
+ * changes is a step. The difference that a step makes to the score is attributed to its
+ * reason, so the attributed points sum exactly to the change of the score.
  *
  * Step -1 is the state on the previous day, steps 0 to 15 are those of
  * change_reason(). A recommendation counts from from_step to the step before
@@ -46,11 +46,12 @@ VALUES
         'assets are assessed by a recommendation for the first time'),
     (9, 'exemption_ended', false, 'exemptions expired or were ended'),
     (10, 'exemption_given', false, 'exemptions were given'),
-    (11, 'assets_left', true, 'assets are no longer assessed'),
+    (11, 'assets_left', false, 'assets are no longer assessed'),
     (12, 'newly_exposed', true, 'assets became exposed'),
     (13, 'no_longer_exposed', true, 'assets are no longer exposed'),
     (14, 'assets_added', true, 'assets are assessed for the first time'),
     (15, 'points_change', true, 'points of measures were lost or gained'),
+    (NULL, 'unassessed', false, 'members of the population are no longer assessed'),
     (NULL, 'value_change', true,
         'in an initiative: how a metric or recommendation stands, all of these');
 END;
@@ -60,7 +61,7 @@ COMMENT ON FUNCTION posture.change_reason() IS
     'posture itself changed, rather than what is measured or how it is weighted';
 
 CREATE FUNCTION posture_internal.change_sets(
-    previous_day date, on_day date, chosen integer[], within assetset)
+    previous_day date, on_day date, chosen integer[], within assetset, members assetset)
     RETURNS TABLE (recommendation_id integer,
                    was_assessed assetset, was_exposed assetset,
                    was_waived assetset, was_mitigated assetset,
@@ -111,9 +112,10 @@ BEGIN ATOMIC
     LEFT JOIN recommendation_snapshot c ON c.day = on_day
                                        AND c.recommendation_id = r.recommendation_id
                                        AND c.is_measured AND within IS NULL
-    -- an exemption for all assets covers those that are assessed on either day
+    -- an exemption for all assets covers those that are assessed on either day, and members
     CROSS JOIN LATERAL (
-        SELECT coalesce(p.assessed, '{}') | coalesce(n.assessed, '{}') AS assets) a
+        SELECT coalesce(p.assessed, '{}') | coalesce(n.assessed, '{}') | coalesce(members, '{}')
+                   AS assets) a
     CROSS JOIN LATERAL (
         SELECT CASE WHEN x.was_all_waived THEN a.assets
                     ELSE set_intersect(x.was_waived, within) END AS was_waived,
@@ -124,15 +126,16 @@ BEGIN ATOMIC
                CASE WHEN x.is_all_mitigated THEN a.assets
                     ELSE set_intersect(x.is_mitigated, within) END AS is_mitigated) e;
 END;
-COMMENT ON FUNCTION posture_internal.change_sets(date, date, integer[], assetset) IS
+COMMENT ON FUNCTION posture_internal.change_sets(date, date, integer[], assetset, assetset) IS
     'returns the assessed, exposed and exempt assets of recommendations on two days, including '
     'retired assets, and the points of their measures; or those of a set of assets, without '
-    'points; points_step: step of change_reason() at which the points change; has_ended, '
-    'has_given: whether exemptions ended or were given';
+    'points; members: those of the populations that metrics have; points_step: step of '
+    'change_reason() at which the points change; has_ended, has_given: whether exemptions ended or '
+    'were given';
 
 CREATE FUNCTION posture_internal.member_change(
     previous_day date, on_day date, of_metrics integer[], of_recommendations integer[],
-    chosen integer[], within assetset)
+    chosen integer[], within assetset, members assetset)
     RETURNS TABLE (object_kind text, object_id integer, recommendation_id integer,
                    from_step integer, until_step integer,
                    was_assessed assetset, was_exposed assetset,
@@ -174,7 +177,7 @@ BEGIN ATOMIC
           UNION ALL
           SELECT 'recommendation', o.id, o.id, true, false, true, false
           FROM unnest(of_recommendations) o(id)) m
-    JOIN change_sets(previous_day, on_day, chosen, within) s USING (recommendation_id)
+    JOIN change_sets(previous_day, on_day, chosen, within, members) s USING (recommendation_id)
     -- a waived measure has no points, but it has data
     CROSS JOIN LATERAL (
         SELECT coalesce(cardinality(s.was_assessed) > 0, false) OR s.was_possible IS NOT NULL
@@ -185,7 +188,7 @@ BEGIN ATOMIC
                       AND s.was_possible IS NOT NULL AS has_data) d;
 END;
 COMMENT ON FUNCTION posture_internal.member_change(
-    date, date, integer[], integer[], integer[], assetset) IS
+    date, date, integer[], integer[], integer[], assetset, assetset) IS
     'returns the recommendations of metrics on two days with their sets, and the given '
     'recommendations as objects of their own; a recommendation counts from from_step to the step '
     'before until_step';
@@ -194,11 +197,13 @@ CREATE FUNCTION posture_internal.member_sets(
     at_step integer, from_step integer,
     was_assessed assetset, was_exposed assetset, was_waived assetset, was_mitigated assetset,
     is_assessed assetset, is_exposed assetset, is_waived assetset, is_mitigated assetset)
-    RETURNS TABLE (assessed assetset, exposed assetset)
+    RETURNS TABLE (assessed assetset, exposed assetset, known assetset, waived assetset,
+                   mitigated assetset)
     LANGUAGE sql IMMUTABLE PARALLEL SAFE ROWS 1
 BEGIN ATOMIC
     SELECT set_difference(s.assessed, x.waived),
-           set_difference(set_difference(s.exposed, x.waived), x.mitigated)
+           set_difference(set_difference(s.exposed, x.waived), x.mitigated),
+           s.assessed, x.waived, x.mitigated
     FROM (SELECT CASE WHEN d.is_now THEN is_assessed ELSE was_assessed END AS assessed,
                  CASE WHEN d.is_now THEN is_exposed ELSE was_exposed END AS exposed
           FROM (SELECT at_step >= 11 OR from_step > 0 AS is_now) d) s
@@ -214,30 +219,58 @@ COMMENT ON FUNCTION posture_internal.member_sets(
     assetset, assetset, assetset, assetset) IS
     'returns the assets of a recommendation that count at a step, retired or not: those of the '
     'previous day until the steps that change exemptions (9, 10) or findings (11); a '
-    'recommendation that was added has those of the day at every step';
+    'recommendation that was added has those of the day at every step; known: those assessed, '
+    'exempt or not; waived, mitigated: those exempt';
 
 CREATE FUNCTION posture_internal.scope_step(
     of_step integer, was_filter assetset, kept_filter assetset, is_filter assetset,
-    was_inactive assetset, is_inactive assetset)
-    RETURNS TABLE (step integer, filter assetset, inactive assetset)
+    was_inactive assetset, is_inactive assetset, was_retired assetset, is_retired assetset)
+    RETURNS TABLE (step integer, filter assetset, inactive assetset, retired assetset)
     LANGUAGE sql IMMUTABLE PARALLEL SAFE ROWS 2
 BEGIN ATOMIC
-    SELECT -1, was_filter, was_inactive WHERE of_step = 0
+    SELECT -1, was_filter, was_inactive, was_retired WHERE of_step = 0
     UNION ALL
-    SELECT 0, kept_filter, was_inactive WHERE of_step = 0
+    SELECT 0, kept_filter, was_inactive, was_retired WHERE of_step = 0
     UNION ALL
-    SELECT 1, kept_filter, was_inactive | is_inactive
-    WHERE of_step = 0 AND was_inactive <> is_inactive
+    SELECT 1, kept_filter, was_inactive | is_inactive, was_retired | is_retired
+    WHERE of_step = 0 AND (was_inactive <> is_inactive OR was_retired <> is_retired)
     UNION ALL
-    SELECT 2, kept_filter, is_inactive WHERE of_step = 0 AND was_inactive <> is_inactive
+    SELECT 2, kept_filter, is_inactive, is_retired
+    WHERE of_step = 0 AND (was_inactive <> is_inactive OR was_retired <> is_retired)
     UNION ALL
-    SELECT of_step, CASE WHEN of_step < 11 THEN kept_filter ELSE is_filter END, is_inactive
+    SELECT of_step, CASE WHEN of_step < 11 THEN kept_filter ELSE is_filter END, is_inactive,
+           is_retired
     WHERE of_step > 0;
 END;
 COMMENT ON FUNCTION posture_internal.scope_step(
-    integer, assetset, assetset, assetset, assetset, assetset) IS
-    'returns the assets that a metric can count at a step, NULL: all, and those that do not count; '
-    'for step 0 also those at steps -1, 1 and 2, because assets leave (1) before others return (2)';
+    integer, assetset, assetset, assetset, assetset, assetset, assetset, assetset) IS
+    'returns the assets that a metric can count at a step, NULL: all, those that do not count and '
+    'those that are retired; for step 0 also those at steps -1, 1 and 2, because assets leave (1) '
+    'before others return (2)';
+
+-- count_assets() applies the same rule to what it counts (src/count_chunk.c).
+CREATE FUNCTION posture_internal.with_unassessed(
+    assessed assetset, exposed assetset, members assetset, known assetset, waived assetset,
+    exempt assetset, unassessed_as text, scanned assetset)
+    RETURNS TABLE (assessed assetset, exposed assetset)
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE ROWS 1
+BEGIN ATOMIC
+    SELECT assessed | ((x.missing & exempt) - waived)
+               | CASE unassessed_as WHEN 'exposed' THEN x.missing - exempt
+                                    WHEN 'compliant' THEN (x.missing - exempt) & scanned
+                                    ELSE '{}' END,
+           exposed | CASE unassessed_as WHEN 'exposed' THEN x.missing - exempt ELSE '{}' END
+    FROM (SELECT set_difference(members, known) AS missing) x
+    WHERE members IS NOT NULL
+    UNION ALL
+    SELECT assessed, exposed WHERE members IS NULL;
+END;
+COMMENT ON FUNCTION posture_internal.with_unassessed(
+    assetset, assetset, assetset, assetset, assetset, assetset, text, assetset) IS
+    'returns the assessed and exposed assets of a metric together with the members of its '
+    'population, NULL: it has none, that are not known to any recommendation; waived: those that '
+    'all its recommendations waive; exempt: those that all waive or mitigate, which count as '
+    'compliant if they are not waived; scanned: those that its sources scanned';
 
 CREATE FUNCTION posture_internal.posture_step(
     was_assessed assetset, was_exposed assetset, is_assessed assetset, is_exposed assetset)
@@ -289,9 +322,73 @@ COMMENT ON FUNCTION posture_internal.kept_rule(asset_rule, asset_rule) IS
     'since the previous day: these leave when findings change, like assets of metrics that count '
     'all';
 
+CREATE FUNCTION posture_internal.scanned_assets(
+    on_day date, of_recommendations integer[], within assetset)
+    RETURNS assetset
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT coalesce(union_agg(s.assessed), '{}')
+    FROM stored_set(day_end(on_day),
+                    ARRAY(SELECT c.recommendation_id
+                          FROM counted_recommendation(on_day) c
+                          WHERE c.source_id IN (SELECT r.source_id
+                                                FROM recommendation r
+                                                WHERE r.recommendation_id
+                                                      = ANY (of_recommendations))),
+                    within) s;
+END;
+COMMENT ON FUNCTION posture_internal.scanned_assets(date, integer[], assetset) IS
+    'returns the assets that the sources of recommendations assessed on a day';
+
+CREATE FUNCTION posture_internal.metric_scope(
+    previous_day date, on_day date, of_metrics integer[], within assetset,
+    was asset_rule, kept asset_rule, now asset_rule)
+    RETURNS TABLE (metric_id integer, was_weights integer[], is_weights integer[],
+                   was_filter assetset, kept_filter assetset, is_filter assetset,
+                   has_population boolean, was_population boolean, is_population boolean,
+                   was_unassessed_as text, is_unassessed_as text,
+                   was_scanned assetset, is_scanned assetset)
+    LANGUAGE sql STABLE PARALLEL SAFE ROWS 20
+BEGIN ATOMIC
+    SELECT n.metric_id, p.criticality_weights, n.criticality_weights,
+           filter_assets(p.asset_kinds, p.criticality_weights, was.kind_names, was.kinds,
+                         was.criticalities, g.was_assets),
+           filter_assets(n.asset_kinds, n.criticality_weights, kept.kind_names, kept.kinds,
+                         kept.criticalities, g.is_assets),
+           filter_assets(n.asset_kinds, n.criticality_weights, now.kind_names, now.kinds,
+                         now.criticalities, g.is_assets),
+           num_nonnulls(p.population_group_id, n.population_group_id) > 0,
+           p.population_group_id IS NOT NULL, n.population_group_id IS NOT NULL,
+           p.unassessed_as, n.unassessed_as,
+           CASE WHEN num_nonnulls(g.was_assets, g.is_assets) > 0
+                     AND 'compliant' IN (p.unassessed_as, n.unassessed_as)
+                THEN scanned_assets(previous_day, b.recommendations, within) END,
+           CASE WHEN g.is_assets IS NOT NULL AND n.unassessed_as = 'compliant'
+                THEN scanned_assets(on_day, m.recommendations, within) END
+    FROM metric_definition(on_day, NULL) n
+    JOIN metric_definition(previous_day, NULL) p ON p.metric_id = n.metric_id
+    JOIN metric_snapshot m ON m.day = on_day AND m.metric_id = n.metric_id
+    JOIN metric_snapshot b ON b.day = previous_day AND b.metric_id = n.metric_id
+    LEFT JOIN asset_group_snapshot w
+           ON w.day = previous_day AND w.asset_group_id = p.population_group_id
+    LEFT JOIN asset_group_snapshot i
+           ON i.day = on_day AND i.asset_group_id = n.population_group_id
+    CROSS JOIN LATERAL (
+        SELECT CASE WHEN p.population_group_id IS NOT NULL THEN coalesce(w.assets, '{}')
+               END AS was_assets,
+               CASE WHEN n.population_group_id IS NOT NULL THEN coalesce(i.assets, '{}')
+               END AS is_assets) g
+    WHERE n.metric_id = ANY (of_metrics);
+END;
+COMMENT ON FUNCTION posture_internal.metric_scope(
+    date, date, integer[], assetset, asset_rule, asset_rule, asset_rule) IS
+    'returns the assets that metrics could count on the previous day, until findings change, and '
+    'on the day, by their kinds, criticalities and populations; NULL: all';
+
 CREATE FUNCTION posture_internal.step_sets(
     previous_day date, on_day date, of_metrics integer[], of_recommendations integer[],
-    chosen integer[], within assetset, was asset_rule, kept asset_rule, now asset_rule)
+    chosen integer[], within assetset, was asset_rule, kept asset_rule, now asset_rule,
+    members assetset)
     RETURNS TABLE (object_kind text, object_id integer, step integer,
                    assessed assetset, exposed assetset, weights integer[],
                    points_missing numeric, points_possible numeric, newly_exposed assetset,
@@ -299,8 +396,10 @@ CREATE FUNCTION posture_internal.step_sets(
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
     WITH member AS (
-        SELECT *
-        FROM member_change(previous_day, on_day, of_metrics, of_recommendations, chosen, within)
+        SELECT * FROM member_change(previous_day, on_day, of_metrics, of_recommendations, chosen,
+                                    within, members)
+    ), metric_scope AS MATERIALIZED (
+        SELECT * FROM metric_scope(previous_day, on_day, of_metrics, within, was, kept, now)
     ), needed_step AS (
         -- steps that change something; 11 is the state on the day
         SELECT m.object_kind, m.object_id, s.step,
@@ -319,7 +418,11 @@ BEGIN ATOMIC
                union_agg(x.assessed) AS assessed, union_agg(x.exposed) AS exposed,
                sum(CASE WHEN k.is_now THEN m.is_missing ELSE m.was_missing END) AS missing,
                sum(CASE WHEN k.is_now THEN m.is_possible ELSE m.was_possible END) AS possible,
-               sum(m.is_missing) AS last_missing, sum(m.is_possible) AS last_possible
+               sum(m.is_missing) AS last_missing, sum(m.is_possible) AS last_possible,
+               union_agg(coalesce(x.known, '{}')) FILTER (WHERE f.has_population) AS known,
+               intersect_agg(coalesce(x.waived, '{}')) FILTER (WHERE f.has_population) AS waived,
+               intersect_agg(coalesce(x.waived, '{}') | coalesce(x.mitigated, '{}'))
+                   FILTER (WHERE f.has_population) AS exempt
         FROM needed_step n
         JOIN member m ON m.object_kind = n.object_kind AND m.object_id = n.object_id
                      AND n.step >= m.from_step AND n.step < m.until_step
@@ -327,32 +430,27 @@ BEGIN ATOMIC
             n.step, m.from_step, m.was_assessed, m.was_exposed, m.was_waived, m.was_mitigated,
             m.is_assessed, m.is_exposed, m.is_waived, m.is_mitigated) x
         CROSS JOIN LATERAL (SELECT m.from_step > 0 OR n.step >= m.points_step AS is_now) k
+        LEFT JOIN metric_scope f ON n.object_kind = 'metric' AND f.metric_id = n.object_id
         GROUP BY n.object_kind, n.object_id, n.step
-    ), metric_scope AS MATERIALIZED (
-        SELECT n.metric_id, p.criticality_weights AS was_weights,
-               n.criticality_weights AS is_weights,
-               filter_assets(p.asset_kinds, p.criticality_weights, was.kind_names, was.kinds,
-                             was.criticalities) AS was_filter,
-               filter_assets(n.asset_kinds, n.criticality_weights, kept.kind_names, kept.kinds,
-                             kept.criticalities) AS kept_filter,
-               filter_assets(n.asset_kinds, n.criticality_weights, now.kind_names, now.kinds,
-                             now.criticalities) AS is_filter
-        FROM metric_definition(on_day, NULL) n
-        JOIN metric_definition(previous_day, NULL) p ON p.metric_id = n.metric_id
-        WHERE n.metric_id = ANY (of_metrics)
     ), active AS (
-        SELECT object_kind, object_id, i.step, n.recommendations,
-               u.missing, u.possible, u.last_missing, u.last_possible,
-               CASE WHEN i.step < 0 THEN f.was_weights ELSE f.is_weights END AS weights,
-               set_difference(set_intersect(coalesce(u.assessed, '{}'), i.filter), i.inactive)
-                   AS assessed,
-               set_difference(set_intersect(coalesce(u.exposed, '{}'), i.filter), i.inactive)
-                   AS exposed
+        SELECT object_kind, object_id, i.step, n.recommendations, u.missing, u.possible,
+               u.last_missing, u.last_possible, x.assessed, x.exposed,
+               CASE WHEN i.step < 0 THEN f.was_weights ELSE f.is_weights END AS weights
         FROM needed_step n
         LEFT JOIN union_set u USING (object_kind, object_id, step)
         LEFT JOIN metric_scope f ON n.object_kind = 'metric' AND f.metric_id = n.object_id
         CROSS JOIN LATERAL scope_step(n.step, f.was_filter, f.kept_filter, f.is_filter,
-                                      was.inactive, now.inactive) i
+                                      was.inactive, now.inactive, was.retired, now.retired) i
+        CROSS JOIN LATERAL with_unassessed(
+            set_difference(set_intersect(coalesce(u.assessed, '{}'), i.filter), i.inactive),
+            set_difference(set_intersect(coalesce(u.exposed, '{}'), i.filter), i.inactive),
+            CASE WHEN u.known IS NOT NULL
+                      AND CASE WHEN i.step < 0 THEN f.was_population ELSE f.is_population END
+                 THEN set_intersect(set_difference(i.filter, i.retired), within) END,
+            set_difference(u.known, i.inactive), u.waived, u.exempt,
+            CASE WHEN i.step < 0 THEN f.was_unassessed_as ELSE f.is_unassessed_as END,
+            set_difference(CASE WHEN i.step < 11 THEN f.was_scanned ELSE f.is_scanned END,
+                           i.inactive)) x
     ), compared AS MATERIALIZED (
         SELECT a.*, lag(a.assessed) OVER o AS was_assessed, lag(a.exposed) OVER o AS was_exposed
         FROM active a
@@ -380,12 +478,13 @@ BEGIN ATOMIC
     WHERE a.step = 11 AND a.object_kind = 'metric' AND m.until_step = 99;
 END;
 COMMENT ON FUNCTION posture_internal.step_sets(
-    date, date, integer[], integer[], integer[], assetset, asset_rule, asset_rule, asset_rule) IS
+    date, date, integer[], integer[], integer[], assetset, asset_rule, asset_rule, asset_rule,
+    assetset) IS
     'returns the assessed and exposed assets of metrics after each step from one day to another, '
     'how many times they count by criticality, the points of their measures, and the '
     'recommendations that the step is about; with step NULL, newly_exposed: the assets that changes '
-    'of posture expose, and that fail one recommendation; was, kept, now: kinds and criticalities on the '
-    'previous day, until findings change, and on the day';
+    'of posture expose, and that fail one recommendation; was, kept, now: kinds and criticalities '
+    'on the previous day, until findings change, and on the day';
 
 CREATE FUNCTION posture_internal.change_attribution(
     previous_day date, on_day date, of_metrics integer[], of_recommendations integer[],
@@ -405,6 +504,7 @@ DECLARE
     was asset_rule;
     kept asset_rule;
     now asset_rule;
+    members assetset;
 BEGIN
     IF NOT sees_all() THEN
         RETURN QUERY
@@ -420,9 +520,16 @@ BEGIN
         SELECT unnest(of_recommendations));
     was := asset_rule(day_end(previous_day), previous_day, NULL, 'current', NULL, NULL);
     was.inactive := coalesce(was.inactive, '{}');
+    was.retired := coalesce(was.retired, was.inactive);
     now := asset_rule(day_end(on_day), on_day, NULL, 'current', NULL, NULL);
     now.inactive := coalesce(now.inactive, '{}');
+    now.retired := coalesce(now.retired, now.inactive);
     kept := kept_rule(was, now);
+    members := (SELECT union_agg(g.assets)
+                FROM metric_snapshot s
+                JOIN asset_group_snapshot g
+                  ON g.day = s.day AND g.asset_group_id = s.population_group_id
+                WHERE s.day IN (previous_day, on_day) AND s.metric_id = ANY (of_metrics));
     RETURN QUERY
     SELECT s.object_kind, s.object_id, s.step,
            weighted_count(s.assessed, s.weights, c.sets),
@@ -432,7 +539,7 @@ BEGIN
            (s.assessed # lag(s.assessed) OVER o) | (s.exposed # lag(s.exposed) OVER o),
            s.recommendations
     FROM step_sets(previous_day, on_day, of_metrics, of_recommendations, chosen, within,
-                   was, kept, now) s
+                   was, kept, now, members) s
     CROSS JOIN LATERAL (SELECT CASE WHEN s.step < 0 THEN was.criticalities
                                     WHEN s.step < 11 THEN kept.criticalities
                                     ELSE now.criticalities END AS sets) c

@@ -4,19 +4,20 @@
  */
 
 CREATE FUNCTION posture_internal.inactive_at(as_of timestamptz)
-    RETURNS TABLE (assets assetset, sources integer[], recommendations integer[])
+    RETURNS TABLE (assets assetset, retired assetset, sources integer[],
+                   recommendations integer[])
     LANGUAGE sql STABLE PARALLEL SAFE ROWS 1
 BEGIN ATOMIC
-    SELECT coalesce((SELECT c.exposed_set
-                     FROM counted(as_of, NULL, NULL, only_inactive()) c
-                     WHERE c.object_kind = 'inactive'), '{}'),
+    SELECT coalesce(i.exposed_set, '{}'), coalesce(i.assessed_set, '{}'),
            ARRAY(SELECT s.source_id FROM source s WHERE NOT s.is_active ORDER BY 1),
            ARRAY(SELECT r.recommendation_id FROM recommendation r
-                 WHERE NOT r.is_active ORDER BY 1);
+                 WHERE NOT r.is_active ORDER BY 1)
+    FROM (VALUES (1)) one
+    LEFT JOIN counted(as_of, NULL, NULL, only_inactive()) i ON i.object_kind = 'inactive';
 END;
 COMMENT ON FUNCTION posture_internal.inactive_at(timestamptz) IS
-    'step of take_snapshot(): returns the assets that are retired or stale at a moment, and the '
-    'sources and recommendations that are inactive now';
+    'step of take_snapshot(): returns the assets that are retired or stale at a moment, those that '
+    'are retired, and the sources and recommendations that are inactive now';
 
 CREATE FUNCTION posture_internal.measured_recommendation()
     RETURNS TABLE (metric_id integer, recommendations integer[], switched_off integer[])
@@ -44,12 +45,10 @@ BEGIN
     PERFORM delete_day_rows(of_day, of_day, false);
 
     -- one statement, so that every row shows the same moment
-    WITH state AS (
-        SELECT * FROM current_state(as_of)
-    ), inactive AS (
+    WITH state AS (SELECT * FROM current_state(as_of)), inactive AS (
         UPDATE snapshot s
-        SET (inactive, inactive_sources, inactive_recommendations) =
-            (SELECT i.assets, i.sources, i.recommendations FROM inactive_at(as_of) i)
+        SET (inactive, retired, inactive_sources, inactive_recommendations) =
+            (SELECT i.assets, i.retired, i.sources, i.recommendations FROM inactive_at(as_of) i)
         WHERE s.day = of_day
     ), exempt AS (
         SELECT * FROM exemption_rule(as_of, NULL, NULL)
@@ -66,7 +65,9 @@ BEGIN
         INSERT INTO asset_group_snapshot (day, asset_group_id, assets)
         SELECT of_day, g.asset_group_id, g.assets
         FROM asset_group_set(true, NULL) g
-        WHERE g.asset_group_id IN (SELECT unnest(e.asset_groups) FROM exempt e)
+        WHERE g.asset_group_id IN (SELECT unnest(e.asset_groups) FROM exempt e
+                                   UNION ALL
+                                   SELECT d.population_group_id FROM metric_definition() d)
     ), recommendation AS (
         INSERT INTO recommendation_snapshot (day, recommendation_id, exposed, assessed,
                                              achieved, possible, is_measured)
@@ -75,8 +76,8 @@ BEGIN
                                s.points_possible),
                possible_points(r.max_points, s.assessed, s.points_possible),
                s.points_possible IS NOT NULL
-        FROM state s
-        JOIN posture.recommendation r USING (recommendation_id)
+        FROM state s JOIN posture.recommendation r USING (recommendation_id)
+        WHERE s.assessed > 0 OR s.failing OR s.points_possible IS NOT NULL
         ON CONFLICT DO NOTHING
     ), member AS (
         INSERT INTO initiative_metric_snapshot (day, initiative_id, metric_id, weight, is_own)
@@ -98,12 +99,15 @@ BEGIN
     )
     INSERT INTO metric_snapshot (day, metric_id, exposed, assessed, score, importance,
                                  recommendations, switched_off, key, name,
-                                 asset_kinds, criticality_weights)
+                                 asset_kinds, criticality_weights, population, unassessed,
+                                 population_group_id, unassessed_as, score_low, score_high)
     SELECT of_day, m.metric_id, m.exposed, m.assessed, m.score, c.importance,
            coalesce(b.recommendations, '{}'), coalesce(b.switched_off, '{}'), c.key, c.name,
-           c.asset_kinds, c.criticality_weights
+           c.asset_kinds, c.criticality_weights, m.population, m.unassessed,
+           c.population_group_id, c.unassessed, l.score_low, l.score_high
     FROM state m
     JOIN metric c USING (metric_id)
+    LEFT JOIN score_bounds(m.exposed, m.assessed, m.population, m.unassessed) l ON true
     LEFT JOIN measured_recommendation() b USING (metric_id);
 
     -- The planner expects one row of a day that has just been written. Materialized, the scores
@@ -112,7 +116,7 @@ BEGIN
         SELECT * FROM initiative_result(of_day)
     )
     UPDATE initiative_snapshot s
-    SET score = r.score
+    SET score = r.score, score_low = r.score_low, score_high = r.score_high
     FROM result r
     WHERE s.day = of_day AND s.initiative_id = r.initiative_id;
 END $$;

@@ -17,9 +17,11 @@ CREATE TABLE posture.snapshot (
         CONSTRAINT "ends_at is in the years 1900 to 9999"
         CHECK (ends_at BETWEEN '1900-01-01 00:00Z' AND '9999-12-31 23:59:59.999999Z'),
     inactive_sources integer[] NOT NULL DEFAULT '{}',
-    inactive_recommendations integer[] NOT NULL DEFAULT '{}'
+    inactive_recommendations integer[] NOT NULL DEFAULT '{}',
+    retired assetset
 );
 ALTER TABLE posture.snapshot ALTER inactive SET STORAGE EXTERNAL;
+ALTER TABLE posture.snapshot ALTER retired SET STORAGE EXTERNAL;
 COMMENT ON TABLE posture.snapshot IS
     'days that have a snapshot; one that was taken before the end of its day is taken again';
 COMMENT ON COLUMN posture.snapshot.day IS 'local day of posture.timezone';
@@ -29,6 +31,9 @@ COMMENT ON COLUMN posture.snapshot.ends_at IS
     'current one';
 COMMENT ON COLUMN posture.snapshot.inactive IS
     'assets that did not count at the end of the day: retired or stale';
+COMMENT ON COLUMN posture.snapshot.retired IS
+    'those of them that were retired, and so no members of a population; NULL for a day before '
+    'version 0.3: all';
 COMMENT ON COLUMN posture.snapshot.inactive_sources IS
     'ids of the sources that were inactive at the end of the day';
 COMMENT ON COLUMN posture.snapshot.inactive_recommendations IS
@@ -67,7 +72,8 @@ CREATE TABLE posture_internal.asset_group_snapshot (
     PRIMARY KEY (day, asset_group_id)
 );
 COMMENT ON TABLE posture_internal.asset_group_snapshot IS
-    'groups that had an exemption at the end of a day, with their assets';
+    'groups that had an exemption or were the population of a metric at the end of a day, with '
+    'their assets';
 COMMENT ON COLUMN posture_internal.asset_group_snapshot.day IS 'day of the snapshot';
 COMMENT ON COLUMN posture_internal.asset_group_snapshot.asset_group_id IS 'id of the group';
 COMMENT ON COLUMN posture_internal.asset_group_snapshot.assets IS 'assets in the group';
@@ -187,6 +193,15 @@ CREATE TABLE posture.metric_snapshot (
     switched_off integer[],
     asset_kinds text[],
     criticality_weights integer[],
+    population numeric
+        CONSTRAINT "population is from 0 to 10^30 with at most 12 decimals"
+        CHECK (population >= 0 AND population <= 1e30 AND population = round(population, 12)),
+    unassessed numeric
+        CONSTRAINT "unassessed is not negative" CHECK (unassessed >= 0),
+    population_group_id integer,
+    unassessed_as text,
+    score_low score,
+    score_high score,
     PRIMARY KEY (day, metric_id),
     CONSTRAINT "exposed is not more than assessed" CHECK (exposed <= assessed)
 );
@@ -211,6 +226,21 @@ COMMENT ON COLUMN posture.metric_snapshot.asset_kinds IS
     'kinds of assets that counted on that day; NULL: all kinds';
 COMMENT ON COLUMN posture.metric_snapshot.criticality_weights IS
     'how many times low, medium, high and critical assets counted on that day; NULL: once each';
+COMMENT ON COLUMN posture.metric_snapshot.population IS
+    'number of distinct assets assessed or unassessed, weighted as these, plus points possible; '
+    'NULL for a day before version 0.3';
+COMMENT ON COLUMN posture.metric_snapshot.unassessed IS
+    'number of members of its population that nothing assessed, weighted likewise; NULL for a day '
+    'before version 0.3';
+COMMENT ON COLUMN posture.metric_snapshot.population_group_id IS
+    'id of the group that was its population, whose assets are in asset_group_snapshot; NULL: the '
+    'assets that were assessed';
+COMMENT ON COLUMN posture.metric_snapshot.unassessed_as IS
+    'what members that were not assessed counted as: excluded, exposed or compliant';
+COMMENT ON COLUMN posture.metric_snapshot.score_low IS
+    'score if all unassessed members were exposed; NULL: not known';
+COMMENT ON COLUMN posture.metric_snapshot.score_high IS
+    'score if none of them were; NULL: not known';
 
 CREATE TABLE posture.initiative_snapshot (
     day date
@@ -225,6 +255,8 @@ CREATE TABLE posture.initiative_snapshot (
     is_reported boolean NOT NULL DEFAULT false,
     switched_off integer[],
     chosen_method initiative_method,
+    score_low score,
+    score_high score,
     PRIMARY KEY (day, initiative_id)
 );
 CREATE INDEX initiative_snapshot_initiative_id ON posture.initiative_snapshot (initiative_id, day);
@@ -246,6 +278,10 @@ COMMENT ON COLUMN posture.initiative_snapshot.switched_off IS
 COMMENT ON COLUMN posture.initiative_snapshot.chosen_method IS
     'method of the initiative on that day, which differs from method if it had no metrics; NULL: '
     'method';
+COMMENT ON COLUMN posture.initiative_snapshot.score_low IS
+    'score if all unassessed members of populations were exposed; NULL: not known';
+COMMENT ON COLUMN posture.initiative_snapshot.score_high IS
+    'score if none of them were; NULL: not known';
 
 CREATE TABLE posture.initiative_metric_snapshot (
     day date

@@ -115,3 +115,43 @@ END $$;
 COMMENT ON FUNCTION posture.unassessed_assets(text, interval) IS
     'returns the assets of the kinds that a source assesses which it has not assessed for so long, '
     'by its deliveries; since NULL: never. For roles that see all';
+
+CREATE FUNCTION posture_internal.current_unassessed()
+    RETURNS TABLE (metric_id integer, assets assetset)
+    LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 20
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+BEGIN
+    RETURN QUERY
+    SELECT u.*
+    FROM unassessed_set(NULL, ARRAY(SELECT d.metric_id FROM metric_definition() d
+                                    WHERE d.population_group_id IS NOT NULL)) u;
+END $$;
+COMMENT ON FUNCTION posture_internal.current_unassessed() IS
+    'returns the unassessed members of the population of each metric that has one';
+
+CREATE VIEW posture.unassessed_asset WITH (security_invoker = true) AS
+SELECT m.key::text AS metric,
+       a.key::text AS asset,
+       a.name,
+       a.kind,
+       a.criticality,
+       a.owner,
+       a.first_seen,
+       a.last_seen
+FROM current_unassessed() u
+JOIN metric m USING (metric_id)
+-- of an array the planner expects few elements, and looks the assets up by their ids
+CROSS JOIN LATERAL unnest(u.assets::integer[]) x(asset_id)
+JOIN asset a USING (asset_id);
+COMMENT ON VIEW posture.unassessed_asset IS
+    'each member of the population of each metric that none of its recommendations assesses now';
+COMMENT ON COLUMN posture.unassessed_asset.metric IS 'key of the metric';
+COMMENT ON COLUMN posture.unassessed_asset.asset IS 'key of the asset';
+COMMENT ON COLUMN posture.unassessed_asset.name IS 'name of the asset';
+COMMENT ON COLUMN posture.unassessed_asset.kind IS 'kind of the asset';
+COMMENT ON COLUMN posture.unassessed_asset.criticality IS 'low, medium, high or critical';
+COMMENT ON COLUMN posture.unassessed_asset.owner IS
+    'person or team responsible for the asset; NULL: not known';
+COMMENT ON COLUMN posture.unassessed_asset.first_seen IS 'time of the first observation';
+COMMENT ON COLUMN posture.unassessed_asset.last_seen IS 'time of the latest observation';

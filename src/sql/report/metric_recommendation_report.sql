@@ -92,7 +92,8 @@ FROM (SELECT m.key::text AS metric, m.name, x.*
       LEFT JOIN LATERAL (SELECT w.assets
                          FROM metric_filter() w
                          WHERE w.metric_id = m.metric_id
-                           AND (m.asset_kinds IS NOT NULL OR 0 = ANY (m.criticality_weights))
+                           AND (m.asset_kinds IS NOT NULL OR 0 = ANY (m.criticality_weights)
+                                OR m.population_group_id IS NOT NULL)
                          OFFSET 0) f ON true
       CROSS JOIN LATERAL metric_part(m.metric_id, f.assets) x
       WHERE m.is_active AND (SELECT metric_sets_suffice())

@@ -21,7 +21,9 @@ CREATE FUNCTION posture_internal.read_metric_report()
     RETURNS TABLE (initiative text, metric text, name text, state text, score numeric,
                    exposed_assets numeric, assessed_assets numeric, exposed_pct numeric,
                    importance text, weight numeric, score_impact numeric, change_1d numeric,
-                   trend_14d numeric[], critical_assets bigint)
+                   trend_14d numeric[], critical_assets bigint, population numeric,
+                   unassessed_assets numeric, coverage_pct numeric, score_low numeric,
+                   score_high numeric)
     LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 200
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
@@ -35,7 +37,8 @@ BEGIN
            m.score_impact,
            m.score - day_1.score,
            x.scores || m.score::numeric,
-           m.critical
+           m.critical, m.population, m.unassessed, coverage_pct(m.population, m.unassessed),
+           m.score_low::numeric, m.score_high::numeric
     FROM report_row(NULL, NULL, NULL) m
     JOIN initiative i USING (initiative_id)
     JOIN metric c USING (metric_id)
@@ -82,3 +85,15 @@ COMMENT ON COLUMN posture.metric_report.trend_14d IS
     'if there is no snapshot or the score is unavailable';
 COMMENT ON COLUMN posture.metric_report.critical_assets IS
     'number of exposed assets that are critical, each counted once';
+COMMENT ON COLUMN posture.metric_report.population IS
+    'number of distinct assets that it is about: assessed ones, and members of its population that '
+    'nothing assesses, each times its weight by criticality; plus points possible';
+COMMENT ON COLUMN posture.metric_report.unassessed_assets IS
+    'number of the members of its population that none of its recommendations assesses, each times '
+    'its weight by criticality';
+COMMENT ON COLUMN posture.metric_report.coverage_pct IS
+    'share of the population that is assessed, in percent; NULL: the population is empty';
+COMMENT ON COLUMN posture.metric_report.score_low IS
+    'score if all unassessed assets were exposed; NULL: the population is empty';
+COMMENT ON COLUMN posture.metric_report.score_high IS
+    'score if none of the unassessed assets were exposed; NULL: the population is empty';

@@ -20,14 +20,18 @@ CREATE FUNCTION posture_internal.read_overview()
     RETURNS TABLE (initiative text, name text, kind text, is_pinned boolean, owner text,
                    score numeric, target_score numeric, change_1d numeric, change_14d numeric,
                    trend_14d numeric[], metrics bigint, exposed_assets bigint,
-                   critical_assets bigint, open_events bigint, raw_score numeric)
+                   critical_assets bigint, open_events bigint, raw_score numeric,
+                   population bigint, unassessed_assets bigint, coverage_pct numeric,
+                   score_low numeric, score_high numeric)
     LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 20
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
 BEGIN
     RETURN QUERY
     WITH result AS MATERIALIZED (
-        SELECT r.initiative_id, r.score, r.exposed::bigint AS exposed, r.critical
+        SELECT r.initiative_id, r.score, r.exposed::bigint AS exposed, r.critical,
+               r.population::bigint AS population, r.unassessed::bigint AS unassessed,
+               r.score_low, r.score_high
         FROM report_row(NULL, NULL, NULL) r
         WHERE r.metric_id IS NULL
     ), member AS MATERIALIZED (
@@ -42,7 +46,8 @@ BEGIN
               UNION ALL
               SELECT v.event_id, b.initiative_id
               FROM event v JOIN initiative_member(NULL) b ON b.metric_id = v.metric_id
-              WHERE v.status = 'open' AND v.kind = 'metric_score_drop') x
+              WHERE v.status = 'open'
+                AND v.kind::text IN ('metric_score_drop', 'coverage_drop')) x
         GROUP BY x.initiative_id
     )
     SELECT i.key::text, i.name, i.kind, i.is_pinned, i.owner::text,
@@ -52,7 +57,9 @@ BEGIN
            coalesce(m.metrics, 0), n.exposed, n.critical,
            coalesce(d.events, 0),
            -- without exemptions, both are the same
-           CASE WHEN has_exemptions() THEN raw.score ELSE n.score END::numeric
+           CASE WHEN has_exemptions() THEN raw.score ELSE n.score END::numeric,
+           n.population, n.unassessed, coverage_pct(n.population, n.unassessed),
+           n.score_low::numeric, n.score_high::numeric
     FROM result n
     JOIN initiative i ON i.initiative_id = n.initiative_id
     LEFT JOIN member m ON m.initiative_id = n.initiative_id
@@ -101,7 +108,18 @@ COMMENT ON COLUMN posture.overview.exposed_assets IS
 COMMENT ON COLUMN posture.overview.critical_assets IS
     'number of these assets that are critical';
 COMMENT ON COLUMN posture.overview.open_events IS
-    'number of open drops of the initiative and its active metrics';
+    'number of open drops of the initiative and its active metrics, of their scores or coverage';
 COMMENT ON COLUMN posture.overview.raw_score IS
     'score if no exemption counted: the difference from score is the part that exemptions raise it '
     'by';
+COMMENT ON COLUMN posture.overview.population IS
+    'number of distinct assets that its metrics are about, assessed or not';
+COMMENT ON COLUMN posture.overview.unassessed_assets IS
+    'number of these that a metric of the initiative is about and that it does not assess';
+COMMENT ON COLUMN posture.overview.coverage_pct IS
+    'share of the population that every metric assesses which is about it, in percent; NULL: the '
+    'population is empty';
+COMMENT ON COLUMN posture.overview.score_low IS
+    'score if all unassessed assets were exposed; NULL: nothing is known';
+COMMENT ON COLUMN posture.overview.score_high IS
+    'score if none of the unassessed assets were exposed; NULL: nothing is known';

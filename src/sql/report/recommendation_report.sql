@@ -40,7 +40,10 @@ SELECT l.source,
        r.manage_url,
        r.markup,
        CASE WHEN n.progress IS NOT NULL AND r.assigned_to IS NULL THEN 'unassigned'
-            ELSE n.progress END AS assignment
+            ELSE n.progress END AS assignment,
+       n.population,
+       n.unassessed AS unassessed_assets,
+       coverage_pct(n.population, n.unassessed) AS coverage_pct
 FROM recommendation_status() n
 JOIN labelled_recommendation() l USING (recommendation_id)
 JOIN recommendation r USING (recommendation_id)
@@ -85,3 +88,10 @@ COMMENT ON COLUMN posture.recommendation_report.markup IS
 COMMENT ON COLUMN posture.recommendation_report.assignment IS
     'unassigned; completed: nothing is exposed, or all of its risk is accepted; overdue: due_on is '
     'past; else on_time; NULL: the recommendation applies to nothing';
+COMMENT ON COLUMN posture.recommendation_report.population IS
+    'number of distinct assets assessed, and of members of the populations of its metrics that it '
+    'does not assess; plus points possible';
+COMMENT ON COLUMN posture.recommendation_report.unassessed_assets IS
+    'number of members of the populations of its metrics that it does not assess';
+COMMENT ON COLUMN posture.recommendation_report.coverage_pct IS
+    'share of the population that is assessed, in percent; NULL: the population is empty';

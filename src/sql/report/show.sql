@@ -149,6 +149,12 @@ BEGIN ATOMIC
     FROM overview o
     WHERE o.initiative = of_initiative AND o.metrics > 0
     UNION ALL
+    SELECT format('%s of %s assets not assessed: the score is from %s to %s',
+                  format_count(o.unassessed_assets), format_count(o.population),
+                  format_number(o.score_low), format_number(o.score_high))
+    FROM overview o
+    WHERE o.initiative = of_initiative AND o.unassessed_assets > 0
+    UNION ALL
     -- the latest open drop
     (SELECT to_char(e.day, 'YYYY-MM-DD') || ': ' || one_line(e.cause)
      FROM event_report e
@@ -157,7 +163,7 @@ BEGIN ATOMIC
      LIMIT 1);
 END;
 COMMENT ON FUNCTION posture_internal.show_rest(text) IS
-    'returns the lines of show() about exposed assets and the latest open drop';
+    'returns the lines of show() about exposed and unassessed assets and the latest open drop';
 
 CREATE FUNCTION posture.show(initiative text, ascii boolean DEFAULT false) RETURNS SETOF text
     LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 20
@@ -173,5 +179,5 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION posture.show(text, boolean) IS
     'returns an initiative as lines of text, to paste into a chat: score, trend and target, its '
-    'parts, and the latest open drop; ascii: whether bars and lines are drawn with ASCII '
+    'parts, what is not assessed, and the latest open drop; ascii: whether bars and lines are drawn with ASCII '
     'characters, as they always are in a database that is not in UTF-8; names do not change';

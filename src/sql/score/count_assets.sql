@@ -9,7 +9,8 @@ CREATE TYPE posture_internal.recommendation_rule AS (
     is_remediated boolean,
     by_group boolean,
     with_sets boolean,
-    visible assetset
+    visible assetset,
+    source_id integer
 );
 COMMENT ON TYPE posture_internal.recommendation_rule IS
     'recommendation of a counting_rule; they are in ascending order of their ids';
@@ -24,6 +25,8 @@ COMMENT ON COLUMN posture_internal.recommendation_rule.with_sets IS
     'whether its sets are returned';
 COMMENT ON COLUMN posture_internal.recommendation_rule.visible IS
     'assets that may be counted; NULL: all';
+COMMENT ON COLUMN posture_internal.recommendation_rule.source_id IS
+    'id of its source; NULL: the recommendation was deleted since';
 
 CREATE TYPE posture_internal.exemption_rule AS (
     recommendation_id integer,
@@ -40,14 +43,17 @@ COMMENT ON COLUMN posture_internal.exemption_rule.for_all IS 'whether all assets
 COMMENT ON COLUMN posture_internal.exemption_rule.assets IS
     'assets that have an exemption of their own; NULL: none';
 COMMENT ON COLUMN posture_internal.exemption_rule.asset_groups IS
-    'positions in exempt_groups of groups that have one; NULL: none';
+    'positions in asset_groups of groups that have one; NULL: none';
 
 CREATE TYPE posture_internal.metric_rule AS (
     metric_id integer,
     recommendations integer[],
     kinds integer[],
     weights integer[],
-    with_sets boolean
+    with_sets boolean,
+    population integer,
+    unassessed_as text,
+    scanners integer[]
 );
 COMMENT ON TYPE posture_internal.metric_rule IS 'metric of a counting_rule';
 COMMENT ON COLUMN posture_internal.metric_rule.metric_id IS 'id';
@@ -57,6 +63,13 @@ COMMENT ON COLUMN posture_internal.metric_rule.kinds IS
 COMMENT ON COLUMN posture_internal.metric_rule.weights IS
     'criticality_weights of the metric; NULL: each asset counts once';
 COMMENT ON COLUMN posture_internal.metric_rule.with_sets IS 'whether its sets are returned';
+COMMENT ON COLUMN posture_internal.metric_rule.population IS
+    'position in asset_groups of its population; 0: the group is empty; NULL: the assets that are '
+    'assessed';
+COMMENT ON COLUMN posture_internal.metric_rule.unassessed_as IS
+    'what members that are not assessed count as: excluded, exposed or compliant';
+COMMENT ON COLUMN posture_internal.metric_rule.scanners IS
+    'ids of the sources of its recommendations; NULL: what they scanned is not needed';
 
 CREATE TYPE posture_internal.initiative_rule AS (
     initiative_id integer,
@@ -73,7 +86,7 @@ CREATE TYPE posture_internal.counting_rule AS (
     day date,
     recommendations recommendation_rule[],
     exemptions exemption_rule[],
-    exempt_groups assetset[],
+    asset_groups assetset[],
     metrics metric_rule[],
     initiatives initiative_rule[],
     kinds assetset[],
@@ -84,7 +97,9 @@ CREATE TYPE posture_internal.counting_rule AS (
     keeps_accepted boolean,
     group_ids integer[],
     groups assetset[],
-    with_inactive boolean
+    with_inactive boolean,
+    retired assetset,
+    scanners integer[]
 );
 COMMENT ON TYPE posture_internal.counting_rule IS
     'what counts, for count_assets(): the definitions and the sets of assets that they refer to';
@@ -94,8 +109,8 @@ COMMENT ON COLUMN posture_internal.counting_rule.day IS
 COMMENT ON COLUMN posture_internal.counting_rule.recommendations IS
     'recommendations that count, of active sources';
 COMMENT ON COLUMN posture_internal.counting_rule.exemptions IS 'exemptions in force';
-COMMENT ON COLUMN posture_internal.counting_rule.exempt_groups IS
-    'assets of the groups of exemptions';
+COMMENT ON COLUMN posture_internal.counting_rule.asset_groups IS
+    'assets of the groups of exemptions and populations';
 COMMENT ON COLUMN posture_internal.counting_rule.metrics IS 'metrics that are counted';
 COMMENT ON COLUMN posture_internal.counting_rule.initiatives IS 'initiatives that are counted';
 COMMENT ON COLUMN posture_internal.counting_rule.kinds IS 'assets of each kind';
@@ -114,7 +129,11 @@ COMMENT ON COLUMN posture_internal.counting_rule.group_ids IS
 COMMENT ON COLUMN posture_internal.counting_rule.groups IS 'their assets';
 COMMENT ON COLUMN posture_internal.counting_rule.with_inactive IS
     'whether the assets that do not count are returned, as exposed_set of an object of kind '
-    'inactive';
+    'inactive, and those of them that are retired, as its assessed_set';
+COMMENT ON COLUMN posture_internal.counting_rule.retired IS
+    'retired assets, which are no members of a population; NULL: those of inactive';
+COMMENT ON COLUMN posture_internal.counting_rule.scanners IS
+    'ids of the sources of metrics that count what they scanned; NULL: none';
 
 CREATE TYPE posture_internal.counted_object AS (
     rule integer,
@@ -125,10 +144,13 @@ CREATE TYPE posture_internal.counted_object AS (
     exposed bigint,
     failing bigint,
     critical bigint,
+    population bigint,
+    unassessed bigint,
     assessed_set assetset,
     exposed_set assetset,
     failing_set assetset,
-    accepted_set assetset
+    accepted_set assetset,
+    unassessed_set assetset
 );
 COMMENT ON TYPE posture_internal.counted_object IS 'counts of an object, from count_assets()';
 COMMENT ON COLUMN posture_internal.counted_object.rule IS 'position of the rule, from 1';
@@ -144,12 +166,18 @@ COMMENT ON COLUMN posture_internal.counted_object.failing IS
     'of a recommendation: assets that fail it, exempt or not';
 COMMENT ON COLUMN posture_internal.counted_object.critical IS
     'of a metric or an initiative: critical assets exposed, each counted once';
+COMMENT ON COLUMN posture_internal.counted_object.population IS
+    'distinct assets assessed or unassessed, each as many times as it weighs in a metric';
+COMMENT ON COLUMN posture_internal.counted_object.unassessed IS
+    'those of them that are members of the population of a metric and that nothing assesses';
 COMMENT ON COLUMN posture_internal.counted_object.assessed_set IS 'NULL: not asked for';
 COMMENT ON COLUMN posture_internal.counted_object.exposed_set IS 'NULL: not asked for';
 COMMENT ON COLUMN posture_internal.counted_object.failing_set IS
     'of a recommendation; NULL: not asked for';
 COMMENT ON COLUMN posture_internal.counted_object.accepted_set IS
     'of a recommendation: exposed assets whose risk is accepted; NULL: not asked for';
+COMMENT ON COLUMN posture_internal.counted_object.unassessed_set IS
+    'of a metric; NULL: not asked for';
 
 CREATE FUNCTION posture_internal.count_assets_accum(
     state internal, rules counting_rule[], chunk integer, day date,

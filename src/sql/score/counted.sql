@@ -95,8 +95,9 @@ BEGIN
     RETURN QUERY
     SELECT p.rule, p.asset_group_id, p.object_kind, p.object_id, sum(p.assessed)::bigint,
            sum(p.exposed)::bigint, sum(p.failing)::bigint, sum(p.critical)::bigint,
+           sum(p.population)::bigint, sum(p.unassessed)::bigint,
            union_agg(p.assessed_set), union_agg(p.exposed_set), union_agg(p.failing_set),
-           union_agg(p.accepted_set)
+           union_agg(p.accepted_set), union_agg(p.unassessed_set)
     FROM (SELECT * FROM count_part(rules, toggles, chosen, within, 0, 6)
           UNION ALL
           SELECT * FROM count_part(rules, toggles, chosen, within, 1, 6)
@@ -224,6 +225,9 @@ BEGIN
                 UNION ALL
                 SELECT c.chunk, r.recommendation_id, NULL, c.assets
                 FROM recomputed r CROSS JOIN LATERAL chunks(r.exposed) c
+                UNION ALL
+                -- members of a population may have no findings
+                SELECT generate_series(0, last_chunk()), NULL, NULL, NULL
                 ORDER BY chunk) p) x
     CROSS JOIN LATERAL unnest(x.objects) u;
 END $$;
@@ -296,6 +300,28 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION posture_internal.recommendation_assets(integer[]) IS
     'returns recommendation_assets() of the given recommendations, NULL: all, without a scenario';
+
+CREATE FUNCTION posture_internal.unassessed_set(on_day date, of_metrics integer[])
+    RETURNS TABLE (metric_id integer, assets assetset)
+    LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 20
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+DECLARE
+    scope counting_scope;
+BEGIN
+    scope.initiatives := '{}';
+    scope.metrics := of_metrics::assetset;
+    scope.with_sets := 'metric';
+    IF scope.metrics <> '{}' THEN
+        RETURN QUERY
+        SELECT c.object_id, c.unassessed_set
+        FROM counted(coalesce(day_end(on_day), 'infinity'), on_day, NULL, scope) c
+        WHERE c.object_kind = 'metric';
+    END IF;
+END $$;
+COMMENT ON FUNCTION posture_internal.unassessed_set(date, integer[]) IS
+    'returns the members of the populations of metrics that nothing assesses, now or at the end of '
+    'a day that has a snapshot';
 
 CREATE FUNCTION posture_internal.only_inactive() RETURNS counting_scope
     LANGUAGE sql IMMUTABLE PARALLEL SAFE

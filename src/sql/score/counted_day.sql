@@ -86,6 +86,11 @@ BEGIN
         UNION ALL
         SELECT c.chunk, t.day, t.recommendation_id, NULL, c.assets
         FROM toggle t CROSS JOIN LATERAL chunks(t.exposed) c
+        UNION ALL
+        -- members of a population may have no findings
+        SELECT c.chunk, NULL, NULL, NULL, NULL
+        FROM generate_series(0, last_chunk()) c(chunk)
+        WHERE within IS NULL OR c.chunk IN (SELECT w.chunk FROM chunks(within) w)
         ORDER BY 1, 2 DESC NULLS FIRST
     )
     SELECT days[u.rule], array_agg(u)

@@ -49,6 +49,7 @@ CREATE TYPE posture_internal.asset_rule AS (
     kinds assetset[],
     criticalities assetset[],
     inactive assetset,
+    retired assetset,
     stale_candidates assetset,
     limited_sources integer[],
     unseen assetset[]
@@ -59,6 +60,8 @@ COMMENT ON COLUMN posture_internal.asset_rule.kinds IS 'assets of each kind';
 COMMENT ON COLUMN posture_internal.asset_rule.criticalities IS
     'low, medium, high and critical assets';
 COMMENT ON COLUMN posture_internal.asset_rule.inactive IS 'retired assets, or all that do not count';
+COMMENT ON COLUMN posture_internal.asset_rule.retired IS
+    'retired assets, if inactive has others; NULL: it has not';
 COMMENT ON COLUMN posture_internal.asset_rule.stale_candidates IS
     'assets that were last seen before the limit of any source; NULL: none';
 COMMENT ON COLUMN posture_internal.asset_rule.limited_sources IS
@@ -91,11 +94,14 @@ BEGIN
             ORDER BY g.rank);
     END IF;
     IF on_day IS NOT NULL THEN
-        result.inactive := (SELECT s.inactive FROM snapshot s WHERE s.day = on_day);
+        SELECT s.inactive, s.retired INTO result.inactive, result.retired
+        FROM snapshot s WHERE s.day = on_day;
         RETURN result;
     ELSIF stage = 'before' THEN
-        result.inactive := (SELECT i.assets
-                            FROM class_set('inactive', stage, NULL, NULL, touched) i);
+        SELECT union_agg(i.assets),
+               coalesce(union_agg(i.assets) FILTER (WHERE i.value = 'retired'), '{}')
+        INTO result.inactive, result.retired
+        FROM class_set('inactive', stage, NULL, NULL, touched) i;
         RETURN result;
     END IF;
     result.inactive := (SELECT assetset_agg(a.asset_id) FROM asset a
@@ -126,7 +132,7 @@ COMMENT ON FUNCTION posture_internal.asset_rule(
     'returns the sets of assets of a counting_rule; on a past day, the assets that did not count '
     'are those of its snapshot; with_classes: whether kinds and criticalities are needed';
 
-CREATE FUNCTION posture_internal.exempt_group(
+CREATE FUNCTION posture_internal.needed_group(
     as_of timestamptz, on_day date, scenario jsonb, stage text, of_slice integer,
     touched assetset)
     RETURNS TABLE (asset_group_id integer, group_day date, assets assetset)
@@ -136,10 +142,15 @@ CREATE FUNCTION posture_internal.exempt_group(
 AS $$
 #variable_conflict use_column
 DECLARE
-    needed assetset := (SELECT assetset_agg(g.id)
-                        FROM exemption_rule(as_of, on_day, scenario) e
-                        CROSS JOIN LATERAL unnest(e.asset_groups) g(id)
-                        WHERE e.group_day IS NULL);
+    needed assetset := (SELECT assetset_agg(n.id)
+                        FROM (SELECT g.id
+                              FROM exemption_rule(as_of, on_day, scenario) e
+                              CROSS JOIN LATERAL unnest(e.asset_groups) g(id)
+                              WHERE e.group_day IS NULL
+                              UNION ALL
+                              SELECT d.population_group_id
+                              FROM metric_definition(on_day, scenario) d
+                              WHERE on_day IS NULL AND d.population_group_id IS NOT NULL) n);
 BEGIN
     IF needed IS NOT NULL THEN
         RETURN QUERY
@@ -152,14 +163,14 @@ BEGIN
         SELECT s.asset_group_id, s.day, s.assets FROM asset_group_snapshot s WHERE s.day = on_day;
     END IF;
 END $$;
-COMMENT ON FUNCTION posture_internal.exempt_group(
+COMMENT ON FUNCTION posture_internal.needed_group(
     timestamptz, date, jsonb, text, integer, assetset) IS
-    'returns the groups that exemptions in force refer to, with their assets';
+    'returns the groups that exemptions in force and metrics refer to, with their assets';
 
 -- Sets of ids are of the type assetset, because a look-up in it does not depend on its size.
 CREATE FUNCTION posture_internal.recommendation_rules(
     on_day date, scenario jsonb, assets asset_rule, needed assetset, by_group assetset,
-    with_sets boolean, owned assetset, owned_assets assetset)
+    with_sets boolean, owned assetset, owned_assets assetset, scanners assetset)
     RETURNS recommendation_rule[]
     LANGUAGE plpgsql STABLE PARALLEL SAFE
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
@@ -169,20 +180,21 @@ BEGIN
     RETURN ARRAY(
         SELECT (c.recommendation_id, l.n, c.is_remediated, by_group @> c.recommendation_id,
                 with_sets AND coalesce(needed @> c.recommendation_id, true),
-                CASE WHEN NOT owned @> c.recommendation_id THEN owned_assets
-                END)::recommendation_rule
+                CASE WHEN NOT owned @> c.recommendation_id THEN owned_assets END,
+                c.source_id)::recommendation_rule
         FROM counted_recommendation(on_day, scenario) c
         LEFT JOIN unnest(assets.limited_sources) WITH ORDINALITY l(source_id, n)
                ON l.source_id = c.source_id
         WHERE needed IS NULL OR assets.stale_candidates IS NOT NULL
-           OR needed @> c.recommendation_id
+           OR needed @> c.recommendation_id OR scanners @> c.source_id
         ORDER BY c.recommendation_id);
 END $$;
 COMMENT ON FUNCTION posture_internal.recommendation_rules(
-    date, jsonb, asset_rule, assetset, assetset, boolean, assetset, assetset) IS
-    'returns the recommendations of a counting_rule: the needed ones, NULL: all; or all if assets '
-    'may be stale, because that depends on everything that assesses them. Of recommendations that '
-    'are not in owned, only owned_assets count; owned NULL: all assets';
+    date, jsonb, asset_rule, assetset, assetset, boolean, assetset, assetset, assetset) IS
+    'returns the recommendations of a counting_rule: the needed ones, NULL: all, and those of '
+    'scanners; or all if assets may be stale, because that depends on everything that assesses '
+    'them. Of recommendations that are not in owned, only owned_assets count; owned NULL: all '
+    'assets';
 
 CREATE FUNCTION posture_internal.exemption_rules(
     as_of timestamptz, on_day date, scenario jsonb, group_ids integer[], group_days date[])
@@ -211,7 +223,8 @@ COMMENT ON FUNCTION posture_internal.exemption_rules(
     'returns the exemptions of a counting_rule, which refer to groups by their position';
 
 CREATE FUNCTION posture_internal.metric_rules(
-    on_day date, scenario jsonb, kind_names text[], of_metrics assetset, with_sets boolean)
+    on_day date, scenario jsonb, kind_names text[], of_metrics assetset, with_sets boolean,
+    group_ids integer[], group_days date[])
     RETURNS metric_rule[]
     LANGUAGE plpgsql STABLE PARALLEL SAFE
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
@@ -224,16 +237,26 @@ BEGIN
                      THEN ARRAY(SELECT k.n::integer
                                 FROM unnest(kind_names) WITH ORDINALITY k(kind, n)
                                 WHERE k.kind = ANY (d.asset_kinds)) END,
-                d.criticality_weights, with_sets)::metric_rule
+                d.criticality_weights, with_sets,
+                CASE WHEN d.population_group_id IS NOT NULL THEN coalesce(p.n, 0)::integer END,
+                d.unassessed_as,
+                CASE WHEN d.unassessed_as = 'compliant' AND d.population_group_id IS NOT NULL
+                     THEN ARRAY(SELECT DISTINCT r.source_id
+                                FROM unnest(m.recommendations) x(id)
+                                JOIN recommendation r ON r.recommendation_id = x.id)
+                END)::metric_rule
         FROM metric_definition(on_day, scenario) d
         JOIN (SELECT b.metric_id, array_agg(b.recommendation_id) AS recommendations
               FROM metric_member(on_day, scenario) b
               WHERE of_metrics IS NULL OR of_metrics @> b.metric_id
-              GROUP BY b.metric_id) m ON m.metric_id = d.metric_id);
+              GROUP BY b.metric_id) m ON m.metric_id = d.metric_id
+        LEFT JOIN unnest(group_ids, group_days) WITH ORDINALITY p(asset_group_id, day, n)
+               ON p.asset_group_id = d.population_group_id AND p.day IS NOT DISTINCT FROM on_day);
 END $$;
-COMMENT ON FUNCTION posture_internal.metric_rules(date, jsonb, text[], assetset, boolean) IS
+COMMENT ON FUNCTION posture_internal.metric_rules(
+    date, jsonb, text[], assetset, boolean, integer[], date[]) IS
     'returns the metrics of a counting_rule that have recommendations: those of a set of ids, '
-    'NULL: all';
+    'NULL: all; they refer to groups by their position';
 
 CREATE FUNCTION posture_internal.initiative_rules(
     on_day date, scenario jsonb, metrics metric_rule[], of_initiatives assetset)
@@ -250,7 +273,8 @@ BEGIN
         LEFT JOIN (SELECT b.initiative_id, array_agg(x.n::integer) AS metrics
                    FROM initiative_member(on_day, scenario) b
                    JOIN unnest(metrics) WITH ORDINALITY
-                        x(metric_id, recommendations, kinds, weights, with_sets, n)
+                        x(metric_id, recommendations, kinds, weights, with_sets, population,
+                          unassessed_as, scanners, n)
                      ON x.metric_id = b.metric_id
                    GROUP BY b.initiative_id) m ON m.initiative_id = d.initiative_id
         WHERE of_initiatives IS NULL OR of_initiatives @> d.initiative_id);
@@ -307,6 +331,7 @@ BEGIN
     result.kinds := assets.kinds;
     result.criticalities := assets.criticalities;
     result.inactive := assets.inactive;
+    result.retired := assets.retired;
     result.stale_candidates := assets.stale_candidates;
     result.unseen := assets.unseen;
     result.keeps_accepted := (scenario -> 'keeps_accepted')::boolean;
@@ -314,21 +339,26 @@ BEGIN
     result.groups := scope.groups;
     result.with_inactive := scope.with_sets = 'inactive';
     SELECT array_agg(g.asset_group_id), array_agg(g.group_day), array_agg(g.assets)
-    INTO group_ids, group_days, result.exempt_groups
-    FROM exempt_group(as_of, on_day, scenario, stage, of_slice, touched) g;
+    INTO group_ids, group_days, result.asset_groups
+    FROM needed_group(as_of, on_day, scenario, stage, of_slice, touched) g;
     result.exemptions := exemption_rules(as_of, on_day, scenario, group_ids, group_days);
+    IF has_metrics THEN
+        result.metrics := metric_rules(on_day, scenario, assets.kind_names, scope.metrics,
+                                       coalesce(scope.with_sets = 'metric', false),
+                                       group_ids, group_days);
+        result.initiatives := initiative_rules(on_day, scenario, result.metrics,
+                                               scope.initiatives);
+        result.scanners := (SELECT array_agg(DISTINCT s.source_id)
+                            FROM unnest(result.metrics) m
+                            CROSS JOIN LATERAL unnest(m.scanners) s(source_id));
+    END IF;
     result.recommendations := recommendation_rules(
         on_day, scenario, assets, scope.recommendations,
         CASE WHEN scope.groups IS NULL THEN NULL
              WHEN has_metrics THEN pointed(on_day, scenario)
              ELSE (SELECT assetset_agg(r.recommendation_id) FROM recommendation r) END,
-        coalesce(scope.with_sets = 'recommendation', false), scope.owned, scope.owned_assets);
-    IF has_metrics THEN
-        result.metrics := metric_rules(on_day, scenario, assets.kind_names, scope.metrics,
-                                       coalesce(scope.with_sets = 'metric', false));
-        result.initiatives := initiative_rules(on_day, scenario, result.metrics,
-                                               scope.initiatives);
-    END IF;
+        coalesce(scope.with_sets = 'recommendation', false), scope.owned, scope.owned_assets,
+        result.scanners::assetset);
     RETURN result;
 END $$;
 COMMENT ON FUNCTION posture_internal.counting_rule(

@@ -71,7 +71,7 @@ COMMENT ON FUNCTION posture_internal.touched_rules(assetset, jsonb) IS
 
 CREATE FUNCTION posture_internal.current_object_count(raw boolean DEFAULT false)
     RETURNS TABLE (object_kind text, object_id integer, assessed bigint, exposed bigint,
-                   failing bigint, critical bigint)
+                   failing bigint, critical bigint, population bigint, unassessed bigint)
     LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 600
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
@@ -93,7 +93,7 @@ BEGIN
         IF touched IS NULL THEN
             RETURN QUERY
             SELECT o.object_kind, o.object_id, sum(o.assessed), sum(o.exposed), sum(o.failing),
-                   sum(o.critical)
+                   sum(o.critical), sum(o.population), sum(o.unassessed)
             FROM object_count o
             WHERE o.is_raw = raw
             GROUP BY o.object_kind, o.object_id;
@@ -101,14 +101,17 @@ BEGIN
         ELSIF cardinality(touched) <= touched_limit() THEN
             RETURN QUERY
             SELECT t.object_kind, t.object_id, sum(t.assessed)::bigint, sum(t.exposed)::bigint,
-                   sum(t.failing)::bigint, sum(t.critical)::bigint
+                   sum(t.failing)::bigint, sum(t.critical)::bigint, sum(t.population)::bigint,
+                   sum(t.unassessed)::bigint
             FROM (SELECT o.object_kind, o.object_id, o.assessed::bigint, o.exposed::bigint,
-                         o.failing::bigint, o.critical::bigint
+                         o.failing::bigint, o.critical::bigint, o.population::bigint,
+                         o.unassessed::bigint
                   FROM object_count o
                   WHERE o.is_raw = raw
                   UNION ALL
                   SELECT c.object_kind, c.object_id, s.sign * c.assessed, s.sign * c.exposed,
-                         s.sign * c.failing, s.sign * c.critical
+                         s.sign * c.failing, s.sign * c.critical, s.sign * c.population,
+                         s.sign * c.unassessed
                   FROM count_touched(touched_rules(touched, scenario), touched) c
                   CROSS JOIN LATERAL (SELECT CASE c.rule WHEN 1 THEN 1 ELSE -1 END AS sign) s) t
             GROUP BY t.object_kind, t.object_id;
@@ -116,7 +119,8 @@ BEGIN
         END IF;
     END IF;
     RETURN QUERY
-    SELECT c.object_kind, c.object_id, c.assessed, c.exposed, c.failing, c.critical
+    SELECT c.object_kind, c.object_id, c.assessed, c.exposed, c.failing, c.critical, c.population,
+           c.unassessed
     FROM counted('infinity', NULL, scenario, NULL) c;
 END $$;
 COMMENT ON FUNCTION posture_internal.current_object_count(boolean) IS

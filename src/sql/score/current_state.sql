@@ -11,7 +11,8 @@ CREATE FUNCTION posture_internal.counted_state(
     as_of timestamptz, on_day date, scenario jsonb, scope counting_scope, from_store boolean,
     counts counted_object[] DEFAULT NULL)
     RETURNS TABLE (asset_group_id integer, object_kind text, object_id integer, assessed bigint,
-                   exposed bigint, failing bigint, critical bigint)
+                   exposed bigint, failing bigint, critical bigint, population bigint,
+                   unassessed bigint)
     LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 600
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
@@ -19,12 +20,12 @@ BEGIN
     IF counts IS NOT NULL THEN
         RETURN QUERY
         SELECT c.asset_group_id, c.object_kind, c.object_id, c.assessed, c.exposed, c.failing,
-               c.critical
+               c.critical, c.population, c.unassessed
         FROM unnest(counts) c;
     ELSIF NOT from_store THEN
         RETURN QUERY
         SELECT c.asset_group_id, c.object_kind, c.object_id, c.assessed, c.exposed, c.failing,
-               c.critical
+               c.critical, c.population, c.unassessed
         FROM count_recomputed(counting_rule(as_of, NULL, scenario, 'recomputed', NULL, NULL, NULL),
                               as_of) c;
     ELSIF as_of = 'infinity' AND on_day IS NULL AND scope.groups IS NULL
@@ -33,7 +34,7 @@ BEGIN
     ELSE
         RETURN QUERY
         SELECT c.asset_group_id, c.object_kind, c.object_id, c.assessed, c.exposed, c.failing,
-               c.critical
+               c.critical, c.population, c.unassessed
         FROM counted(as_of, on_day, scenario, scope) c;
     END IF;
 END $$;
@@ -49,7 +50,7 @@ CREATE FUNCTION posture_internal.current_state(
     RETURNS TABLE (metric_id integer, recommendation_id integer, initiative_id integer,
                    exposed numeric, assessed numeric, critical bigint, failing boolean,
                    score score, points_missing numeric, points_possible numeric,
-                   asset_group_id integer)
+                   asset_group_id integer, population numeric, unassessed numeric)
     LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 600
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
     SET plan_cache_mode = force_generic_plan
@@ -73,7 +74,9 @@ BEGIN
     ), metric AS (
         SELECT m.metric_id, g.id, coalesce(c.exposed, 0) + coalesce(o.missing, 0) AS exposed,
                coalesce(c.assessed, 0) + coalesce(o.possible, 0) AS assessed,
-               coalesce(c.critical, 0) AS critical
+               coalesce(c.critical, 0) AS critical,
+               coalesce(c.population, 0) + coalesce(o.possible, 0) AS population,
+               coalesce(c.unassessed, 0)::numeric AS unassessed
         FROM metric_definition(on_day, scenario) m
         CROSS JOIN counted_group g
         LEFT JOIN counted c ON c.metric = m.metric_id AND c.in_group = coalesce(g.id, 0)
@@ -86,20 +89,25 @@ BEGIN
         WHERE scope.metrics IS NULL OR scope.metrics @> m.metric_id
     )
     SELECT m.metric_id, NULL::integer, NULL::integer, m.exposed, m.assessed, m.critical,
-           NULL::boolean, score(m.exposed, m.assessed), NULL::numeric, NULL::numeric, m.id
+           NULL::boolean, score(m.exposed, m.assessed), NULL::numeric, NULL::numeric, m.id,
+           m.population, m.unassessed
     FROM metric m
     UNION ALL
     SELECT NULL, coalesce(c.recommendation, m.recommendation_id), NULL, coalesce(c.exposed, 0),
            coalesce(c.assessed, 0), NULL,
            coalesce(c.failing > 0, false) OR coalesce(m.failing, false), NULL,
-           m.possible - m.achieved, m.possible, c.asset_group_id
-    FROM (SELECT x.recommendation, x.assessed, x.exposed, x.failing, x.asset_group_id
+           m.possible - m.achieved, m.possible, c.asset_group_id, coalesce(c.population, 0),
+           coalesce(c.unassessed, 0)
+    FROM (SELECT x.recommendation, x.assessed, x.exposed, x.failing, x.asset_group_id,
+                 x.population, x.unassessed
           FROM counted x
-          WHERE x.recommendation IS NOT NULL AND (x.assessed > 0 OR x.failing > 0)) c
+          WHERE x.recommendation IS NOT NULL
+            AND (x.assessed > 0 OR x.failing > 0 OR x.unassessed > 0)) c
     FULL JOIN measured m ON m.recommendation_id = c.recommendation
     UNION ALL
     SELECT NULL, NULL, i.initiative_id, coalesce(c.exposed, 0), coalesce(c.assessed, 0),
-           coalesce(c.critical, 0), NULL, NULL, NULL, NULL, g.id
+           coalesce(c.critical, 0), NULL, NULL, NULL, NULL, g.id, coalesce(c.population, 0),
+           coalesce(c.unassessed, 0)
     FROM initiative_definition(on_day, scenario) i
     CROSS JOIN counted_group g
     LEFT JOIN counted c ON c.initiative = i.initiative_id AND c.in_group = coalesce(g.id, 0)
@@ -110,7 +118,9 @@ COMMENT ON FUNCTION posture_internal.current_state(
     'returns each active metric with its distinct assets exposed and assessed, as many times as '
     'it weighs them, plus points of its measures, its critical assets exposed and its score; '
     'each recommendation with its assets and the points of its measure; '
-    'each active initiative with its distinct assets; for each group of the scope, if it has any';
+    'each active initiative with its distinct assets; for each group of the scope, if it has any; '
+    'population: assets assessed or unassessed, plus points of measures; unassessed: members of '
+    'populations that nothing assesses';
 
 CREATE FUNCTION posture_internal.metric_state(
     as_of timestamptz, from_store boolean DEFAULT true)

@@ -52,7 +52,8 @@ COMMENT ON FUNCTION posture_internal.counted_recommendation(date, jsonb) IS
 CREATE FUNCTION posture_internal.metric_definition(
     on_day date DEFAULT NULL, scenario jsonb DEFAULT NULL)
     RETURNS TABLE (metric_id integer, importance importance, asset_kinds text[],
-                   criticality_weights integer[])
+                   criticality_weights integer[], population_group_id integer,
+                   unassessed_as text)
     LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 100
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
     SET plan_cache_mode = force_generic_plan
@@ -61,7 +62,8 @@ AS $$
 BEGIN
     IF scenario IS NULL AND on_day IS NULL THEN
         RETURN QUERY
-        SELECT m.metric_id, m.importance, m.asset_kinds, m.criticality_weights::integer[]
+        SELECT m.metric_id, m.importance, m.asset_kinds, m.criticality_weights::integer[],
+               m.population_group_id, m.unassessed
         FROM metric m
         WHERE m.is_active;
     ELSE
@@ -69,13 +71,16 @@ BEGIN
         SELECT m.metric_id, coalesce(i.importance, m.importance),
                CASE WHEN k.metric_id IS NULL THEN m.asset_kinds ELSE k.asset_kinds END,
                CASE WHEN w.metric_id IS NULL THEN m.criticality_weights
-                    ELSE w.criticality_weights END
+                    ELSE w.criticality_weights END,
+               m.population_group_id, m.unassessed_as
         FROM (SELECT c.metric_id, c.importance, c.asset_kinds,
-                     c.criticality_weights::integer[] AS criticality_weights
+                     c.criticality_weights::integer[] AS criticality_weights,
+                     c.population_group_id, c.unassessed AS unassessed_as
               FROM metric c
               WHERE on_day IS NULL AND c.is_active
               UNION ALL
-              SELECT s.metric_id, s.importance, s.asset_kinds, s.criticality_weights
+              SELECT s.metric_id, s.importance, s.asset_kinds, s.criticality_weights,
+                     s.population_group_id, s.unassessed_as
               FROM metric_snapshot s
               WHERE s.day = on_day) m
         LEFT JOIN jsonb_to_recordset(scenario -> 'importance')
@@ -88,7 +93,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION posture_internal.metric_definition(date, jsonb) IS
     'returns each active metric with its importance and the assets that count in it, now or on a '
-    'day';
+    'day; population_group_id NULL: the assets that are assessed';
 
 CREATE FUNCTION posture_internal.current_member()
     RETURNS TABLE (initiative_id integer, metric_id integer, weight numeric, is_own boolean)

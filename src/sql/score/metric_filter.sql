@@ -5,7 +5,7 @@
 
 CREATE FUNCTION posture_internal.filter_assets(
     asset_kinds text[], weights integer[], kind_names text[], kinds assetset[],
-    criticalities assetset[])
+    criticalities assetset[], population assetset)
     RETURNS assetset
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
 BEGIN ATOMIC
@@ -18,12 +18,14 @@ BEGIN ATOMIC
           SELECT coalesce(union_agg(c.assets), '{}')
           FROM unnest(weights, criticalities) c(weight, assets)
           WHERE c.weight > 0
-          HAVING 0 = ANY (weights)) f;
+          HAVING 0 = ANY (weights)
+          UNION ALL
+          SELECT population WHERE population IS NOT NULL) f;
 END;
 COMMENT ON FUNCTION posture_internal.filter_assets(
-    text[], integer[], text[], assetset[], assetset[]) IS
+    text[], integer[], text[], assetset[], assetset[], assetset) IS
     'returns the assets of given kinds whose weight by criticality is not 0, from the assets of '
-    'each kind and criticality; NULL: all assets';
+    'each kind and criticality, in a population, NULL: in any; NULL: all assets';
 
 CREATE FUNCTION posture_internal.metric_filter(scenario jsonb DEFAULT NULL)
     RETURNS TABLE (metric_id integer, assets assetset)
@@ -35,6 +37,7 @@ DECLARE
     kind_names text[];
     kinds assetset[];
     criticalities assetset[];
+    has_population boolean;
 BEGIN
     IF EXISTS (SELECT FROM metric_definition(NULL, scenario) m WHERE m.asset_kinds IS NOT NULL) THEN
         SELECT array_agg(k.value), array_agg(k.assets) INTO kind_names, kinds
@@ -44,12 +47,19 @@ BEGIN
                WHERE 0 = ANY (m.criticality_weights)) THEN
         criticalities := criticality_sets(true, NULL);
     END IF;
+    has_population := EXISTS (SELECT FROM metric_definition(NULL, scenario) m
+                              WHERE m.population_group_id IS NOT NULL);
     RETURN QUERY
     SELECT m.metric_id, filter_assets(m.asset_kinds, m.criticality_weights, kind_names, kinds,
-                                      criticalities)
+                                      criticalities,
+                                      CASE WHEN m.population_group_id IS NOT NULL
+                                           THEN coalesce(g.assets, '{}') END)
     FROM metric_definition(NULL, scenario) m
-    WHERE m.asset_kinds IS NOT NULL OR 0 = ANY (m.criticality_weights);
+    LEFT JOIN (SELECT s.* FROM asset_group_set(true, NULL) s
+               WHERE has_population) g ON g.asset_group_id = m.population_group_id
+    WHERE m.asset_kinds IS NOT NULL OR 0 = ANY (m.criticality_weights)
+       OR m.population_group_id IS NOT NULL;
 END $$;
 COMMENT ON FUNCTION posture_internal.metric_filter(jsonb) IS
     'returns the assets that each active metric can count now, under a scenario: those of its kinds '
-    'whose weight is not 0; metrics that count all assets have no row';
+    'and its population whose weight is not 0; metrics that count all assets have no row';

@@ -44,7 +44,7 @@ COMMENT ON FUNCTION posture_internal.recommendation_state(numeric, numeric, bool
 
 CREATE FUNCTION posture_internal.recommendation_status()
     RETURNS TABLE (recommendation_id integer, state text, exposed numeric, assessed numeric,
-                   progress text)
+                   progress text, population numeric, unassessed numeric)
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
     SELECT r.recommendation_id, x.state, coalesce(n.exposed, 0), coalesce(n.assessed, 0),
@@ -53,12 +53,14 @@ BEGIN ATOMIC
                      OR r.recommendation_id IN (SELECT a.id FROM accepted_recommendation() a(id))
                 THEN 'completed'
                 WHEN r.due_on < today() THEN 'overdue'
-                ELSE 'on_time' END
+                ELSE 'on_time' END,
+           coalesce(n.population, 0), coalesce(n.unassessed, 0)
     FROM recommendation r
     JOIN source s USING (source_id)
     LEFT JOIN (SELECT c.recommendation_id, c.failing,
                       c.exposed + coalesce(c.points_missing, 0) AS exposed,
-                      c.assessed + coalesce(c.points_possible, 0) AS assessed
+                      c.assessed + coalesce(c.points_possible, 0) AS assessed,
+                      c.population + coalesce(c.points_possible, 0) AS population, c.unassessed
                FROM current_state('infinity') c
                WHERE c.recommendation_id IS NOT NULL) n USING (recommendation_id)
     CROSS JOIN LATERAL (SELECT recommendation_state(n.assessed, n.exposed, n.failing) AS state) x

@@ -66,7 +66,8 @@ CREATE FUNCTION posture_internal.owner_report_row(
     on_day date, scenario jsonb, scope counting_scope, counts counted_object[])
     RETURNS TABLE (asset_group_id integer, initiative_id integer, metric_id integer,
                    weight numeric, score score, exposed numeric, assessed numeric,
-                   critical bigint, score_impact numeric)
+                   critical bigint, score_impact numeric, population numeric,
+                   unassessed numeric, score_low score, score_high score)
     AS 'MODULE_PATHNAME', 'posture_owner' LANGUAGE C STABLE PARALLEL SAFE ROWS 100;
 COMMENT ON FUNCTION posture_internal.owner_report_row(
     date, jsonb, counting_scope, counted_object[]) IS
@@ -76,7 +77,8 @@ CREATE FUNCTION posture_internal.report_row(
     on_day date, scenario jsonb, scope counting_scope, counts counted_object[] DEFAULT NULL)
     RETURNS TABLE (asset_group_id integer, initiative_id integer, metric_id integer,
                    weight numeric, score score, exposed numeric, assessed numeric,
-                   critical bigint, score_impact numeric)
+                   critical bigint, score_impact numeric, population numeric,
+                   unassessed numeric, score_low score, score_high score)
     LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 200
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
     SET jit = off
@@ -99,6 +101,11 @@ BEGIN
         SELECT t.initiative_id, t.in_group,
                sum(t.missing) FILTER (WHERE t.is_used AND t.mass IS NOT NULL) AS missing,
                sum(t.weight * t.mass) FILTER (WHERE t.is_used AND t.mass IS NOT NULL) AS mass,
+               sum(t.weight * t.full_mass) FILTER (WHERE t.is_used) AS full_mass,
+               sum(t.weight * (t.full_mass - t.least_healthy)) FILTER (WHERE t.is_used) AS most,
+               sum(t.weight * (t.full_mass - t.most_healthy)) FILTER (WHERE t.is_used) AS least,
+               max(t.population) FILTER (WHERE t.method IS NULL) AS population,
+               max(t.unassessed) FILTER (WHERE t.method IS NULL) AS unassessed,
                max(t.mass) FILTER (WHERE t.method IS NULL) AS assessed,
                max(t.mass - t.healthy) FILTER (WHERE t.method IS NULL) AS exposed,
                max(t.critical) FILTER (WHERE t.method IS NULL) AS critical
@@ -120,14 +127,15 @@ BEGIN
                    AS exposed,
                (100 * max(t.healthy) FILTER (WHERE t.method = 'weighted'))::score AS score,
                coalesce(sum(t.missing) FILTER (WHERE t.is_used), 0) AS missing,
-               max(t.critical) AS critical
+               max(t.critical) AS critical, max(t.population) AS population,
+               max(t.unassessed) AS unassessed
         FROM (SELECT e.initiative_id, e.in_group, e.metric_id, e.method, e.weight, e.mass,
-                     e.healthy, e.missing, e.is_used, e.critical
+                     e.healthy, e.missing, e.is_used, e.critical, e.population, e.unassessed
               FROM term e
               WHERE e.metric_id IS NOT NULL AND e.method IS NOT NULL
               UNION ALL
               SELECT b.initiative_id, e.in_group, b.metric_id, e.method, NULL, NULL, NULL,
-                     e.missing, e.is_used, NULL
+                     e.missing, e.is_used, NULL, NULL, NULL
               FROM term e
               JOIN member b USING (initiative_id, recommendation_id)
               WHERE e.is_used) t
@@ -135,27 +143,40 @@ BEGIN
     )
     SELECT nullif(t.in_group, 0), t.initiative_id, NULL::integer, NULL::numeric,
            score(round(t.missing, 30), t.mass), coalesce(t.exposed, 0), coalesce(t.assessed, 0),
-           coalesce(t.critical, 0), NULL::numeric
+           coalesce(t.critical, 0), NULL::numeric, coalesce(t.population, 0),
+           coalesce(t.unassessed, 0), score(round(t.most, 30), t.full_mass),
+           score(round(t.least, 30), t.full_mass)
     FROM total t
     UNION ALL
     SELECT nullif(t.in_group, 0), NULL, t.metric_id, NULL, score(t.mass - t.healthy, t.mass),
-           t.mass - t.healthy, t.mass, t.critical, NULL
+           t.mass - t.healthy, t.mass, t.critical, NULL, t.population, t.unassessed, b.*
     FROM term t
+    LEFT JOIN score_bounds(t.mass - t.healthy, t.mass, t.population, t.unassessed) b ON true
     WHERE t.method IS NULL AND t.metric_id IS NOT NULL
     UNION ALL
     SELECT nullif(m.in_group, 0), m.initiative_id, m.metric_id, m.weight, m.score, m.exposed,
            m.assessed, coalesce(m.critical, 0),
            CASE WHEN m.score IS NOT NULL
                 THEN score(round(t.missing - m.missing, 30), t.mass)
-                     - score(round(t.missing, 30), t.mass) END
+                     - score(round(t.missing, 30), t.mass) END,
+           coalesce(m.population, 0), coalesce(m.unassessed, 0), b.score_low, b.score_high
     FROM metric m
+    LEFT JOIN score_bounds(m.exposed, m.assessed, m.population, m.unassessed) b ON true
     LEFT JOIN total t ON t.initiative_id = m.initiative_id AND t.in_group = m.in_group;
 END $$;
 COMMENT ON FUNCTION posture_internal.report_row(date, jsonb, counting_scope, counted_object[]) IS
     'returns the score and counts of each initiative of a scope and of its metrics, for each group '
     'of the scope if it has any; metric_id NULL: the initiative itself; initiative_id NULL: the '
     'metric by itself; score_impact: points that the initiative would gain if the metric were at '
-    '100';
+    '100; score_low, score_high: scores if all unassessed members of populations were exposed, and '
+    'if none were';
+
+CREATE FUNCTION posture_internal.coverage_pct(population numeric, unassessed numeric)
+    RETURNS numeric
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN score(unassessed, population)::numeric;
+COMMENT ON FUNCTION posture_internal.coverage_pct(numeric, numeric) IS
+    'returns the share of a population that is assessed, in percent; NULL: it is empty';
 
 CREATE FUNCTION posture_internal.metric_report_state(
     of_score score, of_importance importance, exposed numeric) RETURNS text

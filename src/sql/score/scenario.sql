@@ -63,7 +63,7 @@ BEGIN
         FROM term t
         JOIN repair c ON c.metric_id = t.metric_id
         CROSS JOIN LATERAL metric_term(score(t.exposed - c.repaired, t.assessed),
-                                       t.exposed - c.repaired, t.assessed) n
+                                       t.exposed - c.repaired, t.assessed, t.assessed, 0) n
         WHERE n.method = t.method
         UNION ALL
         SELECT t.initiative_id, c.rank, NULL, t.recommendation_id, t.weight, t.healthy,

@@ -78,7 +78,8 @@ CREATE FUNCTION posture.report_at(
     day date DEFAULT NULL, asset_group text DEFAULT NULL, scenario jsonb DEFAULT NULL)
     RETURNS TABLE (initiative text, metric text, state text, score numeric,
                    exposed_assets numeric, assessed_assets numeric, weight numeric,
-                   score_impact numeric)
+                   score_impact numeric, population numeric, unassessed_assets numeric,
+                   coverage_pct numeric, score_low numeric, score_high numeric)
     LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 200
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
     SET jit = off
@@ -100,7 +101,8 @@ BEGIN
            CASE WHEN r.metric_id IS NOT NULL
                 THEN metric_report_state(r.score, d.importance, r.exposed) END,
            CASE WHEN is_kept AND r.metric_id IS NULL THEN n.score ELSE r.score END::numeric,
-           r.exposed, r.assessed, r.weight, r.score_impact
+           r.exposed, r.assessed, r.weight, r.score_impact, r.population, r.unassessed,
+           coverage_pct(r.population, r.unassessed), r.score_low::numeric, r.score_high::numeric
     FROM report_row(on_day, resolved, scope_of(on_day, resolved, NULL, of_group)) r
     LEFT JOIN posture.initiative i USING (initiative_id)
     LEFT JOIN posture.metric m ON m.metric_id = r.metric_id
@@ -116,8 +118,8 @@ COMMENT ON FUNCTION posture.report_at(date, text, jsonb) IS
     'a group has now, as it is or under a scenario';
 
 CREATE FUNCTION posture_internal.metric_set(
-    of_metric integer, as_of timestamptz, on_day date, scenario jsonb, of_group integer)
-    RETURNS assetset
+    of_metric integer, as_of timestamptz, on_day date, scenario jsonb, of_group integer,
+    OUT exposed assetset, OUT unassessed assetset)
     LANGUAGE plpgsql STABLE PARALLEL SAFE
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
@@ -125,14 +127,16 @@ DECLARE
     scope counting_scope := scope_of(on_day, scenario, NULL, of_group, of_metric);
 BEGIN
     scope.with_sets := 'metric';
-    RETURN (SELECT coalesce(c.exposed_set, '{}')
-            FROM metric_definition(on_day, scenario) d
-            LEFT JOIN counted(as_of, on_day, scenario, scope) c
-                   ON c.object_kind = 'metric' AND c.object_id = d.metric_id
-            WHERE d.metric_id = of_metric);
+    SELECT coalesce(c.exposed_set, '{}'), coalesce(c.unassessed_set, '{}')
+    INTO exposed, unassessed
+    FROM metric_definition(on_day, scenario) d
+    LEFT JOIN counted(as_of, on_day, scenario, scope) c
+           ON c.object_kind = 'metric' AND c.object_id = d.metric_id
+    WHERE d.metric_id = of_metric;
 END $$;
 COMMENT ON FUNCTION posture_internal.metric_set(integer, timestamptz, date, jsonb, integer) IS
-    'returns the assets that a metric has exposed; NULL: it is not active';
+    'returns the assets that a metric has exposed, and members of its population that none of its '
+    'recommendations assesses; NULL: it is not active';
 
 CREATE FUNCTION posture.assets_at(
     metric text, day date DEFAULT NULL, asset_group text DEFAULT NULL,
@@ -147,13 +151,33 @@ DECLARE
     on_day date := kept_day(day);
     of_group integer := asset_group_of(asset_group);
 BEGIN
-    RETURN metric_set(wanted, coalesce(day_end(on_day), 'infinity'), on_day,
-                      resolve_scenario(scenario), of_group);
+    RETURN (metric_set(wanted, coalesce(day_end(on_day), 'infinity'), on_day,
+                       resolve_scenario(scenario), of_group)).exposed;
 END $$;
 COMMENT ON FUNCTION posture.assets_at(text, date, text, jsonb) IS
     'returns the assets that a metric has exposed, now or at the end of a day that has a snapshot, '
     'of all assets or of those that a group has now, as it is or under a scenario; NULL: the metric '
     'was not active';
+
+CREATE FUNCTION posture.unassessed_at(
+    metric text, day date DEFAULT NULL, asset_group text DEFAULT NULL,
+    scenario jsonb DEFAULT NULL)
+    RETURNS assetset
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
+    SET jit = off
+AS $$
+DECLARE
+    wanted integer := metric_of(metric);
+    on_day date := kept_day(day);
+    of_group integer := asset_group_of(asset_group);
+BEGIN
+    RETURN (metric_set(wanted, coalesce(day_end(on_day), 'infinity'), on_day,
+                       resolve_scenario(scenario), of_group)).unassessed;
+END $$;
+COMMENT ON FUNCTION posture.unassessed_at(text, date, text, jsonb) IS
+    'returns the members of a metric''s population that none of its recommendations assesses, at '
+    'the same coordinates as assets_at(); NULL: the metric was not active';
 
 CREATE FUNCTION posture.metric_assets(metric text, day date DEFAULT NULL) RETURNS assetset
     LANGUAGE plpgsql STABLE PARALLEL SAFE
@@ -161,9 +185,9 @@ CREATE FUNCTION posture.metric_assets(metric text, day date DEFAULT NULL) RETURN
 AS $$
 BEGIN
     -- on a day without a snapshot, the catalog of now applies
-    RETURN metric_set(metric_of(metric), coalesce(day_end(day), 'infinity'),
-                      (SELECT s.day FROM snapshot s
-                       WHERE s.day = metric_assets.day AND s.day < today()), NULL, NULL);
+    RETURN (metric_set(metric_of(metric), coalesce(day_end(day), 'infinity'),
+                       (SELECT s.day FROM snapshot s
+                        WHERE s.day = metric_assets.day AND s.day < today()), NULL, NULL)).exposed;
 END $$;
 COMMENT ON FUNCTION posture.metric_assets(text, date) IS
     'returns the assets that a metric has exposed, now or at the end of a day, as assets_at() does; '

@@ -38,9 +38,10 @@ BEGIN ATOMIC
            || (to_jsonb(r) - '{recommendation_id,source_id}'::text[])
     FROM recommendation r JOIN source s USING (source_id)
     UNION ALL
-    SELECT 'metric', m.key, to_jsonb(m) - '{metric_id,loaded_source_id}'::text[]
-           || jsonb_build_object('recommendations', export_member(m.metric_id, NULL))
-    FROM metric m
+    SELECT 'metric', m.key, to_jsonb(m) - '{metric_id,loaded_source_id,population_group_id}'::text[]
+           || jsonb_build_object('recommendations', export_member(m.metric_id, NULL),
+                                 'population', g.key)
+    FROM metric m LEFT JOIN asset_group g ON g.asset_group_id = m.population_group_id
     UNION ALL
     SELECT 'initiative', i.key,
            to_jsonb(i) - '{initiative_id,loaded_source_id}'::text[]

@@ -204,14 +204,18 @@ BEGIN
         ROW(i.source, i.recommendation, i.asset, i.state, i.observed_at, i.asset_kind, i.asset_name,
             i.details)::inbox,
         ARRAY[i.source], arrived_at) IS NOT NULL;
-    -- without its group the exemption would apply to all assets
+    -- without its group an exemption would apply to all assets, and a metric be about others
     UPDATE pg_temp.posture_item i
-    SET error = format('asset group "%s" does not exist', i.object ->> 'asset_group')
-    WHERE i.type = 'exemption' AND i.error IS NULL AND i.object ->> 'asset_group' IS NOT NULL
-      AND NOT EXISTS (SELECT FROM asset_group g WHERE g.key = i.object ->> 'asset_group')
+    SET error = format('asset group "%s" does not exist', n.key)
+    FROM (VALUES ('exemption', 'asset_group'), ('metric', 'population')) f(type, field)
+    CROSS JOIN LATERAL (SELECT DISTINCT x.object ->> f.field AS key
+                        FROM pg_temp.posture_item x
+                        WHERE x.type = f.type) n
+    WHERE i.type = f.type AND i.error IS NULL AND i.object ->> f.field = n.key
+      AND NOT EXISTS (SELECT FROM asset_group g WHERE g.key = n.key)
       AND NOT EXISTS (SELECT FROM pg_temp.posture_item g
                       WHERE g.type = 'asset_group' AND g.error IS NULL
-                        AND g.object ->> 'key' = i.object ->> 'asset_group');
+                        AND g.object ->> 'key' = n.key);
     first_reason := (SELECT format('%s: %s', i.location, i.error)
                      FROM pg_temp.posture_item i
                      WHERE i.error IS NOT NULL ORDER BY i.ctid LIMIT 1);

@@ -94,6 +94,22 @@ BEGIN
     WHERE EXISTS (SELECT FROM pg_temp.posture_item i WHERE i.type = 'metric'
                   AND i.object ->> 'key' = s.key);
     changed := update_objects('metric');
+    WITH named AS (
+        SELECT DISTINCT ON (m.metric_id) m.metric_id, g.asset_group_id
+        FROM pg_temp.posture_item i
+        JOIN metric m ON m.key = i.object ->> 'key'
+        JOIN asset_group g ON g.key = i.object ->> 'population'
+        WHERE i.type = 'metric'
+        ORDER BY m.metric_id, i.ctid DESC
+    ), moved AS (
+        UPDATE metric m
+        SET population_group_id = n.asset_group_id
+        FROM named n
+        WHERE m.metric_id = n.metric_id
+          AND m.population_group_id IS DISTINCT FROM n.asset_group_id
+        RETURNING m.metric_id
+    )
+    SELECT changed || coalesce(array_agg(x.metric_id::text), '{}') INTO changed FROM moved x;
     changed := changed || write_members('metric');
     RETURN (SELECT count(DISTINCT t.id) FROM unnest(added || changed) t(id));
 END $$;

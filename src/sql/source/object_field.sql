@@ -86,6 +86,10 @@ VALUES
     ('metric', 'criticality_weights', 'array', false,
      'how many times an asset counts: low, medium, high, critical'),
     ('metric', 'rule', 'object', false, 'attributes of the recommendations that it measures'),
+    ('metric', 'population', 'object_key', false,
+     'group of the assets that it is about, whether they are assessed or not'),
+    ('metric', 'unassessed', 'text', false,
+     'what a member that is not assessed counts as: excluded, exposed or compliant'),
     ('metric', 'drop_threshold', 'threshold', false, 'least fall that is an event'),
     ('metric', 'cooldown_days', 'day_count', false,
      'days after a notified drop without another notification'),
@@ -218,8 +222,9 @@ CREATE FUNCTION posture_internal.field_error(type text, field text, value jsonb,
         WHEN holds = 'object' THEN NULL
         WHEN jsonb_typeof(value) NOT IN ('string', 'number', 'boolean') THEN
             format('%s: expected a value, found %s', field, json_type_name(value))
-        WHEN holds = 'object_key' THEN key_error(CASE field WHEN 'key' THEN type ELSE field END,
-                                                 value #>> '{}')
+        WHEN holds = 'object_key' THEN key_error(CASE field WHEN 'key' THEN type
+                                                            WHEN 'population' THEN 'asset_group'
+                                                            ELSE field END, value #>> '{}')
         WHEN type = 'asset' AND field = 'kind' THEN kind_error(value #>> '{}')
         -- a truncated name may be the name of another role
         WHEN holds = 'name' AND octet_length(value #>> '{}') > 63 THEN
@@ -245,7 +250,9 @@ CREATE FUNCTION posture_internal.field_error(type text, field text, value jsonb,
         WHEN type = 'recommendation' AND field = 'markup'
              AND value #>> '{}' NOT IN ('plain', 'html', 'markdown')
             OR field IN ('criticality', 'min_criticality')
-                AND value #>> '{}' NOT IN ('low', 'medium', 'high', 'critical') THEN
+                AND value #>> '{}' NOT IN ('low', 'medium', 'high', 'critical')
+            OR type = 'metric' AND field = 'unassessed'
+                AND value #>> '{}' NOT IN ('excluded', 'exposed', 'compliant') THEN
             format('invalid %s "%s"', field, left(value #>> '{}', 100))
     END;
 COMMENT ON FUNCTION posture_internal.field_error(text, text, jsonb, text) IS

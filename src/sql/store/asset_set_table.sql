@@ -12,6 +12,6 @@ COMMENT ON TABLE posture_internal.asset_set IS
 COMMENT ON COLUMN posture_internal.asset_set.attribute IS
     'kind, criticality, group or inactive (retired or stale)';
 COMMENT ON COLUMN posture_internal.asset_set.value IS
-    'kind, criticality or id of the group; empty for inactive';
+    'kind, criticality or id of the group; of inactive assets, retired or stale';
 COMMENT ON COLUMN posture_internal.asset_set.chunk IS 'asset_id / 65536';
 COMMENT ON COLUMN posture_internal.asset_set.assets IS 'assets of the chunk that have the value';

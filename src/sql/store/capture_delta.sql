@@ -152,7 +152,8 @@ BEGIN
         FROM (VALUES
             ('source', false, 'source_id, is_active, stale_after'),
             ('recommendation', false, 'recommendation_id, source_id, is_active'),
-            ('metric', false, 'metric_id, asset_kinds, criticality_weights, is_active'),
+            ('metric', false,
+             'metric_id, asset_kinds, criticality_weights, population_group_id, unassessed, is_active'),
             ('metric_recommendation', true, 'metric_id, recommendation_id'),
             ('initiative', false, 'initiative_id, method, is_active'),
             ('initiative_metric', true, 'initiative_id, metric_id'),

@@ -125,16 +125,20 @@ BEGIN
     WITH counted AS MATERIALIZED (
         SELECT c.*, c.rule > 1 AS is_raw FROM count_folded(rules, of_slice) c
     ), inactive AS (
-        SELECT x.chunk, x.assets
-        FROM counted c CROSS JOIN LATERAL chunks(c.exposed_set) x
+        SELECT v.value, x.chunk, x.assets
+        FROM counted c
+        CROSS JOIN LATERAL (VALUES ('retired', c.assessed_set),
+                                   ('stale', c.exposed_set - c.assessed_set)) v(value, assets)
+        CROSS JOIN LATERAL chunks(v.assets) x
         WHERE c.object_kind = 'inactive'
     ), deleted_set AS (
         DELETE FROM asset_set s
         WHERE s.attribute = 'inactive' AND s.chunk BETWEEN of_slice * 16 AND of_slice * 16 + 15
-          AND NOT EXISTS (SELECT FROM inactive i WHERE i.chunk = s.chunk)
+          AND NOT EXISTS (SELECT FROM inactive i
+                          WHERE i.value = s.value AND i.chunk = s.chunk)
     ), written_set AS (
         INSERT INTO asset_set AS s (attribute, value, chunk, assets)
-        SELECT 'inactive', '', i.chunk, i.assets
+        SELECT 'inactive', i.value, i.chunk, i.assets
         FROM inactive i
         ON CONFLICT (attribute, chunk, value) DO UPDATE
         SET assets = EXCLUDED.assets
@@ -148,14 +152,14 @@ BEGIN
         GROUP BY d.recommendation_id
     ), object AS (
         SELECT c.object_kind, c.object_id, c.is_raw, c.assessed, c.exposed, c.failing, c.critical,
-               x.last_changed
+               c.population, c.unassessed, x.last_changed
         FROM counted c
         LEFT JOIN changed x ON c.object_kind = 'recommendation'
                            AND x.recommendation_id = c.object_id
         WHERE c.object_kind <> 'inactive'
         UNION ALL
         -- a recommendation without assets keeps the time of its last change
-        SELECT 'recommendation', k.id, false, 0, 0, 0, 0, x.last_changed
+        SELECT 'recommendation', k.id, false, 0, 0, 0, 0, 0, 0, x.last_changed
         FROM (SELECT recommendation_id AS id FROM changed
               UNION
               SELECT t.object_id FROM object_count t
@@ -172,15 +176,17 @@ BEGIN
                             AND c.is_raw = t.is_raw)
     )
     INSERT INTO object_count AS t (slice, object_kind, object_id, is_raw, assessed, exposed,
-                                   failing, critical, last_changed)
+                                   failing, critical, population, unassessed, last_changed)
     SELECT of_slice, c.* FROM object c
     ON CONFLICT (slice, object_kind, object_id, is_raw) DO UPDATE
     SET assessed = EXCLUDED.assessed, exposed = EXCLUDED.exposed, failing = EXCLUDED.failing,
-        critical = EXCLUDED.critical,
+        critical = EXCLUDED.critical, population = EXCLUDED.population,
+        unassessed = EXCLUDED.unassessed,
         last_changed = greatest(t.last_changed, EXCLUDED.last_changed)
-    WHERE (t.assessed, t.exposed, t.failing, t.critical, t.last_changed)
+    WHERE (t.assessed, t.exposed, t.failing, t.critical, t.population, t.unassessed, t.last_changed)
           IS DISTINCT FROM (EXCLUDED.assessed, EXCLUDED.exposed, EXCLUDED.failing,
-                            EXCLUDED.critical, greatest(t.last_changed, EXCLUDED.last_changed));
+                            EXCLUDED.critical, EXCLUDED.population, EXCLUDED.unassessed,
+                            greatest(t.last_changed, EXCLUDED.last_changed));
 END $$;
 COMMENT ON FUNCTION posture_internal.fold_object_count(integer, bigint[]) IS
     'step of fold(): counts the folded sets of a slice, and stores its inactive assets';

@@ -11,6 +11,8 @@ CREATE TABLE posture_internal.object_count (
     critical integer NOT NULL,
     last_changed timestamptz,
     is_raw boolean DEFAULT false,
+    population integer NOT NULL,
+    unassessed integer NOT NULL,
     PRIMARY KEY (slice, object_kind, object_id, is_raw)
 );
 COMMENT ON TABLE posture_internal.object_count IS
@@ -26,6 +28,9 @@ COMMENT ON COLUMN posture_internal.object_count.failing IS
     'of a recommendation: assets that fail it, exempt or not';
 COMMENT ON COLUMN posture_internal.object_count.critical IS
     'of a metric or an initiative: critical assets exposed, each counted once';
+COMMENT ON COLUMN posture_internal.object_count.population IS 'assets assessed or unassessed';
+COMMENT ON COLUMN posture_internal.object_count.unassessed IS
+    'members of the populations of metrics that are not assessed';
 COMMENT ON COLUMN posture_internal.object_count.last_changed IS
     'of a recommendation: time at which any of its findings last changed';
 COMMENT ON COLUMN posture_internal.object_count.is_raw IS

@@ -177,8 +177,8 @@ BEGIN
         PERFORM progress(format('rebuild: %s sets made, %s slices counted', sets, slices));
     END LOOP;
     INSERT INTO object_count AS t (slice, object_kind, object_id, assessed, exposed, failing,
-                                   critical, last_changed)
-    SELECT s.slice, 'recommendation', f.recommendation_id, 0, 0, 0, 0, f.last_changed
+                                   critical, population, unassessed, last_changed)
+    SELECT s.slice, 'recommendation', f.recommendation_id, 0, 0, 0, 0, 0, 0, f.last_changed
     FROM unnest(findings.recommendations) f CROSS JOIN counted_slice s
     ON CONFLICT (slice, object_kind, object_id, is_raw) DO UPDATE
     SET last_changed = EXCLUDED.last_changed

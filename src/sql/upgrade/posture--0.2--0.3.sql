@@ -567,9 +567,56 @@ ALTER TABLE posture_internal.verification ALTER verification_id SET GENERATED AL
 ALTER TABLE posture_internal.finding_set DROP CONSTRAINT finding_set_pkey,
     ADD PRIMARY KEY (chunk, recommendation_id);
 ALTER TABLE posture_internal.object_count ADD COLUMN is_raw boolean DEFAULT false,
+    ADD COLUMN population integer NOT NULL DEFAULT 0,
+    ADD COLUMN unassessed integer NOT NULL DEFAULT 0,
     DROP CONSTRAINT object_count_pkey,
     ADD PRIMARY KEY (slice, object_kind, object_id, is_raw);
+ALTER TABLE posture_internal.object_count ALTER population DROP DEFAULT,
+    ALTER unassessed DROP DEFAULT;
 INSERT INTO posture_internal.catalog_delta (changed) VALUES ('initiative');
+
+-- a metric can be about a group of assets, whether they are assessed or not
+ALTER TYPE posture.event_kind ADD VALUE 'coverage_drop';
+ALTER TABLE posture.metric ADD COLUMN population_group_id integer REFERENCES posture.asset_group,
+    ADD COLUMN unassessed text NOT NULL DEFAULT 'excluded'
+        CONSTRAINT "unassessed is excluded, exposed or compliant"
+        CHECK (unassessed IN ('excluded', 'exposed', 'compliant'));
+CREATE INDEX ON posture.metric (population_group_id);
+ALTER TABLE posture.snapshot ADD COLUMN retired assetset;
+ALTER TABLE posture.snapshot ALTER retired SET STORAGE EXTERNAL;
+ALTER TABLE posture.metric_snapshot
+    ADD COLUMN population numeric
+        CONSTRAINT "population is from 0 to 10^30 with at most 12 decimals"
+        CHECK (population >= 0 AND population <= 1e30 AND population = round(population, 12)),
+    ADD COLUMN unassessed numeric
+        CONSTRAINT "unassessed is not negative" CHECK (unassessed >= 0),
+    ADD COLUMN population_group_id integer, ADD COLUMN unassessed_as text,
+    ADD COLUMN score_low score, ADD COLUMN score_high score;
+ALTER TABLE posture.initiative_snapshot ADD COLUMN score_low score, ADD COLUMN score_high score;
+-- what counts by these columns, too
+DO $$
+DECLARE
+    capture record;
+BEGIN
+    FOR capture IN
+        SELECT t.tgname AS name, t.tgrelid::regclass AS relation, t.tgenabled AS enabled,
+               replace(pg_get_triggerdef(t.oid), c.old_columns, c.columns) AS definition,
+               obj_description(t.oid, 'pg_trigger') AS description
+        FROM (VALUES ('posture.metric'::regclass, 'criticality_weights, is_active',
+                      'criticality_weights, population_group_id, unassessed, is_active'))
+             c(relation, old_columns, columns)
+        JOIN pg_trigger t ON t.tgrelid = c.relation
+        WHERE t.tgfoid = 'posture_internal.capture_catalog()'::regprocedure AND t.tgnargs > 0
+    LOOP
+        EXECUTE format('DROP TRIGGER %I ON %s', capture.name, capture.relation);
+        EXECUTE capture.definition;
+        EXECUTE format('ALTER TABLE %s ENABLE %s TRIGGER %I', capture.relation,
+                       CASE capture.enabled WHEN 'R' THEN 'REPLICA' ELSE 'ALWAYS' END,
+                       capture.name);
+        EXECUTE format('COMMENT ON TRIGGER %I ON %s IS %L', capture.name, capture.relation,
+                       capture.description);
+    END LOOP;
+END $$;
 
 -- what is counted, and by which rule
 --@ CREATE TYPE posture_internal.recommendation_rule
