@@ -8,18 +8,19 @@ CREATE FUNCTION posture_internal.day_summary()
     RETURNS TABLE (day date, initiatives bigint, metrics bigint, metric_drops bigint,
                    initiative_drops bigint, new_initiatives bigint, recovered bigint,
                    superseded bigint, in_cooldown bigint, worst text, worst_name text,
-                   worst_drop numeric, worst_score numeric)
+                   worst_drop numeric, worst_score numeric, coverage_drops bigint)
     LANGUAGE sql STABLE PARALLEL SAFE
     SET jit = off
 BEGIN ATOMIC
     SELECT c.day, c.initiatives, c.metrics, c.metric_drops, c.initiative_drops, c.new_initiatives,
            c.recovered, c.superseded, c.in_cooldown, w.key, w.name, w.drop,
-           w.score
+           w.score, c.coverage_drops
     FROM (SELECT s.day,
                  (SELECT count(*) FROM initiative_snapshot i WHERE i.day = s.day) AS initiatives,
                  (SELECT count(*) FROM metric_snapshot m WHERE m.day = s.day) AS metrics,
                  e.metric_drops, e.initiative_drops, e.new_initiatives, e.in_cooldown,
-                 coalesce(r.recovered, 0) AS recovered, coalesce(r.superseded, 0) AS superseded
+                 e.coverage_drops, coalesce(r.recovered, 0) AS recovered,
+                 coalesce(r.superseded, 0) AS superseded
           FROM snapshot s
           LEFT JOIN (SELECT coalesce(r.recovered_on, r.superseded_on) AS day,
                             count(*) FILTER (WHERE r.status = 'recovered') AS recovered,
@@ -31,6 +32,7 @@ BEGIN ATOMIC
               SELECT count(*) FILTER (WHERE e.kind = 'metric_score_drop') AS metric_drops,
                      count(*) FILTER (WHERE e.kind = 'initiative_score_drop') AS initiative_drops,
                      count(*) FILTER (WHERE e.kind = 'new_initiative') AS new_initiatives,
+                     count(*) FILTER (WHERE e.kind::text = 'coverage_drop') AS coverage_drops,
                      count(*) FILTER (WHERE e.in_cooldown) AS in_cooldown
               FROM event e
               WHERE e.day = s.day) e) c

@@ -1,7 +1,8 @@
 /*
  * Which scores dropped: a day's snapshot is compared with the one before it. A
  * score drops when it falls by drop_threshold of its metric or initiative, or by
- * posture.drop_threshold where that is NULL (is_drop() in type/score.sql).
+ * posture.drop_threshold where that is NULL (is_drop() in type/score.sql). So does the
+ * coverage of a metric that has a population.
  */
 
 -- The domain allows no other threshold. Where somebody removed its constraint, one object must
@@ -53,6 +54,28 @@ BEGIN ATOMIC
            OR (n.score < p.score
                AND EXISTS (SELECT FROM event e
                            WHERE e.day = of_day AND e.metric_id = n.metric_id
+                             AND e.kind = 'metric_score_drop'
+                             AND e.status IN ('open', 'acknowledged'))))
+    UNION ALL
+    -- through text, because an update can't use the new value of the type before it has ended
+    SELECT 'coverage_drop'::text::event_kind, p.day, n.metric_id, NULL, x.previous_coverage,
+           x.coverage, w.weight
+    FROM metric_snapshot n
+    JOIN metric_snapshot p ON p.metric_id = n.metric_id AND p.day = previous_day(of_day)
+    JOIN (SELECT b.metric_id, max(b.weight) AS weight
+          FROM initiative_metric_snapshot b
+          WHERE b.day = of_day
+          GROUP BY b.metric_id) w ON w.metric_id = n.metric_id AND w.weight > 0
+    LEFT JOIN metric m ON m.metric_id = n.metric_id
+    CROSS JOIN LATERAL (SELECT score(p.unassessed, p.population) AS previous_coverage,
+                               score(n.unassessed, n.population) AS coverage) x
+    WHERE n.day = of_day AND of_initiative IS NULL
+      AND n.population_group_id IS NOT NULL AND p.population_group_id IS NOT NULL
+      AND (is_drop(x.previous_coverage, x.coverage, valid_threshold(m.drop_threshold))
+           OR (x.coverage < x.previous_coverage
+               AND EXISTS (SELECT FROM event e
+                           WHERE e.day = of_day AND e.metric_id = n.metric_id
+                             AND e.kind::text = 'coverage_drop'
                              AND e.status IN ('open', 'acknowledged'))))
     UNION ALL
     SELECT 'initiative_score_drop', p.day, NULL, n.initiative_id, p.score, n.score, NULL

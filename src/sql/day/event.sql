@@ -9,11 +9,14 @@
 -- of, and would read the causes of all objects again for each event.
 CREATE FUNCTION posture_internal.unexplained_event(
     of_day date, is_written boolean, of_initiative integer)
-    RETURNS TABLE (event_id integer, previous_day date, metric_id integer, initiative_id integer)
+    RETURNS TABLE (event_id integer, previous_day date, metric_id integer, initiative_id integer,
+                   uncovered_metric integer)
     LANGUAGE sql STABLE PARALLEL SAFE
     SET jit = off
 BEGIN ATOMIC
-    SELECT e.event_id, e.previous_day, e.metric_id, e.initiative_id
+    SELECT e.event_id, e.previous_day,
+           CASE WHEN e.kind::text <> 'coverage_drop' THEN e.metric_id END, e.initiative_id,
+           CASE WHEN e.kind::text = 'coverage_drop' THEN e.metric_id END
     FROM event e
     JOIN day_event(of_day, of_initiative) d
       ON d.kind = e.kind
@@ -22,7 +25,8 @@ BEGIN ATOMIC
       AND (is_written OR NOT EXISTS (SELECT FROM event_cause c WHERE c.event_id = e.event_id));
 END;
 COMMENT ON FUNCTION posture_internal.unexplained_event(date, boolean, integer) IS
-    'returns the drops of a day whose causes write_causes() writes';
+    'returns the drops of a day whose causes write_causes() writes; uncovered_metric: id of the '
+    'metric whose coverage dropped';
 
 CREATE FUNCTION posture_internal.write_causes(
     of_day date, is_written boolean, of_initiative integer) RETURNS void
@@ -38,7 +42,9 @@ BEGIN
         DELETE FROM event_cause c USING explained e WHERE e.event_id = c.event_id
     ), compared AS (
         SELECT e.previous_day, array_agg(e.metric_id) AS metrics,
-               array_agg(e.initiative_id) AS initiatives
+               array_agg(e.initiative_id) AS initiatives,
+               array_agg(e.uncovered_metric) FILTER (WHERE e.uncovered_metric IS NOT NULL)
+                   AS uncovered
         FROM explained e
         GROUP BY e.previous_day
     ), initiative_part AS MATERIALIZED (
@@ -82,6 +88,14 @@ BEGIN
            p.points, p.newly_exposed, p.only_this, p.assets
     FROM explained e
     JOIN metric_part p USING (previous_day, metric_id)
+    UNION ALL
+    SELECT e.event_id, NULL, e.uncovered_metric, NULL, 'unassessed', o.score - o.previous_score,
+           NULL, NULL, set_difference(n.assets, p.assets)
+    FROM compared c
+    JOIN explained e USING (previous_day)
+    JOIN event o ON o.event_id = e.event_id
+    JOIN unassessed_set(of_day, c.uncovered) n ON n.metric_id = e.uncovered_metric
+    JOIN unassessed_set(c.previous_day, c.uncovered) p ON p.metric_id = e.uncovered_metric
     UNION ALL
     SELECT e.event_id, f.initiative_id, e.metric_id, NULL, 'effect', sum(f.points), NULL, NULL, NULL
     FROM explained e
@@ -136,7 +150,7 @@ BEGIN
                e.status IN ('recovered', 'superseded')
                    AND (x.day <= of_day
                         OR (d.previous_score <> e.previous_score AND e.reopened_at IS NULL
-                            AND coalesce(coalesce(m.score, i.score) >= e.previous_score, false)))
+                            AND coalesce(event_score(e.kind, m, i) >= e.previous_score, false)))
                    AS is_back
         FROM event e
         JOIN day_event(of_day, of_initiative) d

@@ -2,6 +2,7 @@
  * How events end. A drop recovers on the day on which its score is back at
  * previous_score through changes of posture. If the score is back only because
  * what is measured changed, the event is superseded by the reason of that change.
+ * A drop of coverage recovers once the coverage is back.
  * It is also superseded once nothing is measured: the metric or initiative was
  * deleted or deactivated, the metric weighs nothing in any initiative, or no
  * recommendation is left in it.
@@ -15,12 +16,25 @@ CREATE FUNCTION posture_internal.entered_status(of_event event) RETURNS text
 COMMENT ON FUNCTION posture_internal.entered_status(event) IS
     'returns the status of an event that has not ended, as people left it: open or acknowledged';
 
+CREATE FUNCTION posture_internal.event_score(
+    of_kind event_kind, of_metric metric_snapshot, of_initiative initiative_snapshot)
+    RETURNS score
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN CASE WHEN of_kind::text = 'coverage_drop'
+                THEN score(of_metric.unassessed, of_metric.population)
+                ELSE coalesce(of_metric.score, of_initiative.score) END;
+COMMENT ON FUNCTION posture_internal.event_score(
+    event_kind, metric_snapshot, initiative_snapshot) IS
+    'returns what an event is about on a day: the score of its metric or initiative, or the '
+    'coverage of the metric in percent';
+
 CREATE FUNCTION posture_internal.open_event(
     of_day date, of_initiative integer, of_events integer[])
-    RETURNS TABLE (event_id integer, previous_score numeric, score numeric, removed_by text)
+    RETURNS TABLE (event_id integer, previous_score numeric, score numeric, removed_by text,
+                   is_coverage boolean)
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-    SELECT e.event_id, e.previous_score::numeric, coalesce(m.score, i.score)::numeric,
+    SELECT e.event_id, e.previous_score::numeric, event_score(e.kind, m, i)::numeric,
            CASE WHEN e.metric_id IS NULL
                 THEN CASE WHEN i.initiative_id IS NULL
                                OR e.kind <> 'new_initiative'
@@ -34,7 +48,9 @@ BEGIN ATOMIC
                 -- without data it stays open, because the data may come back
                 WHEN m.score IS NULL AND m.recommendations = '{}'
                 THEN CASE WHEN m.switched_off <> '{}' THEN 'switched_off'
-                          ELSE 'recommendation_removed' END END
+                          ELSE 'recommendation_removed' END
+                WHEN e.kind::text = 'coverage_drop' AND m.population_group_id IS NULL
+                THEN 'scope_change' END, e.kind::text = 'coverage_drop'
     FROM event e
     LEFT JOIN metric_snapshot m ON m.day = of_day AND m.metric_id = e.metric_id
     LEFT JOIN initiative_snapshot i ON i.day = of_day AND i.initiative_id = e.initiative_id
@@ -290,12 +306,14 @@ AS $$
 BEGIN
     RETURN QUERY
     WITH candidate AS MATERIALIZED (
-        SELECT o.event_id, o.previous_score, o.removed_by, o.score >= o.previous_score AS is_back
+        SELECT o.event_id, o.previous_score, o.removed_by, o.score >= o.previous_score AS is_back,
+               o.score >= o.previous_score AND NOT o.is_coverage AS is_explained
         FROM open_event(of_day, of_initiative, of_events) o
         WHERE o.score >= o.previous_score OR o.removed_by IS NOT NULL
     ), other AS MATERIALIZED (
         SELECT p.event_id
-        FROM posture_score(of_day, ARRAY(SELECT c.event_id FROM candidate c WHERE c.is_back)) p
+        FROM posture_score(of_day,
+                           ARRAY(SELECT c.event_id FROM candidate c WHERE c.is_explained)) p
         JOIN candidate c USING (event_id)
         WHERE p.score < c.previous_score
     ), other_reason AS (
@@ -310,9 +328,9 @@ BEGIN
     FROM candidate c
     LEFT JOIN other_reason o USING (event_id)
     LEFT JOIN removed_on_own_day(
-        of_day, ARRAY(SELECT b.event_id FROM candidate b WHERE b.is_back)) g USING (event_id)
+        of_day, ARRAY(SELECT b.event_id FROM candidate b WHERE b.is_explained)) g USING (event_id)
     LEFT JOIN exempt_on_own_day(
-        of_day, ARRAY(SELECT b.event_id FROM candidate b WHERE b.is_back)) x USING (event_id);
+        of_day, ARRAY(SELECT b.event_id FROM candidate b WHERE b.is_explained)) x USING (event_id);
 END $$;
 COMMENT ON FUNCTION posture_internal.ended_event(date, integer, integer[]) IS
     'returns the events that end on a day, as open_event() chooses them; '
@@ -365,9 +383,12 @@ BEGIN
         FROM event e
         CROSS JOIN LATERAL (
             SELECT min(s.day) AS day
-            FROM (SELECT m.day, m.score FROM metric_snapshot m WHERE m.metric_id = e.metric_id
+            FROM (SELECT m.day, event_score(e.kind, m, NULL) AS score
+                  FROM metric_snapshot m
+                  WHERE m.metric_id = e.metric_id
                   UNION ALL
-                  SELECT i.day, i.score FROM initiative_snapshot i
+                  SELECT i.day, event_score(e.kind, NULL, i)
+                  FROM initiative_snapshot i
                   WHERE i.initiative_id = e.initiative_id) s
             WHERE s.day > greatest(e.day, e.recovered_on, e.superseded_on)
               AND s.score >= e.previous_score) b

@@ -4,9 +4,10 @@
  */
 
 CREATE TYPE posture.event_kind AS ENUM (
-    'metric_score_drop', 'initiative_score_drop', 'new_initiative');
+    'metric_score_drop', 'initiative_score_drop', 'new_initiative', 'coverage_drop');
 COMMENT ON TYPE posture.event_kind IS
-    'kind of an event: the score of a metric or of an initiative dropped, or an initiative is new';
+    'kind of an event: the score of a metric or of an initiative dropped, an initiative is new, or '
+    'the coverage of a metric dropped';
 
 CREATE TABLE posture.event (
     event_id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -53,10 +54,10 @@ CREATE TABLE posture.event (
 );
 CREATE UNIQUE INDEX event_new_initiative ON posture.event (initiative_id)
     WHERE kind = 'new_initiative';
-COMMENT ON TABLE posture.event IS 'drops of scores, and new initiatives';
+COMMENT ON TABLE posture.event IS 'drops of scores and of coverage, and new initiatives';
 COMMENT ON COLUMN posture.event.event_id IS 'id of the event, for acknowledge() and reopen()';
 COMMENT ON COLUMN posture.event.kind IS
-    'metric_score_drop, initiative_score_drop or new_initiative';
+    'metric_score_drop, initiative_score_drop, new_initiative or coverage_drop';
 COMMENT ON COLUMN posture.event.day IS 'day whose snapshot shows the event';
 COMMENT ON COLUMN posture.event.previous_day IS
     'day that it was compared with; NULL for a new initiative';
@@ -65,8 +66,10 @@ COMMENT ON COLUMN posture.event.metric_id IS
 COMMENT ON COLUMN posture.event.initiative_id IS
     'id of the initiative that dropped or is new; NULL for an event of a metric';
 COMMENT ON COLUMN posture.event.previous_score IS
-    'score on the previous day; NULL for a new initiative';
-COMMENT ON COLUMN posture.event.score IS 'score on the day; NULL: unavailable';
+    'score on the previous day, of a coverage_drop the coverage in percent; NULL for a new '
+    'initiative';
+COMMENT ON COLUMN posture.event.score IS
+    'score on the day, of a coverage_drop the coverage in percent; NULL: unavailable';
 COMMENT ON COLUMN posture.event.drop IS
     'points lost, previous_score - score; NULL for a new initiative';
 COMMENT ON COLUMN posture.event.weight IS

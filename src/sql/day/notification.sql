@@ -31,7 +31,9 @@ CREATE FUNCTION posture_internal.day_message(of_day date) RETURNS text
                 'metrics', d.metrics, 'metric_drops', d.metric_drops,
                 'initiative_drops', d.initiative_drops, 'new_initiatives', d.new_initiatives,
                 'recovered', d.recovered, 'superseded', d.superseded,
-                'in_cooldown', d.in_cooldown, 'worst', d.worst, 'worst_drop', d.worst_drop))::text
+                'in_cooldown', d.in_cooldown,
+                'coverage_drops', nullif(d.coverage_drops, 0), 'worst', d.worst,
+                'worst_drop', d.worst_drop))::text
             FROM day_summary() d
             WHERE d.day = of_day);
 COMMENT ON FUNCTION posture_internal.day_message(date) IS

@@ -243,11 +243,24 @@ CREATE FUNCTION posture_internal.initiative_cause(of_event event) RETURNS text
 COMMENT ON FUNCTION posture_internal.initiative_cause(event) IS
     'returns why an initiative''s score dropped, in one sentence';
 
+CREATE FUNCTION posture_internal.coverage_cause(of_event event) RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN format('Coverage dropped from %s to %s %%', format_number(of_event.previous_score),
+                  format_number(of_event.score))
+           || (SELECT coalesce(': ' || count_phrase(nullif(cardinality(c.assets), 0), 'asset')
+                               || CASE WHEN cardinality(c.assets) = 1 THEN ' is' ELSE ' are' END
+                               || ' no longer assessed', '')
+               FROM event_cause c
+               WHERE c.event_id = of_event.event_id);
+COMMENT ON FUNCTION posture_internal.coverage_cause(event) IS
+    'returns why the coverage of a metric dropped, in one sentence';
+
 CREATE FUNCTION posture_internal.event_sentence(of_event event) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE
-    RETURN CASE of_event.kind
+    RETURN CASE of_event.kind::text
            WHEN 'metric_score_drop' THEN metric_cause(of_event)
            WHEN 'initiative_score_drop' THEN initiative_cause(of_event)
+           WHEN 'coverage_drop' THEN coverage_cause(of_event)
            ELSE 'A new initiative' || coalesce(' with a score of ' || format_number(of_event.score),
                                                ', without data so far') END;
 COMMENT ON FUNCTION posture_internal.event_sentence(event) IS

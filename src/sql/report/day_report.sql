@@ -23,11 +23,13 @@ SELECT d.day,
                              THEN format(', largest drop: %s, by %s to %s', d.worst_name,
                                          points_phrase(d.worst_drop), format_number(d.worst_score))
                              ELSE '' END END,
+           'coverage of ' || count_phrase(nullif(d.coverage_drops, 0), 'metric') || ' dropped',
            count_phrase(nullif(d.in_cooldown, 0), 'drop') || ' not notified',
            count_phrase(nullif(d.recovered, 0), 'score') || ' recovered',
            count_phrase(nullif(d.superseded, 0), 'event') || ' superseded',
            count_phrase(nullif(d.new_initiatives, 0), 'new initiative')) || '.' AS summary,
-       d.superseded
+       d.superseded,
+       d.coverage_drops
 FROM day_summary() d
 ORDER BY d.day DESC;
 COMMENT ON VIEW posture.day_report IS
@@ -52,3 +54,5 @@ COMMENT ON COLUMN posture.day_report.summary IS 'the figures of this row in one 
 COMMENT ON COLUMN posture.day_report.superseded IS
     'number of events, of this or earlier days, that were superseded on this day: another change '
     'than one of posture brought the score back, or the object is no longer measured';
+COMMENT ON COLUMN posture.day_report.coverage_drops IS
+    'number of metrics whose coverage of their population dropped';

@@ -38,6 +38,29 @@ COMMENT ON FUNCTION posture_internal.owner_weight(event) IS
     'returns the greatest weight that the metric of an event had in the initiatives that the '
     'caller sees';
 
+CREATE FUNCTION posture_internal.is_certain(of_event event) RETURNS boolean
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET jit = off
+BEGIN ATOMIC
+    SELECT n.score_high < p.score_low
+    FROM (SELECT s.day, s.score_low, s.score_high FROM metric_snapshot s
+          WHERE s.metric_id = of_event.metric_id AND of_event.kind = 'metric_score_drop'
+          UNION ALL
+          SELECT s.day, s.score_low, s.score_high FROM initiative_snapshot s
+          WHERE s.initiative_id = of_event.initiative_id
+            AND of_event.kind = 'initiative_score_drop') n
+    JOIN LATERAL (SELECT s.score_low FROM metric_snapshot s
+                  WHERE s.metric_id = of_event.metric_id AND s.day = of_event.previous_day
+                  UNION ALL
+                  SELECT s.score_low FROM initiative_snapshot s
+                  WHERE s.initiative_id = of_event.initiative_id
+                    AND s.day = of_event.previous_day) p ON true
+    WHERE n.day = of_event.day;
+END;
+COMMENT ON FUNCTION posture_internal.is_certain(event) IS
+    'returns whether a score dropped even if all unassessed assets were exposed on the previous day '
+    'and none on the day; NULL: the bounds are not known';
+
 CREATE VIEW posture.event_report WITH (security_invoker = true) AS
 SELECT e.event_id,
        e.kind::text AS kind,
@@ -60,7 +83,8 @@ SELECT e.event_id,
        e.reopened_at,
        e.in_cooldown,
        e.superseded_on,
-       e.superseded_by
+       e.superseded_by,
+       is_certain(e) AS is_certain
 FROM event e
 LEFT JOIN metric m USING (metric_id)
 LEFT JOIN initiative i USING (initiative_id)
@@ -69,13 +93,15 @@ COMMENT ON VIEW posture.event_report IS 'each event, newest first, with its caus
 COMMENT ON COLUMN posture.event_report.event_id IS
     'id of the event, for acknowledge() and reopen()';
 COMMENT ON COLUMN posture.event_report.kind IS
-    'metric_score_drop, initiative_score_drop or new_initiative';
+    'metric_score_drop, initiative_score_drop, new_initiative or coverage_drop';
 COMMENT ON COLUMN posture.event_report.day IS 'day whose snapshot shows the event';
 COMMENT ON COLUMN posture.event_report.object IS 'key of the metric or initiative';
 COMMENT ON COLUMN posture.event_report.name IS 'name of the metric or initiative';
 COMMENT ON COLUMN posture.event_report.previous_score IS
-    'score on the previous day, 0 to 100; NULL for a new initiative';
-COMMENT ON COLUMN posture.event_report.score IS 'score on the day, 0 to 100; NULL: unavailable';
+    'score on the previous day, 0 to 100, of a coverage_drop the coverage in percent; NULL for a '
+    'new initiative';
+COMMENT ON COLUMN posture.event_report.score IS
+    'score on the day, 0 to 100, of a coverage_drop the coverage in percent; NULL: unavailable';
 COMMENT ON COLUMN posture.event_report.drop IS 'points lost; NULL for a new initiative';
 COMMENT ON COLUMN posture.event_report.weight IS
     'greatest weight that the metric has in an initiative; NULL for an event of an initiative';
@@ -107,3 +133,6 @@ COMMENT ON COLUMN posture.event_report.superseded_on IS
     'NULL if the event was not superseded';
 COMMENT ON COLUMN posture.event_report.superseded_by IS
     'reason of that change, one of change_reason(); NULL if the event was not superseded';
+COMMENT ON COLUMN posture.event_report.is_certain IS
+    'whether the score dropped whatever the unassessed assets are: score_high of the day is below '
+    'score_low of the previous day; NULL: not known, or no drop of a score';
