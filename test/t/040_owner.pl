@@ -90,7 +90,10 @@ SQL
 
 my ($trivy) = map { $_->[1] } grep { $_->[0] eq 'trivy' } documents();
 ($rc, $out, $err) = query_as($node, 'warehouse', 'risk_owner',
-	sample_sql() . "SELECT FROM posture.load('trivy', \$d\$$trivy\$d\$);");
+	sample_sql() . "SELECT FROM posture.load('trivy', \$d\$$trivy\$d\$);"
+	  . 'INSERT INTO posture.asset_group (key, name) VALUES (\'all\', \'All\');'
+	  . 'UPDATE posture.metric SET population_group_id = (SELECT max(asset_group_id) FROM posture.asset_group);'
+	  . 'INSERT INTO posture.asset (key, name) VALUES (\'unseen\', \'Unseen\');');
 is($rc, 0, 'it loads, ingests, takes snapshots and runs the job') or diag $err;
 my @views = views($node, 'warehouse');
 cmp_ok(scalar(@views), '>=', 5, 'there are views');

@@ -54,6 +54,9 @@ FROM recommendation r, asset a
 WHERE r.key = 'no-known-exploited-vulnerability' AND a.asset_id = (SELECT min(asset_id) + 1 FROM asset);
 UPDATE asset SET owner = 'Ann', retired_at = '2199-06-30 12:34:56.123456+00'
 WHERE asset_id = (SELECT max(asset_id) FROM asset);
+INSERT INTO asset_group (key, name) VALUES ('all', 'All');
+UPDATE metric SET population_group_id = (SELECT asset_group_id FROM asset_group WHERE key = 'all')
+WHERE key = 'account-takeover';
 SQL
 my %columns;
 my $columns = $node->safe_psql('posture', <<"SQL");

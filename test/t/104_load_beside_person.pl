@@ -44,6 +44,7 @@ my %value = (
 	drop_threshold => [ 1, 2, 3 ],
 	cooldown_days => [ 1, 2, 3 ],
 	method => [qw(weighted population points)],
+	unassessed => [qw(excluded exposed compliant)],
 	target_score => [ '10', '20', '30' ],
 	score => [ '10', '20', '30' ],
 );

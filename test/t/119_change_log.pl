@@ -42,9 +42,11 @@ is(logged("INSERT INTO posture.metric (key, name) VALUES ('mfa', 'MFA'), ('edr',
 metric|mfa|key|-|mfa
 metric|mfa|importance|-|medium
 metric|mfa|is_active|-|true
+metric|mfa|unassessed|-|excluded
 metric|edr|key|-|edr
 metric|edr|importance|-|medium
 metric|edr|is_active|-|true
+metric|edr|unassessed|-|excluded
 TXT
 is(logged("UPDATE posture.metric SET importance = 'high', asset_kinds = '{user}',
 	drop_threshold = 3, name = 'M' WHERE key = 'mfa'"), <<'TXT' =~ s/\n\z//r, 'and what is set of them');
@@ -148,7 +150,12 @@ metric|mfa|importance|high|-
 metric|mfa|asset_kinds|{user}|-
 metric|mfa|drop_threshold|3|-
 metric|mfa|is_active|true|-
+metric|mfa|unassessed|excluded|-
 TXT
+	[ "INSERT INTO posture.asset_group (key, name) VALUES ('macs', 'Macs');
+	   UPDATE posture.metric SET population_group_id = (SELECT asset_group_id FROM posture.asset_group WHERE key = 'macs'),
+	                             unassessed = 'exposed' WHERE key = 'edr'",
+		"asset_group|macs|key|-|macs\nmetric|edr|population|-|macs\nmetric|edr|unassessed|excluded|exposed\n" ],
 	[ "DELETE FROM posture.recommendation WHERE key = 'r3'",
 		"initiative|other|recommendation scan:r3|scored|-\n" ],
 	[ "TRUNCATE posture.initiative_metric", "initiative|other|metric edr|weight 10|-\n" ],

@@ -197,13 +197,15 @@ CREATE TABLE posture.metric_snapshot (
         CONSTRAINT "population is from 0 to 10^30 with at most 12 decimals"
         CHECK (population >= 0 AND population <= 1e30 AND population = round(population, 12)),
     unassessed numeric
-        CONSTRAINT "unassessed is not negative" CHECK (unassessed >= 0),
+        CONSTRAINT "unassessed is from 0 to 10^30 with at most 12 decimals"
+        CHECK (unassessed >= 0 AND unassessed <= 1e30 AND unassessed = round(unassessed, 12)),
     population_group_id integer,
     unassessed_as text,
     score_low score,
     score_high score,
     PRIMARY KEY (day, metric_id),
-    CONSTRAINT "exposed is not more than assessed" CHECK (exposed <= assessed)
+    CONSTRAINT "exposed is not more than assessed" CHECK (exposed <= assessed),
+    CONSTRAINT "unassessed is not more than population" CHECK (unassessed <= population)
 );
 CREATE INDEX metric_snapshot_metric_id ON posture.metric_snapshot (metric_id, day);
 COMMENT ON TABLE posture.metric_snapshot IS 'each metric at the end of a day';

@@ -13,11 +13,13 @@ CREATE FUNCTION posture_internal.score_bounds(
 BEGIN ATOMIC
     SELECT score(population - (assessed - exposed), population),
            score(population - (assessed - exposed) - unassessed, population)
-    WHERE population > 0;
+    -- somebody may have stored others
+    WHERE population > 0 AND assessed <= population
+      AND assessed - exposed + unassessed <= population;
 END;
 COMMENT ON FUNCTION posture_internal.score_bounds(numeric, numeric, numeric, numeric) IS
     'returns the scores if all unassessed members of a population were exposed, and if none were; '
-    'no row: the population is empty';
+    'no row: the population is empty, or has fewer';
 
 CREATE FUNCTION posture_internal.metric_term(
     of_score score, exposed numeric, assessed numeric, population numeric, unassessed numeric)

@@ -589,9 +589,11 @@ ALTER TABLE posture.metric_snapshot
         CONSTRAINT "population is from 0 to 10^30 with at most 12 decimals"
         CHECK (population >= 0 AND population <= 1e30 AND population = round(population, 12)),
     ADD COLUMN unassessed numeric
-        CONSTRAINT "unassessed is not negative" CHECK (unassessed >= 0),
+        CONSTRAINT "unassessed is from 0 to 10^30 with at most 12 decimals"
+        CHECK (unassessed >= 0 AND unassessed <= 1e30 AND unassessed = round(unassessed, 12)),
     ADD COLUMN population_group_id integer, ADD COLUMN unassessed_as text,
-    ADD COLUMN score_low score, ADD COLUMN score_high score;
+    ADD COLUMN score_low score, ADD COLUMN score_high score,
+    ADD CONSTRAINT "unassessed is not more than population" CHECK (unassessed <= population);
 ALTER TABLE posture.initiative_snapshot ADD COLUMN score_low score, ADD COLUMN score_high score;
 -- what counts by these columns, too
 DO $$
