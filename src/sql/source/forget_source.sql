@@ -54,6 +54,8 @@ BEGIN
     -- with the recommendations that the rule selects.
     DELETE FROM exemption e USING recommendation r
     WHERE r.source_id = of_source_id AND e.recommendation_id = r.recommendation_id;
+    DELETE FROM attestation a USING recommendation r
+    WHERE r.source_id = of_source_id AND a.recommendation_id = r.recommendation_id;
     DELETE FROM metric_recommendation x USING recommendation r, metric m
     WHERE r.source_id = of_source_id AND x.recommendation_id = r.recommendation_id
       AND m.metric_id = x.metric_id AND m.rule IS NULL;
