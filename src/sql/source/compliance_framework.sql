@@ -175,7 +175,7 @@ CREATE FUNCTION posture_internal.framework_metric(document jsonb, of_source text
     RETURNS TABLE (location text, error text, source text, initiative text, key text,
                    framework bigint, n bigint, name text, description text, weight numeric,
                    details jsonb, members jsonb)
-    LANGUAGE sql STABLE PARALLEL SAFE
+    LANGUAGE sql STABLE
 BEGIN ATOMIC
     WITH requirement AS (
         SELECT e.n AS framework, e.source, e.key AS initiative, e.provider, r.*,
