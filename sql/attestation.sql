@@ -173,12 +173,18 @@ SELECT loaded, rejected FROM load('posture', '[
      "state": "compliant"}]');
 SELECT reason FROM rejected ORDER BY reason;
 SELECT asset, state FROM v_finding WHERE key = 'x';
--- with its asset, and with its source
+-- With its asset, and with its source. A framework that measures another source, too, stays.
 SELECT merge_asset('o', 'organisation');
 SELECT count(*) FROM attestation a JOIN asset USING (asset_id) WHERE key = 'organisation';
-SELECT recommendations, metrics FROM forget_source('cis-7.0-aws');
-SELECT count(*) FROM attestation;
-SELECT requirement FROM framework_report;
+BEGIN;
+UPDATE metric_recommendation SET recommendation_id = (SELECT recommendation_id FROM recommendation
+                                                      WHERE key = 'x')
+WHERE recommendation_id = (SELECT recommendation_id FROM recommendation WHERE key = 'mfa');
+SELECT recommendations, metrics, initiatives FROM forget_source('prowler');
+ROLLBACK;
+SELECT recommendations, metrics, initiatives FROM forget_source('prowler');
+SELECT s.key, count(*) FROM attestation JOIN recommendation USING (recommendation_id)
+JOIN source s USING (source_id) GROUP BY s.key;
 
 -- random catalogs
 \i :include/random.sql

@@ -129,7 +129,7 @@ BEGIN
     FOR NO KEY UPDATE OF r;
     IF NOT control.is_manual THEN
         RAISE EXCEPTION 'recommendation "%" is not a manual control', name
-            USING ERRCODE = 'wrong_object_type',
+            USING ERRCODE = 'object_not_in_prerequisite_state',
                   DETAIL = format('Source "%s" assesses it.', control.source),
                   HINT = 'An exemption can say that a failure is mitigated. The view '
                          'posture.framework_report lists manual controls.';

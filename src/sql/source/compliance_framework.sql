@@ -219,15 +219,13 @@ BEGIN ATOMIC
            NULL::text, NULL::numeric, r.requirement, NULL::jsonb
     FROM requirement r WHERE r.error IS NOT NULL
     UNION ALL
-    SELECT m.location, NULL, CASE WHEN b.key IS NULL THEN m.initiative ELSE m.source END,
-           m.initiative, m.key, m.framework, m.n, m.name, m.description, m.weight, m.details,
-           b.members
+    SELECT m.location, NULL, m.source, m.initiative, m.key, m.framework, m.n, m.name,
+           m.description, m.weight, m.details, b.members
     FROM metric m LEFT JOIN member b ON b.key = m.key;
 END;
 COMMENT ON FUNCTION posture_internal.framework_metric(jsonb, text) IS
-    'returns the metrics of a document of frameworks, with the source that each belongs to and the '
-    'checks that it measures, NULL: none, it is a manual control; or with an error, its '
-    'requirement as details';
+    'returns the metrics of a document of frameworks, with the checks that each measures, NULL: '
+    'none, it is a manual control; or with an error, its requirement as details';
 
 CREATE FUNCTION posture_internal.framework_item(document jsonb, of_source text) RETURNS SETOF item
     LANGUAGE sql STABLE SET jit = off
@@ -259,16 +257,16 @@ BEGIN ATOMIC
      WHERE e.error IS NULL AND e.key IN (SELECT m.initiative FROM manual m)
      ORDER BY e.key, e.n)
     UNION ALL
-    SELECT m.location, NULL, 'recommendation', m.source, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
-           jsonb_strip_nulls(jsonb_build_object('key', m.key, 'title', m.name, 'description',
-                                                m.description, 'is_manual', true))
+    SELECT m.location, NULL, 'recommendation', m.initiative, NULL, NULL, NULL, NULL, NULL, NULL,
+           NULL, jsonb_strip_nulls(jsonb_build_object(
+               'key', m.key, 'title', m.name, 'description', m.description, 'is_manual', true))
     FROM manual m
     UNION ALL
     SELECT m.location, NULL, 'metric', m.source, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
            jsonb_strip_nulls(jsonb_build_object(
                'key', m.key, 'name', m.name, 'description', m.description,
                'recommendations', coalesce(m.members, jsonb_build_array(jsonb_build_object(
-                   'source', m.source, 'recommendation', m.key))),
+                   'source', m.initiative, 'recommendation', m.key))),
                'details', nullif(m.details, '{}')))
     FROM metric m
     UNION ALL

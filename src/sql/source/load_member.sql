@@ -73,12 +73,12 @@ BEGIN
     END IF;
     WITH stub AS (
         INSERT INTO metric (key, name, loaded_source_id)
-        SELECT k.key, k.key, coalesce(min(s.source_id) FILTER (WHERE k.is_own), min(s.source_id))
-        FROM (SELECT i.object ->> 'key' AS key, i.source, true AS is_own
+        SELECT k.key, k.key, min(s.source_id)
+        FROM (SELECT i.object ->> 'key' AS key, i.source
               FROM pg_temp.posture_item i
               WHERE i.type = 'metric'
               UNION ALL
-              SELECT m.member ->> 'metric', i.source, false
+              SELECT m.member ->> 'metric', i.source
               FROM pg_temp.posture_item i
               CROSS JOIN LATERAL jsonb_array_elements(
                   array_or_empty(i.object -> 'metrics')) m(member)
