@@ -9,13 +9,13 @@ SELECT posture.score(0, 1) \g /dev/null
 CREATE TEMP TABLE section (place int GENERATED ALWAYS AS IDENTITY, title text, about text, relations text, functions text, types text);
 INSERT INTO section (title, about, relations, functions, types) VALUES
 ('Reports', 'Views, for BI tools and for people. Their columns are of plain types only. Each view shows a role the rows that it may see.',
- 'overview metric_report metric_recommendation_report recommendation_report asset_report finding_report event_report event_asset day_report score_history group_report coverage_report unassessed_asset vulnerability_report target_report secure_score secure_score_part benchmark_report exemption_report assignment_report',
+ 'overview metric_report metric_recommendation_report recommendation_report asset_report finding_report event_report event_asset day_report score_history group_report coverage_report unassessed_asset vulnerability_report target_report secure_score secure_score_part benchmark_report exemption_report assignment_report framework_report framework_section',
  'show', ''),
 ('Findings in', 'How findings are loaded. [Load findings](load.md) explains the steps.',
  'source inbox rejected',
  'ingest load load_format object_field rejections export forget_source assess_cluster', 'reporting'),
 ('State', 'The current state of recommendations. All scores are computed from these tables.',
- 'finding extent measure exemption', '', 'finding_state exemption_kind points'),
+ 'finding extent measure exemption attestation', 'attest', 'finding_state exemption_kind points'),
 ('Catalog', 'Sources, assets, recommendations, and how metrics and initiatives group them.',
  'asset asset_alias asset_group recommendation metric metric_recommendation initiative initiative_metric initiative_recommendation importance_weight benchmark score_band',
  'merge_asset pack install_pack apply_rules', 'importance initiative_method criticality_weights threshold weight day_count hours band_scheme object_key time_zone'),

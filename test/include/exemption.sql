@@ -125,8 +125,8 @@ CREATE PROCEDURE pg_temp.exempt(rows integer) LANGUAGE sql AS $$
 $$;
 CREATE PROCEDURE pg_temp.make_exemptions() LANGUAGE plpgsql AS $$
 BEGIN
-    TRUNCATE finding, exemption, measure, metric, metric_recommendation, initiative_metric,
-        initiative_recommendation, asset, asset_alias, asset_group, recommendation, source,
+    TRUNCATE finding, exemption, attestation, measure, metric, metric_recommendation,
+        initiative_metric, initiative_recommendation, asset, asset_alias, asset_group, recommendation, source,
         extent, former_key RESTART IDENTITY;
     INSERT INTO source (key, name, is_active, stale_after) VALUES
         ('s1', 's', true, NULL),

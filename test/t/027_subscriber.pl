@@ -29,7 +29,7 @@ my %query = report_queries(@$here);
 
 # one publication of the tables that people and products fill, one of all tables
 my $truth = join ', ', map { "posture.$_" } qw(source asset asset_alias asset_group
-  recommendation finding measure exemption importance_weight metric metric_recommendation
+  recommendation finding measure exemption attestation importance_weight metric metric_recommendation
   initiative initiative_metric initiative_recommendation benchmark score_band);
 $primary->safe_psql('postgres', "CREATE PUBLICATION truth FOR TABLE $truth;
 	CREATE PUBLICATION everything FOR ALL TABLES");

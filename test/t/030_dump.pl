@@ -35,7 +35,7 @@ is($node->safe_psql('origin',
 my ($tables, $reports) = map { { answers($_, $node, 'origin') } } \%table, \%report;
 
 # the next id of each kind
-my @ids = qw(asset recommendation source extent metric initiative asset_group exemption event run);
+my @ids = qw(asset recommendation source extent metric initiative asset_group exemption attestation event run);
 my $next = join ' UNION ALL ',
   map { "SELECT '$_', nextval(pg_get_serial_sequence('posture.$_', '${_}_id'))" } @ids;
 my $more = <<'SQL';

@@ -109,13 +109,19 @@ SELECT loaded, rejected FROM posture.load('posture', '[
    "observed_at": "2024-01-01T00:00:00Z"},
   {"type": "exemption", "source": "more", "recommendation": "r", "kind": "waived", "reason": "x",
    "approved_by": "me", "created_at": "2024-01-01T00:00:00Z"},
+  {"type": "recommendation", "source": "more", "key": "by hand", "is_manual": true},
+  {"type": "attestation", "source": "more", "recommendation": "by hand", "asset": "x",
+   "state": "compliant", "attested_at": "2024-01-01T00:00:00Z", "valid_until": "2024-06-30"},
   {"type": "finding", "source": "more", "recommendation": "r", "asset": "x",
    "state": "compliant"}]'::jsonb);
+SELECT posture.attest('by hand', 'non_compliant');
+SELECT attested_by FROM posture.attestation a JOIN posture.asset USING (asset_id)
+WHERE key = 'organisation';
 SELECT loaded > 10, rejected FROM posture.assess_cluster();
 SELECT loaded > 10, changed < 5 FROM posture.assess_cluster();
 SELECT initiative, score IS NOT NULL FROM posture.overview WHERE initiative = 'ia';
 SQL
-is("$rc$err\n$out", "0\n4|2\n11|0\nt|0\nt|t\nia|t", 'it loads findings and reads scores');
+is("$rc$err\n$out", "0\n4|2\n13|0\n\ncurator\nt|0\nt|t\nia|t", 'it loads findings and reads scores');
 for my $sql ('SELECT posture.fold()', 'SELECT posture.take_snapshot()', 'CALL posture.run_daily()',
 	'DELETE FROM posture.event', 'UPDATE posture_internal.finding_history SET day = day')
 {
@@ -156,6 +162,7 @@ is("$rc$err\n$out", "0\n0\nt\n1", 'and deletes old days');
 is(answer('operator', q{SELECT outcome, counts ->> 'purged' > '0'
 	FROM posture.run ORDER BY run_id DESC LIMIT 1}), 'ok|t', 'without an error');
 for my $sql ('SELECT posture.ingest()', 'DELETE FROM posture.finding',
+	q{SELECT posture.attest('by hand', 'compliant')}, 'UPDATE posture.attestation SET note = note',
 	'UPDATE posture.finding SET state = state', 'UPDATE posture.exemption SET reason = reason',
 	q{DELETE FROM posture.snapshot}, q{UPDATE posture.metric SET name = 'x'})
 {

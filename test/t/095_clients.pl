@@ -52,6 +52,13 @@ SELECT r.recommendation_id, a.asset_id, 'non_compliant', now(),
                              {"id": "CVE-1", "package": "żółć"}]}'
 FROM recommendation r, asset a
 WHERE r.key = 'no-known-exploited-vulnerability' AND a.asset_id = (SELECT min(asset_id) + 1 FROM asset);
+INSERT INTO recommendation (source_id, key, title, is_manual)
+SELECT source_id, 'by-hand', 'By hand', true FROM source WHERE key = 'hosts';
+INSERT INTO metric_recommendation
+SELECT m.metric_id, r.recommendation_id FROM metric m, recommendation r
+WHERE m.key = 'account-takeover' AND r.key = 'by-hand';
+UPDATE metric SET details = '{"section": "1. żółć"}' WHERE key = 'account-takeover';
+SELECT attest('by-hand', 'compliant', 'https://example.com/?a=1&b=%20', '9999-12-31', 'a "note", żółć');
 UPDATE asset SET owner = 'Ann', retired_at = '2199-06-30 12:34:56.123456+00'
 WHERE asset_id = (SELECT max(asset_id) FROM asset);
 INSERT INTO asset_group (key, name) VALUES ('all', 'All');

@@ -61,13 +61,14 @@ takes_none('a snapshot', 'SELECT FROM posture.take_snapshot(); SELECT FROM postu
 my $more = q{SELECT FROM posture.load('posture', (SELECT jsonb_agg(e) FROM posture.export() e) || '[
 	{"type": "source", "key": "n"}, {"type": "asset", "key": "n"}, {"type": "asset_group", "key": "n"},
 	{"type": "recommendation", "source": "n", "key": "n"}, {"type": "metric", "key": "n"},
-	{"type": "initiative", "key": "n"}, {"type": "exemption", "source": "n", "recommendation": "n", "asset": "n", "kind": "waived", "reason": "x"}]')};
+	{"type": "initiative", "key": "n"}, {"type": "exemption", "source": "n", "recommendation": "n", "asset": "n", "kind": "waived", "reason": "x"},
+	{"type": "recommendation", "source": "scan", "key": "r1", "is_manual": true}, {"type": "attestation", "source": "scan", "recommendation": "r1", "asset": "n", "state": "compliant"}]')};
 my %before = map { split /\|/ } split /\n/, next_ids();
 $node->safe_psql('postgres', $more);
 my %after = map { split /\|/ } split /\n/, next_ids();
 is(join(' ', map { s/.*\.|_id_seq//gr . ' ' . ($after{$_} - $before{$_}) }
 	grep { $after{$_} != $before{$_} && !/delta|change_log/ } sort keys %after),
-	join(' ', map { "${_}_$_ 1" } qw(asset asset_group exemption initiative metric recommendation source)),
+	join(' ', map { "${_}_$_ 1" } qw(asset asset_group attestation exemption initiative metric recommendation source)),
 	'a document that adds one row of each takes one id of each');
 
 # ---- ids that a user chooses ----

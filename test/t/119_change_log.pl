@@ -128,6 +128,17 @@ TXT
 	[ "UPDATE posture.exemption SET expires_at = '2026-06-01 00:00+00'", <<'TXT' ],
 recommendation|scan:r1|exemption 1|waived for asset a2 from 2026-05-03 00:00:00+00, approved by ciso: test host|waived for asset a2 from 2026-05-03 00:00:00+00 until 2026-06-01 00:00:00+00, approved by ciso: test host
 TXT
+	[ "INSERT INTO posture.attestation (recommendation_id, asset_id, state, evidence, attested_by,
+	   attested_at, valid_until)
+	   VALUES (1, 2, 'compliant', 'https://example.com/1', 'kim', '2026-05-03 00:00+00', '2027-05-03')", <<'TXT' ],
+recommendation|scan:r1|attestation 1|-|compliant for asset a2 from 2026-05-03 00:00:00+00 until 2027-05-03, attested by kim: https://example.com/1
+TXT
+	[ "DELETE FROM posture.attestation", <<'TXT' ],
+recommendation|scan:r1|attestation 1|compliant for asset a2 from 2026-05-03 00:00:00+00 until 2027-05-03, attested by kim: https://example.com/1|-
+TXT
+	[ "UPDATE posture.recommendation SET is_manual = true WHERE key = 'r1'", <<'TXT' ],
+recommendation|scan:r1|is_manual|false|true
+TXT
 	[ "INSERT INTO posture.score_band VALUES (NULL, 'zone', 70, 'fine'), (1, 'zone', 60, 'ok')", <<'TXT' ],
 score_band|zone|from 70|-|fine
 score_band|zone of ransomware|from 60|-|ok

@@ -165,6 +165,13 @@ SELECT recommendation_id, asset_id,
              ELSE 'compliant' END)::posture.finding_state,
        posture.day_end(posture.today() - 4), jsonb_build_object('of', a)
 FROM (SELECT *, random() AS x FROM pair ORDER BY r, asset_id) p;
+INSERT INTO posture.attestation (recommendation_id, asset_id, state, evidence)
+SELECT r.recommendation_id, a.asset_id, 'compliant', v.evidence
+FROM (VALUES ('a1', 'alice-1', 'of alice'), ('b1', 'secret-1', 'of bob'),
+             ('hidden 1', 'secret-1', 'hidden evidence'),
+             ('hidden 1', 'truck-2', 'a truck')) v(r, a, evidence)
+JOIN posture.recommendation r ON r.key = v.r AND r.title NOT LIKE 'hidden%'
+JOIN posture.asset a ON a.key = v.a;
 INSERT INTO posture.exemption
     (recommendation_id, asset_id, asset_group_id, kind, reason, approved_by, created_at)
 SELECT r.recommendation_id, a.asset_id, g.asset_group_id, v.kind::posture.exemption_kind,
@@ -292,8 +299,8 @@ our %owner_condition = (
 	'posture.score_band' => 'initiative_id IS NULL OR initiative_id IN (SELECT expect.i(O))',
 	'posture.asset_group' => 'asset_group_id IN (SELECT expect.g(O))',
 	'posture.recommendation' => 'recommendation_id IN (SELECT expect.lr(O))',
-	'posture.finding' => q{recommendation_id IN (SELECT expect.r(O))
-		OR asset_id IN (SELECT expect.ga(O))},
+	(map { $_ => q{recommendation_id IN (SELECT expect.r(O)) OR asset_id IN (SELECT expect.ga(O))} }
+		  qw(posture.finding posture.attestation)),
 	'posture.exemption' => q{recommendation_id IN (SELECT expect.r(O))
 		OR asset_id IN (SELECT expect.ga(O)) OR asset_group_id IN (SELECT expect.g(O))
 		OR asset_id IS NULL AND asset_group_id IS NULL

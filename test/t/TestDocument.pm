@@ -23,6 +23,8 @@ sub documents
  {"type": "finding", "source": "own", "recommendation": "own-r", "asset": "own-1", "state": "non_compliant", "observed_at": "2024-03-04T05:06:07Z", "asset_kind": "host", "asset_name": "Own 1", "details": {"why": "because"}},
  {"type": "measure", "source": "own", "recommendation": "own-m", "achieved": 1.25, "possible": 4.5, "observed_at": "2024-03-04T05:06:07Z"},
  {"type": "exemption", "source": "own", "recommendation": "own-r", "asset": "own-2", "kind": "waived", "reason": "Own reason", "approved_by": "ciso", "created_at": "2024-03-04T05:06:07Z", "expires_at": "2034-03-04T05:06:07Z"},
+ {"type": "recommendation", "source": "own", "key": "own-m", "title": "Own control", "is_manual": true},
+ {"type": "attestation", "source": "own", "recommendation": "own-m", "asset": "own-2", "state": "compliant", "evidence": "https://example.com/own", "note": "Own note", "attested_by": "kim", "attested_at": "2024-03-04T05:06:07Z", "valid_until": "2034-03-04"},
  {"type": "exemption", "source": "own", "recommendation": "own-r", "asset_group": "own-group", "kind": "mitigated", "reason": "Own group's reason", "approved_by": "ciso", "created_at": "2024-03-04T05:06:07Z"},
  {"type": "metric", "key": "own-metric", "name": "Own metric", "description": "Of mine", "importance": "high", "asset_kinds": ["host"], "criticality_weights": [1, 1, 2, 5], "drop_threshold": 1.5, "cooldown_days": 3, "details": {"x": "y"},
   "recommendations": [{"source": "own", "recommendation": "own-r"}]},
@@ -84,7 +86,8 @@ JSON
 JSON
 		[ 'compliance-framework', <<'JSON' ],
 {"Framework": "Frame", "Name": "A framework", "Version": "1", "Provider": "Azure", "Description": "All of it", "Requirements": [{"Id": "1.1", "Name": "First", "Description": "A requirement", "Checks": ["vault_purge", "other"],
- "Attributes": [{"Section": "S", "SubSection": "SS", "Service": "vault", "Weight": 10, "LevelOfRisk": 4}]}]}
+ "Attributes": [{"Section": "S", "SubSection": "SS", "Service": "vault", "Weight": 10, "LevelOfRisk": 4}]},
+ {"Id": "1.2", "Name": "Second", "Description": "By hand", "Checks": [], "Attributes": [{"Section": "S"}]}]}
 JSON
 		[ 'trivy', <<'JSON' ],
 {"SchemaVersion": 2, "CreatedAt": "2024-03-01T08:00:00.123456789Z", "ArtifactName": "registry.example.com/shop/web:1.4", "ArtifactType": "container_image", "Metadata": {"OS": {"Family": "debian", "Name": "12.4"}, "ImageID": "sha256:11", "RepoDigests": ["registry.example.com/shop/web@sha256:22"]},

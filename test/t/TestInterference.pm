@@ -141,6 +141,9 @@ WHERE r.key = 'no-critical-vulnerability' AND a.key LIKE 'ha%';
 INSERT INTO posture.measure
 SELECT recommendation_id, N / 2.0, N, posture.day_end(posture.today() - 3)
 FROM posture.recommendation WHERE key IN ('hr1', 'hr9');
+INSERT INTO posture.attestation (recommendation_id, asset_id, state, evidence)
+SELECT r.recommendation_id, a.asset_id, 'compliant', 'Hidden N'
+FROM posture.recommendation r, posture.asset a WHERE r.key IN ('hr1', 'hr9') AND a.key = 'ha1';
 INSERT INTO posture.exemption
     (recommendation_id, asset_id, asset_group_id, kind, reason, approved_by, created_at)
 SELECT r.recommendation_id, CASE WHEN r.key <> 'hr2' THEN a.asset_id END,

@@ -59,6 +59,8 @@ sub extent_sql
 INSERT INTO posture.inbox SELECT source, recommendation, asset, state
 FROM posture.finding_report WHERE asset = 'a1';
 SELECT FROM posture.ingest(extent => 'site');
+UPDATE posture.recommendation SET is_manual = true WHERE key = 'r6';
+SELECT FROM posture.attest('r6', 'compliant', 'https://example.com/r6', posture.today() + 400);
 INSERT INTO posture.inbox VALUES ('scan', 'r1', 'a1', 'compliant', '2020-02-02');
 SQL
 }

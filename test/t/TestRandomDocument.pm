@@ -111,7 +111,8 @@ JSON
 	'compliance-framework' => <<'JSON',
 {"Framework": "F", "Name": "N", "Version": "1", "Provider": "Azure", "Requirements": [{"Id": "1",
 "Description": "d", "Attributes": [{"Section": "s", "LevelOfRisk": 4, "Weight": 100}],
-"Checks": ["c", "r1"]}]}
+"Checks": ["c", "r1"]}, {"Id": "2", "Description": "h", "Checks": [],
+"Attributes": [{"Section": "s"}]}]}
 JSON
 	posture => <<'JSON',
 [{"type": "initiative", "key": "i", "method": "population", "target_score": 90,
@@ -120,7 +121,8 @@ JSON
 "observed_at": "2026-01-02T03:04:05Z", "details": {"a": [1, null]}}, {"type": "metric",
 "key": "m1", "importance": "critical", "asset_kinds": ["user"], "criticality_weights": [1, 2, 4,
 8], "recommendations": [{"source": "scan", "recommendation": "r1"}], "rule": {"source": "scan",
-"key": "r%"}}, {"type": "exemption", "source": "scan", "recommendation": "r1", "asset": "a1",
+"key": "r%"}}, {"type": "attestation", "source": "scan", "recommendation": "r1", "asset": "a1",
+"state": "compliant", "valid_until": "2034-01-02"}, {"type": "exemption", "source": "scan", "recommendation": "r1", "asset": "a1",
 "kind": "waived", "reason": "r", "created_at": "2026-01-03T00:00:00Z",
 "expires_at": "2099-01-01T00:00:00Z"}, {"type": "asset", "key": "a1", "kind": "user",
 "criticality": "critical", "tags": {"a": "b"}, "aliases": ["b"]}, {"type": "asset_group",

@@ -35,6 +35,7 @@ BEGIN
             ('reader', 'posture.show'), ('reader', 'posture.status'),
             ('reader', 'posture.what_if'),
             ('definer', 'posture.acknowledge'), ('definer', 'posture.apply_rules'),
+            ('definer', 'posture.attest'),
             ('definer', 'posture.backfill'), ('definer', 'posture.fold'),
             ('definer', 'posture.forget_day'), ('definer', 'posture.merge_asset'),
             ('definer', 'posture.rebuild'), ('definer', 'posture.reopen'),

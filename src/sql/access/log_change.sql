@@ -27,7 +27,7 @@ VALUES
      '{key,owner,kinds,min_criticality,tags}', NULL, NULL),
     ('recommendation', 'update', 'recommendation', 's.key || '':'' || r.key',
      'JOIN source s USING (source_id)',
-     '{key,is_active,max_points,assigned_to,due_on,effort_hours,reports}', NULL, NULL),
+     '{key,is_active,max_points,assigned_to,due_on,effort_hours,reports,is_manual}', NULL, NULL),
     ('metric', 'insert update delete truncate', 'metric', 'r.key',
      'LEFT JOIN asset_group g ON g.asset_group_id = r.population_group_id',
      '{key,importance,asset_kinds,criticality_weights,rule,drop_threshold,cooldown_days,is_active,'
@@ -59,6 +59,13 @@ VALUES
                WHEN r.asset_group_id IS NOT NULL THEN 'group ' || g.key ELSE 'all assets' END
        || ' from ' || r.created_at || coalesce(' until ' || r.expires_at, '')
        || ', approved by ' || r.approved_by || ': ' || r.reason$$),
+    ('attestation', 'insert update delete truncate', 'recommendation', 's.key || '':'' || x.key',
+     'JOIN recommendation x USING (recommendation_id) JOIN source s USING (source_id) '
+     'JOIN asset a USING (asset_id)',
+     '{}', $$'attestation ' || r.attestation_id$$,
+     $$r.state || ' for asset ' || a.key || ' from ' || r.attested_at
+       || coalesce(' until ' || r.valid_until, '') || ', attested by ' || r.attested_by
+       || coalesce(': ' || r.evidence, '')$$),
     ('access', 'insert update delete truncate', 'role', 'r.role', '', '{}',
      $$'level ' || r.level || coalesce(' of source ' || r.source, '')$$, $$'granted'$$);
 END;

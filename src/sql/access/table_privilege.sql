@@ -59,6 +59,9 @@ VALUES
           OR num_nonnulls(asset_id, asset_group_id) = 0
              AND (SELECT owner_rows('recommendation')) @> recommendation_id$$,
         NULL, 'INSERT, UPDATE, DELETE', NULL),
+    ('attestation', 'SELECT',
+        $$(SELECT owner_rows('initiative_recommendation')) @> recommendation_id
+          OR (SELECT owner_rows('group_asset')) @> asset_id$$, NULL, NULL, NULL),
     ('snapshot', 'SELECT', 'true', NULL, NULL, NULL),
     ('finding_history', 'SELECT',
         $$(SELECT owner_rows('initiative_recommendation')) @> recommendation_id$$,

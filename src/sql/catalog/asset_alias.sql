@@ -146,6 +146,7 @@ BEGIN
     GET DIAGNOSTICS moved = ROW_COUNT;
     moved := moved - replaced;
     PERFORM merge_exemption(old_id, new_id);
+    UPDATE attestation t SET asset_id = new_id WHERE t.asset_id = old_id;
 
     UPDATE asset n
     SET first_seen = least(n.first_seen, o.first_seen),

@@ -20,8 +20,9 @@ CREATE INDEX change_log_object ON posture.change_log (object, changed_at);
 CREATE INDEX change_log_changed_at ON posture.change_log (changed_at);
 COMMENT ON TABLE posture.change_log IS
     'log of decisions: a row for each change of weights, members, rules, targets, thresholds, '
-    'exemptions, owners, assignments, groups, criticality, switches and access; no role but a '
-    'superuser can change or delete its rows; those older than posture.retention_days are deleted';
+    'exemptions, attestations, owners, assignments, groups, criticality, switches and access; no '
+    'role but a superuser can change or delete its rows; those older than posture.retention_days '
+    'are deleted';
 COMMENT ON COLUMN posture.change_log.change_id IS 'internal id, ascending in the order of changes';
 COMMENT ON COLUMN posture.change_log.changed_at IS
     'time of the change: the beginning of its transaction';

@@ -38,6 +38,7 @@ CREATE TABLE posture.recommendation (
     details jsonb,
     effort_hours hours,
     reports reporting,
+    is_manual boolean NOT NULL DEFAULT false,
     UNIQUE (source_id, key)
 );
 CREATE INDEX ON posture.recommendation (key);
@@ -68,6 +69,8 @@ COMMENT ON COLUMN posture.recommendation.effort_hours IS
     'hours of work to remediate it on all assets, as people estimate it; NULL: unknown';
 COMMENT ON COLUMN posture.recommendation.reports IS
     'what its source reports of it, as in source.reports; NULL: as of the others';
+COMMENT ON COLUMN posture.recommendation.is_manual IS
+    'whether it is a manual control, which no product checks and a person attests by attest()';
 
 CREATE FUNCTION posture_internal.recommendations_of(recommendations text[]) RETURNS integer[]
     LANGUAGE sql STABLE PARALLEL SAFE

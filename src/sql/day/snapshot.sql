@@ -147,6 +147,7 @@ BEGIN
             IF has_other_zone(of_day) THEN
                 PERFORM redate_findings(of_day);
             END IF;
+            PERFORM expire_attestations();
             PERFORM fold_due();
         END IF;
         -- now() and today() are those of the start of the transaction, so one that runs past

@@ -3,6 +3,10 @@
  * provider have keys with capitals and an array of checks. Those of many
  * providers have keys in lower case and an object of checks, with an array for
  * each provider. A framework becomes an initiative, a requirement a metric.
+ *
+ * A requirement without checks is a manual control: its metric measures a
+ * recommendation of its own, of a source with the key of the framework, which a
+ * person attests. So the deliveries of the product do not close it.
  */
 
 CREATE FUNCTION posture_internal.framework_key(framework text, version text, provider text)
@@ -63,7 +67,8 @@ COMMENT ON FUNCTION posture_internal.framework(jsonb) IS
 
 CREATE FUNCTION posture_internal.framework_requirement(
     requirement jsonb, risk_field text, weight_field text, group_field text)
-    RETURNS TABLE (error text, id text, name text, description text, checks jsonb, weight numeric)
+    RETURNS TABLE (error text, id text, name text, description text, checks jsonb, weight numeric,
+                   section text)
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
     SELECT first_error(
@@ -85,7 +90,10 @@ BEGIN ATOMIC
                     json_text(r.attribute -> 'Section') || ': ', '')
            || coalesce(json_text(r.attribute -> 'Title'), r.name,
                        r.id || coalesce(' ' || left(r.description, 200), '')),
-           r.description, r.check_keys, trim_scale(r.weight * r.risk)
+           r.description, r.check_keys, trim_scale(r.weight * r.risk),
+           -- ISO 27001 has categories, ENS has marcos
+           coalesce(json_text(r.attribute -> group_field), json_text(r.attribute -> 'Section'),
+                    json_text(r.attribute -> 'Category'), json_text(r.attribute -> 'Marco'))
     FROM (SELECT q.*, json_number(q.attribute -> weight_field) AS weight,
                  json_number(q.attribute -> risk_field) AS risk,
                  CASE jsonb_typeof(q.checks)
@@ -115,10 +123,11 @@ COMMENT ON FUNCTION posture_internal.framework_requirement(jsonb, text, text, te
 CREATE FUNCTION posture_internal.framework_requirement_list(
     requirements jsonb, risk_field text, weight_field text, group_field text)
     RETURNS TABLE (n bigint, requirement jsonb, error text, id text, name text, description text,
-                   checks jsonb, weight numeric, copy bigint)
+                   checks jsonb, weight numeric, section text, copy bigint)
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
     SELECT l.n, l.requirement, l.error, l.id, l.name, l.description, l.checks, l.weight,
+           l.section,
            dense_rank() OVER (PARTITION BY l.id ORDER BY l.first_n)
     FROM (SELECT e.n, e.requirement, r.*,
                  min(e.n) OVER (PARTITION BY r.id, e.requirement) AS first_n
@@ -149,18 +158,30 @@ COMMENT ON FUNCTION posture_internal.framework_check(jsonb, text) IS
     'returns the checks of a requirement, each with its provider: that of the framework, or the '
     'one that the requirement lists it for';
 
-CREATE FUNCTION posture_internal.framework_item(document jsonb, of_source text) RETURNS SETOF item
-    LANGUAGE sql STABLE SET jit = off
+CREATE FUNCTION posture_internal.framework_element(document jsonb, of_source text)
+    RETURNS TABLE (n bigint, location text, element jsonb, source text, type text, error text,
+                   key text, name text, description text, requirements text, risk_field text,
+                   weight_field text, group_field text, provider text)
+    LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-    WITH element AS (
-        SELECT e.n, e.location, e.element, coalesce(of_source, 'prowler') AS source, f.*
-        FROM document_element(document, '{}') WITH ORDINALITY e(location, element, n)
-        CROSS JOIN LATERAL framework(e.element) f
-    ), requirement AS (
+    SELECT e.n, e.location, e.element, coalesce(of_source, 'prowler'), f.*
+    FROM document_element(document, '{}') WITH ORDINALITY e(location, element, n)
+    CROSS JOIN LATERAL framework(e.element) f;
+END;
+COMMENT ON FUNCTION posture_internal.framework_element(jsonb, text) IS
+    'returns the frameworks of a document';
+
+CREATE FUNCTION posture_internal.framework_metric(document jsonb, of_source text)
+    RETURNS TABLE (location text, error text, source text, initiative text, key text,
+                   framework bigint, n bigint, name text, description text, weight numeric,
+                   details jsonb, members jsonb)
+    LANGUAGE sql STABLE
+BEGIN ATOMIC
+    WITH requirement AS (
         SELECT e.n AS framework, e.source, e.key AS initiative, e.provider, r.*,
                format('%s.%s[%s]', e.location, e.requirements, r.n - 1) AS location,
                e.key || ':' || r.id || CASE WHEN r.copy > 1 THEN '#' || r.copy ELSE '' END AS key
-        FROM element e
+        FROM framework_element(document, of_source) e
         CROSS JOIN LATERAL framework_requirement_list(
             CASE WHEN e.error IS NULL THEN e.element -> e.requirements END,
             e.risk_field, e.weight_field, e.group_field) r
@@ -171,11 +192,12 @@ BEGIN ATOMIC
                (array_agg(r.name ORDER BY r.framework, r.n))[1] AS name,
                (array_agg(r.description ORDER BY r.framework, r.n))[1] AS description,
                (array_agg(r.weight ORDER BY r.framework, r.n))[1] AS weight,
-               (array_agg(r.requirement - '{Id,id,Name,name,Description,description,'
-                                          'Checks,checks}'::text[]
+               (array_agg((r.requirement - '{Id,id,Name,name,Description,description,'
+                                           'Checks,checks}'::text[])
+                          || jsonb_strip_nulls(jsonb_build_object('section', r.section))
                           ORDER BY r.framework, r.n))[1] AS details
         FROM requirement r
-        WHERE r.error IS NULL AND r.checks <> '[]'
+        WHERE r.error IS NULL
         GROUP BY r.source, r.initiative, r.key
     ), named AS (
         SELECT DISTINCT r.key, r.source, c.provider, c.name
@@ -193,26 +215,60 @@ BEGIN ATOMIC
         WHERE s.provider IS NOT DISTINCT FROM n.provider
         GROUP BY n.key
     )
+    SELECT r.location, r.error, r.source, r.initiative, NULL::text, r.framework, r.n, NULL::text,
+           NULL::text, NULL::numeric, r.requirement, NULL::jsonb
+    FROM requirement r WHERE r.error IS NOT NULL
+    UNION ALL
+    SELECT m.location, NULL, m.source, m.initiative, m.key, m.framework, m.n, m.name,
+           m.description, m.weight, m.details, b.members
+    FROM metric m LEFT JOIN member b ON b.key = m.key;
+END;
+COMMENT ON FUNCTION posture_internal.framework_metric(jsonb, text) IS
+    'returns the metrics of a document of frameworks, with the checks that each measures, NULL: '
+    'none, it is a manual control; or with an error, its requirement as details';
+
+CREATE FUNCTION posture_internal.framework_item(document jsonb, of_source text) RETURNS SETOF item
+    LANGUAGE sql STABLE SET jit = off
+BEGIN ATOMIC
+    WITH element AS MATERIALIZED (
+        SELECT e.* FROM framework_element(document, of_source) e
+    ), requirement AS MATERIALIZED (
+        SELECT r.* FROM framework_metric(document, of_source) r
+    ), metric AS (
+        SELECT r.* FROM requirement r WHERE r.error IS NULL
+    ), manual AS (
+        SELECT m.* FROM metric m WHERE m.members IS NULL
+    )
     SELECT e.location, e.error, e.type, e.source, NULL::text, NULL::text, NULL::text,
            NULL::timestamptz, NULL::text, NULL::text, NULL::jsonb, e.element
     FROM element e WHERE e.error IS NOT NULL
     UNION ALL
     SELECT r.location, r.error, 'metric', r.source, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
-           r.requirement FROM requirement r WHERE r.error IS NOT NULL
-    UNION ALL
-    SELECT r.location, NULL, 'left_out', r.source, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
-           jsonb_build_object('reason', format('requirement %s has no checks', left(r.id, 100)))
-    FROM requirement r WHERE r.error IS NULL AND r.checks = '[]'
+           r.details FROM requirement r WHERE r.error IS NOT NULL
     UNION ALL
     (SELECT e.location, NULL, 'source', e.source, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
             jsonb_build_object('key', e.source, 'name', 'Prowler', 'product', 'Prowler')
      FROM element e WHERE e.error IS NULL ORDER BY e.n LIMIT 1)
     UNION ALL
+    (SELECT DISTINCT ON (e.key)
+            e.location, NULL, 'source', e.key, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+            jsonb_build_object('key', e.key, 'name', e.name, 'product', 'Manual controls')
+     FROM element e
+     WHERE e.error IS NULL AND e.key IN (SELECT m.initiative FROM manual m)
+     ORDER BY e.key, e.n)
+    UNION ALL
+    SELECT m.location, NULL, 'recommendation', m.initiative, NULL, NULL, NULL, NULL, NULL, NULL,
+           NULL, jsonb_strip_nulls(jsonb_build_object(
+               'key', m.key, 'title', m.name, 'description', m.description, 'is_manual', true))
+    FROM manual m
+    UNION ALL
     SELECT m.location, NULL, 'metric', m.source, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
            jsonb_strip_nulls(jsonb_build_object(
                'key', m.key, 'name', m.name, 'description', m.description,
-               'recommendations', b.members, 'details', nullif(m.details, '{}')))
-    FROM metric m JOIN member b ON b.key = m.key
+               'recommendations', coalesce(m.members, jsonb_build_array(jsonb_build_object(
+                   'source', m.initiative, 'recommendation', m.key))),
+               'details', nullif(m.details, '{}')))
+    FROM metric m
     UNION ALL
     (SELECT DISTINCT ON (e.key)
             e.location, NULL, 'initiative', e.source, NULL, NULL, NULL, NULL, NULL, NULL, NULL,

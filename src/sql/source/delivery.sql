@@ -45,7 +45,8 @@ VALUES ('source', 'is_active'), ('source', 'stale_after'), ('source', 'time_zone
        ('asset', 'criticality'), ('asset', 'owner'), ('asset', 'tags'), ('asset', 'aliases'),
        ('asset', 'retired_at'),
        ('recommendation', 'assigned_to'), ('recommendation', 'due_on'),
-       ('recommendation', 'effort_hours'), ('recommendation', 'is_active');
+       ('recommendation', 'effort_hours'), ('recommendation', 'is_active'),
+       ('recommendation', 'is_manual');
 END;
 COMMENT ON FUNCTION posture_internal.curated_field() IS
     'returns the fields of what a loader delivers that it may not set';

@@ -93,10 +93,18 @@ BEGIN ATOMIC
     JOIN recommendation r USING (recommendation_id)
     JOIN source s USING (source_id)
     LEFT JOIN asset a USING (asset_id)
-    LEFT JOIN asset_group g USING (asset_group_id);
+    LEFT JOIN asset_group g USING (asset_group_id)
+    UNION ALL
+    SELECT 'attestation', r.key,
+           to_jsonb(t) - '{attestation_id,recommendation_id,asset_id}'::text[]
+           || jsonb_build_object('source', s.key, 'recommendation', r.key, 'asset', a.key)
+    FROM attestation t
+    JOIN recommendation r USING (recommendation_id)
+    JOIN source s USING (source_id)
+    JOIN asset a USING (asset_id);
 END;
 COMMENT ON FUNCTION posture_internal.export_state() IS
-    'step of export(): returns findings, measures and exemptions';
+    'step of export(): returns findings, measures, exemptions and attestations';
 
 CREATE FUNCTION posture.export(types text[] DEFAULT NULL) RETURNS SETOF jsonb
     LANGUAGE plpgsql STABLE PARALLEL SAFE
@@ -106,7 +114,8 @@ AS $$
 DECLARE
     known text[] := ARRAY['importance_weight', 'source', 'asset', 'asset_group', 'recommendation',
                           'metric', 'initiative',
-                          'benchmark', 'score_band', 'finding', 'measure', 'exemption'];
+                          'benchmark', 'score_band', 'finding', 'measure', 'exemption',
+                          'attestation'];
     odd text := (SELECT min(t.type) FROM unnest(types) t(type) WHERE t.type <> ALL (known));
 BEGIN
     PERFORM require_level('reader or owner');
@@ -120,7 +129,7 @@ BEGIN
     FROM (SELECT * FROM export_catalog()
           UNION ALL
           SELECT * FROM export_state() WHERE types IS NULL
-                 OR types && ARRAY['finding', 'measure', 'exemption']) e
+                 OR types && ARRAY['finding', 'measure', 'exemption', 'attestation']) e
     WHERE types IS NULL OR e.type = ANY (types)
     -- each object comes after the objects that it names
     ORDER BY array_position(known, e.type), e.key COLLATE "C", e.object ->> 'source' COLLATE "C",

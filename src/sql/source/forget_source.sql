@@ -5,35 +5,55 @@
 
 -- Assets have no mark of the source that brought them. A person who set an
 -- attribute that no source reports, or gave an asset an alias, wants to keep it.
-CREATE FUNCTION posture_internal.assets_only_in(of_source_id integer) RETURNS SETOF integer
+CREATE FUNCTION posture_internal.assets_only_in(of_sources integer[]) RETURNS SETOF integer
     LANGUAGE sql STABLE
 BEGIN ATOMIC
     SELECT a.asset_id
     FROM asset a
     JOIN (SELECT f.asset_id
           FROM finding f JOIN recommendation r USING (recommendation_id)
-          WHERE r.source_id = of_source_id
+          WHERE r.source_id = ANY (of_sources)
           UNION
           SELECT e.asset_id
           FROM exemption e JOIN recommendation r USING (recommendation_id)
-          WHERE r.source_id = of_source_id) k ON k.asset_id = a.asset_id
+          WHERE r.source_id = ANY (of_sources)) k ON k.asset_id = a.asset_id
     WHERE a.owner IS NULL AND a.criticality = 'medium' AND a.retired_at IS NULL
       AND NOT EXISTS (SELECT
                       FROM finding f JOIN recommendation r USING (recommendation_id)
-                      WHERE f.asset_id = a.asset_id AND r.source_id <> of_source_id)
+                      WHERE f.asset_id = a.asset_id AND r.source_id <> ALL (of_sources))
       AND NOT EXISTS (SELECT
                       FROM exemption e JOIN recommendation r USING (recommendation_id)
-                      WHERE e.asset_id = a.asset_id AND r.source_id <> of_source_id)
+                      WHERE e.asset_id = a.asset_id AND r.source_id <> ALL (of_sources))
       AND NOT EXISTS (SELECT
                       FROM asset_alias l
                       WHERE l.asset_id = a.asset_id AND l.how IN ('given', 'merged'))
     ORDER BY a.asset_id;
 END;
-COMMENT ON FUNCTION posture_internal.assets_only_in(integer) IS
-    'step of forget_source(): ids of the assets that are known only through a source';
+COMMENT ON FUNCTION posture_internal.assets_only_in(integer[]) IS
+    'step of forget_source(): ids of the assets that are known only through these sources';
+
+-- A framework that another source measures, too, keeps its manual controls.
+CREATE FUNCTION posture_internal.manual_sources(of_source_id integer) RETURNS integer[]
+    LANGUAGE sql STABLE
+    RETURN ARRAY(SELECT s.source_id
+                 FROM initiative i
+                 JOIN source s ON s.key = i.key
+                 WHERE i.loaded_source_id = of_source_id AND s.source_id <> of_source_id
+                   AND (SELECT bool_and(r.is_manual)
+                        FROM recommendation r WHERE r.source_id = s.source_id)
+                   AND NOT EXISTS (SELECT
+                                   FROM initiative_metric x
+                                   JOIN metric_recommendation b USING (metric_id)
+                                   JOIN recommendation r USING (recommendation_id)
+                                   WHERE x.initiative_id = i.initiative_id
+                                     AND r.source_id NOT IN (of_source_id, s.source_id))
+                 ORDER BY s.source_id);
+COMMENT ON FUNCTION posture_internal.manual_sources(integer) IS
+    'step of forget_source(): returns the sources of the manual controls of frameworks that '
+    'documents of a source brought';
 
 CREATE FUNCTION posture_internal.forget_recommendations(
-    of_source_id integer, OUT recommendations bigint, OUT findings bigint, OUT assets bigint)
+    of_sources integer[], OUT recommendations bigint, OUT findings bigint, OUT assets bigint)
     LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
 DECLARE
@@ -42,37 +62,39 @@ BEGIN
     -- Writers of findings lock their recommendation and their asset. These locks
     -- make them wait, and fail after the rows are deleted.
     PERFORM FROM recommendation r
-    WHERE r.source_id = of_source_id ORDER BY r.recommendation_id FOR UPDATE;
-    only_here := ARRAY(SELECT assets_only_in(of_source_id));
+    WHERE r.source_id = ANY (of_sources) ORDER BY r.recommendation_id FOR UPDATE;
+    only_here := ARRAY(SELECT assets_only_in(of_sources));
     PERFORM FROM asset a
     WHERE a.asset_id = ANY (only_here) ORDER BY a.asset_id FOR UPDATE;
 
     DELETE FROM finding f USING recommendation r
-    WHERE r.source_id = of_source_id AND f.recommendation_id = r.recommendation_id;
+    WHERE r.source_id = ANY (of_sources) AND f.recommendation_id = r.recommendation_id;
     GET DIAGNOSTICS findings = ROW_COUNT;
     -- Cascades would delete these row by row. A metric with a rule loses its members
     -- with the recommendations that the rule selects.
     DELETE FROM exemption e USING recommendation r
-    WHERE r.source_id = of_source_id AND e.recommendation_id = r.recommendation_id;
+    WHERE r.source_id = ANY (of_sources) AND e.recommendation_id = r.recommendation_id;
+    DELETE FROM attestation a USING recommendation r
+    WHERE r.source_id = ANY (of_sources) AND a.recommendation_id = r.recommendation_id;
     DELETE FROM metric_recommendation x USING recommendation r, metric m
-    WHERE r.source_id = of_source_id AND x.recommendation_id = r.recommendation_id
+    WHERE r.source_id = ANY (of_sources) AND x.recommendation_id = r.recommendation_id
       AND m.metric_id = x.metric_id AND m.rule IS NULL;
     DELETE FROM initiative_recommendation x USING recommendation r
-    WHERE r.source_id = of_source_id AND x.recommendation_id = r.recommendation_id;
+    WHERE r.source_id = ANY (of_sources) AND x.recommendation_id = r.recommendation_id;
     -- A snapshot that posture took is history. What the source reported is not.
     DELETE FROM recommendation_snapshot s USING recommendation r
-    WHERE r.source_id = of_source_id AND s.recommendation_id = r.recommendation_id
+    WHERE r.source_id = ANY (of_sources) AND s.recommendation_id = r.recommendation_id
       AND s.is_reported;
-    DELETE FROM recommendation r WHERE r.source_id = of_source_id;
+    DELETE FROM recommendation r WHERE r.source_id = ANY (of_sources);
     GET DIAGNOSTICS recommendations = ROW_COUNT;
     DELETE FROM asset a
     WHERE a.asset_id = ANY (only_here)
       AND NOT EXISTS (SELECT FROM finding f WHERE f.asset_id = a.asset_id);
     GET DIAGNOSTICS assets = ROW_COUNT;
 END $$;
-COMMENT ON FUNCTION posture_internal.forget_recommendations(integer) IS
-    'step of forget_source(): deletes the recommendations of a source with all that belongs to '
-    'them, and the assets that are known only through it; returns their numbers';
+COMMENT ON FUNCTION posture_internal.forget_recommendations(integer[]) IS
+    'step of forget_source(): deletes the recommendations of sources with all that belongs to '
+    'them, and the assets that are known only through them; returns their numbers';
 
 CREATE FUNCTION posture_internal.forget_source(
     source text, OUT recommendations bigint, OUT findings bigint, OUT assets bigint,
@@ -81,6 +103,7 @@ CREATE FUNCTION posture_internal.forget_source(
 AS $$
 DECLARE
     of_source_id integer;
+    of_sources integer[];
 BEGIN
     -- not beside load() and ingest()
     PERFORM lock_delivery();
@@ -92,15 +115,16 @@ BEGIN
             USING ERRCODE = 'undefined_object',
                   HINT = coalesce(source_hint(source), 'No source has been loaded.');
     END IF;
-    SELECT f.* INTO recommendations, findings, assets FROM forget_recommendations(of_source_id) f;
+    of_sources := of_source_id || manual_sources(of_source_id);
+    SELECT f.* INTO recommendations, findings, assets FROM forget_recommendations(of_sources) f;
 
     DELETE FROM metric m
-    WHERE m.loaded_source_id = of_source_id AND m.rule IS NULL
+    WHERE m.loaded_source_id = ANY (of_sources) AND m.rule IS NULL
       AND NOT EXISTS (SELECT FROM metric_recommendation x WHERE x.metric_id = m.metric_id);
     GET DIAGNOSTICS metrics = ROW_COUNT;
     WITH removed AS (
         DELETE FROM initiative i
-        WHERE i.loaded_source_id = of_source_id
+        WHERE i.loaded_source_id = ANY (of_sources)
           AND NOT EXISTS (SELECT FROM initiative_metric x
                           WHERE x.initiative_id = i.initiative_id)
           AND NOT EXISTS (SELECT FROM initiative_recommendation x
@@ -117,7 +141,7 @@ BEGIN
         DELETE FROM rejected j WHERE j.source = forget_source.source RETURNING 1
     )
     SELECT (SELECT count(*) FROM waiting) + (SELECT count(*) FROM refused) INTO rejected;
-    DELETE FROM source s WHERE s.source_id = of_source_id;
+    DELETE FROM source s WHERE s.source_id = ANY (of_sources);
     PERFORM fold_if_many();
 END $$;
 COMMENT ON FUNCTION posture_internal.forget_source(text) IS
@@ -128,8 +152,9 @@ CREATE FUNCTION posture.forget_source(
     OUT metrics bigint, OUT initiatives bigint, OUT rejected bigint)
     AS 'MODULE_PATHNAME', 'posture_call_definer' LANGUAGE C;
 COMMENT ON FUNCTION posture.forget_source(text) IS
-    'deletes a source and what it alone brought: its recommendations with their findings, '
-    'measures and exemptions, the assets that only it knows, the metrics and initiatives that its '
-    'documents made and that measure nothing else, the days that it reported, and its rows in the '
-    'inbox and in rejected; returns their numbers; snapshots and events of past days stay';
+    'deletes a source and what it alone brought: its recommendations, and the manual controls of '
+    'its frameworks, with their findings, measures, exemptions and attestations, the assets that '
+    'only it knows, the metrics and initiatives that its documents made and that measure nothing '
+    'else, the days that it reported, and its rows in the inbox and in rejected; returns their '
+    'numbers; snapshots and events of past days stay';
 REVOKE EXECUTE ON FUNCTION posture.forget_source(text) FROM PUBLIC;

@@ -154,7 +154,7 @@ BEGIN ATOMIC
                                           kind_error(object ->> 'kind'))
         ELSE (SELECT e.error
               FROM object_error(
-                  type, CASE WHEN type IN ('recommendation', 'measure', 'exemption')
+                  type, CASE WHEN type IN ('recommendation', 'measure', 'exemption', 'attestation')
                              THEN (object - 'former') || jsonb_build_object('source', source)
                              ELSE object END, types) e)
     END;

@@ -216,6 +216,7 @@ BEGIN
       AND NOT EXISTS (SELECT FROM pg_temp.posture_item g
                       WHERE g.type = 'asset_group' AND g.error IS NULL
                         AND g.object ->> 'key' = n.key);
+    PERFORM reject_attestation();
     first_reason := (SELECT format('%s: %s', i.location, i.error)
                      FROM pg_temp.posture_item i
                      WHERE i.error IS NOT NULL ORDER BY i.ctid LIMIT 1);

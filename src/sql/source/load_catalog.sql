@@ -67,6 +67,7 @@ BEGIN
         || jsonb_build_object('initiative', load_initiative())
         || jsonb_build_object('measure', load_measure())
         || jsonb_build_object('exemption', load_exemption())
+        || jsonb_build_object('attestation', load_attestation())
         || jsonb_build_object('benchmark', write_objects('benchmark'))
         || jsonb_build_object('score_band', insert_objects('score_band'));
     FOR of_source IN SELECT DISTINCT i.source FROM pg_temp.posture_item i WHERE i.source IS NOT NULL

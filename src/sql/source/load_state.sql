@@ -1,5 +1,5 @@
 /*
- * Measures and exemptions of a document.
+ * Measures, exemptions and attestations of a document.
  */
 
 CREATE FUNCTION posture_internal.load_measure() RETURNS bigint
@@ -89,3 +89,68 @@ END $$;
 COMMENT ON FUNCTION posture_internal.load_exemption() IS
     'step of load(): inserts exemptions that are new, and ends those that their source no longer '
     'reports. Returns the number of exemptions inserted or ended.';
+
+CREATE FUNCTION posture_internal.reject_attestation() RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+BEGIN
+    UPDATE pg_temp.posture_item i
+    SET error = format('recommendation "%s" of source "%s" is not a manual control',
+                       left(i.object ->> 'recommendation', 100), left(i.source, 100))
+    WHERE i.type = 'attestation' AND i.error IS NULL
+      AND NOT EXISTS (SELECT
+                      FROM recommendation r JOIN source s USING (source_id)
+                      WHERE s.key = i.source AND r.key = i.object ->> 'recommendation'
+                        AND r.is_manual)
+      AND NOT EXISTS (SELECT FROM pg_temp.posture_item r
+                      WHERE r.type = 'recommendation' AND r.error IS NULL AND r.source = i.source
+                        AND r.object ->> 'key' = i.object ->> 'recommendation'
+                        AND (r.object ->> 'is_manual')::boolean);
+END $$;
+COMMENT ON FUNCTION posture_internal.reject_attestation() IS
+    'step of load(): marks attestations of recommendations that are no manual controls';
+
+CREATE FUNCTION posture_internal.load_attestation() RETURNS bigint
+    LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+DECLARE
+    attested integer[];
+BEGIN
+    IF NOT has_item('attestation') THEN
+        RETURN 0;
+    END IF;
+    INSERT INTO asset (key, name)
+    SELECT DISTINCT i.object ->> 'asset', i.object ->> 'asset'
+    FROM pg_temp.posture_item i
+    WHERE i.type = 'attestation' AND asset_of(i.object ->> 'asset', NULL) IS NULL;
+    WITH given AS (
+        SELECT DISTINCT r.recommendation_id, asset_of(i.object ->> 'asset', NULL) AS asset_id,
+               n.state, n.evidence, n.note, coalesce(n.attested_by, session_user) AS attested_by,
+               coalesce(n.attested_at, now()) AS attested_at, n.valid_until
+        FROM pg_temp.posture_item i
+        JOIN source s ON s.key = i.source
+        JOIN recommendation r ON r.source_id = s.source_id AND r.key = i.object ->> 'recommendation'
+        CROSS JOIN LATERAL jsonb_populate_record(NULL::attestation, i.object) n
+        WHERE i.type = 'attestation' AND r.is_manual
+    ), added AS (
+        INSERT INTO attestation (recommendation_id, asset_id, state, evidence, note, attested_by,
+                                 attested_at, valid_until)
+        SELECT g.*
+        FROM given g
+        WHERE NOT EXISTS (SELECT FROM attestation o
+                          WHERE (o.recommendation_id, o.asset_id, o.state, o.attested_by,
+                                 o.attested_at)
+                                = (g.recommendation_id, g.asset_id, g.state, g.attested_by,
+                                   g.attested_at)
+                            AND (o.evidence, o.note, o.valid_until)
+                                IS NOT DISTINCT FROM (g.evidence, g.note, g.valid_until))
+        ORDER BY g.attested_at, g.recommendation_id, g.asset_id
+        RETURNING recommendation_id
+    )
+    SELECT array_agg(a.recommendation_id) INTO attested FROM added a;
+    PERFORM apply_attestations(attested);
+    RETURN coalesce(cardinality(attested), 0);
+END $$;
+COMMENT ON FUNCTION posture_internal.load_attestation() IS
+    'step of load(): inserts attestations that are new, and writes the findings that follow from '
+    'them. Returns the number of attestations inserted.';

@@ -51,6 +51,7 @@ VALUES
     ('recommendation', 'is_active', 'boolean', false, 'whether it counts'),
     ('recommendation', 'reports', 'reporting', false,
      'states or failures, where it is not as the others of its source'),
+    ('recommendation', 'is_manual', 'boolean', false, 'whether a person attests it'),
     ('recommendation', 'details', 'object', false, 'anything else; added to what is there'),
     ('finding', 'source', 'object_key', true, 'source'),
     ('finding', 'recommendation', 'object_key', true, 'recommendation'),
@@ -78,6 +79,15 @@ VALUES
     ('exemption', 'created_at', 'timestamptz', false, 'since when it has effect'),
     ('exemption', 'expires_at', 'timestamptz', false, 'from when it has none'),
     ('exemption', 'is_reported', 'boolean', false, 'whether a document of its source said so'),
+    ('attestation', 'source', 'object_key', true, 'source'),
+    ('attestation', 'recommendation', 'object_key', true, 'recommendation, a manual one'),
+    ('attestation', 'asset', 'object_key', true, 'the asset that it is attested of'),
+    ('attestation', 'state', 'text', true, 'compliant or non_compliant'),
+    ('attestation', 'evidence', 'text', false, 'where the evidence is'),
+    ('attestation', 'note', 'text', false, 'remark'),
+    ('attestation', 'attested_by', 'text', false, 'who attested it'),
+    ('attestation', 'attested_at', 'timestamptz', false, 'when'),
+    ('attestation', 'valid_until', 'date', false, 'last day on which it counts'),
     ('metric', 'key', 'object_key', true, 'key'),
     ('metric', 'name', 'text', false, 'name'),
     ('metric', 'description', 'text', false, 'what it measures'),
@@ -322,6 +332,11 @@ BEGIN ATOMIC
              WHEN of_type = 'exemption' AND o.object ->> 'kind' <> ''
                   AND coalesce(o.object ->> 'reason', '') !~ '\S'
                  THEN 'missing reason'
+             WHEN of_type = 'attestation'
+                  AND o.object ->> 'state' NOT IN ('compliant', 'non_compliant')
+                 THEN format('invalid state: "%s"', left(o.object ->> 'state', 100))
+             WHEN of_type = 'attestation' AND o.object ->> 'attested_by' !~ '\S'
+                 THEN 'missing attested_by'
              WHEN of_type = 'score_band' AND o.object ->> 'name' !~ '\S'
                  THEN 'missing name'
         END)

@@ -536,6 +536,7 @@ ALTER TABLE posture.source ADD time_zone posture.time_zone;
 --@ CREATE TYPE posture.reporting
 ALTER TABLE posture.source ADD reports posture.reporting NOT NULL DEFAULT 'states';
 ALTER TABLE posture.recommendation ADD reports posture.reporting;
+ALTER TABLE posture.recommendation ADD is_manual boolean NOT NULL DEFAULT false;
 ALTER TABLE posture.source ALTER source_id SET GENERATED ALWAYS;
 ALTER TABLE posture.asset ALTER asset_id SET GENERATED ALWAYS;
 ALTER TABLE posture.asset_group ALTER asset_group_id SET GENERATED ALWAYS;
@@ -681,6 +682,11 @@ ALTER TYPE posture_internal.check_result ADD ATTRIBUTE finding_region text,
 --@ CREATE TYPE posture_internal.asset_region
 --@ CREATE TYPE posture_internal.vulnerability
 --@ CREATE TYPE posture_internal.vulnerability_scan
+
+-- people attest manual controls
+--@ CREATE TABLE posture.attestation
+--@ CREATE INDEX attestation_latest
+--@ CREATE INDEX attestation_asset_id
 
 -- views read the sentences of events
 ALTER TABLE posture.event ADD cause text;
