@@ -138,7 +138,7 @@ BEGIN
            score(round(sum(s.weight * (t.mass - t.healthy)), 30), sum(s.weight * t.mass))::numeric
     FROM requirement_state() s
     JOIN initiative i USING (initiative_id)
-    JOIN metric_term(s.score, s.exposed, s.assessed) t
+    JOIN metric_term(s.score, s.exposed, s.assessed, s.assessed, 0) t
       ON t.method = CASE i.method WHEN 'population' THEN i.method ELSE 'weighted' END
     GROUP BY i.initiative_id, s.section
     ORDER BY i.is_pinned DESC, i.name, i.key, s.section;
