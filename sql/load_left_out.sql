@@ -76,17 +76,17 @@ SELECT load('ocsf', (SELECT jsonb_build_array(document, document || '{"activity_
                                               document || '{"status_code": "ACTIVE"}') FROM detection));
 SELECT pg_temp.counts();
 -- nor are events of other classes, and what Prowler says of requirements without a check
-SELECT load('ocsf', '[{"class_uid": 2002}, {"class_uid": 5001, "class_name": "Device Inventory Info"},
+SELECT load('ocsf', '[{"class_uid": 2001}, {"class_uid": 5001, "class_name": "Device Inventory Info"},
     {"class_uid": 2003, "status_code": "MANUAL", "metadata": {"event_code": "manual",
         "product": {"name": "Prowler"}}}]');
 SELECT pg_temp.counts();
 -- the notice says why nothing was loaded
 SET client_min_messages = notice;
-SELECT load('ocsf', '[{"class_uid": 2002}, {"class_uid": 2002}, {"class_uid": 5001,
+SELECT load('ocsf', '[{"class_uid": 2001}, {"class_uid": 2001}, {"class_uid": 5001,
     "class_name": "Device Inventory Info"}]');
 SET client_min_messages = warning;
 -- a complete delivery of nothing else is an error
-SELECT load('ocsf', '[{"class_uid": 2002}]', 'detector', complete => true);
+SELECT load('ocsf', '[{"class_uid": 2001}]', 'detector', complete => true);
 
 -- an element is rejected once, however often and wherever it is loaded; nothing else is left of it
 SELECT load('asff', document) FROM hub;

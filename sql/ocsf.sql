@@ -111,7 +111,7 @@ SELECT object #> '{details,compliance}' AS compliance FROM ocsf_item(jsonb_build
 
 SELECT count(*) FROM ocsf_item(NULL, NULL);
 -- an element that can't be loaded is kept
-SELECT location, type, source, object FROM ocsf_item('[{"class_uid": 2002, "x": [1]}, 7, {"x": 1}]', NULL)
+SELECT location, type, source, object FROM ocsf_item('[{"class_uid": 2001, "x": [1]}, 7, {"x": 1}]', NULL)
 ORDER BY location;
 SELECT location, error, object -> 'status_code' AS status_code, object -> 'resources' AS resources
 FROM ocsf_item(pg_temp.prowler('{"resources": [{"uid": "a"}, {"data": 1}, 7]}'), NULL) WHERE error IS NOT NULL

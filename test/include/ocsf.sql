@@ -147,7 +147,7 @@ CREATE TEMP TABLE scan AS SELECT jsonb_agg(element ORDER BY n) AS document FROM 
                                         "product": {"name": "Prowler"}},
                            "resources": [{"uid": "arn:aws:s3:::tmp", "type": "AwsS3Bucket"}],
                            "status": "Suppressed", "status_id": 3}'), 12),
-        (pg_temp.prowler('{"status_code": "BROKEN"}'), 13), ('{"class_uid": 2002}', 14), ('7', 15),
+        (pg_temp.prowler('{"status_code": "BROKEN"}'), 13), ('{"class_uid": 2001}', 14), ('7', 15),
         (pg_temp.check('{"status_id": 3, "control": "P1"}'), 16),
         (pg_temp.check('{"status_id": 3, "control": "P1"}',
                        jsonb_build_object(
@@ -266,13 +266,13 @@ INSERT INTO cases SELECT 'severity', v.* FROM (VALUES
     ('{"severity_id": null, "severity": "critical"}', 'critical/'),
     ('{"severity_id": {}, "severity": []}', '/[]')) v;
 INSERT INTO cases SELECT 'envelope', v.* FROM (VALUES
-    ('{"Findings": [{"class_uid": 2002}, {}]}',
-     '$.Findings[0] left out: class_uid 2002 is not a compliance or detection finding; '
+    ('{"Findings": [{"class_uid": 2001}, {}]}',
+     '$.Findings[0] left out: class_uid 2001 is not a compliance, vulnerability or detection finding; '
      '$.Findings[1] no class_uid: not an OCSF event'),
-    ('{"findings": [{"class_uid": 2002}]}',
-     '$.findings[0] left out: class_uid 2002 is not a compliance or detection finding'),
-    ('{"detail-type": "Findings Imported V2", "detail": {"findings": [{"class_uid": 2002}]}}',
-     '$.detail.findings[0] left out: class_uid 2002 is not a compliance or detection finding'),
+    ('{"findings": [{"class_uid": 2001}]}',
+     '$.findings[0] left out: class_uid 2001 is not a compliance, vulnerability or detection finding'),
+    ('{"detail-type": "Findings Imported V2", "detail": {"findings": [{"class_uid": 2001}]}}',
+     '$.detail.findings[0] left out: class_uid 2001 is not a compliance, vulnerability or detection finding'),
     ('{"Findings": []}', NULL),
     ('{"detail": {"findings": {}}}', '$ no class_uid: not an OCSF event'),
     ('{"findings": 7}', '$ no class_uid: not an OCSF event')) v;
@@ -287,11 +287,11 @@ INSERT INTO cases SELECT 'element', v.* FROM (VALUES
     ('{}', '$ no class_uid: not an OCSF event'),
     ('{"class_uid": null}', '$ no class_uid: not an OCSF event'),
     ('{"class_uid": ""}', '$ no class_uid: not an OCSF event'),
-    ('{"class_uid": 2002, "class_name": "Vulnerability Finding"}',
-     '$ left out: class_uid 2002 (Vulnerability Finding) is not a compliance or detection finding'),
-    ('{"class_uid": 2001}', '$ left out: class_uid 2001 is not a compliance or detection finding'),
+    ('{"class_uid": 2001, "class_name": "Security Finding"}',
+     '$ left out: class_uid 2001 (Security Finding) is not a compliance, vulnerability or detection finding'),
+    ('{"class_uid": 2001}', '$ left out: class_uid 2001 is not a compliance, vulnerability or detection finding'),
     ('{"class_uid": "2005", "class_name": ["x"]}',
-     '$ left out: class_uid 2005 (["x"]) is not a compliance or detection finding'),
+     '$ left out: class_uid 2005 (["x"]) is not a compliance, vulnerability or detection finding'),
     ('{"class_uid": {"a": 1}}', '$ invalid class_uid "{"a": 1}"'),
     ('{"class_uid": 2004}', '$ left out: a detection that is not the result of a check'),
     ('{"class_uid": 2004, "status_code": "Success", "metadata": {"event_code": "Alert"}}',

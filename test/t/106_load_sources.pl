@@ -58,7 +58,7 @@ is(value(q{SELECT string_agg(DISTINCT regexp_replace(reason, '^\S+: ', ''), E'\n
 is of source "cloud", and the delivery is complete for source "hub"
 is of source "scan", and the delivery is complete for source "hub"
 OUT
-is(value("SELECT * FROM posture.load('asff', \$d\$$stranger\$d\$, 'hub', true)"), '1|1|0|0|0|0|aws/111122223333/eu-west-1', 'the source that the caller gives is that of all findings');
+is(value("SELECT * FROM posture.load('asff', \$d\$$stranger\$d\$, 'hub', true)"), '4|4|0|0|0|0|aws/111122223333/eu-west-1', 'the source that the caller gives is that of all findings');
 is(value($others), $before, 'whatever the document says');
 for (grep { $_->[0] =~ /^(?:azure-assessments|ocsf|asff|xccdf)$/ } documents())
 {

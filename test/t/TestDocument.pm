@@ -69,7 +69,12 @@ JSON
  {"class_uid": 2003, "time": 1709280000000, "severity_id": 3, "metadata": {"uid": "run 7", "product": {"name": "Port Checker", "vendor_name": "Example", "feature": {"uid": "tcp"}}},
  "compliance": {"control": "AC-17", "requirements": ["AC-17(2)"], "standards": ["NIST"], "desc": "No port", "status_id": 1, "status_detail": "closed", "control_parameters": [{"name": "port", "value": "22"}]},
  "finding_info": {"uid": "1", "title": "Ports are closed", "src_url": "https://example.com/1", "analytic": {"uid": "ports"}}, "evidences": [{"data": "22/tcp"}],
- "resources": [{"uid": "web1.example.com", "name": "web1", "type": "Server", "namespace": "ns", "owner": {"name": "web team"}, "tags": [{"name": "env", "value": "prod"}]}]}]
+ "resources": [{"uid": "web1.example.com", "name": "web1", "type": "Server", "namespace": "ns", "owner": {"name": "web team"}, "tags": [{"name": "env", "value": "prod"}]}]},
+ {"class_uid": 2002, "activity_id": 1, "time": 1709280000000, "severity_id": 5, "severity": "Critical", "status_id": 1, "metadata": {"product": {"name": "Inspector", "vendor_name": "Amazon"}},
+ "finding_info": {"uid": "v-1", "title": "CVE-2024-1 in openssl", "created_time": 1709280000000}, "cloud": {"account": {"uid": "111122223333"}, "provider": "AWS", "region": "eu-west-1"},
+ "resources": [{"uid": "arn:aws:ec2:eu-west-1:111122223333:instance/i-1", "type": "AwsEc2Instance", "region": "eu-west-1"}],
+ "vulnerabilities": [{"cve": {"uid": "CVE-2024-1", "created_time": 1709000000000, "cvss": [{"base_score": 9.8, "version": "3.1"}], "epss": {"score": "0.5"}}, "severity": "CRITICAL", "is_exploit_available": true, "is_fix_available": true,
+ "kb_article_list": [{"uid": "KB1"}], "affected_packages": [{"name": "openssl", "version": "1.1", "release": "2", "fixed_in_version": "1.2"}]}]}]
 JSON
 		[ 'asff', <<'JSON' ],
 [{"SchemaVersion": "2018-10-08", "Id": "arn:aws:securityhub:eu-west-1:111122223333:security-control/S3.8/finding/1", "ProductArn": "arn:aws:securityhub:eu-west-1::product/aws/securityhub", "ProductName": "Security Hub", "CompanyName": "AWS",
@@ -77,7 +82,10 @@ JSON
  "UpdatedAt": "2024-03-01T08:00:00.000Z", "Severity": {"Label": "HIGH", "Original": "HIGH"}, "Title": "Buckets block public access", "Description": "It checks", "Remediation": {"Recommendation": {"Text": "Block it", "Url": "https://example.com/S3.8"}},
  "ProductFields": {"aws/securityhub/annotation": "It is open"}, "Resources": [{"Type": "AwsS3Bucket", "Id": "arn:aws:s3:::hub", "Partition": "aws", "Region": "eu-west-1", "Tags": {"env": "test"}, "ApplicationName": "shop", "Details": {"AwsS3Bucket": {"Name": "hub"}}}],
  "Compliance": {"Status": "FAILED", "SecurityControlId": "S3.8", "RelatedRequirements": ["NIST AC-3"], "AssociatedStandards": [{"StandardsId": "standards/pci"}], "StatusReasons": [{"ReasonCode": "X", "Description": "x"}]},
- "WorkflowState": "NEW", "Workflow": {"Status": "NEW"}, "RecordState": "ACTIVE", "Note": {"Text": "seen"}}]
+ "WorkflowState": "NEW", "Workflow": {"Status": "NEW"}, "RecordState": "ACTIVE", "Note": {"Text": "seen"}},
+ {"SchemaVersion": "2018-10-08", "Id": "arn:aws:inspector2:eu-west-1:111122223333:finding/1", "ProductArn": "arn:aws:securityhub:eu-west-1::product/aws/inspector", "ProductName": "Inspector", "CompanyName": "Amazon", "Region": "eu-west-1", "GeneratorId": "AWSInspector", "AwsAccountId": "111122223333",
+ "Types": ["Software and Configuration Checks/Vulnerabilities/CVE"], "FirstObservedAt": "2024-01-01T00:00:00.000Z", "UpdatedAt": "2024-03-01T08:00:00.000Z", "Severity": {"Label": "HIGH"}, "Title": "CVE-2024-2 - zlib", "Resources": [{"Type": "AwsEc2Instance", "Id": "arn:aws:ec2:eu-west-1:111122223333:instance/i-2", "Region": "eu-west-1"}],
+ "Vulnerabilities": [{"Id": "CVE-2024-2", "EpssScore": 0.5, "ExploitAvailable": "YES", "FixAvailable": "YES", "Cvss": [{"BaseScore": 7.5, "Version": "3.1"}], "Vendor": {"Name": "NVD", "VendorSeverity": "HIGH"}, "VulnerablePackages": [{"Name": "zlib", "Version": "1", "Release": "2", "FixedInVersion": "3"}]}], "RecordState": "ACTIVE"}]
 JSON
 		[ 'prowler-checks', <<'JSON' ],
 [{"Provider": "azure", "CheckID": "vault_purge", "CheckTitle": "Vaults keep it", "CheckType": ["x"], "CheckAliases": ["old"], "ServiceName": "vault", "SubServiceName": "s", "Severity": "High", "ResourceType": "vaults", "ResourceGroup": "security",

@@ -76,7 +76,12 @@ JSON
 "control": "c", "standards": ["S"], "requirements": ["1"]}, "remediation": {"desc": "d",
 "references": ["https://example.com"]}, "resources": [{"uid": "a1", "type": "t", "name": "n",
 "region": "r", "labels": ["k:v"], "tags": [{"name": "k", "value": "v"}],
-"data": {"metadata": {}}}], "unmapped": {"compliance": {"X": ["1"]}}}]
+"data": {"metadata": {}}}], "unmapped": {"compliance": {"X": ["1"]}}}, {"class_uid": 2002,
+"time": 1709280000, "severity_id": 5, "status_id": 1, "metadata": {"product": {"name": "P"}},
+"finding_info": {"uid": "v"}, "resources": [{"uid": "a1", "type": "t"}], "vulnerabilities":
+[{"cve": {"uid": "CVE-1", "cvss": [{"base_score": 9.8, "version": "3.1"}], "epss": {"score": 1}},
+"severity": "Critical", "affected_packages": [{"name": "p", "fixed_in_version": "2"}],
+"kb_article_list": [{"uid": "k", "created_time": 1709280000}]}]}]
 JSON
 	asff => <<'JSON',
 [{"Id": "i", "ProductArn": "arn:aws:securityhub:x::product/aws/securityhub",
@@ -86,7 +91,12 @@ JSON
 "ProductFields": {"a": "b"}, "Resources": [{"Type": "AwsS3Bucket", "Id": "arn:aws:s3:::l",
 "Tags": {"a": "b"}}], "Compliance": {"Status": "FAILED", "SecurityControlId": "S3.8",
 "RelatedRequirements": ["x"], "AssociatedStandards": [{"StandardsId": "s"}]},
-"Workflow": {"Status": "NEW"}, "RecordState": "ACTIVE"}]
+"Workflow": {"Status": "NEW"}, "RecordState": "ACTIVE"}, {"Id": "v", "ProductName": "Inspector",
+"ProductArn": "p", "AwsAccountId": "1", "Severity": {"Label": "CRITICAL"},
+"UpdatedAt": "2024-03-01T08:00:00.000Z", "FirstObservedAt": "2024-01-01T08:00:00.000Z",
+"Resources": [{"Type": "AwsEc2Instance", "Id": "i"}], "RecordState": "ACTIVE", "Vulnerabilities":
+[{"Id": "CVE-1", "EpssScore": 0.5, "Cvss": [{"BaseScore": 9.8, "Version": "3.1"}],
+"VulnerablePackages": [{"Name": "p", "Version": "1", "FixedInVersion": "2"}]}]}]
 JSON
 	trivy => <<'JSON',
 {"SchemaVersion": 2, "CreatedAt": "2024-03-01T08:00:00Z", "ArtifactName": "shop/web:1",

@@ -1,6 +1,6 @@
 /*
  * Format asff: findings of AWS Security Hub, its own and those that other
- * products send to it.
+ * products send to it. Those of vulnerabilities are in vulnerability_result.
  */
 
 -- Products name themselves in several fields. Security Hub calls a product that
@@ -48,6 +48,40 @@ COMMENT ON FUNCTION posture_internal.asff_state(text, text, text) IS
     'returns the state for a Compliance.Status, '
     'not_applicable if the finding is archived or suppressed; NULL if the status is not known';
 
+CREATE FUNCTION posture_internal.asff_is_other(element jsonb) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN element ?| '{SchemaVersion,ProductArn,GeneratorId}'
+           AND jsonb_typeof(element) = 'object'
+           AND coalesce(element -> 'Compliance', 'null') IN ('null', '{}');
+COMMENT ON FUNCTION posture_internal.asff_is_other(jsonb) IS
+    'whether an ASFF finding is not of a check, but of a threat or a vulnerability';
+
+CREATE FUNCTION posture_internal.asff_is_vulnerability(element jsonb) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN asff_is_other(element)
+           AND coalesce(jsonb_typeof(element -> 'Vulnerabilities' -> 0) = 'object', false);
+COMMENT ON FUNCTION posture_internal.asff_is_vulnerability(jsonb) IS
+    'whether an ASFF finding is of vulnerabilities, such as one of Inspector';
+
+CREATE FUNCTION posture_internal.asff_workflow(element jsonb) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN CASE WHEN element ->> 'WorkflowState' = 'SUPPRESSED' THEN 'SUPPRESSED'
+                ELSE coalesce(nullif(element -> 'Workflow' ->> 'Status', ''),
+                              nullif(element ->> 'WorkflowState', '')) END;
+COMMENT ON FUNCTION posture_internal.asff_workflow(jsonb) IS
+    'returns what became of an ASFF finding, such as SUPPRESSED; NULL if it does not say';
+
+-- LastObservedAt is when the resource changed, UpdatedAt when the record was written. The state
+-- is known to hold at the later of them.
+CREATE FUNCTION posture_internal.asff_time(
+    last_observed text, updated text, created text, of_source text) RETURNS timestamptz
+    LANGUAGE sql STABLE
+    RETURN coalesce(greatest(parse_time(last_observed, 'UTC', of_source),
+                             parse_time(updated, 'UTC', of_source)),
+                    parse_time(created, 'UTC', of_source));
+COMMENT ON FUNCTION posture_internal.asff_time(text, text, text, text) IS
+    'returns the time of an ASFF finding; NULL if it has none that can be read';
+
 CREATE FUNCTION posture_internal.asff_finding(element jsonb, of_source text)
     RETURNS TABLE (error text, is_finding boolean, source text, product text, recommendation text,
                    title text, uid text, state text, observed_at timestamptz, message text,
@@ -76,10 +110,7 @@ BEGIN ATOMIC
            s.message, c.workflow, c.compliance
     FROM (SELECT element ?| '{SchemaVersion,ProductArn,GeneratorId,Resources,Compliance}'
                  AND jsonb_typeof(element) = 'object' AS is_finding,
-                 -- threats and vulnerabilities
-                 element ?| '{SchemaVersion,ProductArn,GeneratorId}'
-                 AND jsonb_typeof(element) = 'object'
-                 AND coalesce(element -> 'Compliance', 'null') IN ('null', '{}') AS is_left_out,
+                 asff_is_other(element) AS is_left_out,
                  p.product,
                  coalesce(of_source, p.product_source, 'asff') AS source,
                  coalesce(p.product_source = 'security-hub', false) AS is_hub,
@@ -101,9 +132,7 @@ BEGIN ATOMIC
           OFFSET 0) f
     CROSS JOIN LATERAL (
         SELECT json_text(f.compliance -> 'Status') AS status,
-               CASE WHEN element ->> 'WorkflowState' = 'SUPPRESSED' THEN 'SUPPRESSED'
-                    ELSE coalesce(nullif(element -> 'Workflow' ->> 'Status', ''),
-                                  nullif(element ->> 'WorkflowState', '')) END AS workflow,
+               asff_workflow(element) AS workflow,
                CASE WHEN jsonb_typeof(f.compliance) = 'object' THEN
                    nullif(jsonb_strip_nulls(jsonb_build_object(
                        'RelatedRequirements', f.compliance -> 'RelatedRequirements',
@@ -112,11 +141,7 @@ BEGIN ATOMIC
         OFFSET 0) c
     CROSS JOIN LATERAL (
         SELECT asff_state(c.status, nullif(element ->> 'RecordState', ''), c.workflow) AS state,
-               -- LastObservedAt is when the resource changed, UpdatedAt when the record
-               -- was written. The state is known to hold at the later of them.
-               coalesce(greatest(parse_time(f.last_observed, 'UTC', f.source),
-                                 parse_time(f.updated, 'UTC', f.source)),
-                        parse_time(f.created, 'UTC', f.source)) AS observed_at,
+               asff_time(f.last_observed, f.updated, f.created, f.source) AS observed_at,
                -- Security Hub describes the control, other products the finding.
                coalesce(f.annotation, CASE WHEN NOT f.is_hub THEN f.description END) AS message
         OFFSET 0) s
@@ -241,7 +266,7 @@ BEGIN ATOMIC
                      || jsonb_build_object('Resources', jsonb_build_array(r.resource)) END,
            r.resource, coalesce(asff_region(o.element), r.region),
            json_text(r.resource -> 'Id'), CASE WHEN f.product ILIKE 'prowler' THEN 'aws' END,
-           asff_extent(e.element, r.region)
+           asff_extent(e.element, r.region), NULL::vulnerability[]
     FROM finding_element(document) e
     CROSS JOIN LATERAL asff_finding(e.element, of_source) f
     CROSS JOIN LATERAL (
@@ -253,10 +278,11 @@ BEGIN ATOMIC
         OFFSET 0) o
     -- of an element with an error, the first resource says what it is about
     LEFT JOIN LATERAL asff_resource(e.element, o.resources) r
-        ON f.error IS NULL OR f.is_finding AND r.n = 0;
+        ON f.error IS NULL OR f.is_finding AND r.n = 0
+    WHERE NOT asff_is_vulnerability(e.element);
 END;
 COMMENT ON FUNCTION posture_internal.asff_check_results(jsonb, text) IS
-    'returns a row for each resource of each finding in an ASFF document';
+    'returns a row for each resource of each finding in an ASFF document but of vulnerabilities';
 
 -- The ranges are those that AWS documents for Normalized. Product has the same
 -- scale where Security Hub sets it.

@@ -1,5 +1,6 @@
 /*
- * Items of the results of checks, for formats ocsf and asff. If several results
+ * Items of the results of checks, for formats ocsf and asff; those of vulnerabilities
+ * are in vulnerability_result, but for their assets. If several results
  * of one recommendation concern one asset, the worst counts, because the asset
  * fails it; but of the results of one finding (with one uid) only the newest
  * counts, because a document may contain the history of a finding. Nothing
@@ -14,14 +15,19 @@ BEGIN ATOMIC
     SELECT r.location, r.error, r.source, r.product, r.recommendation, r.title, r.asset,
            r.asset_kind, r.asset_name, r.region, r.state, r.observed_at, r.uid, r.message,
            r.compliance, r.details, CASE WHEN r.error IS NOT NULL THEN r.element END, NULL::jsonb,
-           r.finding_region, r.former_asset, r.provider, r.extent
+           r.finding_region, r.former_asset, r.provider, r.extent, r.vulnerabilities
     FROM (SELECT o.* FROM ocsf_check_results(document, of_source) o WHERE format = 'ocsf'
           UNION ALL
-          SELECT a.* FROM asff_check_results(document, of_source) a WHERE format = 'asff') r;
+          SELECT v.* FROM ocsf_vulnerability_results(document, of_source) v WHERE format = 'ocsf'
+          UNION ALL
+          SELECT a.* FROM asff_check_results(document, of_source) a WHERE format = 'asff'
+          UNION ALL
+          SELECT v.* FROM asff_vulnerability_results(document, of_source) v
+          WHERE format = 'asff') r;
 END;
 COMMENT ON FUNCTION posture_internal.check_results(text, jsonb, text) IS
-    'returns the results of checks in a document of format ocsf or asff, without the elements of '
-    'those that can be loaded, see check_element()';
+    'returns the results of checks, and those of vulnerabilities, in a document of format ocsf or '
+    'asff, without the elements of those that can be loaded, see check_element()';
 
 -- Of most elements only the result is kept, so the few that are needed are read again. An element
 -- comes without its resources if these are several, as from check_results().
@@ -190,7 +196,8 @@ BEGIN ATOMIC
     SELECT results || array_agg(ROW(
                g.location, NULL, g.source, NULL, g.recommendation, NULL, g.asset, NULL, NULL, NULL,
                o.state, CASE WHEN NOT k.is_known THEN f.changed_at END, 'region ' || o.region,
-               o.message, NULL, o.details, NULL, NULL, o.region, NULL, NULL, NULL)::check_result)
+               o.message, NULL, o.details, NULL, NULL, o.region, NULL, NULL, NULL,
+               NULL)::check_result)
     FROM (SELECT r.source, r.recommendation, r.asset, min(r.location COLLATE "C") AS location,
                  array_agg(r.finding_region) AS regions
           FROM unnest(results) r
@@ -283,7 +290,8 @@ COMMENT ON FUNCTION posture_internal.check_error_item(check_result) IS
     'returns the item of a result that is left out or can''t be loaded; no row without an error';
 
 -- Products report one asset with several kinds; "other" is taken only if no
--- result names another. Names of checks are few, so their keys are looked up once.
+-- result names another. Results of vulnerabilities have no recommendation. Names of
+-- checks are few, so their keys are looked up once.
 CREATE FUNCTION posture_internal.check_item(format text, document jsonb, of_source text)
     RETURNS SETOF item
     LANGUAGE sql STABLE
@@ -303,9 +311,8 @@ BEGIN ATOMIC
         SELECT r.location, r.source, r.product, coalesce(k.key, r.recommendation) AS recommendation,
                r.title, coalesce(s.key, r.asset) AS asset, r.asset_kind, r.asset_name, r.region,
                r.state, r.observed_at, r.uid, r.message, r.compliance, r.details, r.extent,
-               s.regions, s.is_account, r.provider,
-               CASE WHEN s.is_reported OR s.is_account AND r.provider IS NULL
-                    THEN r.finding_region END AS finding_region
+               s.regions, s.is_account, r.provider, CASE WHEN s.is_reported OR s.is_account
+                   AND r.provider IS NULL THEN r.finding_region END AS finding_region
         FROM result r LEFT JOIN shared k USING (source, recommendation, provider)
         LEFT JOIN spread s USING (asset) WHERE r.error IS NULL
     ), asset AS (
@@ -316,7 +323,7 @@ BEGIN ATOMIC
                  octet_length(v.location), v.location COLLATE "C"
     ), recommendation AS (
         SELECT DISTINCT ON (v.source COLLATE "C", v.recommendation COLLATE "C")
-               v.recommendation AS key, v.location FROM valid v
+               v.recommendation AS key, v.location FROM valid v WHERE v.recommendation IS NOT NULL
         ORDER BY v.source COLLATE "C", v.recommendation COLLATE "C", v.title COLLATE "C",
                  CASE format WHEN 'asff' THEN v.message END COLLATE "C", octet_length(v.location),
                  v.location COLLATE "C"
@@ -329,11 +336,10 @@ BEGIN ATOMIC
                    d.source, d.key, bool_or(d.product ILIKE 'prowler'), array_agg(d.compliance)
                ) AS compliance
         FROM (SELECT DISTINCT v.source, v.recommendation AS key, v.product, v.compliance
-              FROM valid v WHERE v.compliance IS NOT NULL) d
-        GROUP BY d.source, d.key
+              FROM valid v WHERE v.compliance IS NOT NULL) d GROUP BY d.source, d.key
     ), repeated AS (
         SELECT v.source, v.recommendation, v.asset, count(*) AS n FROM valid v
-        GROUP BY v.source, v.recommendation, v.asset
+        WHERE v.recommendation IS NOT NULL GROUP BY v.source, v.recommendation, v.asset
         HAVING count(*) > 1 OR bool_or(v.is_account AND v.provider IS NULL)
     ), finding AS (
         SELECT v.location, v.source, v.recommendation, v.asset, v.state, v.observed_at,
@@ -342,9 +348,8 @@ BEGIN ATOMIC
         UNION ALL
         SELECT m.* FROM merge_results(add_known_regions((
             SELECT array_agg(ROW(v.location, NULL, v.source, NULL, v.recommendation, NULL, v.asset,
-                                 NULL, NULL, NULL, v.state, v.observed_at, v.uid, v.message, NULL,
-                                 v.details, NULL, NULL, v.finding_region, NULL, v.provider,
-                                 v.extent)::check_result)
+                NULL, NULL, NULL, v.state, v.observed_at, v.uid, v.message, NULL, v.details, NULL,
+                NULL, v.finding_region, NULL, v.provider, v.extent, NULL)::check_result)
             FROM (TABLE valid OFFSET 0) v JOIN repeated USING (source, recommendation, asset)))) m
     )
     SELECT i.*
@@ -364,7 +369,10 @@ BEGIN ATOMIC
     UNION ALL
     SELECT f.location, NULL, 'finding', f.source, f.recommendation, f.asset, f.state, f.observed_at,
            a.asset_kind, a.asset_name, f.details, extent_object(f.extents)
-    FROM finding f JOIN asset a ON a.key = f.asset
+    FROM finding f JOIN asset a ON a.key = f.asset WHERE f.recommendation IS NOT NULL
+    UNION ALL
+    SELECT i.* FROM vulnerability_result_item((SELECT array_agg(r::check_result) FROM result r
+                                               WHERE r.vulnerabilities IS NOT NULL)) i
     UNION ALL
     SELECT i.* FROM result r, check_error_item(r::check_result) i WHERE r.error IS NOT NULL;
 END;
@@ -379,7 +387,7 @@ BEGIN ATOMIC
     SELECT i.* FROM check_item('ocsf', document, of_source) i;
 END;
 COMMENT ON FUNCTION posture_internal.ocsf_item(jsonb, text) IS
-    'returns the items of an OCSF document: compliance findings, '
+    'returns the items of an OCSF document: compliance findings, vulnerability findings, '
     'and detection findings that are results of checks';
 
 CREATE FUNCTION posture_internal.asff_item(document jsonb, of_source text) RETURNS SETOF item
@@ -389,4 +397,4 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION posture_internal.asff_item(jsonb, text) IS
     'returns the items of an ASFF document: compliance findings of AWS Security Hub '
-    'and of the products that send it theirs';
+    'and of the products that send it theirs, and findings of vulnerabilities';

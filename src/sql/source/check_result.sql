@@ -31,7 +31,8 @@ CREATE TYPE posture_internal.check_result AS (
     finding_region text,
     former_asset text,
     provider text,
-    extent text
+    extent text,
+    vulnerabilities vulnerability[]
 );
 COMMENT ON TYPE posture_internal.check_result IS
     'result of a check on one resource, as a document reports it';
@@ -49,7 +50,8 @@ COMMENT ON COLUMN posture_internal.check_result.asset_kind IS 'kind of the asset
 COMMENT ON COLUMN posture_internal.check_result.asset_name IS 'name of the asset';
 COMMENT ON COLUMN posture_internal.check_result.region IS 'region of the asset';
 COMMENT ON COLUMN posture_internal.check_result.state IS
-    'compliant, non_compliant or not_applicable; left_out if it is not meant to be loaded';
+    'compliant, non_compliant or not_applicable; left_out if it is not meant to be loaded, or is '
+    'of a vulnerability that no longer counts';
 COMMENT ON COLUMN posture_internal.check_result.observed_at IS
     'time of the observation by the source';
 COMMENT ON COLUMN posture_internal.check_result.uid IS 'id of the finding in the source';
@@ -70,6 +72,8 @@ COMMENT ON COLUMN posture_internal.check_result.provider IS
     'NULL: names are unique';
 COMMENT ON COLUMN posture_internal.check_result.extent IS
     'extent that reports it, such as an account; NULL if its key is too long';
+COMMENT ON COLUMN posture_internal.check_result.vulnerabilities IS
+    'what was found; NULL: the result is of a check';
 
 -- A document is a list of findings, the answer of an API, or an event on a bus.
 CREATE FUNCTION posture_internal.finding_list_path(page jsonb) RETURNS text

@@ -66,7 +66,8 @@ COMMENT ON FUNCTION posture_internal.may_update_asset(integer, text[], boolean) 
     'returns whether a role that delivers for these sources, NULL: for all, may change the kind '
     'and name of an asset';
 
-CREATE FUNCTION posture_internal.restrict_items() RETURNS void
+-- What a source reports of a recommendation is a choice in format posture, and a fact in others.
+CREATE FUNCTION posture_internal.restrict_items(of_format text) RETURNS void
     LANGUAGE plpgsql
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
@@ -95,7 +96,9 @@ BEGIN
             UPDATE pg_temp.posture_item i
             SET object = i.object - f.fields
             FROM (SELECT c.type, array_agg(c.field) AS fields
-                  FROM curated_field() c GROUP BY c.type) f
+                  FROM curated_field() c
+                  WHERE of_format = 'posture' OR c.field <> 'reports'
+                  GROUP BY c.type) f
             WHERE i.type = f.type AND i.error IS NULL AND i.object ?| f.fields
             RETURNING i.type, f.fields
         )
@@ -109,7 +112,7 @@ BEGIN
         END IF;
     END IF;
 END $$;
-COMMENT ON FUNCTION posture_internal.restrict_items() IS
+COMMENT ON FUNCTION posture_internal.restrict_items(text) IS
     'step of load(): marks the items that the caller may not deliver, and takes the fields from '
     'the others that it may not set';
 

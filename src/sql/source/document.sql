@@ -17,7 +17,7 @@ VALUES
     ('azure-secure-score-controls', 'json', 'azure_control_item', 'metric',
      'secureScoreControls of Defender for Cloud, by REST or Resource Graph'),
     ('ocsf', 'json', 'ocsf_item', 'finding',
-     'Compliance Findings (class_uid 2003) or Detection Findings (2004) of OCSF'),
+     'Compliance (class_uid 2003), Vulnerability (2002) or Detection Findings (2004) of OCSF'),
     ('asff', 'json', 'asff_item', 'finding', 'findings of AWS Security Hub'),
     ('xccdf', 'xml', 'xccdf_item', 'finding',
      'results of XCCDF 1.2: a TestResult, a Benchmark with one, or ARF'),

@@ -402,9 +402,12 @@ BEGIN
     -- an assignment makes no plan for these arguments
     others := load_items(of_format, form.mapping, form.expects, json_document, xml_document,
                          of_source, complete);
-    PERFORM restrict_items();
+    PERFORM restrict_items(of_format);
     rejected := load_reject(complete_source);
     PERFORM leave_out_superseded();
+    IF NOT complete THEN
+        PERFORM load_keep_failures();
+    END IF;
     left_out := load_leave_out();
     IF rejected + left_out > 0 AND form.counted = 'finding' THEN
         PERFORM load_drop_unused();

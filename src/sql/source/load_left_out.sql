@@ -1,7 +1,7 @@
 /*
  * What load() leaves out: elements that are not meant to be loaded, such as the
- * threats and vulnerabilities among the findings of a product, and whatever only
- * elements that are not loaded would bring.
+ * threats among the findings of a product, and whatever only elements that are not
+ * loaded would bring.
  */
 
 CREATE FUNCTION posture_internal.load_leave_out() RETURNS bigint
@@ -35,6 +35,33 @@ END $$;
 COMMENT ON FUNCTION posture_internal.load_leave_out() IS
     'step of load(): drops the elements that are not meant to be loaded, with a notice of their '
     'reasons if there are no others. Returns their number.';
+
+-- What a part of a document does not name may be in another part.
+CREATE FUNCTION posture_internal.load_keep_failures() RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+BEGIN
+    IF NOT has_item('finding', 'is_absence') THEN
+        RETURN;
+    END IF;
+    WITH absent AS MATERIALIZED (
+        SELECT i.ctid AS id, r.recommendation_id, asset_of(i.asset, i.asset_kind) AS asset_id
+        FROM pg_temp.posture_item i
+        JOIN source s ON s.key = i.source
+        JOIN recommendation r ON r.source_id = s.source_id AND r.key = i.recommendation
+        WHERE i.type = 'finding' AND i.object ? 'is_absence'
+    )
+    DELETE FROM pg_temp.posture_item i
+    USING absent a
+    CROSS JOIN LATERAL (SELECT FROM finding f
+                        WHERE f.recommendation_id = a.recommendation_id
+                          AND f.asset_id = a.asset_id AND f.state = 'non_compliant'
+                        OFFSET 0) f
+    WHERE i.ctid = a.id;
+END $$;
+COMMENT ON FUNCTION posture_internal.load_keep_failures() IS
+    'step of load(): drops the findings that only say that a document which may not be complete '
+    'names no failure, where one is stored';
 
 -- In formats of findings, recommendations and assets come from findings alone.
 CREATE FUNCTION posture_internal.load_drop_unused() RETURNS void

@@ -1,6 +1,7 @@
 /*
  * Format ocsf: compliance findings (class 2003) and those detection findings
- * (class 2004) that are results of checks, as Prowler writes them.
+ * (class 2004) that are results of checks, as Prowler writes them. Vulnerability
+ * findings (class 2002) are in vulnerability_result.
  */
 
 -- The id is normalized, so it takes precedence over the name.
@@ -153,14 +154,14 @@ CREATE FUNCTION posture_internal.ocsf_time(
 COMMENT ON FUNCTION posture_internal.ocsf_time(jsonb, jsonb, jsonb, text) IS
     'returns the time of an OCSF event; NULL if it has none that can be read';
 
--- Threats, vulnerabilities and inventories are events of OCSF, too.
+-- Threats and inventories are events of OCSF, too. Vulnerabilities are read elsewhere.
 CREATE FUNCTION posture_internal.ocsf_left_out(
     class text, class_name text, is_prowler boolean, event_code text, result text, state text,
     is_of_check boolean) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE
     RETURN CASE
         WHEN class NOT IN ('2003', '2004') AND class ~ '^[0-9]{1,9}$'
-        THEN format('class_uid %s%s is not a compliance or detection finding',
+        THEN format('class_uid %s%s is not a compliance, vulnerability or detection finding',
                     class, ' (' || left(nullif(class_name, ''), 60) || ')')
         WHEN is_prowler AND event_code = 'manual' THEN 'a requirement without a check'
         WHEN class = '2004' AND state IS NULL AND (result IS NULL OR NOT is_of_check)
@@ -376,8 +377,8 @@ COMMENT ON FUNCTION posture_internal.ocsf_details(jsonb, jsonb, boolean, text, j
     'without the times and ids of one scan';
 
 -- A file of Prowler is of a whole account. Security Hub reports the findings of one region, unless
--- regions are aggregated. Prowler has no cloud object for Kubernetes, and names the provider and
--- the context among unmapped fields.
+-- regions are aggregated, and so does Inspector. Prowler has no cloud object for Kubernetes, and
+-- names the provider and the context among unmapped fields.
 CREATE FUNCTION posture_internal.ocsf_extent(
     element jsonb, product text, account text, region text) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE
@@ -385,9 +386,17 @@ CREATE FUNCTION posture_internal.ocsf_extent(
         lower(coalesce(json_text(element -> 'cloud' -> 'provider'),
                        json_text(element -> 'unmapped' -> 'provider'))),
         coalesce(account, json_text(element -> 'unmapped' -> 'provider_uid'), 'no account'),
-        CASE WHEN check_source(product, NULL) = 'security-hub' THEN region END);
+        CASE WHEN check_source(product, NULL) ~ '^(security-hub|((aws|amazon)-)?inspector)$'
+             THEN region END);
 COMMENT ON FUNCTION posture_internal.ocsf_extent(jsonb, text, text, text) IS
-    'returns the extent of an OCSF finding: its account, and for Security Hub its region';
+    'returns the extent of an OCSF finding: its account, and for Security Hub and Inspector its '
+    'region';
+
+CREATE FUNCTION posture_internal.ocsf_is_vulnerability(element jsonb) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN coalesce(element ->> 'class_uid' = '2002', false);
+COMMENT ON FUNCTION posture_internal.ocsf_is_vulnerability(jsonb) IS
+    'whether an OCSF event is a vulnerability finding';
 
 CREATE FUNCTION posture_internal.ocsf_check_results(document jsonb, of_source text)
     RETURNS SETOF check_result
@@ -410,10 +419,12 @@ BEGIN ATOMIC
                      || jsonb_build_object('resources', jsonb_build_array(r.resource)) END,
            r.resource, coalesce(f.region, a.region), a.former_asset,
            CASE WHEN f.is_prowler THEN f.provider END,
-           ocsf_extent(e.element, f.product, f.account, coalesce(f.region, a.region))
+           ocsf_extent(e.element, f.product, f.account, coalesce(f.region, a.region)),
+           NULL::vulnerability[]
     FROM finding_element(document) d
     CROSS JOIN LATERAL (
-        SELECT d.location, ocsf_element(d.element) AS element OFFSET 0) e
+        SELECT d.location, ocsf_element(d.element) AS element
+        WHERE NOT ocsf_is_vulnerability(d.element) OFFSET 0) e
     CROSS JOIN LATERAL ocsf_finding(e.element, of_source) f
     CROSS JOIN LATERAL (
         -- An element is returned once for each of its resources, and without
@@ -428,7 +439,7 @@ BEGIN ATOMIC
     CROSS JOIN LATERAL ocsf_asset(r.path, r.resource, f.provider, f.account, f.region) a;
 END;
 COMMENT ON FUNCTION posture_internal.ocsf_check_results(jsonb, text) IS
-    'returns a row for each resource of each finding in an OCSF document';
+    'returns a row for each resource of each finding in an OCSF document but of vulnerabilities';
 
 CREATE FUNCTION posture_internal.ocsf_severity(severity_id text, severity text) RETURNS importance
     LANGUAGE sql STABLE PARALLEL SAFE

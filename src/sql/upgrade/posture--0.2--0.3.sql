@@ -676,11 +676,12 @@ BEGIN
     END LOOP;
 END $$;
 
+--@ CREATE TYPE posture_internal.vulnerability
 -- a result of a check is of a region and a provider, and its asset had another key
 ALTER TYPE posture_internal.check_result ADD ATTRIBUTE finding_region text,
-    ADD ATTRIBUTE former_asset text, ADD ATTRIBUTE provider text, ADD ATTRIBUTE extent text;
+    ADD ATTRIBUTE former_asset text, ADD ATTRIBUTE provider text, ADD ATTRIBUTE extent text,
+    ADD ATTRIBUTE vulnerabilities posture_internal.vulnerability[];
 --@ CREATE TYPE posture_internal.asset_region
---@ CREATE TYPE posture_internal.vulnerability
 --@ CREATE TYPE posture_internal.vulnerability_scan
 
 -- people attest manual controls
