@@ -45,6 +45,7 @@ my %value = (
 	cooldown_days => [ 1, 2, 3 ],
 	method => [qw(weighted population points)],
 	unassessed => [qw(excluded exposed compliant)],
+	is_manual => [ $true, $false, $false ],
 	target_score => [ '10', '20', '30' ],
 	score => [ '10', '20', '30' ],
 );

@@ -17,19 +17,20 @@ use TestPosture;
 my $node = model_node('special_cases');
 my $db;
 
+my $coverage = 'population, unassessed_assets, coverage_pct, score_low, score_high';
 # for each name, a query of what is special and one of what is general
 my %case = (
-	'overview' => [ 'SELECT initiative, score, exposed_assets FROM overview',
-		'SELECT initiative, score, exposed_assets FROM report_at() WHERE metric IS NULL' ],
+	'overview' => [ "SELECT initiative, score, exposed_assets, $coverage FROM overview",
+		"SELECT initiative, score, exposed_assets, $coverage FROM report_at() WHERE metric IS NULL" ],
 	'overview.raw_score' => [ 'SELECT initiative, raw_score AS score FROM overview',
 		q{SELECT initiative, score FROM report_at(NULL, NULL, '{"ignore_exemptions": true}') WHERE metric IS NULL} ],
 	'metric_report' => [
-		'SELECT initiative, metric, state, score, exposed_assets, assessed_assets, weight, score_impact FROM metric_report',
+		"SELECT initiative, metric, state, score, exposed_assets, assessed_assets, weight, score_impact, $coverage FROM metric_report",
 		'SELECT * FROM report_at() WHERE metric IS NOT NULL' ],
 	'group_report' => [
-		'SELECT asset_group, initiative, metric, score, exposed_assets, assessed_assets, weight FROM group_report',
-		'SELECT g.key AS asset_group, initiative, metric, score, exposed_assets, assessed_assets, weight
-		 FROM asset_group g, report_at(NULL, g.key)' ],
+		"SELECT asset_group, initiative, metric, score, exposed_assets, assessed_assets, weight, $coverage FROM group_report",
+		"SELECT g.key AS asset_group, initiative, metric, score, exposed_assets, assessed_assets, weight, $coverage
+		 FROM asset_group g, report_at(NULL, g.key)" ],
 	'score_of()' => [ 'SELECT i.key, g.key AS of_group, score_of(i.key, g.key) AS score FROM initiative i, asset_group g',
 		'SELECT i.key, g.key AS of_group, score_at(i.key, NULL, g.key) AS score FROM initiative i, asset_group g' ],
 	'what_if()' => [ "SELECT key, what_if(key, '{r3,r5,s2:shared,r11}') AS score FROM initiative",
@@ -38,13 +39,16 @@ my %case = (
 		'SELECT key, assets_at(key)::text AS assets FROM metric' ],
 	'metric_assets() of a day' => [ 'SELECT m.key, s.day, metric_assets(m.key, s.day)::text AS assets FROM metric m, snapshot s',
 		'SELECT m.key, s.day, assets_at(m.key, s.day)::text AS assets FROM metric m, snapshot s' ],
-	'initiative_snapshot' => [ 'SELECT day, key AS initiative, score::numeric FROM initiative_snapshot',
-		'SELECT s.day, initiative, score FROM snapshot s, report_at(s.day) WHERE metric IS NULL' ],
+	'initiative_snapshot' => [
+		'SELECT day, key AS initiative, score::numeric, score_low::numeric, score_high::numeric FROM initiative_snapshot',
+		'SELECT s.day, initiative, score, score_low, score_high FROM snapshot s, report_at(s.day) WHERE metric IS NULL' ],
 	'metric_snapshot' => [
-		'SELECT day, i.key AS initiative, m.key AS metric, m.score::numeric, m.exposed, m.assessed, w.weight
+		'SELECT day, i.key AS initiative, m.key AS metric, m.score::numeric, m.exposed, m.assessed, w.weight,
+		        m.population, m.unassessed, m.score_low::numeric, m.score_high::numeric
 		 FROM initiative_metric_snapshot w
 		 JOIN initiative_snapshot i USING (day, initiative_id) JOIN metric_snapshot m USING (day, metric_id)',
-		'SELECT s.day, initiative, metric, score, exposed_assets AS exposed, assessed_assets AS assessed, weight
+		'SELECT s.day, initiative, metric, score, exposed_assets AS exposed, assessed_assets AS assessed, weight,
+		        population, unassessed_assets AS unassessed, score_low, score_high
 		 FROM snapshot s, report_at(s.day) WHERE metric IS NOT NULL' ],
 	'today' => [ 'SELECT * FROM report_at()', 'SELECT * FROM report_at(today())' ],
 	'an empty scenario' => [ 'SELECT * FROM report_at()', q{SELECT * FROM report_at(NULL, NULL, '{}')} ],

@@ -128,6 +128,7 @@ UPDATE initiative SET method = 'points';
 DELETE FROM exemption WHERE exemption_id % 2 = 0;
 UPDATE exemption SET kind = 'waived', asset_id = NULL, asset_group_id = NULL;
 UPDATE asset_group SET kinds = '{other}', tags = NULL;
+UPDATE metric SET population_group_id = NULL;
 DELETE FROM asset_group WHERE key = 'env';
 UPDATE source SET is_active = NOT is_active;
 UPDATE recommendation SET is_active = NOT is_active, max_points = 99} ],

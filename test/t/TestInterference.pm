@@ -100,6 +100,12 @@ INSERT INTO posture.recommendation (source_id, key, title)
 SELECT s.source_id, 'r1', 'Namesake N' FROM posture.source s WHERE s.key = 'hscan1';
 INSERT INTO posture.metric (key, name, importance, drop_threshold)
 SELECT 'hm' || n, 'Hidden N', 'critical', N FROM generate_series(1, N) n;
+INSERT INTO posture.asset (key, kind, name)
+SELECT 'hidden unseen ' || n, 'host', 'Hidden N' FROM generate_series(1, N) n;
+UPDATE posture.metric
+SET population_group_id = (SELECT asset_group_id FROM posture.asset_group WHERE key = 'hg1'),
+    unassessed = 'exposed'
+WHERE key LIKE 'hm%';
 INSERT INTO posture.metric_recommendation
 SELECT m.metric_id, r.recommendation_id
 FROM posture.metric m, posture.recommendation r

@@ -304,8 +304,10 @@ DECLARE
     scope counting_scope;
 BEGIN
     RETURN QUERY
-    SELECT t.object_kind, t.object_id, t.assessed, t.exposed, t.failing, t.critical, t.population,
-           t.unassessed
+    SELECT t.object_kind, t.object_id, t.assessed, t.exposed, t.failing, t.critical,
+           -- a metric of another owner may be about assets that this one does not see
+           CASE t.object_kind WHEN 'recommendation' THEN t.assessed ELSE t.population END,
+           CASE t.object_kind WHEN 'recommendation' THEN 0 ELSE t.unassessed END
     FROM current_object_count(raw) t
     WHERE CASE t.object_kind WHEN 'initiative' THEN initiatives @> t.object_id
                              WHEN 'metric' THEN metrics @> t.object_id

@@ -77,7 +77,7 @@ BEGIN ATOMIC
         WHERE e.day < on_day AND x.day >= on_day
           AND e.status IN ('recovered', 'superseded') AND e.reopened_at IS NULL
           AND (of_initiative IS NULL OR e.initiative_id = of_initiative)
-          AND (coalesce(m.score, i.score) >= e.previous_score) = (x.day > on_day)
+          AND (event_score(e.kind, m, i) >= e.previous_score) = (x.day > on_day)
     )
     UPDATE event e
     SET status = entered_status(e), recovered_on = NULL, superseded_on = NULL, superseded_by = NULL
@@ -96,7 +96,8 @@ AS $$
 BEGIN
     -- an object without a row was not compared, such as one that was deleted since
     WITH compared AS (
-        SELECT e.event_id, p.day AS previous_day, p.score AS previous_score, n.score
+        SELECT e.event_id, p.day AS previous_day, event_score(e.kind, p, NULL) AS previous_score,
+               event_score(e.kind, n, NULL) AS score
         FROM event e
         JOIN metric_snapshot n ON n.metric_id = e.metric_id AND n.day = of_day
         JOIN metric_snapshot p ON p.metric_id = e.metric_id AND p.day = previous_day(of_day)

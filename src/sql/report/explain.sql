@@ -88,7 +88,7 @@ BEGIN
                FROM event e
                WHERE (e.metric_id = of_metric OR e.initiative_id = of_initiative)
                  AND e.kind <> 'new_initiative'
-               ORDER BY e.day DESC
+               ORDER BY e.day DESC, e.kind::text = 'coverage_drop'
                LIMIT 1);
     IF result IS NULL AND object IS NOT NULL THEN
         RAISE EXCEPTION '"%" has no drop to explain', object

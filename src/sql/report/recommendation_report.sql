@@ -92,6 +92,6 @@ COMMENT ON COLUMN posture.recommendation_report.population IS
     'number of distinct assets assessed, and of members of the populations of its metrics that it '
     'does not assess; plus points possible';
 COMMENT ON COLUMN posture.recommendation_report.unassessed_assets IS
-    'number of members of the populations of its metrics that it does not assess';
+    'number of members of the populations of its metrics that it does not assess; 0 for owners';
 COMMENT ON COLUMN posture.recommendation_report.coverage_pct IS
     'share of the population that is assessed, in percent; NULL: the population is empty';

@@ -97,7 +97,7 @@ BEGIN
         SELECT u.*, p.score AS previous_score,
                coalesce(i.score, m.score) AS was,
                EXISTS (SELECT FROM event e
-                       WHERE e.day = u.day AND e.kind <> 'new_initiative'
+                       WHERE e.day = u.day AND e.kind::text LIKE '%score_drop'
                          AND (e.initiative_id = u.initiative_id OR e.metric_id = u.metric_id))
                    AS is_event
         FROM under u
