@@ -143,6 +143,11 @@ BEGIN
             IF has_other_zone(of_day) THEN
                 PERFORM redate_findings(of_day);
             END IF;
+            -- what changes between the fold and the count of a current state would count on this
+            -- day, and in the history on a later one
+            IF as_of = 'infinity' THEN
+                LOCK TABLE asset, finding IN SHARE ROW EXCLUSIVE MODE;
+            END IF;
             PERFORM fold_due();
         END IF;
         -- now() and today() are those of the start of the transaction, so one that runs past
