@@ -395,12 +395,13 @@ BEGIN
     loaded := taken.loaded + taken.confirmed;
     rejected := taken.rejected;
     PERFORM progress(format('ingest: %s rows taken, %s rejected', loaded, rejected));
-    PERFORM update_last_seen(array_agg(d.source_id), array_agg(d.seen_at))
-    FROM delivered_source() d;
     PERFORM require_delivered(complete_source, of_extent);
     IF taken.has_unknown THEN
         PERFORM add_objects();
     END IF;
+    -- after new recommendations, so that the locks are in the order of lock_rules()
+    PERFORM update_last_seen(array_agg(d.source_id), array_agg(d.seen_at))
+    FROM delivered_source() d;
     IF taken.loaded > 0 THEN
         PERFORM note_rows(taken.confirmed > 0);
         SELECT s.* INTO taken FROM delivery_state() s;
