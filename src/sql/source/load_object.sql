@@ -120,7 +120,7 @@ BEGIN
                     'AND (t.achieved, t.possible) '
                     'IS DISTINCT FROM (EXCLUDED.achieved, EXCLUDED.possible)';
     ELSIF of_type = 'score_band' THEN
-        is_new := 'true';
+        is_new := 'require_id(''initiative'', i.object ->> ''initiative'', p.initiative_id)';
         replaces := format('(%s) IS DISTINCT FROM (%s)',
                            object_columns(of_type, 't.%I'), object_columns(of_type, 'EXCLUDED.%I'));
     END IF;
