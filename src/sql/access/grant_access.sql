@@ -94,6 +94,8 @@ DECLARE
     granted record;
     grants bigint := 0;
 BEGIN
+    -- before the roles are read, as one that is revoked meanwhile would be granted again
+    LOCK TABLE access IN SHARE UPDATE EXCLUSIVE MODE;
     FOR granted IN
         SELECT a.role, a.level, a.source,
                EXISTS (SELECT FROM pg_roles r WHERE r.rolname = a.role) AS has_role

@@ -194,6 +194,8 @@ CREATE FUNCTION posture.apply_rules(
 AS $$
 BEGIN
     PERFORM require_level('curator');
+    -- wait for changes of rules and sources, which the members have to agree with
+    LOCK TABLE metric_recommendation IN ROW EXCLUSIVE MODE;
     RETURN update_members(of_metrics, of_recommendations);
 END $$;
 COMMENT ON FUNCTION posture.apply_rules(integer[], integer[]) IS
@@ -203,8 +205,9 @@ COMMENT ON FUNCTION posture.apply_rules(integer[], integer[]) IS
 
 -- The triggers run with the privileges of their owner, because a role that loads
 -- recommendations needs none on metrics. A transaction that writes recommendations
--- and one that changes a rule do not see each other's rows before they commit, so
--- one of them waits for the other: their locks on metric_recommendation conflict.
+-- and one that changes a rule, or the key or product of a source, do not see each other's
+-- rows before they commit, so one of them waits for the other: their locks on
+-- metric_recommendation conflict.
 -- Writers of recommendations do not wait for each other.
 CREATE FUNCTION posture_internal.apply_rules_to_recommendation() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
@@ -247,7 +250,6 @@ DECLARE
         JOIN recommendation r ON r.source_id = c.source_id);
 BEGIN
     IF changed <> '{}' THEN
-        LOCK TABLE metric_recommendation IN ROW EXCLUSIVE MODE;
         PERFORM update_members(NULL, changed);
     END IF;
     RETURN NULL;
@@ -285,7 +287,8 @@ COMMENT ON FUNCTION posture_internal.apply_changed_rule() IS
 REVOKE EXECUTE ON FUNCTION posture_internal.apply_changed_rule() FROM PUBLIC;
 
 -- A change of a rule takes its lock before it locks the row of the metric. In
--- the other order it would deadlock with a loader that updates the same metric.
+-- the other order it would deadlock with a loader that updates the same metric. The same
+-- goes for a source.
 CREATE FUNCTION posture_internal.lock_rules() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
@@ -295,13 +298,17 @@ BEGIN
     RETURN NULL;
 END $$;
 COMMENT ON FUNCTION posture_internal.lock_rules() IS
-    'makes a change of a rule wait for writers of recommendations';
+    'makes a change of a rule or source wait for writers of recommendations';
 REVOKE EXECUTE ON FUNCTION posture_internal.lock_rules() FROM PUBLIC;
 
 CREATE TRIGGER lock_rules BEFORE UPDATE OF rule ON posture.metric
     FOR EACH STATEMENT EXECUTE FUNCTION lock_rules();
 COMMENT ON TRIGGER lock_rules ON posture.metric IS
     'makes a change of a rule wait for writers of recommendations';
+CREATE TRIGGER lock_rules BEFORE UPDATE OF key, product ON posture.source
+    FOR EACH STATEMENT EXECUTE FUNCTION lock_rules();
+COMMENT ON TRIGGER lock_rules ON posture.source IS
+    'makes a change of a source wait for writers of recommendations';
 CREATE TRIGGER rule_insert AFTER INSERT ON posture.recommendation
     REFERENCING NEW TABLE AS added
     FOR EACH STATEMENT EXECUTE FUNCTION apply_rules_to_recommendation();

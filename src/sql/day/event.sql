@@ -117,7 +117,7 @@ DECLARE
     recorded bigint;
     notified bigint;
 BEGIN
-    -- a load of reported days and the job may record the same events at the same time
+    -- a person may acknowledge or reopen one at the same time
     PERFORM FROM event e WHERE e.day = of_day FOR UPDATE;
     WITH found AS (
         INSERT INTO event AS e (kind, day, previous_day, metric_id, initiative_id,

@@ -351,6 +351,8 @@ BEGIN
         SELECT f.event_id
         FROM event f
         WHERE f.event_id IN (SELECT d.event_id FROM due d)
+          -- another transaction may have ended it since the statement began
+          AND f.status IN ('open', 'acknowledged')
         FOR NO KEY UPDATE SKIP LOCKED
     ), ended AS (
         UPDATE event e

@@ -157,6 +157,8 @@ DECLARE
     done record;
 BEGIN
     PERFORM require_level('operator');
+    PERFORM lock_sets();
+    LOCK TABLE snapshot IN SHARE ROW EXCLUSIVE MODE;
     SELECT r.* INTO last FROM run r ORDER BY r.run_id DESC LIMIT 1;
     IF NOT coalesce(last.counts -> 'left_out' @? '$[*] ? (@ like_regex "^events ")', false) THEN
         RETURN;

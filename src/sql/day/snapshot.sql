@@ -145,7 +145,14 @@ BEGIN
         IF of_day < today() THEN
             -- pending changes belong to the day as long as it is not closed
             IF has_other_zone(of_day) THEN
+                -- a change that is committed after the findings are read would move with them
+                LOCK TABLE finding IN SHARE ROW EXCLUSIVE MODE;
                 PERFORM redate_findings(of_day);
+            END IF;
+            -- what changes between the fold and the count of a current state would count on this
+            -- day, and in the history on a later one
+            IF as_of = 'infinity' THEN
+                LOCK TABLE asset, finding IN SHARE ROW EXCLUSIVE MODE;
             END IF;
             PERFORM expire_attestations();
             PERFORM fold_due();

@@ -195,6 +195,8 @@ CREATE FUNCTION posture_internal.begin_delivery(arrived_at timestamptz, confirms
     LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
 BEGIN
+    -- confirmed rows touch no finding, and TRUNCATE has to wait for them too
+    LOCK TABLE finding IN ACCESS SHARE MODE;
     IF confirms THEN
         PERFORM delivery_begin(arrived_at, coalesce(array_agg(t.recommendation_id), '{}'),
                                coalesce(array_agg(t.assessed | t.exposed), '{}'))

@@ -128,7 +128,7 @@ END $$;
 COMMENT ON FUNCTION posture_internal.leave_out_superseded() IS
     'step of load(): leaves out the results of versions of a benchmark that a later one replaced';
 
--- load() rejects rows before ingest() begins, but in the same transaction.
+-- Other deliveries of the source ended before this one had its lock, and so arrived.
 CREATE FUNCTION posture_internal.unloaded_finding(of_document boolean)
     RETURNS TABLE (source_id integer, recommendation_id integer, asset_id integer)
     LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
@@ -140,7 +140,7 @@ BEGIN
                  known_recommendation(x.source, x.recommendation) AS recommendation_id,
                  known_asset(x.asset) AS asset_id
           FROM rejected x
-          WHERE x.rejected_at >= now()
+          WHERE x.rejected_at >= delivery_time()
           OFFSET 0) n
     WHERE n.recommendation_id IS NOT NULL AND n.asset_id IS NOT NULL;
     IF of_document THEN

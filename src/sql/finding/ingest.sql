@@ -376,6 +376,7 @@ COMMENT ON FUNCTION posture_internal.require_delivered(text, text) IS
 
 CREATE FUNCTION posture_internal.ingest_sources(
     complete_source text, only_sources text[], of_extent text, of_document boolean,
+    arrived_at timestamptz DEFAULT NULL,
     OUT loaded bigint, OUT changed bigint, OUT unchanged bigint, OUT rejected bigint,
     OUT closed bigint)
     LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
@@ -383,11 +384,10 @@ CREATE FUNCTION posture_internal.ingest_sources(
 AS $$
 DECLARE
     has_extents boolean := of_extent IS NOT NULL OR states_extents(of_document);
-    arrived_at timestamptz;
     taken record;
 BEGIN
     PERFORM lock_delivery(only_sources);
-    arrived_at := clock_timestamp();
+    arrived_at := coalesce(arrived_at, clock_timestamp());
     -- the stored sets don't have the extents of findings
     PERFORM begin_delivery(arrived_at, NOT has_extents);
     PERFORM take_rows(only_sources, arrived_at);
@@ -395,12 +395,13 @@ BEGIN
     loaded := taken.loaded + taken.confirmed;
     rejected := taken.rejected;
     PERFORM progress(format('ingest: %s rows taken, %s rejected', loaded, rejected));
-    PERFORM update_last_seen(array_agg(d.source_id), array_agg(d.seen_at))
-    FROM delivered_source() d;
     PERFORM require_delivered(complete_source, of_extent);
     IF taken.has_unknown THEN
         PERFORM add_objects();
     END IF;
+    -- after new recommendations, so that the locks are in the order of lock_rules()
+    PERFORM update_last_seen(array_agg(d.source_id), array_agg(d.seen_at))
+    FROM delivered_source() d;
     IF taken.loaded > 0 THEN
         PERFORM note_rows(taken.confirmed > 0);
         SELECT s.* INTO taken FROM delivery_state() s;
@@ -428,9 +429,11 @@ BEGIN
     unchanged := loaded - changed;
     PERFORM fold_if_many();
 END $$;
-COMMENT ON FUNCTION posture_internal.ingest_sources(text, text[], text, boolean) IS
+COMMENT ON FUNCTION posture_internal.ingest_sources(
+    text, text[], text, boolean, timestamptz) IS
     'step of ingest() and load(): loads the rows of the inbox, or those of some sources; they are '
-    'of an extent, or of those that the items of load() state';
+    'of an extent, or of those that the items of load() state; arrived_at: when load() took the '
+    'lock';
 
 CREATE FUNCTION posture_internal.ingest(
     complete_source text, only_source text, extent text,

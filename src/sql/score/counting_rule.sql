@@ -80,16 +80,18 @@ AS $$
 DECLARE
     result asset_rule;
     last_limit timestamptz;
+    -- a snapshot counts what the history of its day has, not an asset that changes beside it
+    class_day date := coalesce(on_day, CASE WHEN as_of < 'infinity' THEN day_of(as_of) - 1 END);
 BEGIN
     result.criticalities := array_fill(NULL::assetset, '{4}');
     IF with_classes THEN
         SELECT array_agg(k.value ORDER BY k.value), array_agg(k.assets ORDER BY k.value)
         INTO result.kind_names, result.kinds
-        FROM class_set('kind', stage, on_day, of_slice, touched) k;
+        FROM class_set('kind', stage, class_day, of_slice, touched) k;
         result.criticalities := ARRAY(
             SELECT c.assets
             FROM generate_series(1, 4) g(rank)
-            LEFT JOIN class_set('criticality', stage, on_day, of_slice, touched) c
+            LEFT JOIN class_set('criticality', stage, class_day, of_slice, touched) c
                    ON criticality_rank(c.value) = g.rank
             ORDER BY g.rank);
     END IF;

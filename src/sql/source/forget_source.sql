@@ -66,6 +66,9 @@ BEGIN
     only_here := ARRAY(SELECT assets_only_in(of_sources));
     PERFORM FROM asset a
     WHERE a.asset_id = ANY (only_here) ORDER BY a.asset_id FOR UPDATE;
+    -- a person may have given one an owner, an exemption or an alias before it was locked
+    only_here := ARRAY(SELECT a.asset_id FROM assets_only_in(of_source_id) a(asset_id)
+                       WHERE a.asset_id = ANY (only_here));
 
     DELETE FROM finding f USING recommendation r
     WHERE r.source_id = ANY (of_sources) AND f.recommendation_id = r.recommendation_id;
@@ -118,6 +121,11 @@ BEGIN
     of_sources := of_source_id || manual_sources(of_source_id);
     SELECT f.* INTO recommendations, findings, assets FROM forget_recommendations(of_sources) f;
 
+    -- wait for those who give these a member, and see it in the statements that follow
+    PERFORM FROM metric m
+    WHERE m.loaded_source_id = of_source_id ORDER BY m.metric_id FOR UPDATE;
+    PERFORM FROM initiative i
+    WHERE i.loaded_source_id = of_source_id ORDER BY i.initiative_id FOR UPDATE;
     DELETE FROM metric m
     WHERE m.loaded_source_id = ANY (of_sources) AND m.rule IS NULL
       AND NOT EXISTS (SELECT FROM metric_recommendation x WHERE x.metric_id = m.metric_id);

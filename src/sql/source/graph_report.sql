@@ -61,6 +61,9 @@ AS $$
 DECLARE
     changed date[];
 BEGIN
+    -- The job compares days with each other as well, and does not see these before the commit.
+    PERFORM lock_sets();
+    LOCK TABLE snapshot IN SHARE ROW EXCLUSIVE MODE;
     -- A snapshot that posture took of a day is not replaced.
     PERFORM working_table('posture_day', 'day date, object jsonb');
     INSERT INTO pg_temp.posture_day

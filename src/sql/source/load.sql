@@ -282,8 +282,8 @@ COMMENT ON FUNCTION posture_internal.load_report_new_metrics() IS
     'step of load(): gives notice of metrics that only initiatives name';
 
 CREATE FUNCTION posture_internal.load_finding(
-    complete_source text, OUT loaded bigint, OUT changed bigint, OUT unchanged bigint,
-    OUT rejected bigint, OUT closed bigint)
+    complete_source text, arrived_at timestamptz, OUT loaded bigint, OUT changed bigint,
+    OUT unchanged bigint, OUT rejected bigint, OUT closed bigint)
     LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
 DECLARE
@@ -311,9 +311,9 @@ BEGIN
     FROM pg_temp.posture_item i
     WHERE i.type = 'finding';
     SELECT i.* INTO loaded, changed, unchanged, rejected, closed
-    FROM ingest_sources(complete_source, sources, NULL, true) i;
+    FROM ingest_sources(complete_source, sources, NULL, true, arrived_at) i;
 END $$;
-COMMENT ON FUNCTION posture_internal.load_finding(text) IS
+COMMENT ON FUNCTION posture_internal.load_finding(text, timestamptz) IS
     'step of load(): loads findings through the inbox, as ingest() does';
 
 -- A mistyped source adds one. The first document of a product is the time to say
@@ -377,6 +377,7 @@ DECLARE
     sources bigint;
     new_sources text[];
     recommendations bigint;
+    arrived_at timestamptz;
     complete_source text := CASE WHEN complete THEN of_source END;
 BEGIN
     form := load_form(of_format, json_document, content, of_source, complete);
@@ -399,6 +400,7 @@ BEGIN
     END IF;
     -- one load or ingest at a time; all of it is one transaction
     PERFORM lock_delivery();
+    arrived_at := clock_timestamp();
     -- an assignment makes no plan for these arguments
     others := load_items(of_format, form.mapping, form.expects, json_document, xml_document,
                          of_source, complete);
@@ -434,7 +436,7 @@ BEGIN
     recommendations := load_recommendation();
     PERFORM load_former_asset(), load_former_check(), load_alias(true);
     PERFORM progress(format('load: %s recommendations are new or changed', recommendations));
-    SELECT f.* INTO step FROM load_finding(complete_source) f;
+    SELECT f.* INTO step FROM load_finding(complete_source, arrived_at) f;
     changed := step.changed + load_catalog(of_format, form.counted)
         + CASE WHEN form.counted = 'recommendation' THEN recommendations
                WHEN form.counted IS NULL THEN sources + recommendations ELSE 0 END;

@@ -77,6 +77,22 @@ COMMENT ON FUNCTION posture_internal.object_columns(text, text) IS
     '%1$I is the column, and %2$s is the value in a new row where the object n has none: its key '
     'for a name, else the default of the column';
 
+-- Each statement sees what others committed before it. A row that a document names, and that an
+-- earlier step has seen or added, may have no id in a later one, where NULL would mean all.
+CREATE FUNCTION posture_internal.require_id(what text, key text, id integer) RETURNS boolean
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+BEGIN
+    IF key IS NOT NULL AND id IS NULL THEN
+        RAISE EXCEPTION '% "%" was deleted or renamed while the document was loaded',
+            what, left(key, 100)
+            USING ERRCODE = 'serialization_failure', HINT = 'Load the document again.';
+    END IF;
+    RETURN true;
+END $$;
+COMMENT ON FUNCTION posture_internal.require_id(text, text, integer) IS
+    'returns true; raises an error if a key that a document names has no id';
+
 CREATE FUNCTION posture_internal.insert_objects(of_type text) RETURNS bigint
     LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
@@ -104,7 +120,7 @@ BEGIN
                     'AND (t.achieved, t.possible) '
                     'IS DISTINCT FROM (EXCLUDED.achieved, EXCLUDED.possible)';
     ELSIF of_type = 'score_band' THEN
-        is_new := 'true';
+        is_new := 'require_id(''initiative'', i.object ->> ''initiative'', p.initiative_id)';
         replaces := format('(%s) IS DISTINCT FROM (%s)',
                            object_columns(of_type, 't.%I'), object_columns(of_type, 'EXCLUDED.%I'));
     END IF;

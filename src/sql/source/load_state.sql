@@ -38,8 +38,7 @@ BEGIN
         'kind exemption_kind, reason text, approved_by text, created_at timestamptz, '
         'expires_at timestamptz, is_dated boolean, is_reported boolean');
     INSERT INTO pg_temp.posture_exempt
-    SELECT DISTINCT r.recommendation_id, asset_of(i.object ->> 'asset', NULL) AS asset_id,
-           g.asset_group_id, n.kind,
+    SELECT DISTINCT r.recommendation_id, a.asset_id, g.asset_group_id, n.kind,
            n.reason, CASE WHEN n.approved_by ~ E'\\S' THEN n.approved_by WHEN s.name ~ E'\\S'
                               THEN s.name ELSE s.key END AS approved_by,
            coalesce(n.created_at, least(n.expires_at, now())) AS created_at, n.expires_at,
@@ -49,8 +48,10 @@ BEGIN
     JOIN source s ON s.key = i.source
     JOIN recommendation r ON r.source_id = s.source_id AND r.key = i.object ->> 'recommendation'
     LEFT JOIN asset_group g ON g.key = i.object ->> 'asset_group'
+    CROSS JOIN LATERAL asset_of(i.object ->> 'asset', NULL) a(asset_id)
     CROSS JOIN LATERAL jsonb_populate_record(NULL::exemption, i.object) n
-    WHERE i.type = 'exemption';
+    WHERE i.type = 'exemption' AND require_id('asset', i.object ->> 'asset', a.asset_id)
+      AND require_id('asset group', i.object ->> 'asset_group', g.asset_group_id);
     ANALYZE pg_temp.posture_exempt;
 
     WITH same AS (

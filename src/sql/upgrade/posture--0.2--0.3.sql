@@ -551,6 +551,7 @@ ALTER TABLE posture_internal.verification ALTER verification_id SET GENERATED AL
 -- loaders deliver for their sources
 --@ CREATE FUNCTION posture_internal.check_delivery
 --@ CREATE TRIGGER check_delivery
+--@ CREATE TRIGGER lock_rules BEFORE UPDATE OF key, product ON posture.source
 
 -- owners read the views behind a fence
 --@ CREATE FUNCTION posture_internal.fence_handler
