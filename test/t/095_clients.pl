@@ -64,6 +64,8 @@ WHERE asset_id = (SELECT max(asset_id) FROM asset);
 INSERT INTO asset_group (key, name) VALUES ('all', 'All');
 UPDATE metric SET population_group_id = (SELECT asset_group_id FROM asset_group WHERE key = 'all')
 WHERE key = 'account-takeover';
+INSERT INTO asset (key, name, kind, owner)
+SELECT 'unseen', 'Unseen', coalesce(asset_kinds[1], 'account'), 'Ann' FROM metric WHERE key = 'account-takeover';
 SQL
 my %columns;
 my $columns = $node->safe_psql('posture', <<"SQL");

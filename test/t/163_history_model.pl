@@ -27,6 +27,8 @@ FROM (SELECT o.key, g.of_group
            (SELECT DISTINCT of_group FROM model.kept) g) k
 CROSS JOIN LATERAL score_history_of(k.key, k.of_group, $range) h
 SQL
+# what was deleted has no threshold any more, and its events keep the one that it had
+my $still = 'IN (SELECT key FROM posture.metric UNION ALL SELECT key FROM posture.initiative)';
 my $kept = <<'SQL';
 SELECT coalesce(initiative, metric) AS object, of_group, day, score, exposed_assets, assessed_assets
 FROM model.kept
@@ -79,9 +81,9 @@ SQL
 		keep($node, $db, done_coordinates($node, $db, $scenario, @whole));
 		# the first day of the series is compared with the day before it
 		my $from = 'posture.today() - ' . (6, 4)[ $n - 1 ];
-		is(differences($node, $db, [ [ 'backtest', 'posture', "$series AND coalesce(a.day, b.day) >= $from",
+		is(differences($node, $db, [ [ 'backtest', 'posture', "$series AND coalesce(a.day, b.day) >= $from AND coalesce(a.initiative, b.initiative, a.metric, b.metric) $still",
 			"SELECT initiative, metric, day, score, scenario_score, is_event, scenario_event
-			 FROM backtest(\$\$$scenario\$\$, $from, posture.today() - 2)" ] ]), '', "round $round, scenario $n: backtest()");
+			 FROM backtest(\$\$$scenario\$\$, $from, posture.today() - 2) WHERE coalesce(initiative, metric) $still" ] ]), '', "round $round, scenario $n: backtest()");
 	}
 	$node->safe_psql('postgres', "DROP DATABASE $db");
 }
