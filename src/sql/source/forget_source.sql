@@ -16,7 +16,10 @@ BEGIN ATOMIC
           UNION
           SELECT e.asset_id
           FROM exemption e JOIN recommendation r USING (recommendation_id)
-          WHERE r.source_id = of_source_id) k ON k.asset_id = a.asset_id
+          WHERE r.source_id = of_source_id
+          UNION
+          SELECT x.asset_id FROM asset_source x WHERE x.source_id = of_source_id)
+          k ON k.asset_id = a.asset_id
     WHERE a.owner IS NULL AND a.criticality = 'medium' AND a.retired_at IS NULL
       AND NOT EXISTS (SELECT
                       FROM finding f JOIN recommendation r USING (recommendation_id)
@@ -24,6 +27,9 @@ BEGIN ATOMIC
       AND NOT EXISTS (SELECT
                       FROM exemption e JOIN recommendation r USING (recommendation_id)
                       WHERE e.asset_id = a.asset_id AND r.source_id <> of_source_id)
+      AND NOT EXISTS (SELECT
+                      FROM asset_source x
+                      WHERE x.asset_id = a.asset_id AND x.source_id <> of_source_id)
       AND NOT EXISTS (SELECT
                       FROM asset_alias l
                       WHERE l.asset_id = a.asset_id AND l.how IN ('given', 'merged'))
@@ -47,6 +53,7 @@ BEGIN
     PERFORM FROM asset a
     WHERE a.asset_id = ANY (only_here) ORDER BY a.asset_id FOR UPDATE;
 
+    DELETE FROM asset_source x WHERE x.source_id = of_source_id;
     DELETE FROM finding f USING recommendation r
     WHERE r.source_id = of_source_id AND f.recommendation_id = r.recommendation_id;
     GET DIAGNOSTICS findings = ROW_COUNT;
@@ -113,10 +120,13 @@ BEGIN
     SELECT count(*) INTO initiatives FROM removed;
     WITH waiting AS (
         DELETE FROM inbox i WHERE i.source = forget_source.source RETURNING 1
+    ), waiting_asset AS (
+        DELETE FROM asset_inbox i WHERE i.source = forget_source.source RETURNING 1
     ), refused AS (
         DELETE FROM rejected j WHERE j.source = forget_source.source RETURNING 1
     )
-    SELECT (SELECT count(*) FROM waiting) + (SELECT count(*) FROM refused) INTO rejected;
+    SELECT (SELECT count(*) FROM waiting) + (SELECT count(*) FROM waiting_asset)
+           + (SELECT count(*) FROM refused) INTO rejected;
     DELETE FROM source s WHERE s.source_id = of_source_id;
     PERFORM fold_if_many();
 END $$;
@@ -129,7 +139,8 @@ CREATE FUNCTION posture.forget_source(
     AS 'MODULE_PATHNAME', 'posture_call_definer' LANGUAGE C;
 COMMENT ON FUNCTION posture.forget_source(text) IS
     'deletes a source and what it alone brought: its recommendations with their findings, '
-    'measures and exemptions, the assets that only it knows, the metrics and initiatives that its '
-    'documents made and that measure nothing else, the days that it reported, and its rows in the '
-    'inbox and in rejected; returns their numbers; snapshots and events of past days stay';
+    'measures and exemptions, what it knows as an inventory, the assets that only it knows, the '
+    'metrics and initiatives that its documents made and that measure nothing else, the days that '
+    'it reported, and its rows in the inbox, the asset_inbox and rejected; returns their numbers; '
+    'snapshots and events of past days stay';
 REVOKE EXECUTE ON FUNCTION posture.forget_source(text) FROM PUBLIC;
