@@ -439,6 +439,7 @@ CREATE FUNCTION posture_internal.ingest(
     LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
 BEGIN
+    PERFORM require_level('loader');
     PERFORM require_deliveries(ARRAY[complete_source, only_source]);
     IF extent IS NOT NULL AND key_error('extent', extent) IS NOT NULL THEN
         RAISE EXCEPTION '%', key_error('extent', extent)

@@ -44,7 +44,6 @@ AS $$
 DECLARE
     source_key text;
 BEGIN
-    PERFORM require_level('loader');
     FOREACH source_key IN ARRAY array_remove(source_keys, NULL) LOOP
         PERFORM require_delivery(source_key);
         IF NOT EXISTS (SELECT FROM source s WHERE s.key = source_key) THEN
@@ -56,8 +55,8 @@ BEGIN
     END LOOP;
 END $$;
 COMMENT ON FUNCTION posture_internal.require_deliveries(text[]) IS
-    'step of ingest() and ingest_assets(): raises an error unless the caller delivers, and for '
-    'these sources, which exist; NULLs are ignored';
+    'step of ingest() and ingest_assets(): raises an error unless the caller delivers for these '
+    'sources, and they exist; NULLs are ignored';
 
 CREATE FUNCTION posture_internal.curated_field() RETURNS TABLE (type text, field text)
     LANGUAGE sql IMMUTABLE PARALLEL SAFE

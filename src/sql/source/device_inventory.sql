@@ -50,7 +50,8 @@ BEGIN ATOMIC
     SELECT i.*
     FROM (SELECT array_agg(entra_device(e.location, e.element)) AS assets
           FROM microsoft_element(document) e) a
-    CROSS JOIN LATERAL inventory_items(a.assets, coalesce(of_source, 'entra'), 'Microsoft Entra ID') i;
+    CROSS JOIN LATERAL inventory_items(a.assets, coalesce(of_source, 'entra'),
+                                       'Microsoft Entra ID') i;
 END;
 COMMENT ON FUNCTION posture_internal.entra_device_item(jsonb, text) IS
     'returns the items of a list of devices of Entra ID';
@@ -90,7 +91,8 @@ BEGIN ATOMIC
     SELECT i.*
     FROM (SELECT array_agg(intune_device(e.location, e.element)) AS assets
           FROM microsoft_element(document) e) a
-    CROSS JOIN LATERAL inventory_items(a.assets, coalesce(of_source, 'intune'), 'Microsoft Intune') i;
+    CROSS JOIN LATERAL inventory_items(a.assets, coalesce(of_source, 'intune'),
+                                       'Microsoft Intune') i;
 END;
 COMMENT ON FUNCTION posture_internal.intune_device_item(jsonb, text) IS
     'returns the items of a list of managedDevices of Intune';

@@ -110,7 +110,8 @@ CREATE FUNCTION posture.export(types text[] DEFAULT NULL) RETURNS SETOF jsonb
 AS $$
 DECLARE
     known text[] := ARRAY['importance_weight', 'source', 'asset', 'asset_source',
-                          'asset_group', 'recommendation', 'metric', 'initiative', 'benchmark', 'score_band', 'finding', 'measure', 'exemption'];
+                          'asset_group', 'recommendation', 'metric', 'initiative', 'benchmark',
+                          'score_band', 'finding', 'measure', 'exemption'];
     odd text := (SELECT min(t.type) FROM unnest(types) t(type) WHERE t.type <> ALL (known));
 BEGIN
     PERFORM require_level('reader or owner');

@@ -20,7 +20,12 @@ BEGIN ATOMIC
           UNION
           SELECT x.asset_id FROM asset_source x WHERE x.source_id = of_source_id)
           k ON k.asset_id = a.asset_id
-    WHERE a.owner IS NULL AND a.criticality = 'medium' AND a.retired_at IS NULL
+    WHERE (a.owner IS NULL AND a.criticality = 'medium'
+           -- an inventory reports these, too
+           OR EXISTS (SELECT
+                      FROM asset_source x
+                      WHERE x.asset_id = a.asset_id AND x.source_id = of_source_id))
+      AND a.retired_at IS NULL
       AND NOT EXISTS (SELECT
                       FROM finding f JOIN recommendation r USING (recommendation_id)
                       WHERE f.asset_id = a.asset_id AND r.source_id <> of_source_id)

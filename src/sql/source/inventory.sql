@@ -234,15 +234,35 @@ COMMENT ON FUNCTION posture_internal.load_asset_source() IS
     'step of load(): writes which source knows an asset, as a document of format posture says; '
     'returns the number of rows added';
 
+-- A CMDB calls a host what a scanner calls a virtual machine of a cloud. Each delivery of either
+-- would change the kind, and with it which metrics count the asset.
+CREATE FUNCTION posture_internal.keep_kinds() RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+BEGIN
+    UPDATE pg_temp.posture_item i
+    SET object = i.object || jsonb_build_object('kind', a.kind)
+    FROM asset a
+    WHERE i.type = 'asset' AND i.asset_kind IS NOT NULL
+      AND a.asset_id = asset_of(i.asset, i.asset_kind)
+      AND a.kind NOT IN ('unknown', i.asset_kind);
+END $$;
+COMMENT ON FUNCTION posture_internal.keep_kinds() IS
+    'step of load(): lets assets that have a kind keep it, whatever a product calls them';
+
 -- What becomes of an asset that others know, too, is nothing for a role that only delivers.
 CREATE FUNCTION posture_internal.load_inventory(
-    complete_source text, OUT changed bigint, OUT closed bigint, OUT retired bigint)
+    complete_source text, keeps_kinds boolean, OUT changed bigint, OUT closed bigint,
+    OUT retired bigint)
     LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
 DECLARE
     curates boolean := has_level(caller(), 'curator');
     written integer[];
 BEGIN
+    IF keeps_kinds THEN
+        PERFORM keep_kinds();
+    END IF;
     PERFORM insert_objects('asset');
     written := update_objects('asset')::integer[];
     PERFORM load_alias(false);
@@ -254,7 +274,7 @@ BEGIN
         retired := NULL;
     END IF;
 END $$;
-COMMENT ON FUNCTION posture_internal.load_inventory(text) IS
+COMMENT ON FUNCTION posture_internal.load_inventory(text, boolean) IS
     'step of load() and ingest_assets(): writes the assets of inventories; returns how many are '
     'new to their inventory or changed, left it, and are retired since they did';
 
@@ -275,8 +295,10 @@ BEGIN
         DELETE FROM asset_inbox i
         WHERE i.source IS NOT DISTINCT FROM of_source
         RETURNING i.ctid AS id,
-                  strip_null_fields(to_jsonb(i) - '{source,asset}'::text[]
-                                    || jsonb_build_object('key', i.asset)) AS element
+                  strip_null_fields(
+                      to_jsonb(i) - '{source,asset}'::text[]
+                      || jsonb_build_object('key', i.asset,
+                                            'aliases', array_remove(i.aliases, NULL))) AS element
     )
     INSERT INTO pg_temp.posture_item
     SELECT i.*
@@ -310,7 +332,7 @@ BEGIN
     PERFORM load_analyze();
     PERFORM load_alias(true);
     SELECT l.changed, l.closed, l.retired INTO changed, closed, retired
-    FROM load_inventory(CASE WHEN is_complete THEN of_source END) l;
+    FROM load_inventory(CASE WHEN is_complete THEN of_source END, false) l;
 END $$;
 COMMENT ON FUNCTION posture_internal.ingest_assets_of(text, boolean) IS
     'step of ingest_assets(): loads the rows of one source';
@@ -327,6 +349,7 @@ DECLARE
     of_source text;
     step record;
 BEGIN
+    PERFORM require_level('loader');
     PERFORM require_deliveries(ARRAY[complete_source, only_source]);
     PERFORM lock_delivery();
     sources := CASE WHEN only_source IS NOT NULL THEN ARRAY[only_source]

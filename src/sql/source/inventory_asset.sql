@@ -39,7 +39,7 @@ COMMENT ON COLUMN posture_internal.inventory_asset.seen_at IS
 COMMENT ON COLUMN posture_internal.inventory_asset.element IS 'the element of the document';
 
 CREATE FUNCTION posture_internal.seen_error(field text, value jsonb) RETURNS text
-    LANGUAGE sql STABLE PARALLEL SAFE
+    LANGUAGE sql STABLE
     RETURN CASE WHEN coalesce(jsonb_typeof(value), 'null') = 'null' THEN NULL
                 WHEN parse_time(json_text(value)) IS NULL
                 THEN format('%s is not a time in the years 1900 to 9999: "%s"', field,

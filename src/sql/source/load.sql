@@ -373,7 +373,6 @@ CREATE FUNCTION posture_internal.load_document(
 AS $$
 DECLARE
     form record;
-    step record;
     xml_document xml;
     others bigint;
     sources bigint;
@@ -434,19 +433,17 @@ BEGIN
     PERFORM load_former_asset(), load_former_check(), load_alias(true);
     PERFORM progress(format('load: %s recommendations are new or changed', recommendations));
     IF form.counted = 'asset' THEN
-        SELECT others AS loaded, 0 AS rejected, i.* INTO step FROM load_inventory(complete_source) i;
-        changed := step.changed;
-        loaded := step.loaded;
+        SELECT others, i.changed, i.closed INTO loaded, changed, closed
+        FROM load_inventory(complete_source, of_format <> 'inventory') i;
     ELSE
-        SELECT f.* INTO step FROM load_finding(complete_source) f;
-        changed := step.changed + load_catalog(of_format, form.counted)
-            + CASE WHEN form.counted = 'recommendation' THEN recommendations
-                   WHEN form.counted IS NULL THEN sources + recommendations ELSE 0 END;
-        loaded := step.loaded + others;
+        SELECT f.loaded + others, f.rejected + load_document.rejected, f.closed,
+               f.changed + load_catalog(of_format, form.counted)
+               + CASE WHEN form.counted = 'recommendation' THEN recommendations
+                      WHEN form.counted IS NULL THEN sources + recommendations ELSE 0 END
+        INTO loaded, rejected, closed, changed
+        FROM load_finding(complete_source) f;
     END IF;
     unchanged := loaded - changed;
-    rejected := rejected + step.rejected;
-    closed := step.closed;
     extent := CASE WHEN complete OR closed > 0 THEN covered_extent(complete_source) END;
     IF new_sources <> '{}' THEN
         PERFORM load_report_sources(of_source, new_sources);
