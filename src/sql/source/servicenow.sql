@@ -47,6 +47,7 @@ CREATE FUNCTION posture_internal.servicenow_tags(element jsonb) RETURNS jsonb
     LANGUAGE sql STABLE PARALLEL SAFE
     RETURN strip_empty_fields(jsonb_build_object(
         'class', servicenow_value(element -> 'sys_class_name'),
+        'fqdn', servicenow_value(element -> 'fqdn'),
         'ip_address', servicenow_value(element -> 'ip_address'),
         'serial_number', servicenow_value(element -> 'serial_number'),
         'environment', servicenow_label(coalesce(element -> 'environment',
