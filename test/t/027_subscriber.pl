@@ -23,12 +23,16 @@ diag("POSTURE_ROUNDS=$rounds POSTURE_SEED=$seed");
 
 my $conf = "max_logical_replication_workers = 8\n";
 my $primary = new_node('primary', $conf, allows_streaming => 'logical');
-$primary->safe_psql('postgres', "CREATE EXTENSION posture;\n" . sample_sql());
+$primary->safe_psql('postgres', "CREATE EXTENSION posture;\n" . sample_sql() . <<'SQL');
+INSERT INTO posture.asset_source (source_id, asset_id)
+SELECT s.source_id, a.asset_id FROM posture.source s, posture.asset a
+WHERE s.key = 'cloud' AND a.key LIKE 'a1%';
+SQL
 my $here = [ $primary, 'postgres' ];
 my %query = report_queries(@$here);
 
 # one publication of the tables that people and products fill, one of all tables
-my $truth = join ', ', map { "posture.$_" } qw(source asset asset_alias asset_group
+my $truth = join ', ', map { "posture.$_" } qw(source asset asset_alias asset_source asset_group
   recommendation finding measure exemption attestation importance_weight metric metric_recommendation
   initiative initiative_metric initiative_recommendation benchmark score_band);
 $primary->safe_psql('postgres', "CREATE PUBLICATION truth FOR TABLE $truth;

@@ -51,9 +51,9 @@ for my $case (
 	like(answer('warden', "SELECT posture.$case->[0]"), $case->[1], "an error: $case->[0]");
 }
 
-my $open = q{SELECT string_agg(c.relname, ' ') FROM posture.access_rule() r
+my $open = q{SELECT string_agg(c.relname, ' ' ORDER BY c.relname) FROM posture.access_rule() r
 	JOIN pg_class c ON c.oid = r.relation WHERE NOT c.relrowsecurity};
-is($node->safe_psql('warehouse', $open), 'inbox', 'row security is on without a grant');
+is($node->safe_psql('warehouse', $open), 'asset_inbox inbox', 'row security is on without a grant');
 my %view = map { $_ => "SELECT * FROM $_" } @views;
 my %before = answers_as('warden', \%view);
 grant_levels();
@@ -62,9 +62,9 @@ is(answer('warden', 'SELECT count(*) FROM posture.access WHERE granted_by = curr
 
 # roles that see all rows, and the tables that they can't read
 my %denied = (
-	plain_reader => 'posture.inbox posture.rejected',
-	'Reader "two"' => 'posture.inbox posture.rejected',
-	curator => 'posture.inbox posture.rejected',
+	plain_reader => 'posture.asset_inbox posture.inbox posture.rejected',
+	'Reader "two"' => 'posture.asset_inbox posture.inbox posture.rejected',
+	curator => 'posture.asset_inbox posture.inbox posture.rejected',
 	operator => '',
 	warden => '');
 for my $role (sort keys %denied)

@@ -110,8 +110,8 @@ is(answer('warden', join '; ', q{SELECT posture.revoke_access('fleet')}, $revoke
 		q{SELECT posture.revoke_access('outsider'), posture.revoke_access('Reader "two"')}) =~ s/[\n|]//gr,
 	'', 'revoked from the last owner');
 is(answer('warden', 'SELECT count(*) FROM posture.access'), '0', 'then there is no grant');
-is($node->safe_psql('warehouse', q{SELECT string_agg(c.relname, ' ') FROM posture.access_rule() r
-	JOIN pg_class c ON c.oid = r.relation WHERE NOT c.relrowsecurity}), 'inbox', 'and row security is on');
+is($node->safe_psql('warehouse', q{SELECT string_agg(c.relname, ' ' ORDER BY c.relname) FROM posture.access_rule() r
+	JOIN pg_class c ON c.oid = r.relation WHERE NOT c.relrowsecurity}), 'asset_inbox inbox', 'and row security is on');
 $node->safe_psql('postgres', 'DROP ROLE plain_reader; DROP ROLE loader; DROP ROLE operator');
 pass('roles without privileges can be dropped');
 

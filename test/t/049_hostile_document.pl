@@ -3,6 +3,8 @@
 # is stored, or refused with a clear error.
 # tests: source/load, source/native, source/ocsf, source/asff, source/xccdf
 # tests: source/azure_assessment, source/azure_control, source/prowler_check
+# tests: source/inventory, source/inventory_asset, source/device_inventory
+# tests: source/cloud_inventory, source/servicenow
 # tests: source/graph_profile, source/graph_score, source/compliance_framework
 
 use strict;

@@ -18,9 +18,9 @@ use TestRandomDocument;
 my $calls = $ENV{POSTURE_CALLS} // 1500;
 my $node = calls_node('writes', $calls);
 
-my $tables = join '|', qw(source asset asset_alias asset_group recommendation metric
+my $tables = join '|', qw(source asset asset_alias asset_source asset_group recommendation metric
   metric_recommendation initiative initiative_metric initiative_recommendation finding measure
-  exemption attestation benchmark inbox importance_weight score_band);
+  exemption attestation benchmark inbox asset_inbox importance_weight score_band);
 my @written = grep { $_->[0] =~ /^(?:INSERT|UPDATE|DELETE) posture\.(?:$tables)$/ } callable($node);
 my $reads = join "\n", map { "PERFORM count(v::text) FROM $_ v;" } views($node, 'postgres'),
   'posture.ingest()', 'posture.fold()', 'posture.take_snapshot()', 'posture.export()',

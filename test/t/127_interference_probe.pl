@@ -16,7 +16,7 @@ use TestPosture;
 interference_node('interference_probe', 'unfolded');
 
 # the same days in both, and data of no one
-my $common = qr/\.(importance_weight|history_start|forgotten_day|former_key|delivery|confirmation
+my $common = qr/\.(importance_weight|history_start|forgotten_day|former_key|left_inventory|delivery|confirmation
 	|snapshot|access|change_log_start)$/x;
 my @relations = grep { !/$common/ } tables($node, 'postgres'), views($node, 'postgres');
 my ($few, $many) = both_answers(superuser(),
@@ -111,7 +111,13 @@ my @documents = map {
 			'{"type": "asset_alias", "alias": "KEY", "asset": "a1"}',
 			'{"type": "asset_alias", "alias": "new", "asset": "KEY"}',
 			'{"type": "measure", "source": "scan", "recommendation": "KEY", "achieved": 1, "possible": 2}',
+			'{"type": "asset_source", "source": "scan", "asset": "KEY"}',
+			'{"type": "asset_source", "source": "KEY", "asset": "a1"}',
 			'{"type": "finding", "source": "KEY", "recommendation": "r1", "asset": "a1", "state": "compliant"}')),
+		qq{SELECT * FROM posture.load('inventory', '{"key": "$key", "kind": "host"}', 'scan')},
+		q{SELECT * FROM posture.load('inventory', '{"key": "new"}', 'scan', true)},
+		"INSERT INTO posture.asset_inbox (source, asset) VALUES ('scan', '$key'), ('scan', 'new'); "
+		  . q{SELECT * FROM posture.ingest_assets('scan')},
 		(map { "INSERT INTO posture.inbox VALUES ($_, 'compliant'); " . 'SELECT * FROM posture.ingest(); '
 			  . q{SELECT * FROM posture.ingest('scan')} }
 			"'scan', 'r1', '$key'", "'scan', '$key', 'a1'", "'$key', 'r1', 'a1'"))

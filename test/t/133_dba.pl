@@ -36,7 +36,8 @@ my $definitions = 'SELECT count(*) > 50 FROM pg_proc WHERE pronamespace = \'post
   . 'SELECT posture.today() IS NOT NULL; SHOW posture.retention_days';
 shows('| without a level | definitions', as('nobody', $definitions), "t\n5\nt\nt\n400");
 is(hidden('nobody', @relations), "@relations", 'and reads no relation');
-shows('| `reader` | every view', hidden('reader', @relations), 'posture.inbox posture.rejected');
+shows('| `reader` | every view', hidden('reader', @relations),
+	'posture.asset_inbox posture.inbox posture.rejected');
 shows('| `owner` | in views', hidden('owner', @tables), "@tables");
 is(as('owner', 'SELECT initiative FROM posture.overview; SELECT asset_group FROM posture.group_report GROUP BY 1'),
 	"i1\ng1", 'an owner reads its own initiative and group');
@@ -48,7 +49,8 @@ shows('| `curator` | what', hidden('curator', @relations), hidden('reader', @rel
 shows('| `operator` | every', hidden('operator', @relations), '');
 shows('| the installer, a superuser |', hidden('installer', @relations) . hidden($superuser, @relations), '');
 shows('Row security is on', $node->safe_psql('posture', "SELECT oid::regclass FROM pg_class
-	WHERE relnamespace $schemas AND relkind = 'r' AND NOT relrowsecurity"), 'posture.inbox');
+	WHERE relnamespace $schemas AND relkind = 'r' AND NOT relrowsecurity ORDER BY relname"),
+	"posture.asset_inbox\nposture.inbox");
 $node->safe_psql('posture', 'GRANT SELECT ON ALL TABLES IN SCHEMA posture TO nobody');
 is(join(' ', grep { !/inbox/ && as('nobody', "SELECT FROM $_") !~ /ERROR: .*nobody" does not see all rows/ } grep { /^posture\./ } @tables),
 	'', 'a role that was granted every table reads none');
@@ -101,7 +103,7 @@ shows('| without a level | nothing', writable('nobody'), '');
 shows('| `reader` | the result', writable('reader') . called_by('reader curator operator installer', 'verify()'), '');
 shows('| `owner` | status', writable('owner') . called_by('owner operator installer', "acknowledge($event{i1})"), '');
 is(called_by('operator installer', "acknowledge($event{i2})"), '', 'events of others are for an operator');
-shows('| `loader` | findings', writable('loader') . called_by('loader installer', q{ingest('scan')}), 'inbox');
+shows('| `loader` | findings', writable('loader') . called_by('loader installer', q{ingest('scan')}), 'asset_inbox inbox');
 is(as('loader', <<'SQL'), "2\n1", 'it loads with load(), and with the inbox and ingest()');
 SELECT changed FROM posture.load('posture', '{"type": "finding", "source": "scan", "recommendation": "new", "asset": "new", "state": "compliant"}', 'scan');
 INSERT INTO posture.inbox VALUES ('scan', 'new', 'new', 'non_compliant');

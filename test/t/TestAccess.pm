@@ -114,6 +114,8 @@ FROM (VALUES (700000, 'alice', 'host', 40), (0, 'common', 'host', 10),
 SELECT setval(pg_get_serial_sequence('posture.asset', 'asset_id'), 900000);
 INSERT INTO posture.asset_alias (alias, asset_id)
 SELECT 'inventory of ' || key, asset_id FROM posture.asset WHERE asset_id % 5 = 0;
+INSERT INTO posture.asset_source (source_id, asset_id)
+SELECT 1 + asset_id % 2, asset_id FROM posture.asset WHERE asset_id % 3 = 0;
 INSERT INTO posture.asset_group (key, name, kinds, owner) VALUES
     ('trucks', 'Trucks', '{truck}', 'fleet'), ('hidden group', 'Hidden', '{host}', NULL),
     ('ghostly', 'Ghostly', '{host}', 'no such role');
@@ -295,7 +297,8 @@ our %owner_condition = (
 	(map { $_ => 'recommendation_id IN (SELECT expect.r(O))' }
 		  qw(posture.measure posture.recommendation_snapshot posture_internal.measure_snapshot
 		  posture_internal.finding_history)),
-	(map { $_ => 'asset_id IN (SELECT expect.a(O))' } qw(posture.asset posture.asset_alias)),
+	(map { $_ => 'asset_id IN (SELECT expect.a(O))' } qw(posture.asset posture.asset_alias
+		  posture.asset_source)),
 	'posture.score_band' => 'initiative_id IS NULL OR initiative_id IN (SELECT expect.i(O))',
 	'posture.asset_group' => 'asset_group_id IN (SELECT expect.g(O))',
 	'posture.recommendation' => 'recommendation_id IN (SELECT expect.lr(O))',
@@ -312,9 +315,9 @@ our %owner_condition = (
 	'posture.event_cause' => q{event_id IN (SELECT expect.e(O))
 		AND (initiative_id IS NULL OR initiative_id IN (SELECT expect.i(O)))});
 # tables of which the fence shows no row
-our @hidden = ((map { "posture.$_" } qw(access change_log extent inbox rejected run)),
+our @hidden = ((map { "posture.$_" } qw(access asset_inbox change_log extent inbox rejected run)),
 	map { "posture_internal.$_" } qw(change_log_start verification exemption_snapshot asset_group_snapshot
-	  asset_history history_start forgotten_day former_key delivery confirmation finding_set asset_set object_count counted_slice finding_delta asset_delta));
+	  asset_history history_start forgotten_day former_key left_inventory delivery confirmation finding_set asset_set object_count counted_slice finding_delta asset_delta));
 
 # The views that list assets, findings and recommendations: what an owner asks, and what a
 # superuser asks for the same rows, with O for the owners. An owner sees one of the two
@@ -345,7 +348,12 @@ my %listed = (
 		       ARRAY(SELECT i.key::text FROM posture.initiative i
 		             WHERE i.key = ANY (v.initiatives)
 		               AND initiative_id IN (SELECT expect.i(O)) ORDER BY 1),
-		       v.first_seen, v.last_seen, v.retired_at
+		       v.first_seen, v.last_seen, v.retired_at,
+		       ARRAY(SELECT s.key::text
+		             FROM posture.asset_source k JOIN posture.source s USING (source_id)
+		             WHERE k.asset_id = a.asset_id
+		               AND s.source_id IN (SELECT source_id FROM posture.recommendation
+		                   WHERE recommendation_id IN (SELECT expect.lr(O))) ORDER BY 1)
 		FROM posture.asset_report v JOIN posture.asset a ON a.key = v.asset
 		WHERE a.asset_id IN (SELECT expect.a(O))} ],
 	metric_recommendation_report => [ '*', qq{

@@ -105,6 +105,30 @@ JSON
 {"matches": [{"vulnerability": {"id": "CVE-2021-2", "severity": "High", "fix": {"versions": ["2"], "state": "fixed"}, "cvss": [{"version": "3.1", "metrics": {"baseScore": 7.5}}], "epss": [{"cve": "CVE-2021-2", "epss": 0.5, "percentile": 0.9}]}, "artifact": {"name": "zlib", "version": "1", "type": "deb"}}],
  "source": {"type": "image", "target": {"userInput": "registry.example.com/shop/db:2", "imageID": "sha256:33"}}, "distro": {"name": "debian", "version": "12"}, "descriptor": {"name": "grype", "version": "0.92.0", "timestamp": "2024-03-01T08:00:00Z"}}
 JSON
+		[ 'entra-devices', <<'JSON' ],
+{"@odata.context": "https://graph.microsoft.com/v1.0/$metadata#devices", "value": [{"id": "11111111-aaaa-4bbb-8ccc-000000000001", "deviceId": "aaaaaaaa-1111-4222-8333-000000000001", "displayName": "LAPTOP-1", "operatingSystem": "Windows", "operatingSystemVersion": "10.0.22631.4317",
+ "accountEnabled": true, "isCompliant": true, "isManaged": true, "trustType": "AzureAd", "manufacturer": "Example", "model": "M1", "approximateLastSignInDateTime": "2024-03-01T08:00:00Z"}]}
+JSON
+		[ 'intune-devices', <<'JSON' ],
+{"value": [{"id": "22222222-aaaa-4bbb-8ccc-000000000001", "azureADDeviceId": "aaaaaaaa-1111-4222-8333-000000000001", "deviceName": "LAPTOP-1", "operatingSystem": "Windows", "osVersion": "10.0.22631.4317", "lastSyncDateTime": "2024-03-01T09:00:00Z",
+ "userPrincipalName": "user@example.com", "complianceState": "compliant", "managedDeviceOwnerType": "company", "serialNumber": "S-1", "manufacturer": "Example", "model": "M1"}]}
+JSON
+		[ 'azure-resources', <<'JSON' ],
+{"data": [{"id": "/subscriptions/s1/resourceGroups/rg1/providers/Microsoft.Storage/storageAccounts/logs1", "name": "logs1", "type": "microsoft.storage/storageaccounts", "tenantId": "t1", "subscriptionId": "s1", "resourceGroup": "rg1", "location": "westeurope", "tags": {"env": "prod"}}]}
+JSON
+		[ 'aws-config', <<'JSON' ],
+{"Results": ["{\"arn\": \"arn:aws:s3:::inventory\", \"resourceId\": \"inventory\", \"resourceName\": \"inventory\", \"resourceType\": \"AWS::S3::Bucket\", \"accountId\": \"111122223333\", \"awsRegion\": \"eu-west-1\", \"tags\": [{\"key\": \"env\", \"value\": \"prod\"}]}"], "QueryInfo": {"SelectFields": [{"Name": "arn"}]}}
+JSON
+		[ 'kubectl', <<'JSON' ],
+{"apiVersion": "v1", "kind": "List", "items": [{"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web", "namespace": "shop", "uid": "3f6c2d1e-0000-4000-8000-000000000001", "labels": {"app": "web"}}}], "metadata": {"resourceVersion": ""}}
+JSON
+		[ 'servicenow', <<'JSON' ],
+{"result": [{"sys_id": "0123456789abcdef0123456789abcdef", "name": "web8", "sys_class_name": "cmdb_ci_linux_server", "fqdn": "web8.example.com", "ip_address": "192.0.2.8", "serial_number": "VM-8", "environment": "Production", "department": {"display_value": "Shop", "link": "https://example.com/d"},
+ "owned_by": {"display_value": "web team", "value": "00000000000000000000000000000001"}, "busines_criticality": "1 - most critical", "operational_status": "1", "last_discovered": "2024-03-01 08:00:00", "object_id": "arn:aws:ec2:eu-west-1:111122223333:instance/i-1"}]}
+JSON
+		[ 'inventory', <<'JSON' ],
+{"assets": [{"key": "inv-1", "kind": "host", "name": "Inv 1", "criticality": "high", "owner": "web team", "tags": {"env": "prod"}, "aliases": ["inv-one"], "seen_at": "2024-03-01T08:00:00Z"}]}
+JSON
 		[ 'xccdf', <<'XML' ]);
 <Benchmark xmlns="http://checklists.nist.gov/xccdf/1.2" xmlns:h="http://www.w3.org/1999/xhtml" id="bench"><status>accepted</status><title>Guide</title><version>1.2</version><Group id="g1"><title>Access</title><Rule id="ssh" severity="high" weight="10.0"><version>X-1</version><title>No root</title><description>Set <h:code>it</h:code> to <sub idref="v1"/></description><reference href="https://example.com/c">AC-6</reference><rationale>root</rationale><ident system="http://cce.mitre.org">CCE-1</ident><fixtext>edit a</fixtext><fix id="f1" system="sh">sed</fix></Rule></Group><TestResult id="t1" end-time="2024-03-01T10:00:00" test-system="cpe:/a:redhat:openscap:1.3.9"><organization>Example Corp</organization><profile idref="p1"/><target>WEB9</target><target-address>192.0.2.7</target-address><target-facts><fact name="urn:scap:fact:asset:identifier:fqdn" type="string">web9.example.com</fact><fact name="urn:scap:fact:asset:identifier:os_name" type="string">Example OS</fact></target-facts><set-value idref="v1">15</set-value><rule-result idref="ssh" severity="medium" weight="5.0"><result>fail</result><message severity="error">root may</message><instance context="file">/etc/x</instance></rule-result></TestResult></Benchmark>
 XML

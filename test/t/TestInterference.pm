@@ -90,6 +90,12 @@ FROM generate_series(1, 4 * N) n;
 INSERT INTO posture.asset_alias (alias, asset_id)
 SELECT 'hidden alias ' || n, a.asset_id
 FROM generate_series(1, N) n JOIN posture.asset a ON a.key = 'ha' || n;
+INSERT INTO posture.asset_source (source_id, asset_id)
+SELECT s.source_id, a.asset_id
+FROM generate_series(1, N) n JOIN posture.asset a ON a.key = 'ha' || n
+JOIN posture.source s ON s.key = 'hscan' || n;
+INSERT INTO posture.asset_inbox (source, asset)
+SELECT 'hscan' || n, 'ha' || n FROM generate_series(1, N) n;
 INSERT INTO posture.asset_group (key, name, kinds, owner)
 SELECT 'hg' || n, 'Hidden N', '{host,hidden}', 'stranger' FROM generate_series(1, N) n;
 INSERT INTO posture.recommendation

@@ -51,8 +51,8 @@ sub query_as
 	return ($rc, $out, $err);
 }
 
-# SQL of rows that the sample warehouse does not have: findings with an extent, and a row in the
-# inbox, which that takes.
+# SQL of rows that the sample warehouse does not have: findings with an extent, a row in the
+# inbox, which that takes, and inventories.
 sub extent_sql
 {
 	return <<'SQL';
@@ -61,6 +61,12 @@ FROM posture.finding_report WHERE asset = 'a1';
 SELECT FROM posture.ingest(extent => 'site');
 UPDATE posture.recommendation SET is_manual = true WHERE key = 'r6';
 SELECT FROM posture.attest('r6', 'compliant', 'https://example.com/r6', posture.today() + 400);
+INSERT INTO posture.asset_source (source_id, asset_id, first_seen)
+SELECT s.source_id, a.asset_id, posture.day_end(posture.today() - 4)
+FROM posture.source s, posture.asset a WHERE s.key = 'cloud' AND a.key IN ('a1', 'a2', 'a57');
+INSERT INTO posture.asset_inbox (source, asset, aliases) VALUES ('cloud', 'a3', '{other}');
+INSERT INTO posture_internal.left_inventory
+SELECT asset_id, '2020-02-02' FROM posture.asset WHERE key = 'a4';
 INSERT INTO posture.inbox VALUES ('scan', 'r1', 'a1', 'compliant', '2020-02-02');
 SQL
 }

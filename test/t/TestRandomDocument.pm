@@ -113,6 +113,39 @@ JSON
 "target": {"userInput": "shop/db:1"}}, "descriptor": {"version": "0.92.0",
 "timestamp": "2024-03-01T08:00:00Z"}}
 JSON
+	'entra-devices' => <<'JSON',
+{"value": [{"id": "o1", "deviceId": "d1", "displayName": "a1", "operatingSystem": "Windows",
+"accountEnabled": true, "trustType": "AzureAd",
+"approximateLastSignInDateTime": "2024-03-01T08:00:00Z"}]}
+JSON
+	'intune-devices' => <<'JSON',
+{"value": [{"id": "m1", "azureADDeviceId": "d1", "deviceName": "a1",
+"operatingSystem": "iOS", "lastSyncDateTime": "2024-03-01T09:00:00Z",
+"userPrincipalName": "u", "complianceState": "compliant"}]}
+JSON
+	'azure-resources' => <<"JSON",
+{"data": [{"id": "$vm", "name": "w", "type": "microsoft.compute/virtualmachines",
+"tenantId": "t", "tags": {"a": "b"}}]}
+JSON
+	'aws-config' => <<'JSON',
+{"configurationItems": [{"ARN": "arn:aws:s3:::l", "resourceType": "AWS::S3::Bucket",
+"resourceId": "l", "awsAccountId": "1", "awsRegion": "r", "tags": {"a": "b"},
+"configurationItemStatus": "OK"}]}
+JSON
+	kubectl => <<'JSON',
+{"kind": "List", "items": [{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a1",
+"namespace": "n", "uid": "u", "labels": {"a": "b"}}}]}
+JSON
+	servicenow => <<'JSON',
+{"records": [{"sys_id": "s1", "name": "a1", "sys_class_name": "cmdb_ci_server",
+"fqdn": "a1.example.com", "owned_by": {"display_value": "o", "link": "l"},
+"busines_criticality": "2 - somewhat critical", "operational_status": "1",
+"last_discovered": "2024-03-01 08:00:00"}]}
+JSON
+	inventory => <<'JSON',
+{"assets": [{"key": "a1", "kind": "host", "name": "n", "criticality": "low", "owner": "o",
+"tags": {"a": "b"}, "aliases": ["b1"], "seen_at": "2024-03-01T08:00:00Z"}]}
+JSON
 	'prowler-checks' => <<'JSON',
 [{"Provider": "azure", "CheckID": "c", "CheckTitle": "t", "ServiceName": "s", "Severity": "high",
 "Description": "d", "Remediation": {"Code": {"CLI": "x"}, "Recommendation": {"Text": "t",

@@ -8,8 +8,8 @@
  * - owned_rows shows the caller of a fence (src/fence.c) what it owns. It is for
  *   pg_read_all_data, as which the fence runs.
  *
- * A superuser, and a role with BYPASSRLS, is not subject to row security. inbox has
- * none, because COPY FROM does not work with it.
+ * A superuser, and a role with BYPASSRLS, is not subject to row security. inbox and
+ * asset_inbox have none, because COPY FROM does not work with it.
  */
 
 DO $$
@@ -17,7 +17,7 @@ DECLARE
     rule record;
 BEGIN
     FOR rule IN SELECT a.relation, a.owner_rows FROM posture.access_rule() a
-                WHERE a.relation <> 'posture.inbox'::regclass
+                WHERE a.relation <> ALL ('{posture.inbox,posture.asset_inbox}'::regclass[])
     LOOP
         EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', rule.relation);
         EXECUTE format('CREATE POLICY all_rows ON %s '

@@ -25,6 +25,7 @@ VALUES
         NULL, 'INSERT, UPDATE, DELETE', NULL),
     ('asset_alias', 'SELECT', $$(SELECT owner_rows('asset')) @> asset_id$$,
         NULL, 'INSERT, UPDATE, DELETE', NULL),
+    ('asset_source', 'SELECT', $$(SELECT owner_rows('asset')) @> asset_id$$, NULL, NULL, NULL),
     ('asset_group', 'SELECT', $$(SELECT owner_rows('asset_group')) @> asset_group_id$$,
         NULL, 'INSERT, UPDATE, DELETE', NULL),
     ('recommendation', 'SELECT', $$(SELECT owner_rows('recommendation')) @> recommendation_id$$,
@@ -100,12 +101,14 @@ VALUES
     ('verification', 'SELECT', NULL, NULL, NULL, NULL),
     -- deliveries as they came, also those of others
     ('inbox', NULL, NULL, 'INSERT', NULL, 'SELECT'),
+    ('asset_inbox', NULL, NULL, 'INSERT', NULL, 'SELECT'),
     ('rejected', NULL, NULL, NULL, NULL, 'SELECT, DELETE'),
     -- derived tables, which hold the assets of the whole organisation
     ('change_log_start', 'SELECT', NULL, NULL, NULL, NULL),
     ('history_start', 'SELECT', NULL, NULL, NULL, NULL),
     ('forgotten_day', 'SELECT', NULL, NULL, NULL, NULL),
     ('former_key', 'SELECT', NULL, NULL, NULL, NULL),
+    ('left_inventory', 'SELECT', NULL, NULL, NULL, NULL),
     ('delivery', 'SELECT', NULL, NULL, NULL, NULL),
     ('confirmation', 'SELECT', NULL, NULL, NULL, NULL),
     ('exemption_snapshot', 'SELECT', NULL, NULL, NULL, NULL),
@@ -155,7 +158,7 @@ CREATE FUNCTION posture_internal.row_security_error() RETURNS text
                    || string_agg(c.relname, ', ' ORDER BY c.relname)
             FROM access_rule() a
             JOIN pg_catalog.pg_class c ON c.oid = a.relation
-            WHERE c.relname <> 'inbox' AND NOT c.relrowsecurity
+            WHERE c.relname NOT IN ('inbox', 'asset_inbox') AND NOT c.relrowsecurity
             HAVING count(*) > 0);
 COMMENT ON FUNCTION posture_internal.row_security_error() IS
     'returns an error text that names the tables whose row security was turned off; NULL: none';

@@ -210,11 +210,17 @@ CREATE FUNCTION posture_internal.inbox_status() RETURNS SETOF status_item
 BEGIN ATOMIC
     SELECT 'inbox', CASE WHEN count(*) > 0 THEN 'warning' ELSE 'ok' END, count(*),
            count_phrase(count(*), 'row') || ' waiting',
-           CASE WHEN count(*) > 0 THEN 'SELECT * FROM posture.ingest();' END
-    FROM inbox i;
+           nullif(concat_ws(' ', CASE WHEN bool_or(NOT i.is_asset)
+                                      THEN 'SELECT * FROM posture.ingest();' END,
+                            CASE WHEN bool_or(i.is_asset)
+                            THEN 'SELECT * FROM posture.ingest_assets();' END), '')
+    FROM (SELECT false AS is_asset FROM inbox
+          UNION ALL
+          SELECT true FROM asset_inbox) i;
 END;
 COMMENT ON FUNCTION posture_internal.inbox_status() IS
-    'step of status(): rows of the inbox that wait for ingest()';
+    'step of status(): rows of the inbox that wait for ingest(), and of the asset_inbox that wait for '
+    'ingest_assets()';
 
 CREATE FUNCTION posture_internal.rejected_status() RETURNS SETOF status_item
     LANGUAGE sql STABLE PARALLEL SAFE
@@ -301,7 +307,7 @@ BEGIN ATOMIC
                       WHEN c.relname ~ ('(^|_)(snapshot|history)$|'
                                         '^(event|event_cause|run|history_start|forgotten_day)$')
                       THEN 'history'
-                      WHEN c.relname ~ '^(inbox|rejected)$' THEN 'deliveries'
+                      WHEN c.relname ~ '^(inbox|asset_inbox|rejected)$' THEN 'deliveries'
                       ELSE 'catalog' END AS part
           FROM pg_extension e
           JOIN pg_depend d ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid

@@ -157,6 +157,13 @@ BEGIN
                            THEN o.criticality ELSE n.criticality END
     FROM asset o
     WHERE n.asset_id = new_id AND o.asset_id = old_id;
+    INSERT INTO asset_source AS n (source_id, asset_id, first_seen, last_seen)
+    SELECT o.source_id, new_id, o.first_seen, o.last_seen FROM asset_source o
+    WHERE o.asset_id = old_id
+    ON CONFLICT (source_id, asset_id) DO UPDATE
+    SET first_seen = least(n.first_seen, EXCLUDED.first_seen),
+        last_seen = greatest(n.last_seen, EXCLUDED.last_seen);
+    DELETE FROM asset_source o WHERE o.asset_id = old_id;
     -- The old asset is not deleted, because the history of past days refers to it.
     UPDATE asset o SET retired_at = coalesce(o.retired_at, now()) WHERE o.asset_id = old_id;
     UPDATE asset_alias l SET asset_id = new_id WHERE l.asset_id = old_id;

@@ -441,23 +441,13 @@ CREATE FUNCTION posture_internal.ingest(
     OUT closed bigint)
     LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
-DECLARE
-    source_key text;
 BEGIN
     PERFORM require_level('loader');
+    PERFORM require_deliveries(ARRAY[complete_source, only_source]);
     IF extent IS NOT NULL AND key_error('extent', extent) IS NOT NULL THEN
         RAISE EXCEPTION '%', key_error('extent', extent)
             USING ERRCODE = 'invalid_parameter_value';
     END IF;
-    FOREACH source_key IN ARRAY array_remove(ARRAY[complete_source, only_source], NULL) LOOP
-        PERFORM require_delivery(source_key);
-        IF NOT EXISTS (SELECT FROM source s WHERE s.key = source_key) THEN
-            RAISE EXCEPTION 'source "%" does not exist', left(source_key, 100)
-                USING ERRCODE = 'undefined_object',
-                      HINT = concat_ws(' ', source_hint(source_key),
-                                       'Add a new one to posture.source first.');
-        END IF;
-    END LOOP;
     SELECT i.* INTO loaded, changed, unchanged, rejected, closed
     FROM ingest_sources(complete_source, CASE WHEN only_source IS NOT NULL
                                               THEN ARRAY[only_source]

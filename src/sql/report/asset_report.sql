@@ -21,7 +21,8 @@ SELECT g.asset,
            AS initiatives,
        g.first_seen,
        g.last_seen,
-       g.retired_at
+       g.retired_at,
+       known_by(g.asset_id) AS known_by
 FROM (SELECT a.asset_id, a.key::text AS asset, a.name, a.kind, a.owner, a.criticality,
              a.first_seen, a.last_seen, a.retired_at,
              array_agg(DISTINCT b.source) FILTER (WHERE b.source IS NOT NULL) AS sources,
@@ -72,3 +73,5 @@ COMMENT ON COLUMN posture.asset_report.last_seen IS
     'time of the latest observation, updated at most once a day';
 COMMENT ON COLUMN posture.asset_report.retired_at IS
     'time from which it does not count; NULL: none';
+COMMENT ON COLUMN posture.asset_report.known_by IS
+    'keys of the inventories that know it: sources that deliver assets alone';

@@ -37,6 +37,27 @@ END $$;
 COMMENT ON FUNCTION posture_internal.require_delivery(text) IS
     'raises an error unless the caller delivers for a source';
 
+CREATE FUNCTION posture_internal.require_deliveries(source_keys text[]) RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+DECLARE
+    source_key text;
+BEGIN
+    FOREACH source_key IN ARRAY array_remove(source_keys, NULL) LOOP
+        PERFORM require_delivery(source_key);
+        IF NOT EXISTS (SELECT FROM source s WHERE s.key = source_key) THEN
+            RAISE EXCEPTION 'source "%" does not exist', left(source_key, 100)
+                USING ERRCODE = 'undefined_object',
+                      HINT = concat_ws(' ', source_hint(source_key),
+                                       'Add a new one to posture.source first.');
+        END IF;
+    END LOOP;
+END $$;
+COMMENT ON FUNCTION posture_internal.require_deliveries(text[]) IS
+    'step of ingest() and ingest_assets(): raises an error unless the caller delivers for these '
+    'sources, and they exist; NULLs are ignored';
+
 CREATE FUNCTION posture_internal.curated_field() RETURNS TABLE (type text, field text)
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
 BEGIN ATOMIC
@@ -52,16 +73,18 @@ COMMENT ON FUNCTION posture_internal.curated_field() IS
     'returns the fields of what a loader delivers that it may not set';
 
 -- Who may not curate the catalog changes the kind and name of the assets that its sources alone
--- assess. They decide which metrics count an asset, of other sources too.
+-- assess, or know as inventories. They decide which metrics count an asset, of other sources too.
 CREATE FUNCTION posture_internal.may_update_asset(
     of_asset integer, sources text[], curates boolean) RETURNS boolean
     LANGUAGE sql STABLE
     RETURN curates OR sources IS NULL
         OR (SELECT bool_and(s.key = ANY (sources))
-            FROM finding f
-            JOIN recommendation r USING (recommendation_id)
-            JOIN source s USING (source_id)
-            WHERE f.asset_id = of_asset) IS TRUE;
+            FROM (SELECT r.source_id
+                  FROM finding f JOIN recommendation r USING (recommendation_id)
+                  WHERE f.asset_id = of_asset
+                  UNION ALL
+                  SELECT x.source_id FROM asset_source x WHERE x.asset_id = of_asset) k
+            JOIN source s USING (source_id)) IS TRUE;
 COMMENT ON FUNCTION posture_internal.may_update_asset(integer, text[], boolean) IS
     'returns whether a role that delivers for these sources, NULL: for all, may change the kind '
     'and name of an asset';
@@ -81,12 +104,16 @@ BEGIN
     END IF;
     UPDATE pg_temp.posture_item i
     SET error = CASE
-        WHEN i.type IN ('finding', 'measure', 'recommendation', 'source', 'asset', 'left_out')
+        WHEN i.type IN ('finding', 'measure', 'recommendation', 'source', 'asset', 'asset_source',
+                        'left_out')
             THEN format('source "%s" is not delivered by this role',
                         left(coalesce(i.source, i.object ->> 'key'), 100))
         ELSE format('%s: only a curator may load it', i.type) END
     WHERE i.error IS NULL
-      AND CASE WHEN i.type IN ('finding', 'measure') THEN coalesce(i.source, '') <> ALL (sources)
+      AND CASE WHEN i.type IN ('finding', 'measure', 'asset_source')
+                    -- an asset of an inventory has its key here
+                    OR i.type = 'asset' AND i.asset IS NOT NULL
+               THEN coalesce(i.source, '') <> ALL (sources)
                WHEN i.type = 'left_out' OR curates THEN false
                WHEN i.type = 'source' THEN coalesce(i.object ->> 'key', '') <> ALL (sources)
                WHEN i.type = 'recommendation' THEN coalesce(i.source, '') <> ALL (sources)

@@ -27,6 +27,16 @@ VALUES
      'a compliance framework of Prowler'),
     ('trivy', 'json', 'trivy_item', 'finding', 'reports of Trivy about vulnerabilities'),
     ('grype', 'json', 'grype_item', 'finding', 'reports of Grype'),
+    ('entra-devices', 'json', 'entra_device_item', 'asset', 'devices of Microsoft Entra ID'),
+    ('intune-devices', 'json', 'intune_device_item', 'asset', 'managedDevices of Microsoft Intune'),
+    ('azure-resources', 'json', 'azure_resource_item', 'asset',
+     'resources of Azure, by Resource Graph or REST'),
+    ('aws-config', 'json', 'aws_config_item', 'asset',
+     'configuration items of AWS Config, or results of its queries'),
+    ('kubectl', 'json', 'kubectl_item', 'asset', 'objects of Kubernetes, from "kubectl get -o json"'),
+    ('servicenow', 'json', 'servicenow_item', 'asset', 'configuration items of ServiceNow'),
+    ('inventory', 'json', 'inventory_item', 'asset',
+     'assets, each with a key, or {"assets": [...]}'),
     ('posture', 'json', 'native_item', NULL,
      'objects as posture.export() writes them, each with a type');
 END;

@@ -79,6 +79,12 @@ BEGIN ATOMIC
     JOIN source s USING (source_id)
     JOIN asset a USING (asset_id)
     UNION ALL
+    SELECT 'asset_source', a.key, to_jsonb(x) - '{source_id,asset_id}'::text[]
+           || jsonb_build_object('source', s.key, 'asset', a.key)
+    FROM asset_source x
+    JOIN source s USING (source_id)
+    JOIN asset a USING (asset_id)
+    UNION ALL
     SELECT 'measure', r.key, to_jsonb(m) - 'recommendation_id'
            || jsonb_build_object('source', s.key, 'recommendation', r.key)
     FROM measure m
@@ -104,7 +110,8 @@ BEGIN ATOMIC
     JOIN asset a USING (asset_id);
 END;
 COMMENT ON FUNCTION posture_internal.export_state() IS
-    'step of export(): returns findings, measures, exemptions and attestations';
+    'step of export(): returns findings, measures, exemptions, attestations and what inventories '
+    'know';
 
 CREATE FUNCTION posture.export(types text[] DEFAULT NULL) RETURNS SETOF jsonb
     LANGUAGE plpgsql STABLE PARALLEL SAFE
@@ -112,10 +119,9 @@ CREATE FUNCTION posture.export(types text[] DEFAULT NULL) RETURNS SETOF jsonb
     SET datestyle = 'ISO, YMD' SET intervalstyle = 'iso_8601' SET timezone = 'UTC'
 AS $$
 DECLARE
-    known text[] := ARRAY['importance_weight', 'source', 'asset', 'asset_group', 'recommendation',
-                          'metric', 'initiative',
-                          'benchmark', 'score_band', 'finding', 'measure', 'exemption',
-                          'attestation'];
+    known text[] := ARRAY['importance_weight', 'source', 'asset', 'asset_source',
+                          'asset_group', 'recommendation', 'metric', 'initiative', 'benchmark',
+                          'score_band', 'finding', 'measure', 'exemption', 'attestation'];
     odd text := (SELECT min(t.type) FROM unnest(types) t(type) WHERE t.type <> ALL (known));
 BEGIN
     PERFORM require_level('reader or owner');
@@ -128,8 +134,10 @@ BEGIN
     SELECT jsonb_build_object('type', e.type) || strip_null_fields(e.object)
     FROM (SELECT * FROM export_catalog()
           UNION ALL
-          SELECT * FROM export_state() WHERE types IS NULL
-                 OR types && ARRAY['finding', 'measure', 'exemption', 'attestation']) e
+          SELECT * FROM export_state()
+          WHERE types IS NULL
+                OR types && ARRAY['asset_source', 'finding', 'measure', 'exemption',
+                                  'attestation']) e
     WHERE types IS NULL OR e.type = ANY (types)
     -- each object comes after the objects that it names
     ORDER BY array_position(known, e.type), e.key COLLATE "C", e.object ->> 'source' COLLATE "C",

@@ -16,14 +16,25 @@ BEGIN ATOMIC
           UNION
           SELECT e.asset_id
           FROM exemption e JOIN recommendation r USING (recommendation_id)
-          WHERE r.source_id = ANY (of_sources)) k ON k.asset_id = a.asset_id
-    WHERE a.owner IS NULL AND a.criticality = 'medium' AND a.retired_at IS NULL
+          WHERE r.source_id = ANY (of_sources)
+          UNION
+          SELECT x.asset_id FROM asset_source x WHERE x.source_id = ANY (of_sources))
+          k ON k.asset_id = a.asset_id
+    WHERE (a.owner IS NULL AND a.criticality = 'medium'
+           -- an inventory reports these, too
+           OR EXISTS (SELECT
+                      FROM asset_source x
+                      WHERE x.asset_id = a.asset_id AND x.source_id = ANY (of_sources)))
+      AND a.retired_at IS NULL
       AND NOT EXISTS (SELECT
                       FROM finding f JOIN recommendation r USING (recommendation_id)
                       WHERE f.asset_id = a.asset_id AND r.source_id <> ALL (of_sources))
       AND NOT EXISTS (SELECT
                       FROM exemption e JOIN recommendation r USING (recommendation_id)
                       WHERE e.asset_id = a.asset_id AND r.source_id <> ALL (of_sources))
+      AND NOT EXISTS (SELECT
+                      FROM asset_source x
+                      WHERE x.asset_id = a.asset_id AND x.source_id <> ALL (of_sources))
       AND NOT EXISTS (SELECT
                       FROM asset_alias l
                       WHERE l.asset_id = a.asset_id AND l.how IN ('given', 'merged'))
@@ -67,9 +78,10 @@ BEGIN
     PERFORM FROM asset a
     WHERE a.asset_id = ANY (only_here) ORDER BY a.asset_id FOR UPDATE;
     -- a person may have given one an owner, an exemption or an alias before it was locked
-    only_here := ARRAY(SELECT a.asset_id FROM assets_only_in(of_source_id) a(asset_id)
+    only_here := ARRAY(SELECT a.asset_id FROM assets_only_in(of_sources) a(asset_id)
                        WHERE a.asset_id = ANY (only_here));
 
+    DELETE FROM asset_source x WHERE x.source_id = ANY (of_sources);
     DELETE FROM finding f USING recommendation r
     WHERE r.source_id = ANY (of_sources) AND f.recommendation_id = r.recommendation_id;
     GET DIAGNOSTICS findings = ROW_COUNT;
@@ -123,9 +135,9 @@ BEGIN
 
     -- wait for those who give these a member, and see it in the statements that follow
     PERFORM FROM metric m
-    WHERE m.loaded_source_id = of_source_id ORDER BY m.metric_id FOR UPDATE;
+    WHERE m.loaded_source_id = ANY (of_sources) ORDER BY m.metric_id FOR UPDATE;
     PERFORM FROM initiative i
-    WHERE i.loaded_source_id = of_source_id ORDER BY i.initiative_id FOR UPDATE;
+    WHERE i.loaded_source_id = ANY (of_sources) ORDER BY i.initiative_id FOR UPDATE;
     DELETE FROM metric m
     WHERE m.loaded_source_id = ANY (of_sources) AND m.rule IS NULL
       AND NOT EXISTS (SELECT FROM metric_recommendation x WHERE x.metric_id = m.metric_id);
@@ -145,10 +157,13 @@ BEGIN
     SELECT count(*) INTO initiatives FROM removed;
     WITH waiting AS (
         DELETE FROM inbox i WHERE i.source = forget_source.source RETURNING 1
+    ), waiting_asset AS (
+        DELETE FROM asset_inbox i WHERE i.source = forget_source.source RETURNING 1
     ), refused AS (
         DELETE FROM rejected j WHERE j.source = forget_source.source RETURNING 1
     )
-    SELECT (SELECT count(*) FROM waiting) + (SELECT count(*) FROM refused) INTO rejected;
+    SELECT (SELECT count(*) FROM waiting) + (SELECT count(*) FROM waiting_asset)
+           + (SELECT count(*) FROM refused) INTO rejected;
     DELETE FROM source s WHERE s.source_id = ANY (of_sources);
     PERFORM fold_if_many();
 END $$;
@@ -161,8 +176,8 @@ CREATE FUNCTION posture.forget_source(
     AS 'MODULE_PATHNAME', 'posture_call_definer' LANGUAGE C;
 COMMENT ON FUNCTION posture.forget_source(text) IS
     'deletes a source and what it alone brought: its recommendations, and the manual controls of '
-    'its frameworks, with their findings, measures, exemptions and attestations, the assets that '
-    'only it knows, the metrics and initiatives that its documents made and that measure nothing '
-    'else, the days that it reported, and its rows in the inbox and in rejected; returns their '
-    'numbers; snapshots and events of past days stay';
+    'its frameworks, with their findings, measures, exemptions and attestations, what it knows as '
+    'an inventory, the assets that only it knows, the metrics and initiatives that its documents '
+    'made and that measure nothing else, the days that it reported, and its rows in the inbox, the '
+    'asset_inbox and rejected; returns their numbers; snapshots and events of past days stay';
 REVOKE EXECUTE ON FUNCTION posture.forget_source(text) FROM PUBLIC;

@@ -19,14 +19,17 @@ BEGIN
                               THEN 'The format is the first argument, the document the second.'
                               ELSE format_hint(coalesce(document_format(json_document),
                                                         text_format(content)), of_format) END;
-    ELSIF complete AND counted <> 'finding' THEN
+    ELSIF complete AND counted NOT IN ('finding', 'asset') THEN
         RAISE EXCEPTION 'format "%" does not support complete deliveries', of_format
             USING ERRCODE = 'invalid_parameter_value', HINT = 'Omit the argument "complete".';
     -- each finding of a document could name another source, and so close all of its findings
     ELSIF complete AND of_source IS NULL THEN
         RAISE EXCEPTION 'a complete delivery requires its source'
             USING ERRCODE = 'invalid_parameter_value',
-                  DETAIL = 'Findings of the source that the document does not contain are closed.',
+                  DETAIL = CASE counted WHEN 'asset'
+                           THEN 'Assets of the source that the document does not contain leave it.'
+                           ELSE 'Findings of the source that the document does not contain are '
+                                'closed.' END,
                   HINT = 'Give the argument "source".';
     ELSIF key_error('source', of_source) IS NOT NULL AND of_source IS NOT NULL THEN
         RAISE EXCEPTION '%', key_error('source', of_source)
@@ -104,6 +107,10 @@ DECLARE
                               OR lower(f.key) ~ '^result_?truncated$' AND f.value = 'true')
                        ORDER BY f.key LIMIT 1);
 BEGIN
+    -- a list of Kubernetes
+    IF last_page #>> '{metadata,continue}' <> '' THEN
+        next_page := 'metadata.continue';
+    END IF;
     IF broken IS NOT NULL OR next_page IS NOT NULL THEN
         RAISE EXCEPTION 'document is not complete'
             USING ERRCODE = 'invalid_parameter_value',
@@ -371,7 +378,6 @@ CREATE FUNCTION posture_internal.load_document(
 AS $$
 DECLARE
     form record;
-    step record;
     xml_document xml;
     others bigint;
     sources bigint;
@@ -436,14 +442,19 @@ BEGIN
     recommendations := load_recommendation();
     PERFORM load_former_asset(), load_former_check(), load_alias(true);
     PERFORM progress(format('load: %s recommendations are new or changed', recommendations));
-    SELECT f.* INTO step FROM load_finding(complete_source, arrived_at) f;
-    changed := step.changed + load_catalog(of_format, form.counted)
-        + CASE WHEN form.counted = 'recommendation' THEN recommendations
-               WHEN form.counted IS NULL THEN sources + recommendations ELSE 0 END;
-    loaded := step.loaded + others;
+    IF form.counted = 'asset' THEN
+        SELECT others, i.changed, i.closed INTO loaded, changed, closed
+        FROM load_inventory(complete_source, of_format <> 'inventory') i;
+    ELSE
+        SELECT f.* INTO step FROM load_finding(complete_source, arrived_at) f;
+        changed := step.changed + load_catalog(of_format, form.counted)
+            + CASE WHEN form.counted = 'recommendation' THEN recommendations
+                   WHEN form.counted IS NULL THEN sources + recommendations ELSE 0 END;
+        loaded := step.loaded + others;
+        rejected := rejected + step.rejected;
+        closed := step.closed;
+    END IF;
     unchanged := loaded - changed;
-    rejected := rejected + step.rejected;
-    closed := step.closed;
     extent := CASE WHEN complete OR closed > 0 THEN covered_extent(complete_source) END;
     IF new_sources <> '{}' THEN
         PERFORM load_report_sources(of_source, new_sources);
@@ -498,7 +509,8 @@ COMMENT ON FUNCTION posture.load(text, jsonb, text, boolean) IS
     'loads a document as its product publishes it: its objects into the catalog, its findings '
     'through the inbox into finding. The formats are in load_format(). With complete, findings of '
     'the source that it does not contain are closed in the extent that it states, such as its '
-    'accounts, and what it has of other sources is rejected. '
+    'accounts, and what it has of other sources is rejected; assets that an inventory does not '
+    'contain leave it, and are retired if no other one knows them. '
     'loaded = changed + unchanged counts what the '
     'format is about; left_out counts elements that are not meant to be loaded; '
     'extent is what closed is about.';

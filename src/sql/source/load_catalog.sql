@@ -62,7 +62,8 @@ BEGIN
         changes := changes || '{"asset": 0}';
     END IF;
     PERFORM load_alias(false);
-    changes := changes || jsonb_build_object('asset_group', write_objects('asset_group'))
+    changes := changes || jsonb_build_object('asset_source', load_asset_source())
+        || jsonb_build_object('asset_group', write_objects('asset_group'))
         || jsonb_build_object('metric', load_metric())
         || jsonb_build_object('initiative', load_initiative())
         || jsonb_build_object('measure', load_measure())

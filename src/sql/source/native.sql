@@ -13,7 +13,7 @@ BEGIN ATOMIC
             SELECT e.location, e.element, t.type,
                    CASE WHEN of_source IS NOT NULL AND NOT e.element ? 'source'
                              AND t.type IN ('recommendation', 'finding', 'measure', 'exemption',
-                                            'attestation')
+                                            'attestation', 'asset_source')
                         THEN t.object || jsonb_build_object('source', of_source)
                         ELSE t.object END
                    -- an exemption is granted by a person, unless the object says otherwise

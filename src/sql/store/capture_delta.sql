@@ -74,6 +74,52 @@ COMMENT ON TRIGGER capture_insert ON posture.asset IS 'keeps the sets current';
 COMMENT ON TRIGGER capture_update ON posture.asset IS 'keeps the sets current';
 COMMENT ON TRIGGER capture_delete ON posture.asset IS 'keeps the sets current';
 
+-- A group may be of the assets that a source knows. Times at which an asset was seen affect none.
+CREATE FUNCTION posture_internal.capture_asset_source() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+DECLARE
+    changed assetset;
+BEGIN
+    IF TG_LEVEL = 'ROW' THEN
+        changed := (SELECT assetset_agg(x.id) FROM unnest(ARRAY[OLD.asset_id, NEW.asset_id]) x(id)
+                    WHERE (OLD.source_id, OLD.asset_id)
+                          IS DISTINCT FROM (NEW.source_id, NEW.asset_id)
+                      AND x.id IS NOT NULL);
+    ELSIF TG_OP = 'INSERT' THEN
+        changed := (SELECT assetset_agg(x.asset_id) FROM added x);
+    ELSIF TG_OP = 'DELETE' THEN
+        changed := (SELECT assetset_agg(x.asset_id) FROM removed x);
+    ELSE
+        changed := (SELECT assetset_agg(coalesce(n.asset_id, o.asset_id))
+                    FROM added n FULL JOIN removed o USING (source_id, asset_id)
+                    WHERE n.asset_id IS NULL OR o.asset_id IS NULL);
+    END IF;
+    INSERT INTO asset_delta (slice, changes, assets)
+    SELECT c.chunk / 16, sum(cardinality(c.assets))::integer, union_agg(c.assets)
+    FROM chunks(changed) c
+    GROUP BY c.chunk / 16;
+    RETURN NULL;
+END $$;
+COMMENT ON FUNCTION posture_internal.capture_asset_source() IS
+    'appends to asset_delta the assets that a source knows or no longer knows after a statement on '
+    'asset_source, or a row of logical replication';
+REVOKE EXECUTE ON FUNCTION posture_internal.capture_asset_source() FROM PUBLIC;
+
+CREATE TRIGGER capture_insert AFTER INSERT ON posture.asset_source
+    REFERENCING NEW TABLE AS added
+    FOR EACH STATEMENT EXECUTE FUNCTION capture_asset_source();
+CREATE TRIGGER capture_update AFTER UPDATE ON posture.asset_source
+    REFERENCING OLD TABLE AS removed NEW TABLE AS added
+    FOR EACH STATEMENT EXECUTE FUNCTION capture_asset_source();
+CREATE TRIGGER capture_delete AFTER DELETE ON posture.asset_source
+    REFERENCING OLD TABLE AS removed
+    FOR EACH STATEMENT EXECUTE FUNCTION capture_asset_source();
+COMMENT ON TRIGGER capture_insert ON posture.asset_source IS 'keeps the sets current';
+COMMENT ON TRIGGER capture_update ON posture.asset_source IS 'keeps the sets current';
+COMMENT ON TRIGGER capture_delete ON posture.asset_source IS 'keeps the sets current';
+
 -- TRUNCATE has no transition table, so the delta toggles all members of the stored sets.
 CREATE FUNCTION posture_internal.capture_truncate() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
@@ -185,3 +231,7 @@ END $$;
 CREATE TRIGGER capture_truncate AFTER TRUNCATE ON posture.asset
     FOR EACH STATEMENT EXECUTE FUNCTION capture_catalog();
 COMMENT ON TRIGGER capture_truncate ON posture.asset IS 'notes that what is counted has changed';
+CREATE TRIGGER capture_truncate AFTER TRUNCATE ON posture.asset_source
+    FOR EACH STATEMENT EXECUTE FUNCTION capture_catalog();
+COMMENT ON TRIGGER capture_truncate ON posture.asset_source IS
+    'notes that what is counted has changed';

@@ -55,11 +55,17 @@ BEGIN
         EXECUTE format('COMMENT ON TRIGGER capture_row ON %s IS %L', capture.relation,
                        'notes that what is counted has changed where logical replication writes');
     END LOOP;
+    CREATE TRIGGER capture_row AFTER INSERT OR UPDATE OR DELETE ON posture.asset_source
+        FOR EACH ROW WHEN (is_apply_worker()) EXECUTE FUNCTION capture_asset_source();
+    ALTER TABLE posture.asset_source ENABLE REPLICA TRIGGER capture_row;
+    COMMENT ON TRIGGER capture_row ON posture.asset_source IS
+        'keeps the sets current where logical replication writes';
     FOR capture IN
         SELECT t.tgrelid::regclass AS relation, t.tgname AS name
         FROM pg_trigger t
         WHERE t.tgfoid IN ('posture_internal.capture_finding()'::regprocedure,
                            'posture_internal.capture_asset()'::regprocedure,
+                           'posture_internal.capture_asset_source()'::regprocedure,
                            'posture_internal.capture_catalog()'::regprocedure,
                            'posture_internal.capture_truncate()'::regprocedure)
           AND t.tgenabled = 'O'
@@ -100,7 +106,8 @@ BEGIN
                        'skips replicated rows: each database derives its own');
     END LOOP;
     -- tables without a primary key need this replica identity to delete published rows
-    FOREACH relation IN ARRAY ARRAY['inbox', 'rejected', 'event_cause', 'score_band'] LOOP
+    FOREACH relation IN ARRAY ARRAY['inbox', 'asset_inbox', 'rejected', 'event_cause',
+                                    'score_band'] LOOP
         EXECUTE format('ALTER TABLE posture.%I REPLICA IDENTITY FULL', relation);
     END LOOP;
 END $$;

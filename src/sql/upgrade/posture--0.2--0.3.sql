@@ -550,7 +550,7 @@ ALTER TABLE posture_internal.verification ALTER verification_id SET GENERATED AL
 
 -- loaders deliver for their sources
 --@ CREATE FUNCTION posture_internal.check_delivery
---@ CREATE TRIGGER check_delivery
+--@ CREATE TRIGGER check_delivery AFTER INSERT ON posture.inbox
 --@ CREATE TRIGGER lock_rules BEFORE UPDATE OF key, product ON posture.source
 
 -- owners read the views behind a fence
@@ -705,6 +705,27 @@ COMMENT ON TRIGGER skip_replicated ON posture_internal.delivery IS
 --@ CREATE FUNCTION posture_internal.forget_confirmations()
 --@ CREATE TRIGGER forget_confirmations
 --@ CREATE TRIGGER forget_all_confirmations
+
+-- inventories
+--@ CREATE TYPE posture_internal.inventory_asset
+--@ CREATE TABLE posture.asset_source
+--@ CREATE INDEX ON posture.asset_source
+--@ CREATE TABLE posture_internal.left_inventory
+--@ CREATE TABLE posture.asset_inbox
+ALTER TABLE posture.asset_inbox REPLICA IDENTITY FULL;
+--@ CREATE TRIGGER check_delivery AFTER INSERT ON posture.asset_inbox
+--@ CREATE FUNCTION posture_internal.capture_asset_source()
+--@ CREATE TRIGGER capture_insert AFTER INSERT ON posture.asset_source
+--@ CREATE TRIGGER capture_update AFTER UPDATE ON posture.asset_source
+--@ CREATE TRIGGER capture_delete AFTER DELETE ON posture.asset_source
+--@ CREATE TRIGGER capture_truncate AFTER TRUNCATE ON posture.asset_source
+CREATE TRIGGER capture_row AFTER INSERT OR UPDATE OR DELETE ON posture.asset_source
+    FOR EACH ROW WHEN (is_apply_worker()) EXECUTE FUNCTION capture_asset_source();
+ALTER TABLE posture.asset_source ENABLE ALWAYS TRIGGER capture_insert,
+    ENABLE ALWAYS TRIGGER capture_update, ENABLE ALWAYS TRIGGER capture_delete,
+    ENABLE ALWAYS TRIGGER capture_truncate, ENABLE REPLICA TRIGGER capture_row;
+COMMENT ON TRIGGER capture_row ON posture.asset_source IS
+    'keeps the sets current where logical replication writes';
 
 --@ code
 --@ part access/row_security
