@@ -27,6 +27,7 @@ VALUES
         NULL, 'INSERT, UPDATE, DELETE', NULL),
     ('asset_group', 'SELECT', $$(SELECT owner_rows('asset_group')) @> asset_group_id$$,
         NULL, 'INSERT, UPDATE, DELETE', NULL),
+    ('asset_source', 'SELECT', NULL, NULL, NULL, NULL),
     ('recommendation', 'SELECT', $$(SELECT owner_rows('recommendation')) @> recommendation_id$$,
         NULL, 'INSERT, UPDATE, DELETE', NULL),
     ('metric', 'SELECT', $$(SELECT owner_rows('metric')) @> metric_id$$,

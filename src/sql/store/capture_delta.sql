@@ -159,7 +159,7 @@ BEGIN
             ('initiative_recommendation', true, 'initiative_id, recommendation_id'),
             ('exemption', true,
              'exemption_id, recommendation_id, asset_id, asset_group_id, kind, created_at, expires_at'),
-            ('asset_group', true, 'asset_group_id, kinds, min_criticality, tags'))
+            ('asset_group', true, 'asset_group_id, kinds, min_criticality, tags, rule'))
             v(relation, on_insert, columns)
     LOOP
         FOR trigger IN
@@ -184,3 +184,68 @@ END $$;
 CREATE TRIGGER capture_truncate AFTER TRUNCATE ON posture.asset
     FOR EACH STATEMENT EXECUTE FUNCTION capture_catalog();
 COMMENT ON TRIGGER capture_truncate ON posture.asset IS 'notes that what is counted has changed';
+
+-- Rules of groups name assets by alias and by source. Logical replication applies rows without
+-- statements, so a row trigger calls this function there (replication.sql).
+CREATE FUNCTION posture_internal.capture_alias() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+DECLARE
+    touched assetset;
+BEGIN
+    IF TG_LEVEL = 'ROW' THEN
+        touched := (SELECT assetset_agg(c.id) FROM (VALUES (OLD.asset_id), (NEW.asset_id)) c(id));
+    ELSIF TG_OP = 'INSERT' THEN
+        touched := (SELECT assetset_agg(a.asset_id) FROM added a);
+    ELSIF TG_OP = 'DELETE' THEN
+        touched := (SELECT assetset_agg(r.asset_id) FROM removed r);
+    ELSE
+        touched := (SELECT assetset_agg(c.asset_id)
+                    FROM ((SELECT a.alias, a.asset_id FROM added a
+                           EXCEPT SELECT r.alias, r.asset_id FROM removed r)
+                          UNION ALL
+                          (SELECT r.alias, r.asset_id FROM removed r
+                           EXCEPT SELECT a.alias, a.asset_id FROM added a)) c);
+    END IF;
+    INSERT INTO asset_delta (slice, changes, assets)
+    SELECT c.chunk / 16, sum(cardinality(c.assets)), union_agg(c.assets)
+    FROM chunks(touched) c
+    GROUP BY c.chunk / 16;
+    RETURN NULL;
+END $$;
+COMMENT ON FUNCTION posture_internal.capture_alias() IS
+    'appends to asset_delta the assets whose aliases a statement, or a row of logical replication, '
+    'changed';
+REVOKE EXECUTE ON FUNCTION posture_internal.capture_alias() FROM PUBLIC;
+CREATE TRIGGER capture_insert AFTER INSERT ON posture.asset_alias
+    REFERENCING NEW TABLE AS added
+    FOR EACH STATEMENT EXECUTE FUNCTION capture_alias();
+CREATE TRIGGER capture_update AFTER UPDATE ON posture.asset_alias
+    REFERENCING OLD TABLE AS removed NEW TABLE AS added
+    FOR EACH STATEMENT EXECUTE FUNCTION capture_alias();
+CREATE TRIGGER capture_delete AFTER DELETE ON posture.asset_alias
+    REFERENCING OLD TABLE AS removed
+    FOR EACH STATEMENT EXECUTE FUNCTION capture_alias();
+COMMENT ON TRIGGER capture_insert ON posture.asset_alias IS 'keeps the sets current';
+COMMENT ON TRIGGER capture_update ON posture.asset_alias IS 'keeps the sets current';
+COMMENT ON TRIGGER capture_delete ON posture.asset_alias IS 'keeps the sets current';
+
+CREATE FUNCTION posture_internal.capture_groups() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+BEGIN
+    INSERT INTO catalog_delta (changed) VALUES ('asset_group');
+    RETURN NULL;
+END $$;
+COMMENT ON FUNCTION posture_internal.capture_groups() IS
+    'records in catalog_delta that groups may have other assets by their rules';
+REVOKE EXECUTE ON FUNCTION posture_internal.capture_groups() FROM PUBLIC;
+CREATE TRIGGER capture_truncate AFTER TRUNCATE ON posture.asset_alias
+    FOR EACH STATEMENT EXECUTE FUNCTION capture_groups();
+COMMENT ON TRIGGER capture_truncate ON posture.asset_alias IS
+    'notes that groups may have other assets';
+CREATE TRIGGER capture_key AFTER UPDATE ON posture.source
+    FOR EACH ROW WHEN (OLD.key <> NEW.key) EXECUTE FUNCTION capture_groups();
+COMMENT ON TRIGGER capture_key ON posture.source IS 'notes that groups may have other assets';

@@ -55,12 +55,19 @@ BEGIN
         EXECUTE format('COMMENT ON TRIGGER capture_row ON %s IS %L', capture.relation,
                        'notes that what is counted has changed where logical replication writes');
     END LOOP;
+    CREATE TRIGGER capture_row AFTER INSERT OR UPDATE OR DELETE ON posture.asset_alias
+        FOR EACH ROW WHEN (is_apply_worker()) EXECUTE FUNCTION capture_alias();
+    ALTER TABLE posture.asset_alias ENABLE REPLICA TRIGGER capture_row;
+    COMMENT ON TRIGGER capture_row ON posture.asset_alias IS
+        'keeps the sets current where logical replication writes';
     FOR capture IN
         SELECT t.tgrelid::regclass AS relation, t.tgname AS name
         FROM pg_trigger t
         WHERE t.tgfoid IN ('posture_internal.capture_finding()'::regprocedure,
                            'posture_internal.capture_asset()'::regprocedure,
                            'posture_internal.capture_catalog()'::regprocedure,
+                           'posture_internal.capture_alias()'::regprocedure,
+                           'posture_internal.capture_groups()'::regprocedure,
                            'posture_internal.capture_truncate()'::regprocedure)
           AND t.tgenabled = 'O'
     LOOP

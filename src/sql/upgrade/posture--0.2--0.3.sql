@@ -636,6 +636,47 @@ ALTER TYPE posture_internal.check_result ADD ATTRIBUTE finding_region text,
 -- views read the sentences of events
 ALTER TABLE posture.event ADD cause text;
 
+-- groups have rules, which also name owners, keys, aliases and sources
+--@ CREATE TABLE posture.asset_source
+ALTER TABLE posture.asset_group ADD COLUMN rule jsonb
+    CONSTRAINT "rule is a JSON object" CHECK (jsonb_typeof(rule) = 'object');
+--@ CREATE FUNCTION posture_internal.check_group_rule
+--@ CREATE TRIGGER check_rule BEFORE INSERT OR UPDATE OF rule ON posture.asset_group
+--@ CREATE FUNCTION posture_internal.rule_agg_accum
+--@ CREATE FUNCTION posture_internal.rule_agg_final
+--@ CREATE AGGREGATE posture_internal.rule_agg
+--@ CREATE FUNCTION posture_internal.capture_alias
+--@ CREATE TRIGGER capture_insert AFTER INSERT ON posture.asset_alias
+--@ CREATE TRIGGER capture_update AFTER UPDATE ON posture.asset_alias
+--@ CREATE TRIGGER capture_delete AFTER DELETE ON posture.asset_alias
+--@ CREATE FUNCTION posture_internal.capture_groups
+--@ CREATE TRIGGER capture_truncate AFTER TRUNCATE ON posture.asset_alias
+--@ CREATE TRIGGER capture_key
+CREATE TRIGGER capture_row AFTER INSERT OR UPDATE OR DELETE ON posture.asset_alias
+    FOR EACH ROW WHEN (is_apply_worker()) EXECUTE FUNCTION capture_alias();
+COMMENT ON TRIGGER capture_row ON posture.asset_alias IS
+    'keeps the sets current where logical replication writes';
+ALTER TABLE posture.asset_alias ENABLE REPLICA TRIGGER capture_row,
+    ENABLE ALWAYS TRIGGER capture_insert, ENABLE ALWAYS TRIGGER capture_update,
+    ENABLE ALWAYS TRIGGER capture_delete, ENABLE ALWAYS TRIGGER capture_truncate;
+ALTER TABLE posture.source ENABLE ALWAYS TRIGGER capture_key;
+DO $$
+DECLARE
+    capture record;
+BEGIN
+    FOR capture IN
+        SELECT t.tgname AS name, pg_get_triggerdef(t.oid) AS definition,
+               CASE t.tgenabled WHEN 'A' THEN 'ALWAYS' ELSE 'REPLICA' END AS enabled
+        FROM pg_trigger t
+        WHERE t.tgrelid = 'posture.asset_group'::regclass AND t.tgname LIKE 'capture\_%'
+    LOOP
+        EXECUTE replace(replace(capture.definition, 'CREATE TRIGGER', 'CREATE OR REPLACE TRIGGER'),
+                        ', tags''', ', tags, rule''');
+        EXECUTE format('ALTER TABLE posture.asset_group ENABLE %s TRIGGER %I', capture.enabled,
+                       capture.name);
+    END LOOP;
+END $$;
+
 --@ CREATE TABLE posture_internal.former_key
 --@ CREATE TABLE posture_internal.delivery
 CREATE TRIGGER skip_replicated BEFORE INSERT OR UPDATE OR DELETE
