@@ -17,7 +17,7 @@ INSERT INTO section (title, about, relations, functions, types) VALUES
 ('State', 'The current state of recommendations. All scores are computed from these tables.',
  'finding extent measure exemption', '', 'finding_state exemption_kind points'),
 ('Catalog', 'Sources, assets, recommendations, and how metrics and initiatives group them.',
- 'asset asset_alias asset_group recommendation metric metric_recommendation initiative initiative_metric initiative_recommendation importance_weight benchmark score_band',
+ 'asset asset_alias asset_source asset_group recommendation metric metric_recommendation initiative initiative_metric initiative_recommendation importance_weight benchmark score_band',
  'merge_asset pack install_pack apply_rules', 'importance initiative_method criticality_weights threshold weight day_count hours band_scheme object_key time_zone'),
 ('Days', 'A day is a local day of `posture.timezone`. A snapshot records the state at the end of the day.',
  'snapshot metric_snapshot initiative_snapshot initiative_metric_snapshot recommendation_snapshot run',

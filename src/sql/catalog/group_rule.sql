@@ -49,7 +49,7 @@ BEGIN ATOMIC
     SELECT rule_leaf.field, v.value
     FROM unnest(rule_value(rule_leaf.value)) v(value)
     WHERE rule_leaf.field IN ('kind', 'criticality', 'owner', 'key', 'asset', 'source')
-    UNION
+    UNION ALL
     SELECT 'criticality', c.value
     FROM unnest('{low,medium,high,critical}'::text[]) c(value)
     WHERE rule_leaf.field = 'min_criticality'
@@ -67,11 +67,17 @@ CREATE FUNCTION posture_internal.group_rule_error(rule jsonb) RETURNS text
         WHEN octet_length(rule::text) > 262144 THEN
             format('expected at most 262144 bytes, found %s', octet_length(rule::text))
         ELSE (
-            SELECT concat_ws(': ', n.place, v.error)
+            SELECT concat_ws(': ', CASE WHEN a.unknown IS NULL THEN n.place END, v.error)
             FROM rule_node(rule) n
             CROSS JOIN LATERAL (SELECT rule_value(n.value) AS allowed,
-                                       left(n.value::text, 100) AS found) a
+                                       left(n.value::text, 100) AS found,
+                                       CASE WHEN n.operation <> 'tags'
+                                             AND n.field NOT IN ('kind', 'criticality',
+                                                 'min_criticality', 'owner', 'key', 'asset', 'tags',
+                                                 'source', 'any', 'all', 'not')
+                                            THEN n.place END AS unknown) a
             CROSS JOIN LATERAL (SELECT CASE
+                WHEN a.unknown IS NOT NULL THEN format('unrecognized field "%s"', a.unknown)
                 WHEN n.field IS NULL THEN
                     CASE WHEN jsonb_typeof(n.value) <> 'object' THEN
                              format('expected an object, found %s', a.found)
@@ -85,8 +91,6 @@ CREATE FUNCTION posture_internal.group_rule_error(rule jsonb) RETURNS text
                 WHEN n.field = 'tags' THEN
                     CASE WHEN jsonb_typeof(n.value) <> 'object' OR n.value = '{}' THEN
                              format('expected an object of tags, found %s', a.found) END
-                WHEN n.field NOT IN ('kind', 'criticality', 'min_criticality', 'owner', 'key',
-                                     'asset', 'source') THEN 'unrecognized field'
                 WHEN n.field = 'min_criticality' AND jsonb_typeof(n.value) <> 'string' THEN
                     format('expected a string, found %s', a.found)
                 WHEN a.allowed IS NULL OR array_position(a.allowed, NULL) IS NOT NULL THEN

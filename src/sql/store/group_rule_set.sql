@@ -11,7 +11,7 @@ CREATE FUNCTION posture_internal.named_class(
     RETURNS TABLE (field text, value text, assets assetset)
     LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 10
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
-    SET plan_cache_mode = force_generic_plan
+    SET plan_cache_mode = force_custom_plan
 AS $$
 DECLARE
     are_few boolean := coalesce(cardinality(of_assets) <= 10000, false);
