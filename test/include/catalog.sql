@@ -10,9 +10,10 @@ CREATE PROCEDURE pg_temp.clear_catalog() LANGUAGE plpgsql AS $$
 BEGIN
     TRUNCATE source, extent, former_key, asset, asset_alias, asset_source, asset_group,
         recommendation, metric, metric_recommendation, initiative, initiative_metric,
-        initiative_recommendation, finding, measure, exemption, benchmark, score_band, snapshot, exemption_snapshot,
-        asset_group_snapshot, measure_snapshot, recommendation_snapshot, metric_snapshot,
-        initiative_snapshot, initiative_metric_snapshot, event, event_cause RESTART IDENTITY;
+        initiative_recommendation, finding, measure, exemption, benchmark, score_band, snapshot,
+        exemption_snapshot, asset_group_snapshot, measure_snapshot, recommendation_snapshot,
+        metric_snapshot, initiative_snapshot, initiative_metric_snapshot, event, event_cause
+        RESTART IDENTITY;
     -- the history begins again, too
     PERFORM fold();
     TRUNCATE finding_history, asset_history;
