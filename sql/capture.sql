@@ -253,7 +253,7 @@ SELECT attribute, value, chunk, assets FROM asset_set ORDER BY 1, 2, 3;
 
 -- Assets. What may count otherwise is noted, what is only told anew is not.
 CREATE TEMP VIEW asset_noted AS SELECT slice, changes, assets FROM asset_delta ORDER BY delta_id;
-UPDATE asset SET name = 'c', owner = 'me', kind = kind, tags = tags, last_seen = now(),
+UPDATE asset SET name = 'c', owner = owner, key = key, kind = kind, tags = tags, last_seen = now(),
     first_seen = now();
 TABLE asset_noted;
 UPDATE asset SET kind = CASE kind WHEN 'host' THEN 'user' ELSE 'host' END WHERE asset_id < 4;

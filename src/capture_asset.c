@@ -19,8 +19,10 @@ PG_FUNCTION_INFO_V1(posture_capture_asset);
 enum
 {
 	ASSET_ID = 1,
+	ASSET_KEY = 2,
 	ASSET_KIND = 3,
 	ASSET_CRITICALITY = 5,
+	ASSET_OWNER = 6,
 	ASSET_TAGS = 7,
 	ASSET_LAST_SEEN = 9,
 	ASSET_RETIRED_AT = 10
@@ -98,8 +100,10 @@ may_change_counts(TransitionReader *old, TransitionReader *new, TimestampTz *sta
 	TimestampTz last_seen;
 
 	if (column_differs(old, new, ASSET_ID) ||
+		column_differs(old, new, ASSET_KEY) ||
 		column_differs(old, new, ASSET_KIND) ||
 		column_differs(old, new, ASSET_CRITICALITY) ||
+		column_differs(old, new, ASSET_OWNER) ||
 		column_differs(old, new, ASSET_TAGS) ||
 		column_differs(old, new, ASSET_RETIRED_AT))
 		return true;
@@ -158,8 +162,8 @@ append_assets(FunctionCallInfo fcinfo, Assetset *assets)
  * capture_asset() returns trigger: appends to asset_delta the assets that a
  * statement inserted or deleted, and those that it updated so that they may
  * have to be counted differently: by their kind, criticality, tags or
- * retirement, or because they were seen again after they may have become
- * stale.
+ * retirement, by their key or owner, which rules of groups name, or because
+ * they were seen again after they may have become stale.
  *
  * Runs after INSERT, UPDATE or DELETE on asset; see open_transitions() for the
  * kinds of triggers. Errors: 39P01, 42P01, 55000.

@@ -61,7 +61,7 @@ SELECT string_agg(proname, ' ' ORDER BY proname)
 FROM pg_proc WHERE pronamespace $schemas AND prosecdef
 SQL
 apply_changed_rule apply_rules_to_recommendation apply_rules_to_source
-capture_asset capture_asset_source capture_catalog capture_truncate check_member forget_confirmations grant_access lock_rules
+capture_asset capture_catalog capture_groups capture_reference capture_truncate check_member forget_confirmations grant_access lock_rules
 metric_recommendation_restore purge_change_log restore_access revoke_access write_change
 NAMES
 	'more rights than the caller has: triggers that append deltas, log or apply rules, and grants');
@@ -75,7 +75,7 @@ WHERE p.pronamespace $schemas AND p.prosqlbody IS NULL
 SQL
 	'every function is bound or pins its search_path, but run_daily(), which names schemas');
 # on a table of its own a role could make them append what never happened
-for my $function (qw(capture_finding capture_asset capture_asset_source capture_catalog capture_truncate check_member forget_confirmations
+for my $function (qw(capture_finding capture_asset capture_groups capture_reference capture_catalog capture_truncate check_member forget_confirmations
 	apply_changed_rule apply_rules_to_recommendation apply_rules_to_source lock_rules
 	metric_recommendation_restore write_change purge_change_log))
 {

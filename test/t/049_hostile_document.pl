@@ -115,6 +115,7 @@ SQL
 my $changed = join '|', 'compliance-framework \{Framework\}',
   'trivy \{ArtifactType\}', 'grype \{source,type\}',
   'azure-assessments \{value,\d,(name|type|properties,resourceDetails,id)\}',
+  'azure-secure-score-controls .*assessmentDefinitions,\d,id\}',
   'xccdf \d+ <(fact name="|set-value idref="v1">|sub idref=")';
 is($ask->(<<"SQL"), '', 'a text is stored as it is');
 SELECT DISTINCT a.what, a.text, a.message, m.message

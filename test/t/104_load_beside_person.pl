@@ -30,7 +30,7 @@ my %value = (
 	kinds => [ ['host'], ['user'], ['bucket'] ],
 	asset_kinds => [ ['host'], ['user'], ['bucket'] ],
 	criticality_weights => [ [ 1, 1, 1, 1 ], [ 1, 2, 3, 4 ], [ 0, 0, 0, 1 ] ],
-	rule => [ { domain => 'a' }, { domain => 'b' }, { domain => 'c' } ],
+	rule => [ { source => 'a' }, { source => 'b' }, { source => 'c' } ],
 	tags => [ { a => 1 }, { a => 1, b => 2 }, { c => 3 } ],
 	details => [ { a => 1 }, { a => 1, b => 2 }, { c => 3 } ],
 	is_active => [ $true, $false, $false ],

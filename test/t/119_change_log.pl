@@ -121,6 +121,12 @@ asset_group|g|key|-|g
 asset_group|g|kinds|-|{host}
 asset_group|g|tags|-|{"a": 1}
 TXT
+	[ q{UPDATE posture.asset_group SET rule = '{"not": {"owner": "web"}}'}, <<'TXT' ],
+asset_group|g|rule|-|{"not": {"owner": "web"}}
+TXT
+	[ q{UPDATE posture.asset_group SET rule = NULL}, <<'TXT' ],
+asset_group|g|rule|{"not": {"owner": "web"}}|-
+TXT
 	[ "INSERT INTO posture.exemption (recommendation_id, asset_id, kind, reason, approved_by,
 	   created_at) VALUES (1, 2, 'waived', 'test host', 'ciso', '2026-05-03 00:00+00')", <<'TXT' ],
 recommendation|scan:r1|exemption 1|-|waived for asset a2 from 2026-05-03 00:00:00+00, approved by ciso: test host

@@ -316,6 +316,17 @@ UPDATE posture.metric SET rule = '{"source": "cloud", "key": ["r5", "p%"]}' WHER
 INSERT INTO posture.recommendation (source_id, key, title)
 SELECT source_id, 'p2', 'P' FROM posture.source WHERE key = 'cloud';
 SQL
+		'the rule of a group' => <<'SQL',
+UPDATE posture.asset_group
+SET rule = '{"any": [{"asset": ["one", "a2"]}, {"not": {"owner": "web"}, "source": "cloud"}]}'
+WHERE key = 'g1';
+SQL
+		'what it names' => <<'SQL',
+INSERT INTO posture.asset_alias (alias, asset_id) SELECT 'one', asset_id FROM posture.asset WHERE key = 'a4';
+UPDATE posture.asset SET owner = 'web' WHERE key IN ('a4', 'a6');
+UPDATE posture.source SET key = 'clouds' WHERE key = 'cloud';
+UPDATE posture.source SET key = 'cloud' WHERE key = 'clouds';
+SQL
 		'an inactive source' => q{UPDATE posture.source SET is_active = false WHERE key = 'cloud'},
 		'TRUNCATE of findings' => 'TRUNCATE posture.finding',
 		'findings after it' => <<'SQL');

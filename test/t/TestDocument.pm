@@ -17,7 +17,7 @@ sub documents
 [{"type": "source", "key": "own", "name": "Own", "product": "Own product", "is_active": true, "stale_after": "P90D"},
  {"type": "asset", "key": "own-1", "kind": "host", "name": "Own 1", "criticality": "high", "owner": "web team", "tags": {"env": "prod", "zone": "2"}, "aliases": ["own-one"],
   "first_seen": "2024-01-02T03:04:05Z", "last_seen": "2024-03-04T05:06:07Z"},
- {"type": "asset_group", "key": "own-group", "name": "Own group", "owner": "nobody", "kinds": ["host"], "min_criticality": "low", "tags": {"env": "prod"}},
+ {"type": "asset_group", "key": "own-group", "name": "Own group", "owner": "nobody", "kinds": ["host"], "min_criticality": "low", "tags": {"env": "prod"}, "rule": {"any": [{"asset": "own-one"}, {"owner": "web team"}]}},
  {"type": "recommendation", "source": "own", "key": "own-r", "title": "Own title", "description": "Own description", "remediation": "Own remediation", "markup": "markdown", "severity": "high",
   "workload": "Own workload", "domain": "Own domain", "max_points": 10, "manage_url": "https://example.com/own", "assigned_to": "web team", "due_on": "2030-01-02", "effort_hours": 1.5, "details": {"a": "detail", "b": ["c"]}},
  {"type": "finding", "source": "own", "recommendation": "own-r", "asset": "own-1", "state": "non_compliant", "observed_at": "2024-03-04T05:06:07Z", "asset_kind": "host", "asset_name": "Own 1", "details": {"why": "because"}},

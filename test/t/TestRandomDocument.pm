@@ -169,7 +169,8 @@ JSON
 "kind": "waived", "reason": "r", "created_at": "2026-01-03T00:00:00Z",
 "expires_at": "2099-01-01T00:00:00Z"}, {"type": "asset", "key": "a1", "kind": "user",
 "criticality": "critical", "tags": {"a": "b"}, "aliases": ["b"]}, {"type": "asset_group",
-"key": "g1", "kinds": ["user"], "min_criticality": "high", "tags": {"a": "b"}},
+"key": "g1", "kinds": ["user"], "min_criticality": "high", "tags": {"a": "b"},
+"rule": {"any": [{"owner": "o", "key": "a%"}, {"not": {"source": "scan"}}]}},
 {"type": "measure", "source": "cloud", "recommendation": "p1", "achieved": 3, "possible": 4.5},
 {"type": "benchmark", "initiative": "i1", "key": "all", "day": "2026-01-01", "score": 55.5},
 {"type": "score_band", "scheme": "zone", "from_score": 62.5, "name": "n"}]

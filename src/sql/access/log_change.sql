@@ -24,7 +24,7 @@ VALUES
      '{key,product,is_active,stale_after,time_zone,reports}', NULL, NULL),
     ('asset', 'update', 'asset', 'r.key', '', '{key,owner,criticality,retired_at}', NULL, NULL),
     ('asset_group', 'insert update delete truncate', 'asset_group', 'r.key', '',
-     '{key,owner,kinds,min_criticality,tags}', NULL, NULL),
+     '{key,owner,kinds,min_criticality,tags,rule}', NULL, NULL),
     ('recommendation', 'update', 'recommendation', 's.key || '':'' || r.key',
      'JOIN source s USING (source_id)',
      '{key,is_active,max_points,assigned_to,due_on,effort_hours,reports,is_manual}', NULL, NULL),

@@ -17,6 +17,12 @@ COMMENT ON FUNCTION posture_internal.rule_value(jsonb) IS
     'strings that a field of a rule allows: its string, or the elements of its array, with NULL '
     'for an element that is not a string; NULL for other values';
 
+CREATE FUNCTION posture_internal.has_open_pattern(patterns text[]) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN EXISTS (SELECT FROM unnest(patterns) p(pattern) WHERE p.pattern ~ '(^|[^\\])(\\\\)*\\$');
+COMMENT ON FUNCTION posture_internal.has_open_pattern(text[]) IS
+    'returns whether a pattern ends with its escape character, which LIKE rejects';
+
 CREATE FUNCTION posture_internal.rule_error(rule jsonb) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE
     RETURN CASE
@@ -40,10 +46,7 @@ CREATE FUNCTION posture_internal.rule_error(rule jsonb) RETURNS text
                     format('%s: expected %s, found %s', e.field,
                            array_to_string(enum_range(NULL::importance), ', '),
                            left(e.value::text, 100))
-                WHEN e.field = 'key'
-                     AND EXISTS (SELECT
-                                 FROM unnest(a.allowed) p(pattern)
-                                 WHERE p.pattern ~ '(^|[^\\])(\\\\)*\\$') THEN
+                WHEN e.field = 'key' AND has_open_pattern(a.allowed) THEN
                     format('key: a pattern ends with its escape character: %s',
                            left(e.value::text, 100))
                 END AS error) v

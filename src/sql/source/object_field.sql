@@ -37,6 +37,7 @@ VALUES
     ('asset_group', 'kinds', 'array', false, 'kinds of assets in it'),
     ('asset_group', 'min_criticality', 'text', false, 'least criticality in it'),
     ('asset_group', 'tags', 'object', false, 'tags of the assets in it'),
+    ('asset_group', 'rule', 'object', false, 'attributes, keys and sources of the assets in it'),
     ('recommendation', 'source', 'object_key', true, 'source'),
     ('recommendation', 'key', 'object_key', true, 'key'),
     ('recommendation', 'title', 'text', false, 'title'),
@@ -233,6 +234,7 @@ CREATE FUNCTION posture_internal.field_error(type text, field text, value jsonb,
                              field, left(value::text, 100)) END
         WHEN holds = 'array' THEN member_error(field, value)
         WHEN type = 'metric' AND field = 'rule' THEN 'rule: ' || rule_error(value)
+        WHEN type = 'asset_group' AND field = 'rule' THEN 'rule: ' || group_rule_error(value)
         WHEN holds = 'object' THEN NULL
         WHEN jsonb_typeof(value) NOT IN ('string', 'number', 'boolean') THEN
             format('%s: expected a value, found %s', field, json_type_name(value))

@@ -22,8 +22,8 @@ COMMENT ON FUNCTION posture_internal.asset_in(assetset) IS
     'returns the rows of asset that are in a set; NULL: all rows';
 
 -- Groups are not looked for in the assets one by one: the set of a group is the
--- intersection of the sets of its kinds and criticalities and of those of its tags,
--- each of which is made once for all groups.
+-- intersection of the sets of its kinds and criticalities, of those of its tags, and
+-- of that of its rule. These are combined from sets that are each made once for all groups.
 CREATE FUNCTION posture_internal.asset_class(of_assets assetset)
     RETURNS TABLE (attribute text, value text, chunk integer, assets assetset)
     LANGUAGE sql STABLE PARALLEL SAFE
@@ -32,25 +32,41 @@ BEGIN ATOMIC
         SELECT a.kind, a.criticality, assetset_agg(a.asset_id) AS assets
         FROM asset_in(of_assets) a
         GROUP BY a.kind, a.criticality
-    ), group_tag AS (
-        SELECT g.asset_group_id, t.key, t.value FROM asset_group g, jsonb_each(g.tags) t
-    ), tag AS (
-        SELECT DISTINCT t.key, t.value FROM group_tag t
-    ), asset_tag AS (
-        SELECT a.asset_id, t.key, t.value FROM asset_in(of_assets) a, jsonb_each(a.tags) t
-    ), tagged AS (
-        SELECT t.key, t.value, assetset_agg(a.asset_id) AS assets
-        FROM tag t
-        JOIN asset_tag a ON a.key = t.key AND a.value = t.value
-        GROUP BY t.key, t.value
+    ), attribute AS (
+        SELECT 'kind' AS field, c.kind AS value, union_agg(c.assets) AS assets
+        FROM class c
+        GROUP BY c.kind
         UNION ALL
-        -- an object or an array contains others
-        SELECT t.key, t.value, assetset_agg(a.asset_id)
-        FROM tag t
-        JOIN asset_tag a ON a.key = t.key AND jsonb_typeof(a.value) = jsonb_typeof(t.value)
-                        AND a.value @> t.value AND a.value <> t.value
-        WHERE jsonb_typeof(t.value) IN ('object', 'array')
-        GROUP BY t.key, t.value
+        SELECT 'criticality', c.criticality, union_agg(c.assets)
+        FROM class c
+        GROUP BY c.criticality
+    ), group_tag AS (
+        SELECT g.asset_group_id, jsonb_build_object(t.key, t.value)::text AS tag
+        FROM asset_group g, jsonb_each(g.tags) t
+    ), node AS MATERIALIZED (
+        SELECT g.asset_group_id, n.path, n.operation, n.field, n.value
+        FROM asset_group g CROSS JOIN LATERAL rule_node(g.rule) n
+        WHERE g.rule IS NOT NULL
+    ), leaf_value AS (
+        SELECT n.asset_group_id, n.path, v.field, v.value
+        FROM node n CROSS JOIN LATERAL rule_leaf(n.field, n.value) v
+    ), named AS (
+        SELECT c.field, c.value, c.assets
+        FROM (SELECT array_agg(DISTINCT v.value) FILTER (WHERE v.field = 'tag') AS tags,
+                     array_agg(DISTINCT v.value) FILTER (WHERE v.field = 'owner') AS owners,
+                     array_agg(DISTINCT v.value) FILTER (WHERE v.field = 'key') AS patterns,
+                     array_agg(DISTINCT v.value) FILTER (WHERE v.field = 'asset') AS keys,
+                     array_agg(DISTINCT v.value) FILTER (WHERE v.field = 'source') AS sources
+              FROM (SELECT l.field, l.value FROM leaf_value l
+                    UNION ALL
+                    SELECT 'tag', g.tag FROM group_tag g) v) f
+        CROSS JOIN LATERAL named_class(of_assets, f.tags, f.owners, f.patterns, f.keys,
+                                       f.sources) c
+    ), leaf AS (
+        SELECT l.asset_group_id, l.path, union_agg(s.assets) AS assets
+        FROM leaf_value l
+        LEFT JOIN (SELECT * FROM attribute UNION ALL SELECT * FROM named) s USING (field, value)
+        GROUP BY l.asset_group_id, l.path
     ), part AS (
         SELECT unnest(g.ids) AS asset_group_id,
                (SELECT coalesce(union_agg(c.assets), '{}')
@@ -64,24 +80,24 @@ BEGIN ATOMIC
               GROUP BY g.kinds, g.min_criticality) g
         UNION ALL
         SELECT g.asset_group_id, coalesce(t.assets, '{}')
-        FROM group_tag g
-        LEFT JOIN (SELECT t.key, t.value, union_agg(t.assets) AS assets
-                   FROM tagged t
-                   GROUP BY t.key, t.value) t ON t.key = g.key AND t.value = g.value
-    ), whole AS (
-        SELECT 'kind' AS attribute, c.kind AS value, union_agg(c.assets) AS assets
-        FROM class c
-        GROUP BY c.kind
+        FROM group_tag g LEFT JOIN named t ON t.field = 'tag' AND t.value = g.tag
         UNION ALL
-        SELECT 'criticality', c.criticality, union_agg(c.assets)
-        FROM class c
-        GROUP BY c.criticality
+        SELECT asset_group_id,
+               rule_agg(cardinality(path) + 1, n.operation,
+                        CASE WHEN l.path IS NOT NULL THEN coalesce(l.assets, '{}') END, a.assets
+                        ORDER BY path || 2147483647)
+        FROM node n
+        LEFT JOIN leaf l USING (asset_group_id, path)
+        CROSS JOIN (SELECT coalesce(union_agg(c.assets), '{}') AS assets FROM class c) a
+        GROUP BY asset_group_id
+    ), whole AS (
+        SELECT * FROM attribute
         UNION ALL
         SELECT 'group', p.asset_group_id::text, intersect_agg(p.assets)
         FROM part p
         GROUP BY p.asset_group_id
     )
-    SELECT w.attribute, w.value, x.chunk, x.assets
+    SELECT w.field, w.value, x.chunk, x.assets
     FROM whole w CROSS JOIN LATERAL chunks(w.assets) x;
 END;
 COMMENT ON FUNCTION posture_internal.asset_class(assetset) IS

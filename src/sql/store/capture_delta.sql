@@ -74,52 +74,6 @@ COMMENT ON TRIGGER capture_insert ON posture.asset IS 'keeps the sets current';
 COMMENT ON TRIGGER capture_update ON posture.asset IS 'keeps the sets current';
 COMMENT ON TRIGGER capture_delete ON posture.asset IS 'keeps the sets current';
 
--- A group may be of the assets that a source knows. Times at which an asset was seen affect none.
-CREATE FUNCTION posture_internal.capture_asset_source() RETURNS trigger
-    LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path = pg_catalog, posture, posture_internal, pg_temp
-AS $$
-DECLARE
-    changed assetset;
-BEGIN
-    IF TG_LEVEL = 'ROW' THEN
-        changed := (SELECT assetset_agg(x.id) FROM unnest(ARRAY[OLD.asset_id, NEW.asset_id]) x(id)
-                    WHERE (OLD.source_id, OLD.asset_id)
-                          IS DISTINCT FROM (NEW.source_id, NEW.asset_id)
-                      AND x.id IS NOT NULL);
-    ELSIF TG_OP = 'INSERT' THEN
-        changed := (SELECT assetset_agg(x.asset_id) FROM added x);
-    ELSIF TG_OP = 'DELETE' THEN
-        changed := (SELECT assetset_agg(x.asset_id) FROM removed x);
-    ELSE
-        changed := (SELECT assetset_agg(coalesce(n.asset_id, o.asset_id))
-                    FROM added n FULL JOIN removed o USING (source_id, asset_id)
-                    WHERE n.asset_id IS NULL OR o.asset_id IS NULL);
-    END IF;
-    INSERT INTO asset_delta (slice, changes, assets)
-    SELECT c.chunk / 16, sum(cardinality(c.assets))::integer, union_agg(c.assets)
-    FROM chunks(changed) c
-    GROUP BY c.chunk / 16;
-    RETURN NULL;
-END $$;
-COMMENT ON FUNCTION posture_internal.capture_asset_source() IS
-    'appends to asset_delta the assets that a source knows or no longer knows after a statement on '
-    'asset_source, or a row of logical replication';
-REVOKE EXECUTE ON FUNCTION posture_internal.capture_asset_source() FROM PUBLIC;
-
-CREATE TRIGGER capture_insert AFTER INSERT ON posture.asset_source
-    REFERENCING NEW TABLE AS added
-    FOR EACH STATEMENT EXECUTE FUNCTION capture_asset_source();
-CREATE TRIGGER capture_update AFTER UPDATE ON posture.asset_source
-    REFERENCING OLD TABLE AS removed NEW TABLE AS added
-    FOR EACH STATEMENT EXECUTE FUNCTION capture_asset_source();
-CREATE TRIGGER capture_delete AFTER DELETE ON posture.asset_source
-    REFERENCING OLD TABLE AS removed
-    FOR EACH STATEMENT EXECUTE FUNCTION capture_asset_source();
-COMMENT ON TRIGGER capture_insert ON posture.asset_source IS 'keeps the sets current';
-COMMENT ON TRIGGER capture_update ON posture.asset_source IS 'keeps the sets current';
-COMMENT ON TRIGGER capture_delete ON posture.asset_source IS 'keeps the sets current';
-
 -- TRUNCATE has no transition table, so the delta toggles all members of the stored sets.
 CREATE FUNCTION posture_internal.capture_truncate() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
@@ -206,7 +160,7 @@ BEGIN
             ('initiative_recommendation', true, 'initiative_id, recommendation_id'),
             ('exemption', true,
              'exemption_id, recommendation_id, asset_id, asset_group_id, kind, created_at, expires_at'),
-            ('asset_group', true, 'asset_group_id, kinds, min_criticality, tags'))
+            ('asset_group', true, 'asset_group_id, kinds, min_criticality, tags, rule'))
             v(relation, on_insert, columns)
     LOOP
         FOR trigger IN
@@ -231,7 +185,84 @@ END $$;
 CREATE TRIGGER capture_truncate AFTER TRUNCATE ON posture.asset
     FOR EACH STATEMENT EXECUTE FUNCTION capture_catalog();
 COMMENT ON TRIGGER capture_truncate ON posture.asset IS 'notes that what is counted has changed';
+
+-- Rules of groups name assets by alias and by source; times at which an asset was seen affect
+-- none. The argument of the trigger is the column that belongs to the asset. Logical replication
+-- applies rows without statements, so row triggers call this function there (replication.sql).
+CREATE FUNCTION posture_internal.capture_reference() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+DECLARE
+    touched assetset;
+BEGIN
+    IF TG_LEVEL = 'ROW' THEN
+        touched := (SELECT assetset_agg(c.id)
+                    FROM (VALUES (OLD.asset_id), (NEW.asset_id)) c(id)
+                    WHERE (to_jsonb(OLD) -> TG_ARGV[0], OLD.asset_id)
+                          IS DISTINCT FROM (to_jsonb(NEW) -> TG_ARGV[0], NEW.asset_id));
+    ELSIF TG_OP = 'INSERT' THEN
+        touched := (SELECT assetset_agg(a.asset_id) FROM added a);
+    ELSIF TG_OP = 'DELETE' THEN
+        touched := (SELECT assetset_agg(r.asset_id) FROM removed r);
+    ELSE
+        EXECUTE format('SELECT assetset_agg(c.asset_id)
+                        FROM ((SELECT a.%1$I, a.asset_id FROM added a
+                               EXCEPT SELECT r.%1$I, r.asset_id FROM removed r)
+                              UNION ALL
+                              (SELECT r.%1$I, r.asset_id FROM removed r
+                               EXCEPT SELECT a.%1$I, a.asset_id FROM added a)) c', TG_ARGV[0])
+        INTO touched;
+    END IF;
+    INSERT INTO asset_delta (slice, changes, assets)
+    SELECT c.chunk / 16, sum(cardinality(c.assets)), union_agg(c.assets)
+    FROM chunks(touched) c
+    GROUP BY c.chunk / 16;
+    RETURN NULL;
+END $$;
+COMMENT ON FUNCTION posture_internal.capture_reference() IS
+    'appends to asset_delta the assets whose aliases or inventories a statement, or a row of '
+    'logical replication, changed';
+REVOKE EXECUTE ON FUNCTION posture_internal.capture_reference() FROM PUBLIC;
+
+DO $reference$
+DECLARE
+    capture record;
+BEGIN
+    FOR capture IN
+        SELECT *
+        FROM (VALUES ('asset_alias', 'alias'), ('asset_source', 'source_id')) r(relation, field)
+        CROSS JOIN (VALUES ('insert', 'REFERENCING NEW TABLE AS added'),
+                           ('update', 'REFERENCING OLD TABLE AS removed NEW TABLE AS added'),
+                           ('delete', 'REFERENCING OLD TABLE AS removed')) v(event, tables)
+    LOOP
+        EXECUTE format('CREATE TRIGGER capture_%s AFTER %1$s ON posture.%I %s FOR EACH STATEMENT '
+                       'EXECUTE FUNCTION posture_internal.capture_reference(%L)', capture.event,
+                       capture.relation, capture.tables, capture.field);
+        EXECUTE format('COMMENT ON TRIGGER capture_%s ON posture.%I IS %L', capture.event,
+                       capture.relation, 'keeps the sets current');
+    END LOOP;
+END $reference$;
+
+CREATE FUNCTION posture_internal.capture_groups() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+BEGIN
+    INSERT INTO catalog_delta (changed) VALUES ('asset_group');
+    RETURN NULL;
+END $$;
+COMMENT ON FUNCTION posture_internal.capture_groups() IS
+    'records in catalog_delta that groups may have other assets by their rules';
+REVOKE EXECUTE ON FUNCTION posture_internal.capture_groups() FROM PUBLIC;
+CREATE TRIGGER capture_truncate AFTER TRUNCATE ON posture.asset_alias
+    FOR EACH STATEMENT EXECUTE FUNCTION capture_groups();
+COMMENT ON TRIGGER capture_truncate ON posture.asset_alias IS
+    'notes that groups may have other assets';
+CREATE TRIGGER capture_key AFTER UPDATE ON posture.source
+    FOR EACH ROW WHEN (OLD.key <> NEW.key) EXECUTE FUNCTION capture_groups();
+COMMENT ON TRIGGER capture_key ON posture.source IS 'notes that groups may have other assets';
 CREATE TRIGGER capture_truncate AFTER TRUNCATE ON posture.asset_source
-    FOR EACH STATEMENT EXECUTE FUNCTION capture_catalog();
+    FOR EACH STATEMENT EXECUTE FUNCTION capture_groups();
 COMMENT ON TRIGGER capture_truncate ON posture.asset_source IS
-    'notes that what is counted has changed';
+    'notes that groups may have other assets';

@@ -49,8 +49,8 @@ CREATE TABLE posture_internal.asset_delta (
 ) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
 ALTER TABLE posture_internal.asset_delta REPLICA IDENTITY FULL;
 COMMENT ON TABLE posture_internal.asset_delta IS
-    'deltas of assets that are not folded yet: a row for each statement on asset after which '
-    'assets may count differently, by slice';
+    'deltas of assets that are not folded yet: a row for each statement on asset or asset_alias '
+    'after which assets may count differently or be in other groups, by slice';
 COMMENT ON COLUMN posture_internal.asset_delta.delta_id IS 'id';
 COMMENT ON COLUMN posture_internal.asset_delta.slice IS 'asset_id / 1048576';
 COMMENT ON COLUMN posture_internal.asset_delta.changes IS 'number of assets';

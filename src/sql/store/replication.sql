@@ -55,18 +55,26 @@ BEGIN
         EXECUTE format('COMMENT ON TRIGGER capture_row ON %s IS %L', capture.relation,
                        'notes that what is counted has changed where logical replication writes');
     END LOOP;
-    CREATE TRIGGER capture_row AFTER INSERT OR UPDATE OR DELETE ON posture.asset_source
-        FOR EACH ROW WHEN (is_apply_worker()) EXECUTE FUNCTION capture_asset_source();
-    ALTER TABLE posture.asset_source ENABLE REPLICA TRIGGER capture_row;
-    COMMENT ON TRIGGER capture_row ON posture.asset_source IS
-        'keeps the sets current where logical replication writes';
+    FOR capture IN
+        SELECT v.relation, v.field
+        FROM (VALUES ('asset_source', 'source_id'), ('asset_alias', 'alias')) v(relation, field)
+    LOOP
+        EXECUTE format('CREATE TRIGGER capture_row AFTER INSERT OR UPDATE OR DELETE ON posture.%I '
+                       'FOR EACH ROW WHEN (is_apply_worker()) '
+                       'EXECUTE FUNCTION capture_reference(%L)', capture.relation, capture.field);
+        EXECUTE format('ALTER TABLE posture.%I ENABLE REPLICA TRIGGER capture_row',
+                       capture.relation);
+        EXECUTE format('COMMENT ON TRIGGER capture_row ON posture.%I IS %L', capture.relation,
+                       'keeps the sets current where logical replication writes');
+    END LOOP;
     FOR capture IN
         SELECT t.tgrelid::regclass AS relation, t.tgname AS name
         FROM pg_trigger t
         WHERE t.tgfoid IN ('posture_internal.capture_finding()'::regprocedure,
                            'posture_internal.capture_asset()'::regprocedure,
-                           'posture_internal.capture_asset_source()'::regprocedure,
                            'posture_internal.capture_catalog()'::regprocedure,
+                           'posture_internal.capture_reference()'::regprocedure,
+                           'posture_internal.capture_groups()'::regprocedure,
                            'posture_internal.capture_truncate()'::regprocedure)
           AND t.tgenabled = 'O'
     LOOP

@@ -597,30 +597,6 @@ ALTER TABLE posture.metric_snapshot
     ADD COLUMN score_low score, ADD COLUMN score_high score,
     ADD CONSTRAINT "unassessed is not more than population" CHECK (unassessed <= population);
 ALTER TABLE posture.initiative_snapshot ADD COLUMN score_low score, ADD COLUMN score_high score;
--- what counts by these columns, too
-DO $$
-DECLARE
-    capture record;
-BEGIN
-    FOR capture IN
-        SELECT t.tgname AS name, t.tgrelid::regclass AS relation, t.tgenabled AS enabled,
-               replace(pg_get_triggerdef(t.oid), c.old_columns, c.columns) AS definition,
-               obj_description(t.oid, 'pg_trigger') AS description
-        FROM (VALUES ('posture.metric'::regclass, 'criticality_weights, is_active',
-                      'criticality_weights, population_group_id, unassessed, is_active'))
-             c(relation, old_columns, columns)
-        JOIN pg_trigger t ON t.tgrelid = c.relation
-        WHERE t.tgfoid = 'posture_internal.capture_catalog()'::regprocedure AND t.tgnargs > 0
-    LOOP
-        EXECUTE format('DROP TRIGGER %I ON %s', capture.name, capture.relation);
-        EXECUTE capture.definition;
-        EXECUTE format('ALTER TABLE %s ENABLE %s TRIGGER %I', capture.relation,
-                       CASE capture.enabled WHEN 'R' THEN 'REPLICA' ELSE 'ALWAYS' END,
-                       capture.name);
-        EXECUTE format('COMMENT ON TRIGGER %I ON %s IS %L', capture.name, capture.relation,
-                       capture.description);
-    END LOOP;
-END $$;
 
 -- what is counted, and by which rule
 --@ CREATE TYPE posture_internal.recommendation_rule
@@ -714,18 +690,64 @@ COMMENT ON TRIGGER skip_replicated ON posture_internal.delivery IS
 --@ CREATE TABLE posture.asset_inbox
 ALTER TABLE posture.asset_inbox REPLICA IDENTITY FULL;
 --@ CREATE TRIGGER check_delivery AFTER INSERT ON posture.asset_inbox
---@ CREATE FUNCTION posture_internal.capture_asset_source()
---@ CREATE TRIGGER capture_insert AFTER INSERT ON posture.asset_source
---@ CREATE TRIGGER capture_update AFTER UPDATE ON posture.asset_source
---@ CREATE TRIGGER capture_delete AFTER DELETE ON posture.asset_source
+
+-- groups have rules, which also name owners, keys, aliases and sources
+ALTER TABLE posture.asset_group ADD COLUMN rule jsonb
+    CONSTRAINT "rule is a JSON object" CHECK (jsonb_typeof(rule) = 'object');
+--@ CREATE FUNCTION posture_internal.check_group_rule
+--@ CREATE TRIGGER check_rule BEFORE INSERT OR UPDATE OF rule ON posture.asset_group
+--@ CREATE FUNCTION posture_internal.rule_agg_accum
+--@ CREATE FUNCTION posture_internal.rule_agg_final
+--@ CREATE AGGREGATE posture_internal.rule_agg
+--@ CREATE FUNCTION posture_internal.capture_reference
+--@ DO $reference$
+--@ CREATE FUNCTION posture_internal.capture_groups
+--@ CREATE TRIGGER capture_truncate AFTER TRUNCATE ON posture.asset_alias
 --@ CREATE TRIGGER capture_truncate AFTER TRUNCATE ON posture.asset_source
-CREATE TRIGGER capture_row AFTER INSERT OR UPDATE OR DELETE ON posture.asset_source
-    FOR EACH ROW WHEN (is_apply_worker()) EXECUTE FUNCTION capture_asset_source();
-ALTER TABLE posture.asset_source ENABLE ALWAYS TRIGGER capture_insert,
-    ENABLE ALWAYS TRIGGER capture_update, ENABLE ALWAYS TRIGGER capture_delete,
-    ENABLE ALWAYS TRIGGER capture_truncate, ENABLE REPLICA TRIGGER capture_row;
-COMMENT ON TRIGGER capture_row ON posture.asset_source IS
-    'keeps the sets current where logical replication writes';
+--@ CREATE TRIGGER capture_key
+DO $$
+DECLARE
+    capture record;
+BEGIN
+    FOR capture IN
+        SELECT v.relation, v.field
+        FROM (VALUES ('asset_source', 'source_id'), ('asset_alias', 'alias')) v(relation, field)
+    LOOP
+        EXECUTE format('CREATE TRIGGER capture_row AFTER INSERT OR UPDATE OR DELETE ON posture.%I '
+                       'FOR EACH ROW WHEN (is_apply_worker()) '
+                       'EXECUTE FUNCTION capture_reference(%L)', capture.relation, capture.field);
+        EXECUTE format('COMMENT ON TRIGGER capture_row ON posture.%I IS %L', capture.relation,
+                       'keeps the sets current where logical replication writes');
+        EXECUTE format('ALTER TABLE posture.%I ENABLE REPLICA TRIGGER capture_row, '
+                       'ENABLE ALWAYS TRIGGER capture_insert, '
+                       'ENABLE ALWAYS TRIGGER capture_update, '
+                       'ENABLE ALWAYS TRIGGER capture_delete, '
+                       'ENABLE ALWAYS TRIGGER capture_truncate', capture.relation);
+    END LOOP;
+END $$;
+ALTER TABLE posture.source ENABLE ALWAYS TRIGGER capture_key;
+DO $$
+DECLARE
+    capture record;
+BEGIN
+    -- what counts by further columns, too
+    FOR capture IN
+        SELECT t.tgrelid::regclass AS relation, t.tgname AS name,
+               replace(replace(pg_get_triggerdef(t.oid), c.old_columns, c.columns),
+                       'CREATE TRIGGER', 'CREATE OR REPLACE TRIGGER') AS definition,
+               CASE t.tgenabled WHEN 'A' THEN 'ALWAYS' ELSE 'REPLICA' END AS enabled
+        FROM (VALUES ('posture.metric'::regclass, 'criticality_weights, is_active',
+                      'criticality_weights, population_group_id, unassessed, is_active'),
+                     ('posture.asset_group', 'min_criticality, tags',
+                      'min_criticality, tags, rule')) c(relation, old_columns, columns)
+        JOIN pg_trigger t ON t.tgrelid = c.relation
+        WHERE t.tgfoid = 'posture_internal.capture_catalog()'::regprocedure AND t.tgnargs > 0
+    LOOP
+        EXECUTE capture.definition;
+        EXECUTE format('ALTER TABLE %s ENABLE %s TRIGGER %I', capture.relation, capture.enabled,
+                       capture.name);
+    END LOOP;
+END $$;
 
 --@ code
 --@ part access/row_security
