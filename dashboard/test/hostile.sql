@@ -15,7 +15,7 @@ SELECT 'source ' || e.said, 'fails ' || e.said, e.said || a, CASE WHEN a <= 1 TH
        day_end(today() - 3), e.said, e.said || a
 FROM evil e, generate_series(1, 4) a;
 SELECT FROM ingest();
-UPDATE recommendation SET title = substr(key, 7), domain = substr(key, 7), workload = substr(key, 7), assigned_to = substr(key, 7), due_on = 'infinity',
+UPDATE recommendation SET title = substr(key, 7), domain = substr(key, 7), workload = substr(key, 7), assigned_to = substr(key, 7), due_on = '9999-12-31',
     remediation = '<p>Do <b>this</b></p><img src=x onerror="parent.breached=true"><script>breached=true</script>' || substr(key, 7),
     markup = CASE WHEN recommendation_id % 2 = 0 THEN 'html' ELSE 'plain' END, manage_url = 'javascript:breached=true';
 UPDATE asset SET owner = name, criticality = CASE asset_id % 4 WHEN 0 THEN 'critical' WHEN 1 THEN 'low' WHEN 2 THEN 'high' ELSE 'medium' END;
