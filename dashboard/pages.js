@@ -38,16 +38,20 @@ export function pages(t) {
   const plans = groups(t.plan, (p) => p.initiative);
   const counts = groups(t.exposed_count, (c) => c.metric);
   const exposed = groups(t.exposed_asset, (a) => a.metric);
+  const unassessed = groups(t.unassessed_asset, (a) => a.metric);
   const measured = groups(t.metric_recommendation, (b) => b.metric);
   const causes = groups(t.event_cause, (c) => c.event_id);
 
-  const pageOf = (kind, key) => (kind === "metric" ? byMetric.of(key)[0] : byInitiative.get(key))?.slug;
+  const objectOf = (kind, key) => (kind === "metric" ? byMetric.of(key)[0] : byInitiative.get(key));
+  const pageOf = (kind, key) => objectOf(kind, key)?.slug;
   const events = t.event.map((e) => {
-    const object_kind = e.kind === "metric_score_drop" ? "metric" : "initiative";
+    const object_kind = e.kind === "initiative_score_drop" ? "initiative" : "metric";
     const all = causes.of(e.event_id).map((c) => ({...c, metric_slug: c.metric && pageOf("metric", c.metric), initiative_slug: c.initiative && pageOf("initiative", c.initiative)}));
     return {
       ...e,
       object_kind,
+      // where all is assessed, every drop is certain
+      is_certain: e.is_certain && !(objectOf(object_kind, e.object)?.unassessed_assets > 0) ? null : e.is_certain,
       slug: pageOf(object_kind, e.object),
       effects: all.filter((c) => c.reason === "effect"),
       parts: all.filter((c) => c.reason !== "effect" && c.points !== null),
@@ -98,6 +102,7 @@ export function pages(t) {
       recommendations: measured.of(key).map((b) => named.get(b.recommendation)).filter(Boolean),
       counts: counts.of(key),
       exposed: exposed.of(key),
+      unassessed: unassessed.of(key),
       history: historyOf("metric", key, places[0].score),
       events: eventsOf.of(`metric ${key}`)
     });

@@ -39,6 +39,8 @@ function look() {
         if (!svg.querySelector(`[aria-label="${axis}-axis label"]`)?.textContent.trim()) found.push(`the ${axis} axis of ${svg.getAttribute("aria-label")} has no title`);
     }
   }
+  for (const band of main.querySelectorAll(".scorebar .band"))
+    if (!/ to .*coverage .* %/s.test(band.closest("td, .card").innerText)) found.push("a band without the scores and the coverage in words");
   if (window.breached) found.push("a script in the data ran");
   return found;
 }

@@ -22,6 +22,12 @@ UPDATE asset SET owner = name, criticality = CASE asset_id % 4 WHEN 0 THEN 'crit
 
 INSERT INTO metric (key, name, description) SELECT said, said, said FROM evil;
 INSERT INTO metric (key, name) VALUES ('nothing', 'Nothing is measured');
+INSERT INTO recommendation (source_id, key, title) SELECT min(source_id), 'nothing', 'Nothing is measured' FROM source;
+-- an asset of each kind that nothing assesses; below, one more
+INSERT INTO asset (key, kind, name, owner) SELECT 'unseen ' || said, said, said, said FROM evil;
+INSERT INTO asset_group (key, name, kinds) SELECT said, said, ARRAY[said] FROM evil;
+UPDATE metric m SET population_group_id = g.asset_group_id, unassessed = CASE WHEN m.metric_id % 2 = 0 THEN 'exposed' ELSE 'excluded' END
+FROM asset_group g WHERE g.key = CASE m.key WHEN 'nothing' THEN 'A' ELSE m.key END AND m.metric_id % 4 > 0;
 INSERT INTO metric_recommendation
 SELECT m.metric_id, r.recommendation_id FROM metric m JOIN recommendation r ON r.title = m.name;
 INSERT INTO initiative (key, name, kind, description, owner, is_pinned, target_score, target_on)
@@ -42,5 +48,7 @@ INSERT INTO inbox (source, recommendation, asset, state, observed_at)
 SELECT 'source ' || e.said, 'fails ' || e.said, e.said || a, 'non_compliant', day_end(today() - 2) + interval '1 hour'
 FROM evil e, generate_series(1, 3) a;
 SELECT FROM ingest();
+INSERT INTO asset (key, kind, name, first_seen, last_seen)
+SELECT 'unseen too ' || said, said, said, day_end(today() - 2) + interval '1 hour', day_end(today() - 2) + interval '1 hour' FROM evil;
 SELECT FROM take_snapshot(today() - 1);
 SELECT acknowledge(event_id, '<img src=x onerror="breached=true">') FROM event WHERE event_id % 3 = 0;

@@ -29,7 +29,7 @@ my $node = new_node('dashboard');
 my %filled = (
 	empty => '',
 	sample => sample_sql(),
-	example => slurp_file("$FindBin::RealBin/../../demo/example.sql"));
+	example => slurp_file("$FindBin::RealBin/../../demo/example.sql") . population_sql());
 $node->safe_psql('postgres', 'CREATE ROLE viewer LOGIN');
 foreach my $db (sort keys %filled)
 {
@@ -81,7 +81,23 @@ WHERE (SELECT coalesce(sum(c.assets), 0) FROM counted c
    OR (SELECT count(*) FROM listed l WHERE l.metric = t.metric) <> least(t.exposed_assets, 50)
 SQL
 	is($difference, '', "$db: the exposed assets of a metric are those of each criticality");
+	is($node->safe_psql($db, <<SQL), '', "$db: the unassessed assets of a metric are listed");
+WITH listed AS ($query{unassessed_asset})
+SELECT r.metric, r.unassessed_assets, count(l.asset), max(l.total)
+FROM (SELECT DISTINCT metric, unassessed_assets FROM posture.metric_report) r
+JOIN posture.metric m ON m.key = r.metric
+LEFT JOIN listed l USING (metric)
+WHERE m.criticality_weights IS NULL
+GROUP BY r.metric, r.unassessed_assets
+HAVING count(l.asset) <> least(r.unassessed_assets, 500) OR coalesce(max(l.total), 0) <> r.unassessed_assets
+SQL
 }
+is($node->safe_psql('example', "SELECT metric, string_agg(asset, ' ') FROM ($query{unassessed_asset}) a WHERE asset LIKE '%90_' GROUP BY metric ORDER BY metric"),
+	"account-takeover|account-901 account-902\nendpoint-protection|host-901", 'the most critical ones first');
+is($node->safe_psql('example', <<SQL), "coverage_drop|97.8|88.0|\nmetric_score_drop|75.6|72.8|f", 'coverage dropped, and a score, perhaps');
+SELECT e.kind, round(e.previous_score, 1), round(e.score, 1), e.is_certain
+FROM ($query{event}) e WHERE e.day = posture.today() AND e.object = 'account-takeover' ORDER BY 1
+SQL
 
 # an event that has no cause is no test of causes
 my $causes = "SELECT count(*) FROM ($query{event_cause}) c WHERE points IS NOT NULL";

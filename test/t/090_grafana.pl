@@ -19,8 +19,7 @@ use TestPosture;
 
 my $top = "$FindBin::RealBin/../..";
 my $dashboard = JSON::PP->new->utf8->decode(slurp_file("$top/grafana/dashboards/posture.json"));
-my $sources = slurp_file("$top/grafana/provisioning/datasources/posture.yaml");
-my $providers = slurp_file("$top/grafana/provisioning/dashboards/posture.yaml");
+my ($sources, $providers) = map { slurp_file("$top/grafana/provisioning/$_/posture.yaml") } qw(datasources dashboards);
 
 my %source = map { $_ => $sources =~ /^\s+(?:- )?$_: *(\S+)$/m } qw(type uid url user password database);
 my @panels = @{ $dashboard->{panels} };
@@ -106,9 +105,7 @@ sub emulate
 
 sub quoted
 {
-	my $value = shift;
-	$value =~ s/(['"])/$1 eq '"' ? '\\"' : "''"/ge;
-	return "'$value'";
+	return q{'} . ($_[0] =~ s/(['"])/$1 eq '"' ? '\\"' : "''"/ger) . q{'};
 }
 
 my $node = new_node('grafana');
@@ -120,6 +117,7 @@ my ($role) = slurp_file("$top/doc/report.md") =~ /^```sql\n(.*?)^```$/ms;
 $node->safe_psql('example', $role);
 $node->safe_psql('empty', q{SELECT posture.grant_access('bi', 'reader')});
 $node->command_ok([ 'psql', '-X', '-q', '-d', $node->connstr('example'), '-f', "$top/demo/example.sql" ], 'there is an organisation to look at');
+$node->safe_psql('example', population_sql());
 
 # As Grafana does, as a reader. Returns the rows, or an error as text.
 sub ask
@@ -132,8 +130,7 @@ sub ask
 # [ name, type ] of each column
 sub columns
 {
-	my ($sql) = @_;
-	my $out = ask('example', "$sql \\gdesc");
+	my $out = ask('example', "$_[0] \\gdesc");
 	die $out if $out =~ /^error/;
 	return map { [ split /\|(?=[^|]*$)/ ] } split /\n/, $out;
 }
@@ -212,12 +209,15 @@ FROM posture.score_history h JOIN posture.overview o ON o.initiative = h.object
 WHERE h.object_kind = 'initiative' AND o.is_pinned AND h.day >= posture.today() - 29 ORDER BY 1, 2
 SQL
 
+# what is not assessed
+my %answer = map { $_->[0] => ask('example', emulate($_->[2], %chosen)) } @queries;
+like($answer{'All initiatives A'}, qr/^$chosen{initiative}\|Identity\|([\d.]+)\|\w+\|88\.04\d*\|(?!\g1\|)[\d.]+\|(?!\g1\|)[\d.]+\|/m, 'coverage, and the scores that are possible');
+like($answer{'Drops and new initiatives A'}, qr/\|coverage drop\|Accounts that .*\|97\.8\d*\|88\.0\d*\|/, 'coverage that dropped is an event');
+
 # colours change where posture's zones do
 my $zones = $node->safe_psql('example', q{SELECT string_agg(from_score::text, ',' ORDER BY from_score) FROM posture.default_band() WHERE scheme = 'zone' AND from_score > '0'});
-for my $panel (grep { $_->{title} =~ /^(?:Pinned initiatives|Scores of|Where it stands)/ } @shown)
-{
-	is(join(',', map { $_->{value} // () } @{ $panel->{fieldConfig}{defaults}{thresholds}{steps} }), $zones, "$panel->{title}: colours of zones");
-}
+is(join(',', map { $_->{value} // () } @{ $_->{fieldConfig}{defaults}{thresholds}{steps} }), $zones, "$_->{title}: colours of zones")
+  foreach grep { $_->{title} =~ /^(?:Pinned initiatives|Scores of|Where it stands)/ } @shown;
 
 # a value that somebody put into the address of the page
 my @varying = grep { $_->[2] =~ /\$\{initiative/ } @queries;

@@ -20,18 +20,23 @@ function parts(e) {
     <td colspan=${columns.length - 1}>points in all: before they are rounded, the parts sum exactly to this</td></tr></tfoot>`});
 }
 
+// Whether a score dropped whatever the unassessed assets are, where there are any.
+const certainty = (e) => (e.is_certain == null ? "" : e.is_certain ? ", certain whatever the unassessed assets are"
+  : ", perhaps: that depends on the unassessed assets");
+
 export function event(e, open = false) {
   const kind = e.object_kind;
+  const ofCoverage = e.kind === "coverage_drop";
   return html`<article class="event">
     <header><h3>${p.link(kind, e.slug, e.name ?? e.object)}</h3>${p.chip(e.status, e.status === "open" ? "alert" : "")}<span class="muted">event ${e.event_id}, ${kind}, ${f.day(e.day)}</span></header>
-    <p class="drop"><span class="worse">▼ ${f.points(e.drop)} points</span> from ${f.score(e.previous_score)} to ${f.score(e.score)}${
-      e.previous_day ? html` <span class="muted">compared with ${f.day(e.previous_day)}</span>` : ""}</p>
+    <p class="drop"><span class="worse">▼ ${f.points(e.drop)} points${ofCoverage ? " of coverage" : ""}</span> from ${f.score(e.previous_score)} to ${f.score(e.score)}${ofCoverage ? " %" : ""}${
+      e.previous_day ? html` <span class="muted">compared with ${f.day(e.previous_day)}${certainty(e)}</span>` : ""}</p>
     <p>${e.cause}.</p>
     ${e.status === "recovered" ? html`<p class="muted">Back at the level of before on ${f.day(e.recovered_on)}.</p>` : ""}
     ${e.status === "superseded" ? html`<p class="muted">Superseded on ${f.day(e.superseded_on)}: ${e.superseded_meaning}.</p>` : ""}
     ${e.acknowledged_by ? html`<p class="muted">Taken in hand by ${e.acknowledged_by} on ${f.day(e.acknowledged_at?.slice(0, 10))}${e.note ? html`: “${e.note}”` : ""}</p>`
       : e.note ? html`<p class="muted">Note: “${e.note}”</p>` : ""}
-    ${e.parts.length || e.details.length ? html`<details open=${open}><summary>Causes</summary>${parts(e)}${
+    ${!ofCoverage && (e.parts.length || e.details.length) ? html`<details open=${open}><summary>Causes</summary>${parts(e)}${
       e.details.length ? html`<p>What the newly exposed assets fail:</p><ul>${e.details.map((c) => html`<li>${c.message}</li>`)}</ul>` : ""}${
       e.effects.length ? html`<p>How it changed the scores of initiatives:</p><ul>${e.effects.map((c) => html`<li>${
         p.link("initiative", c.initiative_slug, c.initiative_name ?? c.initiative)}: ${f.change(c.points)} points</li>`)}</ul>` : ""}</details>` : ""}

@@ -10,7 +10,7 @@ export function events({about, events: all}, status) {
 }
 
 export const head = ({about, events: all}) => p.page("Events",
-  "Scores that dropped, and why: those that are open, and those of the last 90 days.",
+  "Scores and coverage that dropped, and why: what is open, and what dropped in the last 90 days.",
   about.initiatives === 0 ? p.emptyDatabase() : about.days === 0 ? p.card(null, p.noSnapshot())
     : all.some((e) => e.status === "open") ? p.note("An event recovers by itself when posture brings the score back. To take one in hand: ", html`<code>SELECT posture.acknowledge(event_id, 'note');</code>`) : "");
 

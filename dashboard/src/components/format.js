@@ -22,6 +22,9 @@ export const change = (x) => (x == null ? noData : `${x > 0 ? "+" : x < 0 ? "−
 
 export const percent = (part, whole) => (part == null || !whole ? noData : `${score((100 * part) / whole)} %`);
 
+// The scores that are possible, whatever the unassessed assets are.
+export const range = (x) => (x.score_low == null ? noData : `${score(x.score_low)} to ${score(x.score_high)}`);
+
 // A day is text, YYYY-MM-DD; as a moment it is that day's midnight in UTC, and
 // is shown in UTC, so that no time zone moves it.
 export const moment = (day) => new Date(`${day}T00:00:00Z`);

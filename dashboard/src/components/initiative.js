@@ -30,14 +30,17 @@ export function initiative({initiative: i, metrics, history, benchmarks, events,
   const most = Math.max(0, ...metrics.map((m) => m.score_impact ?? 0));
   const drops = events.filter((e) => e.object_kind === "initiative");
   return p.page(i.name, i.description,
-    html`<div class="split">${p.card("Now", p.bigScore(i.score, i.zone), p.scoreBar(i.score, i.target_score),
+    html`<div class="split">${p.card("Now", p.bigScore(i.score, i.zone), p.scoreBar(i.score, i.target_score, i), p.coverage(i),
       html`<p>${p.changed(i.change_1d, "since yesterday")}<br>${p.changed(i.change_14d, "in 14 days")}</p>`, facts(i))}
     ${p.card("Score by day", history.length ? scoreChart(`Score of ${i.name} by day`, [{name: i.name, rows: history}, ...others], {target: i.target_score, events: drops}) : p.noSnapshot())}</div>`,
     metrics.length ? p.card("Metrics", p.note(methods[i.method], " Score impact: what the initiative would gain were that metric at 100."),
       p.table(`Metrics of ${i.name}`, [
         {label: "Metric", value: (m) => m.name, cell: (m) => p.link("metric", m.slug, m.name), wide: true},
         {label: "State", value: (m) => m.state, cell: (m) => p.chip(m.state, m.state === "needs_attention" ? "alert" : "")},
-        {label: "Score", title: "0 to 100", right: true, value: (m) => m.score, cell: (m) => f.score(m.score)},
+        {label: "Score", title: "0 to 100", right: true, value: (m) => m.score, cell: (m) => html`${f.score(m.score)}${
+          m.unassessed_assets > 0 ? html`<br><span class="muted nowrap">${f.range(m)}</span>` : ""}`},
+        ...(metrics.some((m) => m.unassessed_assets > 0) ? [{label: "Coverage", title: "share of its population that is assessed; where it is below 100 %, the scores that are possible stand below the score",
+          right: true, value: (m) => m.coverage_pct, cell: (m) => (m.coverage_pct == null ? f.noData : html`<span class="nowrap">${f.score(m.coverage_pct)} %</span>`)}] : []),
         {label: "Exposed", title: "distinct assets exposed, of those assessed, and how many of the exposed are critical", right: true, value: (m) => m.exposed_pct,
           cell: (m) => (m.score == null ? f.noData : html`<span class="nowrap">${f.count(m.exposed_assets)} of ${f.count(m.assessed_assets)}${
             m.critical_assets ? html`,<br><b>${f.count(m.critical_assets)} critical</b>` : ""}</span>`)},

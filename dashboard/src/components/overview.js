@@ -8,7 +8,7 @@ const gap = (i) => (i.target_score == null ? "no target" : i.missing === 0 ? `ta
 const exposed = (i) => (!i.metrics ? html`<span class="muted">by points</span>` : html`<span class="nowrap">${f.count(i.exposed_assets)}${i.critical_assets ? html`, <b>${f.count(i.critical_assets)} critical</b>` : ""}</span>`);
 
 const pinned = (i) => html`<section class="card pinned"><h2>${p.link("initiative", i.slug, i.name)}</h2>
-  ${p.bigScore(i.score)}${p.scoreBar(i.score, i.target_score)}
+  ${p.bigScore(i.score)}${p.scoreBar(i.score, i.target_score, i)}${p.coverage(i)}
   <p>${p.chip(i.zone)} <span class="muted">${i.score == null ? "nothing of it is assessed" : gap(i)}</span></p>
   ${p.sparkline(i.trend_14d, i.target_score, 180, 48)}
   <p>${p.changed(i.change_14d, "in 14 days")}</p>
@@ -22,7 +22,7 @@ export function overview({about, initiatives, status, days}) {
     first.length ? html`<div class="cards">${first.map(pinned)}</div>` : null,
     p.card(first.length ? "All initiatives" : "Initiatives", p.table("Initiatives, as they stand now", [
       {label: "Initiative", value: (i) => i.name, cell: (i) => p.link("initiative", i.slug, i.name), wide: true},
-      {label: "Score", title: "0 to 100, with the target as a tick", right: true, value: (i) => i.score, cell: (i) => html`<div>${f.score(i.score)}${p.scoreBar(i.score, i.target_score)}</div>`},
+      {label: "Score", title: "0 to 100, with the target as a tick", right: true, value: (i) => i.score, cell: (i) => html`<div>${f.score(i.score)}${p.scoreBar(i.score, i.target_score, i)}${p.coverage(i)}</div>`},
       {label: "Zone", value: (i) => i.zone, cell: (i) => p.chip(i.zone)},
       {label: "Target", right: true, value: (i) => i.target_score, cell: (i) => (i.target_score == null ? html`<span class="muted">none</span>` : f.score(i.target_score))},
       {label: "1 day", title: "points since yesterday", right: true, value: (i) => i.change_1d, cell: (i) => p.change(i.change_1d)},

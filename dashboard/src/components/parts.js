@@ -45,11 +45,19 @@ export function change(x) {
 
 export const changed = (x, since) => html`<span>${change(x)} <span class="muted">${x == null ? since : `points ${since}`}</span></span>`;
 
-// A score on the scale of 0 to 100, with a tick at its target.
-export function scoreBar(x, target) {
-  const says = x == null ? "no score" : `score ${f.score(x)} of 100${target == null ? "" : `, target ${f.score(target)}`}`;
+// Where something is unassessed: the share that is assessed, and the scores that are possible.
+export const coverage = (x) => (x.unassessed_assets > 0
+  ? html`<div class="muted"><span class="nowrap">${f.range(x)}</span>, <span class="nowrap">coverage ${f.score(x.coverage_pct)} %</span></div>` : null);
+
+// A score on the scale of 0 to 100, with a tick at its target, and a band of the
+// scores that are possible where something is unassessed.
+export function scoreBar(x, target, of = {}) {
+  const band = of.unassessed_assets > 0 && of.score_low != null;
+  const says = `${x == null ? "no score" : `score ${f.score(x)} of 100`}${band ? `, possible ${f.range(of)}` : ""}${
+    target == null ? "" : `, target ${f.score(target)}`}`;
   return html`<div class="scorebar" role="img" aria-label=${says} title=${says}>${
     x == null ? null : html`<div class="fill" style=${{width: `${x}%`}}></div>`}${
+    band ? html`<div class="band" style=${{left: `${of.score_low}%`, width: `${of.score_high - of.score_low}%`}}></div>` : null}${
     target == null ? null : html`<div class="tick" style=${{left: `${target}%`}}></div>`}</div>`;
 }
 
