@@ -141,22 +141,6 @@ INSERT INTO posture.asset_alias (alias, asset_id)
 SELECT 'l' || row_number() OVER (), a.asset_id FROM posture.asset a WHERE random() < 0.5;
 INSERT INTO posture.asset_source (source_id, asset_id)
 SELECT s.source_id, a.asset_id FROM posture.source s, posture.asset a WHERE random() < 0.4;
--- what brings these rows notes the assets
-DO \$\$
-BEGIN
-    IF NOT EXISTS (SELECT FROM pg_trigger WHERE tgrelid = 'posture.asset_source'::regclass
-                                            AND NOT tgisinternal) THEN
-        CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS
-            'BEGIN INSERT INTO posture_internal.asset_delta (slice, changes, assets)
-             SELECT c.chunk / 16, 1, posture.union_agg(c.assets)
-             FROM posture.chunks((SELECT posture.assetset_agg(asset_id) FROM changed)) c GROUP BY 1;
-             RETURN NULL; END';
-        CREATE TRIGGER note_insert AFTER INSERT ON posture.asset_source
-            REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION note();
-        CREATE TRIGGER note_delete AFTER DELETE ON posture.asset_source
-            REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION note();
-    END IF;
-END \$\$;
 @{[ join '', map { group_sql("g$_") } 1 .. $groups ]}
 SELECT posture.rebuild();
 SQL

@@ -366,6 +366,42 @@ COMMENT ON FUNCTION posture_internal.load_report_sources(text, text[]) IS
     'step of load(): gives notice of a source that its argument added, and of packs that measure '
     'what new sources report';
 
+CREATE FUNCTION posture_internal.load_rows(
+    of_format text, counted text, complete_source text, arrived_at timestamptz,
+    OUT loaded bigint, OUT changed bigint, OUT rejected bigint, OUT closed bigint)
+    LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+DECLARE
+    others bigint := (SELECT count(*) FROM pg_temp.posture_item i
+                      WHERE i.type NOT IN ('finding', 'left_out')
+                        AND (counted IS NULL OR i.type = counted));
+    sources bigint;
+    recommendations bigint;
+BEGIN
+    IF of_format = 'posture' THEN
+        PERFORM load_report_new_metrics();
+    END IF;
+    sources := load_source(of_format = 'posture');
+    recommendations := load_recommendation();
+    PERFORM load_former_asset(), load_former_check(), load_alias(true);
+    PERFORM progress(format('load: %s recommendations are new or changed', recommendations));
+    IF counted = 'asset' THEN
+        SELECT others, i.changed, 0, i.closed INTO loaded, changed, rejected, closed
+        FROM load_inventory(complete_source, of_format <> 'inventory') i;
+        RETURN;
+    END IF;
+    SELECT f.loaded + others, f.changed, f.rejected, f.closed
+    INTO loaded, changed, rejected, closed
+    FROM load_finding(complete_source, arrived_at) f;
+    changed := changed + load_catalog(of_format, counted)
+        + CASE WHEN counted = 'recommendation' THEN recommendations
+               WHEN counted IS NULL THEN sources + recommendations ELSE 0 END;
+END $$;
+COMMENT ON FUNCTION posture_internal.load_rows(text, text, text, timestamptz) IS
+    'step of load(): writes the items of a document, which arrived at a time; counted: type of '
+    'objects that the format counts, NULL: all; complete_source: source whose document is '
+    'complete, NULL: none';
+
 CREATE FUNCTION posture_internal.load_document(
     of_format text, json_document jsonb, content text, of_source text, complete boolean,
     OUT loaded bigint, OUT changed bigint, OUT unchanged bigint, OUT rejected bigint,
@@ -380,9 +416,7 @@ DECLARE
     form record;
     xml_document xml;
     others bigint;
-    sources bigint;
     new_sources text[];
-    recommendations bigint;
     arrived_at timestamptz;
     complete_source text := CASE WHEN complete THEN of_source END;
 BEGIN
@@ -427,33 +461,13 @@ BEGIN
     PERFORM load_analyze();
     PERFORM progress(format('load: %s elements taken, %s rejected',
                             (SELECT count(*) FROM pg_temp.posture_item), rejected));
-    SELECT count(*) FILTER (WHERE form.counted IS NULL OR i.type = form.counted) INTO others
-    FROM pg_temp.posture_item i
-    WHERE i.type NOT IN ('finding', 'left_out');
-
     new_sources := ARRAY(SELECT DISTINCT i.source
                          FROM pg_temp.posture_item i
                          WHERE i.source IS NOT NULL AND i.type <> 'left_out'
                            AND NOT EXISTS (SELECT FROM source s WHERE s.key = i.source));
-    IF of_format = 'posture' THEN
-        PERFORM load_report_new_metrics();
-    END IF;
-    sources := load_source(of_format = 'posture');
-    recommendations := load_recommendation();
-    PERFORM load_former_asset(), load_former_check(), load_alias(true);
-    PERFORM progress(format('load: %s recommendations are new or changed', recommendations));
-    IF form.counted = 'asset' THEN
-        SELECT others, i.changed, i.closed INTO loaded, changed, closed
-        FROM load_inventory(complete_source, of_format <> 'inventory') i;
-    ELSE
-        SELECT f.* INTO step FROM load_finding(complete_source, arrived_at) f;
-        changed := step.changed + load_catalog(of_format, form.counted)
-            + CASE WHEN form.counted = 'recommendation' THEN recommendations
-                   WHEN form.counted IS NULL THEN sources + recommendations ELSE 0 END;
-        loaded := step.loaded + others;
-        rejected := rejected + step.rejected;
-        closed := step.closed;
-    END IF;
+    SELECT r.loaded, r.changed, load_document.rejected + r.rejected, r.closed
+    INTO loaded, changed, rejected, closed
+    FROM load_rows(of_format, form.counted, complete_source, arrived_at) r;
     unchanged := loaded - changed;
     extent := CASE WHEN complete OR closed > 0 THEN covered_extent(complete_source) END;
     IF new_sources <> '{}' THEN
