@@ -8,7 +8,8 @@ CREATE FUNCTION pg_temp.in_group(member asset, of_group asset_group) RETURNS boo
        AND (of_group.tags IS NULL OR member.tags @> of_group.tags) $$;
 CREATE PROCEDURE pg_temp.clear_catalog() LANGUAGE plpgsql AS $$
 BEGIN
-    TRUNCATE source, extent, former_key, asset, asset_alias, asset_source, asset_group,
+    TRUNCATE source, extent, former_key, asset, asset_alias, asset_source, left_inventory,
+        asset_group,
         recommendation, metric, metric_recommendation, initiative, initiative_metric,
         initiative_recommendation, finding, measure, exemption, attestation, benchmark,
         score_band, snapshot,

@@ -127,7 +127,8 @@ CREATE PROCEDURE pg_temp.make_exemptions() LANGUAGE plpgsql AS $$
 BEGIN
     TRUNCATE finding, exemption, attestation, measure, metric, metric_recommendation,
         initiative_metric, initiative_recommendation, asset, asset_alias, asset_source,
-        asset_group, recommendation, source, extent, former_key RESTART IDENTITY;
+        left_inventory, asset_group, recommendation, source, extent, former_key
+        RESTART IDENTITY;
     INSERT INTO source (key, name, is_active, stale_after) VALUES
         ('s1', 's', true, NULL),
         ('s2', 's', random() < 0.8, CASE WHEN random() < 0.5 THEN interval '9 days' END);

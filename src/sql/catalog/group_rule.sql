@@ -8,7 +8,7 @@
 -- of the path leads from a rule to one in it: the field, and the element of its array.
 CREATE FUNCTION posture_internal.rule_node(rule jsonb)
     RETURNS TABLE (path integer[], operation text, field text, value jsonb, place text)
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
     WITH RECURSIVE node AS (
         SELECT '{}'::integer[] AS path, 'all' AS operation, NULL::text AS field, rule AS value,
@@ -44,7 +44,7 @@ COMMENT ON FUNCTION posture_internal.rule_node(jsonb) IS
 
 CREATE FUNCTION posture_internal.rule_leaf(field text, value jsonb)
     RETURNS TABLE (field text, value text)
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
     SELECT rule_leaf.field, v.value
     FROM unnest(rule_value(rule_leaf.value)) v(value)

@@ -326,7 +326,7 @@ CREATE FUNCTION posture_internal.ingest_assets_of(
 AS $$
 BEGIN
     loaded := take_assets(of_source);
-    PERFORM restrict_items();
+    PERFORM restrict_items('inventory');
     rejected := load_reject(NULL);
     loaded := loaded - rejected;
     PERFORM load_analyze();
