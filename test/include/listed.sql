@@ -62,7 +62,9 @@ BEGIN
                                    JOIN o_pair p USING (recommendation_id)
                                    WHERE y.method = 'points' AND p.exposed
                                      AND p.asset_id = a.asset_id)) ORDER BY 1),
-                  a.first_seen, a.last_seen, a.retired_at
+                  a.first_seen, a.last_seen, a.retired_at,
+                  ARRAY(SELECT s.key::text FROM asset_source x JOIN source s USING (source_id)
+                        WHERE x.asset_id = a.asset_id ORDER BY s.key COLLATE "C")
            FROM asset a, moment o$q$);
     CALL pg_temp.compare('metric_recommendation',
         $q$SELECT metric, name, source, recommendation, title, severity, state, exposed_assets,
