@@ -49,6 +49,31 @@ overview
 step "The metrics that lower the score most"
 metrics
 
+step "An inventory has what should be there: 20 Macs; yesterday their agent reported on 18"
+run_sql <<'SQL'
+SELECT loaded FROM posture.load('inventory', (
+    SELECT jsonb_agg(jsonb_build_object('key', 'mac-' || n, 'kind', 'host', 'tags', '{"os": "macOS"}'::jsonb))
+    FROM generate_series(1, 20) n), 'cmdb');
+INSERT INTO posture.source (key, name) VALUES ('agent', 'Endpoint agent');
+INSERT INTO posture.inbox (source, recommendation, asset, state, observed_at)
+SELECT 'agent', 'current', 'mac-' || n, CASE WHEN n <= 4 THEN 'non_compliant' ELSE 'compliant' END, 'yesterday 08:00'
+FROM generate_series(1, 18) n;
+SELECT loaded FROM posture.ingest();
+SELECT loaded FROM posture.load('posture', '[
+  {"type": "asset_group", "key": "macs", "name": "Macs", "rule": {"source": "cmdb", "tags": {"os": "macOS"}}},
+  {"type": "metric", "key": "agent", "name": "Macs whose agent is out of date", "population": "macs",
+   "recommendations": [{"source": "agent", "recommendation": "current"}]},
+  {"type": "initiative", "key": "macs", "name": "Macs", "metrics": [{"metric": "agent"}]}]');
+SQL
+coverage() {
+    quietly <<'SQL'
+SELECT name, exposed_assets AS exposed, assessed_assets AS assessed, population, round(coverage_pct, 1) AS coverage,
+       round(score_low, 1) AS low, round(score, 1) AS score, round(score_high, 1) AS high
+FROM posture.metric_report WHERE metric = 'agent';
+SQL
+}
+coverage
+
 step "Begin history yesterday, to have a day to compare with"
 run_sql <<'SQL'
 SELECT * FROM posture.backfill(posture.today() - 1);
@@ -70,6 +95,14 @@ SELECT * FROM posture.assess_cluster();
 SQL
 overview
 
+step "Today the agent reports on 12 Macs, and on none of those that failed: the score rises, and its range widens"
+run_sql <<'SQL'
+INSERT INTO posture.inbox (source, recommendation, asset, state)
+SELECT 'agent', 'current', 'mac-' || n, 'compliant' FROM generate_series(7, 18) n;
+SELECT loaded, closed FROM posture.ingest('agent');
+SQL
+coverage
+
 step "Today's snapshot finds the scores that dropped, and the causes"
 run_sql <<'SQL'
 SELECT * FROM posture.take_snapshot();
@@ -82,6 +115,11 @@ WHERE e.kind = 'initiative_score_drop'
 SELECT name, round(previous_score, 1) AS was, round(score, 1) AS "is", weight, cause
 FROM posture.event_report
 WHERE kind = 'metric_score_drop'
+\gx
+SELECT name, kind, round(previous_score, 1) AS was, round(score, 1) AS "is", cause,
+       (SELECT string_agg(a.asset, ', ' ORDER BY a.asset) FROM posture.event_asset a WHERE a.event_id = e.event_id) AS assets
+FROM posture.event_report e
+WHERE kind = 'coverage_drop'
 \gx
 SQL
 

@@ -89,6 +89,7 @@ typedef struct CountedRecommendation
 	RoaringWriter *writers;		/* NULL: no sets are returned */
 	ObjectSets	sets;
 	const Container *members;	/* of the populations of its metrics, in the current chunk */
+	int64		n_members;
 } CountedRecommendation;
 
 /* what a member of a metric's population counts as that nothing assesses */

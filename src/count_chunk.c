@@ -255,6 +255,18 @@ count_unassessed(CountRule *rule, int index, uint32 chunk)
 	if (recommendation->members == NULL ||
 		(rule->n_groups == 1 && !is_of_group(rule, recommendation)))
 		return;
+	if (rule->n_groups == 0 && recommendation->exemptions[EXEMPTION_WAIVED] == NULL &&
+		recommendation->exemptions[EXEMPTION_MITIGATED] == NULL)
+	{
+		/* the set itself is not needed */
+		ObjectCount *count = count_of(rule, 0, index);
+		int64		unassessed = recommendation->n_members -
+			chunk_count_common(recommendation->members, recommendation->sets.known);
+
+		count->population += unassessed;
+		count->unassessed += unassessed;
+		return;
+	}
 	sets.unassessed = population_unassessed(rule, recommendation, chunk);
 	if (sets.unassessed != NULL)
 		count_object(rule, chunk, index, NULL, recommendation->is_counted_by_group, &sets);

@@ -140,27 +140,32 @@ split_unassessed(CountRule *rule, CountedMetric *metric, uint32 chunk, Container
 static void
 note_members(CountRule *rule, CountedMetric *metric, const Container *members)
 {
-	Container  *copy = NULL;
+	Container  *copy;
+	Size		size;
+	int64		n;
 
-	for (int i = 0; members != NULL && i < metric->n_recommendations; i++)
+	if (members == NULL)
+		return;
+	size = container_size(members);
+	copy = palloc(sizeof(Container) + size);
+	*copy = *members;
+	copy->data = memcpy((char *) (copy + 1), members->data, size);
+	n = chunk_count(copy);
+	for (int i = 0; i < metric->n_recommendations; i++)
 	{
 		CountedRecommendation *recommendation =
 			&rule->recommendations[metric->recommendations[i]];
 
-		if (recommendation->members != NULL)
+		if (recommendation->members == NULL)
 		{
-			recommendation->members = chunk_combine(COMBINE_OR, recommendation->members, members);
-			continue;
+			recommendation->members = copy;
+			recommendation->n_members = n;
 		}
-		if (copy == NULL)
+		else
 		{
-			Size		size = container_size(members);
-
-			copy = palloc(sizeof(Container) + size);
-			*copy = *members;
-			copy->data = memcpy((char *) (copy + 1), members->data, size);
+			recommendation->members = chunk_combine(COMBINE_OR, recommendation->members, copy);
+			recommendation->n_members = chunk_count(recommendation->members);
 		}
-		recommendation->members = copy;
 	}
 }
 
