@@ -79,6 +79,14 @@ run_sql <<'SQL'
 SELECT * FROM posture.backfill(posture.today() - 1);
 SQL
 
+step "Today the agent reports on 12 Macs, and on none of those that failed: the score rises, and its range widens"
+run_sql <<'SQL'
+INSERT INTO posture.inbox (source, recommendation, asset, state)
+SELECT 'agent', 'current', 'mac-' || n, 'compliant' FROM generate_series(7, 18) n;
+SELECT loaded, closed FROM posture.ingest('agent');
+SQL
+coverage
+
 step "Weaken the server: a superuser with an old password hash, access without a password, no logging"
 run_sql <<'SQL'
 SET password_encryption = 'md5';
@@ -94,14 +102,6 @@ run_sql <<'SQL'
 SELECT * FROM posture.assess_cluster();
 SQL
 overview
-
-step "Today the agent reports on 12 Macs, and on none of those that failed: the score rises, and its range widens"
-run_sql <<'SQL'
-INSERT INTO posture.inbox (source, recommendation, asset, state)
-SELECT 'agent', 'current', 'mac-' || n, 'compliant' FROM generate_series(7, 18) n;
-SELECT loaded, closed FROM posture.ingest('agent');
-SQL
-coverage
 
 step "Today's snapshot finds the scores that dropped, and the causes"
 run_sql <<'SQL'

@@ -5,8 +5,9 @@
  * another role.
  *
  * An owner of an initiative sees its metrics and recommendations in full, with
- * all their assets. An owner of an asset group sees its assets, and every
- * recommendation that assesses one of them, for these assets only.
+ * all their assets and the members of their populations. An owner of an asset
+ * group sees its assets, and every recommendation that assesses one of them, for
+ * these assets only.
  */
 
 CREATE FUNCTION posture_internal.owner_row_id(caller oid, what text) RETURNS SETOF integer
@@ -72,6 +73,10 @@ BEGIN
              FROM stored_set('infinity',
                              ARRAY(SELECT DISTINCT i.id
                                    FROM owner_row_id(caller, 'initiative_recommendation') i(id))) k)
+            | (SELECT coalesce(union_agg(g.assets), '{}')
+               FROM metric m
+               JOIN asset_group_set(true, NULL) g ON g.asset_group_id = m.population_group_id
+               WHERE m.metric_id IN (SELECT owner_row_id(caller, 'metric')))
         ELSE
             (SELECT coalesce(assetset_agg(r.id), '{}')
              FROM (SELECT owner_row_id(caller, 'initiative_recommendation') AS id
