@@ -83,14 +83,16 @@ WHERE p.pronamespace $schemas AND p.prokind = 'f' AND 'internal'::regtype <> ALL
 SQL
 is($node->safe_psql('warehouse', $sprung), 'f', 'no function runs what its arguments say');
 # steps that are called alone: without the temporary table of load() or ingest(), without
-# pg_cron, with no function or type of that name, or with columns that are none
+# pg_cron, with no function or type of that name, with columns that are none, or with a key
+# that has no id any longer
 is($node->safe_psql('warehouse', <<"SQL"), '', 'and each error is a clear one');
 SELECT DISTINCT what, state, message FROM public.answer
 WHERE state !~ $legal AND state <> 'ZZ001'
   AND NOT (state = '42P01' AND message LIKE 'relation "pg_temp.posture\\_%'
            OR state = '42883' AND what ~ '(load_items|document_item)[(]'
            OR state = '42601' AND (what LIKE '%is_input(% 2' OR what LIKE '%working_table(%')
-           OR state = '3F000' AND what LIKE '%require_cron(%')
+           OR state = '3F000' AND what LIKE '%require_cron(%'
+           OR state = '40001' AND what LIKE '%require_id(%')
 SQL
 cmp_ok($node->safe_psql('warehouse', q{SELECT count(*) FROM public.answer WHERE state = 'ZZ001'}),
 	'>', 500, 'most are no error');

@@ -109,5 +109,29 @@ is(answer('alice', "SELECT posture.acknowledge($theirs)") =~ s/\b$theirs\b/X/gr,
 	answer('alice', 'SELECT posture.acknowledge(99999)') =~ s/99999/X/gr,
 	'acknowledge() has the same error for an event of another and for none');
 
+# a member of a metric's population belongs to the initiative although nothing assesses it
+$node->safe_psql('warehouse', <<'SQL');
+INSERT INTO posture.asset (key, kind, name)
+SELECT v.kind || '-' || n, v.kind, initcap(v.kind)
+FROM (VALUES ('laptop'), ('phone')) v(kind) CROSS JOIN generate_series(1, 3) n;
+INSERT INTO posture.asset_group (key, name, kinds)
+VALUES ('laptops', 'Laptops', '{laptop}'), ('phones', 'Phones', '{phone}');
+UPDATE posture.metric m SET population_group_id = g.asset_group_id
+FROM posture.asset_group g
+WHERE (m.key, g.key) IN (('ma1', 'laptops'), ('hidden m', 'phones'));
+SELECT FROM posture.take_snapshot();
+SQL
+my $laptops = join "\n", map { "laptop-$_" } 1 .. 3;
+for my $view ('posture.unassessed_asset', 'posture.asset_report')
+{
+	my $members = "SELECT asset FROM $view WHERE asset ~ '^(laptop|phone)' ORDER BY asset";
+	is(answer('alice', $members), $laptops, "alice sees the members of its metric in $view");
+	is(answer('bob', $members), '', 'and bob none');
+}
+is(answer('alice', q{SELECT posture.cardinality(posture.unassessed_at('ma1', posture.today()))}), '3',
+	'by unassessed_at()');
+like(answer('alice', q{SELECT posture.unassessed_at('hidden m', posture.today())}),
+	qr/does not exist/, 'and not those of a hidden metric');
+
 $node->stop;
 done_testing();
