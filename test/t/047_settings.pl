@@ -28,7 +28,8 @@ my $work = '';
 for my $document (documents())
 {
 	my ($format, $text) = @$document;
-	$work .= "SELECT FROM posture.load('$format', '" . ($text =~ s/'/''/gr) . "');\n";
+	# whatever a backslash means in a literal
+	$work .= "SELECT FROM posture.load('$format', \$document\$$text\$document\$);\n";
 }
 # a second time changes nothing
 $work .= $work =~

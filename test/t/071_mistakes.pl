@@ -65,7 +65,7 @@ for my $case (
 	[ "load('prowler', '$prowler')", 'format "prowler" does not exist',
 		'It looks like a document of format "prowler-checks".' ],
 	[ q{load('OCSF', '<')}, 'format "OCSF" does not exist', 'Perhaps you meant "ocsf". Formats are ' ],
-	[ q{load('azure', NULL)}, 'format "azure" does not exist', 'Perhaps you meant "azure-assessments". ' ],
+	[ q{load('azure', NULL)}, 'format "azure" does not exist', 'Perhaps you meant "azure-resources". ' ],
 	[ q{load('azure-asessments', '[]')}, 'format "azure-asessments" does not exist',
 		'Perhaps you meant "azure-assessments". ' ],
 	[ q{load(NULL, '[]')}, 'format "<NULL>" does not exist', 'Formats are ' ],

@@ -141,8 +141,13 @@ is(join(' ', grep { as($_, 'DELETE FROM posture.change_log') !~ /permission deni
 shows('Only a superuser can change', as($superuser, q{BEGIN; DELETE FROM posture.change_log; SELECT count(*) FROM posture.change_log; ROLLBACK}), '0');
 $node->safe_psql('posture', 'GRANT owner TO nobody');
 is(as('nobody', "SET ROLE owner; SELECT posture.acknowledge($event{i1})"), '', 'acknowledged after SET ROLE');
-shows('`acknowledge()` records', $node->safe_psql('posture', "REVOKE owner FROM nobody;
-	SELECT acknowledged_by FROM posture.event WHERE event_id = $event{i1}"), 'nobody');
+$node->safe_psql('posture', 'REVOKE owner FROM nobody; GRANT curator TO nobody; UPDATE posture.recommendation SET is_manual = true WHERE key = \'r6\'');
+is(as('nobody', q{SET ROLE curator; SELECT posture.attest('r6', 'compliant')}), '', 'attested after SET ROLE');
+my $attested = q{SELECT string_agg(DISTINCT attested_by, ' ') FROM posture.attestation WHERE attested_by <> current_user};
+shows('`acknowledge()` and `attest()` record', $node->safe_psql('posture', "REVOKE curator FROM nobody;
+	SELECT acknowledged_by, ($attested) FROM posture.event WHERE event_id = $event{i1}"), 'nobody|nobody');
+as('curator', q~SELECT FROM posture.load('posture', '{"type": "attestation", "source": "cloud", "recommendation": "r6", "asset": "a1", "state": "non_compliant", "attested_by": "auditor"}')~);
+shows('A document of format `posture`', $node->safe_psql('posture', $attested), 'auditor nobody');
 my $days = q{SELECT string_agg((day - posture.today())::text, ' ' ORDER BY day) FROM posture.snapshot};
 is(as('operator', "$days; SELECT FROM posture.forget_day(posture.today() - 3); $days"), "-3 -2 -1 0\n-2 -1 0", 'it forgets a day');
 $node->safe_psql('posture', retake_day_sql(1));

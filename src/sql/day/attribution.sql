@@ -332,7 +332,7 @@ BEGIN ATOMIC
                     ARRAY(SELECT c.recommendation_id
                           FROM counted_recommendation(on_day) c
                           WHERE c.source_id IN (SELECT r.source_id
-                                                FROM recommendation r
+                                                FROM recommendation_source(on_day) r
                                                 WHERE r.recommendation_id
                                                       = ANY (of_recommendations))),
                     within) s;

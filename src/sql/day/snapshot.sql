@@ -37,6 +37,23 @@ COMMENT ON FUNCTION posture_internal.measured_recommendation() IS
     'step of take_snapshot(): returns the recommendations of each metric that count now, and those '
     'that do not because they, or their source, are inactive';
 
+-- An asset that was scanned counts as that on past days, also after a recommendation was deleted.
+CREATE FUNCTION posture_internal.scanner_recommendation(
+    OUT recommendations integer[], OUT sources integer[])
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN (SELECT (array_agg(r.recommendation_id ORDER BY r.recommendation_id),
+                    array_agg(r.source_id ORDER BY r.recommendation_id))
+            FROM posture.recommendation r
+            WHERE r.source_id IN (SELECT x.source_id
+                                  FROM metric_definition() d
+                                  JOIN metric_member(NULL) b USING (metric_id)
+                                  JOIN posture.recommendation x
+                                    ON x.recommendation_id = b.recommendation_id
+                                  WHERE d.population_group_id IS NOT NULL));
+COMMENT ON FUNCTION posture_internal.scanner_recommendation() IS
+    'step of take_snapshot(): returns the recommendations of all sources that assess for a metric '
+    'with a population, and the source of each; NULL: there is none';
+
 CREATE FUNCTION posture_internal.write_snapshot(of_day date, as_of timestamptz) RETURNS void
     LANGUAGE plpgsql
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
@@ -48,7 +65,8 @@ BEGIN
     WITH state AS (SELECT * FROM current_state(as_of)), inactive AS (
         UPDATE snapshot s
         SET (inactive, retired, inactive_sources, inactive_recommendations) =
-            (SELECT i.assets, i.retired, i.sources, i.recommendations FROM inactive_at(as_of) i)
+            (SELECT i.assets, i.retired, i.sources, i.recommendations FROM inactive_at(as_of) i),
+            (scanner_recommendations, scanners) = (SELECT k.* FROM scanner_recommendation() k)
         WHERE s.day = of_day
     ), exempt AS (
         SELECT * FROM exemption_rule(as_of, NULL, NULL)

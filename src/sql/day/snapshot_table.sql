@@ -18,7 +18,9 @@ CREATE TABLE posture.snapshot (
         CHECK (ends_at BETWEEN '1900-01-01 00:00Z' AND '9999-12-31 23:59:59.999999Z'),
     inactive_sources integer[] NOT NULL DEFAULT '{}',
     inactive_recommendations integer[] NOT NULL DEFAULT '{}',
-    retired assetset
+    retired assetset,
+    scanner_recommendations integer[],
+    scanners integer[]
 );
 ALTER TABLE posture.snapshot ALTER inactive SET STORAGE EXTERNAL;
 ALTER TABLE posture.snapshot ALTER retired SET STORAGE EXTERNAL;
@@ -34,6 +36,10 @@ COMMENT ON COLUMN posture.snapshot.inactive IS
 COMMENT ON COLUMN posture.snapshot.retired IS
     'those of them that were retired, and so no members of a population; NULL for a day before '
     'version 0.3: all';
+COMMENT ON COLUMN posture.snapshot.scanner_recommendations IS
+    'ids of the recommendations of all sources that assessed for a metric with a population; NULL: '
+    'there was none';
+COMMENT ON COLUMN posture.snapshot.scanners IS 'id of the source of each of them';
 COMMENT ON COLUMN posture.snapshot.inactive_sources IS
     'ids of the sources that were inactive at the end of the day';
 COMMENT ON COLUMN posture.snapshot.inactive_recommendations IS

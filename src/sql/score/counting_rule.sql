@@ -245,7 +245,8 @@ BEGIN
                 CASE WHEN d.unassessed_as = 'compliant' AND d.population_group_id IS NOT NULL
                      THEN ARRAY(SELECT DISTINCT r.source_id
                                 FROM unnest(m.recommendations) x(id)
-                                JOIN recommendation r ON r.recommendation_id = x.id)
+                                JOIN recommendation_source(on_day) r
+                                  ON r.recommendation_id = x.id)
                 END)::metric_rule
         FROM metric_definition(on_day, scenario) d
         JOIN (SELECT b.metric_id, array_agg(b.recommendation_id) AS recommendations

@@ -9,6 +9,23 @@
  * NULL: the catalog as it is.
  */
 
+CREATE FUNCTION posture_internal.recommendation_source(on_day date)
+    RETURNS TABLE (recommendation_id integer, source_id integer)
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT r.recommendation_id, r.source_id FROM recommendation r
+    UNION ALL
+    SELECT x.recommendation_id, x.source_id
+    FROM snapshot s
+    CROSS JOIN unnest(s.scanner_recommendations, s.scanners) x(recommendation_id, source_id)
+    WHERE s.day = on_day
+      AND NOT EXISTS (SELECT FROM recommendation r
+                      WHERE r.recommendation_id = x.recommendation_id);
+END;
+COMMENT ON FUNCTION posture_internal.recommendation_source(date) IS
+    'returns the source of each recommendation; also of those that were deleted since a day on '
+    'which a metric of the source had a population';
+
 CREATE FUNCTION posture_internal.counted_recommendation(
     on_day date DEFAULT NULL, scenario jsonb DEFAULT NULL)
     RETURNS TABLE (recommendation_id integer, source_id integer, is_remediated boolean)
@@ -23,7 +40,7 @@ BEGIN ATOMIC
           UNION ALL
           -- one that was deleted since still has sets on the days before
           SELECT recommendation_id, c.source_id, i.id IS NULL, o.id IS NULL
-          FROM (SELECT a.recommendation_id FROM recommendation a
+          FROM (SELECT a.recommendation_id FROM recommendation_source(on_day) a
                 UNION
                 SELECT a.recommendation_id FROM recommendation_snapshot a WHERE a.day = on_day
                 UNION
@@ -31,7 +48,7 @@ BEGIN ATOMIC
                 UNION
                 SELECT unnest(i.recommendations) FROM initiative_snapshot i
                 WHERE i.day = on_day) k
-          LEFT JOIN recommendation c USING (recommendation_id)
+          LEFT JOIN recommendation_source(on_day) c USING (recommendation_id)
           LEFT JOIN (snapshot p CROSS JOIN unnest(p.inactive_recommendations) i(id))
                  ON p.day = on_day AND i.id = recommendation_id
           LEFT JOIN (snapshot q CROSS JOIN unnest(q.inactive_sources) o(id))
@@ -47,7 +64,7 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION posture_internal.counted_recommendation(date, jsonb) IS
     'returns the active recommendations of active sources, now or on a day; source_id NULL: the '
-    'recommendation was deleted since; is_remediated: whether the scenario remediates it';
+    'recommendation was deleted since, and its source is not known; is_remediated: whether the scenario remediates it';
 
 CREATE FUNCTION posture_internal.metric_definition(
     on_day date DEFAULT NULL, scenario jsonb DEFAULT NULL)

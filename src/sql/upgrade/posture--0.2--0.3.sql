@@ -584,7 +584,8 @@ ALTER TABLE posture.metric ADD COLUMN population_group_id integer REFERENCES pos
         CONSTRAINT "unassessed is excluded, exposed or compliant"
         CHECK (unassessed IN ('excluded', 'exposed', 'compliant'));
 CREATE INDEX ON posture.metric (population_group_id);
-ALTER TABLE posture.snapshot ADD COLUMN retired assetset;
+ALTER TABLE posture.snapshot ADD COLUMN retired assetset,
+    ADD COLUMN scanner_recommendations integer[], ADD COLUMN scanners integer[];
 ALTER TABLE posture.snapshot ALTER retired SET STORAGE EXTERNAL;
 ALTER TABLE posture.metric_snapshot
     ADD COLUMN population numeric
