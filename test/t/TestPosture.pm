@@ -10,7 +10,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(usleep);
 
-our @EXPORT = qw($schemas new_node superuser sample_sql population_sql extent_sql former_key_sql retake_day_sql
+our @EXPORT = qw($schemas new_node superuser sample_sql extent_sql former_key_sql retake_day_sql
   tables views same_rows
   query_as kill_server new_session);
 
@@ -177,29 +177,6 @@ INSERT INTO posture.inbox
 VALUES ('scan', 'r1', 'late', 'non_compliant', now() - interval '1 minute');
 SELECT FROM posture.verify();
 DROP TABLE delivery;
-SQL
-}
-
-# SQL for demo/example.sql: metrics about populations, of which some members are not assessed,
-# and today fewer of one are assessed than yesterday.
-sub population_sql
-{
-	return <<'SQL' . retake_day_sql(1) . <<'SQL';
-INSERT INTO posture.asset (key, kind, name, criticality, owner) VALUES
-    ('account-901', 'account', 'Account 901', 'critical', 'Cloud team'),
-    ('account-902', 'account', 'Account 902', 'low', NULL), ('host-901', 'host', 'Host 901', 'high', NULL);
-INSERT INTO posture.asset_group (key, name, kinds) VALUES
-    ('all-accounts', 'All accounts', '{account}'), ('all-hosts', 'All hosts', '{host}');
-UPDATE posture.metric m SET population_group_id = g.asset_group_id, unassessed = v.unassessed
-FROM (VALUES ('account-takeover', 'all-accounts', 'excluded'),
-             ('endpoint-protection', 'all-hosts', 'exposed')) v(metric, asset_group, unassessed)
-JOIN posture.asset_group g ON g.key = v.asset_group
-WHERE m.key = v.metric;
-SQL
-CALL posture.run_daily();
-DELETE FROM posture.finding f USING posture.asset a
-WHERE f.asset_id = a.asset_id AND a.key LIKE 'account-00_';
-SELECT FROM posture.take_snapshot();
 SQL
 }
 
