@@ -49,14 +49,14 @@ overview
 step "The metrics that lower the score most"
 metrics
 
-step "An inventory has what should be there: 20 Macs; yesterday their agent reported on 18"
+step "An inventory has what should be there: 20 Macs; their agent reports on 18"
 run_sql <<'SQL'
 SELECT loaded FROM posture.load('inventory', (
     SELECT jsonb_agg(jsonb_build_object('key', 'mac-' || n, 'kind', 'host', 'tags', '{"os": "macOS"}'::jsonb))
     FROM generate_series(1, 20) n), 'cmdb');
 INSERT INTO posture.source (key, name) VALUES ('agent', 'Endpoint agent');
-INSERT INTO posture.inbox (source, recommendation, asset, state, observed_at)
-SELECT 'agent', 'current', 'mac-' || n, CASE WHEN n <= 4 THEN 'non_compliant' ELSE 'compliant' END, 'yesterday 08:00'
+INSERT INTO posture.inbox (source, recommendation, asset, state)
+SELECT 'agent', 'current', 'mac-' || n, CASE WHEN n <= 4 THEN 'non_compliant' ELSE 'compliant' END
 FROM generate_series(1, 18) n;
 SELECT loaded FROM posture.ingest();
 SELECT loaded FROM posture.load('posture', '[
@@ -79,7 +79,7 @@ run_sql <<'SQL'
 SELECT * FROM posture.backfill(posture.today() - 1);
 SQL
 
-step "Today the agent reports on 12 Macs, and on none of those that failed: the score rises, and its range widens"
+step "The agent reports again, on 12 Macs and on none of those that failed: the score rises, and its range widens"
 run_sql <<'SQL'
 INSERT INTO posture.inbox (source, recommendation, asset, state)
 SELECT 'agent', 'current', 'mac-' || n, 'compliant' FROM generate_series(7, 18) n;
