@@ -148,7 +148,24 @@ sub existing_cases
 				q{SELECT source, regexp_replace(recommendation, '^s[0-9]:', '') AS recommendation, population,
 				  unassessed_assets AS unassessed FROM recommendation_report} ],
 				[ 'metric_assets', $copy, 'SELECT * FROM ' . model_sql('exposed', $coordinate),
-				'SELECT key AS metric, metric_assets(key)::integer[] AS assets FROM metric WHERE is_active' ];
+				'SELECT key AS metric, metric_assets(key)::integer[] AS assets FROM metric WHERE is_active' ],
+				[ 'metrics of assets', $copy,
+				'SELECT x.metric, a.key AS asset FROM ' . model_sql('exposed', $coordinate) . ' x
+				 CROSS JOIN LATERAL unnest(x.assets) u(asset_id) JOIN asset a USING (asset_id)',
+				'SELECT unnest(metrics) AS metric, asset FROM asset_report' ],
+				[ 'initiatives of assets', $copy,
+				'SELECT i.key AS initiative, a.key AS asset
+				 FROM (SELECT b.initiative_id, x.asset_id
+				       FROM model.member() b JOIN model.metric_asset(\'infinity\', NULL) x USING (metric_id)
+				       WHERE x.exposed
+				       UNION
+				       SELECT b.initiative_id, p.asset_id
+				       FROM initiative_recommendation b JOIN model.pair(\'infinity\', NULL) p USING (recommendation_id)
+				       JOIN initiative n USING (initiative_id)
+				       WHERE p.exposed AND n.is_active
+				         AND (n.method = \'points\' OR n.initiative_id NOT IN (SELECT m.initiative_id FROM model.member() m))) y
+				 JOIN initiative i USING (initiative_id) JOIN asset a USING (asset_id)',
+				'SELECT unnest(initiatives) AS initiative, asset FROM asset_report' ];
 		}
 		else
 		{

@@ -4,6 +4,31 @@
  * read, because the rows are grouped by these columns.
  */
 
+CREATE FUNCTION posture_internal.merged(keys text[], others text[]) RETURNS text[]
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN CASE WHEN others IS NULL THEN coalesce(keys, '{}')
+                ELSE ARRAY(SELECT DISTINCT x.key FROM unnest(keys || others) x(key) ORDER BY 1) END;
+COMMENT ON FUNCTION posture_internal.merged(text[], text[]) IS
+    'returns the keys of two arrays, each once, in order; NULL: no key';
+
+-- What metrics without a population expose is read from findings.
+CREATE FUNCTION posture_internal.exposed_member()
+    RETURNS TABLE (metric text, initiative text, assets assetset)
+    LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 20
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+BEGIN
+    RETURN QUERY
+    SELECT m.key::text, i.key::text, u.exposed
+    FROM current_unassessed() u
+    JOIN metric m USING (metric_id)
+    LEFT JOIN (initiative_member(NULL) b JOIN initiative i USING (initiative_id))
+           ON b.metric_id = m.metric_id;
+END $$;
+COMMENT ON FUNCTION posture_internal.exposed_member() IS
+    'returns the assets that each metric with a population counts as exposed, assessed or not, '
+    'with the active initiatives that hold the metric (NULL: none)';
+
 CREATE VIEW posture.asset_report WITH (security_invoker = true) AS
 SELECT g.asset,
        g.name,
@@ -15,10 +40,8 @@ SELECT g.asset,
        g.findings,
        CASE WHEN t.state = 'active' THEN g.failing ELSE 0 END AS failing_findings,
        g.exemptions,
-       CASE WHEN t.state = 'active' AND g.metrics IS NOT NULL THEN g.metrics ELSE '{}' END
-           AS metrics,
-       CASE WHEN t.state = 'active' AND g.initiatives IS NOT NULL THEN g.initiatives ELSE '{}' END
-           AS initiatives,
+       merged(CASE WHEN t.state = 'active' THEN g.metrics END, e.metrics) AS metrics,
+       merged(CASE WHEN t.state = 'active' THEN g.initiatives END, e.initiatives) AS initiatives,
        g.first_seen,
        g.last_seen,
        g.retired_at,
@@ -45,7 +68,12 @@ FROM (SELECT a.asset_id, a.key::text AS asset, a.name, a.kind, a.owner, a.critic
             AND metric_counts(u.asset_kinds, u.criticality_weights, a.kind, a.criticality)
       GROUP BY a.asset_id, a.key, a.name, a.kind, a.owner, a.criticality, a.first_seen,
                a.last_seen, a.retired_at) g
-CROSS JOIN LATERAL asset_status(g.asset_id, g.last_seen, g.retired_at) t;
+CROSS JOIN LATERAL asset_status(g.asset_id, g.last_seen, g.retired_at) t
+CROSS JOIN LATERAL (SELECT array_agg(x.metric) AS metrics,
+                           array_agg(x.initiative) FILTER (WHERE x.initiative IS NOT NULL)
+                               AS initiatives
+                    FROM exposed_member() x
+                    WHERE x.assets @> g.asset_id) e;
 COMMENT ON VIEW posture.asset_report IS
     'each asset as it stands now, also those that do not count';
 COMMENT ON COLUMN posture.asset_report.asset IS 'key of the asset';

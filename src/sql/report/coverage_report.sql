@@ -117,7 +117,7 @@ COMMENT ON FUNCTION posture.unassessed_assets(text, interval) IS
     'by its deliveries; since NULL: never. For roles that see all';
 
 CREATE FUNCTION posture_internal.current_unassessed()
-    RETURNS TABLE (metric_id integer, assets assetset)
+    RETURNS TABLE (metric_id integer, assets assetset, exposed assetset)
     LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 20
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
@@ -128,7 +128,8 @@ BEGIN
                                     WHERE d.population_group_id IS NOT NULL)) u;
 END $$;
 COMMENT ON FUNCTION posture_internal.current_unassessed() IS
-    'returns the unassessed members of the population of each metric that has one';
+    'returns the unassessed members of the population of each metric that has one, and the assets '
+    'that it counts as exposed';
 
 CREATE VIEW posture.unassessed_asset WITH (security_invoker = true) AS
 SELECT m.key::text AS metric,

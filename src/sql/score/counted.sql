@@ -302,7 +302,7 @@ COMMENT ON FUNCTION posture_internal.recommendation_assets(integer[]) IS
     'returns recommendation_assets() of the given recommendations, NULL: all, without a scenario';
 
 CREATE FUNCTION posture_internal.unassessed_set(on_day date, of_metrics integer[])
-    RETURNS TABLE (metric_id integer, assets assetset)
+    RETURNS TABLE (metric_id integer, assets assetset, exposed assetset)
     LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 20
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
@@ -314,14 +314,14 @@ BEGIN
     scope.with_sets := 'metric';
     IF scope.metrics <> '{}' THEN
         RETURN QUERY
-        SELECT c.object_id, c.unassessed_set
+        SELECT c.object_id, c.unassessed_set, c.exposed_set
         FROM counted(coalesce(day_end(on_day), 'infinity'), on_day, NULL, scope) c
         WHERE c.object_kind = 'metric';
     END IF;
 END $$;
 COMMENT ON FUNCTION posture_internal.unassessed_set(date, integer[]) IS
-    'returns the members of the populations of metrics that nothing assesses, now or at the end of '
-    'a day that has a snapshot';
+    'returns the members of the populations of metrics that nothing assesses, and the assets that '
+    'the metrics count as exposed, now or at the end of a day that has a snapshot';
 
 CREATE FUNCTION posture_internal.only_inactive() RETURNS counting_scope
     LANGUAGE sql IMMUTABLE PARALLEL SAFE

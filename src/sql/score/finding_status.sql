@@ -125,7 +125,7 @@ BEGIN
     FROM metric m
     JOIN metric_recommendation mr USING (metric_id)
     LEFT JOIN (initiative_member(NULL) b JOIN initiative i USING (initiative_id)) USING (metric_id)
-    WHERE m.is_active
+    WHERE m.is_active AND m.population_group_id IS NULL
     UNION ALL
     SELECT unnest(d.recommendations), NULL, NULL, NULL, i.key::text
     FROM initiative_definition(NULL) d
@@ -133,5 +133,5 @@ BEGIN
     WHERE d.method = 'points';
 END $$;
 COMMENT ON FUNCTION posture_internal.recommendation_use() IS
-    'returns the active metrics that measure each recommendation, with the active initiatives that '
+    'returns the active metrics without a population that measure each recommendation, with the active initiatives that '
     'hold them (NULL: none), and, with metric NULL, the initiatives that score it without a metric';
