@@ -21,7 +21,8 @@ SELECT loaded, rejected FROM load('posture', '[
 ]');
 INSERT INTO inbox (source, recommendation, asset, state, asset_kind)
 SELECT v.source, v.recommendation, 'host-' || n, 'compliant', 'host'
-FROM (VALUES ('scan', 'patched'), ('scan', 'hardened'), ('audit', 'logged')) v(source, recommendation)
+FROM (VALUES ('scan', 'patched'), ('scan', 'hardened'), ('audit', 'logged'))
+    v(source, recommendation)
 CROSS JOIN generate_series(1, 20) n;
 SELECT loaded, rejected FROM ingest();
 SELECT days > 0 AS begun FROM backfill(today() - 2);

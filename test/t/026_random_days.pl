@@ -23,7 +23,8 @@ my $node = days_node('days');
 
 # When each drop should end, and how, in plain SQL: on the first later day on which the score is
 # back. It recovers if the score is also back with the weights and metrics of the day of the drop.
-# A drop of an initiative that loses all its metrics before that ends, too.
+# Where assets left since, it may be either: what findings alone did is not told apart here. A
+# drop of an initiative that loses all its metrics before that ends, too.
 $node->safe_psql('postgres', <<'SQL');
 CREATE TABLE sim.ended (round integer, status text);
 CREATE PROCEDURE sim.check_ends(of_round integer) LANGUAGE plpgsql AS $$
@@ -51,7 +52,13 @@ BEGIN
            CASE WHEN l.day < coalesce(b.day, 'infinity') THEN 'superseded'
                 WHEN b.day IS NULL THEN 'open'
                 WHEN e.metric_id IS NOT NULL OR g.score >= e.previous_score::numeric
-                THEN 'recovered' ELSE 'superseded' END AS expected
+                THEN 'recovered' ELSE 'superseded' END AS expected,
+           EXISTS (
+               SELECT FROM sim.assessed x JOIN posture.metric_recommendation r USING (recommendation_id)
+               WHERE x.day = e.day AND (e.metric_id IS NULL OR r.metric_id = e.metric_id)
+                 AND NOT EXISTS (SELECT FROM sim.assessed y
+                                 WHERE y.day = b.day AND y.asset_id = x.asset_id
+                                   AND y.recommendation_id = x.recommendation_id)) AS some_left
     FROM posture.event e
     LEFT JOIN LATERAL (
         SELECT min(s.day) AS day
@@ -78,11 +85,15 @@ BEGIN
     SELECT of_round, format('event %s: %s on %s by %s, not %s on %s', e.event_id, e.status,
                             e.ended_on, e.superseded_by, e.expected, e.day)
     FROM ending e
-    WHERE (e.status, e.ended_on) IS DISTINCT FROM (e.expected, e.day)
+    WHERE (e.status, e.ended_on) IS DISTINCT FROM
+          (CASE WHEN e.some_left AND e.loss IS NULL AND e.expected <> 'open'
+                     AND e.status IN ('recovered', 'superseded') THEN e.status ELSE e.expected END,
+           e.day)
        OR e.superseded_by IS DISTINCT FROM e.loss AND e.loss IS NOT NULL
        OR (e.status = 'superseded') <>
           (coalesce(e.superseded_by, e.loss, '') IN ('weight_change', 'metric_added', 'metric_removed',
-                                                     'unavailable'))
+                                                     'unavailable')
+           OR e.some_left AND coalesce(e.superseded_by, '') = 'assets_left')
        OR e.superseded_by = 'unavailable' AND e.loss IS NULL;
     INSERT INTO sim.ended SELECT of_round, e.status FROM ending e;
     DROP TABLE ending;

@@ -46,6 +46,7 @@ CREATE TABLE sim.change (n bigint GENERATED ALWAYS AS IDENTITY, recommendation_i
     asset_id integer, state posture.finding_state, at timestamptz);
 CREATE TABLE sim.seen (day date, metric_id integer, assets posture.assetset,
     exposed numeric, assessed numeric);
+CREATE TABLE sim.assessed (day date, recommendation_id integer, asset_id integer);
 CREATE TABLE sim.fault (round integer, what text);
 CREATE FUNCTION sim.note() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -58,14 +59,17 @@ END $$;
 CREATE TRIGGER note AFTER INSERT OR UPDATE ON posture.finding
     FOR EACH ROW EXECUTE FUNCTION sim.note();
 
--- the counts and assets of each metric at a moment, by the changes known now
+-- each finding at a moment, by the changes known now
+CREATE FUNCTION sim.finding_at(moment timestamptz) RETURNS SETOF sim.change LANGUAGE sql AS $$
+    SELECT DISTINCT ON (c.recommendation_id, c.asset_id) c.*
+    FROM sim.change c WHERE c.at < moment
+    ORDER BY c.recommendation_id, c.asset_id, c.at DESC, c.n DESC $$;
+
+-- the counts and assets of each metric at a moment
 CREATE FUNCTION sim.state_at(moment timestamptz)
     RETURNS TABLE (metric_id integer, exposed bigint, assessed bigint, assets integer[])
     LANGUAGE sql AS $$
-    WITH state AS (
-        SELECT DISTINCT ON (c.recommendation_id, c.asset_id) c.*
-        FROM sim.change c WHERE c.at < moment
-        ORDER BY c.recommendation_id, c.asset_id, c.at DESC, c.n DESC)
+    WITH state AS (SELECT * FROM sim.finding_at(moment))
     SELECT m.metric_id,
            count(DISTINCT s.asset_id) FILTER (WHERE s.state = 'non_compliant'),
            count(DISTINCT s.asset_id) FILTER (WHERE s.state <> 'not_applicable'),
@@ -95,6 +99,10 @@ BEGIN
     LEFT JOIN posture.metric_snapshot s ON s.metric_id = o.metric_id AND s.day = of_day
     WHERE (s.exposed, s.assessed, sim.array_of(posture.metric_assets(m.key, of_day)))
           IS DISTINCT FROM (o.exposed, o.assessed, o.assets);
+    DELETE FROM sim.assessed a WHERE a.day = of_day;
+    INSERT INTO sim.assessed
+    SELECT of_day, f.recommendation_id, f.asset_id
+    FROM sim.finding_at(sim.ends(zone, of_day)) f WHERE f.state <> 'not_applicable';
     INSERT INTO sim.seen
     SELECT of_day, m.metric_id, posture.metric_assets(m.key, of_day), s.exposed, s.assessed
     FROM posture.metric m
@@ -115,6 +123,7 @@ BEGIN
     DELETE FROM posture.run;
     DELETE FROM sim.change;
     DELETE FROM sim.seen;
+    DELETE FROM sim.assessed;
 END $$;
 
 CREATE PROCEDURE sim.check_events(round integer, zone text) LANGUAGE plpgsql AS $$

@@ -133,5 +133,6 @@ BEGIN
     WHERE d.method = 'points';
 END $$;
 COMMENT ON FUNCTION posture_internal.recommendation_use() IS
-    'returns the active metrics without a population that measure each recommendation, with the active initiatives that '
-    'hold them (NULL: none), and, with metric NULL, the initiatives that score it without a metric';
+    'returns the active metrics without a population that measure each recommendation, with the '
+    'active initiatives that hold them (NULL: none), and, with metric NULL, the initiatives that '
+    'score it without a metric';
