@@ -69,7 +69,7 @@ coverage() {
     quietly <<'SQL'
 SELECT name, exposed_assets AS exposed, assessed_assets AS assessed, population, round(coverage_pct, 1) AS coverage,
        round(score_low, 1) AS low, round(score, 1) AS score, round(score_high, 1) AS high
-FROM posture.metric_report WHERE metric = 'agent';
+FROM posture.metric_report WHERE initiative IN ('macs', 'there') ORDER BY initiative, metric;
 SQL
 }
 coverage
@@ -166,6 +166,28 @@ overview
 quietly <<'SQL'
 SELECT name, kind, round(drop, 1) AS drop, status, recovered_on, note FROM posture.event_report WHERE kind <> 'new_initiative';
 SQL
+
+step "Absence fails one metric and passes another: Macs without an agent, and cloud resources with a critical vulnerability"
+run_sql <<'SQL'
+SELECT loaded FROM posture.load('aws-config', (
+    SELECT jsonb_agg(jsonb_build_object('arn', 'arn:aws:ec2:eu-west-1:444455556666:instance/i-' || n, 'resourceType', 'AWS::EC2::Instance'))
+    FROM generate_series(1, 4) n));
+SELECT loaded FROM posture.load('asff', (
+    SELECT jsonb_build_object('Findings', jsonb_agg(jsonb_build_object(
+        'SchemaVersion', '2018-10-08', 'Id', cve, 'ProductName', 'Inspector', 'AwsAccountId', '444455556666', 'Region', 'eu-west-1',
+        'UpdatedAt', to_char(now(), 'YYYY-MM-DD"T"HH24:MI:SSTZH:TZM'), 'Severity', jsonb_build_object('Label', severity),
+        'Vulnerabilities', jsonb_build_array(jsonb_build_object('Id', cve)),
+        'Resources', jsonb_build_array(jsonb_build_object('Type', 'AwsEc2Instance', 'Id', 'arn:aws:ec2:eu-west-1:444455556666:instance/' || id)))))
+    FROM (VALUES ('CVE-2021-44228', 'CRITICAL', 'i-1'), ('CVE-2023-4911', 'HIGH', 'i-2'), ('CVE-2023-4911', 'HIGH', 'i-3')) v(cve, severity, id)));
+SELECT loaded FROM posture.load('posture', '[
+  {"type": "asset_group", "key": "aws", "name": "Cloud resources", "rule": {"source": "aws-config"}},
+  {"type": "metric", "key": "no-agent", "name": "Macs without an agent", "population": "macs", "unassessed": "exposed",
+   "recommendations": [{"source": "agent", "recommendation": "current"}]},
+  {"type": "metric", "key": "vulnerable", "name": "Cloud resources with a critical vulnerability", "population": "aws",
+   "unassessed": "compliant", "recommendations": [{"source": "inspector", "recommendation": "no-critical-vulnerability"}]},
+  {"type": "initiative", "key": "there", "name": "What should be there", "metrics": [{"metric": "no-agent"}, {"metric": "vulnerable"}]}]');
+SQL
+coverage
 
 step "Schedule a snapshot of each day with pg_cron"
 run_sql <<'SQL'
