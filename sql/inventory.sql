@@ -6,7 +6,7 @@
 \set ECHO none
 SET client_min_messages = warning;
 
--- assets with what is told of them, without what is left at its default
+-- assets with the values that they were given; values equal to a default are left out
 CREATE VIEW pg_temp.state AS
 SELECT a.key::text AS key, nullif(a.kind, 'unknown') AS kind, nullif(a.name, a.key) AS name,
        nullif(a.criticality, 'medium') AS criticality, a.owner, nullif(a.tags, '{}') AS tags,

@@ -27,7 +27,7 @@ FROM (SELECT o.key, g.of_group
            (SELECT DISTINCT of_group FROM model.kept) g) k
 CROSS JOIN LATERAL score_history_of(k.key, k.of_group, $range) h
 SQL
-# what was deleted has no threshold any more, and its events keep the one that it had
+# a deleted object has no threshold, but its events keep the one of their day
 my $still = 'IN (SELECT key FROM posture.metric UNION ALL SELECT key FROM posture.initiative)';
 my $kept = <<'SQL';
 SELECT coalesce(initiative, metric) AS object, of_group, day, score, exposed_assets, assessed_assets

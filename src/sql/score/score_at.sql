@@ -138,6 +138,25 @@ COMMENT ON FUNCTION posture_internal.metric_set(integer, timestamptz, date, json
     'returns the assets that a metric has exposed, and members of its population that none of its '
     'recommendations assesses; NULL: it is not active';
 
+CREATE FUNCTION posture_internal.metric_set_at(
+    metric text, day date, asset_group text, scenario jsonb,
+    OUT exposed assetset, OUT unassessed assetset)
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+DECLARE
+    wanted integer := metric_of(metric);
+    on_day date := kept_day(day);
+    of_group integer := asset_group_of(asset_group);
+BEGIN
+    SELECT s.* INTO exposed, unassessed
+    FROM metric_set(wanted, coalesce(day_end(on_day), 'infinity'), on_day,
+                    resolve_scenario(scenario), of_group) s;
+END $$;
+COMMENT ON FUNCTION posture_internal.metric_set_at(text, date, text, jsonb) IS
+    'returns metric_set() at coordinates that a caller names: the keys of a metric and of a group, '
+    'a day that has a snapshot, and a scenario';
+
 CREATE FUNCTION posture.assets_at(
     metric text, day date DEFAULT NULL, asset_group text DEFAULT NULL,
     scenario jsonb DEFAULT NULL)
@@ -146,13 +165,8 @@ CREATE FUNCTION posture.assets_at(
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
     SET jit = off
 AS $$
-DECLARE
-    wanted integer := metric_of(metric);
-    on_day date := kept_day(day);
-    of_group integer := asset_group_of(asset_group);
 BEGIN
-    RETURN (metric_set(wanted, coalesce(day_end(on_day), 'infinity'), on_day,
-                       resolve_scenario(scenario), of_group)).exposed;
+    RETURN (metric_set_at(metric, day, asset_group, scenario)).exposed;
 END $$;
 COMMENT ON FUNCTION posture.assets_at(text, date, text, jsonb) IS
     'returns the assets that a metric has exposed, now or at the end of a day that has a snapshot, '
@@ -167,13 +181,8 @@ CREATE FUNCTION posture.unassessed_at(
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
     SET jit = off
 AS $$
-DECLARE
-    wanted integer := metric_of(metric);
-    on_day date := kept_day(day);
-    of_group integer := asset_group_of(asset_group);
 BEGIN
-    RETURN (metric_set(wanted, coalesce(day_end(on_day), 'infinity'), on_day,
-                       resolve_scenario(scenario), of_group)).unassessed;
+    RETURN (metric_set_at(metric, day, asset_group, scenario)).unassessed;
 END $$;
 COMMENT ON FUNCTION posture.unassessed_at(text, date, text, jsonb) IS
     'returns the members of a metric''s population that none of its recommendations assesses, at '
