@@ -14,7 +14,7 @@
  */
 const Container *
 population_filter(CountRule *rule, CountedMetric *metric, uint32 chunk, ContainerBuffer *buffers,
-		   const Container *set)
+				  const Container *set)
 {
 	const Container *mask = NULL;
 	bool		drops_some = false;
@@ -25,7 +25,7 @@ population_filter(CountRule *rule, CountedMetric *metric, uint32 chunk, Containe
 	{
 		for (int i = 0; i < metric->n_kinds; i++)
 			mask = chunk_union(&buffers[0], mask,
-								chunk_set_at(&rule->kinds[metric->kinds[i] - 1], chunk));
+							   chunk_set_at(&rule->kinds[metric->kinds[i] - 1], chunk));
 		set = chunk_combine(COMBINE_AND, set, mask);
 	}
 	for (int i = 0; metric->has_weights && i < CRITICALITIES; i++)
@@ -36,7 +36,7 @@ population_filter(CountRule *rule, CountedMetric *metric, uint32 chunk, Containe
 		for (int i = 0; i < CRITICALITIES; i++)
 			if (metric->weights[i] > 0)
 				mask = chunk_union(&buffers[1], mask,
-									chunk_set_at(&rule->criticalities[i], chunk));
+								   chunk_set_at(&rule->criticalities[i], chunk));
 		set = chunk_combine(COMBINE_AND, set, mask);
 	}
 	return set;
@@ -45,7 +45,7 @@ population_filter(CountRule *rule, CountedMetric *metric, uint32 chunk, Containe
 /* Sets the assets that each source whose scans count assesses in a chunk. */
 void
 population_scan(CountRule *rule, uint32 chunk, const Container *inactive,
-			 const CollectedSet *collected, const int *slots)
+				const CollectedSet *collected, const int *slots)
 {
 	if (rule->n_scanners == 0)
 		return;
@@ -62,7 +62,7 @@ population_scan(CountRule *rule, uint32 chunk, const Container *inactive,
 		CHECK_FOR_INTERRUPTS();
 		if (scanner != NULL)
 			scanner->assets = chunk_union(scanner->buffer, scanner->assets,
-										   chunk_collected(&collected[slots[i]].assessed));
+										  chunk_collected(&collected[slots[i]].assessed));
 	}
 	for (int i = 0; i < rule->n_scanners; i++)
 		rule->scanners[i].assets = chunk_combine(COMBINE_ANDNOT, rule->scanners[i].assets,
@@ -123,7 +123,7 @@ split_unassessed(CountRule *rule, CountedMetric *metric, uint32 chunk, Container
 		Exemption **exemptions =
 			rule->recommendations[metric->recommendations[i]].exemptions;
 		const Container *part = chunk_without_exempt(rule, chunk, exemptions[EXEMPTION_WAIVED],
-											   unassessed);
+													 unassessed);
 
 		counting = chunk_union(&buffers[0], counting, part);
 		part = chunk_without_exempt(rule, chunk, exemptions[EXEMPTION_MITIGATED], part);
@@ -187,7 +187,7 @@ population_apply(CountRule *rule, CountedMetric *metric, uint32 chunk, Container
 	sets->exposed = chunk_combine(COMBINE_AND, sets->exposed, members);
 	for (int i = 0; i < metric->n_recommendations; i++)
 		known = chunk_union(&buffers[2], known,
-							 rule->recommendations[metric->recommendations[i]].sets.known);
+							rule->recommendations[metric->recommendations[i]].sets.known);
 	split_unassessed(rule, metric, chunk, buffers + 3,
 					 chunk_combine(COMBINE_ANDNOT, members, known), &sets->unassessed, &settled);
 	for (int i = 0; i < metric->n_scanners; i++)

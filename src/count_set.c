@@ -93,6 +93,6 @@ chunk_without_exempt(CountRule *rule, uint32 chunk, Exemption *exemption, const 
 	set = chunk_combine(COMBINE_ANDNOT, set, chunk_set_at(&exemption->assets, chunk));
 	for (int i = 0; i < exemption->n_groups; i++)
 		set = chunk_combine(COMBINE_ANDNOT, set,
-					  chunk_set_at(&rule->asset_groups[exemption->groups[i]], chunk));
+							chunk_set_at(&rule->asset_groups[exemption->groups[i]], chunk));
 	return set;
 }
