@@ -31,6 +31,9 @@ static int	posture_clock_tolerance = 300;
 /* in milliseconds, see progress() */
 static int	posture_progress_interval = 10000;
 
+/* read by SQL only, through setting() */
+static bool posture_partial_results = false;
+
 static const struct config_enum_entry drop_basis_options[] = {
 	{"points", DROP_POINTS, false},
 	{"relative", DROP_RELATIVE, false},
@@ -100,6 +103,11 @@ _PG_init(void)
 							"-1 disables them.",
 							&posture_progress_interval, 10000, -1, 86400000,
 							PGC_USERSET, GUC_UNIT_MS, NULL, NULL, NULL);
+	DefineCustomBoolVariable("posture.partial_results",
+							 "Shows results without the nodes that do not answer.",
+							 "Their assets count as unassessed.",
+							 &posture_partial_results, false,
+							 PGC_USERSET, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("posture.fence_caller",
 							"Internal: the role on whose behalf functions of posture run.",
 							NULL,

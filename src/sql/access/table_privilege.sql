@@ -98,6 +98,10 @@ VALUES
     ('change_log', 'SELECT', NULL, NULL, NULL, NULL),
     ('run', 'SELECT', NULL, NULL, NULL, NULL),
     ('access', 'SELECT', NULL, NULL, NULL, NULL),
+    ('node', 'SELECT', 'true', NULL, NULL, NULL),
+    ('place', 'SELECT', 'true', NULL, NULL, NULL),
+    ('bucket', 'SELECT', NULL, NULL, NULL, NULL),
+    ('catalog_push', NULL, NULL, NULL, NULL, NULL),
     ('verification', 'SELECT', NULL, NULL, NULL, NULL),
     -- deliveries as they came, also those of others
     ('inbox', NULL, NULL, 'INSERT', NULL, 'SELECT'),

@@ -57,7 +57,7 @@ BEGIN
            coalesce(m.metrics, 0), n.exposed, n.critical,
            coalesce(d.events, 0),
            -- without exemptions, both are the same
-           CASE WHEN has_exemptions() THEN raw.score ELSE n.score END::numeric,
+           CASE WHEN raw.is_asked THEN raw.score ELSE n.score END::numeric,
            n.population, n.unassessed, coverage_pct(n.population, n.unassessed),
            n.score_low::numeric, n.score_high::numeric
     FROM result n
@@ -75,9 +75,10 @@ BEGIN
                        ORDER BY s.day DESC
                        LIMIT 1) day_14 ON true
     LEFT JOIN dropped d ON d.initiative_id = n.initiative_id
-    LEFT JOIN (SELECT r.initiative_id, r.score
+    -- nodes have exemptions of their assets
+    LEFT JOIN (SELECT r.initiative_id, r.score, true AS is_asked
                FROM initiative_result(NULL, without_exemptions()) r
-               WHERE has_exemptions()) raw ON raw.initiative_id = n.initiative_id
+               WHERE has_exemptions() OR has_nodes()) raw ON raw.initiative_id = n.initiative_id
     ORDER BY i.is_pinned DESC, i.name, i.key;
 END $$;
 COMMENT ON FUNCTION posture_internal.read_overview() IS 'returns the rows of the view overview';

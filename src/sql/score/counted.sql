@@ -24,11 +24,24 @@ END;
 COMMENT ON FUNCTION posture_internal.toggle_chunk(date, integer[]) IS
     'returns the rows of finding_toggle() by chunk';
 
-CREATE FUNCTION posture_internal.last_chunk() RETURNS integer
-    LANGUAGE sql STABLE PARALLEL SAFE
-    RETURN greatest((SELECT max(f.chunk) FROM finding_set f),
-                    (SELECT max(a.asset_id) FROM asset a) / 65536);
-COMMENT ON FUNCTION posture_internal.last_chunk() IS 'returns the last chunk that has assets';
+-- Ids of a node begin in the middle, and those of assets that were moved there are anywhere.
+CREATE FUNCTION posture_internal.asset_chunk() RETURNS SETOF integer
+    LANGUAGE sql STABLE PARALLEL SAFE ROWS 20
+BEGIN ATOMIC
+    WITH RECURSIVE used AS (
+        SELECT least((SELECT min(f.chunk) FROM finding_set f),
+                     (SELECT min(a.asset_id) FROM asset a) / 65536) AS chunk
+        UNION ALL
+        SELECT least((SELECT min(f.chunk) FROM finding_set f WHERE f.chunk > u.chunk),
+                     (SELECT min(a.asset_id) FROM asset a
+                      WHERE a.asset_id > u.chunk * 65536 + 65535) / 65536)
+        FROM used u
+        WHERE u.chunk < 32767
+    )
+    SELECT u.chunk FROM used u WHERE u.chunk IS NOT NULL;
+END;
+COMMENT ON FUNCTION posture_internal.asset_chunk() IS
+    'returns the chunks that have assets, in ascending order';
 
 CREATE FUNCTION posture_internal.folded_findings() RETURNS bigint
     LANGUAGE sql STABLE PARALLEL SAFE
@@ -55,9 +68,9 @@ BEGIN
     ), chunk AS (
         SELECT w.chunk FROM chunks(within) w WHERE w.chunk % parts = part
         UNION ALL
-        SELECT generate_series(part,
-                               greatest(last_chunk(), (SELECT max(t.chunk) FROM toggle t)), parts)
-        WHERE within IS NULL
+        SELECT a.chunk FROM asset_chunk() a(chunk) WHERE within IS NULL AND a.chunk % parts = part
+        UNION
+        SELECT t.chunk FROM toggle t WHERE within IS NULL
     )
     SELECT u.*
     FROM (SELECT count_assets(rules, c.chunk, NULL, p.recommendation_id, p.assessed, p.exposed)
@@ -81,6 +94,20 @@ COMMENT ON FUNCTION posture_internal.count_part(
     counting_rule[], finding_set[], integer[], assetset, integer, integer) IS
     'counts the stored sets, changed by toggles, of all recommendations or chosen ones, in the '
     'chunks that are in the part, of so many parts: of all chunks, or of those of a set';
+
+CREATE FUNCTION posture_internal.added_up(counts counted_object[]) RETURNS SETOF counted_object
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE ROWS 600
+BEGIN ATOMIC
+    SELECT p.rule, p.asset_group_id, p.object_kind, p.object_id, sum(p.assessed)::bigint,
+           sum(p.exposed)::bigint, sum(p.failing)::bigint, sum(p.critical)::bigint,
+           sum(p.population)::bigint, sum(p.unassessed)::bigint,
+           union_agg(p.assessed_set), union_agg(p.exposed_set), union_agg(p.failing_set),
+           union_agg(p.accepted_set), union_agg(p.unassessed_set)
+    FROM unnest(counts) p
+    GROUP BY p.rule, p.asset_group_id, p.object_kind, p.object_id;
+END;
+COMMENT ON FUNCTION posture_internal.added_up(counted_object[]) IS
+    'adds up counts and unites sets of the same objects for disjoint assets';
 
 CREATE FUNCTION posture_internal.count_parts(
     rules counting_rule[], toggles finding_set[], chosen integer[], within assetset)
@@ -227,7 +254,7 @@ BEGIN
                 FROM recomputed r CROSS JOIN LATERAL chunks(r.exposed) c
                 UNION ALL
                 -- members of a population may have no findings
-                SELECT generate_series(0, last_chunk()), NULL, NULL, NULL
+                SELECT a.chunk, NULL, NULL, NULL FROM asset_chunk() a(chunk)
                 ORDER BY chunk) p) x
     CROSS JOIN LATERAL unnest(x.objects) u;
 END $$;
@@ -241,7 +268,7 @@ CREATE FUNCTION posture_internal.owner_counted(
 COMMENT ON FUNCTION posture_internal.owner_counted(timestamptz, date, jsonb, counting_scope) IS
     'returns the part of counted() that the caller owns';
 
-CREATE FUNCTION posture_internal.counted(
+CREATE FUNCTION posture_internal.counted_here(
     as_of timestamptz, on_day date, scenario jsonb, scope counting_scope)
     RETURNS SETOF counted_object
     LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 600
@@ -250,22 +277,49 @@ AS $$
 DECLARE
     rule counting_rule;
 BEGIN
-    IF NOT sees_all() THEN
-        RETURN QUERY SELECT * FROM owner_counted(as_of, on_day, scenario, scope);
-        RETURN;
-    END IF;
-    rule := counting_rule(as_of, on_day, scenario, 'current', NULL, NULL, scope);
+    rule := counting_rule(as_of, on_day, scenario, 'current', NULL, NULL, with_groups(scope));
     RETURN QUERY
     SELECT c.*
     FROM count_stored(ARRAY[rule], as_of, on_day,
                       CASE WHEN scope.recommendations IS NOT NULL
                            THEN ARRAY(SELECT r.recommendation_id
                                       FROM unnest(rule.recommendations) r) END,
-                      CASE WHEN cardinality(scope.groups) = 1 THEN scope.groups[1] END) c;
+                      CASE WHEN cardinality(rule.groups) = 1 THEN rule.groups[1] END) c;
+END $$;
+COMMENT ON FUNCTION posture_internal.counted_here(timestamptz, date, jsonb, counting_scope) IS
+    'returns the rows of counted() for the assets of this database';
+
+CREATE FUNCTION posture_internal.counted(
+    as_of timestamptz, on_day date, scenario jsonb, scope counting_scope)
+    RETURNS SETOF counted_object
+    LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 600
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+DECLARE
+    of_nodes counting_scope := scope;
+BEGIN
+    IF NOT sees_all() THEN
+        RETURN QUERY SELECT * FROM owner_counted(as_of, on_day, scenario, scope);
+    ELSIF NOT has_nodes() THEN
+        RETURN QUERY SELECT * FROM counted_here(as_of, on_day, scenario, scope);
+    ELSE
+        -- groups have other assets on each node
+        of_nodes.groups := NULL;
+        RETURN QUERY
+        SELECT *
+        FROM added_up(ARRAY(SELECT c
+                            FROM counted_here(as_of, on_day, scenario, scope) c
+                            UNION ALL
+                            SELECT n
+                            FROM ask_nodes(NULL::counted_object,
+                                           format('counted(%L, %L, %L, %L)', as_of, on_day,
+                                                  scenario, of_nodes)) n));
+    END IF;
 END $$;
 COMMENT ON FUNCTION posture_internal.counted(timestamptz, date, jsonb, counting_scope) IS
     'counts the objects of a scope, now (as_of infinity) or at the end of a day, on_day if that '
-    'has a snapshot whose catalog applies; as far as the caller may see them';
+    'has a snapshot whose catalog applies; as far as the caller may see them; on a head, the assets '
+    'of all nodes';
 
 CREATE FUNCTION posture_internal.recommendation_assets(scenario jsonb, scope counting_scope)
     RETURNS TABLE (recommendation_id integer, assessed assetset, exposed assetset,

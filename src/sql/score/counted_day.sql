@@ -89,7 +89,7 @@ BEGIN
         UNION ALL
         -- members of a population may have no findings
         SELECT c.chunk, NULL, NULL, NULL, NULL
-        FROM generate_series(0, last_chunk()) c(chunk)
+        FROM asset_chunk() c(chunk)
         WHERE within IS NULL OR c.chunk IN (SELECT w.chunk FROM chunks(within) w)
         ORDER BY 1, 2 DESC NULLS FIRST
     )

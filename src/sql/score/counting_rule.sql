@@ -313,6 +313,23 @@ COMMENT ON COLUMN posture_internal.counting_scope.with_sets IS
     'recommendation or metric: objects whose sets are returned; inactive: the assets that do not '
     'count; NULL: none';
 
+CREATE FUNCTION posture_internal.with_groups(scope counting_scope) RETURNS counting_scope
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+BEGIN
+    IF scope.group_ids IS NOT NULL AND scope.groups IS NULL THEN
+        SELECT array_agg(coalesce(s.assets, '{}') ORDER BY g.n)
+        INTO scope.groups
+        FROM unnest(scope.group_ids) WITH ORDINALITY g(asset_group_id, n)
+        LEFT JOIN asset_group_set(true, NULL) s USING (asset_group_id);
+        scope.groups := coalesce(scope.groups, '{}');
+    END IF;
+    RETURN scope;
+END $$;
+COMMENT ON FUNCTION posture_internal.with_groups(counting_scope) IS
+    'returns a scope whose groups have the assets that they have in this database now';
+
 CREATE FUNCTION posture_internal.counting_rule(
     as_of timestamptz, on_day date, scenario jsonb, stage text, of_slice integer,
     touched assetset, scope counting_scope, known asset_rule DEFAULT NULL)

@@ -69,7 +69,19 @@ END $$;
 COMMENT ON FUNCTION posture_internal.touched_rules(assetset, jsonb) IS
     'returns the rules of count_touched(): after and before';
 
-CREATE FUNCTION posture_internal.current_object_count(raw boolean DEFAULT false)
+CREATE TYPE posture_internal.object_tally AS (
+    object_kind text,
+    object_id integer,
+    assessed bigint,
+    exposed bigint,
+    failing bigint,
+    critical bigint,
+    population bigint,
+    unassessed bigint
+);
+COMMENT ON TYPE posture_internal.object_tally IS 'a row of current_object_count()';
+
+CREATE FUNCTION posture_internal.object_count_here(raw boolean)
     RETURNS TABLE (object_kind text, object_id integer, assessed bigint, exposed bigint,
                    failing bigint, critical bigint, population bigint, unassessed bigint)
     LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 600
@@ -79,10 +91,6 @@ DECLARE
     touched assetset;
     scenario jsonb;
 BEGIN
-    IF NOT sees_all() THEN
-        RETURN QUERY SELECT * FROM owner_object_count(raw);
-        RETURN;
-    END IF;
     -- without exemptions, both are the same
     raw := raw AND has_exemptions();
     IF raw THEN
@@ -121,8 +129,35 @@ BEGIN
     RETURN QUERY
     SELECT c.object_kind, c.object_id, c.assessed, c.exposed, c.failing, c.critical, c.population,
            c.unassessed
-    FROM counted('infinity', NULL, scenario, NULL) c;
+    FROM counted_here('infinity', NULL, scenario, NULL) c;
+END $$;
+COMMENT ON FUNCTION posture_internal.object_count_here(boolean) IS
+    'returns the rows of current_object_count() for the assets of this database';
+
+CREATE FUNCTION posture_internal.current_object_count(raw boolean DEFAULT false)
+    RETURNS TABLE (object_kind text, object_id integer, assessed bigint, exposed bigint,
+                   failing bigint, critical bigint, population bigint, unassessed bigint)
+    LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 600
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+BEGIN
+    IF NOT sees_all() THEN
+        RETURN QUERY SELECT * FROM owner_object_count(raw);
+    ELSIF NOT has_nodes() THEN
+        RETURN QUERY SELECT * FROM object_count_here(raw);
+    ELSE
+        RETURN QUERY
+        SELECT t.object_kind, t.object_id, sum(t.assessed)::bigint, sum(t.exposed)::bigint,
+               sum(t.failing)::bigint, sum(t.critical)::bigint, sum(t.population)::bigint,
+               sum(t.unassessed)::bigint
+        FROM (SELECT * FROM object_count_here(raw)
+              UNION ALL
+              SELECT * FROM ask_nodes(NULL::object_tally,
+                                      format('current_object_count(%L)', raw))) t
+        GROUP BY t.object_kind, t.object_id;
+    END IF;
 END $$;
 COMMENT ON FUNCTION posture_internal.current_object_count(boolean) IS
     'returns the number of distinct assets of each recommendation, metric and initiative now; a '
-    'metric counts each asset as many times as its weight; raw: whether exemptions are ignored';
+    'metric counts each asset as many times as its weight; raw: whether exemptions are ignored; on '
+    'a head, of the assets of all nodes';

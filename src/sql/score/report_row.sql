@@ -51,12 +51,8 @@ AS $$
 DECLARE
     scope counting_scope;
 BEGIN
-    SELECT array_agg(asset_group_id), array_agg(coalesce(s.assets, '{}'))
-    INTO scope.group_ids, scope.groups
-    FROM asset_group g LEFT JOIN asset_group_set(true, NULL) s USING (asset_group_id);
-    scope.group_ids := coalesce(scope.group_ids, '{}');
-    scope.groups := coalesce(scope.groups, '{}');
-    RETURN scope;
+    scope.group_ids := ARRAY(SELECT g.asset_group_id FROM asset_group g ORDER BY 1);
+    RETURN with_groups(scope);
 END $$;
 COMMENT ON FUNCTION posture_internal.all_groups() IS
     'returns the scope of all objects for each group that the caller sees';

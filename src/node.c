@@ -1,0 +1,69 @@
+/*
+ * node.c: whether this database is a head, which asks nodes.
+ */
+#include "posture.h"
+
+#include "access/genam.h"
+#include "access/table.h"
+#include "catalog/namespace.h"
+#include "commands/trigger.h"
+#include "nodes/makefuncs.h"
+#include "nodes/supportnodes.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+
+#include "node.h"
+
+PG_FUNCTION_INFO_V1(posture_has_nodes);
+PG_FUNCTION_INFO_V1(posture_has_nodes_support);
+PG_FUNCTION_INFO_V1(posture_replan_nodes);
+
+/* Returns whether the table posture.node has a row. */
+bool
+has_nodes(void)
+{
+	Oid			table = get_relname_relid("node", get_namespace_oid("posture", false));
+	Relation	relation;
+	SysScanDesc scan;
+	bool		found;
+
+	if (!OidIsValid(table))
+		return false;
+	relation = table_open(table, AccessShareLock);
+	scan = systable_beginscan(relation, InvalidOid, false, NULL, 0, NULL);
+	found = HeapTupleIsValid(systable_getnext(scan));
+	systable_endscan(scan);
+	table_close(relation, AccessShareLock);
+	return found;
+}
+
+/* has_nodes() returns whether this database has nodes. */
+Datum
+posture_has_nodes(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(has_nodes());
+}
+
+/* The support function of planned_has_nodes(): its value is a constant of the plan. */
+Datum
+posture_has_nodes_support(PG_FUNCTION_ARGS)
+{
+	Node	   *request = (Node *) PG_GETARG_POINTER(0);
+
+	if (!IsA(request, SupportRequestSimplify))
+		PG_RETURN_POINTER(NULL);
+	PG_RETURN_POINTER(makeBoolConst(has_nodes(), false));
+}
+
+/* A trigger on node: has all queries that read the table planned again. */
+Datum
+posture_replan_nodes(PG_FUNCTION_ARGS)
+{
+	if (!CALLED_AS_TRIGGER(fcinfo))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("function must be called as a trigger")));
+	CacheInvalidateRelcache(((TriggerData *) fcinfo->context)->tg_relation);
+	return PointerGetDatum(NULL);
+}

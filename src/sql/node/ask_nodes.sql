@@ -1,0 +1,221 @@
+/*
+ * How a head asks its nodes: ask_nodes() has each run the same query, all at once,
+ * and returns the rows of all. A query runs on a node as the role that the user
+ * mapping of the caller names, and reads what that role may read.
+ *
+ * The nodes are databases that foreign servers name, and dblink carries the query.
+ * Each node answers by a snapshot of its own, and commits what the query wrote.
+ */
+
+CREATE FUNCTION posture_internal.call_dblink(function text, VARIADIC arguments text[] DEFAULT '{}')
+    RETURNS text
+    LANGUAGE plpgsql
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+DECLARE
+    result text;
+BEGIN
+    EXECUTE format('SELECT %s(%s)', dblink_function(function),
+                   (SELECT string_agg(quote_literal(a), ', ' ORDER BY n)
+                    FROM unnest(arguments) WITH ORDINALITY u(a, n)))
+    INTO result;
+    RETURN result;
+END $$;
+COMMENT ON FUNCTION posture_internal.call_dblink(text, text[]) IS
+    'calls a function of the extension dblink, in whichever schema that is';
+
+CREATE FUNCTION posture_internal.dblink_function(name text) RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+DECLARE
+    schema text := (SELECT n.nspname FROM pg_extension e JOIN pg_namespace n ON n.oid = extnamespace
+                    WHERE e.extname = 'dblink');
+BEGIN
+    IF schema IS NULL THEN
+        RAISE EXCEPTION 'nodes on foreign servers need the extension dblink'
+            USING ERRCODE = 'object_not_in_prerequisite_state',
+                  HINT = 'CREATE EXTENSION dblink;';
+    END IF;
+    RETURN format('%I.%I', schema, name);
+END $$;
+COMMENT ON FUNCTION posture_internal.dblink_function(text) IS
+    'returns the qualified name of a function of the extension dblink';
+
+-- A connection belongs to the role that opened it: another role gets one of its own.
+CREATE FUNCTION posture_internal.node_connection(node_id integer) RETURNS text
+    LANGUAGE sql STABLE
+    RETURN format('posture_%s_%s', node_id,
+                  (SELECT r.oid FROM pg_catalog.pg_roles r WHERE r.rolname = current_user));
+COMMENT ON FUNCTION posture_internal.node_connection(integer) IS
+    'returns the name of the connection of the current role to a node';
+
+CREATE FUNCTION posture_internal.has_connection(name text) RETURNS boolean
+    LANGUAGE sql VOLATILE
+    RETURN coalesce(name = ANY (call_dblink('dblink_get_connections')::text[]), false);
+COMMENT ON FUNCTION posture_internal.has_connection(text) IS
+    'returns whether a connection of dblink is open';
+
+CREATE FUNCTION posture_internal.node_fails(of_node node, message text) RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+BEGIN
+    IF setting('partial_results') <> 'on' THEN
+        RAISE EXCEPTION 'node "%" does not answer', of_node.key
+            USING ERRCODE = 'connection_failure', DETAIL = message,
+                  HINT = 'SET posture.partial_results = on; gives results without it, in which its '
+                         'assets are unassessed.';
+    END IF;
+    RAISE WARNING 'without node "%"', of_node.key
+        USING ERRCODE = 'connection_failure', DETAIL = message;
+END $$;
+COMMENT ON FUNCTION posture_internal.node_fails(node, text) IS
+    'raises an error about a node that does not answer, or a warning with posture.partial_results';
+
+CREATE FUNCTION posture_internal.send_to_node(of_node node, query text) RETURNS boolean
+    LANGUAGE plpgsql
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
+    -- dblink gives notice of a connection that was lost, which is opened again
+    SET client_min_messages = warning
+AS $$
+DECLARE
+    name text := node_connection(of_node.node_id);
+BEGIN
+    IF has_connection(name) THEN
+        -- this notices that the server has closed the connection
+        PERFORM call_dblink('dblink_is_busy', name);
+        IF call_dblink('dblink_send_query', name, query) = '1' THEN
+            RETURN true;
+        END IF;
+        PERFORM call_dblink('dblink_disconnect', name);
+    END IF;
+    PERFORM call_dblink('dblink_connect', name, of_node.server);
+    PERFORM call_dblink('dblink_exec', name,
+                        'SET search_path = pg_catalog, posture, posture_internal, pg_temp');
+    PERFORM call_dblink('dblink_send_query', name, query);
+    RETURN true;
+EXCEPTION WHEN connection_exception OR connection_failure
+            OR sqlclient_unable_to_establish_sqlconnection THEN
+    PERFORM node_fails(of_node, SQLERRM);
+    RETURN false;
+END $$;
+COMMENT ON FUNCTION posture_internal.send_to_node(node, text) IS
+    'sends a query to a node, without waiting for its result; returns whether it was sent';
+
+CREATE FUNCTION posture_internal.answer_of_node(of_node node, row_type anyelement, columns text)
+    RETURNS SETOF anyelement
+    LANGUAGE plpgsql
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+DECLARE
+    name text := node_connection(of_node.node_id);
+BEGIN
+    RETURN QUERY EXECUTE format('SELECT * FROM %s(%L) AS a(%s)',
+                                dblink_function('dblink_get_result'), name, columns);
+    -- the end of the result, after which the connection takes another query
+    EXECUTE format('SELECT FROM %s(%L) AS a(nothing text)',
+                   dblink_function('dblink_get_result'), name);
+EXCEPTION WHEN connection_exception OR connection_failure OR admin_shutdown OR crash_shutdown
+            OR cannot_connect_now THEN
+    PERFORM node_fails(of_node, SQLERRM);
+END $$;
+COMMENT ON FUNCTION posture_internal.answer_of_node(node, anyelement, text) IS
+    'returns the result of the query that was sent to a node';
+
+CREATE FUNCTION posture_internal.row_columns(of_type regtype) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
+BEGIN ATOMIC
+    SELECT string_agg(format('%I %s', a.attname, format_type(a.atttypid, a.atttypmod)), ', '
+                      ORDER BY a.attnum)
+    FROM pg_catalog.pg_type t
+    JOIN pg_catalog.pg_attribute a ON a.attrelid = t.typrelid
+    WHERE t.oid = of_type AND a.attnum > 0 AND NOT a.attisdropped;
+END;
+COMMENT ON FUNCTION posture_internal.row_columns(regtype) IS
+    'returns the columns of a row type, as a query on a function that returns records names them';
+
+CREATE FUNCTION posture_internal.answer(
+    of_cluster uuid, of_node integer, of_version text, of_timezone text, relation text)
+    RETURNS SETOF record
+    LANGUAGE plpgsql
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
+    SET jit = off
+AS $$
+DECLARE
+    here place := (SELECT p FROM place p);
+BEGIN
+    IF (here.cluster, here.node_id) IS DISTINCT FROM (of_cluster, of_node) THEN
+        RAISE EXCEPTION 'this database is not node % of the head that asks', of_node
+            USING ERRCODE = 'object_not_in_prerequisite_state',
+                  DETAIL = CASE WHEN here IS NULL THEN 'It is no node.'
+                                ELSE format('It is node "%s" of %s.', here.node,
+                                            CASE here.cluster WHEN of_cluster THEN 'this head'
+                                                              ELSE 'another head' END) END,
+                  HINT = 'The server, or the shard that stands for the node, was moved.';
+    ELSIF of_version <> posture_version() THEN
+        RAISE EXCEPTION 'node "%" has version % of posture, its head has %', here.node,
+            posture_version(), of_version
+            USING ERRCODE = 'object_not_in_prerequisite_state',
+                  HINT = 'ALTER EXTENSION posture UPDATE; on the one that is behind.';
+    ELSIF of_timezone <> setting('timezone') THEN
+        RAISE EXCEPTION 'node "%" has posture.timezone %, its head has %', here.node,
+            setting('timezone'), of_timezone
+            USING ERRCODE = 'object_not_in_prerequisite_state',
+                  HINT = 'ALTER DATABASE ... SET posture.timezone = ...; on one of them.';
+    END IF;
+    RETURN QUERY EXECUTE 'SELECT * FROM ' || relation;
+END $$;
+COMMENT ON FUNCTION posture_internal.answer(uuid, integer, text, text, text) IS
+    'runs on a node what ask_nodes() asks, as the current role; an error if the database is another '
+    'node, or has another version or time zone than the head';
+
+CREATE FUNCTION posture_internal.posture_version() RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN (SELECT e.extversion FROM pg_catalog.pg_extension e WHERE e.extname = 'posture');
+COMMENT ON FUNCTION posture_internal.posture_version() IS 'returns the version of the extension';
+
+-- For a node that does not answer, the rows are those of the query in without, in which $1 is the
+-- id of the node.
+CREATE FUNCTION posture_internal.ask_nodes(
+    row_type anyelement, relation text, only_node integer DEFAULT NULL,
+    without text DEFAULT NULL)
+    RETURNS SETOF anyelement
+    LANGUAGE plpgsql ROWS 1000
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+DECLARE
+    columns text := row_columns(pg_typeof(row_type));
+    here place := (SELECT p FROM place p);
+    asked node[] := ARRAY(SELECT n FROM node n
+                          WHERE only_node IS NULL OR n.node_id = only_node
+                          ORDER BY n.node_id);
+    of_node node;
+    answers node[] := '{}';
+BEGIN
+    FOREACH of_node IN ARRAY asked LOOP
+        IF send_to_node(of_node, format(
+               'SELECT a.* FROM posture_internal.answer(%L, %s, %L, %L, %L) AS a(%s)',
+               here.cluster, of_node.node_id, posture_version(), setting('timezone'), relation,
+               columns)) THEN
+            answers := answers || of_node;
+        ELSIF without IS NOT NULL THEN
+            RETURN QUERY EXECUTE without USING of_node.node_id;
+        END IF;
+    END LOOP;
+    FOREACH of_node IN ARRAY answers LOOP
+        RETURN QUERY SELECT * FROM answer_of_node(of_node, row_type, columns);
+    END LOOP;
+    -- whoever called a function that runs as its owner must not use its connections
+    IF current_user <> session_user THEN
+        PERFORM call_dblink('dblink_disconnect', c)
+        FROM unnest(answers) n
+        CROSS JOIN LATERAL node_connection(n.node_id) c
+        WHERE has_connection(c);
+    END IF;
+END $$;
+COMMENT ON FUNCTION posture_internal.ask_nodes(anyelement, text, integer, text) IS
+    'returns the rows that a relation has on all nodes, or on one: what follows FROM in a query; '
+    'row_type: NULL of the type of the rows; without: query of the rows in place of those of a '
+    'node, $1, that does not answer';
