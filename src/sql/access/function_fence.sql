@@ -36,7 +36,7 @@ BEGIN
             ('reader', 'posture.show'), ('reader', 'posture.status'),
             ('reader', 'posture.what_if'),
             ('definer', 'posture.acknowledge'), ('definer', 'posture.add_node'),
-            ('definer', 'posture.apply_rules'),
+            ('definer', 'posture.apply_rules'), ('definer', 'posture.sync_node'),
             ('definer', 'posture.attest'),
             ('definer', 'posture.backfill'), ('definer', 'posture.fold'),
             ('definer', 'posture.forget_day'), ('definer', 'posture.merge_asset'),

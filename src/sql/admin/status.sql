@@ -344,6 +344,23 @@ COMMENT ON FUNCTION posture_internal.access_status() IS
     'step of status(): grants of levels, and those that are not in force because the role does '
     'not exist, or was created anew';
 
+CREATE FUNCTION posture_internal.node_status() RETURNS SETOF status_item
+    LANGUAGE sql VOLATILE
+BEGIN ATOMIC
+    SELECT format('node "%s"', p.node),
+           CASE WHEN p.problem IS NULL THEN 'ok' ELSE 'warning' END, p.assets::numeric,
+           coalesce(p.problem, format('about %s', count_phrase(p.assets, 'asset'))
+                               || coalesce(', closed ' || to_char(p.closed_day, 'YYYY-MM-DD'), '')),
+           CASE WHEN p.problem LIKE 'has another catalog%'
+                THEN format('SELECT posture.sync_node(%L);', p.node)
+                WHEN p.problem LIKE 'has version%' THEN 'ALTER EXTENSION posture UPDATE;'
+                WHEN p.problem LIKE 'has posture.timezone%'
+                THEN 'ALTER DATABASE ... SET posture.timezone = ...;'
+                WHEN p.problem IS NOT NULL THEN 'check its server and the foreign server' END
+    FROM node_problem(true) p;
+END;
+COMMENT ON FUNCTION posture_internal.node_status() IS 'step of status(): the nodes of a head';
+
 CREATE FUNCTION posture.status() RETURNS SETOF status_item
     LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
@@ -367,6 +384,9 @@ BEGIN
         RETURN QUERY SELECT s.* FROM rejected_status() s;
     END IF;
     RETURN QUERY SELECT s.* FROM verify_status() s;
+    IF has_nodes() THEN
+        RETURN QUERY SELECT s.* FROM node_status() s;
+    END IF;
     RETURN QUERY SELECT s.* FROM access_status() s;
     RETURN QUERY SELECT s.* FROM schema_status() s;
     RETURN QUERY SELECT s.* FROM size_status() s;

@@ -130,10 +130,10 @@ CREATE FUNCTION posture_internal.next_node_id() RETURNS integer
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
 DECLARE
-    next_id integer := (SELECT max(n.node_id) + 1 FROM node n);
+    next_id integer := (SELECT nullif(p.last_node_id, 0) + 1 FROM place p);
 BEGIN
     IF next_id IS NULL THEN
-        next_id := greatest((SELECT max(a.asset_id) FROM asset a), 0) / 16777216 + 1;
+        next_id := coalesce((SELECT max(a.asset_id) FROM asset a), 0) / 16777216 + 1;
         PERFORM take_id_range(0, next_id);
     END IF;
     IF next_id > 127 THEN
@@ -141,6 +141,7 @@ BEGIN
             USING ERRCODE = 'program_limit_exceeded',
                   DETAIL = 'A head has at most 127 nodes, with those that were removed.';
     END IF;
+    UPDATE place SET last_node_id = next_id;
     RETURN next_id;
 END $$;
 COMMENT ON FUNCTION posture_internal.next_node_id() IS
@@ -169,15 +170,33 @@ BEGIN
     INSERT INTO posture.node (node_id, key, server)
     VALUES (next_node_id(), node, server)
     RETURNING * INTO added;
-    PERFORM send_to_node(added, format('SELECT * FROM posture_internal.become_node(%L, %s, %L, %L)',
-                                       here.cluster, added.node_id, added.key,
-                                       posture_version()));
-    PERFORM FROM answer_of_node(added, NULL::applied, row_columns('applied'));
+    PERFORM FROM ask_nodes(NULL::applied, format('become_node(%L, %s, %L, %L)', here.cluster,
+                                                 added.node_id, added.key, posture_version()),
+                           added.node_id, is_checked => false);
     PERFORM sync_catalog(added.node_id);
 END $$;
 COMMENT ON FUNCTION posture.add_node(text, text) IS
     'makes the empty database that a foreign server names a node of this one, with a key: it gets '
     'the catalog, and its assets count here';
+
+CREATE FUNCTION posture.sync_node(node text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+DECLARE
+    of_node integer := (SELECT n.node_id FROM posture.node n WHERE n.key = sync_node.node);
+BEGIN
+    PERFORM require_owner('sync_node()');
+    IF of_node IS NULL THEN
+        RAISE EXCEPTION 'node "%" does not exist', node
+            USING ERRCODE = 'undefined_object',
+                  HINT = name_hint('Nodes', ARRAY(SELECT n.key::text FROM posture.node n), node);
+    END IF;
+    PERFORM sync_catalog(of_node);
+END $$;
+COMMENT ON FUNCTION posture.sync_node(text) IS
+    'sends the whole catalog to a node; needed if a transaction of the head failed to commit after '
+    'the node had taken its changes';
 
 CREATE FUNCTION posture.federate(servers text[]) RETURNS void
     LANGUAGE sql VOLATILE

@@ -180,7 +180,7 @@ COMMENT ON FUNCTION posture_internal.posture_version() IS 'returns the version o
 -- id of the node.
 CREATE FUNCTION posture_internal.ask_nodes(
     row_type anyelement, relation text, only_node integer DEFAULT NULL,
-    without text DEFAULT NULL)
+    without text DEFAULT NULL, is_checked boolean DEFAULT true)
     RETURNS SETOF anyelement
     LANGUAGE plpgsql ROWS 1000
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
@@ -195,10 +195,10 @@ DECLARE
     answers node[] := '{}';
 BEGIN
     FOREACH of_node IN ARRAY asked LOOP
-        IF send_to_node(of_node, format(
+        IF send_to_node(of_node, CASE WHEN is_checked THEN format(
                'SELECT a.* FROM posture_internal.answer(%L, %s, %L, %L, %L) AS a(%s)',
                here.cluster, of_node.node_id, posture_version(), setting('timezone'), relation,
-               columns)) THEN
+               columns) ELSE 'SELECT * FROM ' || relation END) THEN
             answers := answers || of_node;
         ELSIF without IS NOT NULL THEN
             RETURN QUERY EXECUTE without USING of_node.node_id;
@@ -215,7 +215,8 @@ BEGIN
         WHERE has_connection(c);
     END IF;
 END $$;
-COMMENT ON FUNCTION posture_internal.ask_nodes(anyelement, text, integer, text) IS
+COMMENT ON FUNCTION posture_internal.ask_nodes(anyelement, text, integer, text, boolean) IS
     'returns the rows that a relation has on all nodes, or on one: what follows FROM in a query; '
     'row_type: NULL of the type of the rows; without: query of the rows in place of those of a '
-    'node, $1, that does not answer';
+    'node, $1, that does not answer; is_checked: whether the node must be the one that is meant, of '
+    'the version and time zone of the head';

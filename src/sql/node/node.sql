@@ -25,6 +25,7 @@ CREATE TABLE posture_internal.place (
     node_id integer NOT NULL
         CONSTRAINT "node_id is 0 to 127" CHECK (node_id BETWEEN 0 AND 127),
     node object_key NOT NULL,
+    last_node_id integer NOT NULL DEFAULT 0,
     is_one boolean PRIMARY KEY DEFAULT true CONSTRAINT "there is one place" CHECK (is_one)
 );
 COMMENT ON TABLE posture_internal.place IS
@@ -32,6 +33,8 @@ COMMENT ON TABLE posture_internal.place IS
 COMMENT ON COLUMN posture_internal.place.cluster IS 'id that a head and its nodes share';
 COMMENT ON COLUMN posture_internal.place.node_id IS 'id of the node; 0: the head';
 COMMENT ON COLUMN posture_internal.place.node IS 'key of the node';
+COMMENT ON COLUMN posture_internal.place.last_node_id IS
+    'of a head: the id of the node that was added last, which is not used again';
 COMMENT ON COLUMN posture_internal.place.is_one IS 'true, so that there is one row';
 
 CREATE FUNCTION posture_internal.has_nodes() RETURNS boolean

@@ -121,9 +121,9 @@ BEGIN
                   coalesce(r.critical, 0), CASE WHEN is_raw THEN ' without exemptions' ELSE '' END,
                   coalesce(s.assessed, 0), coalesce(s.exposed, 0), coalesce(s.failing, 0),
                   coalesce(s.critical, 0))
-    FROM (SELECT false AS is_raw, n.* FROM current_object_count(false) n
+    FROM (SELECT false AS is_raw, n.* FROM object_count_here(false) n
           UNION ALL
-          SELECT true, n.* FROM current_object_count(true) n WHERE has_exemptions()) s
+          SELECT true, n.* FROM object_count_here(true) n WHERE has_exemptions()) s
     FULL JOIN (SELECT false AS is_raw, n.*
                FROM counted_state('infinity', NULL, NULL, NULL, false) n
                UNION ALL
@@ -225,7 +225,12 @@ BEGIN
     PERFORM progress('verify: sets of assets are compared');
     RETURN QUERY SELECT * FROM object_count_difference();
     PERFORM progress('verify: counts are compared');
-    RETURN QUERY SELECT * FROM finding_history_difference();
+    IF has_nodes() THEN
+        -- the snapshots of a head are sums over its nodes, each of which has its own history
+        RETURN QUERY SELECT * FROM node_difference();
+    ELSE
+        RETURN QUERY SELECT * FROM finding_history_difference();
+    END IF;
     RETURN QUERY
     SELECT 'rule', recommendation_label(d.recommendation_id), NULL::integer,
            format('metric %s %s', m.key,
