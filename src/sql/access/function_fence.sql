@@ -37,6 +37,7 @@ BEGIN
             ('reader', 'posture.what_if'),
             ('definer', 'posture.acknowledge'), ('definer', 'posture.add_node'),
             ('definer', 'posture.apply_rules'), ('definer', 'posture.sync_node'),
+            ('definer', 'posture.distribute'),
             ('definer', 'posture.attest'),
             ('definer', 'posture.backfill'), ('definer', 'posture.fold'),
             ('definer', 'posture.forget_day'), ('definer', 'posture.merge_asset'),

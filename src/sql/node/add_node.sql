@@ -84,7 +84,8 @@ BEGIN
         changes := changes || jsonb_build_array(
             jsonb_build_array(of_table.relation, '"all"'::jsonb, coalesce(all_rows, '[]')));
     END LOOP;
-    PERFORM FROM ask_nodes(NULL::applied, format('apply_catalog(%L)', changes), of_node);
+    PERFORM FROM ask_nodes(NULL::applied, format('apply_catalog(%L)', changes), of_node,
+                           writes => true);
 END $$;
 COMMENT ON FUNCTION posture_internal.sync_catalog(integer) IS
     'sends the whole catalog to a node';
@@ -147,18 +148,35 @@ END $$;
 COMMENT ON FUNCTION posture_internal.next_node_id() IS
     'returns the id of the node that is added next';
 
+CREATE FUNCTION posture_internal.introduce_node(of_node integer) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
+    SET posture.partial_results = off
+AS $$
+BEGIN
+    PERFORM FROM node n
+    CROSS JOIN place p
+    CROSS JOIN LATERAL ask_nodes(
+        NULL::applied, format('posture_internal.become_node(%L, %s, %L, %L)', p.cluster, n.node_id,
+                              n.key, posture_version()),
+        n.node_id, is_checked => false, writes => true)
+    WHERE n.node_id = of_node;
+    PERFORM sync_catalog(of_node);
+END $$;
+COMMENT ON FUNCTION posture_internal.introduce_node(integer) IS
+    'makes the database of a new row in node a node, and sends it the catalog';
+
 CREATE FUNCTION posture.add_node(node text, server text) RETURNS void
     LANGUAGE plpgsql
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
     SET posture.partial_results = off
 AS $$
 DECLARE
-    here place;
-    added posture.node;
+    added integer;
 BEGIN
     PERFORM require_owner('add_node()');
     LOCK TABLE posture.node IN SHARE ROW EXCLUSIVE MODE;
-    here := head_place();
+    PERFORM head_place();
     IF server IS NULL OR NOT EXISTS (SELECT FROM pg_foreign_server s
                                      WHERE s.srvname = add_node.server) THEN
         RAISE EXCEPTION 'server "%" does not exist', server
@@ -169,11 +187,8 @@ BEGIN
     END IF;
     INSERT INTO posture.node (node_id, key, server)
     VALUES (next_node_id(), node, server)
-    RETURNING * INTO added;
-    PERFORM FROM ask_nodes(NULL::applied, format('become_node(%L, %s, %L, %L)', here.cluster,
-                                                 added.node_id, added.key, posture_version()),
-                           added.node_id, is_checked => false);
-    PERFORM sync_catalog(added.node_id);
+    RETURNING node_id INTO added;
+    PERFORM introduce_node(added);
 END $$;
 COMMENT ON FUNCTION posture.add_node(text, text) IS
     'makes the empty database that a foreign server names a node of this one, with a key: it gets '

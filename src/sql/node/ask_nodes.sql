@@ -1,10 +1,10 @@
 /*
  * How a head asks its nodes: ask_nodes() has each run the same query, all at once,
- * and returns the rows of all. A query runs on a node as the role that the user
- * mapping of the caller names, and reads what that role may read.
+ * and returns the rows of all. Each node answers by a snapshot of its own.
  *
- * The nodes are databases that foreign servers name, and dblink carries the query.
- * Each node answers by a snapshot of its own, and commits what the query wrote.
+ * A node may be a database that a foreign server names. dblink carries the query, as
+ * the role that the user mapping of the caller names, and the node commits what the
+ * query wrote. A node may be a worker of Citus (ask_workers.sql).
  */
 
 CREATE FUNCTION posture_internal.call_dblink(function text, VARIADIC arguments text[] DEFAULT '{}')
@@ -146,7 +146,9 @@ AS $$
 DECLARE
     here place := (SELECT p FROM place p);
 BEGIN
-    IF (here.cluster, here.node_id) IS DISTINCT FROM (of_cluster, of_node) THEN
+    IF of_cluster IS NULL THEN
+        NULL;
+    ELSIF (here.cluster, here.node_id) IS DISTINCT FROM (of_cluster, of_node) THEN
         RAISE EXCEPTION 'this database is not node % of the head that asks', of_node
             USING ERRCODE = 'object_not_in_prerequisite_state',
                   DETAIL = CASE WHEN here IS NULL THEN 'It is no node.'
@@ -169,7 +171,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION posture_internal.answer(uuid, integer, text, text, text) IS
     'runs on a node what ask_nodes() asks, as the current role; an error if the database is another '
-    'node, or has another version or time zone than the head';
+    'node, or has another version or time zone than the head; of_cluster NULL: nothing is checked';
 
 CREATE FUNCTION posture_internal.posture_version() RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE
@@ -178,27 +180,20 @@ COMMENT ON FUNCTION posture_internal.posture_version() IS 'returns the version o
 
 -- For a node that does not answer, the rows are those of the query in without, in which $1 is the
 -- id of the node.
-CREATE FUNCTION posture_internal.ask_nodes(
-    row_type anyelement, relation text, only_node integer DEFAULT NULL,
-    without text DEFAULT NULL, is_checked boolean DEFAULT true)
+CREATE FUNCTION posture_internal.ask_servers(
+    row_type anyelement, asked node[], call text, without text)
     RETURNS SETOF anyelement
     LANGUAGE plpgsql ROWS 1000
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
 DECLARE
     columns text := row_columns(pg_typeof(row_type));
-    here place := (SELECT p FROM place p);
-    asked node[] := ARRAY(SELECT n FROM node n
-                          WHERE only_node IS NULL OR n.node_id = only_node
-                          ORDER BY n.node_id);
     of_node node;
     answers node[] := '{}';
 BEGIN
     FOREACH of_node IN ARRAY asked LOOP
-        IF send_to_node(of_node, CASE WHEN is_checked THEN format(
-               'SELECT a.* FROM posture_internal.answer(%L, %s, %L, %L, %L) AS a(%s)',
-               here.cluster, of_node.node_id, posture_version(), setting('timezone'), relation,
-               columns) ELSE 'SELECT * FROM ' || relation END) THEN
+        IF send_to_node(of_node, format('SELECT a.* FROM %s AS a(%s)',
+                                        format(call, of_node.node_id), columns)) THEN
             answers := answers || of_node;
         ELSIF without IS NOT NULL THEN
             RETURN QUERY EXECUTE without USING of_node.node_id;
@@ -215,8 +210,41 @@ BEGIN
         WHERE has_connection(c);
     END IF;
 END $$;
-COMMENT ON FUNCTION posture_internal.ask_nodes(anyelement, text, integer, text, boolean) IS
+COMMENT ON FUNCTION posture_internal.ask_servers(anyelement, node[], text, text) IS
+    'step of ask_nodes(): asks those on foreign servers; call: the call of answer() with %s in place '
+    'of the id of the node';
+
+CREATE FUNCTION posture_internal.ask_nodes(
+    row_type anyelement, relation text, only_node integer DEFAULT NULL,
+    without text DEFAULT NULL, is_checked boolean DEFAULT true, writes boolean DEFAULT false)
+    RETURNS SETOF anyelement
+    LANGUAGE plpgsql ROWS 1000
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+DECLARE
+    here place := (SELECT p FROM place p);
+    asked node[] := ARRAY(SELECT n FROM node n
+                          WHERE only_node IS NULL OR n.node_id = only_node
+                          ORDER BY n.node_id);
+    on_servers node[] := ARRAY(SELECT n FROM unnest(asked) n WHERE n.server IS NOT NULL);
+    workers node[] := ARRAY(SELECT n FROM unnest(asked) n WHERE n.worker_place IS NOT NULL);
+    call text := format('posture_internal.answer(%L, %%s, %L, %L, %s)',
+                        CASE WHEN is_checked THEN here.cluster END, posture_version(),
+                        setting('timezone'), replace(quote_literal(relation), '%', '%%'));
+BEGIN
+    IF on_servers <> '{}' THEN
+        RETURN QUERY SELECT * FROM ask_servers(row_type, on_servers, call, without);
+    END IF;
+    IF workers <> '{}' THEN
+        IF writes THEN
+            PERFORM commit_together();
+        END IF;
+        RETURN QUERY SELECT * FROM ask_workers(row_type, workers, call, without);
+    END IF;
+END $$;
+COMMENT ON FUNCTION posture_internal.ask_nodes(
+    anyelement, text, integer, text, boolean, boolean) IS
     'returns the rows that a relation has on all nodes, or on one: what follows FROM in a query; '
     'row_type: NULL of the type of the rows; without: query of the rows in place of those of a '
     'node, $1, that does not answer; is_checked: whether the node must be the one that is meant, of '
-    'the version and time zone of the head';
+    'the version and time zone of the head; writes: whether the relation writes';

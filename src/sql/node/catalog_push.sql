@@ -1,7 +1,8 @@
 /*
  * The catalog of the nodes is that of their head, ids included. Triggers queue what
- * a statement changed, and flush_catalog() sends it: when the transaction commits,
- * or before something else is asked of the nodes for which it matters.
+ * a statement changed, and flush_catalog() sends it: to workers of Citus at once; to
+ * foreign servers when the transaction commits, or before something else is asked of
+ * them for which it matters.
  *
  * A node applies the changes by its own statements, so that its sets follow as
  * those of any database do.
@@ -60,6 +61,10 @@ BEGIN
     END IF;
     IF num_nonnulls(was, now) > 0 THEN
         INSERT INTO catalog_push (relation, removed, added) VALUES (TG_TABLE_NAME, was, now);
+        -- what is told to workers of Citus is part of this transaction
+        IF NOT EXISTS (SELECT FROM node n WHERE n.server IS NOT NULL) THEN
+            PERFORM flush_catalog();
+        END IF;
     END IF;
     RETURN NULL;
 END $$;
@@ -149,7 +154,7 @@ BEGIN
     INTO changes
     FROM taken t;
     IF changes IS NOT NULL THEN
-        PERFORM FROM ask_nodes(NULL::applied, format('apply_catalog(%L)', changes));
+        PERFORM FROM ask_nodes(NULL::applied, format('apply_catalog(%L)', changes), writes => true);
     END IF;
 END $$;
 COMMENT ON FUNCTION posture_internal.flush_catalog() IS
@@ -172,7 +177,7 @@ CREATE CONSTRAINT TRIGGER flush_at_commit AFTER INSERT ON posture_internal.catal
 COMMENT ON TRIGGER flush_at_commit ON posture_internal.catalog_push IS
     'sends the changes of the catalog when the transaction commits';
 
-DO $$
+DO $push$
 DECLARE
     of_trigger record;
 BEGIN
@@ -191,4 +196,4 @@ BEGIN
         EXECUTE format('COMMENT ON TRIGGER push_%s ON posture.%I IS %L', of_trigger.event,
                        of_trigger.relation, 'sends what a head changes to its nodes');
     END LOOP;
-END $$;
+END $push$;

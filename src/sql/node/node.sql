@@ -10,6 +10,8 @@ CREATE TABLE posture.node (
         CONSTRAINT "node_id is 1 to 127" CHECK (node_id BETWEEN 1 AND 127),
     key object_key NOT NULL UNIQUE,
     server name,
+    worker_group integer UNIQUE,
+    worker_place integer UNIQUE,
     added_at timestamptz NOT NULL DEFAULT now()
 );
 COMMENT ON TABLE posture.node IS
@@ -18,6 +20,10 @@ COMMENT ON COLUMN posture.node.node_id IS 'id of the node, by which ids of asset
 COMMENT ON COLUMN posture.node.key IS 'key of the node, which a person chose';
 COMMENT ON COLUMN posture.node.server IS
     'foreign server by which the head reaches the database; NULL: a worker of Citus';
+COMMENT ON COLUMN posture.node.worker_group IS
+    'group of the worker of Citus; NULL: a foreign server';
+COMMENT ON COLUMN posture.node.worker_place IS
+    'value of posture_nodes.place whose shard is on the worker; NULL: a foreign server';
 COMMENT ON COLUMN posture.node.added_at IS 'time at which the node was added';
 
 CREATE TABLE posture_internal.place (

@@ -750,7 +750,22 @@ BEGIN
     END LOOP;
 END $$;
 
+-- databases that have assets of their own
+--@ CREATE TABLE posture.node
+--@ CREATE TABLE posture_internal.place
+--@ CREATE TABLE posture_internal.bucket
+--@ CREATE TABLE posture_internal.catalog_push
+--@ CREATE TYPE posture_internal.applied
+--@ CREATE TYPE posture_internal.node_fact
+--@ CREATE TYPE posture_internal.difference
+--@ CREATE TYPE posture_internal.object_tally
+--@ CREATE FUNCTION posture_internal.replan_nodes
+--@ CREATE TRIGGER replan
+--@ CREATE FUNCTION posture_internal.flush_at_commit
+--@ CREATE CONSTRAINT TRIGGER flush_at_commit
+
 --@ code
+--@ DO $push$
 --@ part access/row_security
 --@ part access/view_fence
 --@ part access/function_fence

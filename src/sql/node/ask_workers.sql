@@ -1,0 +1,61 @@
+/*
+ * Workers of Citus as nodes. Citus calls a function on each worker beside a row of a
+ * distributed table whose shard is there: posture_nodes.place has one row for each
+ * worker. What is written on workers is part of the transaction of the head, and is
+ * committed on all or on none, as long as the transaction also writes to two shards:
+ * posture_nodes.told is there to be written to.
+ *
+ * The tables are in a schema of their own, because Citus can't distribute what
+ * belongs to an extension.
+ */
+
+CREATE FUNCTION posture_internal.commit_together() RETURNS void
+    LANGUAGE plpgsql
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
+    -- else others that write wait until this transaction ends
+    SET citus.enable_deadlock_prevention = off
+AS $$
+BEGIN
+    DELETE FROM posture_nodes.told;
+END $$;
+COMMENT ON FUNCTION posture_internal.commit_together() IS
+    'has Citus commit this transaction in two phases';
+REVOKE EXECUTE ON FUNCTION posture_internal.commit_together() FROM PUBLIC;
+
+CREATE FUNCTION posture_internal.ask_workers(
+    row_type anyelement, asked node[], call text, without text)
+    RETURNS SETOF anyelement
+    LANGUAGE plpgsql ROWS 1000
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+DECLARE
+    query text := format('SELECT a.* FROM posture_nodes.place p, LATERAL %s AS a(%s) '
+                         'WHERE p.place = ANY ', format(call, 'p.node_id'),
+                         row_columns(pg_typeof(row_type)));
+    of_node node;
+BEGIN
+    BEGIN
+        RETURN QUERY EXECUTE query || format('(%L::integer[])',
+                                             ARRAY(SELECT n.worker_place FROM unnest(asked) n));
+        RETURN;
+    EXCEPTION WHEN connection_exception OR connection_failure
+                OR sqlclient_unable_to_establish_sqlconnection OR admin_shutdown
+                OR crash_shutdown OR cannot_connect_now THEN
+        -- Citus has collected all rows before it returns the first
+        NULL;
+    END;
+    FOREACH of_node IN ARRAY asked LOOP
+        BEGIN
+            RETURN QUERY EXECUTE query || format('(%L::integer[])', ARRAY[of_node.worker_place]);
+        EXCEPTION WHEN connection_exception OR connection_failure
+                    OR sqlclient_unable_to_establish_sqlconnection OR admin_shutdown
+                    OR crash_shutdown OR cannot_connect_now THEN
+            PERFORM node_fails(of_node, SQLERRM);
+            IF without IS NOT NULL THEN
+                RETURN QUERY EXECUTE without USING of_node.node_id;
+            END IF;
+        END;
+    END LOOP;
+END $$;
+COMMENT ON FUNCTION posture_internal.ask_workers(anyelement, node[], text, text) IS
+    'step of ask_nodes(): asks workers of Citus; if one does not answer, each by itself';
