@@ -3,7 +3,7 @@
  * distributed table whose shard is there: posture_nodes.place has one row for each
  * worker. What is written on workers is part of the transaction of the head, and is
  * committed on all or on none, as long as the transaction also writes to two shards:
- * posture_nodes.told is there to be written to.
+ * posture_nodes.written is there to be written to.
  *
  * The tables are in a schema of their own, because Citus can't distribute what
  * belongs to an extension.
@@ -16,7 +16,7 @@ CREATE FUNCTION posture_internal.commit_together() RETURNS void
     SET citus.enable_deadlock_prevention = off
 AS $$
 BEGIN
-    DELETE FROM posture_nodes.told;
+    DELETE FROM posture_nodes.written;
 END $$;
 COMMENT ON FUNCTION posture_internal.commit_together() IS
     'has Citus commit this transaction in two phases';

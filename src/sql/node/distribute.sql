@@ -9,15 +9,15 @@ CREATE FUNCTION posture_internal.place_workers() RETURNS void
 AS $$
 BEGIN
     CREATE SCHEMA IF NOT EXISTS posture_nodes;
-    DROP TABLE IF EXISTS posture_nodes.place, posture_nodes.told;
+    DROP TABLE IF EXISTS posture_nodes.place, posture_nodes.written;
     CREATE TABLE posture_nodes.place (place integer PRIMARY KEY, node_id integer NOT NULL);
-    CREATE TABLE posture_nodes.told (place integer PRIMARY KEY);
+    CREATE TABLE posture_nodes.written (place integer PRIMARY KEY);
     -- at least two shards, because Citus commits what it wrote to one in one phase
     PERFORM create_distributed_table(
         'posture_nodes.place', 'place', colocate_with := 'none',
         shard_count := greatest(2, (SELECT count(*) FROM node n
                                     WHERE n.worker_group IS NOT NULL)::integer));
-    PERFORM create_distributed_table('posture_nodes.told', 'place',
+    PERFORM create_distributed_table('posture_nodes.written', 'place',
                                      colocate_with := 'posture_nodes.place');
     UPDATE node n
     SET worker_place = s.place
