@@ -76,6 +76,16 @@ CREATE FUNCTION posture_internal.is_node() RETURNS boolean
 COMMENT ON FUNCTION posture_internal.is_node() IS
     'returns whether this database is a node: its head records events, and says what is measured';
 
+CREATE FUNCTION posture_internal.has_assets() RETURNS boolean
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+BEGIN
+    RETURN EXISTS (SELECT FROM asset);
+END $$;
+COMMENT ON FUNCTION posture_internal.has_assets() IS
+    'returns whether this database has assets of its own, which a head need not have';
+
 -- Growth moves buckets from one node to another. There are many more of them than of nodes.
 CREATE TABLE posture_internal.bucket (
     bucket integer PRIMARY KEY

@@ -310,6 +310,7 @@ BEGIN
         SELECT *
         FROM added_up(ARRAY(SELECT c
                             FROM counted_here(as_of, on_day, scenario, scope) c
+                            WHERE has_assets()
                             UNION ALL
                             SELECT n
                             FROM ask_nodes(NULL::counted_object,

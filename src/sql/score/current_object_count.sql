@@ -150,7 +150,7 @@ BEGIN
         SELECT t.object_kind, t.object_id, sum(t.assessed)::bigint, sum(t.exposed)::bigint,
                sum(t.failing)::bigint, sum(t.critical)::bigint, sum(t.population)::bigint,
                sum(t.unassessed)::bigint
-        FROM (SELECT * FROM object_count_here(raw)
+        FROM (SELECT * FROM object_count_here(raw) WHERE has_assets()
               UNION ALL
               SELECT * FROM ask_nodes(NULL::object_tally,
                                       format('current_object_count(%L)', raw))) t
