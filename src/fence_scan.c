@@ -16,6 +16,7 @@
 
 #include "catalog/namespace.h"
 #include "catalog/pg_authid.h"
+#include "catalog/pg_operator.h"
 #include "catalog/pg_type.h"
 #include "commands/explain.h"
 #if PG_VERSION_NUM >= 180000
@@ -89,6 +90,14 @@ comparand_of(Expr *clause, RelOptInfo *relation, AttrNumber *column, char **comp
 		args = expr->args;
 		operator = expr->opno;
 		collation = expr->inputcollid;
+	}
+	else if (IsA(clause, Var) || is_notclause(clause))
+	{
+		/* a column of type boolean, or its negation */
+		args = list_make2(IsA(clause, Var) ? clause : (Expr *) get_notclausearg(clause),
+						  makeBoolConst(IsA(clause, Var), false));
+		operator = BooleanEqualOperator;
+		collation = InvalidOid;
 	}
 	else
 		return NULL;

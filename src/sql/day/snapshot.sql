@@ -137,6 +137,7 @@ BEGIN
     SET score = r.score, score_low = r.score_low, score_high = r.score_high
     FROM result r
     WHERE s.day = of_day AND s.initiative_id = r.initiative_id;
+    PERFORM remember_nodes();
 END $$;
 COMMENT ON FUNCTION posture_internal.write_snapshot(date, timestamptz) IS
     'writes the state at a moment as the snapshot of a day and replaces an earlier one; rows that '

@@ -174,6 +174,7 @@ BEGIN
                                        posture_version()));
     PERFORM FROM answer_of_node(added, NULL::applied, row_columns('applied'));
     PERFORM sync_catalog(added.node_id);
+    PERFORM remember_nodes();
 END $$;
 COMMENT ON FUNCTION posture.add_node(text, text) IS
     'makes the empty database that a foreign server names a node of this one, with a key: it gets '
