@@ -50,7 +50,7 @@ BEGIN
                              - score_now AS gain,
                          coalesce(cardinality(set_difference(a.exposed, a.accepted)), 0) AS assets
                   FROM recommendation r
-                  LEFT JOIN recommendation_assets(NULL, NULL) a USING (recommendation_id)
+                  LEFT JOIN recommendation_assets(NULL::integer[]) a USING (recommendation_id)
                   WHERE r.recommendation_id <> ALL (done)) x;
             found := found
                 || ROW('step gains most',

@@ -40,7 +40,7 @@ $rows{finding_report} .= q{ WHERE source <> 'hand'};
 same_everywhere($cluster, %rows);
 same_reports($cluster, "condition $_", "SELECT * FROM posture.finding_report WHERE $_")
   for (q{asset = 'n1-7'}, q{asset IN ('n1-3', 'n2-3', 'n3-3', 'n9-9')}, q{is_exposed AND source = 'scan'},
-	q{NOT is_exposed AND state = 'non_compliant'}, q{exemption IS NOT NULL AND source <> 'hand'},
+	q{NOT is_exposed AND state = 'non_compliant' AND source <> 'hand'}, q{exemption IS NOT NULL AND source <> 'hand'},
 	q{since < now() - interval '1 hour' AND source <> 'hand'}, q{asset LIKE 'n_-1%' AND source <> 'hand'},
 	q{recommendation = (SELECT 'r' || 3)}, q{asset > 'n2' AND severity = ANY ('{high,low}')});
 same_reports($cluster, 'lookups by a join', <<'SQL');
@@ -106,9 +106,9 @@ is($session->ask('EXECUTE exposed'),
 my $plan = $head->safe_psql('postgres', <<'SQL');
 EXPLAIN (COSTS OFF) SELECT * FROM posture.finding_report WHERE asset = 'x' AND is_exposed
 SQL
-like($plan, qr/Nodes: posture\.finding_report WHERE asset OPERATOR\(pg_catalog\.=\) \(\$1\)/,
+like($plan, qr/Nodes: posture\.finding_report WHERE .*asset OPERATOR\(pg_catalog\.=\) \(\$\d\)/,
 	'the nodes get the conditions');
-like($plan, qr/is_exposed OPERATOR\(pg_catalog\.=\) \(\$2\)/, 'also on a boolean column');
+like($plan, qr/Nodes: .*is_exposed OPERATOR\(pg_catalog\.=\) \(\$\d\)/, 'also on a boolean column');
 for my $view (qw(finding_report asset_report vulnerability_report unassessed_asset coverage_report event_asset))
 {
 	unlike($one->safe_psql('postgres', "EXPLAIN SELECT * FROM posture.$view"),

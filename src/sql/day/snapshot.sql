@@ -60,7 +60,7 @@ CREATE FUNCTION posture_internal.write_snapshot(of_day date, as_of timestamptz) 
 AS $$
 BEGIN
     PERFORM delete_day_rows(of_day, of_day, false);
-
+    PERFORM remember_nodes();
     -- one statement, so that every row shows the same moment
     WITH state AS (SELECT * FROM current_state(as_of)), inactive AS (
         UPDATE snapshot s
@@ -137,7 +137,6 @@ BEGIN
     SET score = r.score, score_low = r.score_low, score_high = r.score_high
     FROM result r
     WHERE s.day = of_day AND s.initiative_id = r.initiative_id;
-    PERFORM remember_nodes();
 END $$;
 COMMENT ON FUNCTION posture_internal.write_snapshot(date, timestamptz) IS
     'writes the state at a moment as the snapshot of a day and replaces an earlier one; rows that '

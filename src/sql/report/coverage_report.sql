@@ -76,6 +76,20 @@ CREATE TYPE posture_internal.coverage_tally AS (
 );
 COMMENT ON TYPE posture_internal.coverage_tally IS
     'numbers of assets of a kind or a group that a source has assessed';
+COMMENT ON COLUMN posture_internal.coverage_tally.source_id IS 'id of the source';
+COMMENT ON COLUMN posture_internal.coverage_tally.asset_kind IS 
+    'kind of the assets; NULL: the row is about a group';
+COMMENT ON COLUMN posture_internal.coverage_tally.asset_group IS 
+    'key of the group; NULL: the row is about a kind';
+COMMENT ON COLUMN posture_internal.coverage_tally.known IS 
+    'number of assets that are known, from any source';
+COMMENT ON COLUMN posture_internal.coverage_tally.assessed_1d IS 
+    'number of these that the source assessed in the last day';
+COMMENT ON COLUMN posture_internal.coverage_tally.assessed_7d IS 
+    'number that it assessed in the last 7 days';
+COMMENT ON COLUMN posture_internal.coverage_tally.assessed_30d IS 
+    'number that it assessed in the last 30 days';
+COMMENT ON COLUMN posture_internal.coverage_tally.assessed IS 'number that it ever assessed';
 
 CREATE FUNCTION posture_internal.coverage_here() RETURNS SETOF coverage_tally
     LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 100

@@ -19,9 +19,29 @@ CREATE TYPE posture_internal.exemption_effect AS (
     failing bigint
 );
 COMMENT ON TYPE posture_internal.exemption_effect IS
-    'an exemption and what it exempts in a database; state: expired, future or overridden for all '
-    'assets, NULL: none of these; covered: number of exempt assets, NULL: all; overridden: number of '
-    'them that a stronger kind exempts; failing: number of exempt assets that fail, without those';
+    'an exemption, and what it exempts in a database';
+COMMENT ON COLUMN posture_internal.exemption_effect.exemption_id IS 'id of the exemption';
+COMMENT ON COLUMN posture_internal.exemption_effect.recommendation_id IS 
+    'id of the recommendation';
+COMMENT ON COLUMN posture_internal.exemption_effect.asset IS 
+    'key of the exempt asset; NULL for another scope';
+COMMENT ON COLUMN posture_internal.exemption_effect.asset_group_id IS 
+    'id of the exempt group; NULL for another scope';
+COMMENT ON COLUMN posture_internal.exemption_effect.kind IS 'mitigated, waived or risk_accepted';
+COMMENT ON COLUMN posture_internal.exemption_effect.reason IS 'why it was approved';
+COMMENT ON COLUMN posture_internal.exemption_effect.approved_by IS 'person who approved it';
+COMMENT ON COLUMN posture_internal.exemption_effect.created_at IS 
+    'time from which it has an effect';
+COMMENT ON COLUMN posture_internal.exemption_effect.expires_at IS 
+    'time from which it has no effect; NULL: never';
+COMMENT ON COLUMN posture_internal.exemption_effect.state IS 
+    'expired, future, or overridden for all assets; NULL: none of these';
+COMMENT ON COLUMN posture_internal.exemption_effect.covered IS 
+    'number of exempt assets; NULL: all';
+COMMENT ON COLUMN posture_internal.exemption_effect.overridden IS 
+    'number of exempt assets that a stronger kind exempts';
+COMMENT ON COLUMN posture_internal.exemption_effect.failing IS 
+    'number of exempt assets that fail, without those that a stronger kind exempts';
 
 CREATE FUNCTION posture_internal.exemption_here() RETURNS SETOF exemption_effect
     LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 100

@@ -25,6 +25,16 @@ CREATE TYPE posture_internal.metric_share AS (
     only_this bigint
 );
 COMMENT ON TYPE posture_internal.metric_share IS 'a row of metric_part()';
+COMMENT ON COLUMN posture_internal.metric_share.metric_id IS 'id of the metric';
+COMMENT ON COLUMN posture_internal.metric_share.recommendation_id IS 'id of the recommendation';
+COMMENT ON COLUMN posture_internal.metric_share.assessed IS 
+    'number of assets assessed, plus points possible';
+COMMENT ON COLUMN posture_internal.metric_share.exposed IS 
+    'number of assets exposed, plus points missing';
+COMMENT ON COLUMN posture_internal.metric_share.failing IS 
+    'whether anything fails it, exempt or not';
+COMMENT ON COLUMN posture_internal.metric_share.only_this IS 
+    'number of exposed assets that fail no other recommendation of the metric';
 
 CREATE FUNCTION posture_internal.metric_part(of_metric integer, within assetset)
     RETURNS SETOF metric_share

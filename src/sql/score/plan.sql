@@ -40,8 +40,18 @@ CREATE TYPE posture_internal.plan_asset AS (
     open bigint
 );
 COMMENT ON TYPE posture_internal.plan_asset IS
-    'assets of a metric with a weight that remediating a recommendation repairs; metric_id NULL: '
-    'numbers of assets that fail the recommendation: exposed, and those without an accepted risk';
+    'assets that remediating a recommendation repairs in a metric, or with metric_id NULL the '
+    'numbers of those that fail it';
+COMMENT ON COLUMN posture_internal.plan_asset.metric_id IS 'id of the metric';
+COMMENT ON COLUMN posture_internal.plan_asset.rank IS 
+    'rank of the criticality of the assets; 0: all';
+COMMENT ON COLUMN posture_internal.plan_asset.weight IS 
+    'weight of each of the assets in the metric';
+COMMENT ON COLUMN posture_internal.plan_asset.recommendation_id IS 'id of the recommendation';
+COMMENT ON COLUMN posture_internal.plan_asset.assets IS 'ids of the assets';
+COMMENT ON COLUMN posture_internal.plan_asset.exposed IS 'number of exposed assets';
+COMMENT ON COLUMN posture_internal.plan_asset.open IS 
+    'number of exposed assets without an accepted risk';
 
 CREATE FUNCTION posture_internal.plan_assets_here(scenario jsonb, scope counting_scope)
     RETURNS SETOF plan_asset

@@ -42,7 +42,8 @@ END $$;
 COMMENT ON FUNCTION posture_internal.accepted_here() IS
     'returns the recommendations with an accepted risk in this database, and how much is accepted';
 
--- A node on which no risk is accepted has no row of accepted_here(), but it may have exposed assets.
+-- A node on which no risk is accepted has no row of accepted_here(), but it may have exposed
+-- assets.
 CREATE FUNCTION posture_internal.accepted_of_nodes() RETURNS SETOF accepted_tally
     LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 100
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
