@@ -14,6 +14,11 @@
 #include "varatt.h"
 #endif
 
+/* from 18 on, ExplainPropertyText() has a header of its own */
+#if PG_VERSION_NUM >= 180000
+#include "commands/explain_format.h"
+#endif
+
 /* pg_noreturn is new in 18 and precedes the declaration */
 #ifndef pg_noreturn
 #define pg_noreturn pg_attribute_noreturn()

@@ -44,6 +44,7 @@
 #include "utils/syscache.h"
 
 #include "fence.h"
+#include "node.h"
 
 PG_FUNCTION_INFO_V1(posture_caller);
 PG_FUNCTION_INFO_V1(posture_sees_all);
@@ -87,6 +88,22 @@ assign_fence_caller(int caller, void *extra)
 	owned_names = owned_sets = NIL;
 }
 
+/*
+ * Raises an error on a head. The rows that a role owns are not told from others on
+ * the nodes, and those of the head alone are not all of them.
+ */
+static void
+require_no_nodes(void)
+{
+	if (has_nodes())
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("role \"%s\" does not see all rows, and cannot read through a head that has "
+						"nodes", GetUserNameFromId(get_fence_caller(), false)),
+				 errhint("Grant it the level reader by posture.grant_access(), or have it read the "
+						 "nodes.")));
+}
+
 /* Raises an error if a table has no row security, which the fence relies on. */
 static void
 require_row_security(void)
@@ -110,7 +127,10 @@ enter_fence(Fence *fence, Oid role)
 	char		caller[12];
 
 	if (role == ROLE_PG_READ_ALL_DATA)
+	{
+		require_no_nodes();
 		require_row_security();
+	}
 	GetUserIdAndSecContext(&fence->role, &fence->context);
 	fence->guc_level = NewGUCNestLevel();
 	if (client_min_messages < NOTICE)
@@ -292,9 +312,10 @@ build_params(FunctionCallInfo fcinfo, Form_pg_proc proc, Oid caller)
 }
 
 /*
- * Runs a query as a role behind the fence, with the snapshot of the statement, and
- * adds its rows, of the given description, to a tuplestore, whose memory context is
- * needed, too. Parameters may be NULL.
+ * Runs a query as a role behind the fence, or as the current role if that is not
+ * valid, with the snapshot of the statement, and adds its rows, of the given
+ * description, to a tuplestore, whose memory context is needed, too. Parameters may
+ * be NULL.
  */
 void
 run_behind_fence(const char *query, ParamListInfo params, Oid role,
@@ -310,9 +331,11 @@ run_behind_fence(const char *query, ParamListInfo params, Oid role,
 	options.dest = CreateDestReceiver(DestTuplestore);
 	SetTuplestoreDestReceiverParams(options.dest, rows, context, false, description,
 									"the query of a fence returns different columns");
-	enter_fence(&fence, role);
+	if (OidIsValid(role))
+		enter_fence(&fence, role);
 	code = SPI_execute_extended(query, &options);
-	leave_fence(&fence);
+	if (OidIsValid(role))
+		leave_fence(&fence);
 	if (code < 0)
 		elog(ERROR, "SPI_execute_extended failed: %s", SPI_result_code_string(code));
 	SPI_finish();

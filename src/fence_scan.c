@@ -1,16 +1,24 @@
 /*
- * fence_scan.c: the foreign-data wrapper through which owners read the views.
+ * fence_scan.c: the foreign-data wrapper through which owners read the views, and a
+ * head those of its nodes.
  *
  * A foreign table posture_internal.owner_VIEW has those rows of
  * posture_internal.VIEW that belong to its reader. The scan runs the query of the
  * view behind the fence (fence.c), so nothing of its plan, of the tables or of their
  * statistics is in the plan of the reader. Unlike a function, a scan gets the
  * conditions of the reader on columns, so that a lookup does not read everything.
+ *
+ * A foreign table posture_internal.node_VIEW has the rows of posture.VIEW on all
+ * nodes, for a reader that sees all rows. The conditions are part of the text that
+ * the nodes are asked, with their values as literals.
  */
 #include "posture.h"
 
 #include "catalog/namespace.h"
 #include "catalog/pg_authid.h"
+#include "catalog/pg_operator.h"
+#include "catalog/pg_type.h"
+#include "commands/explain.h"
 #include "executor/executor.h"
 #include "foreign/fdwapi.h"
 #include "lib/stringinfo.h"
@@ -24,6 +32,7 @@
 #include "optimizer/restrictinfo.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/tuplestore.h"
@@ -31,13 +40,16 @@
 #include "fence.h"
 
 #define OWNER_PREFIX "owner_"
+#define NODE_PREFIX "node_"
 
 PG_FUNCTION_INFO_V1(posture_fence_handler);
 
 /* the state of a scan */
 typedef struct FenceScan
 {
-	char	   *query;			/* with a parameter for each comparand */
+	bool		of_nodes;		/* whether the table is a node_VIEW */
+	char	   *view;
+	List	   *conditions;		/* see fence_plan() */
 	List	   *comparands;		/* ExprState */
 	Tuplestorestate *rows;		/* NULL until the query has run */
 	TupleTableSlot *slot;
@@ -75,6 +87,14 @@ comparand_of(Expr *clause, RelOptInfo *relation, AttrNumber *column, char **comp
 		args = expr->args;
 		operator = expr->opno;
 		collation = expr->inputcollid;
+	}
+	else if (IsA(clause, Var) || is_notclause(clause))
+	{
+		/* a column of type boolean, or its negation */
+		args = list_make2(IsA(clause, Var) ? clause : (Expr *) get_notclausearg(clause),
+						  makeBoolConst(IsA(clause, Var), false));
+		operator = BooleanEqualOperator;
+		collation = InvalidOid;
 	}
 	else
 		return NULL;
@@ -147,28 +167,37 @@ fence_plan(PlannerInfo *root, RelOptInfo *relation, Oid table, ForeignPath *path
 							outer);
 }
 
-/* Returns the query of a scan. */
-static char *
-build_query(Relation table, const char *view, List *conditions)
+/* Whether a table has the rows of the nodes, and not those of an owner. */
+static bool
+is_of_nodes(Relation table)
 {
-	StringInfoData query;
+	return strncmp(RelationGetRelationName(table), NODE_PREFIX, strlen(NODE_PREFIX)) == 0;
+}
+
+/*
+ * Adds the conditions of a scan to a query. Comparands are parameters, or the
+ * literals that are given.
+ */
+static void
+add_conditions(StringInfo query, Relation table, List *conditions, char **literals)
+{
 	ListCell   *cell;
 	int			n = 0;
 
-	initStringInfo(&query);
-	appendStringInfo(&query, "SELECT * FROM %s",
-					 quote_qualified_identifier("posture_internal", view));
 	foreach(cell, conditions)
 	{
 		AttrNumber	column = intVal(linitial(lfirst(cell)));
 
-		appendStringInfo(&query, "%s %s %s$%d)", n == 0 ? " WHERE" : " AND",
+		appendStringInfo(query, "%s %s %s", n == 0 ? " WHERE" : " AND",
 						 quote_identifier(NameStr(TupleDescAttr(RelationGetDescr(table),
 																column - 1)->attname)),
-						 strVal(lsecond(lfirst(cell))), n + 1);
+						 strVal(lsecond(lfirst(cell))));
+		if (literals == NULL)
+			appendStringInfo(query, "$%d)", n + 1);
+		else
+			appendStringInfo(query, "%s)", literals[n]);
 		n++;
 	}
-	return query.data;
 }
 
 /* Checks that the caller may read the view, which the privileges on the table do not. */
@@ -177,7 +206,9 @@ fence_begin(ForeignScanState *node, int flags)
 {
 	ForeignScan *plan = (ForeignScan *) node->ss.ps.plan;
 	Relation	table = node->ss.ss_currentRelation;
-	char	   *view = RelationGetRelationName(table) + strlen(OWNER_PREFIX);
+	bool		of_nodes = is_of_nodes(table);
+	char	   *view = RelationGetRelationName(table) +
+		strlen(of_nodes ? NODE_PREFIX : OWNER_PREFIX);
 	FenceScan  *scan;
 	AclResult	acl;
 
@@ -188,7 +219,9 @@ fence_begin(ForeignScanState *node, int flags)
 	if (acl != ACLCHECK_OK)
 		aclcheck_error(acl, OBJECT_VIEW, view);
 	scan = palloc0(sizeof(FenceScan));
-	scan->query = build_query(table, view, plan->fdw_private);
+	scan->of_nodes = of_nodes;
+	scan->view = view;
+	scan->conditions = plan->fdw_private;
 	scan->comparands = ExecInitExprList(plan->fdw_exprs, (PlanState *) node);
 	scan->slot = ExecInitExtraTupleSlot(node->ss.ps.state, RelationGetDescr(table),
 										&TTSOpsMinimalTuple);
@@ -216,15 +249,78 @@ evaluate_comparands(ForeignScanState *node, FenceScan *scan)
 	return params;
 }
 
+/*
+ * Returns comparands as literals, which have the same value in a session with other
+ * settings.
+ */
+static char **
+literals_of(ParamListInfo params)
+{
+	char	  **literals = palloc(Max(params->numParams, 1) * sizeof(char *));
+	int			guc_level = NewGUCNestLevel();
+
+	(void) set_config_option("datestyle", "ISO", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE,
+							 true, 0, false);
+	(void) set_config_option("intervalstyle", "postgres", PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
+	(void) set_config_option("extra_float_digits", "3", PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
+	for (int n = 0; n < params->numParams; n++)
+	{
+		ParamExternData *param = &params->params[n];
+		char	   *type = format_type_be_qualified(param->ptype);
+		Oid			output;
+		bool		is_varlena;
+
+		getTypeOutputInfo(param->ptype, &output, &is_varlena);
+		literals[n] = param->isnull ? psprintf("NULL::%s", type) :
+			psprintf("%s::%s",
+					 quote_literal_cstr(OidOutputFunctionCall(output, param->value)), type);
+	}
+	AtEOXact_GUC(true, guc_level);
+	return literals;
+}
+
+/* Reads the rows of the nodes, as the current role. */
+static void
+ask_nodes(Relation table, FenceScan *scan, ParamListInfo comparands, MemoryContext context)
+{
+	char	   *view = psprintf("posture.%s", quote_identifier(scan->view));
+	ParamListInfo params = makeParamList(1);
+	StringInfoData relation;
+
+	initStringInfo(&relation);
+	appendStringInfoString(&relation, view);
+	add_conditions(&relation, table, scan->conditions, literals_of(comparands));
+	params->params[0].value = CStringGetTextDatum(relation.data);
+	params->params[0].isnull = false;
+	params->params[0].pflags = PARAM_FLAG_CONST;
+	params->params[0].ptype = TEXTOID;
+	run_behind_fence(psprintf("SELECT * FROM posture_internal.ask_nodes(NULL::%s, $1)", view),
+					 params, InvalidOid, scan->rows, context, RelationGetDescr(table));
+}
+
 static void
 run_query(ForeignScanState *node, FenceScan *scan)
 {
 	MemoryContext context = node->ss.ps.state->es_query_cxt;
 	MemoryContext before = MemoryContextSwitchTo(context);
+	Relation	table = node->ss.ss_currentRelation;
+	ParamListInfo comparands = evaluate_comparands(node, scan);
+	StringInfoData query;
 
 	scan->rows = tuplestore_begin_heap(true, false, work_mem);
-	run_behind_fence(scan->query, evaluate_comparands(node, scan), ROLE_PG_READ_ALL_DATA,
-					 scan->rows, context, RelationGetDescr(node->ss.ss_currentRelation));
+	if (scan->of_nodes)
+		ask_nodes(table, scan, comparands, context);
+	else
+	{
+		initStringInfo(&query);
+		appendStringInfo(&query, "SELECT * FROM %s",
+						 quote_qualified_identifier("posture_internal", scan->view));
+		add_conditions(&query, table, scan->conditions, NULL);
+		run_behind_fence(query.data, comparands, ROLE_PG_READ_ALL_DATA, scan->rows, context,
+						 RelationGetDescr(table));
+	}
 	MemoryContextSwitchTo(before);
 }
 
@@ -264,6 +360,21 @@ fence_end(ForeignScanState *node)
 		tuplestore_end(scan->rows);
 }
 
+/* EXPLAIN shows what the nodes are asked, with a parameter for each value. */
+static void
+fence_explain(ForeignScanState *node, ExplainState *es)
+{
+	Relation	table = node->ss.ss_currentRelation;
+	StringInfoData relation;
+
+	if (!is_of_nodes(table))
+		return;
+	initStringInfo(&relation);
+	appendStringInfo(&relation, "posture.%s", RelationGetRelationName(table) + strlen(NODE_PREFIX));
+	add_conditions(&relation, table, ((ForeignScan *) node->ss.ps.plan)->fdw_private, NULL);
+	ExplainPropertyText("Nodes", relation.data, es);
+}
+
 /* fence_handler() returns the functions of the foreign-data wrapper. */
 Datum
 posture_fence_handler(PG_FUNCTION_ARGS)
@@ -277,5 +388,6 @@ posture_fence_handler(PG_FUNCTION_ARGS)
 	routine->IterateForeignScan = fence_next;
 	routine->ReScanForeignScan = fence_rescan;
 	routine->EndForeignScan = fence_end;
+	routine->ExplainForeignScan = fence_explain;
 	PG_RETURN_POINTER(routine);
 }

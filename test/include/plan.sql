@@ -48,8 +48,10 @@ BEGIN
             INTO best
             FROM (SELECT remediated_score(id, done || r.recommendation_id, true)::numeric
                              - score_now AS gain,
-                         cardinality(set_difference(r.exposed, r.accepted)) AS assets
-                  FROM remediable(NULL, NULL) r WHERE r.recommendation_id <> ALL (done)) x;
+                         coalesce(cardinality(set_difference(a.exposed, a.accepted)), 0) AS assets
+                  FROM recommendation r
+                  LEFT JOIN recommendation_assets(NULL::integer[]) a USING (recommendation_id)
+                  WHERE r.recommendation_id <> ALL (done)) x;
             found := found
                 || ROW('step gains most',
                        step.gain / CASE WHEN of_basis = 'gain' THEN 1

@@ -36,10 +36,10 @@ SQL
 for my $n (1 .. 2)
 {
 	my $sql = <<"SQL";
-INSERT INTO posture.inbox (source, recommendation, asset, state, asset_kind)
+INSERT INTO posture.inbox (source, recommendation, asset, state, observed_at, asset_kind)
 SELECT CASE a % 2 WHEN 0 THEN 'scan' ELSE 'cloud' END, 'r' || r, 'a$n-' || a,
        CASE (a * r + $n) % 3 WHEN 0 THEN 'non_compliant' ELSE 'compliant' END,
-       CASE a % 3 WHEN 0 THEN 'host' ELSE 'user' END
+       date_trunc('day', now()) - interval '1 day', CASE a % 3 WHEN 0 THEN 'host' ELSE 'user' END
 FROM generate_series(1, 30) a, generate_series(1, 5) r;
 SELECT FROM posture.ingest();
 SQL

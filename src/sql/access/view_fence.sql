@@ -12,6 +12,12 @@
  * another role; the query of a view that reads functions alone it does not, so there
  * the choice is made when it runs.
  *
+ * On a head, the views whose rows are assets or findings have those of all nodes as
+ * well, through the foreign table node_VIEW: the nodes are asked with the conditions of
+ * the reader. A view that reads other things asks the nodes in its functions. The
+ * choice is made when a query is planned; the query reads the table node, to be planned
+ * again when that changes.
+ *
  * A function in LANGUAGE sql can be inlined into a view, and its tables with it, on
  * which an owner has no privilege. Those that views read therefore have SET jit = off,
  * which prevents that.
@@ -26,6 +32,33 @@ CREATE FOREIGN DATA WRAPPER posture_fence HANDLER fence_handler;
 COMMENT ON FOREIGN DATA WRAPPER posture_fence IS 'reads the views of posture behind its fence';
 CREATE SERVER posture_fence FOREIGN DATA WRAPPER posture_fence;
 COMMENT ON SERVER posture_fence IS 'this database';
+
+CREATE FUNCTION posture_internal.create_fence_table(report regclass, prefix text, of_rows text)
+    RETURNS void
+    LANGUAGE plpgsql
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+DECLARE
+    name text := (SELECT c.relname FROM pg_class c WHERE c.oid = report);
+    comment record;
+BEGIN
+    EXECUTE format('CREATE FOREIGN TABLE posture_internal.%I (%s) SERVER posture_fence',
+                   prefix || name, row_columns((SELECT c.reltype FROM pg_class c
+                                                WHERE c.oid = report)));
+    EXECUTE format('COMMENT ON FOREIGN TABLE posture_internal.%I IS %L', prefix || name,
+                   'the rows of the view ' || name || ' ' || of_rows);
+    FOR comment IN
+        SELECT a.attname AS name, col_description(report, a.attnum) AS text
+        FROM pg_attribute a
+        WHERE a.attrelid = report AND a.attnum > 0
+    LOOP
+        EXECUTE format('COMMENT ON COLUMN posture_internal.%I.%I IS %L', prefix || name,
+                       comment.name, comment.text);
+    END LOOP;
+END $$;
+COMMENT ON FUNCTION posture_internal.create_fence_table(regclass, text, text) IS
+    'step of the installation: creates the foreign table of a view';
+REVOKE EXECUTE ON FUNCTION posture_internal.create_fence_table(regclass, text, text) FROM PUBLIC;
 
 DO $$
 DECLARE
@@ -42,7 +75,9 @@ BEGIN
                                  JOIN pg_class t ON d.refclassid = 'pg_class'::regclass
                                                 AND t.oid = d.refobjid
                                  WHERE w.ev_class = c.oid AND t.relkind = 'r')
-                    THEN 'planned_sees_all' ELSE 'sees_all' END AS choice
+                    THEN 'planned_sees_all' ELSE 'sees_all' END AS choice,
+               c.relname IN ('asset_report', 'finding_report', 'unassessed_asset',
+                             'vulnerability_report') AS asks_nodes
         FROM pg_class c
         WHERE c.relnamespace = 'posture'::regnamespace AND c.relkind = 'v'
         ORDER BY c.oid
@@ -52,21 +87,24 @@ BEGIN
                        -- else the order would tell how many rows of others there are
                        CASE WHEN report.is_unordered AND report.choice = 'planned_sees_all'
                             THEN ' ORDER BY v' ELSE '' END);
-        EXECUTE format('CREATE FOREIGN TABLE posture_internal.owner_%s (%s) SERVER posture_fence',
-                       report.name,
-                       (SELECT string_agg(format('%I %s', a.attname,
-                                                 format_type(a.atttypid, a.atttypmod)),
-                                          ', ' ORDER BY a.attnum)
-                        FROM pg_attribute a
-                        WHERE a.attrelid = report.oid AND a.attnum > 0));
+        PERFORM posture_internal.create_fence_table(report.oid, 'owner_', 'that its reader owns');
+        IF report.asks_nodes THEN
+            PERFORM posture_internal.create_fence_table(report.oid, 'node_',
+                                                        'on all nodes of a head');
+        END IF;
         EXECUTE format('CREATE OR REPLACE VIEW posture.%1$I WITH (security_invoker = false) AS '
                        'SELECT * FROM (%2$s) v WHERE posture_internal.%3$s() '
                        'UNION ALL '
                        'SELECT * FROM posture_internal.owner_%1$s '
-                       'WHERE NOT posture_internal.%3$s()',
-                       report.name, report.query, report.choice);
-        EXECUTE format('COMMENT ON FOREIGN TABLE posture_internal.owner_%s IS %L', report.name,
-                       'the rows of the view ' || report.name || ' that its reader owns');
+                       'WHERE NOT posture_internal.%3$s() %4$s',
+                       report.name, report.query, report.choice,
+                       CASE WHEN report.asks_nodes
+                            THEN format('UNION ALL '
+                                        'SELECT v.* FROM posture_internal.node_%s v, '
+                                        '(SELECT FROM posture.node LIMIT 1) n '
+                                        'WHERE posture_internal.planned_has_nodes() '
+                                        'AND posture_internal.planned_sees_all()',
+                                        report.name) END);
         EXECUTE format('COMMENT ON VIEW posture_internal.%I IS %L', report.name,
                        obj_description(report.oid, 'pg_class'));
         FOR comment IN
@@ -74,9 +112,8 @@ BEGIN
             FROM pg_attribute a
             WHERE a.attrelid = report.oid AND a.attnum > 0
         LOOP
-            EXECUTE format('COMMENT ON COLUMN posture_internal.%1$I.%2$I IS %3$L; '
-                           'COMMENT ON COLUMN posture_internal.owner_%1$s.%2$I IS %3$L',
-                           report.name, comment.name, comment.text);
+            EXECUTE format('COMMENT ON COLUMN posture_internal.%I.%I IS %L', report.name,
+                           comment.name, comment.text);
         END LOOP;
     END LOOP;
 END $$;

@@ -102,7 +102,10 @@ BEGIN
         WHEN 'asset group' THEN coalesce(
             name_hint('Asset groups', ARRAY(SELECT g.key FROM asset_group g ORDER BY 1), missing),
             'Groups are rows of posture.asset_group.')
-        WHEN 'asset' THEN 'The table posture.asset lists the assets.' END);
+        WHEN 'asset' THEN 'The table posture.asset lists the assets.'
+        WHEN 'asset of any node' THEN
+            CASE WHEN has_nodes() THEN 'The view posture.asset_report lists the assets.'
+                 ELSE 'The table posture.asset lists the assets.' END END);
 END $$;
 COMMENT ON FUNCTION posture_internal.key_hint(text, text) IS
     'hint for a key that does not exist; what: the kind of object, such as initiative';
@@ -135,7 +138,11 @@ BEGIN
               SELECT g.asset_group_id FROM asset_group g
               WHERE what = 'asset group' AND g.key = n.key
               UNION ALL
-              SELECT a.id FROM asset_of(n.key) a(id) WHERE what = 'asset' AND a.id IS NOT NULL
+              SELECT a.id FROM asset_of(n.key) a(id)
+              WHERE what IN ('asset', 'asset of any node') AND a.id IS NOT NULL
+              UNION ALL
+              SELECT a.id FROM node_asset_id(keys) a
+              WHERE what = 'asset of any node' AND has_nodes() AND a.key = n.key
               UNION ALL
               -- two conditions, each of which an index finds
               (SELECT r.recommendation_id

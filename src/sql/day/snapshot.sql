@@ -60,7 +60,7 @@ CREATE FUNCTION posture_internal.write_snapshot(of_day date, as_of timestamptz) 
 AS $$
 BEGIN
     PERFORM delete_day_rows(of_day, of_day, false);
-
+    PERFORM remember_nodes();
     -- one statement, so that every row shows the same moment
     WITH state AS (SELECT * FROM current_state(as_of)), inactive AS (
         UPDATE snapshot s

@@ -189,6 +189,7 @@ BEGIN
     VALUES (next_node_id(), node, server)
     RETURNING node_id INTO added;
     PERFORM introduce_node(added);
+    PERFORM remember_nodes();
 END $$;
 COMMENT ON FUNCTION posture.add_node(text, text) IS
     'makes the empty database that a foreign server names a node of this one, with a key: it gets '

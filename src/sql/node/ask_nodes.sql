@@ -103,7 +103,8 @@ END $$;
 COMMENT ON FUNCTION posture_internal.send_to_node(node, text) IS
     'sends a query to a node, without waiting for its result; returns whether it was sent';
 
-CREATE FUNCTION posture_internal.answer_of_node(of_node node, row_type anyelement, columns text)
+CREATE FUNCTION posture_internal.answer_of_node(
+    of_node node, row_type anyelement, columns text, without text DEFAULT NULL)
     RETURNS SETOF anyelement
     LANGUAGE plpgsql
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
@@ -119,9 +120,12 @@ BEGIN
 EXCEPTION WHEN connection_exception OR connection_failure OR admin_shutdown OR crash_shutdown
             OR cannot_connect_now THEN
     PERFORM node_fails(of_node, SQLERRM);
+    IF without IS NOT NULL THEN
+        RETURN QUERY EXECUTE without USING of_node.node_id;
+    END IF;
 END $$;
-COMMENT ON FUNCTION posture_internal.answer_of_node(node, anyelement, text) IS
-    'returns the result of the query that was sent to a node';
+COMMENT ON FUNCTION posture_internal.answer_of_node(node, anyelement, text, text) IS
+    'returns the result of the query that was sent to a node; without: as in ask_nodes()';
 
 CREATE FUNCTION posture_internal.row_columns(of_type regtype) RETURNS text
     LANGUAGE sql STABLE
@@ -200,7 +204,7 @@ BEGIN
         END IF;
     END LOOP;
     FOREACH of_node IN ARRAY answers LOOP
-        RETURN QUERY SELECT * FROM answer_of_node(of_node, row_type, columns);
+        RETURN QUERY SELECT * FROM answer_of_node(of_node, row_type, columns, without);
     END LOOP;
     -- whoever called a function that runs as its owner must not use its connections
     IF current_user <> session_user THEN

@@ -99,6 +99,7 @@ BEGIN
     FOREACH node_id IN ARRAY added LOOP
         PERFORM introduce_node(node_id);
     END LOOP;
+    PERFORM remember_nodes();
     RETURN QUERY SELECT n.key::text FROM posture.node n WHERE n.node_id = ANY (added) ORDER BY 1;
 END $$;
 COMMENT ON FUNCTION posture.distribute() IS

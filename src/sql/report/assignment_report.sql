@@ -9,11 +9,11 @@ SELECT r.assigned_to,
        count(*) FILTER (WHERE n.progress = 'completed') AS completed,
        count(*) FILTER (WHERE n.progress = 'on_time') AS on_time,
        count(*) FILTER (WHERE n.progress = 'overdue') AS overdue,
-       coalesce(cardinality(union_agg(e.assets)), 0) AS exposed_assets,
+       coalesce(max(e.assets), 0) AS exposed_assets,
        min(r.due_on) FILTER (WHERE n.progress = 'on_time') AS next_due
 FROM recommendation_status() n
 JOIN recommendation r USING (recommendation_id)
-LEFT JOIN open_assets() e USING (recommendation_id)
+LEFT JOIN open_assets() e ON e.assigned_to IS NOT DISTINCT FROM r.assigned_to
 WHERE n.progress IS NOT NULL
 GROUP BY r.assigned_to;
 COMMENT ON VIEW posture.assignment_report IS

@@ -64,6 +64,68 @@ END $$;
 COMMENT ON FUNCTION posture_internal.asset_scope() IS
     'returns the assets of each kind and of each group that are not retired';
 
+CREATE TYPE posture_internal.coverage_tally AS (
+    source_id integer,
+    asset_kind text,
+    asset_group text,
+    known bigint,
+    assessed_1d bigint,
+    assessed_7d bigint,
+    assessed_30d bigint,
+    assessed bigint
+);
+COMMENT ON TYPE posture_internal.coverage_tally IS
+    'numbers of assets of a kind or a group that a source has assessed';
+COMMENT ON COLUMN posture_internal.coverage_tally.source_id IS 'id of the source';
+COMMENT ON COLUMN posture_internal.coverage_tally.asset_kind IS 
+    'kind of the assets; NULL: the row is about a group';
+COMMENT ON COLUMN posture_internal.coverage_tally.asset_group IS 
+    'key of the group; NULL: the row is about a kind';
+COMMENT ON COLUMN posture_internal.coverage_tally.known IS 
+    'number of assets that are known, from any source';
+COMMENT ON COLUMN posture_internal.coverage_tally.assessed_1d IS 
+    'number of these that the source assessed in the last day';
+COMMENT ON COLUMN posture_internal.coverage_tally.assessed_7d IS 
+    'number that it assessed in the last 7 days';
+COMMENT ON COLUMN posture_internal.coverage_tally.assessed_30d IS 
+    'number that it assessed in the last 30 days';
+COMMENT ON COLUMN posture_internal.coverage_tally.assessed IS 'number that it ever assessed';
+
+CREATE FUNCTION posture_internal.coverage_here() RETURNS SETOF coverage_tally
+    LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 100
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
+    SET jit = off
+AS $$
+BEGIN
+    RETURN QUERY
+    SELECT s.source_id, a.asset_kind, a.asset_group, cardinality(a.assets),
+           cardinality(a.assets & c.assessed_1d), cardinality(a.assets & c.assessed_7d),
+           cardinality(a.assets & c.assessed_30d), cardinality(a.assets & c.assessed)
+    FROM source s
+    CROSS JOIN LATERAL source_coverage(s.source_id) c
+    CROSS JOIN asset_scope() a;
+END $$;
+COMMENT ON FUNCTION posture_internal.coverage_here() IS
+    'returns what each source has assessed of each kind and group in this database, also nothing';
+
+CREATE FUNCTION posture_internal.coverage_of_nodes() RETURNS SETOF coverage_tally
+    LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 100
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
+    SET jit = off
+AS $$
+BEGIN
+    RETURN QUERY
+    SELECT t.source_id, t.asset_kind, t.asset_group, sum(t.known)::bigint,
+           sum(t.assessed_1d)::bigint, sum(t.assessed_7d)::bigint, sum(t.assessed_30d)::bigint,
+           sum(t.assessed)::bigint
+    FROM (SELECT * FROM coverage_here()
+          UNION ALL
+          SELECT * FROM ask_nodes(NULL::coverage_tally, 'coverage_here()')) t
+    GROUP BY t.source_id, t.asset_kind, t.asset_group;
+END $$;
+COMMENT ON FUNCTION posture_internal.coverage_of_nodes() IS
+    'returns coverage_here() of a head and its nodes together';
+
 CREATE VIEW posture.coverage_report WITH (security_invoker = true) AS
 SELECT s.key::text AS source, s.name AS source_name, a.asset_kind, a.asset_group,
        cardinality(a.assets) AS known_assets,
@@ -74,7 +136,15 @@ SELECT s.key::text AS source, s.name AS source_name, a.asset_kind, a.asset_group
 FROM source s
 CROSS JOIN LATERAL source_coverage(s.source_id) c
 CROSS JOIN asset_scope() a
-WHERE sees_all() AND s.is_active AND a.assets & c.assessed <> '{}';
+WHERE sees_all() AND NOT planned_has_nodes() AND s.is_active AND a.assets & c.assessed <> '{}'
+UNION ALL
+SELECT s.key::text, s.name, t.asset_kind, t.asset_group, t.known, t.assessed_1d, t.assessed_7d,
+       t.assessed_30d, t.known - t.assessed
+FROM coverage_of_nodes() t
+JOIN source s USING (source_id)
+-- planned again when that changes
+CROSS JOIN (SELECT FROM node LIMIT 1) n
+WHERE sees_all() AND planned_has_nodes() AND s.is_active AND t.assessed > 0;
 COMMENT ON VIEW posture.coverage_report IS
     'how many assets of each kind, and of each group, a source has assessed lately, where it '
     'assesses any; for roles that see all. Retired assets are left out, stale ones are not';
@@ -93,6 +163,31 @@ COMMENT ON COLUMN posture.coverage_report.assessed_30d IS 'number assessed in th
 COMMENT ON COLUMN posture.coverage_report.never_assessed IS
     'number that the source never assessed';
 
+CREATE TYPE posture_internal.asset_list AS (assets assetset);
+COMMENT ON TYPE posture_internal.asset_list IS 'a row with a set of assets';
+COMMENT ON COLUMN posture_internal.asset_list.assets IS 'ids of assets';
+
+CREATE FUNCTION posture_internal.unassessed_by(of_source integer, since interval, kinds text[])
+    RETURNS SETOF asset_list
+    LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 1
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+BEGIN
+    RETURN QUERY
+    SELECT coalesce(union_agg(a.assets), '{}') - o.recent
+    FROM (SELECT coalesce(union_agg(x.assets), '{}') AS ever,
+                 coalesce(union_agg(x.assets) FILTER (
+                     WHERE since IS NULL OR x.observed_at > now() - since), '{}') AS recent
+          FROM source_observation(of_source) x) o
+    LEFT JOIN asset_scope() a
+           ON CASE WHEN kinds IS NULL THEN a.asset_kind IS NOT NULL AND a.assets & o.ever <> '{}'
+                   ELSE a.asset_kind = ANY (kinds) END
+    GROUP BY o.recent;
+END $$;
+COMMENT ON FUNCTION posture_internal.unassessed_by(integer, interval, text[]) IS
+    'returns unassessed_assets() in this database; kinds: those that the source assesses, NULL: '
+    'those of which it has assessed any here';
+
 CREATE FUNCTION posture.unassessed_assets(source text, since interval DEFAULT NULL)
     RETURNS assetset
     LANGUAGE plpgsql STABLE PARALLEL SAFE
@@ -100,17 +195,23 @@ CREATE FUNCTION posture.unassessed_assets(source text, since interval DEFAULT NU
 AS $$
 DECLARE
     wanted integer := (SELECT k.id FROM key_id('source', ARRAY[source]) k);
+    kinds text[];
 BEGIN
     IF NOT sees_all() THEN
         RETURN '{}';
     END IF;
-    RETURN (SELECT coalesce(union_agg(a.assets), '{}') - o.recent
-            FROM (SELECT coalesce(union_agg(x.assets), '{}') AS ever,
-                         coalesce(union_agg(x.assets) FILTER (
-                             WHERE since IS NULL OR x.observed_at > now() - since), '{}') AS recent
-                  FROM source_observation(wanted) x) o
-            LEFT JOIN asset_scope() a ON a.asset_kind IS NOT NULL AND a.assets & o.ever <> '{}'
-            GROUP BY o.recent);
+    IF NOT has_nodes() THEN
+        RETURN (SELECT u.assets FROM unassessed_by(wanted, since, NULL) u);
+    END IF;
+    kinds := ARRAY(SELECT t.asset_kind
+                   FROM coverage_of_nodes() t
+                   WHERE t.source_id = wanted AND t.assessed > 0 AND t.asset_kind IS NOT NULL);
+    RETURN (SELECT coalesce(union_agg(u.assets), '{}')
+            FROM (SELECT * FROM unassessed_by(wanted, since, kinds)
+                  UNION ALL
+                  SELECT * FROM ask_nodes(NULL::asset_list,
+                                          format('unassessed_by(%L, %L, %L)', wanted, since,
+                                                 kinds))) u);
 END $$;
 COMMENT ON FUNCTION posture.unassessed_assets(text, interval) IS
     'returns the assets of the kinds that a source assesses which it has not assessed for so long, '
@@ -125,11 +226,11 @@ BEGIN
     RETURN QUERY
     SELECT u.*
     FROM unassessed_set(NULL, ARRAY(SELECT d.metric_id FROM metric_definition() d
-                                    WHERE d.population_group_id IS NOT NULL)) u;
+                                    WHERE d.population_group_id IS NOT NULL), true) u;
 END $$;
 COMMENT ON FUNCTION posture_internal.current_unassessed() IS
     'returns the unassessed members of the population of each metric that has one, and the assets '
-    'that it counts as exposed';
+    'that it counts as exposed, in this database';
 
 CREATE VIEW posture.unassessed_asset WITH (security_invoker = true) AS
 SELECT m.key::text AS metric,

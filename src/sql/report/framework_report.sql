@@ -9,7 +9,7 @@
 -- snapshot of its last day (finding/attestation.sql): until then it counts as unassessed here.
 CREATE FUNCTION posture_internal.metric_attestation()
     RETURNS TABLE (metric_id integer, is_manual boolean, missing bigint, in_force bigint,
-                   attestation_id integer)
+                   attestation attestation)
     LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 1000
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
     SET jit = off
@@ -17,15 +17,19 @@ AS $$
 BEGIN
     RETURN QUERY
     WITH attested AS (
-        SELECT a.recommendation_id, a.attestation_id, a.attested_at,
+        SELECT a::attestation AS attestation, a.recommendation_id, a.attestation_id, a.attested_at,
                coalesce(a.valid_until >= today(), true) AS in_force
-        FROM latest_attestation() a
+        FROM (SELECT * FROM latest_attestation()
+              UNION ALL
+              -- nodes have attestations of their assets
+              SELECT * FROM ask_nodes(NULL::posture.attestation, 'latest_attestation()')
+              WHERE has_nodes()) a
     )
     SELECT b.metric_id, bool_and(r.is_manual),
            count(DISTINCT r.recommendation_id) FILTER (WHERE r.is_manual)
                - count(DISTINCT r.recommendation_id) FILTER (WHERE r.is_manual AND a.in_force),
            count(DISTINCT r.recommendation_id) FILTER (WHERE r.is_manual AND a.in_force),
-           (array_agg(a.attestation_id
+           (array_agg(a.attestation
                       ORDER BY a.in_force DESC, a.attested_at DESC, a.attestation_id DESC)
                 FILTER (WHERE r.is_manual AND a.attestation_id IS NOT NULL))[1]
     FROM metric_member(NULL) b
@@ -42,7 +46,7 @@ COMMENT ON FUNCTION posture_internal.metric_attestation() IS
 CREATE FUNCTION posture_internal.requirement_state()
     RETURNS TABLE (initiative_id integer, metric_id integer, section text, weight numeric,
                    status text, score score, exposed numeric, assessed numeric,
-                   attestation_id integer)
+                   attestation attestation)
     LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 1000
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
     SET jit = off
@@ -59,7 +63,7 @@ BEGIN
            CASE WHEN NOT u.is_unattested THEN m.score END,
            CASE WHEN u.is_unattested THEN 0 ELSE m.exposed END,
            CASE WHEN u.is_unattested THEN 0 ELSE m.assessed END,
-           a.attestation_id
+           a.attestation
     FROM report_row(NULL, NULL, NULL) m
     JOIN metric c USING (metric_id)
     LEFT JOIN metric_attestation() a USING (metric_id)
@@ -81,11 +85,11 @@ AS $$
 BEGIN
     RETURN QUERY
     SELECT i.key::text, s.section, c.key::text, c.name, s.status, s.score::numeric, s.exposed,
-           s.assessed, s.weight, a.attested_by, a.attested_at, a.valid_until, a.evidence, a.note
+           s.assessed, s.weight, (s.attestation).attested_by, (s.attestation).attested_at,
+           (s.attestation).valid_until, (s.attestation).evidence, (s.attestation).note
     FROM requirement_state() s
     JOIN initiative i USING (initiative_id)
     JOIN metric c USING (metric_id)
-    LEFT JOIN attestation a USING (attestation_id)
     ORDER BY i.is_pinned DESC, i.name, i.key, s.section, c.key;
 END $$;
 COMMENT ON FUNCTION posture_internal.read_framework_report() IS

@@ -8,16 +8,36 @@
 
 CREATE FUNCTION posture_internal.metric_sets_suffice() RETURNS boolean
     LANGUAGE sql STABLE PARALLEL SAFE
-    RETURN (SELECT count(*) <= 1000 FROM (SELECT FROM exemption LIMIT 1001) e)
+    RETURN NOT has_nodes()
+           AND (SELECT count(*) <= 1000 FROM (SELECT FROM exemption LIMIT 1001) e)
            AND coalesce((SELECT min(a.last_seen) FROM asset a)
                         >= (SELECT max(l.seen_before) FROM stale_limit('infinity') l), true);
 COMMENT ON FUNCTION posture_internal.metric_sets_suffice() IS
     'returns whether the assets of a metric can be counted without reading many exemptions or the '
-    'sets of other recommendations, which decide whether an asset is stale';
+    'sets of other recommendations, which decide whether an asset is stale; false on a head';
+
+CREATE TYPE posture_internal.metric_share AS (
+    metric_id integer,
+    recommendation_id integer,
+    assessed numeric,
+    exposed numeric,
+    failing boolean,
+    only_this bigint
+);
+COMMENT ON TYPE posture_internal.metric_share IS 'a row of metric_part()';
+COMMENT ON COLUMN posture_internal.metric_share.metric_id IS 'id of the metric';
+COMMENT ON COLUMN posture_internal.metric_share.recommendation_id IS 'id of the recommendation';
+COMMENT ON COLUMN posture_internal.metric_share.assessed IS 
+    'number of assets assessed, plus points possible';
+COMMENT ON COLUMN posture_internal.metric_share.exposed IS 
+    'number of assets exposed, plus points missing';
+COMMENT ON COLUMN posture_internal.metric_share.failing IS 
+    'whether anything fails it, exempt or not';
+COMMENT ON COLUMN posture_internal.metric_share.only_this IS 
+    'number of exposed assets that fail no other recommendation of the metric';
 
 CREATE FUNCTION posture_internal.metric_part(of_metric integer, within assetset)
-    RETURNS TABLE (metric_id integer, recommendation_id integer, assessed numeric,
-                   exposed numeric, failing boolean, only_this bigint)
+    RETURNS SETOF metric_share
     LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 20
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
     SET jit = off
@@ -33,7 +53,7 @@ BEGIN
     RETURN QUERY
     WITH exposure AS MATERIALIZED (
         SELECT e.recommendation_id, e.assessed, e.exposed, e.failing
-        FROM recommendation_assets(chosen) e
+        FROM recommendation_assets(chosen, true) e
     ), filter AS (
         SELECT of_metric AS metric_id, within AS assets
         WHERE of_metric IS NOT NULL
@@ -73,7 +93,28 @@ END $$;
 COMMENT ON FUNCTION posture_internal.metric_part(integer, assetset) IS
     'returns what each active recommendation contributes to a metric now: assets within the set of '
     'metric_filter(), and points of the measure; only_this: assets that fail no other '
-    'recommendation of the metric; with of_metric NULL, the same of all active metrics';
+    'recommendation of the metric; with of_metric NULL, the same of all active metrics; of the '
+    'assets of this database';
+
+CREATE FUNCTION posture_internal.every_metric_part() RETURNS SETOF metric_share
+    LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 20
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+BEGIN
+    IF NOT has_nodes() THEN
+        RETURN QUERY SELECT * FROM metric_part(NULL, NULL);
+    ELSE
+        RETURN QUERY
+        SELECT p.metric_id, p.recommendation_id, sum(p.assessed), sum(p.exposed),
+               bool_or(p.failing), sum(p.only_this)::bigint
+        FROM (SELECT * FROM metric_part(NULL, NULL)
+              UNION ALL
+              SELECT * FROM ask_nodes(NULL::metric_share, 'metric_part(NULL, NULL)')) p
+        GROUP BY p.metric_id, p.recommendation_id;
+    END IF;
+END $$;
+COMMENT ON FUNCTION posture_internal.every_metric_part() IS
+    'returns metric_part() of all active metrics; on a head, of all nodes together';
 
 CREATE VIEW posture.metric_recommendation_report WITH (security_invoker = true) AS
 SELECT p.metric,
@@ -99,7 +140,7 @@ FROM (SELECT m.key::text AS metric, m.name, x.*
       WHERE m.is_active AND (SELECT metric_sets_suffice())
       UNION ALL
       SELECT m.key::text, m.name, x.*
-      FROM metric_part(NULL, NULL) x
+      FROM every_metric_part() x
       JOIN metric m ON m.metric_id = x.metric_id
       WHERE NOT (SELECT metric_sets_suffice())) p
 JOIN labelled_recommendation() r USING (recommendation_id);

@@ -290,6 +290,27 @@ END $$;
 COMMENT ON FUNCTION posture_internal.counted_here(timestamptz, date, jsonb, counting_scope) IS
     'returns the rows of counted() for the assets of this database';
 
+-- The populations of groups on a node are not known.
+CREATE FUNCTION posture_internal.counts_without(of_node integer, scope counting_scope)
+    RETURNS SETOF counted_object
+    LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 600
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+BEGIN
+    RETURN QUERY
+    SELECT 1, NULL::integer, c.object_kind, c.object_id, bigint '0', bigint '0', bigint '0',
+           bigint '0', c.population, c.population, NULL::assetset, NULL::assetset, NULL::assetset,
+           NULL::assetset, NULL::assetset
+    FROM node_count c
+    WHERE c.node_id = of_node AND scope.group_ids IS NULL
+      AND coalesce(CASE c.object_kind WHEN 'recommendation' THEN scope.recommendations
+                                      WHEN 'metric' THEN scope.metrics
+                                      ELSE scope.initiatives END @> c.object_id, true);
+END $$;
+COMMENT ON FUNCTION posture_internal.counts_without(integer, counting_scope) IS
+    'returns rows for counted() in place of those of a node that does not answer: all that was last '
+    'known of it is unassessed';
+
 CREATE FUNCTION posture_internal.counted(
     as_of timestamptz, on_day date, scenario jsonb, scope counting_scope)
     RETURNS SETOF counted_object
@@ -315,7 +336,10 @@ BEGIN
                             SELECT n
                             FROM ask_nodes(NULL::counted_object,
                                            format('counted(%L, %L, %L, %L)', as_of, on_day,
-                                                  scenario, of_nodes)) n));
+                                                  scenario, of_nodes),
+                                           without => format('SELECT * FROM '
+                                                             'counts_without($1, %L)',
+                                                             of_nodes)) n));
     END IF;
 END $$;
 COMMENT ON FUNCTION posture_internal.counted(timestamptz, date, jsonb, counting_scope) IS
@@ -323,7 +347,25 @@ COMMENT ON FUNCTION posture_internal.counted(timestamptz, date, jsonb, counting_
     'has a snapshot whose catalog applies; as far as the caller may see them; on a head, the assets '
     'of all nodes';
 
-CREATE FUNCTION posture_internal.recommendation_assets(scenario jsonb, scope counting_scope)
+CREATE FUNCTION posture_internal.counted_sets(
+    as_of timestamptz, on_day date, scenario jsonb, scope counting_scope, only_here boolean)
+    RETURNS SETOF counted_object
+    LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 600
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+BEGIN
+    IF only_here AND sees_all() THEN
+        RETURN QUERY SELECT * FROM counted_here(as_of, on_day, scenario, scope);
+    ELSE
+        RETURN QUERY SELECT * FROM counted(as_of, on_day, scenario, scope);
+    END IF;
+END $$;
+COMMENT ON FUNCTION posture_internal.counted_sets(
+    timestamptz, date, jsonb, counting_scope, boolean) IS
+    'returns the rows of counted(); only_here: on a head, for the assets of this database alone';
+
+CREATE FUNCTION posture_internal.recommendation_assets(
+    scenario jsonb, scope counting_scope, only_here boolean DEFAULT false)
     RETURNS TABLE (recommendation_id integer, assessed assetset, exposed assetset,
                    failing assetset, accepted assetset)
     LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 500
@@ -335,14 +377,16 @@ BEGIN
     scope.with_sets := 'recommendation';
     RETURN QUERY
     SELECT c.object_id, c.assessed_set, c.exposed_set, c.failing_set, c.accepted_set
-    FROM counted('infinity', NULL, scenario, scope) c
+    FROM counted_sets('infinity', NULL, scenario, scope, only_here) c
     WHERE c.object_kind = 'recommendation' AND c.exposed_set IS NOT NULL;
 END $$;
-COMMENT ON FUNCTION posture_internal.recommendation_assets(jsonb, counting_scope) IS
+COMMENT ON FUNCTION posture_internal.recommendation_assets(jsonb, counting_scope, boolean) IS
     'returns the assets of each recommendation of a scope that count now, under a scenario: '
-    'assessed; exposed; failing, whether exempt or not; accepted, exposed with the risk accepted';
+    'assessed; exposed; failing, whether exempt or not; accepted, exposed with the risk accepted; '
+    'only_here: on a head, without the assets of its nodes';
 
-CREATE FUNCTION posture_internal.recommendation_assets(chosen integer[])
+CREATE FUNCTION posture_internal.recommendation_assets(
+    chosen integer[], only_here boolean DEFAULT false)
     RETURNS TABLE (recommendation_id integer, assessed assetset, exposed assetset,
                    failing assetset, accepted assetset)
     LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 500
@@ -352,12 +396,13 @@ DECLARE
     scope counting_scope;
 BEGIN
     scope.recommendations := chosen::assetset;
-    RETURN QUERY SELECT a.* FROM recommendation_assets(NULL, scope) a;
+    RETURN QUERY SELECT a.* FROM recommendation_assets(NULL, scope, only_here) a;
 END $$;
-COMMENT ON FUNCTION posture_internal.recommendation_assets(integer[]) IS
+COMMENT ON FUNCTION posture_internal.recommendation_assets(integer[], boolean) IS
     'returns recommendation_assets() of the given recommendations, NULL: all, without a scenario';
 
-CREATE FUNCTION posture_internal.unassessed_set(on_day date, of_metrics integer[])
+CREATE FUNCTION posture_internal.unassessed_set(
+    on_day date, of_metrics integer[], only_here boolean DEFAULT false)
     RETURNS TABLE (metric_id integer, assets assetset, exposed assetset)
     LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 20
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
@@ -371,13 +416,14 @@ BEGIN
     IF scope.metrics <> '{}' THEN
         RETURN QUERY
         SELECT c.object_id, c.unassessed_set, c.exposed_set
-        FROM counted(coalesce(day_end(on_day), 'infinity'), on_day, NULL, scope) c
+        FROM counted_sets(coalesce(day_end(on_day), 'infinity'), on_day, NULL, scope, only_here) c
         WHERE c.object_kind = 'metric';
     END IF;
 END $$;
-COMMENT ON FUNCTION posture_internal.unassessed_set(date, integer[]) IS
+COMMENT ON FUNCTION posture_internal.unassessed_set(date, integer[], boolean) IS
     'returns the members of the populations of metrics that nothing assesses, and the assets that '
-    'the metrics count as exposed, now or at the end of a day that has a snapshot';
+    'the metrics count as exposed, now or at the end of a day that has a snapshot; only_here: on a '
+    'head, without the assets of its nodes';
 
 CREATE FUNCTION posture_internal.only_inactive() RETURNS counting_scope
     LANGUAGE sql IMMUTABLE PARALLEL SAFE

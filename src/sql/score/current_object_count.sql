@@ -153,7 +153,10 @@ BEGIN
         FROM (SELECT * FROM object_count_here(raw) WHERE has_assets()
               UNION ALL
               SELECT * FROM ask_nodes(NULL::object_tally,
-                                      format('current_object_count(%L)', raw))) t
+                                      format('current_object_count(%L)', raw),
+                                      without => 'SELECT c.object_kind, c.object_id, c.assessed, '
+                                                 'c.exposed, c.failing, c.critical, c.population, '
+                                                 'c.unassessed FROM counts_without($1, NULL) c')) t
         GROUP BY t.object_kind, t.object_id;
     END IF;
 END $$;

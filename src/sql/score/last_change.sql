@@ -1,3 +1,8 @@
+CREATE TYPE posture_internal.change_time AS (recommendation_id integer, changed_at timestamptz);
+COMMENT ON TYPE posture_internal.change_time IS 'a row of last_change()';
+COMMENT ON COLUMN posture_internal.change_time.recommendation_id IS 'id of the recommendation';
+COMMENT ON COLUMN posture_internal.change_time.changed_at IS 'time of its last change';
+
 CREATE FUNCTION posture_internal.last_change()
     RETURNS TABLE (recommendation_id integer, changed_at timestamptz)
     LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 600
@@ -20,8 +25,11 @@ BEGIN
                              e(recommendation_id, last_changed)
           UNION ALL
           SELECT o.recommendation_id, o.observed_at
-          FROM measure o) x
+          FROM measure o
+          UNION ALL
+          SELECT n.* FROM ask_nodes(NULL::change_time, 'last_change()') n WHERE has_nodes()) x
     GROUP BY x.recommendation_id;
 END $$;
 COMMENT ON FUNCTION posture_internal.last_change() IS
-    'returns when a finding or the measure of each recommendation last changed';
+    'returns when a finding or the measure of each recommendation last changed; on a head, on any '
+    'node';

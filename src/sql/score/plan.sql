@@ -30,6 +30,108 @@ COMMENT ON FUNCTION posture_internal.plan_order(
     'or a limit, also rows without a rank: plans that spend so much gain at most this, linear '
     'between them. budget, max_steps: limits of what a plan spends and of its length';
 
+CREATE TYPE posture_internal.plan_asset AS (
+    metric_id integer,
+    rank integer,
+    weight integer,
+    recommendation_id integer,
+    assets assetset,
+    exposed bigint,
+    open bigint
+);
+COMMENT ON TYPE posture_internal.plan_asset IS
+    'assets that remediating a recommendation repairs in a metric, or with metric_id NULL the '
+    'numbers of those that fail it';
+COMMENT ON COLUMN posture_internal.plan_asset.metric_id IS 'id of the metric';
+COMMENT ON COLUMN posture_internal.plan_asset.rank IS 
+    'rank of the criticality of the assets; 0: all';
+COMMENT ON COLUMN posture_internal.plan_asset.weight IS 
+    'weight of each of the assets in the metric';
+COMMENT ON COLUMN posture_internal.plan_asset.recommendation_id IS 'id of the recommendation';
+COMMENT ON COLUMN posture_internal.plan_asset.assets IS 'ids of the assets';
+COMMENT ON COLUMN posture_internal.plan_asset.exposed IS 'number of exposed assets';
+COMMENT ON COLUMN posture_internal.plan_asset.open IS 
+    'number of exposed assets without an accepted risk';
+
+CREATE FUNCTION posture_internal.plan_assets_here(scenario jsonb, scope counting_scope)
+    RETURNS SETOF plan_asset
+    LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 500
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
+    SET plan_cache_mode = force_generic_plan
+AS $$
+BEGIN
+    RETURN QUERY
+    WITH remediable AS MATERIALIZED (
+        SELECT r.recommendation_id, r.exposed, r.accepted,
+               set_difference(r.exposed, r.accepted) AS open
+        FROM recommendation_assets(scenario, scope, true) r
+    ), member AS MATERIALIZED (
+        SELECT b.metric_id, b.recommendation_id
+        FROM metric_member(NULL, scenario) b
+        WHERE scope.metrics IS NULL OR scope.metrics @> b.metric_id
+    ), blocked AS MATERIALIZED (
+        SELECT m.metric_id, union_agg(r.accepted) AS assets
+        FROM member m JOIN remediable r USING (recommendation_id)
+        WHERE r.accepted <> '{}'
+        GROUP BY m.metric_id
+    ), criticality AS MATERIALIZED (
+        SELECT criticality_sets(true, NULL) AS sets
+    ), class AS (
+        -- assets of a metric that have the same weight; NULL: all
+        SELECT m.metric_id, 0 AS rank, 1 AS weight, NULL::assetset AS assets
+        FROM metric_definition(NULL, scenario) m
+        WHERE m.criticality_weights IS NULL
+        UNION ALL
+        SELECT m.metric_id, g.rank, m.criticality_weights[g.rank], coalesce(c.sets[g.rank], '{}')
+        FROM metric_definition(NULL, scenario) m
+        CROSS JOIN criticality c
+        CROSS JOIN generate_series(1, 4) g(rank)
+        WHERE m.criticality_weights[g.rank] > 0
+    )
+    SELECT m.metric_id, c.rank, c.weight, m.recommendation_id,
+           set_intersect(set_difference(set_intersect(r.open, f.assets), b.assets), c.assets),
+           NULL::bigint, NULL::bigint
+    FROM member m
+    JOIN remediable r USING (recommendation_id)
+    JOIN class c USING (metric_id)
+    LEFT JOIN metric_filter(scenario) f USING (metric_id)
+    LEFT JOIN blocked b USING (metric_id)
+    UNION ALL
+    SELECT NULL, NULL, NULL, r.recommendation_id, NULL, cardinality(r.exposed),
+           cardinality(r.open)
+    FROM remediable r;
+END $$;
+COMMENT ON FUNCTION posture_internal.plan_assets_here(jsonb, counting_scope) IS
+    'returns plan_assets() of this database';
+
+CREATE FUNCTION posture_internal.plan_assets(scenario jsonb, scope counting_scope)
+    RETURNS SETOF plan_asset
+    LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 500
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+DECLARE
+    of_nodes counting_scope := scope;
+BEGIN
+    IF NOT has_nodes() THEN
+        RETURN QUERY SELECT * FROM plan_assets_here(scenario, scope);
+    ELSE
+        -- groups have other assets on each node
+        of_nodes.groups := NULL;
+        RETURN QUERY
+        SELECT p.metric_id, p.rank, p.weight, p.recommendation_id, union_agg(p.assets),
+               sum(p.exposed)::bigint, sum(p.open)::bigint
+        FROM (SELECT * FROM plan_assets_here(scenario, scope)
+              UNION ALL
+              SELECT * FROM ask_nodes(NULL::plan_asset,
+                                      format('plan_assets_here(%L, %L)', scenario, of_nodes))) p
+        GROUP BY p.metric_id, p.rank, p.weight, p.recommendation_id;
+    END IF;
+END $$;
+COMMENT ON FUNCTION posture_internal.plan_assets(jsonb, counting_scope) IS
+    'returns the assets that remediating each recommendation of a scope repairs in each metric, and '
+    'how many fail it, now, under a scenario; on a head, of all nodes. Exempt assets, and assets '
+    'that an accepted risk leaves exposed, are left out';
+
 CREATE FUNCTION posture_internal.plan_gain(scenario jsonb, scope counting_scope)
     RETURNS TABLE (pool integer, metric_id integer, recommendation_id integer, worth numeric,
                    weight integer, assets assetset, at_once numeric, to_touch bigint)
@@ -49,12 +151,14 @@ BEGIN
         FROM every_term t
         JOIN initiative_definition(NULL, scenario) d USING (initiative_id, method)
         WHERE t.weight * t.mass > 0
+    ), repairable AS MATERIALIZED (
+        SELECT a.* FROM plan_assets(scenario, scope) a
     ), remediable AS (
-        SELECT r.recommendation_id, r.exposed, r.accepted,
-               set_difference(r.exposed, r.accepted) AS open,
-               CASE WHEN NOT r.is_accepted AND r.missing > 0 THEN r.missing END AS missing,
-               r.missing IS NOT NULL AS is_measured
-        FROM remediable(scenario, scope) r
+        SELECT recommendation_id, coalesce(e.exposed, 0) AS exposed, coalesce(e.open, 0) AS open,
+               CASE WHEN NOT m.is_accepted AND m.missing > 0 THEN m.missing END AS missing,
+               m.missing IS NOT NULL AS is_measured
+        FROM (SELECT a.* FROM repairable a WHERE a.metric_id IS NULL) e
+        FULL JOIN missing_points(scenario, scope) m USING (recommendation_id)
     ), member AS (
         -- worth of an asset, or point, of the metric: the terms by population are counts
         SELECT b.metric_id, b.recommendation_id, w.worth
@@ -69,50 +173,25 @@ BEGIN
         SELECT t.recommendation_id, sum(t.share) AS worth,
                sum(t.share * (t.mass - t.healthy)) AS worth_of_all
         FROM term t GROUP BY t.recommendation_id
-    ), blocked AS MATERIALIZED (
-        SELECT m.metric_id, union_agg(r.accepted) AS assets
-        FROM member m JOIN remediable r USING (recommendation_id)
-        WHERE r.accepted <> '{}'
-        GROUP BY m.metric_id
-    ), criticality AS MATERIALIZED (
-        SELECT criticality_sets(true, NULL) AS sets
-    ), class AS (
-        -- assets of a metric that have the same weight; NULL: all
-        SELECT m.metric_id, 0 AS rank, 1 AS weight, NULL::assetset AS assets
-        FROM metric_definition(NULL, scenario) m
-        WHERE m.criticality_weights IS NULL
-        UNION ALL
-        SELECT m.metric_id, g.rank, m.criticality_weights[g.rank], coalesce(c.sets[g.rank], '{}')
-        FROM metric_definition(NULL, scenario) m
-        CROSS JOIN criticality c
-        CROSS JOIN generate_series(1, 4) g(rank)
-        WHERE m.criticality_weights[g.rank] > 0
     ), gain AS (
-        SELECT metric_id, c.rank, recommendation_id, m.worth * c.weight AS worth, c.weight,
-               set_intersect(set_difference(set_intersect(r.open, f.assets), b.assets),
-                             c.assets) AS assets,
-               NULL::numeric AS at_once
-        FROM member m
-        JOIN remediable r USING (recommendation_id)
-        JOIN class c USING (metric_id)
-        LEFT JOIN metric_filter(scenario) f USING (metric_id)
-        LEFT JOIN blocked b USING (metric_id)
+        SELECT metric_id, a.rank, recommendation_id, m.worth * a.weight AS worth, a.weight,
+               a.assets, NULL::numeric AS at_once
+        FROM member m JOIN repairable a USING (metric_id, recommendation_id)
         UNION ALL
         SELECT m.metric_id, 0, recommendation_id, m.worth * r.missing, 1, NULL, r.missing
         FROM member m JOIN remediable r USING (recommendation_id)
         UNION ALL
         SELECT 0, 0, recommendation_id,
                CASE WHEN r.is_measured THEN p.worth * r.missing
-                    ELSE p.worth_of_all * cardinality(r.open)
-                         / nullif(cardinality(r.exposed), 0) END,
-               1, NULL, CASE WHEN r.is_measured THEN r.missing ELSE cardinality(r.open) END
+                    ELSE p.worth_of_all * r.open / nullif(r.exposed, 0) END,
+               1, NULL, CASE WHEN r.is_measured THEN r.missing ELSE r.open END
         FROM point p JOIN remediable r USING (recommendation_id)
     )
     SELECT dense_rank() OVER (ORDER BY g.metric_id, g.rank)::integer, g.metric_id,
            recommendation_id,
            -- in points of the mean score
            g.worth / (SELECT count(DISTINCT t.initiative_id) FROM term t),
-           g.weight, g.assets, g.at_once, cardinality(r.open)
+           g.weight, g.assets, g.at_once, r.open
     FROM gain g JOIN remediable r USING (recommendation_id)
     WHERE g.worth > 0 AND g.assets IS DISTINCT FROM '{}';
 END $$;

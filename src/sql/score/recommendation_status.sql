@@ -4,8 +4,22 @@
  * accepted for.
  */
 
-CREATE FUNCTION posture_internal.accepted_recommendation() RETURNS SETOF integer
-    LANGUAGE plpgsql STABLE PARALLEL SAFE
+CREATE TYPE posture_internal.accepted_tally AS (
+    recommendation_id integer,
+    for_all boolean,
+    exposed bigint,
+    accepted bigint
+);
+COMMENT ON TYPE posture_internal.accepted_tally IS 'a row of accepted_here()';
+COMMENT ON COLUMN posture_internal.accepted_tally.recommendation_id IS 'id of the recommendation';
+COMMENT ON COLUMN posture_internal.accepted_tally.for_all IS
+    'whether the risk is accepted for all assets';
+COMMENT ON COLUMN posture_internal.accepted_tally.exposed IS 'number of exposed assets';
+COMMENT ON COLUMN posture_internal.accepted_tally.accepted IS
+    'number of exposed assets whose risk is accepted';
+
+CREATE FUNCTION posture_internal.accepted_here() RETURNS SETOF accepted_tally
+    LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 100
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
 DECLARE
@@ -19,14 +33,45 @@ BEGIN
         RETURN;
     END IF;
     RETURN QUERY
-    SELECT x.recommendation_id
+    SELECT x.recommendation_id, x.for_all, coalesce(cardinality(e.exposed), 0),
+           coalesce(cardinality(e.exposed & x.assets), 0)
     FROM exempt_set('infinity', true, NULL) x
-    LEFT JOIN recommendation_assets(chosen) e ON e.recommendation_id = x.recommendation_id
-    LEFT JOIN measured('infinity') m ON m.recommendation_id = x.recommendation_id
-    WHERE x.kind = 'risk_accepted'
-      AND (x.for_all OR (coalesce(e.exposed, '{}') <@ x.assets
-                         AND coalesce(m.achieved >= m.possible, true)));
+    LEFT JOIN recommendation_assets(chosen, true) e ON e.recommendation_id = x.recommendation_id
+    WHERE x.kind = 'risk_accepted';
 END $$;
+COMMENT ON FUNCTION posture_internal.accepted_here() IS
+    'returns the recommendations with an accepted risk in this database, and how much is accepted';
+
+-- A node on which no risk is accepted has no row of accepted_here(), but it may have exposed
+-- assets.
+CREATE FUNCTION posture_internal.accepted_of_nodes() RETURNS SETOF accepted_tally
+    LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 100
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+BEGIN
+    RETURN QUERY
+    SELECT t.recommendation_id, bool_or(t.for_all), max(coalesce(c.exposed, 0)),
+           sum(t.accepted)::bigint
+    FROM (SELECT * FROM accepted_here()
+          UNION ALL
+          SELECT * FROM ask_nodes(NULL::accepted_tally, 'accepted_here()')) t
+    LEFT JOIN current_object_count() c
+           ON c.object_kind = 'recommendation' AND c.object_id = t.recommendation_id
+    GROUP BY t.recommendation_id;
+END $$;
+COMMENT ON FUNCTION posture_internal.accepted_of_nodes() IS
+    'returns accepted_here() of a head and its nodes together';
+
+CREATE FUNCTION posture_internal.accepted_recommendation() RETURNS SETOF integer
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT x.recommendation_id
+    FROM (SELECT h.* FROM accepted_here() h WHERE NOT has_nodes()
+          UNION ALL
+          SELECT n.* FROM accepted_of_nodes() n WHERE has_nodes()) x
+    LEFT JOIN measured('infinity') m USING (recommendation_id)
+    WHERE x.for_all OR (x.exposed <= x.accepted AND coalesce(m.achieved >= m.possible, true));
+END;
 COMMENT ON FUNCTION posture_internal.accepted_recommendation() IS
     'returns the recommendations whose risk is accepted wherever they are exposed';
 
@@ -71,16 +116,35 @@ COMMENT ON FUNCTION posture_internal.recommendation_status() IS
     'completed if nothing is exposed or the risk of all that is was accepted, else on_time or '
     'overdue; NULL: it applies to nothing';
 
-CREATE FUNCTION posture_internal.open_assets()
-    RETURNS TABLE (recommendation_id integer, assets assetset)
+CREATE TYPE posture_internal.assignee_tally AS (assigned_to text, assets bigint);
+COMMENT ON TYPE posture_internal.assignee_tally IS 'a row of open_assets()';
+COMMENT ON COLUMN posture_internal.assignee_tally.assigned_to IS 'person or team; NULL: nobody';
+COMMENT ON COLUMN posture_internal.assignee_tally.assets IS 'number of distinct assets';
+
+CREATE FUNCTION posture_internal.open_here() RETURNS SETOF assignee_tally
     LANGUAGE sql STABLE PARALLEL SAFE
+    SET jit = off
 BEGIN ATOMIC
-    SELECT e.recommendation_id, set_difference(e.exposed, x.assets)
-    FROM recommendation_assets(NULL) e
+    SELECT r.assigned_to, cardinality(union_agg(set_difference(e.exposed, x.assets)))
+    FROM recommendation_assets(NULL, true) e
+    JOIN recommendation r USING (recommendation_id)
     LEFT JOIN exempt_set('infinity', true, NULL) x
            ON x.recommendation_id = e.recommendation_id AND x.kind = 'risk_accepted'
-    WHERE NOT coalesce(x.for_all, false);
+    WHERE NOT coalesce(x.for_all, false)
+    GROUP BY r.assigned_to;
+END;
+COMMENT ON FUNCTION posture_internal.open_here() IS
+    'returns open_assets() of this database';
+
+CREATE FUNCTION posture_internal.open_assets() RETURNS SETOF assignee_tally
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT o.assigned_to, sum(o.assets)::bigint
+    FROM (SELECT h.* FROM open_here() h
+          UNION ALL
+          SELECT n.* FROM ask_nodes(NULL::assignee_tally, 'open_here()') n WHERE has_nodes()) o
+    GROUP BY o.assigned_to;
 END;
 COMMENT ON FUNCTION posture_internal.open_assets() IS
-    'returns the assets on which a recommendation must still be remediated: exposed, without an '
-    'accepted risk';
+    'returns on how many assets each person or team must still remediate a recommendation: exposed, '
+    'without an accepted risk; on a head, of all nodes';

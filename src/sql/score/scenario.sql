@@ -2,24 +2,20 @@
  * What an initiative would score now if recommendations were remediated.
  */
 
-CREATE FUNCTION posture_internal.remediable(scenario jsonb, scope counting_scope)
-    RETURNS TABLE (recommendation_id integer, exposed assetset, accepted assetset,
-                   missing numeric, is_accepted boolean)
+CREATE FUNCTION posture_internal.missing_points(scenario jsonb, scope counting_scope)
+    RETURNS TABLE (recommendation_id integer, missing numeric, is_accepted boolean)
     LANGUAGE sql STABLE PARALLEL SAFE ROWS 500
 BEGIN ATOMIC
-    SELECT recommendation_id, coalesce(e.exposed, '{}'), coalesce(e.accepted, '{}'),
-           m.possible - m.achieved, x.recommendation_id IS NOT NULL
-    FROM recommendation_assets(scenario, scope) e
-    FULL JOIN (SELECT p.* FROM measured('infinity', NULL, scenario) p
-               WHERE (scope).groups IS NULL) m USING (recommendation_id)
+    SELECT recommendation_id, m.possible - m.achieved, x.recommendation_id IS NOT NULL
+    FROM measured('infinity', NULL, scenario) m
     LEFT JOIN (SELECT DISTINCT r.recommendation_id
                FROM exemption_rule('infinity', NULL, scenario) r
-               WHERE r.kind = 'risk_accepted' AND r.for_all) x USING (recommendation_id);
+               WHERE r.kind = 'risk_accepted' AND r.for_all) x USING (recommendation_id)
+    WHERE (scope).groups IS NULL;
 END;
-COMMENT ON FUNCTION posture_internal.remediable(jsonb, counting_scope) IS
-    'returns the assets that fail each recommendation of a scope, and possibly other ones, now, '
-    'under a scenario; those of the assets whose risk is accepted; and the missing points of the '
-    'measure, which a group does not have; is_accepted: whether the risk is accepted for all assets';
+COMMENT ON FUNCTION posture_internal.missing_points(jsonb, counting_scope) IS
+    'returns the missing points of each measure now, under a scenario, which a group does not have; '
+    'is_accepted: whether the risk is accepted for all assets';
 
 CREATE FUNCTION posture_internal.score_after(
     scenario jsonb, scope counting_scope, ranks integer[], metrics integer[],

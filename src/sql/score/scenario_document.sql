@@ -182,6 +182,35 @@ COMMENT ON FUNCTION posture_internal.scenario_entry(text, jsonb) IS
     'returns the entries of a field of a scenario document, and the keys of the objects that '
     'each of them names; name: key of the entry in the field, NULL in an array';
 
+CREATE TYPE posture_internal.asset_id_of_key AS (key text, id integer);
+COMMENT ON TYPE posture_internal.asset_id_of_key IS 'the id of the asset with a key';
+COMMENT ON COLUMN posture_internal.asset_id_of_key.key IS 'the key as it was asked for';
+COMMENT ON COLUMN posture_internal.asset_id_of_key.id IS 'id of the asset';
+
+CREATE FUNCTION posture_internal.asset_id_here(keys text[]) RETURNS SETOF asset_id_of_key
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT k.key, a.id
+    FROM (SELECT DISTINCT unnest(keys) AS key) k
+    CROSS JOIN LATERAL asset_of(k.key) a(id)
+    WHERE a.id IS NOT NULL;
+END;
+COMMENT ON FUNCTION posture_internal.asset_id_here(text[]) IS
+    'returns the ids of those assets that this database has';
+
+CREATE FUNCTION posture_internal.node_asset_id(keys text[]) RETURNS SETOF asset_id_of_key
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET jit = off
+BEGIN ATOMIC
+    SELECT n.key, min(n.id)
+    FROM ask_nodes(NULL::asset_id_of_key,
+                   format('asset_id_here(%L)', array_remove(keys, NULL))) n
+    WHERE array_remove(keys, NULL) <> '{}'
+    GROUP BY n.key;
+END;
+COMMENT ON FUNCTION posture_internal.node_asset_id(text[]) IS
+    'returns the ids of those assets that the nodes of a head have';
+
 CREATE FUNCTION posture_internal.resolve_scenario_field(of_field text, content jsonb)
     RETURNS jsonb
     LANGUAGE plpgsql STABLE PARALLEL SAFE
@@ -241,7 +270,8 @@ BEGIN
         LEFT JOIN key_id('recommendation', ARRAY(SELECT recommendation FROM entry), place) r
                ON r.key = e.recommendation
         LEFT JOIN key_id('source', ARRAY(SELECT source FROM entry), place) s ON s.key = e.source
-        LEFT JOIN key_id('asset', ARRAY(SELECT asset FROM entry), place) a ON a.key = e.asset
+        LEFT JOIN key_id('asset of any node', ARRAY(SELECT asset FROM entry), place) a
+               ON a.key = e.asset
         LEFT JOIN key_id('asset group', ARRAY(SELECT asset_group FROM entry), place) g
                ON g.key = e.asset_group
         LEFT JOIN LATERAL object_of(CASE kind.named WHEN 'metric or initiative' THEN e.name END,
