@@ -102,6 +102,8 @@ VALUES
     ('place', 'SELECT', 'true', NULL, NULL, NULL),
     ('bucket', 'SELECT', NULL, NULL, NULL, NULL),
     ('catalog_push', NULL, NULL, NULL, NULL, NULL),
+    ('asset_move', NULL, NULL, NULL, NULL, NULL),
+    ('kept_piece', NULL, NULL, NULL, NULL, NULL),
     ('verification', 'SELECT', NULL, NULL, NULL, NULL),
     -- deliveries as they came, also those of others
     ('inbox', NULL, NULL, 'INSERT', NULL, 'SELECT'),

@@ -130,7 +130,9 @@ CREATE FUNCTION posture_internal.next_node_id() RETURNS integer
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
 DECLARE
-    next_id integer := (SELECT max(n.node_id) + 1 FROM node n);
+    next_id integer := (SELECT nullif(greatest((SELECT max(n.node_id) FROM node n), p.last_node), 0)
+                               + 1
+                        FROM place p);
 BEGIN
     IF next_id IS NULL THEN
         next_id := greatest((SELECT max(a.asset_id) FROM asset a), 0) / 16777216 + 1;

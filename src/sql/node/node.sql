@@ -25,7 +25,8 @@ CREATE TABLE posture_internal.place (
     node_id integer NOT NULL
         CONSTRAINT "node_id is 0 to 127" CHECK (node_id BETWEEN 0 AND 127),
     node object_key NOT NULL,
-    is_one boolean PRIMARY KEY DEFAULT true CONSTRAINT "there is one place" CHECK (is_one)
+    is_one boolean PRIMARY KEY DEFAULT true CONSTRAINT "there is one place" CHECK (is_one),
+    last_node integer NOT NULL DEFAULT 0
 );
 COMMENT ON TABLE posture_internal.place IS
     'which node this database is; without a row it is neither a node nor a head';
@@ -33,6 +34,8 @@ COMMENT ON COLUMN posture_internal.place.cluster IS 'id that a head and its node
 COMMENT ON COLUMN posture_internal.place.node_id IS 'id of the node; 0: the head';
 COMMENT ON COLUMN posture_internal.place.node IS 'key of the node';
 COMMENT ON COLUMN posture_internal.place.is_one IS 'true, so that there is one row';
+COMMENT ON COLUMN posture_internal.place.last_node IS
+    'of a head: highest id of the nodes when one was removed, whose ids other nodes have now';
 
 CREATE FUNCTION posture_internal.has_nodes() RETURNS boolean
     AS 'MODULE_PATHNAME', 'posture_has_nodes' LANGUAGE C STABLE PARALLEL SAFE;

@@ -71,6 +71,7 @@ BEGIN
         SELECT a.chunk FROM asset_chunk() a(chunk) WHERE within IS NULL AND a.chunk % parts = part
         UNION
         SELECT t.chunk FROM toggle t WHERE within IS NULL
+        ORDER BY chunk
     )
     SELECT u.*
     FROM (SELECT count_assets(rules, c.chunk, NULL, p.recommendation_id, p.assessed, p.exposed)
