@@ -52,8 +52,8 @@ DECLARE
 BEGIN
     FOREACH of_connection IN ARRAY ARRAY(SELECT move_connection(i) FROM unnest(node_ids) i) LOOP
         IF has_connection(of_connection) THEN
-            IF commits THEN
-                PERFORM call_dblink('dblink_exec', of_connection, 'COMMIT');
+            IF commits AND call_dblink('dblink_exec', of_connection, 'COMMIT') <> 'COMMIT' THEN
+                RAISE EXCEPTION 'could not commit the move of assets on a node';
             END IF;
             PERFORM call_dblink('dblink_disconnect', of_connection);
         END IF;
@@ -214,8 +214,8 @@ BEGIN
     PERFORM flush_catalog();
     BEGIN
         PERFORM open_move(node_ids);
-        counts := move_rows(gen_random_uuid(), from_node, to_node, chosen);
         UPDATE bucket b SET node_id = to_node WHERE b.bucket = ANY (chosen);
+        counts := move_rows(gen_random_uuid(), from_node, to_node, chosen);
         PERFORM close_move(node_ids, true);
     EXCEPTION WHEN OTHERS OR query_canceled THEN
         PERFORM close_move(node_ids, false);

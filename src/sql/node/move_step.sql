@@ -87,12 +87,12 @@ END $$;
 COMMENT ON FUNCTION posture_internal.forget_in_days(assetset) IS
     'removes assets from the history and the snapshots of all days';
 
-CREATE FUNCTION posture_internal.known_day() RETURNS TABLE (day date)
+CREATE FUNCTION posture_internal.snapshot_days() RETURNS TABLE (day date)
     LANGUAGE sql STABLE
 BEGIN ATOMIC
     SELECT s.day FROM snapshot s;
 END;
-COMMENT ON FUNCTION posture_internal.known_day() IS 'returns the days that have a snapshot here';
+COMMENT ON FUNCTION posture_internal.snapshot_days() IS 'returns the days that have a snapshot here';
 
 CREATE TYPE posture_internal.snapshot_day AS (day date);
 COMMENT ON TYPE posture_internal.snapshot_day IS 'day that has a snapshot';
@@ -130,7 +130,7 @@ BEGIN ATOMIC
     SELECT of_move, row_number() OVER (), p.relation, p.rows
     FROM (SELECT a.* FROM export_assets(assets) a
           UNION ALL
-          SELECT d.* FROM export_days(assets, ARRAY(SELECT k.day FROM known_day() k)) d) p;
+          SELECT d.* FROM export_days(assets, ARRAY(SELECT k.day FROM snapshot_days() k)) d) p;
 END;
 COMMENT ON FUNCTION posture_internal.keep_pieces(uuid, assetset) IS
     'keeps what a move removes, so that restore_move() can put it back';
@@ -173,7 +173,7 @@ AS $$
 BEGIN
     PERFORM fold_due();
     PERFORM forget_in_days(assets);
-    RETURN QUERY SELECT k.day FROM known_day() k;
+    RETURN QUERY SELECT k.day FROM snapshot_days() k;
 END $$;
 COMMENT ON FUNCTION posture_internal.settle_assets(assetset) IS
     'step of a move, after the rows of its assets were put in: folds them, without history; '
