@@ -41,6 +41,7 @@ BEGIN
             ('definer', 'posture.attest'),
             ('definer', 'posture.backfill'), ('definer', 'posture.fold'),
             ('definer', 'posture.forget_day'), ('definer', 'posture.merge_asset'),
+            ('definer', 'posture.move_assets'), ('definer', 'posture.remove_node'),
             ('definer', 'posture.rebuild'), ('definer', 'posture.reopen'),
             ('definer', 'posture.rejections'), ('definer', 'posture.take_snapshot'),
             ('definer', 'posture.verify'),

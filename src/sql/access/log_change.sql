@@ -159,7 +159,7 @@ DECLARE
     written bigint;
     total bigint := 0;
 BEGIN
-    IF is_restoring() THEN
+    IF is_restoring() OR is_moving() THEN
         RETURN NULL;
     ELSIF TG_LEVEL = 'ROW' THEN
         -- The name of the table stands for its transition table here, so the joins find the

@@ -103,6 +103,8 @@ VALUES
     ('bucket', 'SELECT', NULL, NULL, NULL, NULL),
     ('catalog_push', NULL, NULL, NULL, NULL, NULL),
     ('node_count', 'SELECT', NULL, NULL, NULL, NULL),
+    ('asset_move', NULL, NULL, NULL, NULL, NULL),
+    ('kept_piece', NULL, NULL, NULL, NULL, NULL),
     ('verification', 'SELECT', NULL, NULL, NULL, NULL),
     -- deliveries as they came, also those of others
     ('inbox', NULL, NULL, 'INSERT', NULL, 'SELECT'),

@@ -139,20 +139,30 @@ END $$;
 COMMENT ON FUNCTION posture_internal.object_count_difference() IS
     'step of verify(): compares the current counts with counts of the recomputed sets';
 
--- A dump has the snapshots of all days, but not the deltas that were not folded yet. So days
--- that were closed before the sets of this database were built are not compared.
-CREATE FUNCTION posture_internal.finding_history_difference()
-    RETURNS TABLE (part text, recommendation text, chunk integer, difference text)
-    LANGUAGE plpgsql STABLE
+CREATE TYPE posture_internal.past_count AS (
+    day date,
+    recommendation_id integer,
+    assessed bigint,
+    exposed bigint
+);
+COMMENT ON TYPE posture_internal.past_count IS
+    'number of assets of a recommendation at the end of a day, by the history';
+COMMENT ON COLUMN posture_internal.past_count.day IS 'day';
+COMMENT ON COLUMN posture_internal.past_count.recommendation_id IS 'id of the recommendation';
+COMMENT ON COLUMN posture_internal.past_count.assessed IS 'number of assets that it applied to';
+COMMENT ON COLUMN posture_internal.past_count.exposed IS 'number of assets that failed it';
+
+CREATE FUNCTION posture_internal.past_count_here(days date[]) RETURNS SETOF past_count
+    LANGUAGE plpgsql STABLE ROWS 10000
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
+    SET jit = off
 AS $$
 #variable_conflict use_column
 BEGIN
     RETURN QUERY
     WITH closed AS MATERIALIZED (
-        SELECT s.day, s.inactive
-        FROM snapshot s
-        WHERE s.taken_at >= (SELECT min(c.built_at) FROM counted_slice c) AND has_snapshot(s.day)
+        SELECT d.day, coalesce(s.inactive, '{}') AS inactive
+        FROM unnest(days) d(day) LEFT JOIN snapshot s USING (day)
     ), exempt AS MATERIALIZED (
         SELECT c.day, x.recommendation_id, bool_or(x.for_all AND x.kind = 'waived') AS all_waived,
                bool_or(x.for_all AND x.kind = 'mitigated') AS all_mitigated,
@@ -160,10 +170,6 @@ BEGIN
                union_agg(x.assets) FILTER (WHERE x.kind = 'mitigated') AS mitigated
         FROM closed c CROSS JOIN LATERAL exempt_set('infinity', c.day, NULL) x
         GROUP BY c.day, x.recommendation_id
-    ), counted AS (
-        SELECT r.day, r.recommendation_id, r.assessed, r.exposed, c.inactive
-        FROM recommendation_snapshot r JOIN closed c USING (day)
-        WHERE NOT r.is_reported
     ), change AS (
         -- by the last day before it; deltas that are not folded are later than all closed days
         SELECT h.day - 1 AS day, h.recommendation_id, h.assessed, h.exposed FROM finding_history h
@@ -173,36 +179,71 @@ BEGIN
         UNION ALL
         SELECT 'infinity', t.recommendation_id, t.assessed, t.exposed
         FROM finding_toggle('infinity', NULL) t
-        UNION ALL
-        SELECT n.day, n.recommendation_id, NULL, NULL FROM counted n
     ), day_change AS (
         SELECT day, c.recommendation_id, xor_agg(c.assessed) AS assessed,
                xor_agg(c.exposed) AS exposed
-        FROM change c GROUP BY day, c.recommendation_id
+        FROM (SELECT * FROM change
+              UNION ALL
+              SELECT c.day, x.recommendation_id, NULL, NULL
+              FROM closed c CROSS JOIN (SELECT DISTINCT y.recommendation_id FROM change y) x) c
+        GROUP BY day, c.recommendation_id
     ), past AS (
         SELECT day, recommendation_id, xor_agg(d.assessed) OVER w AS assessed,
                xor_agg(d.exposed) OVER w AS exposed
         FROM day_change d
         WINDOW w AS (PARTITION BY recommendation_id ORDER BY day DESC)
+    )
+    SELECT day, recommendation_id,
+           CASE WHEN x.all_waived THEN 0
+                ELSE cardinality(set_difference(coalesce(p.assessed, '{}') - c.inactive,
+                                                x.waived)) END,
+           CASE WHEN x.all_waived OR x.all_mitigated THEN 0
+                ELSE cardinality(set_difference(set_difference(
+                         coalesce(p.exposed, '{}') - c.inactive, x.waived), x.mitigated)) END
+    FROM past p
+    JOIN closed c USING (day)
+    LEFT JOIN exempt x USING (day, recommendation_id);
+END $$;
+COMMENT ON FUNCTION posture_internal.past_count_here(date[]) IS
+    'returns how many assets of this database each recommendation had at the end of days, which '
+    'are closed, by the history';
+
+-- A dump has the snapshots of all days, but not the deltas that were not folded yet. So days
+-- that were closed before the sets of this database were built are not compared.
+CREATE FUNCTION posture_internal.finding_history_difference()
+    RETURNS TABLE (part text, recommendation text, chunk integer, difference text)
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+    days date[] := ARRAY(SELECT s.day
+                         FROM snapshot s
+                         WHERE s.taken_at >= (SELECT min(c.built_at) FROM counted_slice c)
+                           AND has_snapshot(s.day));
+BEGIN
+    RETURN QUERY
+    WITH past AS (
+        SELECT day, recommendation_id, sum(p.assessed) AS assessed, sum(p.exposed) AS exposed
+        FROM (SELECT * FROM past_count_here(days)
+              UNION ALL
+              SELECT n.*
+              FROM ask_nodes(NULL::past_count, format('past_count_here(%L)', days)) n
+              WHERE has_nodes()) p
+        GROUP BY day, recommendation_id
     ), compared AS (
         SELECT day, recommendation_id, n.assessed AS was_assessed, n.exposed AS was_exposed,
-               CASE WHEN x.all_waived THEN 0
-                    ELSE cardinality(set_difference(coalesce(p.assessed, '{}') - n.inactive,
-                                                    x.waived)) END AS assessed,
-               CASE WHEN x.all_waived OR x.all_mitigated THEN 0
-                    ELSE cardinality(set_difference(set_difference(
-                             coalesce(p.exposed, '{}') - n.inactive, x.waived), x.mitigated))
-               END AS exposed
-        FROM counted n
-        JOIN past p USING (day, recommendation_id)
-        LEFT JOIN exempt x USING (day, recommendation_id)
+               coalesce(p.assessed, 0) AS assessed, coalesce(p.exposed, 0) AS exposed
+        FROM recommendation_snapshot n
+        LEFT JOIN past p USING (day, recommendation_id)
+        WHERE day = ANY (days) AND NOT n.is_reported
     )
     SELECT 'finding_history',
            coalesce(recommendation_label(c.recommendation_id), c.recommendation_id::text),
            NULL::integer,
            format('at the end of %s, %s assessed and %s exposed, not %s and %s as in the snapshot',
-                  to_char(c.day, 'YYYY-MM-DD'), count_phrase(c.assessed, 'asset'), c.exposed,
-                  c.was_assessed, c.was_exposed)
+                  to_char(c.day, 'YYYY-MM-DD'), count_phrase(c.assessed::bigint, 'asset'),
+                  c.exposed, c.was_assessed, c.was_exposed)
     FROM compared c
     WHERE (c.assessed, c.exposed) <> (c.was_assessed, c.was_exposed)
     ORDER BY 2, c.day;
@@ -225,11 +266,9 @@ BEGIN
     PERFORM progress('verify: sets of assets are compared');
     RETURN QUERY SELECT * FROM object_count_difference();
     PERFORM progress('verify: counts are compared');
+    RETURN QUERY SELECT * FROM finding_history_difference();
     IF has_nodes() THEN
-        -- the snapshots of a head are sums over its nodes, each of which has its own history
         RETURN QUERY SELECT * FROM node_difference();
-    ELSE
-        RETURN QUERY SELECT * FROM finding_history_difference();
     END IF;
     RETURN QUERY
     SELECT 'rule', recommendation_label(d.recommendation_id), NULL::integer,
