@@ -102,6 +102,8 @@ VALUES
     ('place', 'SELECT', 'true', NULL, NULL, NULL),
     ('bucket', 'SELECT', NULL, NULL, NULL, NULL),
     ('catalog_push', NULL, NULL, NULL, NULL, NULL),
+    ('alias_route', 'SELECT', NULL, NULL, NULL, NULL),
+    ('routed', NULL, NULL, NULL, NULL, NULL),
     ('verification', 'SELECT', NULL, NULL, NULL, NULL),
     -- deliveries as they came, also those of others
     ('inbox', NULL, NULL, 'INSERT', NULL, 'SELECT'),

@@ -180,7 +180,7 @@ COMMENT ON FUNCTION posture_internal.posture_version() IS 'returns the version o
 -- id of the node.
 CREATE FUNCTION posture_internal.ask_nodes(
     row_type anyelement, relation text, only_node integer DEFAULT NULL,
-    without text DEFAULT NULL)
+    without text DEFAULT NULL, only_nodes integer[] DEFAULT NULL)
     RETURNS SETOF anyelement
     LANGUAGE plpgsql ROWS 1000
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
@@ -189,7 +189,8 @@ DECLARE
     columns text := row_columns(pg_typeof(row_type));
     here place := (SELECT p FROM place p);
     asked node[] := ARRAY(SELECT n FROM node n
-                          WHERE only_node IS NULL OR n.node_id = only_node
+                          WHERE (only_node IS NULL OR n.node_id = only_node)
+                            AND (only_nodes IS NULL OR n.node_id = ANY (only_nodes))
                           ORDER BY n.node_id);
     of_node node;
     answers node[] := '{}';
@@ -215,7 +216,7 @@ BEGIN
         WHERE has_connection(c);
     END IF;
 END $$;
-COMMENT ON FUNCTION posture_internal.ask_nodes(anyelement, text, integer, text) IS
-    'returns the rows that a relation has on all nodes, or on one: what follows FROM in a query; '
+COMMENT ON FUNCTION posture_internal.ask_nodes(anyelement, text, integer, text, integer[]) IS
+    'returns the rows that a relation has on all nodes, or on some: what follows FROM in a query; '
     'row_type: NULL of the type of the rows; without: query of the rows in place of those of a '
     'node, $1, that does not answer';
