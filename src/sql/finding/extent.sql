@@ -55,7 +55,8 @@ CREATE FUNCTION posture_internal.states_extents(of_document boolean) RETURNS boo
     LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
 BEGIN
-    RETURN CASE WHEN of_document THEN has_item('finding', 'extents') ELSE false END;
+    RETURN CASE WHEN of_document THEN has_item('finding', 'extents') OR has_item('covered')
+                ELSE false END;
 END $$;
 COMMENT ON FUNCTION posture_internal.states_extents(boolean) IS
     'step of load() and ingest(): whether a document states extents of its findings';
@@ -82,7 +83,8 @@ BEGIN
                                          AS asset_kind,
                                      i.object ->> 'version' AS version) o
           CROSS JOIN LATERAL jsonb_array_elements_text(i.object -> 'extents') k(key)
-          WHERE i.type = 'finding'
+          -- covered: an extent of a document whose findings are on other nodes, see state_coverage()
+          WHERE i.type IN ('finding', 'covered')
           GROUP BY i.source, o.asset, o.asset_kind, k.key, o.version) s;
 END $$;
 COMMENT ON FUNCTION posture_internal.stated_extent() IS
