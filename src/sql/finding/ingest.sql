@@ -400,14 +400,13 @@ AS $$
 DECLARE
     has_extents boolean := of_extent IS NOT NULL OR states_extents(of_document);
     taken record;
-    routed uuid;
+    is_routed boolean := NOT of_document AND has_nodes();
     on_nodes node_delivery;
 BEGIN
     PERFORM lock_delivery(only_sources);
     arrived_at := coalesce(arrived_at, clock_timestamp());
-    IF NOT of_document AND has_nodes() THEN
-        routed := gen_random_uuid();
-        complete_at := route_inbox(routed, complete_source, only_sources, arrived_at);
+    IF is_routed THEN
+        complete_at := route_inbox(complete_source, only_sources, arrived_at);
     END IF;
     -- the stored sets don't have the extents of findings
     PERFORM begin_delivery(arrived_at, NOT has_extents);
@@ -450,8 +449,8 @@ BEGIN
     DELETE FROM inbox i WHERE is_taken_row(i.ctid);
     PERFORM delivery_end();
     PERFORM fold_if_many();
-    IF routed IS NOT NULL THEN
-        on_nodes := ingest_on_nodes(routed, complete_source, of_extent, complete_at, arrived_at);
+    IF is_routed THEN
+        on_nodes := ingest_on_nodes(complete_source, of_extent, complete_at, arrived_at);
         loaded := loaded + on_nodes.loaded;
         changed := changed + on_nodes.changed;
         rejected := rejected + on_nodes.rejected;

@@ -130,7 +130,7 @@ COMMENT ON FUNCTION posture_internal.note_routed() IS
 
 -- Rows that cannot be loaded stay, and take_rows() rejects them.
 CREATE FUNCTION posture_internal.route_inbox(
-    delivery uuid, complete_source text, only_sources text[], arrived_at timestamptz,
+    complete_source text, only_sources text[], arrived_at timestamptz,
     OUT complete_at timestamptz)
     LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
     SET timezone = 'UTC'
@@ -172,10 +172,9 @@ BEGIN
               FROM inbox i
               WHERE i.source = complete_source AND inbox_error(i, sources, arrived_at) IS NULL) n;
     END IF;
-    PERFORM send_slices(delivery, 'inbox');
 END $$;
-COMMENT ON FUNCTION posture_internal.route_inbox(uuid, text, text[], timestamptz) IS
-    'step of ingest() on a head: sends the rows about assets of nodes to these, which keep them; '
+COMMENT ON FUNCTION posture_internal.route_inbox(text, text[], timestamptz) IS
+    'step of ingest() on a head: puts the rows about assets of nodes into the working table; '
     'returns the latest observation of a source whose delivery is complete';
 
 -- A finding that a rejected row names is not missing.
@@ -227,14 +226,16 @@ COMMENT ON FUNCTION posture_internal.routed_nodes() IS
     'returns the ids of the nodes that the working table has rows for';
 
 CREATE FUNCTION posture_internal.ingest_on_nodes(
-    delivery uuid, complete_source text, of_extent text, complete_at timestamptz,
+    complete_source text, of_extent text, complete_at timestamptz,
     arrived_at timestamptz) RETURNS node_delivery
     LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
     SET timezone = 'UTC' SET datestyle = 'ISO, YMD'
 AS $$
 DECLARE
+    delivery uuid := gen_random_uuid();
     has_rows integer[] := routed_nodes();
 BEGIN
+    PERFORM send_slices(delivery, 'inbox');
     IF num_nonnulls(complete_source, of_extent) > 0 THEN
         PERFORM send_rejected(delivery, arrived_at);
         has_rows := has_rows || routed_nodes();
@@ -244,9 +245,9 @@ BEGIN
         format('ingest_routed(%L, %L, %L, %L, %L, %L)', delivery, complete_source, of_extent,
                complete_at, delivery_sources(), has_level(caller(), 'curator')));
 END $$;
-COMMENT ON FUNCTION posture_internal.ingest_on_nodes(uuid, text, text, timestamptz, timestamptz) IS
-    'step of ingest() on a head: has its nodes ingest what route_inbox() sent; returns the sum of '
-    'what they did';
+COMMENT ON FUNCTION posture_internal.ingest_on_nodes(text, text, timestamptz, timestamptz) IS
+    'step of ingest() on a head: sends its nodes what route_inbox() took, and has them ingest it; '
+    'returns the sum of what they did';
 
 -- The setting restricts a role that has all levels, and gives nothing to another.
 CREATE FUNCTION posture_internal.act_for(sources text[], curates boolean) RETURNS void

@@ -149,7 +149,7 @@ COMMENT ON FUNCTION posture_internal.state_coverage(text) IS
     'nodes';
 
 CREATE FUNCTION posture_internal.route_items(
-    delivery uuid, complete_source text, arrived_at timestamptz, reports_clashes boolean)
+    complete_source text, arrived_at timestamptz, reports_clashes boolean)
     RETURNS timestamptz
     LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
@@ -188,23 +188,23 @@ BEGIN
     FROM sent s
     ORDER BY s.id;
     PERFORM note_routed();
-    PERFORM send_slices(delivery, 'item');
     RETURN complete_at;
 END $$;
-COMMENT ON FUNCTION posture_internal.route_items(uuid, text, timestamptz, boolean) IS
-    'step of load() and ingest_assets() on a head: sends the items about assets of nodes to these, '
-    'which keep them; returns the latest observation of a source whose delivery is complete';
+COMMENT ON FUNCTION posture_internal.route_items(text, timestamptz, boolean) IS
+    'step of load() and ingest_assets() on a head: puts the items about assets of nodes into the '
+    'working table; returns the latest observation of a source whose delivery is complete';
 
 CREATE FUNCTION posture_internal.load_on_nodes(
-    delivery uuid, of_format text, counted text, complete_source text, complete_at timestamptz,
+    of_format text, counted text, complete_source text, complete_at timestamptz,
     arrived_at timestamptz) RETURNS node_delivery
     LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
     SET timezone = 'UTC' SET datestyle = 'ISO, YMD'
 AS $$
 DECLARE
-    has_rows integer[] := ARRAY(SELECT DISTINCT r.node_id FROM pg_temp.posture_routed r
-                                WHERE r.row ->> 'type' <> 'covered');
+    delivery uuid := gen_random_uuid();
+    has_rows integer[] := routed_nodes();
 BEGIN
+    PERFORM send_slices(delivery, 'item');
     PERFORM send_rejected(delivery, arrived_at);
     RETURN deliver_to_nodes(
         has_rows, complete_source IS NOT NULL,
@@ -212,9 +212,9 @@ BEGIN
                complete_source, complete_at, delivery_sources(), has_level(caller(), 'curator')));
 END $$;
 COMMENT ON FUNCTION posture_internal.load_on_nodes(
-    uuid, text, text, text, timestamptz, timestamptz) IS
-    'step of load() and ingest_assets() on a head: has its nodes load what route_items() sent; '
-    'returns the sum of what they did';
+    text, text, text, timestamptz, timestamptz) IS
+    'step of load() and ingest_assets() on a head: sends its nodes what route_items() took, and has '
+    'them load it; returns the sum of what they did';
 
 -- The head has left out what needs no look at what is stored, and counted it.
 CREATE FUNCTION posture_internal.leave_out_routed(counted text, is_complete boolean)

@@ -380,7 +380,7 @@ DECLARE
     others bigint;
     sources bigint;
     recommendations bigint;
-    routed uuid;
+    is_head boolean := has_nodes();
     on_nodes node_delivery;
 BEGIN
     IF of_format = 'posture' THEN
@@ -388,9 +388,8 @@ BEGIN
     END IF;
     sources := load_source(of_format = 'posture');
     recommendations := load_recommendation();
-    IF has_nodes() THEN
-        routed := gen_random_uuid();
-        complete_at := route_items(routed, complete_source, arrived_at, true);
+    IF is_head THEN
+        complete_at := route_items(complete_source, arrived_at, true);
     END IF;
     others := (SELECT count(*) FROM pg_temp.posture_item i
                WHERE i.type NOT IN ('finding', 'left_out', 'covered')
@@ -409,9 +408,8 @@ BEGIN
             + CASE WHEN counted = 'recommendation' THEN recommendations
                    WHEN counted IS NULL THEN sources + recommendations ELSE 0 END;
     END IF;
-    IF routed IS NOT NULL THEN
-        on_nodes := load_on_nodes(routed, of_format, counted, complete_source, complete_at,
-                                  arrived_at);
+    IF is_head THEN
+        on_nodes := load_on_nodes(of_format, counted, complete_source, complete_at, arrived_at);
         loaded := loaded + on_nodes.loaded;
         changed := changed + on_nodes.changed;
         rejected := rejected + on_nodes.rejected;
