@@ -43,13 +43,19 @@ sub inbox_row
 	return join "\t", @row;
 }
 
+my %seen;
+
 sub deliver
 {
 	my ($rows, $call) = @_;
-	my $sql = join("\n", 'COPY posture.inbox FROM stdin;', @$rows, '\.', "SELECT * FROM $call;", '');
+	# of rows about one finding at one time, either may count; some rows wait in the inbox
+	my @rows = grep { my @f = split /\t/; !$seen{ lc(join '|', @f[ 0 .. 2, 4 ]) =~ s{[./](?=\|)}{}gr }++ }
+	  @$rows;
+	my $sql = join("\n", 'COPY posture.inbox FROM stdin;', @rows, '\.', "SELECT * FROM $call;", '');
 	my @result = map { [ $_->psql('postgres', $sql, on_error_stop => 0) ] } $head, $one;
 	for (@result)
 	{
+		%seen = () if $call !~ /only_source/;
 		$_->[2] =~ s/^(psql:\S+|\S*LINE.*)//mg;
 		$_ = join '|', $_->[1], map { s/node "\w+"/node/gr } $_->[2];
 	}

@@ -25,8 +25,11 @@ our @asset_free_reports = (
 sub new_cluster
 {
 	my ($name, $count, $conf) = @_;
+	# that of new_node() changes with the hour, and all servers have one
+	my $zone = sprintf "posture.timezone = 'Etc/GMT%+d'\n", (gmtime)[2] - 12;
+	$conf = $zone . ($conf // '');
 	my %cluster = (head => new_node("${name}_head", $conf), one => new_node("${name}_one", $conf),
-		nodes => []);
+		nodes => [], zone => $zone);
 	$_->safe_psql('postgres', 'CREATE EXTENSION posture') for $cluster{head}, $cluster{one};
 	$cluster{head}->safe_psql('postgres', 'CREATE EXTENSION dblink');
 	add_server(\%cluster, $name, $conf) for 1 .. $count;
@@ -40,7 +43,7 @@ sub add_server
 {
 	my ($cluster, $name, $conf) = @_;
 	my $n = @{ $cluster->{nodes} } + 1;
-	my $node = new_node("${name}_w$n", $conf);
+	my $node = new_node("${name}_w$n", $cluster->{zone} . ($conf // ''));
 	my $user = superuser();
 	$node->safe_psql('postgres', 'CREATE EXTENSION posture');
 	$cluster->{head}->safe_psql('postgres', sprintf(<<'SQL', $n, $node->host, $node->port, $user, $n, $user));

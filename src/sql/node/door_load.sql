@@ -4,13 +4,13 @@
  * inbox do, and each node loads its items by the functions that a database without nodes uses.
  */
 
-CREATE FUNCTION posture_internal.item_asset(i item) RETURNS text
+CREATE FUNCTION posture_internal.item_asset(type text, asset text, object jsonb) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN CASE WHEN i.type IN ('finding', 'left_out') THEN i.asset
-                WHEN i.type = 'asset' THEN i.object ->> 'key'
-                WHEN i.type IN ('asset_source', 'exemption', 'attestation')
-                    THEN i.object ->> 'asset' END;
-COMMENT ON FUNCTION posture_internal.item_asset(item) IS
+    RETURN CASE WHEN type IN ('finding', 'left_out') THEN asset
+                WHEN type = 'asset' THEN object ->> 'key'
+                WHEN type IN ('asset_source', 'exemption', 'attestation')
+                    THEN object ->> 'asset' END;
+COMMENT ON FUNCTION posture_internal.item_asset(text, text, jsonb) IS
     'returns the key of the asset that an item is about; NULL: it is of the catalog';
 
 CREATE TYPE posture_internal.known_name AS (name text, asset_id integer, key text);
@@ -163,17 +163,18 @@ BEGIN
     PERFORM routed_table();
     WITH home AS MATERIALIZED (
         SELECT h.key, h.node_id
-        FROM routes_of((SELECT array_agg(DISTINCT item_asset(i)) FROM pg_temp.posture_item i)) h
+        FROM routes_of(ARRAY(SELECT DISTINCT item_asset(i.type, i.asset, i.object)
+                             FROM pg_temp.posture_item i)) h
         WHERE h.node_id > 0
     ), gone AS (
         DELETE FROM pg_temp.posture_item i
         USING home h
-        WHERE item_asset(i) = h.key
-        RETURNING h.node_id, i.ctid AS id, i AS item
+        WHERE item_asset(i.type, i.asset, i.object) = h.key
+        RETURNING h.node_id, i.ctid AS id, ROW(i.*)::item AS item
     ), sent AS (
         SELECT g.* FROM gone g
         UNION ALL
-        SELECT n.node_id, i.ctid, i
+        SELECT n.node_id, i.ctid, ROW(i.*)::item
         FROM pg_temp.posture_item i CROSS JOIN node n
         WHERE i.type = 'covered' AND i.asset IS NULL
     )
@@ -246,7 +247,7 @@ CREATE FUNCTION posture_internal.load_routed(
 AS $$
 DECLARE
     arrived_at timestamptz;
-    left_out bigint;
+    dropped bigint;
     result node_delivery;
 BEGIN
     PERFORM act_for(sources, curates);
@@ -256,9 +257,9 @@ BEGIN
     INSERT INTO pg_temp.posture_item
     SELECT i.* FROM slice_rows(delivery, 'item') r, jsonb_populate_record(NULL::item, r) i;
     PERFORM name_rejected(delivery);
-    left_out := leave_out_routed(counted, complete_source IS NOT NULL);
+    dropped := leave_out_routed(counted, complete_source IS NOT NULL);
     PERFORM load_analyze();
-    SELECT r.loaded, r.changed, r.rejected, r.closed, r.retired, left_out,
+    SELECT r.loaded, r.changed, r.rejected, r.closed, r.retired, dropped,
            CASE WHEN complete_source IS NULL AND r.closed > 0 THEN covered_extent(NULL) END
     INTO result
     FROM load_rows(of_format, counted, complete_source, arrived_at, complete_at) r;
@@ -284,12 +285,12 @@ BEGIN
                AND EXISTS (SELECT FROM recommendation r JOIN source s USING (source_id)
                            WHERE s.key = i.source AND r.key = i.object ->> 'key'));
     UPDATE pg_temp.posture_item i
-    SET error = CASE WHEN item_asset(i) IS NULL THEN format('%s: load it on the head', i.type)
+    SET error = CASE WHEN item_asset(i.type, i.asset, i.object) IS NULL THEN format('%s: load it on the head', i.type)
                      ELSE format('source "%s" does not exist, and this is node "%s": load it on the '
                                  'head, which adds it', left(i.source, 100), p.node) END
     FROM place p
     WHERE i.error IS NULL AND i.type <> 'left_out'
-      AND (item_asset(i) IS NULL
+      AND (item_asset(i.type, i.asset, i.object) IS NULL
            OR i.source IS NOT NULL AND NOT EXISTS (SELECT FROM source s WHERE s.key = i.source));
 END $$;
 COMMENT ON FUNCTION posture_internal.keep_catalog() IS
