@@ -7,6 +7,7 @@ use warnings;
 use FindBin;
 use lib $FindBin::RealBin;
 use PostgreSQL::Test::Cluster;
+use POSIX 'strftime';
 use PostgreSQL::Test::Utils;
 use Test::More;
 use TestNodes;
@@ -20,10 +21,13 @@ my ($head, $one) = @{$cluster}{qw(head one)};
 
 sub pick { return $_[ int rand @_ ] }
 
+# of confirmations more than a day ago, ingest() keeps the day
+sub day { return strftime('%Y-%m-%d 10:00Z', gmtime(time - 86400 * $_[0])) }
+
 # What the databases have of findings, extents and assets.
 my $findings = q{
 SELECT s.key AS source, r.key AS recommendation, a.key AS asset, a.kind, a.name, f.state, f.details,
-       CASE WHEN f.changed_at < '2025-01-01' THEN f.changed_at END,
+       CASE WHEN f.changed_at < now() - interval '1 day' THEN f.changed_at END,
        e.keys, a.retired_at IS NULL AS counts
 FROM posture.finding f JOIN posture.recommendation r USING (recommendation_id)
 JOIN posture.source s USING (source_id) JOIN posture.asset a USING (asset_id)
@@ -37,7 +41,7 @@ sub inbox_row
 		[ "/subscriptions/a/vm/$n", 'vm' ], [ "/Subscriptions/A/vm/$n/", 'vm' ], [ "x$n", '\N' ]) };
 	my @row = (pick('scan', 'cloud'), 'r' . (1 + int rand 8), $asset,
 		pick('compliant', 'non_compliant', 'not_applicable'),
-		pick('\N', '2024-01-0' . (1 + int rand 9) . ' 10:00Z'), $kind, '\N',
+		pick('\N', day(2 + int rand 9)), $kind, '\N',
 		pick('\N', '\N', '{"x": null}'));
 	$row[ int rand 4 ] = pick('', 'none', '\N') if rand() < 0.05;
 	return join "\t", @row;

@@ -35,24 +35,26 @@ my @state = (
 	  FROM posture.attestation t JOIN posture.recommendation r USING (recommendation_id)
 	  JOIN posture.asset a USING (asset_id)});
 
-# Runs a statement on the head and on the one server, which must answer the same.
+# Runs a statement on the head and on the one server, which must answer the same, and as expected.
 sub same_answer
 {
-	my ($sql, $name) = @_;
+	my ($sql, $name, $expected) = @_;
 	my @answer = map {
 		my (undef, $out, $err) = $_->psql('postgres', $sql, on_error_stop => 0);
 		$err =~ s/^psql:\S+ //mg;
 		"$out|$err"
 	} $head, $one;
 	is($answer[0], $answer[1], $name);
+	like($answer[1], $expected // qr/\A((?!ERROR).)*\z/s, "$name: as expected");
 	is(differences_of_all($cluster, @state), '', "$name: what is stored");
 	return;
 }
 
 sub load
 {
-	my ($format, $document, $arguments, $name) = @_;
-	same_answer("SELECT * FROM posture.load('$format', \$d\$$document\$d\$::jsonb $arguments)", $name);
+	my ($format, $document, $arguments, $name, $expected) = @_;
+	same_answer("SELECT * FROM posture.load('$format', \$d\$$document\$d\$::jsonb $arguments)", $name,
+		$expected);
 	return;
 }
 
@@ -78,7 +80,7 @@ load('posture', '[{"type": "finding", "source": "own", "recommendation": "r1", "
  {"type": "finding", "source": "own", "recommendation": "r9", "asset": "one.example", "state": "non_compliant"},
  {"type": "finding", "source": "own", "recommendation": "r1", "asset": "a4", "state": "??"}]',
 	", 'own', true", 'findings of aliases, and one that is rejected');
-load('posture', '[]', ", 'own', true", 'nothing');
+load('posture', '[]', ", 'own', true", 'nothing', qr/ERROR:  document contains no finding/);
 same_reports($cluster, 'reports', 'SELECT * FROM posture.overview', 'SELECT * FROM posture.metric_report',
 	q{SELECT to_jsonb(r) - 'last_changed' FROM posture.recommendation_report r});
 
@@ -97,7 +99,8 @@ same_answer(q{INSERT INTO posture.asset_inbox (source, asset, kind, name, tags, 
 SELECT CASE WHEN n = 7 THEN 'none' ELSE 'cmdb' END, 'b' || n, 'host', 'B' || n, '{"x": "y"}',
        ARRAY['B-' || n, NULL] FROM generate_series(1, 20) n;
 SELECT * FROM posture.ingest_assets('cmdb')}, 'asset_inbox');
-same_answer(q{SELECT * FROM posture.ingest_assets('cmdb')}, 'an empty one');
+same_answer(q{SELECT * FROM posture.ingest_assets('cmdb')}, 'an empty one',
+	qr/ERROR:  delivery contains no asset/);
 
 # extents: of accounts, which have assets on all nodes, and of benchmarks on hosts
 sub prowler
@@ -120,7 +123,8 @@ is($one->safe_psql('postgres', q{SELECT string_agg(DISTINCT state::text, ',')
 # what people write
 same_answer(q{SELECT posture.attest('policy', 'non_compliant', 'https://x')}, 'the organisation');
 same_answer(q{SELECT posture.attest('policy', 'compliant', asset => 'a12')}, 'an asset');
-same_answer(q{SELECT posture.attest('policy', 'compliant', asset => 'nobody')}, 'no asset');
+same_answer(q{SELECT posture.attest('policy', 'compliant', asset => 'nobody')}, 'no asset',
+	qr/ERROR:  asset "nobody" does not exist/);
 my @where = map { my $key = $_; [ $key, $head->safe_psql('postgres',
 	"SELECT node_id FROM posture_internal.route_of('$key')") ] } map { "a$_" } 1 .. 40;
 my ($first, @same) = map { $_->[0] } grep { $_->[1] == 1 } @where;

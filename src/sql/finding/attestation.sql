@@ -140,8 +140,8 @@ COMMENT ON FUNCTION posture_internal.manual_control(text) IS
     'step of attest(): returns the id of a manual control and locks it; an error if it is none';
 
 CREATE FUNCTION posture_internal.attest_asset(
-    control integer, state text, evidence text, valid_until date, note text, asset text, by_user text)
-    RETURNS bigint
+    control integer, state text, evidence text, valid_until date, note text, asset text,
+    by_user text) RETURNS bigint
     LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
 DECLARE

@@ -83,7 +83,7 @@ BEGIN
                                          AS asset_kind,
                                      i.object ->> 'version' AS version) o
           CROSS JOIN LATERAL jsonb_array_elements_text(i.object -> 'extents') k(key)
-          -- covered: an extent of a document whose findings are on other nodes, see state_coverage()
+          -- covered: an extent of a document whose findings are on other databases
           WHERE i.type IN ('finding', 'covered')
           GROUP BY i.source, o.asset, o.asset_kind, k.key, o.version) s;
 END $$;

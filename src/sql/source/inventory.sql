@@ -334,7 +334,7 @@ BEGIN
     PERFORM restrict_items('inventory');
     rejected := load_reject(NULL);
     PERFORM load_analyze();
-    SELECT l.loaded, l.changed, rejected + l.rejected, l.closed, l.retired
+    SELECT l.loaded, l.changed, ingest_assets_of.rejected + l.rejected, l.closed, l.retired
     INTO loaded, changed, rejected, closed, retired
     FROM load_rows('inventory', 'asset', CASE WHEN is_complete THEN of_source END, arrived_at) l;
 END $$;
