@@ -10,7 +10,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use TestPosture;
 
-our @EXPORT = qw(new_cluster stop_cluster add_server on_both differences_of same_reports
+our @EXPORT = qw(new_cluster stop_cluster add_server on_both differences_of differences_of_all same_reports
   @asset_free_reports);
 
 # reports that have no ids of assets and of rows
@@ -25,8 +25,11 @@ our @asset_free_reports = (
 sub new_cluster
 {
 	my ($name, $count, $conf) = @_;
+	# that of new_node() changes with the hour, and all servers have one
+	my $zone = sprintf "posture.timezone = 'Etc/GMT%+d'\n", (gmtime)[2] - 12;
+	$conf = $zone . ($conf // '');
 	my %cluster = (head => new_node("${name}_head", $conf), one => new_node("${name}_one", $conf),
-		nodes => []);
+		nodes => [], zone => $zone);
 	$_->safe_psql('postgres', 'CREATE EXTENSION posture') for $cluster{head}, $cluster{one};
 	$cluster{head}->safe_psql('postgres', 'CREATE EXTENSION dblink');
 	add_server(\%cluster, $name, $conf) for 1 .. $count;
@@ -40,7 +43,7 @@ sub add_server
 {
 	my ($cluster, $name, $conf) = @_;
 	my $n = @{ $cluster->{nodes} } + 1;
-	my $node = new_node("${name}_w$n", $conf);
+	my $node = new_node("${name}_w$n", $cluster->{zone} . ($conf // ''));
 	my $user = superuser();
 	$node->safe_psql('postgres', 'CREATE EXTENSION posture');
 	$cluster->{head}->safe_psql('postgres', sprintf(<<'SQL', $n, $node->host, $node->port, $user, $n, $user));
@@ -67,16 +70,16 @@ sub on_both
 	return;
 }
 
-# Returns the rows of queries that the head has and the one server has not (+), or the other
-# way around (-), as text; the same row several times counts.
-sub differences_of
+# Returns the rows of queries that some servers have together and the one server has not (+), or
+# the other way around (-), as text; the same row several times counts.
+sub differences_between
 {
-	my ($cluster, @queries) = @_;
+	my ($servers, $one, @queries) = @_;
 	my $text = '';
 	for my $query (@queries)
 	{
 		my %count;
-		for my $side ([ $cluster->{head}, 1 ], [ $cluster->{one}, -1 ])
+		for my $side (map({ [ $_, 1 ] } @$servers), [ $one, -1 ])
 		{
 			$count{$_} += $side->[1]
 			  for split /\n/, $side->[0]->safe_psql('postgres', "SELECT x::text FROM ($query) x");
@@ -85,6 +88,21 @@ sub differences_of
 		$text .= join("\n", $query, @rows) . "\n" if @rows;
 	}
 	return $text;
+}
+
+# ... that the head has
+sub differences_of
+{
+	my ($cluster, @queries) = @_;
+	return differences_between([ $cluster->{head} ], $cluster->{one}, @queries);
+}
+
+# ... that the head and its nodes have together
+sub differences_of_all
+{
+	my ($cluster, @queries) = @_;
+	return differences_between([ $cluster->{head}, @{ $cluster->{nodes} } ],
+		$cluster->{one}, @queries);
 }
 
 sub same_reports

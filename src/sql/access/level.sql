@@ -58,7 +58,7 @@ COMMENT ON FUNCTION posture_internal.has_all_levels(oid) IS
 CREATE FUNCTION posture_internal.has_level(role oid, level text) RETURNS boolean
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-    SELECT has_all_levels(role)
+    SELECT has_all_levels(role) AND (level <> 'curator' OR acts_as_curator())
         OR CASE level
                -- the privileges of a reader may also be granted by hand, and are all it has
                WHEN 'reader'

@@ -105,6 +105,8 @@ VALUES
     ('node_count', 'SELECT', NULL, NULL, NULL, NULL),
     ('asset_move', NULL, NULL, NULL, NULL, NULL),
     ('kept_piece', NULL, NULL, NULL, NULL, NULL),
+    ('alias_route', 'SELECT', NULL, NULL, NULL, NULL),
+    ('routed', NULL, NULL, NULL, NULL, NULL),
     ('verification', 'SELECT', NULL, NULL, NULL, NULL),
     -- deliveries as they came, also those of others
     ('inbox', NULL, NULL, 'INSERT', NULL, 'SELECT'),

@@ -192,22 +192,14 @@ COMMENT ON FUNCTION posture_internal.end_assets(integer[], text[]) IS
     'closes the findings of these sources on assets, and retires the assets that have no others; '
     'past days stay as they were';
 
-CREATE FUNCTION posture.merge_asset(
-    asset text, into_asset text, OUT moved bigint, OUT dropped bigint)
+CREATE FUNCTION posture_internal.merge_here(
+    asset text, into_asset text, OUT moved bigint, OUT dropped bigint, OUT new_id integer)
     LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
 DECLARE
     old_id integer;
-    new_id integer;
     missing text;
 BEGIN
-    -- At a higher isolation level, findings that other transactions commit
-    -- meanwhile would stay with the old asset.
-    IF current_setting('transaction_isolation') <> 'read committed' THEN
-        RAISE EXCEPTION 'merge_asset() needs isolation level READ COMMITTED'
-            USING ERRCODE = 'feature_not_supported';
-    END IF;
-    PERFORM require_level('curator');
     -- Wait for ingest(), which may be writing findings of either asset.
     PERFORM lock_delivery();
     old_id := asset_of(asset, NULL);
@@ -222,6 +214,27 @@ BEGIN
             USING ERRCODE = 'invalid_parameter_value';
     END IF;
     SELECT j.moved, j.dropped INTO moved, dropped FROM join_asset(old_id, new_id) j;
+END $$;
+COMMENT ON FUNCTION posture_internal.merge_here(text, text) IS
+    'merges two assets of this database, see posture.merge_asset()';
+
+CREATE FUNCTION posture.merge_asset(
+    asset text, into_asset text, OUT moved bigint, OUT dropped bigint)
+    LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+BEGIN
+    -- At a higher isolation level, findings that other transactions commit
+    -- meanwhile would stay with the old asset.
+    IF current_setting('transaction_isolation') <> 'read committed' THEN
+        RAISE EXCEPTION 'merge_asset() needs isolation level READ COMMITTED'
+            USING ERRCODE = 'feature_not_supported';
+    END IF;
+    PERFORM require_level('curator');
+    IF has_nodes() THEN
+        SELECT m.moved, m.dropped INTO moved, dropped FROM merge_on_head(asset, into_asset) m;
+    ELSE
+        SELECT m.moved, m.dropped INTO moved, dropped FROM merge_here(asset, into_asset) m;
+    END IF;
 END $$;
 COMMENT ON FUNCTION posture.merge_asset(text, text) IS
     'merges an asset into another one: moves its findings and exemptions, keeps the finding that '

@@ -139,16 +139,38 @@ END $$;
 COMMENT ON FUNCTION posture_internal.manual_control(text) IS
     'step of attest(): returns the id of a manual control and locks it; an error if it is none';
 
+CREATE FUNCTION posture_internal.attest_asset(
+    control integer, state text, evidence text, valid_until date, note text, asset text,
+    by_user text) RETURNS bigint
+    LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+DECLARE
+    attested_asset integer := CASE WHEN asset IS NULL THEN organisation()
+                                   ELSE (SELECT k.id FROM key_id('asset', ARRAY[asset]) k) END;
+BEGIN
+    PERFORM expire_attestations();
+    INSERT INTO attestation (recommendation_id, asset_id, state, evidence, note, attested_by,
+                             attested_at, valid_until)
+    VALUES (control, attested_asset, state::finding_state, evidence, note, by_user,
+            clock_timestamp(), valid_until);
+    PERFORM apply_attestations(ARRAY[control]);
+    RETURN 1;
+END $$;
+COMMENT ON FUNCTION posture_internal.attest_asset(
+    integer, text, text, date, text, text, text) IS
+    'step of attest(): writes an attestation of an asset of this database, and its finding; '
+    'returns 1';
+
 CREATE FUNCTION posture.attest(
     recommendation text, state text, evidence text DEFAULT NULL, valid_until date DEFAULT NULL,
     note text DEFAULT NULL, asset text DEFAULT NULL) RETURNS void
     LANGUAGE plpgsql
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
-    SET datestyle = 'ISO, YMD'
+    SET datestyle = 'ISO, YMD' SET posture.partial_results = off
 AS $$
 DECLARE
     control integer;
-    attested_asset integer;
+    of_node integer;
 BEGIN
     PERFORM require_level('curator');
     control := manual_control(recommendation);
@@ -162,14 +184,18 @@ BEGIN
                   DETAIL = format('Today is %s in time zone %s.', today(), setting('timezone')),
                   HINT = 'It is the last day on which the attestation counts.';
     END IF;
-    attested_asset := CASE WHEN asset IS NULL THEN organisation()
-                           ELSE (SELECT k.id FROM key_id('asset', ARRAY[asset]) k) END;
-    PERFORM expire_attestations();
-    INSERT INTO attestation (recommendation_id, asset_id, state, evidence, note, attested_by,
-                             attested_at, valid_until)
-    VALUES (control, attested_asset, attest.state::finding_state, attest.evidence, attest.note,
-            session_user, clock_timestamp(), attest.valid_until);
-    PERFORM apply_attestations(ARRAY[control]);
+    IF has_nodes() THEN
+        of_node := (SELECT r.node_id FROM route_of(coalesce(asset, 'organisation')) r);
+    END IF;
+    IF of_node > 0 THEN
+        PERFORM flush_catalog();
+        PERFORM FROM ask_nodes(NULL::applied,
+                               format('attest_asset(%L, %L, %L, %L, %L, %L, %L)', control, state,
+                                      evidence, valid_until, note, asset, session_user), of_node,
+                               writes => true);
+    ELSE
+        PERFORM attest_asset(control, state, evidence, valid_until, note, asset, session_user);
+    END IF;
 END $$;
 COMMENT ON FUNCTION posture.attest(text, text, text, date, text, text) IS
     'attests in the name of the session''s user that a manual control is compliant or '

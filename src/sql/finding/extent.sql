@@ -55,7 +55,8 @@ CREATE FUNCTION posture_internal.states_extents(of_document boolean) RETURNS boo
     LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
 BEGIN
-    RETURN CASE WHEN of_document THEN has_item('finding', 'extents') ELSE false END;
+    RETURN CASE WHEN of_document THEN has_item('finding', 'extents') OR has_item('covered')
+                ELSE false END;
 END $$;
 COMMENT ON FUNCTION posture_internal.states_extents(boolean) IS
     'step of load() and ingest(): whether a document states extents of its findings';
@@ -82,7 +83,8 @@ BEGIN
                                          AS asset_kind,
                                      i.object ->> 'version' AS version) o
           CROSS JOIN LATERAL jsonb_array_elements_text(i.object -> 'extents') k(key)
-          WHERE i.type = 'finding'
+          -- covered: an extent of a document whose findings are on other databases
+          WHERE i.type IN ('finding', 'covered')
           GROUP BY i.source, o.asset, o.asset_kind, k.key, o.version) s;
 END $$;
 COMMENT ON FUNCTION posture_internal.stated_extent() IS
@@ -227,7 +229,8 @@ COMMENT ON FUNCTION posture_internal.superseded_revision() IS
     'and the time of the result that replaces each';
 
 CREATE FUNCTION posture_internal.cover_extents(
-    complete_source text, of_extent text, of_document boolean) RETURNS void
+    complete_source text, of_extent text, of_document boolean, complete_at timestamptz)
+    RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
 BEGIN
@@ -239,7 +242,7 @@ BEGIN
         GROUP BY o.source_id, s.key;
     ELSIF complete_source IS NOT NULL THEN
         INSERT INTO pg_temp.posture_covered (source_id, key, at)
-        SELECT s.source_id, of_extent, coalesce(d.seen_at, delivery_time())
+        SELECT s.source_id, of_extent, coalesce(complete_at, d.seen_at, delivery_time())
         FROM source s LEFT JOIN delivered_source() d USING (source_id)
         WHERE s.key = complete_source;
     ELSIF of_document THEN
@@ -259,7 +262,7 @@ BEGIN
         GROUP BY v.source_id, v.key;
     END IF;
 END $$;
-COMMENT ON FUNCTION posture_internal.cover_extents(text, text, boolean) IS
+COMMENT ON FUNCTION posture_internal.cover_extents(text, text, boolean, timestamptz) IS
     'step of ingest(): puts the extents that a delivery is complete for into a working table';
 
 CREATE FUNCTION posture_internal.extents_left(of_source_id integer, keys text[]) RETURNS text[]
@@ -367,7 +370,8 @@ COMMENT ON FUNCTION posture_internal.store_extents(boolean) IS
     'step of ingest(): adds the extents that are new, and gives their ids to the working table';
 
 CREATE FUNCTION posture_internal.ingest_extent(
-    complete_source text, of_extent text, of_document boolean) RETURNS void
+    complete_source text, of_extent text, of_document boolean, complete_at timestamptz)
+    RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
 BEGIN
@@ -377,7 +381,7 @@ BEGIN
     PERFORM working_table('posture_covered', 'source_id integer, key text, at timestamptz');
     PERFORM name_findings(of_extent, of_document);
     ANALYZE pg_temp.posture_extent;
-    PERFORM cover_extents(complete_source, of_extent, of_document);
+    PERFORM cover_extents(complete_source, of_extent, of_document, complete_at);
     IF EXISTS (SELECT FROM pg_temp.posture_covered) THEN
         PERFORM miss_findings(of_document);
     END IF;
@@ -389,7 +393,7 @@ BEGIN
     END IF;
     ANALYZE pg_temp.posture_extent;
 END $$;
-COMMENT ON FUNCTION posture_internal.ingest_extent(text, text, boolean) IS
+COMMENT ON FUNCTION posture_internal.ingest_extent(text, text, boolean, timestamptz) IS
     'step of ingest(): finds out which extents report each finding of a delivery, and each '
     'finding that it should have and does not; the items of load() state them if of_document';
 
@@ -438,14 +442,15 @@ END $$;
 COMMENT ON FUNCTION posture_internal.ingest_close() IS
     'step of ingest(): closes findings that no extent reports any longer; returns their number';
 
-CREATE FUNCTION posture_internal.close_source(complete_source text, of_document boolean)
-    RETURNS bigint
+CREATE FUNCTION posture_internal.close_source(
+    complete_source text, of_document boolean, complete_at timestamptz) RETURNS bigint
     LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
 DECLARE
-    missing_at timestamptz := (SELECT d.seen_at
-                               FROM delivered_source() d JOIN source s USING (source_id)
-                               WHERE s.key = complete_source);
+    missing_at timestamptz := coalesce(complete_at,
+                                       (SELECT d.seen_at
+                                        FROM delivered_source() d JOIN source s USING (source_id)
+                                        WHERE s.key = complete_source));
     of_state finding_state;
     recommendations integer[];
     n bigint;
@@ -476,9 +481,9 @@ BEGIN
     END LOOP;
     RETURN closed;
 END $$;
-COMMENT ON FUNCTION posture_internal.close_source(text, boolean) IS
+COMMENT ON FUNCTION posture_internal.close_source(text, boolean, timestamptz) IS
     'step of ingest(): closes the findings of a source that a complete delivery does not have; '
-    'returns their number';
+    'returns their number; complete_at: see ingest_sources()';
 
 -- A target has the name that the document gives it: its key would tell a loader more.
 CREATE FUNCTION posture_internal.covered_extent(complete_source text) RETURNS text

@@ -116,6 +116,17 @@ END $$;
 COMMENT ON FUNCTION posture_internal.update_seen() IS
     'step of ingest(): updates when the assets of a delivery were last seen';
 
+-- Only the head of a node adds to the catalog.
+CREATE FUNCTION posture_internal.unknown_recommendation(source text, key text) RETURNS text
+    LANGUAGE sql STABLE
+    RETURN CASE WHEN known_recommendation(source, key) IS NULL
+                THEN format('recommendation "%s" of source "%s" does not exist, and this is node '
+                            '"%s": load it on the head, which adds it', left(key, 100),
+                            left(source, 100), (SELECT p.node FROM place p)) END;
+COMMENT ON FUNCTION posture_internal.unknown_recommendation(text, text) IS
+    'error text for a row of the inbox of a node whose recommendation its head does not have; NULL '
+    'if it does';
+
 CREATE FUNCTION posture_internal.take_rows(only_sources text[], arrived_at timestamptz)
     RETURNS void
     LANGUAGE plpgsql
@@ -128,6 +139,7 @@ DECLARE
     delivered text[] := delivery_sources();
     sources text[] := array(SELECT s.key FROM source s
                             WHERE delivered IS NULL OR s.key = ANY (delivered));
+    of_node boolean := is_node();
     rejected bigint;
     first_reason text;
 BEGIN
@@ -135,7 +147,10 @@ BEGIN
         INSERT INTO rejected
         SELECT r.source, r.recommendation, r.asset, r.state, r.observed_at, r.asset_kind,
                r.asset_name, r.details, r.reason, arrived_at
-        FROM (SELECT i.*, i.ctid AS id, inbox_error(i, sources, arrived_at) AS reason
+        FROM (SELECT i.*, i.ctid AS id,
+                     coalesce(inbox_error(i, sources, arrived_at),
+                              CASE WHEN of_node
+                              THEN unknown_recommendation(i.source, i.recommendation) END) AS reason
               FROM inbox i
               WHERE (only_sources IS NULL OR i.source = ANY (only_sources))
                 AND NOT (i.details IS NULL AND i.source = ANY (sources)
@@ -376,7 +391,7 @@ COMMENT ON FUNCTION posture_internal.require_delivered(text, text) IS
 
 CREATE FUNCTION posture_internal.ingest_sources(
     complete_source text, only_sources text[], of_extent text, of_document boolean,
-    arrived_at timestamptz DEFAULT NULL,
+    arrived_at timestamptz DEFAULT NULL, complete_at timestamptz DEFAULT NULL,
     OUT loaded bigint, OUT changed bigint, OUT unchanged bigint, OUT rejected bigint,
     OUT closed bigint)
     LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
@@ -385,9 +400,14 @@ AS $$
 DECLARE
     has_extents boolean := of_extent IS NOT NULL OR states_extents(of_document);
     taken record;
+    is_routed boolean := NOT of_document AND has_nodes();
+    on_nodes node_delivery;
 BEGIN
     PERFORM lock_delivery(only_sources);
     arrived_at := coalesce(arrived_at, clock_timestamp());
+    IF is_routed THEN
+        complete_at := route_inbox(complete_source, only_sources, arrived_at);
+    END IF;
     -- the stored sets don't have the extents of findings
     PERFORM begin_delivery(arrived_at, NOT has_extents);
     PERFORM take_rows(only_sources, arrived_at);
@@ -395,7 +415,9 @@ BEGIN
     loaded := taken.loaded + taken.confirmed;
     rejected := taken.rejected;
     PERFORM progress(format('ingest: %s rows taken, %s rejected', loaded, rejected));
-    PERFORM require_delivered(complete_source, of_extent);
+    IF complete_at IS NULL THEN
+        PERFORM require_delivered(complete_source, of_extent);
+    END IF;
     IF taken.has_unknown THEN
         PERFORM add_objects();
     END IF;
@@ -411,7 +433,7 @@ BEGIN
     END IF;
     PERFORM update_seen();
     IF has_extents THEN
-        PERFORM ingest_extent(complete_source, of_extent, of_document);
+        PERFORM ingest_extent(complete_source, of_extent, of_document, complete_at);
     END IF;
     changed := 0;
     IF taken.loaded > 0 THEN
@@ -421,19 +443,27 @@ BEGIN
     END IF;
     PERFORM keep_confirmations();
     closed := CASE WHEN NOT has_extents AND complete_source IS NOT NULL
-                   THEN close_source(complete_source, of_document)
+                   THEN close_source(complete_source, of_document, complete_at)
                    WHEN has_extents THEN ingest_close()
                    ELSE 0 END;
     DELETE FROM inbox i WHERE is_taken_row(i.ctid);
     PERFORM delivery_end();
-    unchanged := loaded - changed;
     PERFORM fold_if_many();
+    IF is_routed THEN
+        on_nodes := ingest_on_nodes(complete_source, of_extent, complete_at, arrived_at);
+        loaded := loaded + on_nodes.loaded;
+        changed := changed + on_nodes.changed;
+        rejected := rejected + on_nodes.rejected;
+        closed := closed + on_nodes.closed;
+    END IF;
+    unchanged := loaded - changed;
 END $$;
 COMMENT ON FUNCTION posture_internal.ingest_sources(
-    text, text[], text, boolean, timestamptz) IS
+    text, text[], text, boolean, timestamptz, timestamptz) IS
     'step of ingest() and load(): loads the rows of the inbox, or those of some sources; they are '
     'of an extent, or of those that the items of load() state; arrived_at: when load() took the '
-    'lock';
+    'lock; complete_at: latest observation of a complete delivery of which this database, a head '
+    'or a node, has a part';
 
 CREATE FUNCTION posture_internal.ingest(
     complete_source text, only_source text, extent text,

@@ -220,7 +220,8 @@ COMMENT ON FUNCTION posture_internal.ask_servers(anyelement, node[], text, text)
 
 CREATE FUNCTION posture_internal.ask_nodes(
     row_type anyelement, relation text, only_node integer DEFAULT NULL,
-    without text DEFAULT NULL, is_checked boolean DEFAULT true, writes boolean DEFAULT false)
+    without text DEFAULT NULL, is_checked boolean DEFAULT true, writes boolean DEFAULT false,
+    only_nodes integer[] DEFAULT NULL)
     RETURNS SETOF anyelement
     LANGUAGE plpgsql ROWS 1000
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
@@ -228,7 +229,8 @@ AS $$
 DECLARE
     here place := (SELECT p FROM place p);
     asked node[] := ARRAY(SELECT n FROM node n
-                          WHERE only_node IS NULL OR n.node_id = only_node
+                          WHERE (only_node IS NULL OR n.node_id = only_node)
+                            AND (only_nodes IS NULL OR n.node_id = ANY (only_nodes))
                           ORDER BY n.node_id);
     on_servers node[] := ARRAY(SELECT n FROM unnest(asked) n WHERE n.server IS NOT NULL);
     workers node[] := ARRAY(SELECT n FROM unnest(asked) n WHERE n.worker_place IS NOT NULL);
@@ -247,8 +249,8 @@ BEGIN
     END IF;
 END $$;
 COMMENT ON FUNCTION posture_internal.ask_nodes(
-    anyelement, text, integer, text, boolean, boolean) IS
-    'returns the rows that a relation has on all nodes, or on one: what follows FROM in a query; '
+    anyelement, text, integer, text, boolean, boolean, integer[]) IS
+    'returns the rows that a relation has on all nodes, or on some: what follows FROM in a query; '
     'row_type: NULL of the type of the rows; without: query of the rows in place of those of a '
     'node, $1, that does not answer; is_checked: whether the node must be the one that is meant, of '
     'the version and time zone of the head; writes: whether the relation writes';

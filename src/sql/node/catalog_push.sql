@@ -72,6 +72,38 @@ COMMENT ON FUNCTION posture_internal.push_catalog() IS
     'queues for the nodes what a statement changed in the catalog';
 REVOKE EXECUTE ON FUNCTION posture_internal.push_catalog() FROM PUBLIC;
 
+-- A head that rolled back what it had sent gives the same key another id later. Findings of the
+-- former id are of the delivery that was rolled back, and come again.
+CREATE FUNCTION posture_internal.remove_strays(of_table name, now jsonb) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+DECLARE
+    relation regclass := format('posture.%I', of_table);
+    id text := of_table || '_id';
+    key text := (SELECT string_agg(quote_ident(a.attname), ', ')
+                 FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid
+                                                    AND a.attnum = ANY (i.indkey)
+                 WHERE i.indrelid = relation AND i.indisunique AND NOT i.indisprimary);
+    strays integer[];
+BEGIN
+    IF key IS NULL THEN
+        RETURN;
+    END IF;
+    EXECUTE format('WITH n AS (SELECT * FROM jsonb_populate_recordset(NULL::%1$s, $1)) '
+                   'SELECT array_agg(t.%2$I) FROM %1$s t '
+                   'WHERE (%3$s) IN (SELECT %3$s FROM n) AND t.%2$I NOT IN (SELECT %2$I FROM n)',
+                   relation, id, key)
+    INTO strays USING now;
+    IF strays IS NOT NULL THEN
+        DELETE FROM finding f WHERE of_table = 'recommendation'
+                                AND f.recommendation_id = ANY (strays);
+        EXECUTE format('DELETE FROM %s WHERE %I = ANY ($1)', relation, id) USING strays;
+    END IF;
+END $$;
+COMMENT ON FUNCTION posture_internal.remove_strays(name, jsonb) IS
+    'removes from a node the rows of the catalog whose keys its head has under other ids';
+
 -- A key of the primary key that an update changed is another row.
 CREATE FUNCTION posture_internal.apply_change(of_table name, was jsonb, now jsonb) RETURNS void
     LANGUAGE plpgsql
@@ -104,6 +136,7 @@ BEGIN
         USING was, coalesce(now, '[]');
     END IF;
     IF now IS NOT NULL THEN
+        PERFORM remove_strays(of_table, now);
         EXECUTE format('INSERT INTO %1$s (%2$s) OVERRIDING SYSTEM VALUE '
                        'SELECT %2$s FROM jsonb_populate_recordset(NULL::%1$s, $1) '
                        'ON CONFLICT (%3$s) DO %4$s',

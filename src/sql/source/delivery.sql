@@ -14,7 +14,8 @@ BEGIN
     IF NOT has_all_levels(caller()) THEN
         RETURN ARRAY(SELECT a.source FROM access_of(caller(), 'loader') a);
     END IF;
-    RETURN NULL;
+    -- those of the role that delivers on the head, where this is a node
+    RETURN acting_sources();
 END $$;
 COMMENT ON FUNCTION posture_internal.delivery_sources() IS
     'returns the keys of the sources that the caller delivers for; NULL: of all';

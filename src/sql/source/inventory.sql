@@ -132,7 +132,7 @@ COMMENT ON FUNCTION posture_internal.name_inventory(text) IS
     'into a working table';
 
 CREATE FUNCTION posture_internal.leave_inventory(
-    complete_source text, OUT closed bigint, OUT retired bigint)
+    complete_source text, complete_at timestamptz, OUT closed bigint, OUT retired bigint)
     LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
 DECLARE
@@ -140,9 +140,10 @@ DECLARE
     curates boolean := has_level(caller(), 'curator');
     left_ids integer[];
 BEGIN
-    IF NOT EXISTS (SELECT
-                   FROM pg_temp.posture_inventory n JOIN source s USING (source_id)
-                   WHERE s.key = complete_source AND n.last_seen IS NOT NULL) THEN
+    IF complete_at IS NULL
+       AND NOT EXISTS (SELECT
+                       FROM pg_temp.posture_inventory n JOIN source s USING (source_id)
+                       WHERE s.key = complete_source AND n.last_seen IS NOT NULL) THEN
         RAISE EXCEPTION 'delivery contains no asset of source "%"', complete_source
             USING ERRCODE = 'no_data_found',
                   DETAIL = 'A complete delivery of nothing would retire every asset that only this '
@@ -172,13 +173,13 @@ BEGIN
     )
     SELECT count(*) INTO retired FROM ended;
 END $$;
-COMMENT ON FUNCTION posture_internal.leave_inventory(text) IS
+COMMENT ON FUNCTION posture_internal.leave_inventory(text, timestamptz) IS
     'step of load() and ingest_assets(): takes the assets that a complete delivery does not name '
     'from its inventory, and retires those that no inventory knows any longer; returns their '
-    'numbers';
+    'numbers; complete_at: see ingest_sources()';
 
 CREATE FUNCTION posture_internal.write_inventory(
-    complete_source text, OUT closed bigint, OUT retired bigint)
+    complete_source text, complete_at timestamptz, OUT closed bigint, OUT retired bigint)
     LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
 DECLARE
@@ -211,11 +212,12 @@ BEGIN
     WHERE a.asset_id = b.asset_id AND a.retired_at = b.retired_at;
     closed := 0;
     IF complete_source IS NOT NULL THEN
-        SELECT l.closed, l.retired INTO closed, retired FROM leave_inventory(complete_source) l;
+        SELECT l.closed, l.retired INTO closed, retired
+        FROM leave_inventory(complete_source, complete_at) l;
     END IF;
     PERFORM fold_if_many();
 END $$;
-COMMENT ON FUNCTION posture_internal.write_inventory(text) IS
+COMMENT ON FUNCTION posture_internal.write_inventory(text, timestamptz) IS
     'step of load() and ingest_assets(): writes which source knows an asset, of a complete '
     'delivery also which no longer does; returns how many assets left the inventory, and how many '
     'of these are retired now';
@@ -227,7 +229,7 @@ BEGIN
     IF NOT has_item('asset_source') THEN
         RETURN 0;
     END IF;
-    PERFORM write_inventory(NULL);
+    PERFORM write_inventory(NULL, NULL);
     RETURN (SELECT count(*) FROM pg_temp.posture_inventory n WHERE n.is_new);
 END $$;
 COMMENT ON FUNCTION posture_internal.load_asset_source() IS
@@ -252,8 +254,8 @@ COMMENT ON FUNCTION posture_internal.keep_kinds() IS
 
 -- What becomes of an asset that others know, too, is nothing for a role that only delivers.
 CREATE FUNCTION posture_internal.load_inventory(
-    complete_source text, keeps_kinds boolean, OUT changed bigint, OUT closed bigint,
-    OUT retired bigint)
+    complete_source text, keeps_kinds boolean, complete_at timestamptz, OUT changed bigint,
+    OUT closed bigint, OUT retired bigint)
     LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
 DECLARE
@@ -266,7 +268,8 @@ BEGIN
     PERFORM insert_objects('asset');
     written := update_objects('asset')::integer[];
     PERFORM load_alias(false);
-    SELECT w.closed, w.retired INTO closed, retired FROM write_inventory(complete_source) w;
+    SELECT w.closed, w.retired INTO closed, retired
+    FROM write_inventory(complete_source, complete_at) w;
     changed := (SELECT count(DISTINCT n.asset_id)
                 FROM pg_temp.posture_inventory n
                 WHERE n.is_new OR curates AND n.asset_id = ANY (written));
@@ -274,7 +277,7 @@ BEGIN
         retired := NULL;
     END IF;
 END $$;
-COMMENT ON FUNCTION posture_internal.load_inventory(text, boolean) IS
+COMMENT ON FUNCTION posture_internal.load_inventory(text, boolean, timestamptz) IS
     'step of load() and ingest_assets(): writes the assets of inventories; returns how many are '
     'new to their inventory or changed, left it, and are retired since they did';
 
@@ -324,15 +327,16 @@ CREATE FUNCTION posture_internal.ingest_assets_of(
     OUT rejected bigint, OUT closed bigint, OUT retired bigint)
     LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
+DECLARE
+    arrived_at timestamptz := clock_timestamp();
 BEGIN
-    loaded := take_assets(of_source);
+    PERFORM take_assets(of_source);
     PERFORM restrict_items('inventory');
     rejected := load_reject(NULL);
-    loaded := loaded - rejected;
     PERFORM load_analyze();
-    PERFORM load_alias(true);
-    SELECT l.changed, l.closed, l.retired INTO changed, closed, retired
-    FROM load_inventory(CASE WHEN is_complete THEN of_source END, false) l;
+    SELECT l.loaded, l.changed, ingest_assets_of.rejected + l.rejected, l.closed, l.retired
+    INTO loaded, changed, rejected, closed, retired
+    FROM load_rows('inventory', 'asset', CASE WHEN is_complete THEN of_source END, arrived_at) l;
 END $$;
 COMMENT ON FUNCTION posture_internal.ingest_assets_of(text, boolean) IS
     'step of ingest_assets(): loads the rows of one source';

@@ -289,15 +289,17 @@ COMMENT ON FUNCTION posture_internal.load_report_new_metrics() IS
     'step of load(): gives notice of metrics that only initiatives name';
 
 CREATE FUNCTION posture_internal.load_finding(
-    complete_source text, arrived_at timestamptz, OUT loaded bigint, OUT changed bigint,
-    OUT unchanged bigint, OUT rejected bigint, OUT closed bigint)
+    complete_source text, arrived_at timestamptz, complete_at timestamptz, OUT loaded bigint,
+    OUT changed bigint, OUT unchanged bigint, OUT rejected bigint, OUT closed bigint)
     LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
 DECLARE
     sources text[] := ARRAY(SELECT DISTINCT i.source FROM pg_temp.posture_item i
                             WHERE i.type = 'finding');
 BEGIN
-    IF sources = '{}' THEN
+    IF complete_source IS NOT NULL AND complete_at IS NOT NULL THEN
+        sources := sources || complete_source;
+    ELSIF sources = '{}' THEN
         IF complete_source IS NOT NULL THEN
             RAISE EXCEPTION 'document contains no finding'
                 USING ERRCODE = 'no_data_found',
@@ -318,10 +320,11 @@ BEGIN
     FROM pg_temp.posture_item i
     WHERE i.type = 'finding';
     SELECT i.* INTO loaded, changed, unchanged, rejected, closed
-    FROM ingest_sources(complete_source, sources, NULL, true, arrived_at) i;
+    FROM ingest_sources(complete_source, sources, NULL, true, arrived_at, complete_at) i;
 END $$;
-COMMENT ON FUNCTION posture_internal.load_finding(text, timestamptz) IS
-    'step of load(): loads findings through the inbox, as ingest() does';
+COMMENT ON FUNCTION posture_internal.load_finding(text, timestamptz, timestamptz) IS
+    'step of load(): loads findings through the inbox, as ingest() does; complete_at: see '
+    'ingest_sources()';
 
 -- A mistyped source adds one. The first document of a product is the time to say
 -- what posture can make of it.
@@ -368,39 +371,59 @@ COMMENT ON FUNCTION posture_internal.load_report_sources(text, text[]) IS
 
 CREATE FUNCTION posture_internal.load_rows(
     of_format text, counted text, complete_source text, arrived_at timestamptz,
-    OUT loaded bigint, OUT changed bigint, OUT rejected bigint, OUT closed bigint)
+    complete_at timestamptz DEFAULT NULL,
+    OUT loaded bigint, OUT changed bigint, OUT rejected bigint, OUT closed bigint,
+    OUT retired bigint, OUT left_out bigint, OUT extent text)
     LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
 DECLARE
-    others bigint := (SELECT count(*) FROM pg_temp.posture_item i
-                      WHERE i.type NOT IN ('finding', 'left_out')
-                        AND (counted IS NULL OR i.type = counted));
+    others bigint;
     sources bigint;
     recommendations bigint;
+    is_head boolean := has_nodes();
+    on_nodes node_delivery;
 BEGIN
     IF of_format = 'posture' THEN
         PERFORM load_report_new_metrics();
     END IF;
     sources := load_source(of_format = 'posture');
     recommendations := load_recommendation();
+    IF is_head THEN
+        complete_at := route_items(complete_source, arrived_at, true);
+    END IF;
+    others := (SELECT count(*) FROM pg_temp.posture_item i
+               WHERE i.type NOT IN ('finding', 'left_out', 'covered')
+                 AND (counted IS NULL OR i.type = counted));
     PERFORM load_former_asset(), load_former_check(), load_alias(true);
     PERFORM progress(format('load: %s recommendations are new or changed', recommendations));
     IF counted = 'asset' THEN
-        SELECT others, i.changed, 0, i.closed INTO loaded, changed, rejected, closed
-        FROM load_inventory(complete_source, of_format <> 'inventory') i;
-        RETURN;
+        SELECT others, i.changed, 0, i.closed, i.retired
+        INTO loaded, changed, rejected, closed, retired
+        FROM load_inventory(complete_source, of_format <> 'inventory', complete_at) i;
+    ELSE
+        SELECT f.loaded + others, f.changed, f.rejected, f.closed
+        INTO loaded, changed, rejected, closed
+        FROM load_finding(complete_source, arrived_at, complete_at) f;
+        changed := changed + load_catalog(of_format, counted)
+            + CASE WHEN counted = 'recommendation' THEN recommendations
+                   WHEN counted IS NULL THEN sources + recommendations ELSE 0 END;
     END IF;
-    SELECT f.loaded + others, f.changed, f.rejected, f.closed
-    INTO loaded, changed, rejected, closed
-    FROM load_finding(complete_source, arrived_at) f;
-    changed := changed + load_catalog(of_format, counted)
-        + CASE WHEN counted = 'recommendation' THEN recommendations
-               WHEN counted IS NULL THEN sources + recommendations ELSE 0 END;
+    IF is_head THEN
+        on_nodes := load_on_nodes(of_format, counted, complete_source, complete_at, arrived_at);
+        loaded := loaded + on_nodes.loaded;
+        changed := changed + on_nodes.changed;
+        rejected := rejected + on_nodes.rejected;
+        closed := closed + on_nodes.closed;
+        retired := retired + on_nodes.retired;
+        extent := on_nodes.extent;
+        left_out := on_nodes.left_out;
+    END IF;
 END $$;
-COMMENT ON FUNCTION posture_internal.load_rows(text, text, text, timestamptz) IS
+COMMENT ON FUNCTION posture_internal.load_rows(text, text, text, timestamptz, timestamptz) IS
     'step of load(): writes the items of a document, which arrived at a time; counted: type of '
     'objects that the format counts, NULL: all; complete_source: source whose document is '
-    'complete, NULL: none';
+    'complete, NULL: none; complete_at: see ingest_sources(); left_out, extent: what nodes left '
+    'out, and what they closed';
 
 CREATE FUNCTION posture_internal.load_document(
     of_format text, json_document jsonb, content text, of_source text, complete boolean,
@@ -445,6 +468,9 @@ BEGIN
     others := load_items(of_format, form.mapping, form.expects, json_document, xml_document,
                          of_source, complete);
     PERFORM restrict_items(of_format);
+    IF is_node() THEN
+        PERFORM keep_catalog();
+    END IF;
     rejected := load_reject(complete_source);
     PERFORM leave_out_superseded();
     IF NOT complete THEN
@@ -465,11 +491,13 @@ BEGIN
                          FROM pg_temp.posture_item i
                          WHERE i.source IS NOT NULL AND i.type <> 'left_out'
                            AND NOT EXISTS (SELECT FROM source s WHERE s.key = i.source));
-    SELECT r.loaded, r.changed, load_document.rejected + r.rejected, r.closed
-    INTO loaded, changed, rejected, closed
+    SELECT r.loaded, r.changed, load_document.rejected + r.rejected, r.closed,
+           load_document.left_out + coalesce(r.left_out, 0), r.extent
+    INTO loaded, changed, rejected, closed, left_out, extent
     FROM load_rows(of_format, form.counted, complete_source, arrived_at) r;
     unchanged := loaded - changed;
-    extent := CASE WHEN complete OR closed > 0 THEN covered_extent(complete_source) END;
+    extent := CASE WHEN complete THEN covered_extent(complete_source)
+                   WHEN closed > 0 THEN coalesce(extent, covered_extent(complete_source)) END;
     IF new_sources <> '{}' THEN
         PERFORM load_report_sources(of_source, new_sources);
     END IF;

@@ -74,7 +74,7 @@ BEGIN
     FOR of_source IN SELECT DISTINCT i.source FROM pg_temp.posture_item i WHERE i.source IS NOT NULL
         ORDER BY i.source LOOP
         -- these write metrics, and days that the source reported
-        CONTINUE WHEN NOT has_level(caller(), 'curator');
+        CONTINUE WHEN is_node() OR NOT has_level(caller(), 'curator');
         IF of_format LIKE 'graph-%' THEN
             PERFORM graph_apply_reports(of_source);
         ELSIF of_format LIKE 'azure-%' THEN
