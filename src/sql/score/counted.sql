@@ -71,6 +71,7 @@ BEGIN
         SELECT a.chunk FROM asset_chunk() a(chunk) WHERE within IS NULL AND a.chunk % parts = part
         UNION
         SELECT t.chunk FROM toggle t WHERE within IS NULL
+        ORDER BY chunk
     )
     SELECT u.*
     FROM (SELECT count_assets(rules, c.chunk, NULL, p.recommendation_id, p.assessed, p.exposed)
@@ -277,6 +278,9 @@ AS $$
 DECLARE
     rule counting_rule;
 BEGIN
+    IF on_day IS NOT NULL AND lacks_day(on_day) THEN
+        RETURN;
+    END IF;
     rule := counting_rule(as_of, on_day, scenario, 'current', NULL, NULL, with_groups(scope));
     RETURN QUERY
     SELECT c.*

@@ -34,7 +34,8 @@ BEGIN ATOMIC
                union_agg(set_intersect(f.exposed, c.assets)) AS exposed
         FROM (SELECT w.chunk, w.assets FROM chunks(within) w
               UNION ALL
-              SELECT generate_series(0, (SELECT max(x.chunk) FROM finding_set x)), NULL
+              SELECT generate_series((SELECT min(x.chunk) FROM finding_set x),
+                                     (SELECT max(x.chunk) FROM finding_set x)), NULL
               WHERE within IS NULL) c
         -- chosen ones are looked up by their key, which a join with all could not do
         CROSS JOIN LATERAL (
