@@ -21,18 +21,20 @@ my $cluster = days_cluster('node_days', $seed, 3);
 my ($head, $one) = ($cluster->{head}, $cluster->{one});
 my ($w1, $w2) = @{ $cluster->{nodes} };
 my $daily = 'CALL posture.run_daily()';
-my @groups = ("'users'", "'critical'", "'hosts'");
+my $groups = "(NULL), ('users'), ('critical'), ('hosts')";
 
 # what questions about past days return
 sub questions
 {
 	my @days = @_;
+	local $" = ',';
 	return (
 		@day_tables, $events,
 		'SELECT * FROM posture.score_history',
-		(map { "SELECT * FROM posture.report_at('$_')" } @days),
-		(map { my $day = $_; map { "SELECT * FROM posture.report_at('$day', $_)" } @groups } @days),
-		(map { my $o = $_; map { "SELECT * FROM posture.score_history_of('$o', $_)" } 'NULL', @groups } 'i1', 'i2', 'i3', 'm1', 'm2', 'm7'),
+		"SELECT d.day, g.key, r.* FROM unnest('{@days}'::date[]) d(day) CROSS JOIN (VALUES $groups) g(key)
+		 CROSS JOIN LATERAL posture.report_at(d.day, g.key) r",
+		"SELECT o.key, g.key AS of_group, r.* FROM (VALUES ('i1'), ('i2'), ('i3'), ('m1'), ('m2'), ('m7')) o(key)
+		 CROSS JOIN (VALUES $groups) g(key) CROSS JOIN LATERAL posture.score_history_of(o.key, g.key) r",
 		q{SELECT * FROM posture.backtest('{"remediate": ["s2:r1"], "importance": {"m3": "critical"}}')});
 }
 
@@ -111,6 +113,36 @@ eval { $run->quit };
 $w2->start;
 on_both($cluster, $daily);
 same_reports($cluster, 'after the next run', @day_tables);
+is($_->safe_psql('postgres', 'SELECT v::text FROM posture.verify() v'), '', 'nothing differs in a store')
+  for $one, $head, $w1, $w2;
+
+# another time zone
+for my $server ($one, $head, $w1)
+{
+	$server->append_conf('postgresql.conf', "posture.timezone = 'Pacific/Kiritimati'\n");
+	$server->restart;
+}
+($rc, $out, $err) = query_as($head, 'postgres', superuser(), 'SELECT FROM posture.take_snapshot()');
+like($err, qr/node "w2" has posture.timezone/, 'a node has another time zone');
+$w2->append_conf('postgresql.conf', "posture.timezone = 'Pacific/Kiritimati'\n");
+$w2->restart;
+live_a_day($cluster, $one->safe_psql('postgres', 'SELECT posture.today() - 1'));
+on_both($cluster, "$daily;\n$daily");
+same_reports($cluster, 'another time zone', @day_tables, $events);
+
+# a node that is added later counts from then on
+my $w3 = add_server($cluster, 'node_days');
+$w3->append_conf('postgresql.conf', "posture.timezone = 'Pacific/Kiritimati'\n");
+$w3->restart;
+$head->safe_psql('postgres', "SELECT posture.add_node('w3', 'w3')");
+$_->safe_psql('postgres', <<'SQL') for $one, $w3;
+INSERT INTO posture.inbox (source, recommendation, asset, state, asset_kind)
+SELECT 's2', 'r1', 'new' || a, 'non_compliant', 'host' FROM generate_series(1, 9) a;
+SELECT FROM posture.ingest();
+SQL
+on_both($cluster, 'SELECT FROM posture.take_snapshot()');
+my @all = split /\n/, $one->safe_psql('postgres', 'SELECT day FROM posture.snapshot ORDER BY 1');
+same_reports($cluster, 'a new node', questions(@all[ 0, 2, -2, -1 ]));
 
 stop_cluster($cluster);
 done_testing();

@@ -97,8 +97,12 @@ for my $end (
 	on_both($cluster, 'SELECT FROM posture.take_snapshot()');
 	same_reports($cluster, 'how events end', $events, $causes, $assets);
 }
+like($one->safe_psql('postgres', "SELECT string_agg(DISTINCT status, ' ') FROM posture.event"),
+	qr/recovered superseded/, 'some recovered, and some were superseded');
 
 # notified once, by the head
+my $recorded = "SELECT count(*) FROM posture.event WHERE NOT in_cooldown";
+my $known = $head->safe_psql('postgres', $recorded);
 my $listener = $head->background_psql('postgres');
 $listener->query_safe('LISTEN posture_event');
 $scan->('true', 'compliant', $today);
@@ -108,8 +112,8 @@ on_both($cluster, 'SELECT FROM posture.take_snapshot()');
 my $notes = $listener->query('SELECT 1');
 $listener->quit;
 my $sent = () = $notes =~ /Asynchronous notification "posture_event"/g;
-my $new = $head->safe_psql('postgres', "SELECT count(*) FROM posture.event WHERE day = '$today' AND NOT in_cooldown");
-note("$sent notifications, $new events of today");
+is($sent, $head->safe_psql('postgres', $recorded) - $known, 'each new event is notified once');
+cmp_ok($sent, '>', 0, 'there are new ones');
 same_reports($cluster, 'events of today', $events, $causes, $assets);
 is($_->safe_psql('postgres', 'SELECT count(*) FROM posture.event'), 0, 'no events on a node') for @{ $cluster->{nodes} };
 

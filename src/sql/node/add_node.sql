@@ -173,7 +173,7 @@ BEGIN
                                        here.cluster, added.node_id, added.key,
                                        posture_version()));
     PERFORM FROM answer_of_node(added, NULL::applied, row_columns('applied'));
-    PERFORM sync_catalog(added.node_id);
+    PERFORM sync_catalog(added.node_id), send_last_day(added.node_id);
 END $$;
 COMMENT ON FUNCTION posture.add_node(text, text) IS
     'makes the empty database that a foreign server names a node of this one, with a key: it gets '

@@ -121,9 +121,9 @@ BEGIN
                   coalesce(r.critical, 0), CASE WHEN is_raw THEN ' without exemptions' ELSE '' END,
                   coalesce(s.assessed, 0), coalesce(s.exposed, 0), coalesce(s.failing, 0),
                   coalesce(s.critical, 0))
-    FROM (SELECT false AS is_raw, n.* FROM current_object_count(false) n
+    FROM (SELECT false AS is_raw, n.* FROM object_count_here(false) n
           UNION ALL
-          SELECT true, n.* FROM current_object_count(true) n WHERE has_exemptions()) s
+          SELECT true, n.* FROM object_count_here(true) n WHERE has_exemptions()) s
     FULL JOIN (SELECT false AS is_raw, n.*
                FROM counted_state('infinity', NULL, NULL, NULL, false) n
                UNION ALL
@@ -153,6 +153,8 @@ BEGIN
         SELECT s.day, s.inactive
         FROM snapshot s
         WHERE s.taken_at >= (SELECT min(c.built_at) FROM counted_slice c) AND has_snapshot(s.day)
+          -- the days of a head have the assets of its nodes, which verify their own
+          AND NOT has_nodes()
     ), exempt AS MATERIALIZED (
         SELECT c.day, x.recommendation_id, bool_or(x.for_all AND x.kind = 'waived') AS all_waived,
                bool_or(x.for_all AND x.kind = 'mitigated') AS all_mitigated,
