@@ -50,7 +50,7 @@ BEGIN
             ('definer', 'posture_internal.require_level'),
             ('definer', 'posture_internal.delivery_sources'),
             -- steps of run_daily()
-            ('definer', 'posture_internal.fold_next'),
+            ('definer', 'posture_internal.fold_next'), ('definer', 'posture_internal.fold_nodes'),
             ('definer', 'posture_internal.run_left_events'),
             ('definer', 'posture_internal.run_next_day')) l(mode, name)
         JOIN pg_proc p ON p.proname = split_part(l.name, '.', 2)

@@ -93,12 +93,12 @@ COMMENT ON FUNCTION posture_internal.owner_last_change() IS
 
 CREATE FUNCTION posture_internal.owner_change_attribution(
     previous_day date, on_day date, of_metrics integer[], of_recommendations integer[],
-    within assetset)
+    within assetset, of_group integer)
     RETURNS TABLE (object_kind text, object_id integer, step integer,
                    assessed bigint, exposed bigint,
                    points_missing numeric, points_possible numeric,
                    newly_exposed assetset, assets assetset, recommendations integer[])
     AS 'MODULE_PATHNAME', 'posture_owner' LANGUAGE C STABLE PARALLEL SAFE ROWS 100;
 COMMENT ON FUNCTION posture_internal.owner_change_attribution(
-    date, date, integer[], integer[], assetset) IS
+    date, date, integer[], integer[], assetset, integer) IS
     'returns the part of change_attribution() that the caller owns';

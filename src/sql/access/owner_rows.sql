@@ -354,7 +354,7 @@ REVOKE EXECUTE ON FUNCTION posture_internal.owner_last_change_of(oid) FROM PUBLI
 
 CREATE FUNCTION posture_internal.owner_change_attribution_of(
     caller oid, previous_day date, on_day date, of_metrics integer[],
-    of_recommendations integer[], within assetset)
+    of_recommendations integer[], within assetset, of_group integer)
     RETURNS TABLE (object_kind text, object_id integer, step integer,
                    assessed bigint, exposed bigint,
                    points_missing numeric, points_possible numeric,
@@ -364,10 +364,11 @@ BEGIN ATOMIC
     SELECT *
     FROM change_attribution(
         previous_day, on_day, owner_row_ids(caller, 'metric', of_metrics),
-        owner_row_ids(caller, 'initiative_recommendation', of_recommendations), within);
+        owner_row_ids(caller, 'initiative_recommendation', of_recommendations), within,
+        of_group);
 END;
 COMMENT ON FUNCTION posture_internal.owner_change_attribution_of(
-    oid, date, date, integer[], integer[], assetset) IS
+    oid, date, date, integer[], integer[], assetset, integer) IS
     'returns the rows of owner_change_attribution() for a role';
 REVOKE EXECUTE ON FUNCTION posture_internal.owner_change_attribution_of(
-    oid, date, date, integer[], integer[], assetset) FROM PUBLIC;
+    oid, date, date, integer[], integer[], assetset, integer) FROM PUBLIC;

@@ -133,9 +133,51 @@ COMMENT ON FUNCTION posture_internal.change_sets(date, date, integer[], assetset
     'change_reason() at which the points change; has_ended, has_given: whether exemptions ended or '
     'were given';
 
+-- A recommendation that assesses on one node has data on all. It is asked of all nodes before they
+-- attribute, because then it counts on the same days everywhere.
+CREATE TYPE posture_internal.data_flag AS (
+    recommendation_id integer,
+    had_data boolean,
+    has_data boolean
+);
+COMMENT ON TYPE posture_internal.data_flag IS 'whether a recommendation has data on two days';
+COMMENT ON COLUMN posture_internal.data_flag.recommendation_id IS 'id of the recommendation';
+COMMENT ON COLUMN posture_internal.data_flag.had_data IS 'whether it had data on the previous day';
+COMMENT ON COLUMN posture_internal.data_flag.has_data IS 'whether it has data on the day';
+
+CREATE FUNCTION posture_internal.assesses(
+    assessed assetset, possible numeric, points_step integer, waived assetset,
+    other_possible numeric)
+    RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    -- a waived measure has no points, but it has data
+    RETURN coalesce(cardinality(assessed) > 0, false) OR possible IS NOT NULL
+        OR points_step < 15 AND waived IS NOT NULL AND other_possible IS NOT NULL;
+COMMENT ON FUNCTION posture_internal.assesses(assetset, numeric, integer, assetset, numeric) IS
+    'returns whether a recommendation has data on one of two days; other_possible: points possible '
+    'on the other';
+
+CREATE FUNCTION posture_internal.data_flag_here(
+    previous_day date, on_day date, chosen integer[], of_group integer)
+    RETURNS SETOF data_flag
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+DECLARE
+    within assetset := (SELECT group_assets(of_group) WHERE of_group IS NOT NULL);
+BEGIN
+    RETURN QUERY
+    SELECT s.recommendation_id,
+           assesses(s.was_assessed, s.was_possible, s.points_step, s.was_waived, s.is_possible),
+           assesses(s.is_assessed, s.is_possible, s.points_step, s.is_waived, s.was_possible)
+    FROM change_sets(previous_day, on_day, chosen, within, NULL) s;
+END $$;
+COMMENT ON FUNCTION posture_internal.data_flag_here(date, date, integer[], integer) IS
+    'returns which recommendations have data in this database on two days';
+
 CREATE FUNCTION posture_internal.member_change(
     previous_day date, on_day date, of_metrics integer[], of_recommendations integer[],
-    chosen integer[], within assetset, members assetset)
+    chosen integer[], within assetset, members assetset, known data_flag[])
     RETURNS TABLE (object_kind text, object_id integer, recommendation_id integer,
                    from_step integer, until_step integer,
                    was_assessed assetset, was_exposed assetset,
@@ -178,20 +220,18 @@ BEGIN ATOMIC
           SELECT 'recommendation', o.id, o.id, true, false, true, false
           FROM unnest(of_recommendations) o(id)) m
     JOIN change_sets(previous_day, on_day, chosen, within, members) s USING (recommendation_id)
-    -- a waived measure has no points, but it has data
+    LEFT JOIN unnest(known) k ON k.recommendation_id = s.recommendation_id
     CROSS JOIN LATERAL (
-        SELECT coalesce(cardinality(s.was_assessed) > 0, false) OR s.was_possible IS NOT NULL
-                   OR s.points_step < 15 AND s.was_waived IS NOT NULL
-                      AND s.is_possible IS NOT NULL AS had_data,
-               coalesce(cardinality(s.is_assessed) > 0, false) OR s.is_possible IS NOT NULL
-                   OR s.points_step < 15 AND s.is_waived IS NOT NULL
-                      AND s.was_possible IS NOT NULL AS has_data) d;
+        SELECT coalesce(k.had_data, assesses(s.was_assessed, s.was_possible, s.points_step,
+                                             s.was_waived, s.is_possible)) AS had_data,
+               coalesce(k.has_data, assesses(s.is_assessed, s.is_possible, s.points_step,
+                                             s.is_waived, s.was_possible)) AS has_data) d;
 END;
 COMMENT ON FUNCTION posture_internal.member_change(
-    date, date, integer[], integer[], integer[], assetset, assetset) IS
+    date, date, integer[], integer[], integer[], assetset, assetset, data_flag[]) IS
     'returns the recommendations of metrics on two days with their sets, and the given '
     'recommendations as objects of their own; a recommendation counts from from_step to the step '
-    'before until_step';
+    'before until_step; known: which have data, NULL: those that have data here';
 
 CREATE FUNCTION posture_internal.member_sets(
     at_step integer, from_step integer,
@@ -388,7 +428,7 @@ COMMENT ON FUNCTION posture_internal.metric_scope(
 CREATE FUNCTION posture_internal.step_sets(
     previous_day date, on_day date, of_metrics integer[], of_recommendations integer[],
     chosen integer[], within assetset, was asset_rule, kept asset_rule, now asset_rule,
-    members assetset)
+    members assetset, known data_flag[])
     RETURNS TABLE (object_kind text, object_id integer, step integer,
                    assessed assetset, exposed assetset, weights integer[],
                    points_missing numeric, points_possible numeric, newly_exposed assetset,
@@ -397,7 +437,7 @@ CREATE FUNCTION posture_internal.step_sets(
 BEGIN ATOMIC
     WITH member AS (
         SELECT * FROM member_change(previous_day, on_day, of_metrics, of_recommendations, chosen,
-                                    within, members)
+                                    within, members, known)
     ), metric_scope AS MATERIALIZED (
         SELECT * FROM metric_scope(previous_day, on_day, of_metrics, within, was, kept, now)
     ), needed_step AS (
@@ -479,45 +519,76 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION posture_internal.step_sets(
     date, date, integer[], integer[], integer[], assetset, asset_rule, asset_rule, asset_rule,
-    assetset) IS
+    assetset, data_flag[]) IS
     'returns the assessed and exposed assets of metrics after each step from one day to another, '
     'how many times they count by criticality, the points of their measures, and the '
     'recommendations that the step is about; with step NULL, newly_exposed: the assets that changes '
     'of posture expose, and that fail one recommendation; was, kept, now: kinds and criticalities '
-    'on the previous day, until findings change, and on the day';
+    'on the previous day, until findings change, and on the day; known: see member_change()';
 
-CREATE FUNCTION posture_internal.change_attribution(
+CREATE TYPE posture_internal.step_count AS (
+    node_id integer,
+    object_kind text,
+    object_id integer,
+    step integer,
+    assessed bigint,
+    exposed bigint,
+    points_missing numeric,
+    points_possible numeric,
+    newly_exposed assetset,
+    assets assetset,
+    recommendations integer[]
+);
+COMMENT ON TYPE posture_internal.step_count IS
+    'a row of change_attribution(), for the assets of one database';
+COMMENT ON COLUMN posture_internal.step_count.node_id IS 'id of the node; 0: none';
+COMMENT ON COLUMN posture_internal.step_count.object_kind IS 'metric or recommendation';
+COMMENT ON COLUMN posture_internal.step_count.object_id IS 'id of the object';
+COMMENT ON COLUMN posture_internal.step_count.step IS
+    'step after which the object has the counts; NULL: the row details step 12';
+COMMENT ON COLUMN posture_internal.step_count.assessed IS 'assessed assets, weighted';
+COMMENT ON COLUMN posture_internal.step_count.exposed IS 'exposed assets, weighted';
+COMMENT ON COLUMN posture_internal.step_count.points_missing IS 'points missing of measures';
+COMMENT ON COLUMN posture_internal.step_count.points_possible IS 'points possible of measures';
+COMMENT ON COLUMN posture_internal.step_count.newly_exposed IS 'assets that the step exposes';
+COMMENT ON COLUMN posture_internal.step_count.assets IS 'assets that the step concerns';
+COMMENT ON COLUMN posture_internal.step_count.recommendations IS
+    'ids of the recommendations that the step is about';
+
+CREATE FUNCTION posture_internal.measured_between(
+    previous_day date, on_day date, of_metrics integer[], of_recommendations integer[])
+    RETURNS integer[]
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN ARRAY(SELECT unnest(s.recommendations)
+                 FROM metric_snapshot s
+                 WHERE s.day IN (previous_day, on_day) AND s.metric_id = ANY (of_metrics)
+                 UNION
+                 SELECT unnest(of_recommendations));
+COMMENT ON FUNCTION posture_internal.measured_between(date, date, integer[], integer[]) IS
+    'returns the ids of the recommendations of metrics on two days, and the given ones';
+
+CREATE FUNCTION posture_internal.attribution_here(
     previous_day date, on_day date, of_metrics integer[], of_recommendations integer[],
-    within assetset)
-    RETURNS TABLE (object_kind text, object_id integer, step integer,
-                   assessed bigint, exposed bigint,
-                   points_missing numeric, points_possible numeric,
-                   newly_exposed assetset, assets assetset, recommendations integer[])
+    within assetset, of_group integer, known data_flag[])
+    RETURNS SETOF step_count
     LANGUAGE plpgsql STABLE PARALLEL SAFE
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
     SET jit = off
     SET plan_cache_mode = force_generic_plan
 AS $$
-#variable_conflict use_column
 DECLARE
-    chosen integer[];
+    chosen integer[] := measured_between(previous_day, on_day, of_metrics, of_recommendations);
+    of_node integer := coalesce((SELECT p.node_id FROM place p), 0);
     was asset_rule;
     kept asset_rule;
     now asset_rule;
     members assetset;
 BEGIN
-    IF NOT sees_all() THEN
-        RETURN QUERY
-        SELECT *
-        FROM owner_change_attribution(previous_day, on_day, of_metrics, of_recommendations, within);
+    IF lacks_day(previous_day) OR lacks_day(on_day) THEN
         RETURN;
+    ELSIF of_group IS NOT NULL AND within IS NULL THEN
+        within := group_assets(of_group);
     END IF;
-    chosen := ARRAY(
-        SELECT unnest(s.recommendations)
-        FROM metric_snapshot s
-        WHERE s.day IN (previous_day, on_day) AND s.metric_id = ANY (of_metrics)
-        UNION
-        SELECT unnest(of_recommendations));
     was := asset_rule(day_end(previous_day), previous_day, NULL, 'current', NULL, NULL);
     was.inactive := coalesce(was.inactive, '{}');
     was.retired := coalesce(was.retired, was.inactive);
@@ -531,7 +602,7 @@ BEGIN
                   ON g.day = s.day AND g.asset_group_id = s.population_group_id
                 WHERE s.day IN (previous_day, on_day) AND s.metric_id = ANY (of_metrics));
     RETURN QUERY
-    SELECT s.object_kind, s.object_id, s.step,
+    SELECT of_node, s.object_kind, s.object_id, s.step,
            weighted_count(s.assessed, s.weights, c.sets),
            weighted_count(s.exposed, s.weights, c.sets),
            s.points_missing, s.points_possible,
@@ -539,16 +610,127 @@ BEGIN
            (s.assessed # lag(s.assessed) OVER o) | (s.exposed # lag(s.exposed) OVER o),
            s.recommendations
     FROM step_sets(previous_day, on_day, of_metrics, of_recommendations, chosen, within,
-                   was, kept, now, members) s
+                   was, kept, now, members, known) s
     CROSS JOIN LATERAL (SELECT CASE WHEN s.step < 0 THEN was.criticalities
                                     WHEN s.step < 11 THEN kept.criticalities
                                     ELSE now.criticalities END AS sets) c
     WINDOW o AS (PARTITION BY s.object_kind, s.object_id ORDER BY s.step);
 END $$;
+COMMENT ON FUNCTION posture_internal.attribution_here(
+    date, date, integer[], integer[], assetset, integer, data_flag[]) IS
+    'returns the rows of change_attribution() for the assets of this database; within: those of '
+    'the group, if they are known; known: see member_change(); none for a node that has not '
+    'counted on one of the days';
+
+-- A node leaves out a step that changes nothing there: it has the counts of the step before.
+CREATE FUNCTION posture_internal.added_steps(counts step_count[])
+    RETURNS TABLE (object_kind text, object_id integer, step integer,
+                   assessed bigint, exposed bigint,
+                   points_missing numeric, points_possible numeric,
+                   newly_exposed assetset, assets assetset, recommendations integer[])
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+    WITH node_step AS MATERIALIZED (
+        SELECT c.*, lead(c.step, 1, 99) OVER (PARTITION BY c.node_id, c.object_kind, c.object_id
+                                              ORDER BY c.step) AS next_step
+        FROM unnest(counts) c
+        WHERE c.step IS NOT NULL
+    ), counted AS (
+        SELECT s.object_kind, s.object_id, s.step, sum(n.assessed)::bigint AS assessed,
+               sum(n.exposed)::bigint AS exposed, sum(n.points_missing) AS points_missing,
+               sum(n.points_possible) AS points_possible
+        FROM (SELECT DISTINCT x.object_kind, x.object_id, x.step FROM node_step x) s
+        JOIN node_step n ON n.object_kind = s.object_kind AND n.object_id = s.object_id
+                        AND n.step <= s.step AND n.next_step > s.step
+        GROUP BY s.object_kind, s.object_id, s.step
+    ), united AS (
+        SELECT c.object_kind, c.object_id, c.step, union_agg(c.newly_exposed) AS newly_exposed,
+               union_agg(c.assets) AS assets,
+               union_agg(c.recommendations::assetset)::integer[] AS recommendations
+        FROM unnest(counts) c
+        -- a row without a step is that of one recommendation
+        GROUP BY c.object_kind, c.object_id, c.step,
+                 CASE WHEN c.step IS NULL THEN c.recommendations END
+    )
+    SELECT u.object_kind, u.object_id, u.step, c.assessed, c.exposed, c.points_missing,
+           c.points_possible, u.newly_exposed, u.assets, u.recommendations
+    FROM united u
+    LEFT JOIN counted c ON c.object_kind = u.object_kind AND c.object_id = u.object_id
+                       AND c.step = u.step;
+END;
+COMMENT ON FUNCTION posture_internal.added_steps(step_count[]) IS
+    'adds up the steps of all nodes: returns rows as change_attribution() does';
+
+CREATE FUNCTION posture_internal.attribution_of_nodes(
+    previous_day date, on_day date, of_metrics integer[], of_recommendations integer[],
+    within assetset, of_group integer)
+    RETURNS SETOF step_count
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+DECLARE
+    chosen integer[] := measured_between(previous_day, on_day, of_metrics, of_recommendations);
+    known data_flag[];
+BEGIN
+    known := ARRAY(
+        SELECT (f.recommendation_id, bool_or(f.had_data), bool_or(f.has_data))::data_flag
+        FROM (SELECT * FROM data_flag_here(previous_day, on_day, chosen, of_group)
+              UNION ALL
+              SELECT *
+              FROM ask_nodes(NULL::data_flag, format('data_flag_here(%L, %L, %L, %L)', previous_day,
+                                                     on_day, chosen, of_group))) f
+        GROUP BY f.recommendation_id);
+    RETURN QUERY
+    SELECT *
+    FROM attribution_here(previous_day, on_day, of_metrics, of_recommendations, within, of_group,
+                          known)
+    UNION ALL
+    SELECT *
+    FROM ask_nodes(NULL::step_count,
+                   format('attribution_here(%L, %L, %L, %L, NULL, %L, %L)', previous_day, on_day,
+                          of_metrics, of_recommendations, of_group, known));
+END $$;
+COMMENT ON FUNCTION posture_internal.attribution_of_nodes(
+    date, date, integer[], integer[], assetset, integer) IS
+    'returns the steps of change_attribution() on a head and on each of its nodes';
+
+CREATE FUNCTION posture_internal.change_attribution(
+    previous_day date, on_day date, of_metrics integer[], of_recommendations integer[],
+    within assetset, of_group integer)
+    RETURNS TABLE (object_kind text, object_id integer, step integer,
+                   assessed bigint, exposed bigint,
+                   points_missing numeric, points_possible numeric,
+                   newly_exposed assetset, assets assetset, recommendations integer[])
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
+    SET jit = off
+AS $$
+BEGIN
+    IF NOT sees_all() THEN
+        RETURN QUERY
+        SELECT *
+        FROM owner_change_attribution(previous_day, on_day, of_metrics, of_recommendations, within,
+                                      of_group);
+    ELSIF NOT has_nodes() THEN
+        RETURN QUERY
+        SELECT a.object_kind, a.object_id, a.step, a.assessed, a.exposed, a.points_missing,
+               a.points_possible, a.newly_exposed, a.assets, a.recommendations
+        FROM attribution_here(previous_day, on_day, of_metrics, of_recommendations, within,
+                              of_group, NULL) a;
+    ELSIF num_nonnulls(VARIADIC of_metrics || of_recommendations) > 0 THEN
+        RETURN QUERY
+        SELECT a.*
+        FROM added_steps(ARRAY(SELECT n
+                               FROM attribution_of_nodes(previous_day, on_day, of_metrics,
+                                                         of_recommendations, within,
+                                                         of_group) n)) a;
+    END IF;
+END $$;
 COMMENT ON FUNCTION posture_internal.change_attribution(
-    date, date, integer[], integer[], assetset) IS
+    date, date, integer[], integer[], assetset, integer) IS
     'returns the counts and points of metrics, and of the given recommendations as objects of '
-    'their own, after each step from one day to another, by all assets or by those of a set; '
+    'their own, after each step from one day to another, by all assets or by those of a group, '
+    'which has the assets within, on a head by those of all nodes; '
     'step -1 is the previous day; newly_exposed: assets that the step exposes; assets: assets that '
     'the step concerns; recommendations: recommendations that the step is about, empty for steps '
     'below 1 and above 10; step NULL: newly_exposed has the assets newly exposed by one '

@@ -37,7 +37,7 @@ DECLARE
     of_day date;
     taken record;
 BEGIN
-    PERFORM require_level('operator');
+    PERFORM require_level('operator'), refuse_on_node('backfill()');
     IF (from_day >= '1900-01-01' AND from_day < today()) IS NOT TRUE THEN
         RAISE EXCEPTION 'cannot backfill from day %', coalesce(from_day::text, 'NULL')
             USING ERRCODE = 'invalid_parameter_value',

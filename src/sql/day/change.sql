@@ -78,7 +78,8 @@ BEGIN
         SELECT a.object_id AS metric_id, a.step, a.newly_exposed, a.assets, a.recommendations,
                score(a.exposed + coalesce(a.points_missing, 0),
                      a.assessed + coalesce(a.points_possible, 0)) AS score
-        FROM change_attribution(previous_day, on_day, of_metrics, '{}', scope.groups[1]) a
+        FROM change_attribution(previous_day, on_day, of_metrics, '{}', scope.groups[1],
+                                scope.group_ids[1]) a
     ), step_score AS (
         -- a step after which nothing is assessed has no score
         SELECT a.metric_id, a.step, a.score FROM attributed a WHERE a.score IS NOT NULL
@@ -234,7 +235,7 @@ BEGIN
                   FROM term t
                   WHERE t.initiative_id = ANY (detailed)
                     AND t.recommendation_id IS NOT NULL),
-            scope.groups[1]) a
+            scope.groups[1], scope.group_ids[1]) a
         WHERE a.step IS NOT NULL
           AND EXISTS (SELECT FROM term t WHERE t.initiative_id = ANY (detailed))
     ), value AS (

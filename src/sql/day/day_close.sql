@@ -5,14 +5,30 @@
  * (closed_day() in store/finding_history.sql).
  */
 
-CREATE FUNCTION posture_internal.has_data_before(as_of timestamptz) RETURNS boolean
+CREATE FUNCTION posture_internal.has_data_here(as_of timestamptz) RETURNS boolean
     LANGUAGE sql STABLE PARALLEL SAFE
     RETURN EXISTS (SELECT FROM finding_history h WHERE h.day < day_of(as_of))
         OR EXISTS (SELECT FROM finding_delta d WHERE d.day < day_of(as_of))
         OR EXISTS (SELECT FROM finding f WHERE f.changed_at < as_of)
         OR EXISTS (SELECT FROM measure m WHERE m.observed_at < as_of);
+COMMENT ON FUNCTION posture_internal.has_data_here(timestamptz) IS
+    'returns whether any finding or measure of this database is older than a moment';
+
+CREATE FUNCTION posture_internal.has_data_before(as_of timestamptz) RETURNS boolean
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
+    SET posture.partial_results = off
+AS $$
+BEGIN
+    RETURN has_data_here(as_of)
+        OR has_nodes()
+           AND EXISTS (SELECT
+                       FROM ask_nodes(NULL::known_day,
+                                      format('(SELECT today() WHERE has_data_here(%L)) d',
+                                             as_of)));
+END $$;
 COMMENT ON FUNCTION posture_internal.has_data_before(timestamptz) IS
-    'returns whether any finding or measure is older than a moment';
+    'returns whether any finding or measure is older than a moment, on a head also of its nodes';
 
 -- The day of a delta is one of the time zone in which its statement ran.
 CREATE FUNCTION posture_internal.redate_findings(since date) RETURNS void

@@ -174,7 +174,7 @@ BEGIN
     left_out := '{}';
     PERFORM set_config('lock_timeout', step_timeout(), true);
     BEGIN
-        purged := purge();
+        purged := purge() + delete_day_on_nodes(NULL, oldest_kept_day());
     EXCEPTION WHEN lock_not_available THEN
         purged := 0;
         left_out := ARRAY['rows that are too old are left for the next day: locked by '

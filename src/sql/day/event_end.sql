@@ -205,6 +205,45 @@ COMMENT ON FUNCTION posture_internal.posture_score(date, integer[]) IS
     'returns what the scores of events would be on a day if only posture had changed since the '
     'drop; NULL if the score was not available then';
 
+CREATE TYPE posture_internal.asset_answer AS (assets assetset);
+COMMENT ON TYPE posture_internal.asset_answer IS 'a set with which a node answers';
+COMMENT ON COLUMN posture_internal.asset_answer.assets IS 'ids of assets, or of other objects';
+
+CREATE FUNCTION posture_internal.exempt_since(previous_day date, on_day date)
+    RETURNS SETOF asset_answer
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT assetset_agg(n.recommendation_id)
+    FROM exempt_set('infinity', on_day, NULL) n
+    LEFT JOIN exempt_set('infinity', previous_day, NULL) p
+           ON p.recommendation_id = n.recommendation_id AND p.kind = n.kind
+          AND p.for_all = n.for_all AND p.assets = n.assets
+    WHERE n.kind <> 'risk_accepted' AND p.recommendation_id IS NULL;
+END;
+COMMENT ON FUNCTION posture_internal.exempt_since(date, date) IS
+    'returns the ids of recommendations that exempt other assets of this database on a day than on '
+    'a day before';
+
+CREATE FUNCTION posture_internal.newly_exempt(previous_day date, on_day date)
+    RETURNS assetset
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+DECLARE
+    result assetset := (SELECT e.assets FROM exempt_since(previous_day, on_day) e);
+BEGIN
+    IF has_nodes() THEN
+        result := coalesce(result, '{}') | (
+            SELECT coalesce(union_agg(n.assets), '{}')
+            FROM ask_nodes(NULL::asset_answer,
+                           format('exempt_since(%L, %L)', previous_day, on_day)) n);
+    END IF;
+    RETURN result;
+END $$;
+COMMENT ON FUNCTION posture_internal.newly_exempt(date, date) IS
+    'returns the ids of recommendations that exempt other assets on a day than on a day before, on '
+    'a head on any node';
+
 -- Findings that failed since the previous day and are exempt by now show no change at all.
 CREATE FUNCTION posture_internal.exempt_on_own_day(of_day date, of_events integer[])
     RETURNS TABLE (event_id integer)
@@ -226,15 +265,44 @@ BEGIN ATOMIC
     )
     SELECT DISTINCT r.event_id
     FROM measured r
-    JOIN exempt_set('infinity', of_day, NULL) n USING (recommendation_id)
-    WHERE n.kind <> 'risk_accepted'
-      AND NOT EXISTS (SELECT
-                      FROM exempt_set('infinity', r.previous_day, NULL) p
-                      WHERE p.recommendation_id = n.recommendation_id AND p.kind = n.kind
-                        AND p.for_all = n.for_all AND p.assets = n.assets);
+    JOIN (SELECT d.previous_day, newly_exempt(d.previous_day, of_day) AS recommendations
+          FROM (SELECT DISTINCT m.previous_day FROM measured m) d
+          OFFSET 0) n USING (previous_day)
+    WHERE n.recommendations @> r.recommendation_id;
 END;
 COMMENT ON FUNCTION posture_internal.exempt_on_own_day(date, integer[]) IS
     'returns which events end on their own day with exemptions that the previous day did not have';
+
+CREATE FUNCTION posture_internal.inactive_since(previous_day date, on_day date)
+    RETURNS SETOF asset_answer
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT n.inactive - p.inactive
+    FROM snapshot n JOIN snapshot p ON p.day = previous_day
+    WHERE n.day = on_day;
+END;
+COMMENT ON FUNCTION posture_internal.inactive_since(date, date) IS
+    'returns the assets of this database that counted on a day and no longer on another';
+
+CREATE FUNCTION posture_internal.newly_inactive(previous_day date, on_day date)
+    RETURNS assetset
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+DECLARE
+    result assetset := (SELECT i.assets FROM inactive_since(previous_day, on_day) i);
+BEGIN
+    IF has_nodes() THEN
+        result := coalesce(result, '{}') | (
+            SELECT coalesce(union_agg(n.assets), '{}')
+            FROM ask_nodes(NULL::asset_answer,
+                           format('inactive_since(%L, %L)', previous_day, on_day)) n);
+    END IF;
+    RETURN result;
+END $$;
+COMMENT ON FUNCTION posture_internal.newly_inactive(date, date) IS
+    'returns the assets that counted on a day and no longer on another, on a head of all nodes; '
+    'NULL: one of the days has no snapshot';
 
 -- What is no longer measured at the end of the day on which it failed shows no change of posture
 -- since the previous day either. A removal that is a cause of the drop itself came before it.
@@ -252,6 +320,9 @@ BEGIN ATOMIC
         FROM ended e
         LEFT JOIN initiative_metric_snapshot b ON b.day = e.previous_day AND b.weight > 0
                                               AND b.initiative_id = e.initiative_id
+    ), gone AS MATERIALIZED (
+        SELECT d.previous_day, newly_inactive(d.previous_day, of_day) AS assets
+        FROM (SELECT DISTINCT e.previous_day FROM ended e) d
     ), removed AS (
         SELECT m.event_id, 'metric_removed' AS reason
         FROM measured m
@@ -282,9 +353,8 @@ BEGIN ATOMIC
         JOIN event x ON x.day = of_day AND x.metric_id = m.metric_id
         JOIN event_cause c ON c.event_id = x.event_id
                           AND c.reason IN ('newly_exposed', 'assets_added')
-        JOIN snapshot p ON p.day = m.previous_day
-        JOIN snapshot n ON n.day = of_day
-        WHERE set_difference(set_intersect(c.assets, n.inactive), p.inactive) <> '{}'
+        JOIN gone g ON g.previous_day = m.previous_day
+        WHERE set_intersect(c.assets, g.assets) <> '{}'
     )
     SELECT r.event_id, min(r.reason)
     FROM removed r

@@ -24,7 +24,7 @@ DECLARE
     changed integer[];
     later date;
 BEGIN
-    PERFORM require_level('operator');
+    PERFORM require_level('operator'), refuse_on_node('forget_day()');
     -- take these locks before any table is read, as take_snapshot() does
     PERFORM lock_sets();
     LOCK TABLE snapshot IN SHARE ROW EXCLUSIVE MODE;
@@ -41,7 +41,7 @@ BEGIN
     GET DIAGNOSTICS events = ROW_COUNT;
     scores := (SELECT count(*) FROM metric_snapshot s WHERE s.day = forget_day.day)
             + (SELECT count(*) FROM initiative_snapshot s WHERE s.day = forget_day.day);
-    PERFORM delete_day_rows(day, day, true);
+    PERFORM delete_day_rows(day, day, true), delete_day_on_nodes(day, NULL);
     DELETE FROM snapshot s WHERE s.day = forget_day.day;
 
     -- what ended on that day is as a person left it, and may end on a later day

@@ -4,11 +4,11 @@
  * because no role may delete from it.
  */
 
-CREATE FUNCTION posture_internal.purge() RETURNS bigint
+CREATE FUNCTION posture_internal.purge(keep_from date DEFAULT oldest_kept_day()) RETURNS bigint
     LANGUAGE sql VOLATILE
 BEGIN ATOMIC
     WITH oldest AS (
-        SELECT oldest_kept_day() AS day
+        SELECT keep_from AS day
     ), deleted_snapshot AS (
         DELETE FROM snapshot x USING oldest WHERE x.day < oldest.day RETURNING 1
     ), deleted_history AS (
@@ -35,9 +35,9 @@ BEGIN ATOMIC
          + (SELECT count(*) FROM deleted_event) + (SELECT count(*) FROM deleted_run)
          + (SELECT count(*) FROM deleted_verification) + (SELECT count(*) FROM deleted_rejected);
 END;
-COMMENT ON FUNCTION posture_internal.purge() IS
-    'deletes history, events, runs, verifications and rejected rows older than '
-    'posture.retention_days; returns the number of rows';
+COMMENT ON FUNCTION posture_internal.purge(date) IS
+    'deletes history, events, runs, verifications and rejected rows of the days before one, that '
+    'of posture.retention_days; returns the number of rows';
 
 -- Any role can set the setting for its session. That must not shorten the log.
 CREATE FUNCTION posture_internal.purge_change_log() RETURNS trigger

@@ -33,7 +33,7 @@ COMMENT ON COLUMN posture.run.counts IS
     'numbers of metrics, initiatives, new events, recovered events and purged rows, and left_out: '
     'what was left out; NULL if the run failed';
 
-CREATE FUNCTION posture_internal.first_data_day() RETURNS date
+CREATE FUNCTION posture_internal.first_day_here() RETURNS date
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
     SELECT least(day_of(least((SELECT min(f.changed_at) FROM finding f),
@@ -42,11 +42,25 @@ BEGIN ATOMIC
                  (SELECT min(h.day) FROM finding_history h),
                  (SELECT min(d.day) FROM finding_delta d),
                  today() - 1)
-    WHERE has_data_before('infinity');
+    WHERE has_data_here('infinity');
 END;
+COMMENT ON FUNCTION posture_internal.first_day_here() IS
+    'returns first_data_day() of this database';
+
+CREATE FUNCTION posture_internal.first_data_day() RETURNS date
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
+    SET posture.partial_results = off
+AS $$
+BEGIN
+    RETURN least(first_day_here(),
+                 CASE WHEN has_nodes()
+                      THEN (SELECT min(n.day)
+                            FROM ask_nodes(NULL::known_day, 'first_day_here() d(day)') n) END);
+END $$;
 COMMENT ON FUNCTION posture_internal.first_data_day() IS
-    'returns the first day of any finding or measure, or yesterday if that day is today; NULL if '
-    'there is none';
+    'returns the first day of any finding or measure, on a head also of its nodes, or yesterday if '
+    'that day is today; NULL if there is none';
 
 CREATE FUNCTION posture_internal.due_days() RETURNS TABLE (day date)
     LANGUAGE sql STABLE PARALLEL SAFE
@@ -57,7 +71,8 @@ BEGIN ATOMIC
                         coalesce((SELECT min(s.day) FROM snapshot s WHERE s.day >= h.day),
                                  first_data_day())) AS day
         FROM history_start h
-        WHERE EXISTS (SELECT FROM snapshot s WHERE s.day >= h.day) OR has_data_before('infinity')
+        WHERE NOT is_node()
+          AND (EXISTS (SELECT FROM snapshot s WHERE s.day >= h.day) OR has_data_before('infinity'))
     )
     SELECT d.day::date
     FROM first
@@ -68,7 +83,7 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION posture_internal.due_days() IS
     'returns the days of history that have ended and have no snapshot, except forgotten ones and '
-    'those more than posture.retention_days ago';
+    'those more than posture.retention_days ago; none on a node, whose head closes its days';
 
 CREATE FUNCTION posture_internal.due_day() RETURNS date
     LANGUAGE sql STABLE PARALLEL SAFE
@@ -202,6 +217,9 @@ BEGIN
     COMMIT;
     SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
     PERFORM posture_internal.require_level('operator');
+    PERFORM FROM posture_internal.fold_nodes();
+    COMMIT;
+    SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
     SELECT c.ids INTO catalog_ids FROM posture_internal.catalog_changes() c;
     -- read the clock after the changes: a slice that is folded later is counted with them
     started := pg_catalog.clock_timestamp();
@@ -230,6 +248,7 @@ BEGIN
     END LOOP;
 END $$;
 COMMENT ON PROCEDURE posture.run_daily() IS
-    'folds, a slice at a time, and takes the snapshot of every ended day that has none since '
-    'the beginning of history, oldest first; commits after each slice and each day, so it cannot '
-    'run inside a transaction block';
+    'folds, a slice at a time, on a head also on its nodes, and takes the snapshot of every ended '
+    'day that has none since the beginning of history, oldest first; on a node it only folds, '
+    'because its head closes its days; commits after each slice and each day, so it '
+    'cannot run inside a transaction block';

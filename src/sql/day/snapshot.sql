@@ -13,11 +13,11 @@ BEGIN ATOMIC
            ARRAY(SELECT r.recommendation_id FROM recommendation r
                  WHERE NOT r.is_active ORDER BY 1)
     FROM (VALUES (1)) one
-    LEFT JOIN counted(as_of, NULL, NULL, only_inactive()) i ON i.object_kind = 'inactive';
+    LEFT JOIN counted_here(as_of, NULL, NULL, only_inactive()) i ON i.object_kind = 'inactive';
 END;
 COMMENT ON FUNCTION posture_internal.inactive_at(timestamptz) IS
     'step of take_snapshot(): returns the assets that are retired or stale at a moment, those that '
-    'are retired, and the sources and recommendations that are inactive now';
+    'are retired, of this database, and the sources and recommendations that are inactive now';
 
 CREATE FUNCTION posture_internal.measured_recommendation()
     RETURNS TABLE (metric_id integer, recommendations integer[], switched_off integer[])
@@ -58,11 +58,15 @@ CREATE FUNCTION posture_internal.write_snapshot(of_day date, as_of timestamptz) 
     LANGUAGE plpgsql
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
+DECLARE
+    counts counted_object[] := CASE WHEN has_nodes() THEN counted_of_day(of_day, as_of) END;
 BEGIN
     PERFORM delete_day_rows(of_day, of_day, false);
     PERFORM remember_nodes();
     -- one statement, so that every row shows the same moment
-    WITH state AS (SELECT * FROM current_state(as_of)), inactive AS (
+    WITH state AS (
+        SELECT * FROM current_state(as_of, true, NULL, NULL, NULL, counts)
+    ), inactive AS (
         UPDATE snapshot s
         SET (inactive, retired, inactive_sources, inactive_recommendations) =
             (SELECT i.assets, i.retired, i.sources, i.recommendations FROM inactive_at(as_of) i),
@@ -149,6 +153,7 @@ CREATE FUNCTION posture_internal.ensure_snapshot(
     LANGUAGE plpgsql
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
     SET jit = off
+    SET posture.partial_results = off
 AS $$
 DECLARE
     closes boolean;
@@ -160,6 +165,7 @@ BEGIN
     LOCK TABLE snapshot IN SHARE ROW EXCLUSIVE MODE;
     closes := of_day < today() AND NOT has_snapshot(of_day);
     IF closes OR of_day = today() THEN
+        PERFORM close_day_on_nodes(of_day, as_of, closes);
         IF of_day < today() THEN
             -- pending changes belong to the day as long as it is not closed
             IF has_other_zone(of_day) THEN
@@ -189,6 +195,9 @@ BEGIN
         END IF;
         left_out := write_day(of_day, as_of);
     END IF;
+    IF is_node() THEN
+        RETURN;
+    END IF;
     SELECT f.events, f.recovered, f.left_out INTO events, recovered, left_then
     FROM try_events(of_day, closes OR of_day = today()) f;
     left_out := left_out || left_then;
@@ -199,8 +208,8 @@ BEGIN
     initiatives := (SELECT count(*) FROM initiative_snapshot s WHERE s.day = of_day);
 END $$;
 COMMENT ON FUNCTION posture_internal.ensure_snapshot(date, timestamptz) IS
-    'takes the snapshot of a day from the state at a moment unless the day is closed, and records '
-    'its events; returns the numbers of its metrics and initiatives, of new and recovered events, '
+    'takes the snapshot of a day from the state at a moment unless the day is closed, on a head '
+    'with those of its nodes, and records its events, but not on a node; returns the numbers of its metrics and initiatives, of new and recovered events, '
     'and what it left out';
 
 -- A day before all findings shows the current state, so that the days after it can
@@ -263,7 +272,7 @@ CREATE FUNCTION posture.take_snapshot(
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
 BEGIN
-    PERFORM require_level('operator');
+    PERFORM require_level('operator'), refuse_on_node('take_snapshot()');
     IF day IS NULL OR NOT isfinite(day) OR day > today() THEN
         RAISE EXCEPTION 'cannot take a snapshot of day %', coalesce(day::text, 'NULL')
             USING ERRCODE = 'invalid_parameter_value',

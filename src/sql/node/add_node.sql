@@ -162,6 +162,7 @@ BEGIN
         n.node_id, is_checked => false, writes => true)
     WHERE n.node_id = of_node;
     PERFORM sync_catalog(of_node);
+    PERFORM send_last_day(of_node);
 END $$;
 COMMENT ON FUNCTION posture_internal.introduce_node(integer) IS
     'makes the database of a new row in node a node, and sends it the catalog';

@@ -24,25 +24,6 @@ END;
 COMMENT ON FUNCTION posture_internal.toggle_chunk(date, integer[]) IS
     'returns the rows of finding_toggle() by chunk';
 
--- Ids of a node begin in the middle, and those of assets that were moved there are anywhere.
-CREATE FUNCTION posture_internal.asset_chunk() RETURNS SETOF integer
-    LANGUAGE sql STABLE PARALLEL SAFE ROWS 20
-BEGIN ATOMIC
-    WITH RECURSIVE used AS (
-        SELECT least((SELECT min(f.chunk) FROM finding_set f),
-                     (SELECT min(a.asset_id) FROM asset a) / 65536) AS chunk
-        UNION ALL
-        SELECT least((SELECT min(f.chunk) FROM finding_set f WHERE f.chunk > u.chunk),
-                     (SELECT min(a.asset_id) FROM asset a
-                      WHERE a.asset_id > u.chunk * 65536 + 65535) / 65536)
-        FROM used u
-        WHERE u.chunk < 32767
-    )
-    SELECT u.chunk FROM used u WHERE u.chunk IS NOT NULL;
-END;
-COMMENT ON FUNCTION posture_internal.asset_chunk() IS
-    'returns the chunks that have assets, in ascending order';
-
 CREATE FUNCTION posture_internal.folded_findings() RETURNS bigint
     LANGUAGE sql STABLE PARALLEL SAFE
     RETURN coalesce((SELECT sum(o.assessed)::bigint FROM object_count o
@@ -278,6 +259,9 @@ AS $$
 DECLARE
     rule counting_rule;
 BEGIN
+    IF on_day IS NOT NULL AND lacks_day(on_day) THEN
+        RETURN;
+    END IF;
     rule := counting_rule(as_of, on_day, scenario, 'current', NULL, NULL, with_groups(scope));
     RETURN QUERY
     SELECT c.*

@@ -51,9 +51,14 @@ COMMENT ON FUNCTION posture_internal.day_rules(
     'returns the counting rules of closed days, the latest first, for initiatives (NULL: all) or '
     'a metric alone, and a group (NULL: all assets) with its assets';
 
-CREATE FUNCTION posture_internal.all_counted_day(
+CREATE TYPE posture_internal.dated_count AS (day date, counts counted_object[]);
+COMMENT ON TYPE posture_internal.dated_count IS 'a row of all_counted_day()';
+COMMENT ON COLUMN posture_internal.dated_count.day IS 'day';
+COMMENT ON COLUMN posture_internal.dated_count.counts IS 'counts at the end of the day';
+
+CREATE FUNCTION posture_internal.counted_day_here(
     days date[], scenario jsonb, of_initiatives integer[], of_group integer, of_metric integer)
-    RETURNS TABLE (day date, counts counted_object[])
+    RETURNS SETOF dated_count
     LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 100
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
     SET plan_cache_mode = force_generic_plan
@@ -100,9 +105,43 @@ BEGIN
     CROSS JOIN LATERAL unnest(x.objects) u
     GROUP BY u.rule;
 END $$;
+COMMENT ON FUNCTION posture_internal.counted_day_here(
+    date[], jsonb, integer[], integer, integer) IS
+    'returns the rows of all_counted_day() for the assets of this database';
+
+CREATE FUNCTION posture_internal.all_counted_day(
+    days date[], scenario jsonb, of_initiatives integer[], of_group integer, of_metric integer)
+    RETURNS SETOF dated_count
+    LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 100
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+BEGIN
+    IF is_node() THEN
+        days := ARRAY(SELECT d.day FROM unnest(days) WITH ORDINALITY d(day, n)
+                      WHERE NOT lacks_day(d.day) ORDER BY d.n);
+    END IF;
+    IF days = '{}' THEN
+        RETURN;
+    ELSIF NOT has_nodes() THEN
+        RETURN QUERY
+        SELECT * FROM counted_day_here(days, scenario, of_initiatives, of_group, of_metric);
+    ELSE
+        RETURN QUERY
+        SELECT d.day, ARRAY(SELECT s FROM added_up(array_agg(c)) s)
+        FROM (SELECT * FROM counted_day_here(days, scenario, of_initiatives, of_group, of_metric)
+              UNION ALL
+              SELECT *
+              FROM ask_nodes(NULL::dated_count, format('all_counted_day(%L, %L, %L, %L, %L)', days,
+                                                     scenario, of_initiatives, of_group,
+                                                     of_metric))) d
+        CROSS JOIN LATERAL unnest(d.counts) c
+        GROUP BY d.day;
+    END IF;
+END $$;
 COMMENT ON FUNCTION posture_internal.all_counted_day(
     date[], jsonb, integer[], integer, integer) IS
-    'counts objects at the end of each of the days, which are closed, the latest first';
+    'counts objects at the end of each of the days, which are closed, the latest first; on a head, '
+    'the assets of all nodes';
 
 CREATE FUNCTION posture_internal.owner_counted_day(
     days date[], scenario jsonb, of_initiatives integer[], of_group integer, of_metric integer)

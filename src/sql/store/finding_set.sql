@@ -6,6 +6,25 @@
  * as_of is the end of a day; 'infinity' means now.
  */
 
+-- Ids of a node begin in the middle, and those of assets that were moved there are anywhere.
+CREATE FUNCTION posture_internal.asset_chunk() RETURNS SETOF integer
+    LANGUAGE sql STABLE PARALLEL SAFE ROWS 20
+BEGIN ATOMIC
+    WITH RECURSIVE used AS (
+        SELECT least((SELECT min(f.chunk) FROM finding_set f),
+                     (SELECT min(a.asset_id) FROM asset a) / 65536) AS chunk
+        UNION ALL
+        SELECT least((SELECT min(f.chunk) FROM finding_set f WHERE f.chunk > u.chunk),
+                     (SELECT min(a.asset_id) FROM asset a
+                      WHERE a.asset_id > u.chunk * 65536 + 65535) / 65536)
+        FROM used u
+        WHERE u.chunk < 32767
+    )
+    SELECT u.chunk FROM used u WHERE u.chunk IS NOT NULL;
+END;
+COMMENT ON FUNCTION posture_internal.asset_chunk() IS
+    'returns the chunks that have assets, in ascending order';
+
 CREATE FUNCTION posture_internal.recommendation_set(as_of timestamptz)
     RETURNS TABLE (recommendation_id integer, assessed assetset, exposed assetset,
                    last_changed timestamptz)
@@ -34,8 +53,7 @@ BEGIN ATOMIC
                union_agg(set_intersect(f.exposed, c.assets)) AS exposed
         FROM (SELECT w.chunk, w.assets FROM chunks(within) w
               UNION ALL
-              SELECT generate_series(0, (SELECT max(x.chunk) FROM finding_set x)), NULL
-              WHERE within IS NULL) c
+              SELECT a.chunk, NULL FROM asset_chunk() a(chunk) WHERE within IS NULL) c
         -- chosen ones are looked up by their key, which a join with all could not do
         CROSS JOIN LATERAL (
             SELECT a.* FROM finding_set a WHERE a.chunk = c.chunk AND chosen IS NULL

@@ -101,10 +101,15 @@ AS $$
 BEGIN
     PERFORM require_level('operator');
     PERFORM lock_sets();
-    SELECT f.* INTO slices, deltas, changes, sets FROM fold_due() f;
+    SELECT sum(f.slices), sum(f.deltas), sum(f.changes), sum(f.sets)
+    INTO slices, deltas, changes, sets
+    FROM (SELECT d.* FROM fold_due() d
+          UNION ALL
+          SELECT n.* FROM fold_nodes() n) f;
 END $$;
 COMMENT ON FUNCTION posture.fold() IS
-    'merges the deltas since the last fold into the sets and the history; returns the numbers of '
+    'merges the deltas since the last fold into the sets and the history, on a head also on its '
+    'nodes; returns the numbers of '
     'slices, deltas, changed findings and assets, and sets';
 
 CREATE FUNCTION posture_internal.fold_next(since timestamptz, catalog_ids bigint[])
