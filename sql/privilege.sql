@@ -120,7 +120,7 @@ WHERE r.tree ~ v.in_tree OR r.body ~ v.in_body
 -- access. Functions of the contract run as their owner by posture_call_definer() (src/call.c).
 CREATE TEMP VIEW definer (proname) AS
 VALUES ('capture_asset'), ('capture_groups'), ('capture_reference'), ('capture_catalog'),
-       ('capture_truncate'), ('forget_confirmations'),
+       ('capture_truncate'), ('forget_confirmations'), ('route_row'), ('refuse_typed'),
        ('apply_rules_to_recommendation'), ('apply_changed_rule'),
        ('apply_rules_to_source'),               -- apply rules
        ('lock_rules'), ('check_member'), ('metric_recommendation_restore'),         -- keep what rules pick

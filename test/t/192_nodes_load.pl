@@ -160,6 +160,27 @@ is($head->safe_psql('postgres', "SELECT result FROM posture.run_on_nodes(
 $one->safe_psql('postgres', "UPDATE posture.asset SET owner = 'x' WHERE key = '$other'");
 is(differences_of_all($cluster, @state), '', 'the same as on one server');
 
+# a loader delivers for its source, and changes what that source alone knows, on nodes too
+on_both($cluster, q{CREATE ROLE load_scan LOGIN; SELECT posture.grant_access('load_scan', 'loader', 'scan')});
+for my $sql (q{COPY posture.inbox FROM stdin;
+scan	r1	a1	compliant	\N	user	Stolen	\N
+scan	r1	mine	compliant	\N	host	Mine	\N
+scan	r1	a17	compliant	\N	user	Stolen	\N
+\.
+SELECT * FROM posture.ingest()},
+	q{SELECT * FROM posture.load('posture', '[{"type": "finding", "source": "scan", "recommendation": "r1",
+"asset": "mine", "state": "compliant"}, {"type": "asset", "key": "mine", "name": "New", "owner": "me"},
+{"type": "asset", "key": "a18", "name": "Stolen"}, {"type": "finding", "source": "own",
+"recommendation": "r1", "asset": "mine", "state": "compliant"}]', 'scan')})
+{
+	my @answer = map { join '|', (query_as($_, 'postgres', 'load_scan', $sql))[ 1, 2 ] } $head, $one;
+	is($answer[0], $answer[1], 'a loader');
+	unlike($answer[1], qr/ERROR/, 'may deliver');
+	is(differences_of_all($cluster, @state), '', 'as on one server');
+}
+like((query_as($head, 'postgres', 'load_scan', q{SELECT * FROM posture.run_on_nodes('SELECT 1')}))[2],
+	qr/permission denied/, 'run_on_nodes() is for the owner');
+
 # a node adds nothing to the catalog
 like(($nodes[0]->psql('postgres', q{SELECT * FROM posture.load('posture', '[
 {"type": "metric", "key": "own", "name": "x"}, {"type": "source", "key": "own", "name": "Other"},

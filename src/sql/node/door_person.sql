@@ -203,9 +203,9 @@ DECLARE
     here text := (SELECT p.node FROM place p);
     n bigint;
 BEGIN
-    IF command ~* '^\s*(select|table|values|with)\M' THEN
+    IF command ~* E'^\\s*(select|table|values|with)\\M' THEN
         RETURN QUERY EXECUTE format('SELECT %L, r::text FROM (%s) r', here,
-                                    regexp_replace(command, '[;\s]+$', ''));
+                                    regexp_replace(command, E'[;\\s]+$', ''));
     ELSE
         EXECUTE command;
         GET DIAGNOSTICS n = ROW_COUNT;
