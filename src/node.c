@@ -11,6 +11,7 @@
 #include "nodes/supportnodes.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
+#include "utils/plancache.h"
 #include "utils/rel.h"
 
 #include "node.h"
@@ -45,18 +46,33 @@ posture_has_nodes(PG_FUNCTION_ARGS)
 	PG_RETURN_BOOL(has_nodes());
 }
 
+/* A plan that was made without nodes, or with them, must not outlive that. */
+static Oid	node_table = InvalidOid;
+
+static void
+forget_plans(Datum arg, Oid relation)
+{
+	if (relation == node_table || relation == InvalidOid)
+		ResetPlanCache();
+}
+
 /* The support function of planned_has_nodes(): its value is a constant of the plan. */
 Datum
 posture_has_nodes_support(PG_FUNCTION_ARGS)
 {
+	static bool watches = false;
 	Node	   *request = (Node *) PG_GETARG_POINTER(0);
 
 	if (!IsA(request, SupportRequestSimplify))
 		PG_RETURN_POINTER(NULL);
+	if (!watches)
+		CacheRegisterRelcacheCallback(forget_plans, (Datum) 0);
+	watches = true;
+	node_table = get_relname_relid("node", get_namespace_oid("posture", false));
 	PG_RETURN_POINTER(makeBoolConst(has_nodes(), false));
 }
 
-/* A trigger on node: has all queries that read the table planned again. */
+/* A trigger on node: has queries planned again, in all sessions. */
 Datum
 posture_replan_nodes(PG_FUNCTION_ARGS)
 {

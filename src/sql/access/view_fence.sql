@@ -14,9 +14,8 @@
  *
  * On a head, the views whose rows are assets or findings have those of all nodes as
  * well, through the foreign table node_VIEW: the nodes are asked with the conditions of
- * the reader. A view that reads other things asks the nodes in its functions. The
- * choice is made when a query is planned; the query reads the table node, to be planned
- * again when that changes.
+ * the reader. A view that reads other things asks the nodes in its functions. That, too,
+ * is chosen when a query is planned, so that without nodes the plan is that of the view.
  *
  * A function in LANGUAGE sql can be inlined into a view, and its tables with it, on
  * which an owner has no privilege. Those that views read therefore have SET jit = off,
@@ -100,8 +99,7 @@ BEGIN
                        report.name, report.query, report.choice,
                        CASE WHEN report.asks_nodes
                             THEN format('UNION ALL '
-                                        'SELECT v.* FROM posture_internal.node_%s v, '
-                                        '(SELECT FROM posture.node LIMIT 1) n '
+                                        'SELECT * FROM posture_internal.node_%s '
                                         'WHERE posture_internal.planned_has_nodes() '
                                         'AND posture_internal.planned_sees_all()',
                                         report.name) END);

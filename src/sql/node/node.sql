@@ -57,8 +57,8 @@ CREATE FUNCTION posture_internal.planned_has_nodes() RETURNS boolean
     AS 'MODULE_PATHNAME', 'posture_has_nodes' LANGUAGE C STABLE PARALLEL SAFE
     SUPPORT planned_has_nodes_support;
 COMMENT ON FUNCTION posture_internal.planned_has_nodes() IS
-    'returns has_nodes(), evaluated when the query is planned; only for queries that also read the '
-    'table node, which are planned again when that changes';
+    'returns has_nodes(), evaluated when the query is planned; queries are planned again when that '
+    'changes';
 
 CREATE FUNCTION posture_internal.replan_nodes() RETURNS trigger
     AS 'MODULE_PATHNAME', 'posture_replan_nodes' LANGUAGE C;

@@ -140,10 +140,7 @@ WHERE sees_all() AND NOT planned_has_nodes() AND s.is_active AND a.assets & c.as
 UNION ALL
 SELECT s.key::text, s.name, t.asset_kind, t.asset_group, t.known, t.assessed_1d, t.assessed_7d,
        t.assessed_30d, t.known - t.assessed
-FROM coverage_of_nodes() t
-JOIN source s USING (source_id)
--- planned again when that changes
-CROSS JOIN (SELECT FROM node LIMIT 1) n
+FROM coverage_of_nodes() t JOIN source s USING (source_id)
 WHERE sees_all() AND planned_has_nodes() AND s.is_active AND t.assessed > 0;
 COMMENT ON VIEW posture.coverage_report IS
     'how many assets of each kind, and of each group, a source has assessed lately, where it '

@@ -54,8 +54,6 @@ SELECT c.event_id, c.reason, r.source, r.recommendation, r.title, a.asset, a.nam
 FROM event_cause c
 LEFT JOIN labelled_recommendation() r USING (recommendation_id)
 CROSS JOIN LATERAL asset_of_nodes(c.assets) a
--- planned again when that changes
-CROSS JOIN (SELECT FROM node LIMIT 1) n
 WHERE planned_has_nodes();
 COMMENT ON VIEW posture.event_asset IS
     'each asset behind each cause of a metric''s drop; the causes of an initiative''s drop are '
