@@ -9,9 +9,11 @@ CREATE FUNCTION posture_internal.is_restored() RETURNS boolean
     LANGUAGE sql STABLE PARALLEL SAFE
     RETURN NOT EXISTS (SELECT FROM counted_slice)
            AND (EXISTS (SELECT FROM finding_history) OR EXISTS (SELECT FROM asset_history)
-                -- all history may be past retention; but a day is closed only after a fold
-                OR EXISTS (SELECT FROM snapshot s JOIN recommendation_snapshot r USING (day)
-                           WHERE s.taken_at >= s.ends_at AND r.assessed > 0));
+                -- all history may be past retention; but a day is closed only after a fold, except
+                -- on a head, whose days have assets of nodes
+                OR NOT has_nodes()
+                   AND EXISTS (SELECT FROM snapshot s JOIN recommendation_snapshot r USING (day)
+                               WHERE s.taken_at >= s.ends_at AND r.assessed > 0));
 COMMENT ON FUNCTION posture_internal.is_restored() IS
     'returns whether the database was restored from a dump and not rebuilt since: it has history, '
     'and its sets were never built';
