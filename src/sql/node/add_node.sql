@@ -105,6 +105,8 @@ BEGIN
         INSERT INTO place (cluster, node_id, node) VALUES (gen_random_uuid(), 0, 'head')
         RETURNING * INTO here;
         INSERT INTO bucket SELECT generate_series(0, 1023) ON CONFLICT DO NOTHING;
+        PERFORM add_routes(array_agg(l.alias::text), array_agg(hash_bucket(a.key)))
+        FROM asset_alias l JOIN asset a USING (asset_id);
     END IF;
     RETURN here;
 END $$;
