@@ -94,10 +94,6 @@ same_reports($cluster, 'it is taken again', questions(@days));
 on_both($cluster, sprintf("SET client_min_messages = error; SELECT FROM posture.backfill('%s')", day_before($cluster, 9)));
 same_reports($cluster, 'earlier days', @day_tables, $events, 'SELECT * FROM posture.score_history');
 
-# retention on the head is that of the nodes
-$head->safe_psql('postgres', q{SELECT posture_internal.delete_day_on_nodes(NULL, posture.today() - 2)});
-is($w2->safe_psql('postgres', 'SELECT posture.today() - min(day) FROM posture.snapshot'), 2, 'nodes delete old days');
-
 # a node is killed in a run
 $_->safe_psql('postgres', "SELECT FROM posture.forget_day('$days[5]'); DELETE FROM posture_internal.forgotten_day") for $head, $one;
 my $blocker = $w2->background_psql('postgres');
@@ -143,6 +139,10 @@ SQL
 on_both($cluster, 'SELECT FROM posture.take_snapshot()');
 my @all = split /\n/, $one->safe_psql('postgres', 'SELECT day FROM posture.snapshot ORDER BY 1');
 same_reports($cluster, 'a new node', questions(@all[ 0, 2, -2, -1 ]));
+
+# retention on the head is that of the nodes
+$head->safe_psql('postgres', q{SELECT posture_internal.delete_day_on_nodes(NULL, posture.today() - 2)});
+is($w2->safe_psql('postgres', 'SELECT posture.today() - min(day) FROM posture.snapshot'), 2, 'nodes delete old days');
 
 stop_cluster($cluster);
 done_testing();
