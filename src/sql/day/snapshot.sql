@@ -64,17 +64,13 @@ BEGIN
     PERFORM delete_day_rows(of_day, of_day, false);
     PERFORM remember_nodes();
     -- one statement, so that every row shows the same moment
-    WITH state AS (
-        SELECT * FROM current_state(as_of, true, NULL, NULL, NULL, counts)
-    ), inactive AS (
+    WITH state AS (SELECT * FROM current_state(as_of, counts => counts)), inactive AS (
         UPDATE snapshot s
         SET (inactive, retired, inactive_sources, inactive_recommendations) =
             (SELECT i.assets, i.retired, i.sources, i.recommendations FROM inactive_at(as_of) i),
             (scanner_recommendations, scanners) = (SELECT k.* FROM scanner_recommendation() k)
         WHERE s.day = of_day
-    ), exempt AS (
-        SELECT * FROM exemption_rule(as_of, NULL, NULL)
-    ), exemption AS (
+    ), exempt AS (SELECT * FROM exemption_rule(as_of, NULL, NULL)), exemption AS (
         INSERT INTO exemption_snapshot (day, recommendation_id, kind, for_all, assets, asset_groups)
         SELECT of_day, e.recommendation_id, e.kind, e.for_all, e.assets, e.asset_groups
         FROM exempt e
@@ -87,9 +83,8 @@ BEGIN
         INSERT INTO asset_group_snapshot (day, asset_group_id, assets)
         SELECT of_day, g.asset_group_id, g.assets
         FROM asset_group_set(true, NULL) g
-        WHERE g.asset_group_id IN (SELECT unnest(e.asset_groups) FROM exempt e
-                                   UNION ALL
-                                   SELECT d.population_group_id FROM metric_definition() d)
+        WHERE g.asset_group_id IN (SELECT unnest(e.asset_groups) FROM exempt e)
+           OR g.asset_group_id IN (SELECT d.population_group_id FROM metric_definition() d)
     ), recommendation AS (
         INSERT INTO recommendation_snapshot (day, recommendation_id, exposed, assessed,
                                              achieved, possible, is_measured)
@@ -209,8 +204,8 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION posture_internal.ensure_snapshot(date, timestamptz) IS
     'takes the snapshot of a day from the state at a moment unless the day is closed, on a head '
-    'with those of its nodes, and records its events, but not on a node; returns the numbers of its metrics and initiatives, of new and recovered events, '
-    'and what it left out';
+    'with those of its nodes, and records its events, but not on a node; returns the '
+    'numbers of its metrics and initiatives, of new and recovered events, and what it left out';
 
 -- A day before all findings shows the current state, so that the days after it can
 -- be compared with something.

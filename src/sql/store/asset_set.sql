@@ -107,13 +107,11 @@ COMMENT ON FUNCTION posture_internal.asset_class(assetset) IS
 CREATE FUNCTION posture_internal.record_asset_change(changed asset_set[]) RETURNS void
     LANGUAGE sql VOLATILE
 BEGIN ATOMIC
-    -- Before the first snapshot there is no day to be restored. Sets that were never built, as in
-    -- a restored database, are no changes.
+    -- before the first snapshot there is no day to be restored
     INSERT INTO asset_history AS h (day, attribute, value, assets)
     SELECT closed_day() + 1, c.attribute, c.value, union_agg(c.assets)
     FROM unnest(changed) c
     WHERE c.attribute IN ('kind', 'criticality') AND isfinite(closed_day())
-      AND EXISTS (SELECT FROM counted_slice)
     GROUP BY c.attribute, c.value
     ON CONFLICT (day, attribute, value) DO UPDATE
     SET assets = h.assets # EXCLUDED.assets;

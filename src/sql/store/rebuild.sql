@@ -160,9 +160,11 @@ BEGIN
     -- before the classes are, so that a change which they may lack is counted again
     catalog_ids := ARRAY(SELECT d.delta_id FROM catalog_delta d);
     SELECT c.* INTO classes FROM recomputed_classes() c;
+    -- sets that were never built, as in a restored database, are no changes
     PERFORM record_asset_change(ARRAY(SELECT x
                                       FROM changed_classes(classes.delta_ids, classes.sets) x
-                                      WHERE x.assets <> '{}'));
+                                      WHERE x.assets <> '{}'))
+    WHERE EXISTS (SELECT FROM counted_slice);
     DELETE FROM asset_set s WHERE s.attribute <> 'inactive';
     INSERT INTO asset_set SELECT c.* FROM unnest(classes.sets) c;
 
