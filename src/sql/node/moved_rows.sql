@@ -20,7 +20,8 @@ CREATE TABLE posture_internal.asset_move (
 COMMENT ON TABLE posture_internal.asset_move IS
     'moves of assets that this database took part in, until the head knows that both databases '
     'have committed';
-COMMENT ON COLUMN posture_internal.asset_move.move_id IS 'id of the move, the same in both databases';
+COMMENT ON COLUMN posture_internal.asset_move.move_id IS
+    'id of the move, the same in both databases';
 COMMENT ON COLUMN posture_internal.asset_move.from_node IS
     'id of the node that had the assets; 0: the head';
 COMMENT ON COLUMN posture_internal.asset_move.to_node IS
@@ -30,7 +31,8 @@ COMMENT ON COLUMN posture_internal.asset_move.is_target IS
     'whether this database got the assets; false: it had them';
 COMMENT ON COLUMN posture_internal.asset_move.moved_at IS 'time of the move';
 COMMENT ON COLUMN posture_internal.asset_move.writer IS
-    'transaction that is moving the assets, whose changes are no decisions; NULL: it has moved them';
+    'transaction that is moving the assets, whose changes are no decisions; NULL: it has moved '
+    'them';
 COMMENT ON COLUMN posture_internal.asset_move.assets IS 'assets that were moved';
 COMMENT ON COLUMN posture_internal.asset_move.is_done IS
     'whether the head knows that both databases have committed';
