@@ -92,7 +92,8 @@ CREATE FUNCTION posture_internal.snapshot_days() RETURNS TABLE (day date)
 BEGIN ATOMIC
     SELECT s.day FROM snapshot s;
 END;
-COMMENT ON FUNCTION posture_internal.snapshot_days() IS 'returns the days that have a snapshot here';
+COMMENT ON FUNCTION posture_internal.snapshot_days() IS
+    'returns the days that have a snapshot here';
 
 CREATE TYPE posture_internal.snapshot_day AS (day date);
 COMMENT ON TYPE posture_internal.snapshot_day IS 'day that has a snapshot';
@@ -133,7 +134,7 @@ BEGIN ATOMIC
           SELECT d.* FROM export_days(assets, ARRAY(SELECT k.day FROM snapshot_days() k)) d) p;
 END;
 COMMENT ON FUNCTION posture_internal.keep_pieces(uuid, assetset) IS
-    'keeps what a move removes, so that restore_move() can put it back';
+    'keeps what a move removes, so that undo_move() can put it back';
 
 CREATE FUNCTION posture_internal.remove_assets(assets assetset) RETURNS moved_count
     LANGUAGE plpgsql
@@ -200,8 +201,8 @@ BEGIN
     RETURN NEXT counts;
 END $$;
 COMMENT ON FUNCTION posture_internal.end_move(uuid, assetset, boolean) IS
-    'ends a move in a database; the one that had the assets removes them; keeps: it also keeps them '
-    'for restore_move()';
+    'ends a move in a database; the one that had the assets removes them; keeps: and keeps what '
+    'undo_move() puts back';
 
 -- A node says what is done until the head has committed that it forgot the move.
 CREATE FUNCTION posture_internal.forget_move(of_move uuid, forgets boolean)

@@ -20,7 +20,8 @@ CREATE TABLE posture_internal.asset_move (
 COMMENT ON TABLE posture_internal.asset_move IS
     'moves of assets that this database took part in, until the head knows that both databases '
     'have committed';
-COMMENT ON COLUMN posture_internal.asset_move.move_id IS 'id of the move, the same in both databases';
+COMMENT ON COLUMN posture_internal.asset_move.move_id IS
+    'id of the move, the same in both databases';
 COMMENT ON COLUMN posture_internal.asset_move.from_node IS
     'id of the node that had the assets; 0: the head';
 COMMENT ON COLUMN posture_internal.asset_move.to_node IS
@@ -30,7 +31,8 @@ COMMENT ON COLUMN posture_internal.asset_move.is_target IS
     'whether this database got the assets; false: it had them';
 COMMENT ON COLUMN posture_internal.asset_move.moved_at IS 'time of the move';
 COMMENT ON COLUMN posture_internal.asset_move.writer IS
-    'transaction that is moving the assets, whose changes are no decisions; NULL: it has moved them';
+    'transaction that is moving the assets, whose changes are no decisions; NULL: it has moved '
+    'them';
 COMMENT ON COLUMN posture_internal.asset_move.assets IS 'assets that were moved';
 COMMENT ON COLUMN posture_internal.asset_move.is_done IS
     'whether the head knows that both databases have committed';
@@ -55,26 +57,27 @@ COMMENT ON COLUMN posture_internal.moved_piece.relation IS 'table of the rows';
 COMMENT ON COLUMN posture_internal.moved_piece.rows IS 'rows as an array of JSON';
 
 -- Extents have ids of their own in each database, so a finding takes along what its extent is.
+-- OFFSET 0 has rows looked up by asset, however many the planner expects.
 CREATE FUNCTION posture_internal.asset_table()
     RETURNS TABLE (relation name, row_value text, rows_from text)
     LANGUAGE sql IMMUTABLE PARALLEL SAFE ROWS 10
 BEGIN ATOMIC
     -- in the order of their foreign keys
     SELECT v.relation, coalesce(v.row_value, 'to_jsonb(t)'),
-           coalesce(v.rows_from, format('members($1) m(id) JOIN %I t ON t.asset_id = m.id',
-                                        v.relation))
+           format(coalesce(v.rows_from, '%s'),
+                  format('members($1) m(id) CROSS JOIN LATERAL '
+                         '(SELECT x.* FROM %I x WHERE x.asset_id = m.id OFFSET 0) t',
+                         CASE v.relation WHEN 'extent' THEN 'finding' ELSE v.relation END))
     FROM (VALUES
         ('asset'::name, NULL, NULL), ('asset_alias', NULL, NULL), ('asset_source', NULL, NULL),
         ('former_key', NULL, NULL), ('left_inventory', NULL, NULL),
-        ('extent', NULL,
-         'extent t WHERE t.keys && ARRAY(SELECT DISTINCT k.key FROM members($1) m(id) '
-         'JOIN finding f ON f.asset_id = m.id JOIN extent e ON e.extent_id = f.extent_id '
-         'CROSS JOIN LATERAL unnest(e.keys) k(key))'),
+        ('extent', 'to_jsonb(e)',
+         'extent e WHERE e.keys && ARRAY(SELECT DISTINCT k.key FROM %s '
+         'JOIN extent x ON x.extent_id = t.extent_id CROSS JOIN LATERAL unnest(x.keys) k(key))'),
         ('finding',
          'CASE WHEN e.extent_id IS NULL THEN to_jsonb(t) ELSE to_jsonb(t) || '
          'jsonb_build_object(''extent'', jsonb_build_array(e.source_id, e.keys)) END',
-         'members($1) m(id) JOIN finding t ON t.asset_id = m.id '
-         'LEFT JOIN extent e ON e.extent_id = t.extent_id'),
+         '%s LEFT JOIN extent e ON e.extent_id = t.extent_id'),
         ('exemption', NULL, NULL), ('attestation', NULL, NULL)) v(relation, row_value, rows_from);
 END;
 COMMENT ON FUNCTION posture_internal.asset_table() IS
