@@ -4,6 +4,7 @@
 #include "posture.h"
 
 #include "access/genam.h"
+#include "access/parallel.h"
 #include "access/table.h"
 #include "catalog/namespace.h"
 #include "commands/trigger.h"
@@ -39,11 +40,21 @@ has_nodes(void)
 	return found;
 }
 
-/* has_nodes() returns whether this database has nodes. */
+/*
+ * has_nodes() returns whether this database has nodes. A parallel worker cannot ask
+ * them, so there it raises an error on a head.
+ */
 Datum
 posture_has_nodes(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_BOOL(has_nodes());
+	bool		found = has_nodes();
+
+	if (found && IsParallelWorker())
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("cannot ask nodes in a parallel worker"),
+				 errhint("SET max_parallel_workers_per_gather = 0;")));
+	PG_RETURN_BOOL(found);
 }
 
 /* A plan that was made without nodes, or with them, must not outlive that. */

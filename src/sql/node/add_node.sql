@@ -90,6 +90,19 @@ END $$;
 COMMENT ON FUNCTION posture_internal.sync_catalog(integer) IS
     'sends the whole catalog to a node';
 
+-- A parallel process can't ask nodes. Elsewhere the functions of reports are parallel safe.
+CREATE FUNCTION posture_internal.stay_serial() RETURNS void
+    LANGUAGE plpgsql
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
+    SET citus.enable_ddl_propagation = off
+AS $$
+BEGIN
+    EXECUTE format('ALTER DATABASE %I SET max_parallel_workers_per_gather = 0',
+                   current_database());
+END $$;
+COMMENT ON FUNCTION posture_internal.stay_serial() IS
+    'switches parallel queries off in this database, and not in those of workers';
+
 CREATE FUNCTION posture_internal.head_place() RETURNS place
     LANGUAGE plpgsql
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
@@ -105,8 +118,7 @@ BEGIN
         INSERT INTO place (cluster, node_id, node) VALUES (gen_random_uuid(), 0, 'head')
         RETURNING * INTO here;
         INSERT INTO bucket SELECT generate_series(0, 1023) ON CONFLICT DO NOTHING;
-        PERFORM add_routes(array_agg(l.alias::text), array_agg(hash_bucket(a.key)))
-        FROM asset_alias l JOIN asset a USING (asset_id);
+        PERFORM stay_serial();
     END IF;
     RETURN here;
 END $$;

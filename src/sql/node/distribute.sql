@@ -58,19 +58,6 @@ END $$;
 COMMENT ON FUNCTION posture_internal.add_workers() IS
     'step of distribute(): gives each worker of Citus that is no node yet a row in node';
 
--- A parallel process can't ask workers. The functions of reports are parallel safe elsewhere.
-CREATE FUNCTION posture_internal.stay_serial() RETURNS void
-    LANGUAGE plpgsql
-    SET search_path = pg_catalog, posture, posture_internal, pg_temp
-    SET citus.enable_ddl_propagation = off
-AS $$
-BEGIN
-    EXECUTE format('ALTER DATABASE %I SET max_parallel_workers_per_gather = 0',
-                   current_database());
-END $$;
-COMMENT ON FUNCTION posture_internal.stay_serial() IS
-    'step of distribute(): switches parallel queries off for this database, of the head alone';
-
 CREATE FUNCTION posture.distribute() RETURNS TABLE (node text)
     LANGUAGE plpgsql
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
@@ -95,7 +82,6 @@ BEGIN
             USING ERRCODE = 'no_data_found', HINT = 'SELECT citus_add_node(host, port);';
     END IF;
     PERFORM place_workers();
-    PERFORM stay_serial();
     FOREACH node_id IN ARRAY added LOOP
         PERFORM introduce_node(node_id);
     END LOOP;

@@ -46,6 +46,10 @@ DECLARE
     keys text[];
 BEGIN
     IF EXISTS (SELECT FROM asset a WHERE a.asset_id = NEW.asset_id) THEN
+        IF TG_TABLE_NAME = 'asset_alias' THEN
+            PERFORM add_routes(ARRAY[to_jsonb(NEW) ->> 'alias'], ARRAY[hash_bucket(a.key)])
+            FROM asset a WHERE a.asset_id = NEW.asset_id;
+        END IF;
         RETURN NEW;
     END IF;
     PERFORM flush_catalog();

@@ -214,6 +214,9 @@ BEGIN
     PERFORM flush_catalog();
     BEGIN
         PERFORM open_move(node_ids);
+        IF from_node = 0 THEN
+            PERFORM route_aliases();
+        END IF;
         UPDATE bucket b SET node_id = to_node WHERE b.bucket = ANY (chosen);
         counts := move_rows(gen_random_uuid(), from_node, to_node, chosen);
         PERFORM close_move(node_ids, true);

@@ -52,3 +52,15 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION posture_internal.add_routes(text[], integer[]) IS
     'routes aliases to the buckets of their assets';
+
+-- While the head has all buckets, where an alias is routed does not matter.
+CREATE FUNCTION posture_internal.route_aliases() RETURNS void
+    LANGUAGE plpgsql
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+BEGIN
+    PERFORM add_routes(array_agg(l.alias::text), array_agg(hash_bucket(a.key)))
+    FROM asset_alias l JOIN asset a USING (asset_id);
+END $$;
+COMMENT ON FUNCTION posture_internal.route_aliases() IS
+    'routes the aliases of the assets of this head to the buckets of these assets';
