@@ -123,6 +123,7 @@ VALUES ('capture_asset'), ('capture_groups'), ('capture_reference'), ('capture_c
        ('capture_truncate'), ('forget_confirmations'), ('route_row'), ('refuse_typed'),
        ('apply_rules_to_recommendation'), ('apply_changed_rule'),
        ('apply_rules_to_source'),               -- apply rules
+       ('push_catalog'), ('flush_catalog'), ('flush_at_commit'),  -- send the catalog to nodes
        ('lock_rules'), ('check_member'), ('metric_recommendation_restore'),         -- keep what rules pick
        ('write_change'), ('purge_change_log'),  -- write the log of decisions
        ('grant_access'), ('restore_access'), ('revoke_access');
@@ -137,6 +138,11 @@ LEFT JOIN pg_proc f ON f.pronamespace ::regnamespace::text = 'posture_internal'
                                                 WHEN 'posture' THEN '' ELSE '_body' END
                    AND f.proargtypes = r.proargtypes
 WHERE r.prosrc ~ '^posture_call(_|$)';
+
+-- A read asks nodes as it reads tables. It does so only after has_nodes(), which is an error in a
+-- parallel worker.
+CREATE FUNCTION pg_temp.reads_nodes() RETURNS text
+    LANGUAGE sql IMMUTABLE RETURN '^(posture_internal[.])?(ask_nodes|node_difference)([(]|$)';
 
 CREATE TEMP VIEW error AS
 SELECT r.routine, 'needs SET search_path = pg_catalog, posture, posture_internal, pg_temp' AS error
@@ -165,7 +171,7 @@ UNION ALL
 SELECT w.routine, 'runs as its owner for PUBLIC, and does not call require_level()'
 FROM wrapper w
 WHERE w.prosrc = 'posture_call_definer' AND has_function_privilege('public', w.oid, 'EXECUTE')
-  AND w.body_text !~ '\m(require_level|require_event|load_document)\('
+  AND w.body_text !~ '\m(require_level|require_owner|require_event|load_document)\('
   -- these answer about their caller alone
   AND w.proname NOT IN ('require_level', 'delivery_sources')
 UNION ALL
@@ -179,12 +185,13 @@ UNION ALL
 SELECT r.routine, CASE r.provolatile WHEN 'i' THEN 'is IMMUTABLE' ELSE 'is STABLE' END
            || ' and uses ' || u.what
 FROM routine r JOIN used u USING (oid)
-WHERE r.provolatile::text < u.volatility
+WHERE r.provolatile::text < u.volatility AND u.what !~ pg_temp.reads_nodes()
 UNION ALL
 SELECT r.routine, CASE r.proparallel WHEN 's' THEN 'is PARALLEL SAFE' ELSE 'is PARALLEL RESTRICTED' END || ' and uses '
            || u.what
 FROM routine r JOIN used u USING (oid)
 WHERE translate(r.proparallel::text, 'sru', '123') < translate(u.parallel, 'sru', '123')
+  AND u.what !~ pg_temp.reads_nodes()
 UNION ALL
 SELECT c.oid::regclass::text, 'is granted to everybody: ' || x.privilege_type
 FROM pg_class c CROSS JOIN LATERAL aclexplode(c.relacl) x

@@ -117,7 +117,7 @@ COMMENT ON FUNCTION posture_internal.refuse_typed() IS
     'its nodes';
 REVOKE EXECUTE ON FUNCTION posture_internal.refuse_typed() FROM PUBLIC;
 
-DO $$
+DO $refuse$
 DECLARE
     of_trigger record;
 BEGIN
@@ -136,7 +136,7 @@ BEGIN
         EXECUTE format('COMMENT ON TRIGGER refuse_%s ON posture.%I IS %L', lower(of_trigger.event),
                        of_trigger.relation, 'says where the rows of nodes are');
     END LOOP;
-END $$;
+END $refuse$;
 
 CREATE TYPE posture_internal.merged_asset AS (
     moved bigint, dropped bigint, key text, names text[]

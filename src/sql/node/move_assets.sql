@@ -93,6 +93,15 @@ CREATE TYPE posture_internal.known_move AS (
     node_id integer, move_id uuid, from_node integer, to_node integer, buckets integer[],
     is_target boolean, moved_at timestamptz, is_done boolean);
 COMMENT ON TYPE posture_internal.known_move IS 'a move that a database took part in';
+COMMENT ON COLUMN posture_internal.known_move.node_id IS 'id of the database; 0: the head';
+COMMENT ON COLUMN posture_internal.known_move.move_id IS 'id of the move';
+COMMENT ON COLUMN posture_internal.known_move.from_node IS 'id of the node that had the assets';
+COMMENT ON COLUMN posture_internal.known_move.to_node IS 'id of the node that gets them';
+COMMENT ON COLUMN posture_internal.known_move.buckets IS 'numbers of the buckets';
+COMMENT ON COLUMN posture_internal.known_move.is_target IS 'whether the database gets the assets';
+COMMENT ON COLUMN posture_internal.known_move.moved_at IS 'time of the move';
+COMMENT ON COLUMN posture_internal.known_move.is_done IS
+    'whether both databases are known to have committed';
 
 CREATE FUNCTION posture_internal.known_moves(of_node integer) RETURNS SETOF known_move
     LANGUAGE sql STABLE

@@ -55,7 +55,7 @@ COMMENT ON FUNCTION posture_internal.begin_move(uuid, integer, integer, integer[
 
 -- What write_change() asks.
 CREATE FUNCTION posture_internal.is_moving() RETURNS boolean
-    LANGUAGE sql STABLE PARALLEL SAFE
+    LANGUAGE sql STABLE
     RETURN EXISTS (SELECT FROM asset_move m WHERE m.writer = pg_current_xact_id_if_assigned());
 COMMENT ON FUNCTION posture_internal.is_moving() IS
     'returns whether the statements that run now move assets, which is no decision';

@@ -60,7 +60,7 @@ COMMENT ON COLUMN posture_internal.moved_piece.rows IS 'rows as an array of JSON
 -- OFFSET 0 has rows looked up by asset, however many the planner expects.
 CREATE FUNCTION posture_internal.asset_table()
     RETURNS TABLE (relation name, row_value text, rows_from text)
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE ROWS 10
+    LANGUAGE sql STABLE PARALLEL SAFE ROWS 10
 BEGIN ATOMIC
     -- in the order of their foreign keys
     SELECT v.relation, coalesce(v.row_value, 'to_jsonb(t)'),
@@ -87,7 +87,7 @@ COMMENT ON FUNCTION posture_internal.asset_table() IS
 -- other one counts its assets by that.
 CREATE FUNCTION posture_internal.asset_day_table()
     RETURNS TABLE (relation name, sets text[], is_catalog boolean, in_place text)
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE ROWS 10
+    LANGUAGE sql STABLE PARALLEL SAFE ROWS 10
 BEGIN ATOMIC
     VALUES ('snapshot'::name, '{inactive,retired}'::text[], true, '{}'),
            ('metric_snapshot', '{}', true,
@@ -108,7 +108,7 @@ COMMENT ON FUNCTION posture_internal.asset_day_table() IS
 
 -- retired is NULL for a day before version 0.3: all inactive assets
 CREATE FUNCTION posture_internal.day_set(column_name text) RETURNS text
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    LANGUAGE sql STABLE PARALLEL SAFE
     RETURN CASE column_name WHEN 'retired' THEN 'coalesce(t.retired, t.inactive)'
                             ELSE format('t.%I', column_name) END;
 COMMENT ON FUNCTION posture_internal.day_set(text) IS

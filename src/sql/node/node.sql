@@ -105,7 +105,7 @@ COMMENT ON FUNCTION posture_internal.routing_key(text) IS
     'returns what decides which bucket a key is in, the same for all spellings of a key';
 
 CREATE FUNCTION posture_internal.hash_bucket(key text) RETURNS integer
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    LANGUAGE sql STABLE PARALLEL SAFE
     RETURN ('x' || left(md5(convert_to(routing_key(key), 'UTF8')), 8))::bit(32)::integer & 1023;
 COMMENT ON FUNCTION posture_internal.hash_bucket(text) IS
     'returns the bucket of an asset with a key';

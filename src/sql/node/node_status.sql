@@ -4,7 +4,7 @@
  */
 
 CREATE FUNCTION posture_internal.catalog_sum() RETURNS jsonb
-    LANGUAGE plpgsql STABLE
+    LANGUAGE plpgsql
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
     -- so that the text of a row is the same on all nodes
     SET datestyle = 'ISO, YMD'
@@ -18,7 +18,7 @@ DECLARE
     result jsonb := '{}';
 BEGIN
     FOR of_table IN SELECT t.* FROM pushed_table() t LOOP
-        EXECUTE format('SELECT md5(string_agg(x.line, E''\n'' ORDER BY x.line COLLATE "C")) '
+        EXECUTE format('SELECT md5(string_agg(x.line, chr(10) ORDER BY x.line COLLATE "C")) '
                        'FROM (SELECT (to_jsonb(t) - %L::text[])::text AS line FROM %I t '
                        'WHERE %s) x', of_table.left_out, of_table.relation, of_table.condition)
         INTO sum;
@@ -50,7 +50,7 @@ COMMENT ON COLUMN posture_internal.node_fact.closed_day IS 'last day that the no
 COMMENT ON COLUMN posture_internal.node_fact.error IS 'why it does not answer; NULL: it does';
 
 CREATE FUNCTION posture_internal.node_fact(with_catalog boolean) RETURNS node_fact
-    LANGUAGE plpgsql STABLE
+    LANGUAGE plpgsql
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
 DECLARE
@@ -128,6 +128,10 @@ CREATE TYPE posture_internal.difference AS (
     difference text
 );
 COMMENT ON TYPE posture_internal.difference IS 'a row of verify()';
+COMMENT ON COLUMN posture_internal.difference.part IS 'what differs';
+COMMENT ON COLUMN posture_internal.difference.recommendation IS 'recommendation; NULL: none';
+COMMENT ON COLUMN posture_internal.difference.chunk IS 'number of the chunk of assets; NULL: none';
+COMMENT ON COLUMN posture_internal.difference.difference IS 'the difference in words';
 
 CREATE FUNCTION posture_internal.node_difference() RETURNS SETOF difference
     LANGUAGE plpgsql

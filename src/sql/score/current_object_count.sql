@@ -80,6 +80,18 @@ CREATE TYPE posture_internal.object_tally AS (
     unassessed bigint
 );
 COMMENT ON TYPE posture_internal.object_tally IS 'a row of current_object_count()';
+COMMENT ON COLUMN posture_internal.object_tally.object_kind IS
+    'recommendation, metric or initiative';
+COMMENT ON COLUMN posture_internal.object_tally.object_id IS 'id of the object';
+COMMENT ON COLUMN posture_internal.object_tally.assessed IS 'number of assets assessed';
+COMMENT ON COLUMN posture_internal.object_tally.exposed IS 'number of assets exposed';
+COMMENT ON COLUMN posture_internal.object_tally.failing IS
+    'number of assets that fail, exempt or not';
+COMMENT ON COLUMN posture_internal.object_tally.critical IS 'number of critical assets exposed';
+COMMENT ON COLUMN posture_internal.object_tally.population IS
+    'number of assets assessed or unassessed';
+COMMENT ON COLUMN posture_internal.object_tally.unassessed IS
+    'number of members of the population that nothing assesses';
 
 CREATE FUNCTION posture_internal.object_count_here(raw boolean)
     RETURNS TABLE (object_kind text, object_id integer, assessed bigint, exposed bigint,

@@ -755,17 +755,53 @@ END $$;
 --@ CREATE TABLE posture_internal.place
 --@ CREATE TABLE posture_internal.bucket
 --@ CREATE TABLE posture_internal.catalog_push
+--@ CREATE TABLE posture_internal.node_count
+--@ CREATE TABLE posture_internal.alias_route
+--@ CREATE TABLE posture_internal.routed
+--@ CREATE TABLE posture_internal.asset_move
+--@ CREATE TABLE posture_internal.kept_piece
+--@ CREATE TYPE posture_internal.data_flag
+--@ CREATE TYPE posture_internal.step_count
+--@ CREATE TYPE posture_internal.asset_answer
+--@ CREATE TYPE posture_internal.known_day
+--@ CREATE TYPE posture_internal.fold_count
 --@ CREATE TYPE posture_internal.applied
+--@ CREATE TYPE posture_internal.node_delivery
+--@ CREATE TYPE posture_internal.known_name
+--@ CREATE TYPE posture_internal.merged_asset
+--@ CREATE TYPE posture_internal.node_result
+--@ CREATE TYPE posture_internal.known_move
+--@ CREATE TYPE posture_internal.held_bucket
+--@ CREATE TYPE posture_internal.moved_count
+--@ CREATE TYPE posture_internal.snapshot_day
+--@ CREATE TYPE posture_internal.moved_piece
 --@ CREATE TYPE posture_internal.node_fact
 --@ CREATE TYPE posture_internal.difference
+--@ CREATE TYPE posture_internal.coverage_tally
+--@ CREATE TYPE posture_internal.asset_list
+--@ CREATE TYPE posture_internal.asset_label
+--@ CREATE TYPE posture_internal.exemption_effect
+--@ CREATE TYPE posture_internal.metric_share
+--@ CREATE TYPE posture_internal.dated_count
 --@ CREATE TYPE posture_internal.object_tally
+--@ CREATE TYPE posture_internal.change_time
+--@ CREATE TYPE posture_internal.plan_asset
+--@ CREATE TYPE posture_internal.accepted_tally
+--@ CREATE TYPE posture_internal.assignee_tally
+--@ CREATE TYPE posture_internal.asset_id_of_key
+--@ CREATE TYPE posture_internal.past_count
 --@ CREATE FUNCTION posture_internal.replan_nodes
 --@ CREATE TRIGGER replan
 --@ CREATE FUNCTION posture_internal.flush_at_commit
 --@ CREATE CONSTRAINT TRIGGER flush_at_commit
+--@ CREATE FUNCTION posture_internal.has_nodes
+--@ CREATE FUNCTION posture_internal.route_row
+--@ CREATE TRIGGER route_row BEFORE INSERT ON posture.exemption
+--@ CREATE TRIGGER route_row BEFORE INSERT ON posture.asset_alias
 
 --@ code
 --@ DO $push$
+--@ DO $refuse$
 --@ part access/row_security
 --@ part access/view_fence
 --@ part access/function_fence
