@@ -52,7 +52,9 @@ COMMENT ON FUNCTION posture_internal.node_connection(integer) IS
 
 CREATE FUNCTION posture_internal.has_connection(name text) RETURNS boolean
     LANGUAGE sql VOLATILE
-    RETURN coalesce(name = ANY (call_dblink('dblink_get_connections')::text[]), false);
+    RETURN CASE WHEN EXISTS (SELECT FROM pg_catalog.pg_extension e WHERE e.extname = 'dblink')
+                THEN coalesce(name = ANY (call_dblink('dblink_get_connections')::text[]), false)
+                ELSE false END;
 COMMENT ON FUNCTION posture_internal.has_connection(text) IS
     'returns whether a connection of dblink is open';
 
