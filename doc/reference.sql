@@ -32,6 +32,8 @@ INSERT INTO section (title, about, relations, functions, types) VALUES
  '', 'score score_drop is_drop weighted_score', 'score'),
 ('Sets of assets', 'The type `assetset`: compressed sets of asset ids.',
  '', 'metric_assets assets_at unassessed_at unassessed_assets cardinality members chunks assetset_agg union_agg intersect_agg xor_agg', 'assetset'),
+('More than one machine', 'Databases that have assets of their own, and the head that asks them. [More than one machine](scale.md) explains them.',
+ 'node', 'distribute federate add_node move_assets remove_node sync_node run_on_nodes', ''),
 ('Maintenance', 'Functions that keep reading fast and report the state of posture itself.',
  '', 'status fold verify rebuild', '');
 

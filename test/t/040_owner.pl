@@ -61,8 +61,8 @@ SELECT string_agg(proname, ' ' ORDER BY proname)
 FROM pg_proc WHERE pronamespace $schemas AND prosecdef
 SQL
 apply_changed_rule apply_rules_to_recommendation apply_rules_to_source
-capture_asset capture_catalog capture_groups capture_reference capture_truncate check_member forget_confirmations grant_access lock_rules
-metric_recommendation_restore purge_change_log restore_access revoke_access write_change
+capture_asset capture_catalog capture_groups capture_reference capture_truncate check_member flush_at_commit flush_catalog forget_confirmations grant_access lock_rules
+metric_recommendation_restore purge_change_log push_catalog refuse_typed restore_access revoke_access route_row write_change
 NAMES
 	'more rights than the caller has: triggers that append deltas, log or apply rules, and grants');
 is($node->safe_psql('warehouse', <<"SQL"), 'run_daily',

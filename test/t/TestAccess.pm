@@ -286,7 +286,8 @@ sub fenced { return 'SELECT * FROM posture_internal.fenced($fenced$' . $_[0] . '
 # the rows of each table that the fence shows of owners O
 our %owner_condition = (
 	(map { $_ => 'true' }
-		  qw(posture.importance_weight posture.snapshot posture_internal.catalog_delta)),
+		  qw(posture.importance_weight posture.snapshot posture.node posture_internal.place
+		  posture_internal.catalog_delta)),
 	'posture.source' => q{source_id IN (SELECT source_id FROM posture.recommendation
 		WHERE recommendation_id IN (SELECT expect.lr(O)))},
 	(map { $_ => 'initiative_id IN (SELECT expect.i(O))' }
@@ -315,7 +316,9 @@ our %owner_condition = (
 	'posture.event_cause' => q{event_id IN (SELECT expect.e(O))
 		AND (initiative_id IS NULL OR initiative_id IN (SELECT expect.i(O)))});
 # tables of which the fence shows no row
-our @hidden = ((map { "posture.$_" } qw(access asset_inbox change_log extent inbox rejected run)),
+our @hidden = (
+	(map { "posture_internal.$_" } qw(alias_route asset_move bucket catalog_push kept_piece node_count routed)),
+	(map { "posture.$_" } qw(access asset_inbox change_log extent inbox rejected run)),
 	map { "posture_internal.$_" } qw(change_log_start verification exemption_snapshot asset_group_snapshot
 	  asset_history history_start forgotten_day former_key left_inventory delivery confirmation finding_set asset_set object_count counted_slice finding_delta asset_delta));
 
