@@ -134,9 +134,33 @@ growth() {
     database=bench psql -v csv="$csv" -f "$(bench_sql growth_result)"
 }
 
+# Heads with 1, 2 and 4 nodes, databases of the same server.
+nodes() {
+    local count n findings=${NODE_FINDINGS:-1000000}
+    psql -f "$(bench_sql tally)"
+    for count in 1 2 4; do
+        as_client createdb head
+        database=head psql -f "$(bench_sql nodes_begin)"
+        for ((n = 1; n <= count; n++)); do
+            as_client createdb "node$n"
+            database=node$n psql -c 'CREATE EXTENSION posture'
+            database=head psql -c "CREATE SERVER node$n FOREIGN DATA WRAPPER dblink_fdw
+                OPTIONS (host '$work/socket', dbname 'node$n')" \
+                -c "CREATE USER MAPPING FOR CURRENT_USER SERVER node$n OPTIONS (user '$server_user')"
+        done
+        database=head psql -c "SELECT posture.federate(ARRAY(SELECT 'node' || n FROM generate_series(1, $count) n))" >/dev/null
+        database=head psql -f "$(bench_sql catalog)" >/dev/null
+        database=head psql -v nodes="$count" -v findings="$findings" -v assets=$((findings / 10)) \
+            -f "$(bench_sql nodes)" >"$work/nodes.csv"
+        psql -c '\copy bench.result (what, compared_with, measured, compared, unit, reach) FROM STDIN csv' <"$work/nodes.csv"
+        as_client dropdb head
+        for ((n = 1; n <= count; n++)); do as_client dropdb "node$n"; done
+    done
+}
+
 # The parts, in their order. New rows and updates are of today, so the days come
 # before them: changes after the end of a day are undone one by one.
-bench_parts=(fleet deliveries reads changes history day drill access new writes updates sessions part plan documents growth)
+bench_parts=(fleet deliveries reads changes history day drill access new writes updates sessions part plan nodes documents growth)
 # PARTS chooses some. "figures" are those that need no delivery.
 if [[ ${PARTS:-} == figures ]]; then PARTS='fleet fill reads changes history day plan'; fi
 if [[ -n ${PARTS:-} ]]; then read -r -a bench_parts <<<"$PARTS"; fi
@@ -146,6 +170,8 @@ bench_part() { # NAME
         fleet)
             as_client createdb bench
             psql -f "$(bench_sql fleet)" -f "$(bench_sql measure)" ;;
+        nodes)
+            nodes ;;
         growth)
             growth ;;
         updates)

@@ -91,6 +91,10 @@ WHERE state !~ $legal AND state <> 'ZZ001'
   AND NOT (state = '42P01' AND message LIKE 'relation "pg_temp.posture\\_%'
            OR state = '42883' AND what ~ '(load_items|document_item)[(]'
            OR state = '42601' AND (what LIKE '%is_input(% 2' OR what LIKE '%working_table(%')
+           -- a head names relations and rows to its nodes
+           OR state IN ('42601', '42804', '42P01', '08006')
+              AND what ~ ('(answer|answer_of_node|ask_nodes|ask_servers|ask_workers|call_in_move|node_fails'
+                          '|apply_change|export_rows|remove_strays|run_command|take_empty_day)[(]')
            OR state = '3F000' AND what LIKE '%require_cron(%'
            OR state = '40001' AND what LIKE '%require_id(%')
 SQL
