@@ -88,7 +88,7 @@ is($node->safe_psql('warehouse', $sprung), 'f', 'no function runs what its argum
 is($node->safe_psql('warehouse', <<"SQL"), '', 'and each error is a clear one');
 SELECT DISTINCT what, state, message FROM public.answer
 WHERE state !~ $legal AND state <> 'ZZ001'
-  AND NOT (state = '42P01' AND message LIKE 'relation "pg_temp.posture\\_%'
+  AND NOT (state = '42P01' AND message LIKE 'relation "posture\\_%'
            OR state = '42883' AND what ~ '(load_items|document_item)[(]'
            OR state = '42601' AND (what LIKE '%is_input(% 2' OR what LIKE '%working_table(%')
            -- a head names relations and rows to its nodes

@@ -95,6 +95,8 @@ my %removed = ('CHANGELOG.md' => { map { $_ => 1 } qw(is_quiet own_rows quiet_da
 
 my %setting = names(q{SELECT substr(name, 9) FROM pg_settings WHERE name LIKE 'posture.%'});
 my %builtin = names('SELECT proname FROM pg_proc WHERE pronamespace = \'pg_catalog\'::regnamespace');
+# those of Citus
+$builtin{$_} = 1 foreach qw(citus_add_node citus_create_restore_point citus_set_coordinator_host citus_update_node recover_prepared_transactions);
 # names of columns, arguments, values and fields
 sub words
 {
@@ -117,6 +119,8 @@ my $source = join '', map { slurp_file($_) } glob "$top/src/sql/*/*.sql";
 $word{$_} = 1 foreach $source =~ /\b([a-z]+(?:_[a-z0-9]+)+)\b/g;
 # other programs and extensions
 $word{$_} = 1 foreach qw(pg_basebackup pg_dump pg_dumpall pg_restore pg_upgrade pg_cron pg_config pg_regress pg_buildext);
+# options of libpq
+$word{connect_timeout} = 1;
 # roles of PostgreSQL
 $word{$_} = 1 foreach names('SELECT rolname FROM pg_roles');
 

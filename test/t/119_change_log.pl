@@ -204,7 +204,7 @@ FROM pg_class c
 WHERE c.relnamespace = 'posture'::regnamespace AND c.relkind = 'r'
   AND c.relname NOT IN (SELECT l.relation FROM posture_internal.logged_table() l)
   AND c.relname <> ALL ('{asset_alias,asset_inbox,asset_source,benchmark,change_log,event,event_cause,extent,finding,inbox,
-      initiative_metric_snapshot,initiative_snapshot,measure,metric_snapshot,
+      initiative_metric_snapshot,initiative_snapshot,measure,metric_snapshot,node,
       recommendation_snapshot,rejected,run,snapshot}')
 SQL
 

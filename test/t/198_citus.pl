@@ -102,6 +102,30 @@ on_both($cluster, "UPDATE posture.metric SET importance = 'critical' WHERE key =
 same('a delivery');
 on_both($cluster, "SET client_min_messages = error; SELECT FROM posture.take_snapshot(posture.today() - 1)");
 same('a day');
+# part of a source, and a document
+sub document
+{
+	my ($states) = @_;
+	return 'SELECT FROM posture.load(\'posture\', $d$[' . join(', ', map {
+			sprintf '{"type": "finding", "source": "scan", "recommendation": "r2", "asset": "asset-%d", "state": "%s"}',
+			  $_, $_ % $states ? 'compliant' : 'non_compliant' } 1 .. 40)
+	  . ', {"type": "asset", "key": "asset-1", "criticality": "critical", "aliases": ["one"]}]$d$::jsonb, \'scan\', true)';
+}
+on_both($cluster, document(3));
+same('a document');
+on_both($cluster, document(4));
+same('another');
+on_both($cluster, <<'SQL');
+INSERT INTO posture.inbox (source, recommendation, asset, state)
+SELECT 'cloud', 'r3', 'asset-' || a, 'non_compliant' FROM generate_series(1, 20) a;
+SELECT FROM posture.ingest('cloud', extent => 'site');
+INSERT INTO posture.inbox (source, recommendation, asset, state)
+SELECT 'cloud', 'r3', 'asset-' || a, 'compliant' FROM generate_series(1, 10) a;
+SELECT FROM posture.ingest('cloud', extent => 'site');
+SQL
+same('part of a source');
+is(join('', map { $_->safe_psql('postgres', q{SELECT c.relname FROM pg_class c
+	WHERE c.relnamespace = 'posture_internal'::regnamespace AND c.relpersistence = 'u'}) } $w1, $w2), '', 'workers keep no working table');
 my $reads = 'SELECT score FROM posture.overview ORDER BY initiative';
 my $inside = "BEGIN; UPDATE posture.metric SET importance = 'low' WHERE key = 'm2'; " . delivery(3, 90);
 is($head->safe_psql('postgres', "$inside $reads"), $one->safe_psql('postgres', "$inside $reads"), 'a transaction sees what it wrote');

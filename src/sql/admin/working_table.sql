@@ -1,5 +1,6 @@
 /*
- * Working tables of load() and ingest(). Their rows exist until the transaction ends.
+ * Working tables of load() and ingest(). Their rows exist until the transaction ends. They are
+ * temporary tables, but for those of a transaction that Citus commits in two phases.
  */
 
 -- The locks on a table are held until the transaction ends, also if it is dropped before. So
@@ -10,6 +11,47 @@
 -- nothing behind in the caches of the session: they keep some 240 bytes of each table that was.
 -- Its columns have types of PostgreSQL alone, so that posture can be dropped. Nothing freezes a
 -- temporary table, so an old one is made again.
+CREATE FUNCTION posture_internal.prepares() RETURNS boolean
+    LANGUAGE sql STABLE
+    RETURN coalesce(current_setting('posture_internal.acting_curator', true), '') <> ''
+       AND EXISTS (SELECT FROM pg_catalog.pg_extension e WHERE e.extname = 'citus');
+COMMENT ON FUNCTION posture_internal.prepares() IS
+    'returns whether this transaction is one of a head, which Citus commits in two phases';
+
+-- A transaction that is prepared must not have used a temporary table. Another one that needs a
+-- table of the same name waits.
+CREATE FUNCTION posture_internal.common_table(name text, columns text) RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
+    SET client_min_messages = warning
+AS $$
+BEGIN
+    EXECUTE format('DROP TABLE IF EXISTS posture_internal.%I', name);
+    EXECUTE format('CREATE UNLOGGED TABLE posture_internal.%I (%s)', name, columns);
+END $$;
+COMMENT ON FUNCTION posture_internal.common_table(text, text) IS
+    'makes a working table on a node of Citus, which end_common_tables() drops';
+REVOKE EXECUTE ON FUNCTION posture_internal.common_table(text, text) FROM PUBLIC;
+
+CREATE FUNCTION posture_internal.end_common_tables() RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+DECLARE
+    tables text;
+BEGIN
+    IF prepares() THEN
+        tables := (SELECT string_agg(c.oid::regclass::text, ', ')
+                   FROM pg_class c
+                   WHERE c.relnamespace = 'posture_internal'::regnamespace AND c.relkind = 'r'
+                     AND c.relpersistence = 'u' AND starts_with(c.relname, 'posture_'));
+        IF tables IS NOT NULL THEN
+            EXECUTE 'DROP TABLE ' || tables;
+        END IF;
+    END IF;
+END $$;
+COMMENT ON FUNCTION posture_internal.end_common_tables() IS
+    'drops the working tables of this transaction on a node of Citus';
+REVOKE EXECUTE ON FUNCTION posture_internal.end_common_tables() FROM PUBLIC;
+
 CREATE FUNCTION posture_internal.working_table(
     name text, columns text, is_kept boolean DEFAULT false) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
@@ -18,6 +60,10 @@ DECLARE
     mark text := 'working table of posture: ' || columns;
     former record;
 BEGIN
+    IF prepares() THEN
+        PERFORM common_table(name, columns);
+        RETURN;
+    END IF;
     SELECT obj_description(c.oid, 'pg_class') = mark
                AND (age(c.relfrozenxid) < 1000000 OR pg_relation_size(c.oid) > 0) AS is_usable,
            pg_relation_size(c.oid) > 0 AS has_rows

@@ -77,7 +77,7 @@ BEGIN
            s.version, s.at
     FROM (SELECT i.source, o.asset, o.asset_kind, k.key AS stated, o.version,
                  max(coalesce(i.observed_at, clock_timestamp())) AS at
-          FROM pg_temp.posture_item i
+          FROM posture_item i
           CROSS JOIN LATERAL (SELECT CASE WHEN i.object ? 'of_asset' THEN i.asset END AS asset,
                                      CASE WHEN i.object ? 'of_asset' THEN i.asset_kind END
                                          AS asset_kind,
@@ -119,7 +119,7 @@ BEGIN
         WHERE n.version <> s.version AND n.at > s.at
     )
     -- without its recommendation, an item does not say that the finding is still reported
-    UPDATE pg_temp.posture_item i
+    UPDATE posture_item i
     SET type = 'left_out', recommendation = NULL,
         object = '{"reason": "a result of a version of the benchmark that a later one replaced"}'
     WHERE i.type = 'finding'
@@ -151,7 +151,7 @@ BEGIN
         FROM (SELECT known_source(x.source) AS source_id,
                      known_recommendation(x.source, x.recommendation) AS recommendation_id,
                      known_asset(x.asset) AS asset_id
-              FROM pg_temp.posture_item x
+              FROM posture_item x
               WHERE x.type = 'left_out'
               OFFSET 0) n
         WHERE n.recommendation_id IS NOT NULL AND n.asset_id IS NOT NULL;
@@ -166,7 +166,7 @@ CREATE FUNCTION posture_internal.name_findings(of_extent text, of_document boole
 AS $$
 BEGIN
     IF of_document THEN
-        INSERT INTO pg_temp.posture_extent (source_id, recommendation_id, asset_id, keys)
+        INSERT INTO posture_extent (source_id, recommendation_id, asset_id, keys)
         SELECT n.source_id, n.recommendation_id, n.asset_id,
                array_agg(DISTINCT CASE WHEN n.object ? 'of_asset'
                                        THEN extent_key((SELECT a.key FROM asset a
@@ -175,18 +175,18 @@ BEGIN
         FROM (SELECT x.object, known_source(x.source) AS source_id,
                      known_recommendation(x.source, x.recommendation) AS recommendation_id,
                      known_asset(x.asset) AS asset_id
-              FROM pg_temp.posture_item x
+              FROM posture_item x
               WHERE x.type = 'finding'
               OFFSET 0) n
         LEFT JOIN LATERAL jsonb_array_elements_text(n.object -> 'extents') k(key) ON true
         WHERE n.recommendation_id IS NOT NULL AND n.asset_id IS NOT NULL
         GROUP BY n.source_id, n.recommendation_id, n.asset_id;
     ELSE
-        INSERT INTO pg_temp.posture_extent (source_id, recommendation_id, asset_id, keys)
+        INSERT INTO posture_extent (source_id, recommendation_id, asset_id, keys)
         SELECT DISTINCT b.source_id, b.recommendation_id, b.asset_id, ARRAY[of_extent]
         FROM delivered() b;
     END IF;
-    INSERT INTO pg_temp.posture_extent (source_id, recommendation_id, asset_id)
+    INSERT INTO posture_extent (source_id, recommendation_id, asset_id)
     SELECT u.source_id, u.recommendation_id, u.asset_id FROM unloaded_finding(of_document) u;
 END $$;
 COMMENT ON FUNCTION posture_internal.name_findings(text, boolean) IS
@@ -209,7 +209,7 @@ BEGIN
     RETURN QUERY
     WITH named AS MATERIALIZED (
         SELECT n.source_id, n.asset_id, k.key, rule_without_revision(r.key) AS rule
-        FROM pg_temp.posture_extent n
+        FROM posture_extent n
         JOIN recommendation r USING (recommendation_id)
         CROSS JOIN LATERAL unnest(n.keys) k(key)
         WHERE rule_without_revision(r.key) IS NOT NULL
@@ -221,7 +221,7 @@ BEGIN
     JOIN recommendation o ON o.source_id = n.source_id AND rule_without_revision(o.key) = n.rule
     JOIN finding f ON f.recommendation_id = o.recommendation_id AND f.asset_id = n.asset_id
     WHERE f.state <> 'not_applicable' AND f.changed_at <= s.at
-      AND NOT EXISTS (SELECT FROM pg_temp.posture_extent x
+      AND NOT EXISTS (SELECT FROM posture_extent x
                       WHERE x.recommendation_id = f.recommendation_id AND x.asset_id = f.asset_id);
 END $$;
 COMMENT ON FUNCTION posture_internal.superseded_revision() IS
@@ -235,20 +235,20 @@ CREATE FUNCTION posture_internal.cover_extents(
 AS $$
 BEGIN
     IF complete_source IS NOT NULL AND of_document THEN
-        INSERT INTO pg_temp.posture_covered (source_id, key, at)
+        INSERT INTO posture_covered (source_id, key, at)
         SELECT o.source_id, s.key, max(s.at)
         FROM stated_extent() s JOIN source o ON o.key = s.source
         WHERE s.source = complete_source
         GROUP BY o.source_id, s.key;
     ELSIF complete_source IS NOT NULL THEN
-        INSERT INTO pg_temp.posture_covered (source_id, key, at)
+        INSERT INTO posture_covered (source_id, key, at)
         SELECT s.source_id, of_extent, coalesce(complete_at, d.seen_at, delivery_time())
         FROM source s LEFT JOIN delivered_source() d USING (source_id)
         WHERE s.key = complete_source;
     ELSIF of_document THEN
         -- A later version of a benchmark is complete for it. Some documents give only the rules
         -- another revision.
-        INSERT INTO pg_temp.posture_covered (source_id, key, at)
+        INSERT INTO posture_covered (source_id, key, at)
         SELECT v.source_id, v.key, max(v.at)
         FROM (SELECT r.source_id, r.key, r.at FROM superseded_revision() r
               UNION ALL
@@ -271,7 +271,7 @@ AS $$
 BEGIN
     RETURN nullif(ARRAY(SELECT k.key
                         FROM unnest(keys) k(key)
-                        WHERE NOT EXISTS (SELECT FROM pg_temp.posture_covered c
+                        WHERE NOT EXISTS (SELECT FROM posture_covered c
                                           WHERE c.source_id = of_source_id
                                             AND c.key = k.key)
                         ORDER BY k.key COLLATE "C"), '{}');
@@ -287,7 +287,7 @@ BEGIN
     WITH covered AS MATERIALIZED (
         SELECT e.extent_id, c.source_id, max(c.at) AS at,
                extents_left(c.source_id, e.keys) AS keys
-        FROM pg_temp.posture_covered c
+        FROM posture_covered c
         CROSS JOIN LATERAL (SELECT x.extent_id, x.keys
                             FROM extent x
                             WHERE x.source_id = c.source_id AND x.keys @> ARRAY[c.key]
@@ -302,11 +302,11 @@ BEGIN
         FROM superseded_revision() r
         WHERE of_document
     )
-    INSERT INTO pg_temp.posture_extent (source_id, recommendation_id, asset_id, keys, missing_at)
+    INSERT INTO posture_extent (source_id, recommendation_id, asset_id, keys, missing_at)
     SELECT DISTINCT ON (c.recommendation_id, c.asset_id)
            c.source_id, c.recommendation_id, c.asset_id, c.keys, c.at
     FROM candidate c
-    WHERE NOT EXISTS (SELECT FROM pg_temp.posture_extent n
+    WHERE NOT EXISTS (SELECT FROM posture_extent n
                       WHERE n.recommendation_id = c.recommendation_id
                         AND n.asset_id = c.asset_id)
     ORDER BY c.recommendation_id, c.asset_id, c.keys NULLS FIRST, c.at DESC;
@@ -323,7 +323,7 @@ DECLARE
                                  ELSE false END;
 BEGIN
     -- extents that reported a finding before still do, unless the delivery is complete for them
-    UPDATE pg_temp.posture_extent p
+    UPDATE posture_extent p
     SET keys = ARRAY(SELECT unnest(p.keys) COLLATE "C" AS key
                      UNION SELECT unnest(extents_left(p.source_id, e.keys)) ORDER BY key)
     FROM finding f JOIN extent e USING (extent_id)
@@ -333,10 +333,10 @@ BEGIN
     INSERT INTO extent (source_id, keys)
     SELECT w.source_id, w.keys
     FROM (SELECT p.source_id, p.keys
-          FROM pg_temp.posture_extent p WHERE p.keys IS NOT NULL
+          FROM posture_extent p WHERE p.keys IS NOT NULL
           UNION
           SELECT p.source_id, ARRAY[k.key]
-          FROM pg_temp.posture_extent p CROSS JOIN LATERAL unnest(p.keys) k(key)
+          FROM posture_extent p CROSS JOIN LATERAL unnest(p.keys) k(key)
           WHERE has_versions) w
     CROSS JOIN LATERAL (SELECT count(*)
                         FROM extent e
@@ -344,10 +344,10 @@ BEGIN
     WHERE e.rows = 0
     ORDER BY w.source_id, w.keys;
 
-    UPDATE pg_temp.posture_extent p
+    UPDATE posture_extent p
     SET extent_id = e.extent_id
     FROM (SELECT DISTINCT d.source_id, d.keys
-          FROM pg_temp.posture_extent d WHERE d.keys IS NOT NULL) w
+          FROM posture_extent d WHERE d.keys IS NOT NULL) w
     CROSS JOIN LATERAL (SELECT x.extent_id
                         FROM extent x
                         WHERE x.source_id = w.source_id AND x.keys = w.keys
@@ -380,18 +380,18 @@ BEGIN
                           'keys text[], missing_at timestamptz, extent_id integer', true);
     PERFORM working_table('posture_covered', 'source_id integer, key text, at timestamptz');
     PERFORM name_findings(of_extent, of_document);
-    ANALYZE pg_temp.posture_extent;
+    ANALYZE posture_extent;
     PERFORM cover_extents(complete_source, of_extent, of_document, complete_at);
-    IF EXISTS (SELECT FROM pg_temp.posture_covered) THEN
+    IF EXISTS (SELECT FROM posture_covered) THEN
         PERFORM miss_findings(of_document);
     END IF;
     PERFORM store_extents(of_document);
     -- ingest_findings() looks each finding up
-    IF to_regclass('pg_temp.posture_extent_finding') IS NULL THEN
+    IF to_regclass('posture_extent_finding') IS NULL THEN
         CREATE INDEX posture_extent_finding
-            ON pg_temp.posture_extent (recommendation_id, asset_id) WHERE extent_id IS NOT NULL;
+            ON posture_extent (recommendation_id, asset_id) WHERE extent_id IS NOT NULL;
     END IF;
-    ANALYZE pg_temp.posture_extent;
+    ANALYZE posture_extent;
 END $$;
 COMMENT ON FUNCTION posture_internal.ingest_extent(text, text, boolean, timestamptz) IS
     'step of ingest(): finds out which extents report each finding of a delivery, and each '
@@ -413,7 +413,7 @@ AS $$
 DECLARE
     closed bigint;
 BEGIN
-    IF NOT EXISTS (SELECT FROM pg_temp.posture_extent m WHERE m.missing_at IS NOT NULL) THEN
+    IF NOT EXISTS (SELECT FROM posture_extent m WHERE m.missing_at IS NOT NULL) THEN
         RETURN 0;
     END IF;
     UPDATE finding f
@@ -422,7 +422,7 @@ BEGIN
         extent_id = CASE m.closed_state WHEN 'compliant' THEN f.extent_id END,
         changed_at = CASE f.state WHEN m.closed_state THEN f.changed_at ELSE m.missing_at END
     FROM (SELECT p.*, closed_state(p.recommendation_id)::finding_state AS closed_state
-          FROM pg_temp.posture_extent p
+          FROM posture_extent p
           WHERE p.keys IS NULL AND p.missing_at IS NOT NULL
           OFFSET 0) m
     WHERE m.missing_at >= f.changed_at
@@ -432,7 +432,7 @@ BEGIN
     GET DIAGNOSTICS closed = ROW_COUNT;
     UPDATE finding f
     SET extent_id = m.extent_id
-    FROM pg_temp.posture_extent m
+    FROM posture_extent m
     WHERE m.missing_at >= f.changed_at AND f.extent_id IS DISTINCT FROM m.extent_id
       AND (m.keys IS NOT NULL OR f.state = 'not_applicable')
       AND f.recommendation_id = m.recommendation_id AND f.asset_id = m.asset_id
@@ -497,7 +497,7 @@ BEGIN
                    || CASE WHEN count(*) > 5 THEN format(' and %s more', count(*) - 5) ELSE '' END
             FROM (SELECT x.name, row_number() OVER (ORDER BY x.name COLLATE "C") AS n
                   FROM (SELECT DISTINCT extent_key(t.asset, t.stated) AS name
-                        FROM pg_temp.posture_covered c
+                        FROM posture_covered c
                         JOIN source s USING (source_id)
                         LEFT JOIN stated_extent() t ON t.source = s.key AND t.key = c.key) x) k);
 END $$;

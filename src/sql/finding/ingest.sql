@@ -338,7 +338,7 @@ BEGIN
         CASE WHEN is_large THEN '' ELSE 'ORDER BY 1, 2' END,
         CASE WHEN has_extents THEN 'x.extent_id' ELSE 'NULL::integer' END,
         CASE WHEN has_extents
-             THEN 'LEFT JOIN pg_temp.posture_extent x ON x.recommendation_id = n.recommendation_id
+             THEN 'LEFT JOIN posture_extent x ON x.recommendation_id = n.recommendation_id
                                                      AND x.asset_id = n.asset_id
                                                      AND x.extent_id IS NOT NULL'
              ELSE '' END)

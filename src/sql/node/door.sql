@@ -92,7 +92,7 @@ BEGIN
         FROM (SELECT r.node_id, r.row, r.arrival,
                      (sum(pg_column_size(r.row)) OVER (PARTITION BY r.node_id ORDER BY r.arrival)
                       / 4000000)::integer AS part
-              FROM pg_temp.posture_routed r) s
+              FROM posture_routed r) s
         GROUP BY s.node_id, s.part
         ORDER BY s.node_id, s.part
     LOOP
@@ -109,10 +109,10 @@ CREATE FUNCTION posture_internal.note_routed() RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
 BEGIN
-    ANALYZE pg_temp.posture_routed (source, recommendation);
+    ANALYZE posture_routed (source, recommendation);
     INSERT INTO recommendation (source_id, key, title)
     SELECT s.source_id, n.recommendation, n.recommendation
-    FROM (SELECT DISTINCT r.source, r.recommendation FROM pg_temp.posture_routed r
+    FROM (SELECT DISTINCT r.source, r.recommendation FROM posture_routed r
           WHERE r.recommendation IS NOT NULL) n
     JOIN source s ON s.key = n.source
     WHERE NOT EXISTS (SELECT FROM recommendation x
@@ -120,7 +120,7 @@ BEGIN
     ON CONFLICT (source_id, key) DO NOTHING;
     PERFORM update_last_seen(array_agg(n.source_id), array_agg(n.seen_at))
     FROM (SELECT s.source_id, max(r.seen_at) AS seen_at
-          FROM pg_temp.posture_routed r JOIN source s ON s.key = r.source
+          FROM posture_routed r JOIN source s ON s.key = r.source
           WHERE r.seen_at IS NOT NULL
           GROUP BY s.source_id) n;
 END $$;
@@ -156,7 +156,7 @@ BEGIN
         WHERE i.ctid = g.id
         RETURNING h.node_id, g.id, i.*
     )
-    INSERT INTO pg_temp.posture_routed (node_id, source, recommendation, seen_at, row)
+    INSERT INTO posture_routed (node_id, source, recommendation, seen_at, row)
     SELECT g.node_id, g.source, g.recommendation, least(g.observed_at, arrived_at),
            jsonb_strip_nulls(to_jsonb(g) - '{node_id,id,details}'::text[])
            || CASE WHEN g.details IS NULL THEN '{}'
@@ -166,7 +166,7 @@ BEGIN
     PERFORM note_routed();
     IF complete_source IS NOT NULL THEN
         SELECT max(n.seen_at) INTO complete_at
-        FROM (SELECT r.seen_at FROM pg_temp.posture_routed r WHERE r.source = complete_source
+        FROM (SELECT r.seen_at FROM posture_routed r WHERE r.source = complete_source
               UNION ALL
               SELECT least(i.observed_at, arrived_at)
               FROM inbox i
@@ -183,7 +183,7 @@ CREATE FUNCTION posture_internal.send_rejected(delivery uuid, since timestamptz)
 AS $$
 BEGIN
     PERFORM routed_table();
-    INSERT INTO pg_temp.posture_routed (node_id, row)
+    INSERT INTO posture_routed (node_id, row)
     SELECT h.node_id, jsonb_strip_nulls(jsonb_build_object(
                'source', r.source, 'recommendation', r.recommendation, 'asset', r.asset,
                'asset_kind', r.asset_kind))
@@ -220,7 +220,7 @@ CREATE FUNCTION posture_internal.routed_nodes() RETURNS integer[]
     LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
 BEGIN
-    RETURN ARRAY(SELECT DISTINCT r.node_id FROM pg_temp.posture_routed r);
+    RETURN ARRAY(SELECT DISTINCT r.node_id FROM posture_routed r);
 END $$;
 COMMENT ON FUNCTION posture_internal.routed_nodes() IS
     'returns the ids of the nodes that the working table has rows for';
@@ -290,6 +290,7 @@ CREATE FUNCTION posture_internal.forget_routed(of_delivery uuid, since timestamp
 BEGIN ATOMIC
     DELETE FROM rejected r WHERE r.rejected_at >= since AND r.reason = 'head ' || of_delivery;
     DELETE FROM routed r WHERE r.delivery = of_delivery;
+    SELECT end_common_tables();
 END;
 COMMENT ON FUNCTION posture_internal.forget_routed(uuid, timestamptz) IS
     'step of a delivery on a node: deletes its slices, and what name_rejected() noted';

@@ -41,18 +41,18 @@ DECLARE
 BEGIN
     PERFORM working_table('posture_routed_name', 'key text, kind text, name text, '
                           'asset_id integer, bucket integer');
-    INSERT INTO pg_temp.posture_routed_name (key, kind, name)
+    INSERT INTO posture_routed_name (key, kind, name)
     SELECT i.object ->> 'key', i.object ->> 'kind', i.object ->> 'key'
-    FROM pg_temp.posture_item i
+    FROM posture_item i
     WHERE i.type = 'asset' AND i.object ? 'aliases'
     UNION
     SELECT i.object ->> 'key', i.object ->> 'kind', a.name
-    FROM pg_temp.posture_item i
+    FROM posture_item i
     CROSS JOIN LATERAL jsonb_array_elements_text(array_or_empty(i.object -> 'aliases')) a(name)
     WHERE i.type = 'asset' AND key_error('alias', a.name) IS NULL;
     names := (SELECT jsonb_agg(DISTINCT jsonb_build_array(n.name, n.kind))
-              FROM pg_temp.posture_routed_name n);
-    UPDATE pg_temp.posture_routed_name n
+              FROM posture_routed_name n);
+    UPDATE posture_routed_name n
     SET asset_id = k.asset_id, bucket = hash_bucket(k.key)
     FROM (SELECT * FROM known_names(names)
           UNION ALL
@@ -74,32 +74,32 @@ BEGIN
     END IF;
     PERFORM name_assets();
     PERFORM working_table('posture_clash', 'key text');
-    INSERT INTO pg_temp.posture_clash
-    SELECT n.key FROM pg_temp.posture_routed_name n
+    INSERT INTO posture_clash
+    SELECT n.key FROM posture_routed_name n
     GROUP BY n.key HAVING count(DISTINCT n.asset_id) > 1;
     IF reports_clashes THEN
-        PERFORM report_clash((SELECT c.key FROM pg_temp.posture_clash c ORDER BY 1 LIMIT 1),
-                             (SELECT count(*) FROM pg_temp.posture_clash));
+        PERFORM report_clash((SELECT c.key FROM posture_clash c ORDER BY 1 LIMIT 1),
+                             (SELECT count(*) FROM posture_clash));
     END IF;
     PERFORM add_routes(array_agg(r.name), array_agg(r.bucket))
     FROM (SELECT DISTINCT ON (n.name) n.name, t.bucket
-          FROM pg_temp.posture_routed_name n
+          FROM posture_routed_name n
           CROSS JOIN LATERAL (SELECT coalesce(max(k.bucket),
                                               (SELECT o.bucket FROM route_of(n.key) o)) AS bucket
-                              FROM pg_temp.posture_routed_name k
+                              FROM posture_routed_name k
                               WHERE k.key = n.key AND k.asset_id IS NOT NULL) t
           WHERE n.asset_id IS NULL
-            AND NOT EXISTS (SELECT FROM pg_temp.posture_clash c WHERE c.key = n.key)
+            AND NOT EXISTS (SELECT FROM posture_clash c WHERE c.key = n.key)
           ORDER BY n.name, n.key) r;
     -- what is left has one node
-    UPDATE pg_temp.posture_item i
+    UPDATE posture_item i
     SET object = i.object || jsonb_build_object('aliases', (
             SELECT coalesce(jsonb_agg(n.name), '[]')
-            FROM pg_temp.posture_routed_name n
+            FROM posture_routed_name n
             CROSS JOIN LATERAL route_of(n.name) r
             WHERE n.key = i.object ->> 'key' AND n.name <> n.key
               AND r.bucket = (SELECT o.bucket FROM route_of(n.key) o)
-              AND NOT EXISTS (SELECT FROM pg_temp.posture_clash c WHERE c.key = n.key)))
+              AND NOT EXISTS (SELECT FROM posture_clash c WHERE c.key = n.key)))
     WHERE i.type = 'asset' AND i.object ? 'aliases';
 END $$;
 COMMENT ON FUNCTION posture_internal.route_aliases(boolean) IS
@@ -109,7 +109,7 @@ CREATE FUNCTION posture_internal.report_clash(of_key text, clashes bigint) RETUR
     LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
 DECLARE
-    names text[] := ARRAY(SELECT min(n.name) FROM pg_temp.posture_routed_name n
+    names text[] := ARRAY(SELECT min(n.name) FROM posture_routed_name n
                           WHERE n.key = of_key AND n.asset_id IS NOT NULL
                           GROUP BY n.asset_id ORDER BY 1);
 BEGIN
@@ -131,7 +131,7 @@ BEGIN
     IF complete_source IS NULL OR NOT states_extents(true) THEN
         RETURN;
     END IF;
-    INSERT INTO pg_temp.posture_item (location, type, source, asset, asset_kind, observed_at,
+    INSERT INTO posture_item (location, type, source, asset, asset_kind, observed_at,
                                       object)
     SELECT '$', 'covered', s.source, s.asset, min(s.asset_kind), max(s.at),
            jsonb_strip_nulls(jsonb_build_object('extents', jsonb_build_array(s.stated), 'of_asset',
@@ -139,7 +139,7 @@ BEGIN
     FROM (SELECT i.source, k.key AS stated, coalesce(i.observed_at, clock_timestamp()) AS at,
                  CASE WHEN i.object ? 'of_asset' THEN i.asset END AS asset,
                  CASE WHEN i.object ? 'of_asset' THEN i.asset_kind END AS asset_kind
-          FROM pg_temp.posture_item i
+          FROM posture_item i
           CROSS JOIN LATERAL jsonb_array_elements_text(i.object -> 'extents') k(key)
           WHERE i.type = 'finding' AND i.source = complete_source) s
     GROUP BY s.source, s.asset, s.stated;
@@ -158,16 +158,16 @@ DECLARE
 BEGIN
     PERFORM route_aliases(reports_clashes);
     PERFORM state_coverage(complete_source);
-    complete_at := (SELECT max(least(i.observed_at, arrived_at)) FROM pg_temp.posture_item i
+    complete_at := (SELECT max(least(i.observed_at, arrived_at)) FROM posture_item i
                     WHERE i.source = complete_source AND i.type IN ('finding', 'asset'));
     PERFORM routed_table();
     WITH home AS MATERIALIZED (
         SELECT h.key, h.node_id
         FROM routes_of(ARRAY(SELECT DISTINCT item_asset(i.type, i.asset, i.object)
-                             FROM pg_temp.posture_item i)) h
+                             FROM posture_item i)) h
         WHERE h.node_id > 0
     ), gone AS (
-        DELETE FROM pg_temp.posture_item i
+        DELETE FROM posture_item i
         USING home h
         WHERE item_asset(i.type, i.asset, i.object) = h.key
         RETURNING h.node_id, i.ctid AS id, ROW(i.*)::item AS item
@@ -175,10 +175,10 @@ BEGIN
         SELECT g.* FROM gone g
         UNION ALL
         SELECT n.node_id, i.ctid, ROW(i.*)::item
-        FROM pg_temp.posture_item i CROSS JOIN node n
+        FROM posture_item i CROSS JOIN node n
         WHERE i.type = 'covered' AND i.asset IS NULL
     )
-    INSERT INTO pg_temp.posture_routed (node_id, source, recommendation, seen_at, row)
+    INSERT INTO posture_routed (node_id, source, recommendation, seen_at, row)
     SELECT s.node_id, (s.item).source,
            CASE (s.item).type WHEN 'finding' THEN (s.item).recommendation END,
            CASE WHEN (s.item).type = 'finding' OR (s.item).type = 'asset' AND (s.item).asset <> ''
@@ -229,7 +229,7 @@ BEGIN
     IF NOT is_complete THEN
         PERFORM load_keep_failures();
     END IF;
-    DELETE FROM pg_temp.posture_item i WHERE i.type = 'left_out' AND i.recommendation IS NULL;
+    DELETE FROM posture_item i WHERE i.type = 'left_out' AND i.recommendation IS NULL;
     GET DIAGNOSTICS left_out = ROW_COUNT;
     IF left_out > 0 AND counted = 'finding' THEN
         PERFORM load_drop_unused();
@@ -254,7 +254,7 @@ BEGIN
     PERFORM lock_delivery();
     arrived_at := clock_timestamp();
     PERFORM working_table('posture_item', 'LIKE item');
-    INSERT INTO pg_temp.posture_item
+    INSERT INTO posture_item
     SELECT i.* FROM slice_rows(delivery, 'item') r, jsonb_populate_record(NULL::item, r) i;
     PERFORM name_rejected(delivery);
     dropped := leave_out_routed(counted, complete_source IS NOT NULL);
@@ -277,14 +277,14 @@ CREATE FUNCTION posture_internal.keep_catalog() RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
 BEGIN
-    DELETE FROM pg_temp.posture_item i
+    DELETE FROM posture_item i
     WHERE i.error IS NULL
       AND (i.type = 'source'
                AND EXISTS (SELECT FROM source s WHERE s.key = i.object ->> 'key')
            OR i.type = 'recommendation'
                AND EXISTS (SELECT FROM recommendation r JOIN source s USING (source_id)
                            WHERE s.key = i.source AND r.key = i.object ->> 'key'));
-    UPDATE pg_temp.posture_item i
+    UPDATE posture_item i
     SET error = CASE WHEN item_asset(i.type, i.asset, i.object) IS NULL THEN format('%s: load it on the head', i.type)
                      ELSE format('source "%s" does not exist, and this is node "%s": load it on the '
                                  'head, which adds it', left(i.source, 100), p.node) END

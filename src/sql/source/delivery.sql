@@ -103,7 +103,7 @@ BEGIN
     IF sources IS NULL THEN
         RETURN;
     END IF;
-    UPDATE pg_temp.posture_item i
+    UPDATE posture_item i
     SET error = CASE
         WHEN i.type IN ('finding', 'measure', 'recommendation', 'source', 'asset', 'asset_source',
                         'left_out')
@@ -121,7 +121,7 @@ BEGIN
                ELSE i.type <> 'asset' END;
     IF NOT curates THEN
         WITH restricted AS (
-            UPDATE pg_temp.posture_item i
+            UPDATE posture_item i
             SET object = i.object - f.fields
             FROM (SELECT c.type, array_agg(c.field) AS fields
                   FROM curated_field() c

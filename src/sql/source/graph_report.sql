@@ -66,27 +66,27 @@ BEGIN
     LOCK TABLE snapshot IN SHARE ROW EXCLUSIVE MODE;
     -- A snapshot that posture took of a day is not replaced.
     PERFORM working_table('posture_day', 'day date, object jsonb');
-    INSERT INTO pg_temp.posture_day
+    INSERT INTO posture_day
     SELECT DISTINCT ON ((i.object ->> 'day')::date) (i.object ->> 'day')::date AS day, i.object
-    FROM pg_temp.posture_item i
+    FROM posture_item i
     WHERE i.type = 'report' AND i.error IS NULL AND i.source = of_source
       AND (i.object ->> 'day')::date < today()
       AND NOT EXISTS (SELECT FROM initiative_snapshot s
                       WHERE s.day = (i.object ->> 'day')::date
                         AND s.initiative_id = of_initiative.initiative_id AND has_snapshot(s.day))
     ORDER BY 1, i.ctid DESC;
-    ANALYZE pg_temp.posture_day;
+    ANALYZE posture_day;
     PERFORM working_table('posture_day_point', 'day date, recommendation_id integer, '
                                                'achieved numeric, possible numeric');
-    INSERT INTO pg_temp.posture_day_point
+    INSERT INTO posture_day_point
     SELECT d.day, p.recommendation_id, p.achieved, p.possible
-    FROM pg_temp.posture_day d CROSS JOIN LATERAL graph_report_points(d.object, of_source) p;
-    ANALYZE pg_temp.posture_day_point;
+    FROM posture_day d CROSS JOIN LATERAL graph_report_points(d.object, of_source) p;
+    ANALYZE posture_day_point;
 
     -- days that are new, or whose points changed
     changed := ARRAY(
         SELECT DISTINCT d.day
-        FROM pg_temp.posture_day_point d
+        FROM posture_day_point d
         LEFT JOIN initiative_snapshot i ON i.day = d.day
                                        AND i.initiative_id = of_initiative.initiative_id
         LEFT JOIN recommendation_snapshot s ON s.day = d.day
@@ -99,8 +99,8 @@ BEGIN
         JOIN recommendation r USING (recommendation_id)
         JOIN source o USING (source_id)
         WHERE o.key = of_source AND s.is_reported
-          AND s.day IN (SELECT d.day FROM pg_temp.posture_day d)
-          AND NOT EXISTS (SELECT FROM pg_temp.posture_day_point d
+          AND s.day IN (SELECT d.day FROM posture_day d)
+          AND NOT EXISTS (SELECT FROM posture_day_point d
                           WHERE d.day = s.day AND d.recommendation_id = s.recommendation_id));
     DELETE FROM recommendation_snapshot s
     USING recommendation r JOIN source o USING (source_id)
@@ -109,7 +109,7 @@ BEGIN
     INSERT INTO recommendation_snapshot (day, recommendation_id, exposed, assessed,
                                          achieved, possible, is_reported, is_measured)
     SELECT d.day, d.recommendation_id, 0, 0, d.achieved, d.possible, true, true
-    FROM pg_temp.posture_day_point d
+    FROM posture_day_point d
     WHERE d.day = ANY (changed)
     ON CONFLICT (day, recommendation_id) DO NOTHING;
     INSERT INTO initiative_snapshot AS s (day, initiative_id, score, method, key, name,
@@ -118,7 +118,7 @@ BEGIN
            score(sum(d.possible - d.achieved), sum(d.possible)), 'points',
            of_initiative.key, of_initiative.name,
            array_agg(d.recommendation_id ORDER BY d.recommendation_id), true
-    FROM pg_temp.posture_day_point d
+    FROM posture_day_point d
     WHERE d.day = ANY (changed)
     GROUP BY d.day
     ON CONFLICT (day, initiative_id) DO UPDATE
@@ -141,7 +141,7 @@ BEGIN
     SELECT i.* INTO of_initiative FROM initiative i WHERE i.key = of_source;
     previous := of_initiative.details -> 'report';
     SELECT i.object INTO latest
-    FROM pg_temp.posture_item i
+    FROM posture_item i
     WHERE i.type = 'report' AND i.error IS NULL AND i.source = of_source
     ORDER BY (i.object ->> 'observed_at')::timestamptz DESC, i.ctid DESC
     LIMIT 1;
@@ -168,24 +168,24 @@ BEGIN
 
     PERFORM working_table('posture_point',
                           'recommendation_id integer, achieved numeric, possible numeric');
-    INSERT INTO pg_temp.posture_point
+    INSERT INTO posture_point
     SELECT p.* FROM graph_report_points(latest, of_source) p;
-    ANALYZE pg_temp.posture_point;
+    ANALYZE posture_point;
     DELETE FROM initiative_recommendation m
     WHERE m.initiative_id = of_initiative.initiative_id
-      AND NOT EXISTS (SELECT FROM pg_temp.posture_point p
+      AND NOT EXISTS (SELECT FROM posture_point p
                       WHERE p.recommendation_id = m.recommendation_id);
     INSERT INTO initiative_recommendation (initiative_id, recommendation_id)
-    SELECT of_initiative.initiative_id, p.recommendation_id FROM pg_temp.posture_point p
+    SELECT of_initiative.initiative_id, p.recommendation_id FROM posture_point p
     ON CONFLICT DO NOTHING;
     DELETE FROM measure m
     USING recommendation r JOIN source s USING (source_id)
     WHERE s.key = of_source AND r.recommendation_id = m.recommendation_id
-      AND NOT EXISTS (SELECT FROM pg_temp.posture_point p
+      AND NOT EXISTS (SELECT FROM posture_point p
                       WHERE p.recommendation_id = m.recommendation_id);
     INSERT INTO measure AS m (recommendation_id, achieved, possible, observed_at)
     SELECT p.recommendation_id, p.achieved, p.possible, (latest ->> 'observed_at')::timestamptz
-    FROM pg_temp.posture_point p
+    FROM posture_point p
     ON CONFLICT (recommendation_id) DO UPDATE
     SET achieved = EXCLUDED.achieved, possible = EXCLUDED.possible,
         observed_at = EXCLUDED.observed_at

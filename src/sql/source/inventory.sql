@@ -101,11 +101,11 @@ AS $$
 BEGIN
     INSERT INTO asset (key, name)
     SELECT DISTINCT i.object ->> 'asset', i.object ->> 'asset'
-    FROM pg_temp.posture_item i
+    FROM posture_item i
     WHERE i.type = 'asset_source' AND asset_of(i.object ->> 'asset', NULL) IS NULL;
     PERFORM working_table('posture_inventory', 'source_id integer, asset_id integer, '
                           'first_seen timestamptz, last_seen timestamptz, is_new boolean');
-    INSERT INTO pg_temp.posture_inventory
+    INSERT INTO posture_inventory
     SELECT n.source_id, n.asset_id, least(min(n.first_seen), max(n.last_seen)), max(n.last_seen),
            NOT EXISTS (SELECT FROM asset_source x
                        WHERE x.source_id = n.source_id AND x.asset_id = n.asset_id)
@@ -115,17 +115,17 @@ BEGIN
                      AS first_seen,
                  coalesce(i.observed_at, (i.object ->> 'last_seen')::timestamptz, now())
                      AS last_seen
-          FROM pg_temp.posture_item i JOIN source s ON s.key = i.source
+          FROM posture_item i JOIN source s ON s.key = i.source
           WHERE i.type = 'asset' AND i.asset IS NOT NULL OR i.type = 'asset_source'
           OFFSET 0) n
     WHERE n.asset_id IS NOT NULL
     GROUP BY n.source_id, n.asset_id;
-    INSERT INTO pg_temp.posture_inventory (source_id, asset_id, is_new)
+    INSERT INTO posture_inventory (source_id, asset_id, is_new)
     SELECT s.source_id, asset_of(r.asset, r.asset_kind), false
     FROM rejected r JOIN source s ON s.key = r.source
     WHERE r.source = complete_source AND r.recommendation IS NULL AND r.rejected_at >= now()
       AND asset_of(r.asset, r.asset_kind) IS NOT NULL;
-    ANALYZE pg_temp.posture_inventory;
+    ANALYZE posture_inventory;
 END $$;
 COMMENT ON FUNCTION posture_internal.name_inventory(text) IS
     'step of load() and ingest_assets(): puts the assets that a delivery of an inventory names '
@@ -142,7 +142,7 @@ DECLARE
 BEGIN
     IF complete_at IS NULL
        AND NOT EXISTS (SELECT
-                       FROM pg_temp.posture_inventory n JOIN source s USING (source_id)
+                       FROM posture_inventory n JOIN source s USING (source_id)
                        WHERE s.key = complete_source AND n.last_seen IS NOT NULL) THEN
         RAISE EXCEPTION 'delivery contains no asset of source "%"', complete_source
             USING ERRCODE = 'no_data_found',
@@ -154,7 +154,7 @@ BEGIN
         DELETE FROM asset_source x
         USING source s
         WHERE s.key = complete_source AND x.source_id = s.source_id
-          AND NOT EXISTS (SELECT FROM pg_temp.posture_inventory n
+          AND NOT EXISTS (SELECT FROM posture_inventory n
                           WHERE n.source_id = x.source_id AND n.asset_id = x.asset_id)
         RETURNING x.asset_id, may_update_asset(x.asset_id, sources, curates) AS may_retire
     )
@@ -189,21 +189,21 @@ BEGIN
     PERFORM name_inventory(complete_source);
     INSERT INTO asset_source (source_id, asset_id, first_seen, last_seen)
     SELECT n.source_id, n.asset_id, n.first_seen, n.last_seen
-    FROM pg_temp.posture_inventory n
+    FROM posture_inventory n
     WHERE n.is_new
     ORDER BY n.source_id, n.asset_id;
     UPDATE asset_source x SET last_seen = n.last_seen
-    FROM pg_temp.posture_inventory n
+    FROM posture_inventory n
     WHERE NOT n.is_new AND x.source_id = n.source_id AND x.asset_id = n.asset_id
       AND day_of(x.last_seen) < day_of(n.last_seen);
     PERFORM update_last_seen(array_agg(n.source_id), array_agg(n.seen_at))
     FROM (SELECT i.source_id, max(i.last_seen) AS seen_at
-          FROM pg_temp.posture_inventory i
+          FROM posture_inventory i
           GROUP BY i.source_id) n;
 
     WITH back AS (
         DELETE FROM left_inventory l
-        WHERE l.asset_id IN (SELECT n.asset_id FROM pg_temp.posture_inventory n)
+        WHERE l.asset_id IN (SELECT n.asset_id FROM posture_inventory n)
           AND may_update_asset(l.asset_id, sources, curates)
         RETURNING l.asset_id, l.retired_at
     )
@@ -230,7 +230,7 @@ BEGIN
         RETURN 0;
     END IF;
     PERFORM write_inventory(NULL, NULL);
-    RETURN (SELECT count(*) FROM pg_temp.posture_inventory n WHERE n.is_new);
+    RETURN (SELECT count(*) FROM posture_inventory n WHERE n.is_new);
 END $$;
 COMMENT ON FUNCTION posture_internal.load_asset_source() IS
     'step of load(): writes which source knows an asset, as a document of format posture says; '
@@ -242,7 +242,7 @@ CREATE FUNCTION posture_internal.keep_kinds() RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
 BEGIN
-    UPDATE pg_temp.posture_item i
+    UPDATE posture_item i
     SET object = i.object || jsonb_build_object('kind', a.kind)
     FROM asset a
     WHERE i.type = 'asset' AND i.asset_kind IS NOT NULL
@@ -271,7 +271,7 @@ BEGIN
     SELECT w.closed, w.retired INTO closed, retired
     FROM write_inventory(complete_source, complete_at) w;
     changed := (SELECT count(DISTINCT n.asset_id)
-                FROM pg_temp.posture_inventory n
+                FROM posture_inventory n
                 WHERE n.is_new OR curates AND n.asset_id = ANY (written));
     IF NOT curates THEN
         retired := NULL;
@@ -303,7 +303,7 @@ BEGIN
                       || jsonb_build_object('key', i.asset,
                                             'aliases', array_remove(i.aliases, NULL))) AS element
     )
-    INSERT INTO pg_temp.posture_item
+    INSERT INTO posture_item
     SELECT i.*
     FROM (SELECT x AS asset
           FROM arrived a

@@ -50,7 +50,7 @@ CREATE FUNCTION posture_internal.has_item(of_type text, field text DEFAULT NULL)
     LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
 BEGIN
-    RETURN EXISTS (SELECT FROM pg_temp.posture_item i
+    RETURN EXISTS (SELECT FROM posture_item i
                    WHERE i.type = of_type AND (field IS NULL OR i.object ? field));
 END $$;
 COMMENT ON FUNCTION posture_internal.has_item(text, text) IS

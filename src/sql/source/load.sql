@@ -45,7 +45,7 @@ CREATE FUNCTION posture_internal.load_analyze() RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
 BEGIN
-    ANALYZE pg_temp.posture_item (type, source, recommendation, asset);
+    ANALYZE posture_item (type, source, recommendation, asset);
 END $$;
 COMMENT ON FUNCTION posture_internal.load_analyze() IS
     'step of load(): lets plans know the number of items';
@@ -63,8 +63,8 @@ DECLARE
     looks_like text;
 BEGIN
     SELECT i.location, coalesce(i.error, i.object ->> 'reason') AS error INTO odd
-    FROM pg_temp.posture_item i
-    WHERE NOT EXISTS (SELECT FROM pg_temp.posture_item x
+    FROM posture_item i
+    WHERE NOT EXISTS (SELECT FROM posture_item x
                       WHERE x.type NOT IN ('source', 'left_out') AND x.error IS NULL)
       AND (i.error IS NOT NULL OR i.type = 'left_out')
     ORDER BY i.error IS NULL, i.ctid
@@ -72,7 +72,7 @@ BEGIN
     IF NOT FOUND THEN
         RETURN;
     END IF;
-    has_elements := EXISTS (SELECT FROM pg_temp.posture_item i WHERE i.type IS NOT NULL);
+    has_elements := EXISTS (SELECT FROM posture_item i WHERE i.type IS NOT NULL);
     looks_like := document_format(json_document);
     IF looks_like <> of_format OR NOT has_elements THEN
         RAISE EXCEPTION 'document is not of format "%"', of_format
@@ -95,7 +95,7 @@ DECLARE
     last_page jsonb := CASE WHEN is_array THEN json_document -> -1 ELSE json_document END;
     -- what could not be read became a string, see read_json()
     broken text := (SELECT format('%s: %s', i.location, i.error)
-                    FROM pg_temp.posture_item i
+                    FROM posture_item i
                     WHERE i.error IS NOT NULL AND jsonb_typeof(i.object) = 'string'
                       AND json_document IS NOT NULL
                     ORDER BY i.ctid LIMIT 1);
@@ -156,7 +156,7 @@ DECLARE
     items bigint;
 BEGIN
     PERFORM working_table('posture_item', 'LIKE item');
-    INSERT INTO pg_temp.posture_item
+    INSERT INTO posture_item
     SELECT i.location, e.reason, i.type, i.source, i.recommendation, i.asset, i.state,
            i.observed_at, i.asset_kind, i.asset_name, i.details, r.rounded
     FROM (SELECT j.* FROM document_item(mapping, json_document, of_source) j
@@ -193,7 +193,7 @@ DECLARE
     rejected bigint;
 BEGIN
     IF complete_source IS NOT NULL THEN
-        UPDATE pg_temp.posture_item i
+        UPDATE posture_item i
         SET error = format('is of source "%s", and the delivery is complete for source "%s"',
                            left(coalesce(i.source, i.object ->> 'key'), 100), complete_source)
         WHERE i.error IS NULL
@@ -201,7 +201,7 @@ BEGIN
               <> complete_source;
     END IF;
     -- the inbox has checks of its own for findings
-    UPDATE pg_temp.posture_item i
+    UPDATE posture_item i
     SET error = inbox_error(
         ROW(i.source, i.recommendation, i.asset, i.state, i.observed_at, i.asset_kind, i.asset_name,
             i.details)::inbox,
@@ -212,23 +212,23 @@ BEGIN
             i.details)::inbox,
         ARRAY[i.source], arrived_at) IS NOT NULL;
     -- without its group an exemption would apply to all assets, and a metric be about others
-    UPDATE pg_temp.posture_item i
+    UPDATE posture_item i
     SET error = format('asset group "%s" does not exist', n.key)
     FROM (VALUES ('exemption', 'asset_group'), ('metric', 'population')) f(type, field)
     CROSS JOIN LATERAL (SELECT DISTINCT x.object ->> f.field AS key
-                        FROM pg_temp.posture_item x
+                        FROM posture_item x
                         WHERE x.type = f.type) n
     WHERE i.type = f.type AND i.error IS NULL AND i.object ->> f.field = n.key
       AND NOT EXISTS (SELECT FROM asset_group g WHERE g.key = n.key)
-      AND NOT EXISTS (SELECT FROM pg_temp.posture_item g
+      AND NOT EXISTS (SELECT FROM posture_item g
                       WHERE g.type = 'asset_group' AND g.error IS NULL
                         AND g.object ->> 'key' = n.key);
     PERFORM reject_attestation();
     first_reason := (SELECT format('%s: %s', i.location, i.error)
-                     FROM pg_temp.posture_item i
+                     FROM posture_item i
                      WHERE i.error IS NOT NULL ORDER BY i.ctid LIMIT 1);
     WITH bad AS (
-        DELETE FROM pg_temp.posture_item i
+        DELETE FROM posture_item i
         WHERE i.error IS NOT NULL
         RETURNING i.*, i.ctid AS arrival,
                   -- the object of a finding that could be read has its extents
@@ -263,12 +263,12 @@ CREATE FUNCTION posture_internal.load_report_new_metrics() RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
 DECLARE
-    keys text[] := ARRAY(SELECT i.object ->> 'key' FROM pg_temp.posture_item i
+    keys text[] := ARRAY(SELECT i.object ->> 'key' FROM posture_item i
                          WHERE i.type = 'metric');
     missing text[] := ARRAY(
         SELECT n.key
         FROM (SELECT DISTINCT m.member ->> 'metric' AS key
-              FROM pg_temp.posture_item i
+              FROM posture_item i
               CROSS JOIN jsonb_array_elements(i.object -> 'metrics') m(member)
               WHERE i.type = 'initiative') n
         WHERE n.key <> ALL (keys) AND NOT EXISTS (SELECT FROM metric x WHERE x.key = n.key)
@@ -294,7 +294,7 @@ CREATE FUNCTION posture_internal.load_finding(
     LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
 DECLARE
-    sources text[] := ARRAY(SELECT DISTINCT i.source FROM pg_temp.posture_item i
+    sources text[] := ARRAY(SELECT DISTINCT i.source FROM posture_item i
                             WHERE i.type = 'finding');
 BEGIN
     IF complete_source IS NOT NULL AND complete_at IS NOT NULL THEN
@@ -317,7 +317,7 @@ BEGIN
                        details)
     SELECT i.source, i.recommendation, i.asset, i.state, i.observed_at, i.asset_kind, i.asset_name,
            i.details
-    FROM pg_temp.posture_item i
+    FROM posture_item i
     WHERE i.type = 'finding';
     SELECT i.* INTO loaded, changed, unchanged, rejected, closed
     FROM ingest_sources(complete_source, sources, NULL, true, arrived_at, complete_at) i;
@@ -391,7 +391,7 @@ BEGIN
     IF is_head THEN
         complete_at := route_items(complete_source, arrived_at, true);
     END IF;
-    others := (SELECT count(*) FROM pg_temp.posture_item i
+    others := (SELECT count(*) FROM posture_item i
                WHERE i.type NOT IN ('finding', 'left_out', 'covered')
                  AND (counted IS NULL OR i.type = counted));
     PERFORM load_former_asset(), load_former_check(), load_alias(true);
@@ -480,15 +480,15 @@ BEGIN
     IF rejected + left_out > 0 AND form.counted = 'finding' THEN
         PERFORM load_drop_unused();
     END IF;
-    IF NOT complete AND NOT EXISTS (SELECT FROM pg_temp.posture_item WHERE type <> 'left_out') THEN
+    IF NOT complete AND NOT EXISTS (SELECT FROM posture_item WHERE type <> 'left_out') THEN
         SELECT 0, 0, 0, 0 INTO loaded, changed, unchanged, closed;
         RETURN;
     END IF;
     PERFORM load_analyze();
     PERFORM progress(format('load: %s elements taken, %s rejected',
-                            (SELECT count(*) FROM pg_temp.posture_item), rejected));
+                            (SELECT count(*) FROM posture_item), rejected));
     new_sources := ARRAY(SELECT DISTINCT i.source
-                         FROM pg_temp.posture_item i
+                         FROM posture_item i
                          WHERE i.source IS NOT NULL AND i.type <> 'left_out'
                            AND NOT EXISTS (SELECT FROM source s WHERE s.key = i.source));
     SELECT r.loaded, r.changed, load_document.rejected + r.rejected, r.closed,

@@ -8,30 +8,30 @@ DECLARE
     clash record;
 BEGIN
     -- a plan for an empty table would be kept
-    IF NOT EXISTS (SELECT FROM pg_temp.posture_item i WHERE i.type = 'asset'
+    IF NOT EXISTS (SELECT FROM posture_item i WHERE i.type = 'asset'
                    AND i.object ? 'aliases') THEN
         RETURN;
     END IF;
     PERFORM working_table('posture_name', 'key text, name text, asset_id integer');
-    INSERT INTO pg_temp.posture_name
+    INSERT INTO posture_name
     SELECT n.key, n.name, asset_of(n.name, n.kind) AS asset_id
     FROM (SELECT i.object ->> 'key' AS key, i.object ->> 'kind' AS kind, i.object ->> 'key' AS name
-          FROM pg_temp.posture_item i
+          FROM posture_item i
           WHERE i.type = 'asset' AND i.object ? 'aliases'
           UNION
           SELECT i.object ->> 'key', i.object ->> 'kind', a.name
-          FROM pg_temp.posture_item i
+          FROM posture_item i
           CROSS JOIN LATERAL jsonb_array_elements_text(
               array_or_empty(i.object -> 'aliases')) a(name)
           WHERE i.type = 'asset') n
     WHERE key_error('alias', n.name) IS NULL;
-    ANALYZE pg_temp.posture_name;
+    ANALYZE posture_name;
 
     INSERT INTO asset_alias (alias, asset_id, how)
     SELECT DISTINCT ON (n.name) n.name, k.asset_id, 'reported'
-    FROM pg_temp.posture_name n
+    FROM posture_name n
     JOIN (SELECT x.key, min(x.asset_id) AS asset_id
-          FROM pg_temp.posture_name x
+          FROM posture_name x
           GROUP BY x.key
           HAVING count(DISTINCT x.asset_id) = 1) k ON k.key = n.key
     WHERE n.asset_id IS NULL
@@ -40,7 +40,7 @@ BEGIN
 
     IF reports_clashes THEN
         SELECT x.key, min(a.key) AS one, max(a.key) AS other, count(*) OVER () AS clashes INTO clash
-        FROM pg_temp.posture_name x JOIN asset a ON a.asset_id = x.asset_id
+        FROM posture_name x JOIN asset a ON a.asset_id = x.asset_id
         GROUP BY x.key
         HAVING count(DISTINCT x.asset_id) > 1
         ORDER BY x.key

@@ -12,7 +12,7 @@ DECLARE
 BEGIN
     INSERT INTO source (key, name)
     SELECT DISTINCT i.source, i.source
-    FROM pg_temp.posture_item i
+    FROM posture_item i
     WHERE i.source IS NOT NULL AND NOT EXISTS (SELECT FROM source s WHERE s.key = i.source)
     ON CONFLICT (key) DO NOTHING;
     RETURN changed;
@@ -32,7 +32,7 @@ BEGIN
     INSERT INTO recommendation (source_id, key, title)
     SELECT DISTINCT s.source_id, m.key, m.key
     FROM (SELECT i.source, i.object ->> 'recommendation' AS key
-          FROM pg_temp.posture_item i
+          FROM posture_item i
           WHERE i.type = 'measure' OR (i.type = 'exemption' AND i.object ->> 'kind' IS NOT NULL)
           UNION ALL
           SELECT b.source, b.recommendation FROM load_member() b) m
@@ -71,7 +71,7 @@ BEGIN
         || jsonb_build_object('attestation', load_attestation())
         || jsonb_build_object('benchmark', write_objects('benchmark'))
         || jsonb_build_object('score_band', insert_objects('score_band'));
-    FOR of_source IN SELECT DISTINCT i.source FROM pg_temp.posture_item i WHERE i.source IS NOT NULL
+    FOR of_source IN SELECT DISTINCT i.source FROM posture_item i WHERE i.source IS NOT NULL
         ORDER BY i.source LOOP
         -- these write metrics, and days that the source reported
         CONTINUE WHEN is_node() OR NOT has_level(caller(), 'curator');

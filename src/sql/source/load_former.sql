@@ -24,7 +24,7 @@ BEGIN
                  EXISTS (SELECT FROM jsonb_object_keys(f.tags) k WHERE a.tags ? k) AS has_tags,
                  count(*) OVER (PARTITION BY a.asset_id) AS n,
                  bool_or(t.is_agreed) OVER (PARTITION BY a.asset_id) AS is_any_agreed
-          FROM pg_temp.posture_item i
+          FROM posture_item i
           CROSS JOIN LATERAL (SELECT i.object -> 'former' ->> 'key' AS key,
                                      i.object -> 'former' -> 'tags' AS tags OFFSET 0) f
           JOIN asset a ON a.key = f.key
@@ -40,7 +40,7 @@ BEGIN
                   JOIN recommendation r USING (recommendation_id)
                   JOIN source s USING (source_id)
                   WHERE g.asset_id = x.asset_id
-                    AND s.key IN (SELECT i.source FROM pg_temp.posture_item i
+                    AND s.key IN (SELECT i.source FROM posture_item i
                                   WHERE i.type = 'finding'));
 END $$;
 COMMENT ON FUNCTION posture_internal.former_assets() IS
@@ -54,7 +54,7 @@ AS $$
 BEGIN
     WITH kept AS (
         DELETE FROM former_key k
-        USING asset a, pg_temp.posture_item i
+        USING asset a, posture_item i
         WHERE i.type = 'asset' AND a.key = i.object ->> 'key' AND k.asset_id = a.asset_id
         RETURNING k.*
     )
@@ -81,16 +81,16 @@ BEGIN
     PERFORM keep_former_keys();
     PERFORM working_table('posture_former', 'old_id integer, old_key text, new_id integer, '
                           'new_key text, is_same boolean');
-    INSERT INTO pg_temp.posture_former SELECT * FROM former_assets();
+    INSERT INTO posture_former SELECT * FROM former_assets();
     -- a plan for an empty table would be kept
     IF NOT FOUND THEN
         RETURN;
     END IF;
     PERFORM join_asset(f.old_id, f.new_id)
-    FROM pg_temp.posture_former f WHERE f.is_same AND f.new_id IS NOT NULL;
+    FROM posture_former f WHERE f.is_same AND f.new_id IS NOT NULL;
     WITH renamed AS (
         UPDATE asset a SET key = f.new_key
-        FROM pg_temp.posture_former f
+        FROM posture_former f
         WHERE f.is_same AND f.new_id IS NULL AND a.asset_id = f.old_id
         RETURNING a.asset_id, f.old_key
     )
@@ -98,15 +98,15 @@ BEGIN
     SELECT r.old_key, r.asset_id, 'merged' FROM renamed r
     WHERE named_host(r.old_key) IS NOT NULL
     ON CONFLICT (alias) DO NOTHING;
-    DELETE FROM former_key k USING pg_temp.posture_former f
+    DELETE FROM former_key k USING posture_former f
     WHERE f.is_same AND k.asset_id = f.old_id;
-    ended := ARRAY(SELECT DISTINCT f.old_id FROM pg_temp.posture_former f WHERE NOT f.is_same);
+    ended := ARRAY(SELECT DISTINCT f.old_id FROM posture_former f WHERE NOT f.is_same);
     IF ended <> '{}' THEN
-        PERFORM end_assets(ended, ARRAY(SELECT DISTINCT i.source FROM pg_temp.posture_item i
+        PERFORM end_assets(ended, ARRAY(SELECT DISTINCT i.source FROM posture_item i
                                         WHERE i.type = 'finding'));
         UPDATE former_key k SET is_ended = true WHERE k.asset_id = ANY (ended);
         SELECT f.old_key, f.new_key INTO first
-        FROM pg_temp.posture_former f WHERE NOT f.is_same
+        FROM posture_former f WHERE NOT f.is_same
         ORDER BY f.old_key, f.new_key LIMIT 1;
         RAISE NOTICE 'findings of asset "%" are closed, because it may have stood for several '
                      '(% such assets)', first.old_key, cardinality(ended)
@@ -128,7 +128,7 @@ BEGIN
     WITH check_item AS (
         SELECT DISTINCT o.recommendation_id AS old_id, n.recommendation_id AS new_id,
                i.object -> 'former' ->> 'provider' AS provider
-        FROM pg_temp.posture_item i
+        FROM posture_item i
         JOIN source s ON s.key = i.source
         JOIN recommendation n ON n.source_id = s.source_id AND n.key = i.object ->> 'key'
         JOIN recommendation o ON o.source_id = s.source_id

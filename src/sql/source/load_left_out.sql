@@ -13,7 +13,7 @@ DECLARE
 BEGIN
     WITH counted AS (
         SELECT i.object ->> 'reason' AS reason, count(*) AS elements
-        FROM pg_temp.posture_item i
+        FROM posture_item i
         WHERE i.type = 'left_out'
         GROUP BY 1
     )
@@ -24,12 +24,12 @@ BEGIN
     FROM (SELECT c.*, row_number() OVER (ORDER BY c.elements DESC, c.reason COLLATE "C") AS n
           FROM counted c) c;
     IF left_out > 0
-       AND NOT EXISTS (SELECT FROM pg_temp.posture_item i
+       AND NOT EXISTS (SELECT FROM posture_item i
                        WHERE i.type NOT IN ('source', 'left_out')) THEN
         RAISE NOTICE 'nothing in the document is meant to be loaded' USING DETAIL = reasons;
     END IF;
     -- one that names a finding keeps it from being missing, see name_findings()
-    DELETE FROM pg_temp.posture_item i WHERE i.type = 'left_out' AND i.recommendation IS NULL;
+    DELETE FROM posture_item i WHERE i.type = 'left_out' AND i.recommendation IS NULL;
     RETURN left_out;
 END $$;
 COMMENT ON FUNCTION posture_internal.load_leave_out() IS
@@ -46,12 +46,12 @@ BEGIN
     END IF;
     WITH absent AS MATERIALIZED (
         SELECT i.ctid AS id, r.recommendation_id, asset_of(i.asset, i.asset_kind) AS asset_id
-        FROM pg_temp.posture_item i
+        FROM posture_item i
         JOIN source s ON s.key = i.source
         JOIN recommendation r ON r.source_id = s.source_id AND r.key = i.recommendation
         WHERE i.type = 'finding' AND i.object ? 'is_absence'
     )
-    DELETE FROM pg_temp.posture_item i
+    DELETE FROM posture_item i
     USING absent a
     CROSS JOIN LATERAL (SELECT FROM finding f
                         WHERE f.recommendation_id = a.recommendation_id
@@ -70,20 +70,20 @@ AS $$
 BEGIN
     -- the number of items decides the plan
     PERFORM load_analyze();
-    DELETE FROM pg_temp.posture_item i
+    DELETE FROM posture_item i
     WHERE i.type IN ('recommendation', 'exemption')
-          AND NOT EXISTS (SELECT FROM pg_temp.posture_item f
+          AND NOT EXISTS (SELECT FROM posture_item f
                           WHERE f.type = 'finding' AND f.source = i.source
                             AND f.recommendation
                                 = i.object ->> CASE i.type WHEN 'exemption' THEN 'recommendation'
                                                            ELSE 'key' END)
        OR i.type IN ('asset', 'exemption')
-          AND NOT EXISTS (SELECT FROM pg_temp.posture_item f
+          AND NOT EXISTS (SELECT FROM posture_item f
                           WHERE f.type = 'finding'
                             AND f.asset = i.object ->> CASE i.type WHEN 'exemption' THEN 'asset'
                                                                    ELSE 'key' END)
        OR i.type = 'source'
-          AND NOT EXISTS (SELECT FROM pg_temp.posture_item f
+          AND NOT EXISTS (SELECT FROM posture_item f
                           WHERE f.type = 'finding' AND f.source = i.object ->> 'key');
 END $$;
 COMMENT ON FUNCTION posture_internal.load_drop_unused() IS

@@ -11,7 +11,7 @@ AS $$
 BEGIN
     RETURN QUERY
     SELECT DISTINCT i.type, i.object ->> 'key', m.member ->> 'source', m.member ->> 'recommendation'
-    FROM pg_temp.posture_item i
+    FROM posture_item i
     CROSS JOIN LATERAL jsonb_array_elements(array_or_empty(i.object -> 'recommendations')) m(member)
     WHERE i.type IN ('metric', 'initiative') AND jsonb_typeof(m.member) = 'object';
 END $$;
@@ -24,7 +24,7 @@ AS $$
 DECLARE
     changed text[];
 BEGIN
-    IF NOT EXISTS (SELECT FROM pg_temp.posture_item i WHERE i.type = of_type) THEN
+    IF NOT EXISTS (SELECT FROM posture_item i WHERE i.type = of_type) THEN
         RETURN '{}';
     END IF;
     EXECUTE format(
@@ -37,7 +37,7 @@ BEGIN
              WHERE b.type = %1$L AND %4$s
          ), removed AS (
              DELETE FROM %3$I x
-             USING %1$I m, pg_temp.posture_item i
+             USING %1$I m, posture_item i
              WHERE i.type = %1$L AND i.object ? ''recommendations'' AND m.key = i.object ->> ''key''
                AND x.%2$I = m.%2$I AND %4$s
                AND NOT EXISTS (SELECT FROM named n
@@ -68,18 +68,18 @@ DECLARE
     changed text[];
 BEGIN
     -- a statement that could write a rule and others that do so wait for each other
-    IF NOT EXISTS (SELECT FROM pg_temp.posture_item i WHERE i.type IN ('metric', 'initiative')) THEN
+    IF NOT EXISTS (SELECT FROM posture_item i WHERE i.type IN ('metric', 'initiative')) THEN
         RETURN 0;
     END IF;
     WITH stub AS (
         INSERT INTO metric (key, name, loaded_source_id)
         SELECT k.key, k.key, min(s.source_id)
         FROM (SELECT i.object ->> 'key' AS key, i.source
-              FROM pg_temp.posture_item i
+              FROM posture_item i
               WHERE i.type = 'metric'
               UNION ALL
               SELECT m.member ->> 'metric', i.source
-              FROM pg_temp.posture_item i
+              FROM posture_item i
               CROSS JOIN LATERAL jsonb_array_elements(
                   array_or_empty(i.object -> 'metrics')) m(member)
               WHERE i.type = 'initiative') k
@@ -91,12 +91,12 @@ BEGIN
     )
     SELECT array_agg(s.metric_id::text) INTO added
     FROM stub s
-    WHERE EXISTS (SELECT FROM pg_temp.posture_item i WHERE i.type = 'metric'
+    WHERE EXISTS (SELECT FROM posture_item i WHERE i.type = 'metric'
                   AND i.object ->> 'key' = s.key);
     changed := update_objects('metric');
     WITH named AS (
         SELECT DISTINCT ON (m.metric_id) m.metric_id, g.asset_group_id
-        FROM pg_temp.posture_item i
+        FROM posture_item i
         JOIN metric m ON m.key = i.object ->> 'key'
         JOIN asset_group g ON g.key = i.object ->> 'population'
         WHERE i.type = 'metric'
@@ -131,7 +131,7 @@ BEGIN
         FROM (SELECT i.object ->> CASE i.type WHEN 'initiative' THEN 'key'
                                        ELSE 'initiative' END AS key,
                      i.source
-              FROM pg_temp.posture_item i
+              FROM posture_item i
               WHERE i.type IN ('initiative', 'benchmark', 'score_band', 'report')) k
         LEFT JOIN source s ON s.key = k.source
         WHERE k.key IS NOT NULL AND NOT EXISTS (SELECT FROM initiative o WHERE o.key = k.key)
@@ -141,7 +141,7 @@ BEGIN
     )
     SELECT array_agg(s.initiative_id::text) INTO added
     FROM stub s
-    WHERE EXISTS (SELECT FROM pg_temp.posture_item i WHERE i.type = 'initiative'
+    WHERE EXISTS (SELECT FROM posture_item i WHERE i.type = 'initiative'
                   AND i.object ->> 'key' = s.key);
     changed := update_objects('initiative');
     changed := changed || write_members('initiative');
@@ -151,7 +151,7 @@ BEGIN
                o.initiative_id, m.metric_id,
                trim_scale(round((b.member ->> 'weight')::numeric, 12)) AS weight,
                b.member ? 'weight' AS has_weight
-        FROM pg_temp.posture_item i
+        FROM posture_item i
         JOIN initiative o ON o.key = i.object ->> 'key'
         CROSS JOIN LATERAL jsonb_array_elements(array_or_empty(i.object -> 'metrics'))
             WITH ORDINALITY b(member, n)
@@ -160,7 +160,7 @@ BEGIN
         ORDER BY o.initiative_id, m.metric_id, i.ctid DESC, b.n DESC
     ), removed AS (
         DELETE FROM initiative_metric x
-        USING initiative m, pg_temp.posture_item i
+        USING initiative m, posture_item i
         WHERE i.type = 'initiative' AND i.object ? 'metrics' AND m.key = i.object ->> 'key'
           AND x.initiative_id = m.initiative_id
           AND NOT EXISTS (SELECT FROM named n WHERE n.initiative_id = x.initiative_id

@@ -105,7 +105,7 @@ DECLARE
     replaces text;
     added bigint;
 BEGIN
-    IF NOT EXISTS (SELECT FROM pg_temp.posture_item i WHERE i.type = of_type) THEN
+    IF NOT EXISTS (SELECT FROM posture_item i WHERE i.type = of_type) THEN
         RETURN 0;
     END IF;
     IF of_type = 'asset' THEN
@@ -127,7 +127,7 @@ BEGIN
     EXECUTE format(
         'INSERT INTO %1$I AS t (%2$s, %3$s)
          SELECT DISTINCT ON (%4$s) %5$s, %6$s
-         FROM pg_temp.posture_item i %7$s
+         FROM posture_item i %7$s
          CROSS JOIN LATERAL jsonb_populate_record(NULL::%1$I, i.object) n
          WHERE i.type = %1$L AND %8$s
          ORDER BY %4$s, %9$s
@@ -160,7 +160,7 @@ DECLARE
     stored record;
     changed text[];
 BEGIN
-    IF NOT EXISTS (SELECT FROM pg_temp.posture_item i WHERE i.type = of_type) THEN
+    IF NOT EXISTS (SELECT FROM posture_item i WHERE i.type = of_type) THEN
         RETURN '{}';
     END IF;
     SELECT t.* INTO stored FROM object_table() t WHERE t.type = of_type;
@@ -173,7 +173,7 @@ BEGIN
     EXECUTE format(
         'WITH found AS (
              SELECT %2$s, i.object, i.ctid AS arrival
-             FROM pg_temp.posture_item i %3$s
+             FROM posture_item i %3$s
              CROSS JOIN LATERAL jsonb_populate_record(NULL::%1$I, i.object) n
              %4$s
              WHERE i.type = %1$L

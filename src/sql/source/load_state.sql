@@ -9,7 +9,7 @@ BEGIN
     PERFORM update_last_seen(array_agg(m.source_id), array_agg(m.seen_at))
     FROM (SELECT s.source_id,
           max(coalesce((i.object ->> 'observed_at')::timestamptz, now())) AS seen_at
-          FROM pg_temp.posture_item i JOIN source s ON s.key = i.source
+          FROM posture_item i JOIN source s ON s.key = i.source
           WHERE i.type = 'measure'
           GROUP BY s.source_id) m;
     RETURN insert_objects('measure');
@@ -29,7 +29,7 @@ BEGIN
     END IF;
     INSERT INTO asset (key, name)
     SELECT DISTINCT i.object ->> 'asset', i.object ->> 'asset'
-    FROM pg_temp.posture_item i
+    FROM posture_item i
     WHERE i.type = 'exemption' AND asset_of(i.object ->> 'asset', NULL) IS NULL
       AND i.object ->> 'asset' IS NOT NULL;
     PERFORM working_table(
@@ -37,14 +37,14 @@ BEGIN
         'recommendation_id integer, asset_id integer, asset_group_id integer, '
         'kind exemption_kind, reason text, approved_by text, created_at timestamptz, '
         'expires_at timestamptz, is_dated boolean, is_reported boolean');
-    INSERT INTO pg_temp.posture_exempt
+    INSERT INTO posture_exempt
     SELECT DISTINCT r.recommendation_id, a.asset_id, g.asset_group_id, n.kind,
            n.reason, CASE WHEN n.approved_by ~ E'\\S' THEN n.approved_by WHEN s.name ~ E'\\S'
                               THEN s.name ELSE s.key END AS approved_by,
            coalesce(n.created_at, least(n.expires_at, now())) AS created_at, n.expires_at,
                n.created_at IS NOT NULL AS is_dated,
            coalesce(n.is_reported, true) AS is_reported
-    FROM pg_temp.posture_item i
+    FROM posture_item i
     JOIN source s ON s.key = i.source
     JOIN recommendation r ON r.source_id = s.source_id AND r.key = i.object ->> 'recommendation'
     LEFT JOIN asset_group g ON g.key = i.object ->> 'asset_group'
@@ -52,11 +52,11 @@ BEGIN
     CROSS JOIN LATERAL jsonb_populate_record(NULL::exemption, i.object) n
     WHERE i.type = 'exemption' AND require_id('asset', i.object ->> 'asset', a.asset_id)
       AND require_id('asset group', i.object ->> 'asset_group', g.asset_group_id);
-    ANALYZE pg_temp.posture_exempt;
+    ANALYZE posture_exempt;
 
     WITH same AS (
         SELECT e.exemption_id, n.ctid AS item
-        FROM pg_temp.posture_exempt n
+        FROM posture_exempt n
         JOIN exemption e
           ON (e.recommendation_id, e.kind, e.reason, e.approved_by,
               e.is_reported) = (n.recommendation_id, n.kind, n.reason, n.approved_by, n.is_reported)
@@ -68,7 +68,7 @@ BEGIN
         UPDATE exemption e
         SET expires_at = greatest(now(), e.created_at)
         WHERE e.is_reported AND (e.expires_at IS NULL OR e.expires_at > now())
-          AND EXISTS (SELECT FROM pg_temp.posture_exempt n
+          AND EXISTS (SELECT FROM posture_exempt n
                       WHERE n.is_reported AND n.recommendation_id = e.recommendation_id
                         AND (n.asset_id, n.asset_group_id) IS NOT DISTINCT FROM (e.asset_id,
                                                                                  e.asset_group_id))
@@ -80,7 +80,7 @@ BEGIN
         SELECT n.recommendation_id, n.asset_id, n.asset_group_id, n.kind, n.reason, n.approved_by,
                n.created_at,
                n.expires_at, n.is_reported
-        FROM pg_temp.posture_exempt n
+        FROM posture_exempt n
         WHERE n.kind IS NOT NULL AND NOT EXISTS (SELECT FROM same s WHERE s.item = n.ctid)
         RETURNING 1
     )
@@ -95,7 +95,7 @@ CREATE FUNCTION posture_internal.reject_attestation() RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
 BEGIN
-    UPDATE pg_temp.posture_item i
+    UPDATE posture_item i
     SET error = format('recommendation "%s" of source "%s" is not a manual control',
                        left(i.object ->> 'recommendation', 100), left(i.source, 100))
     WHERE i.type = 'attestation' AND i.error IS NULL
@@ -103,7 +103,7 @@ BEGIN
                       FROM recommendation r JOIN source s USING (source_id)
                       WHERE s.key = i.source AND r.key = i.object ->> 'recommendation'
                         AND r.is_manual)
-      AND NOT EXISTS (SELECT FROM pg_temp.posture_item r
+      AND NOT EXISTS (SELECT FROM posture_item r
                       WHERE r.type = 'recommendation' AND r.error IS NULL AND r.source = i.source
                         AND r.object ->> 'key' = i.object ->> 'recommendation'
                         AND (r.object ->> 'is_manual')::boolean);
@@ -122,13 +122,13 @@ BEGIN
     END IF;
     INSERT INTO asset (key, name)
     SELECT DISTINCT i.object ->> 'asset', i.object ->> 'asset'
-    FROM pg_temp.posture_item i
+    FROM posture_item i
     WHERE i.type = 'attestation' AND asset_of(i.object ->> 'asset', NULL) IS NULL;
     WITH given AS (
         SELECT DISTINCT r.recommendation_id, asset_of(i.object ->> 'asset', NULL) AS asset_id,
                n.state, n.evidence, n.note, coalesce(n.attested_by, session_user) AS attested_by,
                coalesce(n.attested_at, now()) AS attested_at, n.valid_until
-        FROM pg_temp.posture_item i
+        FROM posture_item i
         JOIN source s ON s.key = i.source
         JOIN recommendation r ON r.source_id = s.source_id AND r.key = i.object ->> 'recommendation'
         CROSS JOIN LATERAL jsonb_populate_record(NULL::attestation, i.object) n
