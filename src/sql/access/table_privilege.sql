@@ -105,10 +105,10 @@ VALUES
     ('node_count', 'SELECT', NULL, NULL, NULL, NULL),
     ('asset_move', 'SELECT', NULL, NULL, NULL, NULL),
     ('kept_piece', 'SELECT', NULL, NULL, NULL, NULL),
+    ('routed', 'SELECT', NULL, NULL, NULL, NULL),
     ('alias_route', 'SELECT', NULL, NULL, NULL, NULL),
     ('verification', 'SELECT', NULL, NULL, NULL, NULL),
     -- deliveries as they came, also those of others
-    ('routed', NULL, NULL, NULL, NULL, 'SELECT'),
     ('inbox', NULL, NULL, 'INSERT', NULL, 'SELECT'),
     ('asset_inbox', NULL, NULL, 'INSERT', NULL, 'SELECT'),
     ('rejected', NULL, NULL, NULL, NULL, 'SELECT, DELETE'),
