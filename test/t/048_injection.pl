@@ -90,7 +90,8 @@ SELECT DISTINCT what, state, message FROM public.answer
 WHERE state !~ $legal AND state <> 'ZZ001'
   AND NOT (state = '42P01' AND message LIKE 'relation "posture\\_%'
            OR state = '42883' AND what ~ '(load_items|document_item)[(]'
-           OR state = '42601' AND (what LIKE '%is_input(% 2' OR what LIKE '%working_table(%')
+           OR state = '42601' AND (what LIKE '%is_input(% 2' OR what LIKE '%working_table(%'
+               OR what LIKE '%common_table(%')
            -- a head names relations and rows to its nodes
            OR state IN ('42601', '42804', '42P01', '08006')
               AND what ~ ('(answer|answer_of_node|ask_nodes|ask_servers|ask_workers|call_in_move|node_fails'

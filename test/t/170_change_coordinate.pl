@@ -76,7 +76,7 @@ DECLARE
 BEGIN
     CREATE TEMP TABLE ours AS
     SELECT * FROM change_attribution(was_day, is_day, metrics, '{}',
-                                     CASE WHEN of_group IS NOT NULL THEN group_assets(of_group) END);
+                                     CASE WHEN of_group IS NOT NULL THEN group_assets(of_group) END, of_group);
     CREATE TEMP TABLE theirs AS
     SELECT e.step, c.metric_id, sum(c.weight) AS assessed,
            coalesce(sum(c.weight) FILTER (WHERE c.exposed), 0) AS exposed
