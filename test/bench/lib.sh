@@ -151,8 +151,8 @@ nodes() {
         database=head psql -c "SELECT posture.federate(ARRAY(SELECT 'node' || n FROM generate_series(1, $count) n))" >/dev/null
         database=head psql -f "$(bench_sql catalog)" >/dev/null
         database=head psql -v nodes="$count" -v findings="$findings" -v assets=$((findings / 10)) \
-            -f "$(bench_sql nodes)" >"$work/nodes.csv"
-        psql -c '\copy bench.result (what, compared_with, measured, compared, unit, reach) FROM STDIN csv' <"$work/nodes.csv"
+            -f "$(bench_sql nodes)" >"$work/socket/nodes.csv"
+        psql -c "\\copy bench.result (what, compared_with, measured, compared, unit, reach) FROM '$work/socket/nodes.csv' csv"
         as_client dropdb head
         for ((n = 1; n <= count; n++)); do as_client dropdb "node$n"; done
     done
