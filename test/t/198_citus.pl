@@ -198,6 +198,14 @@ same('a standby took over');
 on_both($cluster, delivery(6, 95));
 same('a delivery to it');
 
+# a role of the cluster reads as the one that granted it
+$head->safe_psql('postgres', q{CREATE ROLE bi LOGIN; SELECT posture.grant_access('bi', 'reader')});
+$one->safe_psql('postgres', q{CREATE ROLE bi LOGIN; SELECT posture.grant_access('bi', 'reader')});
+is((query_as($head, 'postgres', 'bi', $reads))[1], (query_as($one, 'postgres', 'bi', $reads))[1], 'a reader');
+isnt((query_as($head, 'postgres', 'bi', $reads))[1], '', 'reads');
+$head->safe_psql('postgres', q{SELECT posture.revoke_access('bi')});
+like((query_as($head, 'postgres', 'bi', $reads))[2], qr/permission denied/, 'no longer');
+
 $head->safe_psql('postgres', "SELECT * FROM posture.remove_node('$_')") for qw(worker1 worker2);
 same('one machine again');
 is($head->safe_psql('postgres', 'SELECT count(*) FROM posture.node'), 0, 'without nodes');

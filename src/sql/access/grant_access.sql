@@ -48,6 +48,24 @@ END $$;
 COMMENT ON FUNCTION posture_internal.require_grant(text, text) IS
     'raises an error if grant_access() cannot grant a level, or not for a source';
 
+-- A role of a Citus cluster is on all its servers. Foreign servers have roles of their own.
+CREATE FUNCTION posture_internal.run_on_workers(command text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
+    SET posture.partial_results = off
+AS $$
+BEGIN
+    IF has_nodes() THEN
+        PERFORM FROM ask_nodes(NULL::node_result, format('run_command(%L)', command),
+                               writes => true,
+                               only_nodes => ARRAY(SELECT n.node_id FROM node n
+                                                   WHERE n.worker_place IS NOT NULL));
+    END IF;
+END $$;
+COMMENT ON FUNCTION posture_internal.run_on_workers(text) IS
+    'runs a statement on the nodes that are workers of Citus';
+REVOKE EXECUTE ON FUNCTION posture_internal.run_on_workers(text) FROM PUBLIC;
+
 CREATE FUNCTION posture.grant_access(role name, level text, source text DEFAULT NULL) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
@@ -78,6 +96,7 @@ BEGIN
     EXECUTE (SELECT coalesce(string_agg(format('GRANT %s ON %s TO %I',
                                                p.privileges, p.relation, role), '; '), 'SELECT')
              FROM access_privilege(level) p);
+    PERFORM run_on_workers(format('SELECT posture.grant_access(%L, %L, %L)', role, level, source));
 END $$;
 COMMENT ON FUNCTION posture.grant_access(name, text, text) IS
     'grants a role a level; levels add up; reader: reads all; owner: reads the initiatives and '
@@ -134,6 +153,7 @@ BEGIN
         RETURN;
     END IF;
     PERFORM require_role(role);
+    PERFORM run_on_workers(format('SELECT posture.revoke_access(%L)', role));
     -- the extension's owner could not get its privileges back, even if it owns the tables
     IF EXISTS (SELECT
                FROM pg_extension e JOIN pg_roles r ON r.oid = e.extowner

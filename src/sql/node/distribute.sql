@@ -86,6 +86,10 @@ BEGIN
         PERFORM introduce_node(node_id);
     END LOOP;
     PERFORM remember_nodes();
+    -- the roles that have levels here are on the workers, too
+    IF EXISTS (SELECT FROM access) THEN
+        PERFORM restore_access();
+    END IF;
     RETURN QUERY SELECT n.key::text FROM posture.node n WHERE n.node_id = ANY (added) ORDER BY 1;
 END $$;
 COMMENT ON FUNCTION posture.distribute() IS
