@@ -51,5 +51,24 @@ same_reports($cluster, 'a group and a scenario',
 	q{SELECT * FROM posture.report_at(scenario => '{"remediate": ["scan:r1"]}')},
 	"SELECT posture.score_at('i1', NULL, 'hosts')");
 
+# a role that may only read, by a user mapping of its own
+for my $node (@{ $cluster->{nodes} })
+{
+	$node->safe_psql('postgres', q{CREATE ROLE reads_here LOGIN PASSWORD 'secret';
+		SELECT posture.grant_access('reads_here', 'reader')});
+	my $hba = $node->data_dir . '/pg_hba.conf';
+	my $rules = slurp_file($hba);
+	unlink $hba;
+	$node->append_conf('pg_hba.conf', "local all reads_here scram-sha-256\n$rules");
+	$node->reload;
+}
+my $report = 'SELECT initiative, score, exposed_assets FROM posture.overview ORDER BY 1';
+on_both($cluster, q{CREATE ROLE bi LOGIN; SELECT posture.grant_access('bi', 'reader')});
+like((query_as($cluster->{head}, 'postgres', 'bi', $report))[2], qr/user mapping not found for "bi"/, 'a reader without a user mapping');
+$cluster->{head}->safe_psql('postgres', join ';', map { (
+		"CREATE USER MAPPING FOR bi SERVER w$_ OPTIONS (user 'reads_here', password 'secret')",
+		"GRANT USAGE ON FOREIGN SERVER w$_ TO bi") } 1 .. 2);
+is((query_as($cluster->{head}, 'postgres', 'bi', $report))[1],
+	(query_as($cluster->{one}, 'postgres', 'bi', $report))[1], 'a reader with one');
 stop_cluster($cluster);
 done_testing();

@@ -181,11 +181,15 @@ SELECT * FROM posture.ingest()},
 like((query_as($head, 'postgres', 'load_scan', q{SELECT * FROM posture.run_on_nodes('SELECT 1')}))[2],
 	qr/permission denied/, 'run_on_nodes() is for the owner');
 
+# a source is forgotten everywhere
+same_answer("SELECT * FROM posture.forget_source('own')", 'forget_source()');
+is(differences_of($cluster, 'SELECT * FROM posture.overview', 'SELECT * FROM posture.metric_report'), '', 'reports without it');
+
 # a node adds nothing to the catalog
 like(($nodes[0]->psql('postgres', q{SELECT * FROM posture.load('posture', '[
-{"type": "metric", "key": "own", "name": "x"}, {"type": "source", "key": "own", "name": "Other"},
-{"type": "finding", "source": "own", "recommendation": "r1", "asset": "a1", "state": "compliant"}]')}))[1],
-	qr/^1\|\d\|\d\|1\|/, 'load() on a node');
+{"type": "metric", "key": "own", "name": "x"}, {"type": "source", "key": "scan", "name": "Other"},
+{"type": "finding", "source": "scan", "recommendation": "r1", "asset": "a1", "state": "compliant"}]')}))[1],
+	qr/^1\|\d\|\d\|\d\|/, 'load() on a node');
 is($nodes[0]->safe_psql('postgres', "SELECT reason FROM posture.rejected"),
 	'$[0]: metric: load it on the head', 'with the reason');
 stop_cluster($cluster);

@@ -63,13 +63,30 @@ COMMENT ON FUNCTION posture_internal.manual_sources(integer) IS
     'step of forget_source(): returns the sources of the manual controls of frameworks that '
     'documents of a source brought';
 
+CREATE TYPE posture_internal.forgotten_count AS (
+    recommendations bigint, findings bigint, assets bigint
+);
+COMMENT ON TYPE posture_internal.forgotten_count IS 'what forget_recommendations() deleted';
+COMMENT ON COLUMN posture_internal.forgotten_count.recommendations IS 'number of recommendations';
+COMMENT ON COLUMN posture_internal.forgotten_count.findings IS 'number of findings';
+COMMENT ON COLUMN posture_internal.forgotten_count.assets IS 'number of assets';
+
 CREATE FUNCTION posture_internal.forget_recommendations(
     of_sources integer[], OUT recommendations bigint, OUT findings bigint, OUT assets bigint)
     LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
 DECLARE
     only_here integer[];
+    on_nodes forgotten_count;
 BEGIN
+    IF has_nodes() THEN
+        PERFORM flush_catalog();
+        on_nodes := (SELECT ROW(sum(n.recommendations), sum(n.findings),
+                                sum(n.assets))::forgotten_count
+                     FROM ask_nodes(NULL::forgotten_count,
+                                    format('forget_recommendations(%L)', of_sources),
+                                    writes => true) n);
+    END IF;
     -- Writers of findings lock their recommendation and their asset. These locks
     -- make them wait, and fail after the rows are deleted.
     PERFORM FROM recommendation r
@@ -106,10 +123,13 @@ BEGIN
     WHERE a.asset_id = ANY (only_here)
       AND NOT EXISTS (SELECT FROM finding f WHERE f.asset_id = a.asset_id);
     GET DIAGNOSTICS assets = ROW_COUNT;
+    findings := findings + coalesce(on_nodes.findings, 0);
+    assets := assets + coalesce(on_nodes.assets, 0);
 END $$;
 COMMENT ON FUNCTION posture_internal.forget_recommendations(integer[]) IS
     'step of forget_source(): deletes the recommendations of sources with all that belongs to '
-    'them, and the assets that are known only through them; returns their numbers';
+    'them, on a head also on its nodes, and the assets that are known only through them; returns '
+    'their numbers';
 
 CREATE FUNCTION posture_internal.forget_source(
     source text, OUT recommendations bigint, OUT findings bigint, OUT assets bigint,

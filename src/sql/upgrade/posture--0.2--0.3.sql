@@ -766,6 +766,7 @@ END $$;
 --@ CREATE TYPE posture_internal.known_day
 --@ CREATE TYPE posture_internal.fold_count
 --@ CREATE TYPE posture_internal.applied
+--@ CREATE TYPE posture_internal.forgotten_count
 --@ CREATE TYPE posture_internal.node_delivery
 --@ CREATE TYPE posture_internal.known_name
 --@ CREATE TYPE posture_internal.merged_asset
