@@ -148,5 +148,12 @@ is( $cluster->{nodes}[0]->safe_psql('postgres', 'SELECT reason FROM posture.reje
 is($head->safe_psql('postgres', q{SELECT count(*) FROM posture.recommendation WHERE key = 'unheard'}),
 	'0', 'and the head has none');
 
+# a node takes no asset of another one at its own door
+my $foreign = $cluster->{head}->safe_psql('postgres', q{SELECT 'new-' || n FROM generate_series(1, 100) n
+	CROSS JOIN LATERAL posture_internal.route_of('new-' || n) r WHERE r.node_id = 2 LIMIT 1});
+$cluster->{nodes}[0]->safe_psql('postgres', "INSERT INTO posture.inbox (source, recommendation, asset, state)
+	SELECT s.key, r.key, '$foreign', 'compliant' FROM posture.recommendation r JOIN posture.source s USING (source_id) LIMIT 1; SELECT FROM posture.ingest()");
+is($cluster->{nodes}[0]->safe_psql('postgres', "SELECT reason FROM posture.rejected WHERE asset = '$foreign'"),
+	qq{asset "$foreign" belongs to another node: deliver it to the head}, 'a node rejects the asset of another');
 stop_cluster($cluster);
 done_testing();

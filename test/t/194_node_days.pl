@@ -122,7 +122,6 @@ for my $server ($one, $head, $w1)
 like($err, qr/node "w2" has posture.timezone/, 'a node has another time zone');
 $w2->append_conf('postgresql.conf', "posture.timezone = 'Pacific/Kiritimati'\n");
 $w2->restart;
-live_a_day($cluster, $one->safe_psql('postgres', 'SELECT posture.today() - 1'));
 on_both($cluster, "$daily;\n$daily");
 same_reports($cluster, 'another time zone', @day_tables, $events);
 

@@ -22,7 +22,7 @@ my ($head, $one) = ($cluster->{head}, $cluster->{one});
 
 # causes of all events, without ids; the points of the parts sum to the drop
 my $causes = q{SELECT e.kind, e.day, e.object, c.initiative, c.metric, c.recommendation, c.reason, c.is_posture, c.points,
-	c.newly_exposed, c.only_this, posture.cardinality(c.assets) AS assets, c.message
+	c.newly_exposed, c.only_this, posture.cardinality(c.assets) AS assets, } . without_author('c.message') . q{ AS message
 	FROM posture.event_report e CROSS JOIN LATERAL posture.explain(e.event_id) c};
 my $assets = q{SELECT e.kind, e.day, e.object, a.reason, a.source, a.recommendation, a.title, a.asset, a.asset_name, a.asset_kind
 	FROM posture.event_report e JOIN posture.event_asset a USING (event_id)};
@@ -34,7 +34,7 @@ sub changes
 	my $groups = join ', ', map { "($_)" } @groups;
 	return <<"SQL";
 SELECT o.key, g.key AS of_group, r.initiative, r.metric, r.recommendation, r.reason, r.is_posture, r.points,
-       r.newly_exposed, r.only_this, posture.cardinality(r.assets) AS assets, r.message, r.previous_score, r.score
+       r.newly_exposed, r.only_this, posture.cardinality(r.assets) AS assets, @{[without_author('r.message')]} AS message, r.previous_score, r.score
 FROM (SELECT s.key FROM posture.metric_snapshot s JOIN posture.metric_snapshot p USING (metric_id)
       WHERE s.day = '$to' AND p.day = '$from'
       UNION ALL

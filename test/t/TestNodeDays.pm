@@ -9,7 +9,7 @@ use Exporter 'import';
 use Test::More;
 use TestNodes;
 
-our @EXPORT = qw(days_cluster on_owners live_a_day day_before @day_tables $events);
+our @EXPORT = qw(without_author days_cluster on_owners live_a_day day_before @day_tables $events);
 
 # what is stored of days, without ids
 our @day_tables = (
@@ -22,8 +22,16 @@ our @day_tables = (
 	'SELECT * FROM posture.recommendation_snapshot',
 	'SELECT day, ends_at, inactive_sources, inactive_recommendations FROM posture.snapshot');
 
-our $events = q{SELECT kind, day, object, name, previous_score, score, drop, weight, status, cause, previous_day,
-	recovered_on, in_cooldown, superseded_on, superseded_by, is_certain FROM posture.event_report};
+# A sentence without who decided, which the log of the node has where the decision was made.
+sub without_author
+{
+	my ($column) = @_;
+	return "regexp_replace(regexp_replace($column, ' by role [[:alnum:]_]+ on [0-9]+ [[:alpha:]]+ [0-9]+', '', 'g'),"
+	  . " ' (was|were) (ended|given)', ' \\2', 'g')";
+}
+
+our $events = 'SELECT kind, day, object, name, previous_score, score, drop, weight, status, ' . without_author('cause') . q{ AS cause,
+	previous_day, recovered_on, in_cooldown, superseded_on, superseded_by, is_certain FROM posture.event_report};
 
 # Runs SQL on every server: {mine} is the condition that asset number a is there.
 sub on_owners
@@ -89,7 +97,8 @@ sub day_before
 	return $cluster->{one}->safe_psql('postgres', "SELECT posture.today() - $days");
 }
 
-# What happens on a day to findings, assets and the catalog.
+# What happens on a day to findings, assets and the catalog. No observation is older than those of
+# the days before: whether one is newer than a confirmation depends on when a database merges these.
 sub live_a_day
 {
 	my ($cluster, $day) = @_;
@@ -97,8 +106,7 @@ sub live_a_day
 INSERT INTO posture.inbox (source, recommendation, asset, state, observed_at, asset_kind)
 SELECT 's' || 1 + r % 3, 'r' || r, 'a' || a,
        sim.one(format('state %s %s $day', a, r), 'compliant', 'compliant', 'non_compliant', 'not_applicable'),
-       posture.day_end('$day') - interval '23 hours' * sim.rnd(format('at %s %s $day', a, r))
-       - CASE WHEN sim.rnd(format('late %s %s $day', a, r)) < 0.1 THEN interval '40 hours' ELSE '0' END,
+       posture.day_end('$day') - interval '23 hours' * sim.rnd(format('at %s %s $day', a, r)),
        sim.one('kind' || a, 'host', 'user', 'bucket')
 FROM generate_series(1, 60) a, generate_series(1, 10) r
 WHERE {mine} AND sim.rnd(format('new %s $day', a)) < 0.3 AND sim.rnd(format('seen %s %s $day', a, r)) < 0.25;

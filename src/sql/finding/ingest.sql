@@ -127,6 +127,25 @@ COMMENT ON FUNCTION posture_internal.unknown_recommendation(text, text) IS
     'error text for a row of the inbox of a node whose recommendation its head does not have; NULL '
     'if it does';
 
+-- The head knows where an asset is. It has all buckets of a federation, whose nodes have their own
+-- deliveries.
+CREATE FUNCTION posture_internal.other_node_error(asset text, kind text) RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+BEGIN
+    IF current_setting('posture_internal.acting_curator', true) <> ''
+       OR NOT EXISTS (SELECT FROM bucket b CROSS JOIN place p
+                      WHERE b.bucket = hash_bucket(asset) AND b.node_id NOT IN (0, p.node_id))
+       OR asset_of(asset, kind) IS NOT NULL THEN
+        RETURN NULL;
+    END IF;
+    RETURN format('asset "%s" belongs to another node: deliver it to the head', left(asset, 100));
+END $$;
+COMMENT ON FUNCTION posture_internal.other_node_error(text, text) IS
+    'error text for a row of the inbox of a node about an asset that another node has; NULL if it is '
+    'of this one';
+
 CREATE FUNCTION posture_internal.take_rows(only_sources text[], arrived_at timestamptz)
     RETURNS void
     LANGUAGE plpgsql
@@ -150,7 +169,9 @@ BEGIN
         FROM (SELECT i.*, i.ctid AS id,
                      coalesce(inbox_error(i, sources, arrived_at),
                               CASE WHEN of_node
-                              THEN unknown_recommendation(i.source, i.recommendation) END) AS reason
+                              THEN coalesce(unknown_recommendation(i.source, i.recommendation),
+                                            other_node_error(i.asset, i.asset_kind))
+                              END) AS reason
               FROM inbox i
               WHERE (only_sources IS NULL OR i.source = ANY (only_sources))
                 AND NOT (i.details IS NULL AND i.source = ANY (sources)

@@ -33,7 +33,8 @@ BEGIN ATOMIC
            ('asset_group', '{}', 'true'), ('recommendation', '{}', 'true'),
            ('metric', '{}', 'true'), ('metric_recommendation', '{}', 'true'),
            ('initiative', '{}', 'true'), ('initiative_metric', '{}', 'true'),
-           ('initiative_recommendation', '{}', 'true'), ('exemption', '{}', 'asset_id IS NULL');
+           ('initiative_recommendation', '{}', 'true'), ('exemption', '{}', 'asset_id IS NULL'),
+           ('bucket', '{}', 'true');
 END;
 COMMENT ON FUNCTION posture_internal.pushed_table() IS
     'returns the tables that a head sends to its nodes; left_out: columns that each node has of its '
@@ -79,7 +80,7 @@ CREATE FUNCTION posture_internal.remove_strays(of_table name, now jsonb) RETURNS
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
 DECLARE
-    relation regclass := format('posture.%I', of_table);
+    relation regclass := quote_ident(of_table);
     id text := of_table || '_id';
     key text := (SELECT string_agg(quote_ident(a.attname), ', ')
                  FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid
@@ -110,7 +111,7 @@ CREATE FUNCTION posture_internal.apply_change(of_table name, was jsonb, now json
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
 DECLARE
-    relation regclass := format('posture.%I', of_table);
+    relation regclass := quote_ident(of_table);
     own text[];
     sent text;
     key text[] := ARRAY(SELECT a.attname
@@ -215,18 +216,21 @@ DECLARE
     of_trigger record;
 BEGIN
     FOR of_trigger IN
-        SELECT t.relation, v.event, v.tables
+        SELECT c.oid::regclass AS relation, v.event, v.tables
         FROM pushed_table() t
+        JOIN pg_class c ON c.relname = t.relation
+                       AND c.relnamespace IN ('posture'::regnamespace,
+                                              'posture_internal'::regnamespace)
         CROSS JOIN (VALUES
             ('insert', 'REFERENCING NEW TABLE AS added'),
             ('update', 'REFERENCING OLD TABLE AS removed NEW TABLE AS added'),
             ('delete', 'REFERENCING OLD TABLE AS removed'),
             ('truncate', '')) v(event, tables)
     LOOP
-        EXECUTE format('CREATE TRIGGER push_%s AFTER %1$s ON posture.%I %s '
+        EXECUTE format('CREATE TRIGGER push_%s AFTER %1$s ON %s %s '
                        'FOR EACH STATEMENT EXECUTE FUNCTION push_catalog()',
                        of_trigger.event, of_trigger.relation, of_trigger.tables);
-        EXECUTE format('COMMENT ON TRIGGER push_%s ON posture.%I IS %L', of_trigger.event,
+        EXECUTE format('COMMENT ON TRIGGER push_%s ON %s IS %L', of_trigger.event,
                        of_trigger.relation, 'sends what a head changes to its nodes');
     END LOOP;
 END $push$;

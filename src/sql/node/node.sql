@@ -93,7 +93,7 @@ CREATE TABLE posture_internal.bucket (
     node_id integer NOT NULL DEFAULT 0
 );
 COMMENT ON TABLE posture_internal.bucket IS
-    'which node has the assets of a bucket; a database that is no head has no rows';
+    'which node has the assets of a bucket; a database without nodes has no rows';
 COMMENT ON COLUMN posture_internal.bucket.bucket IS 'number of the bucket';
 COMMENT ON COLUMN posture_internal.bucket.node_id IS 'id of the node; 0: the head itself';
 
