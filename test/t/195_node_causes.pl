@@ -1,6 +1,6 @@
 # Why scores changed, over nodes: causes, sentences, and how events end are those of one database
 # with the assets of all.
-# tests: day/attribution, day/change, day/event, day/event_end, report/event_asset
+# tests: day/attribution, day/attribution_sum, day/change, day/event, day/event_end, report/event_asset
 #
 # POSTURE_SEED repeats the random days.
 

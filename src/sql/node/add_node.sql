@@ -190,15 +190,18 @@ DECLARE
     added integer;
 BEGIN
     PERFORM require_owner('add_node()');
+    IF num_nulls(node, server) > 0 THEN
+        RAISE EXCEPTION 'a node needs a key and a foreign server'
+            USING ERRCODE = 'null_value_not_allowed';
+    END IF;
     LOCK TABLE posture.node IN SHARE ROW EXCLUSIVE MODE;
     PERFORM head_place();
-    IF server IS NULL OR NOT EXISTS (SELECT FROM pg_foreign_server s
-                                     WHERE s.srvname = add_node.server) THEN
+    IF NOT EXISTS (SELECT FROM pg_foreign_server s WHERE s.srvname = add_node.server) THEN
         RAISE EXCEPTION 'server "%" does not exist', server
             USING ERRCODE = 'undefined_object',
                   HINT = format('CREATE SERVER %I FOREIGN DATA WRAPPER dblink_fdw OPTIONS (...), '
                                 'and a user mapping for each role that reads.',
-                                coalesce(server, node));
+                                server);
     END IF;
     INSERT INTO posture.node (node_id, key, server)
     VALUES (next_node_id(), node, server)
