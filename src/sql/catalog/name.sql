@@ -102,6 +102,9 @@ BEGIN
         WHEN 'asset group' THEN coalesce(
             name_hint('Asset groups', ARRAY(SELECT g.key FROM asset_group g ORDER BY 1), missing),
             'Groups are rows of posture.asset_group.')
+        WHEN 'node' THEN coalesce(
+            name_hint('Nodes', ARRAY(SELECT n.key FROM node n ORDER BY 1), missing),
+            'add_node() adds one.')
         WHEN 'asset' THEN 'The table posture.asset lists the assets.'
         WHEN 'asset of any node' THEN
             CASE WHEN has_nodes() THEN 'The view posture.asset_report lists the assets.'
@@ -138,6 +141,8 @@ BEGIN
               SELECT g.asset_group_id FROM asset_group g
               WHERE what = 'asset group' AND g.key = n.key
               UNION ALL
+              SELECT d.node_id FROM node d WHERE what = 'node' AND d.key = n.key
+              UNION ALL
               SELECT a.id FROM asset_of(n.key) a(id)
               WHERE what IN ('asset', 'asset of any node') AND a.id IS NOT NULL
               UNION ALL
@@ -162,6 +167,7 @@ BEGIN
                 WHEN 'recommendation' THEN 'recommendation "%s" does not exist'
                 WHEN 'source' THEN 'source "%s" does not exist'
                 WHEN 'asset group' THEN 'asset group "%s" does not exist'
+                WHEN 'node' THEN 'node "%s" does not exist'
                 ELSE 'asset "%s" does not exist' END, missing)
             USING ERRCODE = 'undefined_object', HINT = key_hint(what, missing);
     ELSIF ambiguous IS NOT NULL THEN
@@ -172,6 +178,6 @@ BEGIN
     RETURN QUERY SELECT f.key, f.id FROM unnest(found, ids) f(key, id);
 END $$;
 COMMENT ON FUNCTION posture_internal.key_id(text, text[], text) IS
-    'returns the ids of initiatives, metrics, sources, asset groups, assets or recommendations '
-    '(by key or source:key), each key once; an error, which begins with place, if a key has none or '
+    'returns the ids of initiatives, metrics, sources, asset groups, nodes, assets or '
+    'recommendations (by key or source:key), each key once; an error, which begins with place, if a key has none or '
     'several; NULL has none';

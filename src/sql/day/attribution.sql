@@ -584,7 +584,7 @@ DECLARE
     now asset_rule;
     members assetset;
 BEGIN
-    IF lacks_day(previous_day) OR lacks_day(on_day) THEN
+    IF has_no_day(previous_day) OR has_no_day(on_day) THEN
         RETURN;
     ELSIF of_group IS NOT NULL AND within IS NULL THEN
         within := group_assets(of_group);

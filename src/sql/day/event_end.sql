@@ -205,12 +205,8 @@ COMMENT ON FUNCTION posture_internal.posture_score(date, integer[]) IS
     'returns what the scores of events would be on a day if only posture had changed since the '
     'drop; NULL if the score was not available then';
 
-CREATE TYPE posture_internal.asset_answer AS (assets assetset);
-COMMENT ON TYPE posture_internal.asset_answer IS 'a set with which a node answers';
-COMMENT ON COLUMN posture_internal.asset_answer.assets IS 'ids of assets, or of other objects';
-
 CREATE FUNCTION posture_internal.exempt_since(previous_day date, on_day date)
-    RETURNS SETOF asset_answer
+    RETURNS SETOF asset_list
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
     SELECT assetset_agg(n.recommendation_id)
@@ -229,16 +225,9 @@ CREATE FUNCTION posture_internal.newly_exempt(previous_day date, on_day date)
     LANGUAGE plpgsql STABLE PARALLEL SAFE
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
-DECLARE
-    result assetset := (SELECT e.assets FROM exempt_since(previous_day, on_day) e);
 BEGIN
-    IF has_nodes() THEN
-        result := coalesce(result, '{}') | (
-            SELECT coalesce(union_agg(n.assets), '{}')
-            FROM ask_nodes(NULL::asset_answer,
-                           format('exempt_since(%L, %L)', previous_day, on_day)) n);
-    END IF;
-    RETURN result;
+    RETURN united_assets((SELECT e.assets FROM exempt_since(previous_day, on_day) e),
+                         format('exempt_since(%L, %L)', previous_day, on_day));
 END $$;
 COMMENT ON FUNCTION posture_internal.newly_exempt(date, date) IS
     'returns the ids of recommendations that exempt other assets on a day than on a day before, on '
@@ -274,7 +263,7 @@ COMMENT ON FUNCTION posture_internal.exempt_on_own_day(date, integer[]) IS
     'returns which events end on their own day with exemptions that the previous day did not have';
 
 CREATE FUNCTION posture_internal.inactive_since(previous_day date, on_day date)
-    RETURNS SETOF asset_answer
+    RETURNS SETOF asset_list
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
     SELECT n.inactive - p.inactive
@@ -289,16 +278,9 @@ CREATE FUNCTION posture_internal.newly_inactive(previous_day date, on_day date)
     LANGUAGE plpgsql STABLE PARALLEL SAFE
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
-DECLARE
-    result assetset := (SELECT i.assets FROM inactive_since(previous_day, on_day) i);
 BEGIN
-    IF has_nodes() THEN
-        result := coalesce(result, '{}') | (
-            SELECT coalesce(union_agg(n.assets), '{}')
-            FROM ask_nodes(NULL::asset_answer,
-                           format('inactive_since(%L, %L)', previous_day, on_day)) n);
-    END IF;
-    RETURN result;
+    RETURN united_assets((SELECT i.assets FROM inactive_since(previous_day, on_day) i),
+                         format('inactive_since(%L, %L)', previous_day, on_day));
 END $$;
 COMMENT ON FUNCTION posture_internal.newly_inactive(date, date) IS
     'returns the assets that counted on a day and no longer on another, on a head of all nodes; '

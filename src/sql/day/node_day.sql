@@ -8,10 +8,6 @@
  * catalog and the findings that are known by then, as it does on the head itself.
  */
 
-CREATE TYPE posture_internal.known_day AS (day date);
-COMMENT ON TYPE posture_internal.known_day IS 'a day that a node knows of';
-COMMENT ON COLUMN posture_internal.known_day.day IS 'the day';
-
 CREATE TYPE posture_internal.fold_count AS (
     slices bigint,
     deltas bigint,
@@ -39,10 +35,10 @@ END $$;
 COMMENT ON FUNCTION posture_internal.refuse_on_node(text) IS
     'raises an error on a node, whose days are those of its head';
 
-CREATE FUNCTION posture_internal.lacks_day(on_day date) RETURNS boolean
+CREATE FUNCTION posture_internal.has_no_day(on_day date) RETURNS boolean
     LANGUAGE sql STABLE PARALLEL SAFE
     RETURN is_node() AND NOT EXISTS (SELECT FROM snapshot s WHERE s.day = on_day);
-COMMENT ON FUNCTION posture_internal.lacks_day(date) IS
+COMMENT ON FUNCTION posture_internal.has_no_day(date) IS
     'returns whether this database is a node that did not yet count on a day';
 
 CREATE FUNCTION posture_internal.close_day(of_day date, as_of timestamptz, timeout text)

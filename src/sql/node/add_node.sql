@@ -217,16 +217,9 @@ CREATE FUNCTION posture.sync_node(node text) RETURNS void
     LANGUAGE plpgsql
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
-DECLARE
-    of_node integer := (SELECT n.node_id FROM posture.node n WHERE n.key = sync_node.node);
 BEGIN
     PERFORM require_owner('sync_node()');
-    IF of_node IS NULL THEN
-        RAISE EXCEPTION 'node "%" does not exist', node
-            USING ERRCODE = 'undefined_object',
-                  HINT = name_hint('Nodes', ARRAY(SELECT n.key::text FROM posture.node n), node);
-    END IF;
-    PERFORM sync_catalog(of_node);
+    PERFORM sync_catalog(k.id) FROM key_id('node', ARRAY[coalesce(node, '')]) k;
 END $$;
 COMMENT ON FUNCTION posture.sync_node(text) IS
     'sends the whole catalog to a node; needed if a transaction of the head failed to commit after '

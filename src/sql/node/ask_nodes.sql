@@ -256,3 +256,27 @@ COMMENT ON FUNCTION posture_internal.ask_nodes(
     'row_type: NULL of the type of the rows; without: query of the rows in place of those of a '
     'node, $1, that does not answer; is_checked: whether the node must be the one that is meant, of '
     'the version and time zone of the head; writes: whether the relation writes';
+
+-- rows that several questions return
+CREATE TYPE posture_internal.known_day AS (day date);
+COMMENT ON TYPE posture_internal.known_day IS 'a day that a node knows of';
+COMMENT ON COLUMN posture_internal.known_day.day IS 'the day';
+
+CREATE TYPE posture_internal.asset_list AS (assets assetset);
+COMMENT ON TYPE posture_internal.asset_list IS 'a set with which a node answers';
+COMMENT ON COLUMN posture_internal.asset_list.assets IS 'ids of assets, or of other objects';
+
+CREATE FUNCTION posture_internal.united_assets(own assetset, relation text) RETURNS assetset
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+BEGIN
+    IF has_nodes() THEN
+        own := coalesce(own, '{}') | (
+            SELECT coalesce(union_agg(n.assets), '{}')
+            FROM ask_nodes(NULL::asset_list, relation) n);
+    END IF;
+    RETURN own;
+END $$;
+COMMENT ON FUNCTION posture_internal.united_assets(assetset, text) IS
+    'returns a set of this database, on a head together with those that a relation has on its nodes';

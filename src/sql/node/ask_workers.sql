@@ -34,28 +34,22 @@ DECLARE
                          row_columns(pg_typeof(row_type)));
     of_node node;
 BEGIN
-    BEGIN
-        RETURN QUERY EXECUTE query || format('(%L::integer[])',
-                                             ARRAY(SELECT n.worker_place FROM unnest(asked) n));
+    RETURN QUERY EXECUTE query || format('(%L::integer[])',
+                                         ARRAY(SELECT n.worker_place FROM unnest(asked) n));
+EXCEPTION WHEN connection_exception OR connection_failure
+            OR sqlclient_unable_to_establish_sqlconnection OR admin_shutdown
+            OR crash_shutdown OR cannot_connect_now THEN
+    -- Citus collects all rows before it returns the first, so none was returned
+    IF cardinality(asked) > 1 THEN
+        FOREACH of_node IN ARRAY asked LOOP
+            RETURN QUERY SELECT * FROM ask_workers(row_type, ARRAY[of_node], call, without);
+        END LOOP;
         RETURN;
-    EXCEPTION WHEN connection_exception OR connection_failure
-                OR sqlclient_unable_to_establish_sqlconnection OR admin_shutdown
-                OR crash_shutdown OR cannot_connect_now THEN
-        -- Citus has collected all rows before it returns the first
-        NULL;
-    END;
-    FOREACH of_node IN ARRAY asked LOOP
-        BEGIN
-            RETURN QUERY EXECUTE query || format('(%L::integer[])', ARRAY[of_node.worker_place]);
-        EXCEPTION WHEN connection_exception OR connection_failure
-                    OR sqlclient_unable_to_establish_sqlconnection OR admin_shutdown
-                    OR crash_shutdown OR cannot_connect_now THEN
-            PERFORM node_fails(of_node, SQLERRM);
-            IF without IS NOT NULL THEN
-                RETURN QUERY EXECUTE without USING of_node.node_id;
-            END IF;
-        END;
-    END LOOP;
+    END IF;
+    PERFORM node_fails(asked[1], SQLERRM);
+    IF without IS NOT NULL THEN
+        RETURN QUERY EXECUTE without USING asked[1].node_id;
+    END IF;
 END $$;
 COMMENT ON FUNCTION posture_internal.ask_workers(anyelement, node[], text, text) IS
     'step of ask_nodes(): asks workers of Citus; if one does not answer, each by itself';

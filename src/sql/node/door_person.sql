@@ -226,14 +226,10 @@ CREATE FUNCTION posture.run_on_nodes(command text, node text DEFAULT NULL)
     SET posture.partial_results = off
 AS $$
 DECLARE
-    of_node integer := (SELECT n.node_id FROM posture.node n WHERE n.key = run_on_nodes.node);
+    of_node integer;
 BEGIN
     PERFORM require_owner('run_on_nodes()');
-    IF node IS NOT NULL AND of_node IS NULL THEN
-        RAISE EXCEPTION 'node "%" does not exist', left(node, 100)
-            USING ERRCODE = 'undefined_object',
-                  HINT = 'The table posture.node lists the nodes.';
-    END IF;
+    of_node := (SELECT k.id FROM key_id('node', ARRAY[node]) k);
     PERFORM flush_catalog();
     RETURN QUERY
     SELECT r.*

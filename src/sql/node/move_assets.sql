@@ -179,7 +179,7 @@ BEGIN
         PERFORM progress(format('move_assets: bucket %s', of_bucket.bucket));
         PERFORM move_pieces(from_node, to_node, format('export_assets(%L)', of_bucket.assets));
     END LOOP;
-    known_days := ARRAY(SELECT d.day FROM call_in_move(to_node, NULL::snapshot_day,
+    known_days := ARRAY(SELECT d.day FROM call_in_move(to_node, NULL::known_day,
                                                        format('settle_assets(%L)', assets)) d);
     PERFORM move_pieces(from_node, to_node, format('export_days(%L, %L)', assets, known_days));
     PERFORM FROM call_in_move(to_node, NULL::moved_count,
@@ -242,15 +242,11 @@ CREATE FUNCTION posture_internal.node_of(key text) RETURNS integer
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
-DECLARE
-    id integer := (SELECT n.node_id FROM node n WHERE n.key = node_of.key);
 BEGIN
-    IF id IS NULL AND coalesce(key, 'head') <> 'head' THEN
-        RAISE EXCEPTION 'node "%" does not exist', key
-            USING ERRCODE = 'undefined_object',
-                  HINT = 'The table posture.node lists the nodes; the head itself is "head".';
-    END IF;
-    RETURN coalesce(id, 0);
+    RETURN coalesce((SELECT n.node_id FROM node n WHERE n.key = node_of.key),
+                    CASE WHEN key <> 'head'
+                         THEN (SELECT k.id FROM key_id('node', ARRAY[key]) k) END,
+                    0);
 END $$;
 COMMENT ON FUNCTION posture_internal.node_of(text) IS
     'returns the id of a node; 0 for the head, which is also NULL; an error if there is none';
@@ -286,7 +282,7 @@ CREATE FUNCTION posture_internal.even_share(from_node integer, to_node integer) 
                    - count(*) FILTER (WHERE b.node_id = to_node)
             FROM bucket b);
 COMMENT ON FUNCTION posture_internal.even_share(integer, integer) IS
-    'returns how many buckets a database lacks to have as many as the others';
+    'returns how many buckets a database must get to have as many as the others';
 
 CREATE FUNCTION posture.move_assets(
     from_node text, to_node text, INOUT buckets bigint DEFAULT NULL,

@@ -95,10 +95,6 @@ END;
 COMMENT ON FUNCTION posture_internal.snapshot_days() IS
     'returns the days that have a snapshot here';
 
-CREATE TYPE posture_internal.snapshot_day AS (day date);
-COMMENT ON TYPE posture_internal.snapshot_day IS 'day that has a snapshot';
-COMMENT ON COLUMN posture_internal.snapshot_day.day IS 'day';
-
 -- The days of a node follow its assets; those of a head are of all nodes.
 CREATE FUNCTION posture_internal.recount_days() RETURNS void
     LANGUAGE plpgsql
@@ -167,7 +163,7 @@ COMMENT ON FUNCTION posture_internal.remove_assets(assetset) IS
     'removes assets and all that the history has of them; returns how many rows there were';
 
 -- What the history got of the assets by folding them is replaced by what was moved.
-CREATE FUNCTION posture_internal.settle_assets(assets assetset) RETURNS SETOF snapshot_day
+CREATE FUNCTION posture_internal.settle_assets(assets assetset) RETURNS SETOF known_day
     LANGUAGE plpgsql
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$

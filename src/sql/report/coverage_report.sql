@@ -77,17 +77,17 @@ CREATE TYPE posture_internal.coverage_tally AS (
 COMMENT ON TYPE posture_internal.coverage_tally IS
     'numbers of assets of a kind or a group that a source has assessed';
 COMMENT ON COLUMN posture_internal.coverage_tally.source_id IS 'id of the source';
-COMMENT ON COLUMN posture_internal.coverage_tally.asset_kind IS 
+COMMENT ON COLUMN posture_internal.coverage_tally.asset_kind IS
     'kind of the assets; NULL: the row is about a group';
-COMMENT ON COLUMN posture_internal.coverage_tally.asset_group IS 
+COMMENT ON COLUMN posture_internal.coverage_tally.asset_group IS
     'key of the group; NULL: the row is about a kind';
-COMMENT ON COLUMN posture_internal.coverage_tally.known IS 
+COMMENT ON COLUMN posture_internal.coverage_tally.known IS
     'number of assets that are known, from any source';
-COMMENT ON COLUMN posture_internal.coverage_tally.assessed_1d IS 
+COMMENT ON COLUMN posture_internal.coverage_tally.assessed_1d IS
     'number of these that the source assessed in the last day';
-COMMENT ON COLUMN posture_internal.coverage_tally.assessed_7d IS 
+COMMENT ON COLUMN posture_internal.coverage_tally.assessed_7d IS
     'number that it assessed in the last 7 days';
-COMMENT ON COLUMN posture_internal.coverage_tally.assessed_30d IS 
+COMMENT ON COLUMN posture_internal.coverage_tally.assessed_30d IS
     'number that it assessed in the last 30 days';
 COMMENT ON COLUMN posture_internal.coverage_tally.assessed IS 'number that it ever assessed';
 
@@ -160,10 +160,6 @@ COMMENT ON COLUMN posture.coverage_report.assessed_30d IS 'number assessed in th
 COMMENT ON COLUMN posture.coverage_report.never_assessed IS
     'number that the source never assessed';
 
-CREATE TYPE posture_internal.asset_list AS (assets assetset);
-COMMENT ON TYPE posture_internal.asset_list IS 'a row with a set of assets';
-COMMENT ON COLUMN posture_internal.asset_list.assets IS 'ids of assets';
-
 CREATE FUNCTION posture_internal.unassessed_by(of_source integer, since interval, kinds text[])
     RETURNS SETOF asset_list
     LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 1
@@ -197,18 +193,13 @@ BEGIN
     IF NOT sees_all() THEN
         RETURN '{}';
     END IF;
-    IF NOT has_nodes() THEN
-        RETURN (SELECT u.assets FROM unassessed_by(wanted, since, NULL) u);
+    IF has_nodes() THEN
+        kinds := ARRAY(SELECT t.asset_kind
+                       FROM coverage_of_nodes() t
+                       WHERE t.source_id = wanted AND t.assessed > 0 AND t.asset_kind IS NOT NULL);
     END IF;
-    kinds := ARRAY(SELECT t.asset_kind
-                   FROM coverage_of_nodes() t
-                   WHERE t.source_id = wanted AND t.assessed > 0 AND t.asset_kind IS NOT NULL);
-    RETURN (SELECT coalesce(union_agg(u.assets), '{}')
-            FROM (SELECT * FROM unassessed_by(wanted, since, kinds)
-                  UNION ALL
-                  SELECT * FROM ask_nodes(NULL::asset_list,
-                                          format('unassessed_by(%L, %L, %L)', wanted, since,
-                                                 kinds))) u);
+    RETURN united_assets((SELECT u.assets FROM unassessed_by(wanted, since, kinds) u),
+                         format('unassessed_by(%L, %L, %L)', wanted, since, kinds));
 END $$;
 COMMENT ON FUNCTION posture.unassessed_assets(text, interval) IS
     'returns the assets of the kinds that a source assesses which it has not assessed for so long, '

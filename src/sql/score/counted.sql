@@ -259,7 +259,7 @@ AS $$
 DECLARE
     rule counting_rule;
 BEGIN
-    IF on_day IS NOT NULL AND lacks_day(on_day) THEN
+    IF on_day IS NOT NULL AND has_no_day(on_day) THEN
         RETURN;
     END IF;
     rule := counting_rule(as_of, on_day, scenario, 'current', NULL, NULL, with_groups(scope));

@@ -118,7 +118,7 @@ AS $$
 BEGIN
     IF is_node() THEN
         days := ARRAY(SELECT d.day FROM unnest(days) WITH ORDINALITY d(day, n)
-                      WHERE NOT lacks_day(d.day) ORDER BY d.n);
+                      WHERE NOT has_no_day(d.day) ORDER BY d.n);
     END IF;
     IF days = '{}' THEN
         RETURN;

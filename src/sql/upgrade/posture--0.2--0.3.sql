@@ -762,7 +762,6 @@ END $$;
 --@ CREATE TABLE posture_internal.kept_piece
 --@ CREATE TYPE posture_internal.data_flag
 --@ CREATE TYPE posture_internal.step_count
---@ CREATE TYPE posture_internal.asset_answer
 --@ CREATE TYPE posture_internal.known_day
 --@ CREATE TYPE posture_internal.fold_count
 --@ CREATE TYPE posture_internal.applied
@@ -774,7 +773,6 @@ END $$;
 --@ CREATE TYPE posture_internal.known_move
 --@ CREATE TYPE posture_internal.held_bucket
 --@ CREATE TYPE posture_internal.moved_count
---@ CREATE TYPE posture_internal.snapshot_day
 --@ CREATE TYPE posture_internal.moved_piece
 --@ CREATE TYPE posture_internal.node_fact
 --@ CREATE TYPE posture_internal.difference
