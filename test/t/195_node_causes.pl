@@ -61,25 +61,29 @@ same_reports($cluster, 'changes of groups', changes($days[2], $days[3], q{'users
 
 # a recommendation that assesses on one node only, and on another from the next day on, is not new
 on_both($cluster, <<'SQL');
-INSERT INTO posture.metric (key, name) VALUES ('own', 'Own');
-INSERT INTO posture.recommendation (source_id, key, title) VALUES (1, 'own', 'Own');
-INSERT INTO posture.initiative_metric SELECT 1, metric_id FROM posture.metric WHERE key = 'own';
+INSERT INTO posture.metric (key, name) VALUES ('own', 'Own'), ('fixed', 'Fixed');
+INSERT INTO posture.recommendation (source_id, key, title) VALUES (1, 'own', 'Own'), (1, 'fixed', 'Fixed');
+INSERT INTO posture.initiative_metric SELECT 1, metric_id FROM posture.metric WHERE key IN ('own', 'fixed');
 INSERT INTO posture.metric_recommendation SELECT metric_id, recommendation_id
-FROM posture.metric m, posture.recommendation r WHERE m.key = 'own' AND r.key = 'own';
+FROM posture.metric m JOIN posture.recommendation r USING (key) WHERE m.key IN ('own', 'fixed');
 SQL
 my ($yesterday, $today) = map { day_before($cluster, $_) } 1, 0;
 my $scan = sub {
-	my ($of, $state, $day) = @_;
+	my ($of, $state, $day, $recommendation, $prefix) = @_;
+	$recommendation //= 'own';
+	$prefix //= 'n';
 	on_owners($cluster, <<"SQL");
 INSERT INTO posture.inbox (source, recommendation, asset, state, observed_at, asset_kind)
-SELECT 's1', 'own', 'n' || a, '$state', least(now(), posture.day_end('$day') - interval '1 hour'), 'host'
+SELECT 's1', '$recommendation', '$prefix' || a, '$state', least(now(), posture.day_end('$day') - interval '1 hour'), 'host'
 FROM generate_series(1, 20) a WHERE {mine} AND $of;
 SELECT FROM posture.ingest();
 SQL
 };
 $scan->('a % 7 <> 0 AND a % 2 = 0', 'compliant', $yesterday);
+$scan->('true', 'compliant', $yesterday, 'fixed', 'f');
 on_both($cluster, "SET client_min_messages = error; SELECT FROM posture.take_snapshot('$yesterday')");
 $scan->('a % 7 <> 0 AND a % 2 = 1', 'non_compliant', $today);
+$scan->('true', 'non_compliant', $today, 'fixed', 'f');
 on_both($cluster, 'SELECT FROM posture.take_snapshot()');
 same_reports($cluster, 'assets of another node are new, not the recommendation', changes($yesterday, $today, 'NULL'), $events, $causes);
 is($head->safe_psql('postgres', "SELECT string_agg(DISTINCT reason, ',') FROM posture.change_report('own', '$yesterday', '$today') WHERE points <> 0"),
@@ -91,9 +95,9 @@ for my $end (
 	q{INSERT INTO posture.exemption (recommendation_id, asset_id, kind, reason, created_at)
 	  SELECT r.recommendation_id, a.asset_id, 'mitigated', 'test', now() - interval '1 second' FROM posture.recommendation r, posture.asset a
 	  WHERE r.key = 'own' AND a.key LIKE 'n%' AND a.retired_at IS NULL},
-	'SELECT 1')
+	undef)
 {
-	on_owners($cluster, $end);
+	defined $end ? on_owners($cluster, $end) : $scan->('true', 'compliant', $today, 'fixed', 'f');
 	on_both($cluster, 'SELECT FROM posture.take_snapshot()');
 	same_reports($cluster, 'how events end', $events, $causes, $assets);
 }
