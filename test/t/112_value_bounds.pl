@@ -65,7 +65,7 @@ my @part = ('(importance_weight|initiative_metric|recommendation|measure)$',
 	  . '|forgotten_day|left_inventory|finding_history|confirmation|asset_history|access|change_log|change_log_start)$');
 # only a head and its nodes have rows in the others
 my $any = join '|', @part,
-  '(node|place|bucket|catalog_push|node_count|alias_route|routed|asset_move|kept_piece)$';
+  '(node|place|bucket|catalog_push|node_count|alias_route|routed|handed_over|asset_move|kept_piece)$';
 is($session->ask("SELECT DISTINCT relation FROM bound WHERE relation::text !~ '$any'"), '',
 	'the parts have all tables');
 for my $part (@part)

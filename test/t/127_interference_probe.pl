@@ -18,7 +18,7 @@ interference_node('interference_probe', 'unfolded');
 # the same days in both, and data of no one
 my $common = qr/\.(importance_weight|history_start|forgotten_day|former_key|left_inventory|delivery|confirmation
 	|snapshot|access|change_log_start
-	|node|place|bucket|catalog_push|node_count|alias_route|routed|asset_move|kept_piece)$/x;
+	|node|place|bucket|catalog_push|node_count|alias_route|routed|handed_over|asset_move|kept_piece)$/x;
 my @relations = grep { !/$common/ } tables($node, 'postgres'), views($node, 'postgres');
 my ($few, $many) = both_answers(superuser(),
 	[ map { "SELECT x FROM $_ x ORDER BY x::text COLLATE \"C\"" } @relations ]);

@@ -47,7 +47,11 @@ sub inbox_row
 	return join "\t", @row;
 }
 
+sub copy_rows { return join("\n", 'COPY posture.inbox FROM stdin;', @_, '\.', '') }
+
 my %seen;
+# the share of each delivery that is copied on the head
+my @doors = map { pick(0, 0.5, 0.9, 1) } 1 .. 16;
 
 sub deliver
 {
@@ -55,12 +59,21 @@ sub deliver
 	# of rows about one finding at one time, either may count; some rows wait in the inbox
 	my @rows = grep { my @f = split /\t/; !$seen{ lc(join '|', @f[ 0 .. 2, 4 ]) =~ s{[./](?=\|)}{}gr }++ }
 	  @$rows;
-	my $sql = join("\n", 'COPY posture.inbox FROM stdin;', @rows, '\.', "SELECT * FROM $call;", '');
-	my @result = map { [ $_->psql('postgres', $sql, on_error_stop => 0) ] } $head, $one;
+	my $sql = copy_rows(@rows) . "SELECT * FROM $call;\n";
+	my @result = [ $one->psql('postgres', $sql, on_error_stop => 0) ];
+	# some rows go to the doors of nodes, which the head asks for them
+	my $here = shift @doors;
+	my @left = grep { !defined $here || rand() < $here } @rows;
+	my %is_left = map { $_ => 1 } @left;
+	my @at = ([], []);
+	push @{ pick(@at) }, $_ for grep { !$is_left{$_} } @rows;
+	$cluster->{nodes}[$_]->safe_psql('postgres', copy_rows(@{ $at[$_] })) for grep { @{ $at[$_] } } 0, 1;
+	unshift @result, [ $head->psql('postgres', copy_rows(@left) . "SELECT * FROM $call;\n", on_error_stop => 0) ];
 	for (@result)
 	{
-		%seen = () if $call !~ /only_source/;
-		$_->[2] =~ s/^(psql:\S+|\S*LINE.*)//mg;
+		%seen = () if $call !~ /only_source|extent/;
+		# which row is rejected first depends on the door
+		$_->[2] =~ s/^(psql:\S+|\S*LINE.*|DETAIL:  First reason: .*)//mg;
 		$_ = join '|', $_->[1], map { s/node "\w+"/node/gr } $_->[2];
 	}
 	return is($result[0], $result[1], "$call of " . @$rows . ' rows');
@@ -135,25 +148,76 @@ $_->safe_psql('postgres', 'SELECT FROM posture.ingest()') for $head, $one;
 is(differences_of_all($cluster, $findings), '', 'findings after failures');
 same_reports($cluster, 'reports after failures', @reports);
 
-# the door of a node invents no catalog
-$cluster->{nodes}[0]->safe_psql('postgres', <<'SQL');
-INSERT INTO posture.inbox (source, recommendation, asset, state)
-VALUES ('scan', 'r1', 'own', 'compliant'), ('scan', 'unheard', 'own', 'compliant');
-SELECT FROM posture.ingest();
-SQL
-is( $cluster->{nodes}[0]->safe_psql('postgres', 'SELECT reason FROM posture.rejected'),
+# at its own door, a node takes rows about assets that it has, and leaves the others for the head
+sub key_on
+{
+	my ($node) = @_;
+	return $head->safe_psql('postgres', "SELECT 'new-' || n FROM generate_series(1, 1000) n
+		CROSS JOIN LATERAL posture_internal.route_of('new-' || n) r
+		WHERE r.node_id = $node ORDER BY n LIMIT 1");
+}
+my ($own, $foreign) = map { key_on($_) } 1, 2;
+my ($w1, $w2) = @{ $cluster->{nodes} };
+on_both($cluster, copy_rows("scan\tr1\t$own\tcompliant\t\\N\thost\t\\N\t\\N") . 'SELECT FROM posture.ingest();');
+my $rows = copy_rows(map { "scan\tr2\t$_\tnon_compliant\t\\N\thost\t\\N\t\\N" } $own, $foreign);
+($code, $out, $error) = $w1->psql('postgres', $rows . 'SELECT loaded FROM posture.ingest();');
+is($out, 1, 'a node ingests');
+like($error, qr/about 1 assets that this node does not have are left, such as of "$foreign"/, 'and leaves');
+is($w1->safe_psql('postgres', 'SELECT asset FROM posture.inbox'), $foreign, 'a row in the inbox');
+$one->safe_psql('postgres', "$rows SELECT FROM posture.ingest();");
+$head->safe_psql('postgres', 'SELECT FROM posture.ingest()');
+is(differences_of_all($cluster, $findings), '', 'which the head takes over');
+is($_->safe_psql('postgres', 'SELECT count(*) FROM posture.inbox'), 0, 'no row waits') for $head, $w1, $w2;
+
+# and invents no catalog
+$w1->safe_psql('postgres', copy_rows("scan\tunheard\t$own\tcompliant\t\\N\thost\t\\N\t\\N") . 'SELECT FROM posture.ingest();');
+is($w1->safe_psql('postgres', 'SELECT reason FROM posture.rejected'),
 	'recommendation "unheard" of source "scan" does not exist, and this is node "w1": load it on '
 	  . 'the head, which adds it',
 	'an unknown recommendation on a node');
 is($head->safe_psql('postgres', q{SELECT count(*) FROM posture.recommendation WHERE key = 'unheard'}),
 	'0', 'and the head has none');
 
-# a node takes no asset of another one at its own door
-my $foreign = $cluster->{head}->safe_psql('postgres', q{SELECT 'new-' || n FROM generate_series(1, 100) n
-	CROSS JOIN LATERAL posture_internal.route_of('new-' || n) r WHERE r.node_id = 2 LIMIT 1});
-$cluster->{nodes}[0]->safe_psql('postgres', "INSERT INTO posture.inbox (source, recommendation, asset, state)
-	SELECT s.key, r.key, '$foreign', 'compliant' FROM posture.recommendation r JOIN posture.source s USING (source_id) LIMIT 1; SELECT FROM posture.ingest()");
-is($cluster->{nodes}[0]->safe_psql('postgres', "SELECT reason FROM posture.rejected WHERE asset = '$foreign'"),
-	qq{asset "$foreign" belongs to another node: deliver it to the head}, 'a node rejects the asset of another');
+# what a head took over and could not load waits on the node, and is taken once
+$rows = copy_rows(map { "scan\tr3\t$_\tcompliant\t\\N\thost\t\\N\t\\N" } map { key_on($_) } 1, 2);
+$w1->safe_psql('postgres', $rows);
+$w2->stop('immediate');
+($code, $out, $error) = $head->psql('postgres', 'SELECT * FROM posture.ingest()');
+like($error, qr/node "w2" does not answer/, 'a node of a row is down');
+is($w1->safe_psql('postgres', 'SELECT count(*) FROM posture_internal.handed_over'), 1, 'the rows are kept');
+$w2->start;
+$_->safe_psql('postgres', 'SELECT FROM posture.ingest()') for $head, $head;
+$one->safe_psql('postgres', "$rows SELECT FROM posture.ingest();");
+is(differences_of_all($cluster, $findings), '', 'rows that were kept');
+is($_->safe_psql('postgres', 'SELECT count(*) FROM posture_internal.handed_over'), 0, 'no slice is left')
+  for $w1, $w2;
+
+# a node that is down does not keep the head from deliveries to others
+$w2->stop('immediate');
+$rows = copy_rows("scan\tr4\t$own\tcompliant\t\\N\thost\t\\N\t\\N");
+($code, $out, $error) = $head->psql('postgres', $rows . 'SELECT loaded FROM posture.ingest();');
+is($out, 1, 'a delivery without a row for it');
+like($error, qr/WARNING.*without node "w2"/, 'with a warning that its inbox waits');
+$w2->start;
+$one->safe_psql('postgres', "$rows SELECT FROM posture.ingest();");
+
+# inventories that are copied to a node
+$rows = "INSERT INTO posture.asset_inbox (source, asset, kind, aliases)
+	VALUES ('scan', '$own', 'host', '{also}'), ('scan', 'brand-new', 'vm', '{newer}')";
+$_->safe_psql('postgres', $rows) for $w1, $one;
+($code, $out, $error) = $w1->psql('postgres', 'SELECT * FROM posture.ingest_assets()');
+like($error, qr/the head of node "w1" knows the names of its assets/, 'a node ingests no inventory');
+is($head->safe_psql('postgres', 'SELECT * FROM posture.ingest_assets()'),
+	$one->safe_psql('postgres', 'SELECT * FROM posture.ingest_assets()'), 'its head does');
+is(differences_of_all($cluster, q{SELECT a.key, a.kind, l.alias FROM posture.asset a LEFT JOIN posture.asset_alias l USING (asset_id)}),
+	'', 'assets and aliases');
+my $document = sprintf '[{"type": "asset", "key": "%s", "criticality": "high"}, {"type": "asset", "key": "unheard-of"},
+	{"type": "finding", "source": "scan", "recommendation": "r1", "asset": "unheard-of", "state": "compliant"}]', $own;
+is($w1->safe_psql('postgres', "SELECT loaded, rejected FROM posture.load('posture', '$document')"), '1|2',
+	'a document on a node');
+like($w1->safe_psql('postgres', q{SELECT reason FROM posture.rejected WHERE asset = 'unheard-of'}),
+	qr/node "w1" does not have asset "unheard-of", or not by all its names: load it on the head/,
+	'rejects assets of others');
+
 stop_cluster($cluster);
 done_testing();

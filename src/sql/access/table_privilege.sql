@@ -106,6 +106,7 @@ VALUES
     ('asset_move', 'SELECT', NULL, NULL, NULL, NULL),
     ('kept_piece', 'SELECT', NULL, NULL, NULL, NULL),
     ('routed', 'SELECT', NULL, NULL, NULL, NULL),
+    ('handed_over', 'SELECT', NULL, NULL, NULL, NULL),
     ('alias_route', 'SELECT', NULL, NULL, NULL, NULL),
     ('verification', 'SELECT', NULL, NULL, NULL, NULL),
     -- deliveries as they came, also those of others

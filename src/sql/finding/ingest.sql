@@ -127,24 +127,20 @@ COMMENT ON FUNCTION posture_internal.unknown_recommendation(text, text) IS
     'error text for a row of the inbox of a node whose recommendation its head does not have; NULL '
     'if it does';
 
--- The head knows where an asset is. It has all buckets of a federation, whose nodes have their own
--- deliveries.
-CREATE FUNCTION posture_internal.other_node_error(asset text, kind text) RETURNS text
-    LANGUAGE plpgsql STABLE
-    SET search_path = pg_catalog, posture, posture_internal, pg_temp
+CREATE FUNCTION posture_internal.report_left(only_sources text[]) RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
+DECLARE
+    assets text[] := ARRAY(SELECT e FROM assets_elsewhere(only_sources) e ORDER BY e);
 BEGIN
-    IF current_setting('posture_internal.acting_curator', true) <> ''
-       OR NOT EXISTS (SELECT FROM bucket b CROSS JOIN place p
-                      WHERE b.bucket = hash_bucket(asset) AND b.node_id NOT IN (0, p.node_id))
-       OR asset_of(asset, kind) IS NOT NULL THEN
-        RETURN NULL;
+    IF assets <> '{}' THEN
+        RAISE NOTICE 'rows of the inbox about % assets that this node does not have are left, such '
+            'as of "%"', cardinality(assets), left(assets[1], 100)
+            USING HINT = 'SELECT * FROM posture.ingest(); on the head takes them over.';
     END IF;
-    RETURN format('asset "%s" belongs to another node: deliver it to the head', left(asset, 100));
 END $$;
-COMMENT ON FUNCTION posture_internal.other_node_error(text, text) IS
-    'error text for a row of the inbox of a node about an asset that another node has; NULL if it is '
-    'of this one';
+COMMENT ON FUNCTION posture_internal.report_left(text[]) IS
+    'step of ingest() on a node: gives notice of rows that wait for the head';
 
 CREATE FUNCTION posture_internal.take_rows(only_sources text[], arrived_at timestamptz)
     RETURNS void
@@ -159,6 +155,7 @@ DECLARE
     sources text[] := array(SELECT s.key FROM source s
                             WHERE delivered IS NULL OR s.key = ANY (delivered));
     of_node boolean := is_node();
+    shares boolean := shares_assets();
     rejected bigint;
     first_reason text;
 BEGIN
@@ -169,11 +166,11 @@ BEGIN
         FROM (SELECT i.*, i.ctid AS id,
                      coalesce(inbox_error(i, sources, arrived_at),
                               CASE WHEN of_node
-                              THEN coalesce(unknown_recommendation(i.source, i.recommendation),
-                                            other_node_error(i.asset, i.asset_kind))
-                              END) AS reason
+                              THEN unknown_recommendation(i.source, i.recommendation) END) AS reason
               FROM inbox i
               WHERE (only_sources IS NULL OR i.source = ANY (only_sources))
+                AND NOT (shares AND NOT is_sent(i.xmin)
+                         AND i.asset IN (SELECT assets_elsewhere(only_sources)))
                 AND NOT (i.details IS NULL AND i.source = ANY (sources)
                          AND coalesce(i.observed_at BETWEEN '1900-01-01 00:00Z' AND arrived_at,
                                       true)
@@ -190,6 +187,9 @@ BEGIN
     )
     SELECT count(*), (array_agg(r.reason))[1] INTO rejected, first_reason FROM refused r;
     PERFORM report_rejected(rejected, first_reason);
+    IF shares THEN
+        PERFORM report_left(only_sources);
+    END IF;
 END $$;
 COMMENT ON FUNCTION posture_internal.take_rows(text[], timestamptz) IS
     'step of ingest(): takes the rows of the inbox, or those of some sources: sorts out those that '

@@ -92,7 +92,8 @@ BEGIN
         FROM (SELECT r.node_id, r.row, r.arrival,
                      (sum(pg_column_size(r.row)) OVER (PARTITION BY r.node_id ORDER BY r.arrival)
                       / 4000000)::integer AS part
-              FROM posture_routed r) s
+              FROM posture_routed r
+              WHERE r.row IS NOT NULL) s
         GROUP BY s.node_id, s.part
         ORDER BY s.node_id, s.part
     LOOP
@@ -141,6 +142,8 @@ DECLARE
                             WHERE delivered IS NULL OR s.key = ANY (delivered));
 BEGIN
     PERFORM routed_table();
+    INSERT INTO posture_routed (node_id, source, seen_at)
+    SELECT w.node_id, w.source, w.seen_at FROM take_over('inbox', only_sources) w;
     WITH good AS MATERIALIZED (
         SELECT i.ctid AS id, i.asset
         FROM inbox i
@@ -234,6 +237,7 @@ AS $$
 DECLARE
     delivery uuid := gen_random_uuid();
     has_rows integer[] := routed_nodes();
+    on_nodes text[] := ARRAY(SELECT DISTINCT r.source FROM posture_routed r WHERE r.row IS NULL);
 BEGIN
     PERFORM send_slices(delivery, 'inbox');
     IF num_nonnulls(complete_source, of_extent) > 0 THEN
@@ -242,8 +246,8 @@ BEGIN
     END IF;
     RETURN deliver_to_nodes(
         has_rows, complete_source IS NOT NULL,
-        format('ingest_routed(%L, %L, %L, %L, %L, %L)', delivery, complete_source, of_extent,
-               complete_at, delivery_sources(), has_level(caller(), 'curator')));
+        format('ingest_routed(%L, %L, %L, %L, %L, %L, %L)', delivery, on_nodes, complete_source,
+               of_extent, complete_at, delivery_sources(), has_level(caller(), 'curator')));
 END $$;
 COMMENT ON FUNCTION posture_internal.ingest_on_nodes(text, text, timestamptz, timestamptz) IS
     'step of ingest() on a head: sends its nodes what route_inbox() took, and has them ingest it; '
@@ -296,8 +300,8 @@ COMMENT ON FUNCTION posture_internal.forget_routed(uuid, timestamptz) IS
     'step of a delivery on a node: deletes its slices, and what name_rejected() noted';
 
 CREATE FUNCTION posture_internal.ingest_routed(
-    delivery uuid, complete_source text, of_extent text, complete_at timestamptz, sources text[],
-    curates boolean) RETURNS SETOF node_delivery
+    delivery uuid, on_nodes text[], complete_source text, of_extent text,
+    complete_at timestamptz, sources text[], curates boolean) RETURNS SETOF node_delivery
     LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
 DECLARE
@@ -307,7 +311,8 @@ BEGIN
     PERFORM act_for(sources, curates);
     delivered := ARRAY(SELECT DISTINCT s.source
                        FROM (SELECT r ->> 'source' FROM slice_rows(delivery, 'inbox') r
-                             UNION ALL SELECT complete_source) s(source)
+                             UNION ALL SELECT complete_source
+                             UNION ALL SELECT unnest(on_nodes)) s(source)
                        WHERE s.source IS NOT NULL);
     PERFORM lock_delivery(delivered);
     arrived_at := clock_timestamp();
@@ -320,6 +325,6 @@ BEGIN
     PERFORM forget_routed(delivery, arrived_at);
 END $$;
 COMMENT ON FUNCTION posture_internal.ingest_routed(
-    uuid, text, text, timestamptz, text[], boolean) IS
-    'ingests on a node what its head sent of a delivery; sources, curates: what the role that '
-    'delivers on the head may write';
+    uuid, text[], text, text, timestamptz, text[], boolean) IS
+    'ingests on a node what its head sent of a delivery, and rows of the sources on_nodes that are '
+    'in the inbox of the node; sources, curates: what the role that delivers on the head may write';

@@ -276,6 +276,8 @@ COMMENT ON FUNCTION posture_internal.load_routed(
 CREATE FUNCTION posture_internal.keep_catalog() RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
+DECLARE
+    shares boolean := shares_assets();
 BEGIN
     DELETE FROM posture_item i
     WHERE i.error IS NULL
@@ -285,14 +287,22 @@ BEGIN
                AND EXISTS (SELECT FROM recommendation r JOIN source s USING (source_id)
                            WHERE s.key = i.source AND r.key = i.object ->> 'key'));
     UPDATE posture_item i
-    SET error = CASE WHEN item_asset(i.type, i.asset, i.object) IS NULL THEN format('%s: load it on the head', i.type)
+    SET error = CASE WHEN k.asset IS NULL THEN format('%s: load it on the head', i.type)
+                     WHEN k.is_elsewhere
+                         THEN format('node "%s" does not have asset "%s", or not by all its names: '
+                                     'load it on the head', p.node, left(k.asset, 100))
                      ELSE format('source "%s" does not exist, and this is node "%s": load it on the '
                                  'head, which adds it', left(i.source, 100), p.node) END
     FROM place p
-    WHERE i.error IS NULL AND i.type <> 'left_out'
-      AND (item_asset(i.type, i.asset, i.object) IS NULL
+    CROSS JOIN (SELECT x.ctid AS id, n.asset,
+                       shares AND (asset_of(n.asset) IS NULL OR x.object ? 'aliases')
+                           AS is_elsewhere
+                FROM posture_item x
+                CROSS JOIN LATERAL item_asset(x.type, x.asset, x.object) n(asset)) k
+    WHERE k.id = i.ctid AND i.error IS NULL AND i.type <> 'left_out'
+      AND (k.asset IS NULL OR k.is_elsewhere
            OR i.source IS NOT NULL AND NOT EXISTS (SELECT FROM source s WHERE s.key = i.source));
 END $$;
 COMMENT ON FUNCTION posture_internal.keep_catalog() IS
     'step of load() on a node: leaves the catalog as its head has it, and marks the items that '
-    'would add to it';
+    'would add to it, or to the assets of a node that shares them with others';

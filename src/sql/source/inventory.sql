@@ -358,6 +358,14 @@ BEGIN
     PERFORM lock_delivery();
     sources := CASE WHEN only_source IS NOT NULL THEN ARRAY[only_source]
                     ELSE delivery_sources() END;
+    IF shares_assets() THEN
+        RAISE EXCEPTION 'the head of node "%" knows the names of its assets',
+            (SELECT p.node FROM place p)
+            USING ERRCODE = 'object_not_in_prerequisite_state',
+                  HINT = 'SELECT * FROM posture.ingest_assets(); on the head takes the rows over.';
+    ELSIF has_nodes() THEN
+        PERFORM FROM take_over('asset_inbox', sources);
+    END IF;
     loaded := 0;
     changed := 0;
     rejected := 0;

@@ -758,6 +758,7 @@ END $$;
 --@ CREATE TABLE posture_internal.node_count
 --@ CREATE TABLE posture_internal.alias_route
 --@ CREATE TABLE posture_internal.routed
+--@ CREATE TABLE posture_internal.handed_over
 --@ CREATE TABLE posture_internal.asset_move
 --@ CREATE TABLE posture_internal.kept_piece
 --@ CREATE TYPE posture_internal.data_flag
@@ -766,6 +767,7 @@ END $$;
 --@ CREATE TYPE posture_internal.fold_count
 --@ CREATE TYPE posture_internal.applied
 --@ CREATE TYPE posture_internal.forgotten_count
+--@ CREATE TYPE posture_internal.waiting_slice
 --@ CREATE TYPE posture_internal.node_delivery
 --@ CREATE TYPE posture_internal.known_name
 --@ CREATE TYPE posture_internal.merged_asset
