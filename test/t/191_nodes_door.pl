@@ -1,6 +1,6 @@
 # Deliveries to a head: ingest() counts what it counts on one server, and all findings are there,
 # each on the node of its asset.
-# tests: node/route, node/door
+# tests: node/route, node/door, node/hand_over
 
 use strict;
 use warnings;

@@ -133,8 +133,29 @@ same_answer("SELECT * FROM posture.merge_asset('$first', '$same[0]')", 'merged o
 on_both($cluster, "INSERT INTO posture.inbox (source, recommendation, asset, state)
 VALUES ('own', 'r1', '$first', 'non_compliant'); SELECT FROM posture.ingest()");
 is(differences_of_all($cluster, @state), '', 'a merged key leads to the asset');
-like(($head->psql('postgres', "SELECT posture.merge_asset('$same[1]', '$other')"))[2],
-	qr/assets "$same[1]" and "$other" are on different nodes\nDETAIL:.*w1.*w2/, 'on two nodes');
+# an asset moves to the node of the one that it is merged into, with what is known of it
+on_both($cluster, <<"SQL");
+INSERT INTO posture.inbox (source, recommendation, asset, state)
+SELECT 'own', r.key, a, (ARRAY['compliant', 'non_compliant'])[1 + length(r.key || a) % 2]
+FROM posture.recommendation r JOIN posture.source s USING (source_id), unnest('{$same[1],$other}'::text[]) a
+WHERE s.key = 'own' AND length(r.key || a) % 3 > 0;
+SELECT FROM posture.ingest();
+SELECT FROM posture.load('posture', '[{"type": "asset", "key": "$same[1]", "aliases": ["alias of it"]},
+    {"type": "exemption", "recommendation": "own:r1", "asset": "$same[1]", "kind": "waived", "reason": "x"}]');
+SQL
+same_answer("SELECT * FROM posture.merge_asset('$same[1]', '$other')", 'merged over nodes');
+is(differences_of_all($cluster, @state), '', 'assets and findings');
+for my $name ($same[1], 'alias of it', $other)
+{
+	on_both($cluster, "INSERT INTO posture.inbox (source, recommendation, asset, state)
+VALUES ('own', 'r2', '$name', 'non_compliant'); SELECT FROM posture.ingest()");
+	is(differences_of_all($cluster, @state), '', "\"$name\" leads to the asset");
+}
+same_reports($cluster, 'reports', @asset_free_reports[ 0 .. 2 ]);
+is($head->safe_psql('postgres', 'SELECT v::text FROM posture.verify() v'), '', 'verify()');
+same_answer("SELECT * FROM posture.merge_asset('$same[1]', '$other')", 'again', qr/already the same asset/);
+same_answer("SELECT * FROM posture.merge_asset('nobody', '$other')", 'no asset', qr/asset "nobody" does not exist/);
+same_answer("SELECT * FROM posture.merge_asset(NULL, '$other')", 'NULL', qr/asset "NULL" does not exist/);
 
 my $id = $nodes[0]->safe_psql('postgres', "SELECT asset_id FROM posture.asset WHERE key = '$same[2]'");
 my $of_one = $one->safe_psql('postgres', "SELECT asset_id FROM posture.asset WHERE key = '$same[2]'");

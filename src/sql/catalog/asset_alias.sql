@@ -208,7 +208,7 @@ BEGIN
     IF old_id IS NULL OR new_id IS NULL THEN
         RAISE EXCEPTION 'asset "%" does not exist', coalesce(missing, 'NULL')
             USING ERRCODE = 'undefined_object',
-                  HINT = 'The table posture.asset lists the assets.';
+                  HINT = 'The view posture.asset_report lists the assets.';
     ELSIF old_id = new_id THEN
         RAISE EXCEPTION '"%" and "%" are already the same asset', asset, into_asset
             USING ERRCODE = 'invalid_parameter_value';

@@ -105,10 +105,7 @@ BEGIN
         WHEN 'node' THEN coalesce(
             name_hint('Nodes', ARRAY(SELECT n.key FROM node n ORDER BY 1), missing),
             'add_node() adds one.')
-        WHEN 'asset' THEN 'The table posture.asset lists the assets.'
-        WHEN 'asset of any node' THEN
-            CASE WHEN has_nodes() THEN 'The view posture.asset_report lists the assets.'
-                 ELSE 'The table posture.asset lists the assets.' END END);
+        ELSE 'The view posture.asset_report lists the assets.' END);
 END $$;
 COMMENT ON FUNCTION posture_internal.key_hint(text, text) IS
     'hint for a key that does not exist; what: the kind of object, such as initiative';

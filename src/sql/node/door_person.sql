@@ -151,12 +151,16 @@ CREATE FUNCTION posture_internal.merge_routed(asset text, into_asset text)
     RETURNS SETOF merged_asset
     LANGUAGE plpgsql SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
+DECLARE
+    merged record;
 BEGIN
+    SELECT m.* INTO merged FROM merge_here(asset, into_asset) m;
+    -- a statement of its own sees the aliases that it got
     RETURN QUERY
-    SELECT m.moved, m.dropped, a.key::text,
+    SELECT merged.moved, merged.dropped, a.key::text,
            ARRAY(SELECT l.alias::text FROM asset_alias l WHERE l.asset_id = a.asset_id)
-    FROM merge_here(asset, into_asset) m
-    JOIN asset a ON a.asset_id = m.new_id;
+    FROM asset a
+    WHERE a.asset_id = merged.new_id;
 END $$;
 COMMENT ON FUNCTION posture_internal.merge_routed(text, text) IS
     'merges two assets of this database, see posture.merge_asset(); returns the one that is left';
@@ -167,33 +171,30 @@ CREATE FUNCTION posture_internal.merge_on_head(asset text, into_asset text) RETU
 AS $$
 DECLARE
     old_node integer := (SELECT r.node_id FROM route_of(asset) r);
-    new_node integer := (SELECT r.node_id FROM route_of(into_asset) r);
+    target record;
     merged merged_asset;
 BEGIN
-    IF old_node <> new_node THEN
-        RAISE EXCEPTION 'assets "%" and "%" are on different nodes', asset, into_asset
-            USING ERRCODE = 'feature_not_supported',
-                  DETAIL = (SELECT string_agg(format('Asset "%s" belongs on %s.', k.key,
-                                                     coalesce(format('node "%s"', n.key),
-                                                              'the head')), ' ' ORDER BY k.n)
-                            FROM (VALUES (1, asset, old_node),
-                                         (2, into_asset, new_node)) k(n, key, node_id)
-                            LEFT JOIN node n USING (node_id)),
-                  HINT = 'Move the bucket of one of them to the node of the other first.';
-    ELSIF old_node = 0 THEN
+    SELECT r.* INTO target FROM route_of(into_asset) r;
+    IF old_node <> target.node_id THEN
+        PERFORM FROM key_id('asset of any node',
+                            ARRAY[coalesce(asset, 'NULL'), coalesce(into_asset, 'NULL')]);
+        PERFORM lock_buckets();
+        PERFORM move_buckets(old_node, target.node_id, ARRAY[target.bucket], asset);
+    END IF;
+    IF target.node_id = 0 THEN
         merged := (SELECT m FROM merge_routed(asset, into_asset) m);
     ELSE
         merged := (SELECT m FROM ask_nodes(NULL::merged_asset,
                                            format('merge_routed(%L, %L)', asset, into_asset),
-                                           old_node, writes => true) m);
+                                           target.node_id, writes => true) m);
     END IF;
     PERFORM add_routes(merged.names, array_fill(hash_bucket(merged.key),
                                                 ARRAY[cardinality(merged.names)]));
     RETURN merged;
 END $$;
 COMMENT ON FUNCTION posture_internal.merge_on_head(text, text) IS
-    'merges two assets on the node that has both, see posture.merge_asset(), and routes their keys '
-    'there';
+    'merges two assets, see posture.merge_asset(), on the node of the second one, to which the '
+    'first one moves, and routes their keys there';
 
 CREATE TYPE posture_internal.node_result AS (node text, result text);
 COMMENT ON TYPE posture_internal.node_result IS 'what a statement returned on a node';

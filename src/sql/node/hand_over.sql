@@ -69,7 +69,7 @@ COMMENT ON FUNCTION posture_internal.assets_elsewhere(text[]) IS
 
 CREATE FUNCTION posture_internal.waiting_node(of_table name, only_sources text[])
     RETURNS SETOF waiting_slice
-    LANGUAGE plpgsql STABLE
+    LANGUAGE plpgsql
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
 AS $$
 BEGIN

@@ -90,14 +90,17 @@ COMMENT ON FUNCTION posture_internal.call_in_move(integer, anyelement, text) IS
     'returns what ask_nodes() does, of one node in the transaction of a move; 0: of this database';
 
 CREATE TYPE posture_internal.known_move AS (
-    node_id integer, move_id uuid, from_node integer, to_node integer, buckets integer[],
+    node_id integer, move_id uuid, from_node integer, to_node integer, buckets integer[], key text,
     is_target boolean, moved_at timestamptz, is_done boolean);
 COMMENT ON TYPE posture_internal.known_move IS 'a move that a database took part in';
 COMMENT ON COLUMN posture_internal.known_move.node_id IS 'id of the database; 0: the head';
 COMMENT ON COLUMN posture_internal.known_move.move_id IS 'id of the move';
 COMMENT ON COLUMN posture_internal.known_move.from_node IS 'id of the node that had the assets';
 COMMENT ON COLUMN posture_internal.known_move.to_node IS 'id of the node that gets them';
-COMMENT ON COLUMN posture_internal.known_move.buckets IS 'numbers of the buckets';
+COMMENT ON COLUMN posture_internal.known_move.buckets IS
+    'numbers of the buckets, or of the one into which an asset is moved';
+COMMENT ON COLUMN posture_internal.known_move.key IS
+    'key of the asset that is moved alone; NULL: whole buckets are moved';
 COMMENT ON COLUMN posture_internal.known_move.is_target IS 'whether the database gets the assets';
 COMMENT ON COLUMN posture_internal.known_move.moved_at IS 'time of the move';
 COMMENT ON COLUMN posture_internal.known_move.is_done IS
@@ -106,12 +109,23 @@ COMMENT ON COLUMN posture_internal.known_move.is_done IS
 CREATE FUNCTION posture_internal.known_moves(of_node integer) RETURNS SETOF known_move
     LANGUAGE sql STABLE
 BEGIN ATOMIC
-    SELECT of_node, m.move_id, m.from_node, m.to_node, m.buckets, m.is_target, m.moved_at,
-           m.is_done
+    SELECT of_node, m.move_id, m.from_node, m.to_node, m.buckets, m.key, m.is_target,
+           m.moved_at, m.is_done
     FROM asset_move m;
 END;
 COMMENT ON FUNCTION posture_internal.known_moves(integer) IS
     'returns the moves that this database, whose id is of_node, took part in';
+
+CREATE FUNCTION posture_internal.route_moved(to_node integer, buckets integer[], only_key text)
+    RETURNS void
+    LANGUAGE sql VOLATILE
+BEGIN ATOMIC
+    UPDATE bucket b SET node_id = to_node
+    WHERE only_key IS NULL AND b.bucket = ANY (buckets) AND b.node_id <> to_node;
+    SELECT add_routes(ARRAY[only_key], ARRAY[buckets[1]]) WHERE only_key IS NOT NULL;
+END;
+COMMENT ON FUNCTION posture_internal.route_moved(integer, integer[], text) IS
+    'routes what was moved to the node that has it: buckets, or one key to a bucket';
 
 -- A move is done if both databases have committed it, or one is no node any longer. The row of
 -- a node is removed by a later call than that of the head, which may be rolled back.
@@ -131,18 +145,17 @@ BEGIN
                                                         of_node) m);
     END LOOP;
     FOR of_move IN
-        SELECT k.move_id, k.to_node, array_agg(k.node_id) AS nodes, k.buckets,
+        SELECT k.move_id, k.to_node, array_agg(k.node_id) AS nodes, k.buckets, k.key,
                count(*) = 2 OR bool_or(k.is_done)
                OR bool_and(CASE WHEN k.is_target THEN k.from_node ELSE k.to_node END
                            NOT IN (SELECT 0 UNION ALL SELECT n.node_id FROM node n)) AS is_done,
                bool_and(k.is_done) AS is_known
         FROM unnest(known) k
-        GROUP BY k.move_id, k.to_node, k.buckets
+        GROUP BY k.move_id, k.to_node, k.buckets, k.key
         ORDER BY min(k.moved_at)
     LOOP
         IF of_move.is_done THEN
-            UPDATE bucket b SET node_id = of_move.to_node
-            WHERE b.bucket = ANY (of_move.buckets) AND b.node_id <> of_move.to_node;
+            PERFORM route_moved(of_move.to_node, of_move.buckets, of_move.key);
         END IF;
         FOREACH of_node IN ARRAY of_move.nodes LOOP
             PERFORM FROM call_in_move(
@@ -159,7 +172,7 @@ COMMENT ON FUNCTION posture_internal.resolve_moves() IS
     'others are taken back';
 
 CREATE FUNCTION posture_internal.move_rows(
-    of_move uuid, from_node integer, to_node integer, chosen integer[])
+    of_move uuid, from_node integer, to_node integer, chosen integer[], only_key text)
     RETURNS moved_count
     LANGUAGE plpgsql
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
@@ -170,7 +183,8 @@ DECLARE
     of_bucket held_bucket;
     known_days date[];
     counts moved_count;
-    begins text := format('begin_move(%L, %s, %s, %L, ', of_move, from_node, to_node, chosen);
+    begins text := format('begin_move(%L, %s, %s, %L, %L, ', of_move, from_node, to_node, chosen,
+                          only_key);
 BEGIN
     PERFORM FROM call_in_move(to_node, NULL::held_bucket, begins || 'true)');
     held := ARRAY(SELECT h FROM call_in_move(from_node, NULL::held_bucket, begins || 'false)') h);
@@ -189,8 +203,9 @@ BEGIN
                       format('end_move(%L, %L, %L)', of_move, assets, to_node = 0)) c;
     RETURN counts;
 END $$;
-COMMENT ON FUNCTION posture_internal.move_rows(uuid, integer, integer, integer[]) IS
-    'step of move_buckets(): moves what a database has of buckets; returns how many rows';
+COMMENT ON FUNCTION posture_internal.move_rows(uuid, integer, integer, integer[], text) IS
+    'step of move_buckets(): moves what a database has of buckets, or one asset; returns how many '
+    'rows';
 
 CREATE FUNCTION posture_internal.move_pieces(from_node integer, to_node integer, relation text)
     RETURNS void
@@ -208,7 +223,8 @@ END $$;
 COMMENT ON FUNCTION posture_internal.move_pieces(integer, integer, text) IS
     'step of move_rows(): puts the pieces that one database returns into another one';
 
-CREATE FUNCTION posture_internal.move_buckets(from_node integer, to_node integer, chosen integer[])
+CREATE FUNCTION posture_internal.move_buckets(
+    from_node integer, to_node integer, chosen integer[], only_key text DEFAULT NULL)
     RETURNS moved_count
     LANGUAGE plpgsql
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
@@ -226,8 +242,8 @@ BEGIN
         IF from_node = 0 THEN
             PERFORM route_aliases();
         END IF;
-        UPDATE bucket b SET node_id = to_node WHERE b.bucket = ANY (chosen);
-        counts := move_rows(gen_random_uuid(), from_node, to_node, chosen);
+        PERFORM route_moved(to_node, chosen, only_key);
+        counts := move_rows(gen_random_uuid(), from_node, to_node, chosen, only_key);
         PERFORM close_move(node_ids, true);
     EXCEPTION WHEN OTHERS OR query_canceled THEN
         PERFORM close_move(node_ids, false);
@@ -235,8 +251,9 @@ BEGIN
     END;
     RETURN counts;
 END $$;
-COMMENT ON FUNCTION posture_internal.move_buckets(integer, integer, integer[]) IS
-    'moves what a database has of buckets to another one; returns how many rows';
+COMMENT ON FUNCTION posture_internal.move_buckets(integer, integer, integer[], text) IS
+    'moves what a database has of buckets to another one, or only the asset with a key, into the '
+    'bucket; returns how many rows';
 
 CREATE FUNCTION posture_internal.node_of(key text) RETURNS integer
     LANGUAGE plpgsql STABLE

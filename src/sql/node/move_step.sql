@@ -33,7 +33,8 @@ COMMENT ON FUNCTION posture_internal.held_buckets(integer[]) IS
 -- Deliveries, other folds and snapshots, and then all other writers wait until the transaction
 -- ends. Readers go on.
 CREATE FUNCTION posture_internal.begin_move(
-    move_id uuid, from_node integer, to_node integer, buckets integer[], is_target boolean)
+    move_id uuid, from_node integer, to_node integer, buckets integer[], only_key text,
+    is_target boolean)
     RETURNS SETOF held_bucket
     LANGUAGE plpgsql
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
@@ -44,14 +45,23 @@ BEGIN
     LOCK TABLE asset, asset_alias, asset_source, finding, exemption, attestation
         IN SHARE ROW EXCLUSIVE MODE;
     PERFORM fold_due();
-    INSERT INTO asset_move (move_id, from_node, to_node, buckets, is_target, writer)
-    VALUES (move_id, from_node, to_node, buckets, is_target, pg_current_xact_id());
-    IF NOT is_target THEN
+    INSERT INTO asset_move (move_id, from_node, to_node, buckets, key, is_target, writer)
+    VALUES (move_id, from_node, to_node, buckets, only_key, is_target, pg_current_xact_id());
+    IF is_target THEN
+        RETURN;
+    ELSIF only_key IS NULL THEN
         RETURN QUERY SELECT h.* FROM held_buckets(buckets) h;
+    ELSE
+        RETURN QUERY
+        SELECT buckets[1], assetset_agg(a.id)
+        FROM asset_of(only_key) a(id) WHERE a.id IS NOT NULL
+        HAVING count(*) > 0;
     END IF;
 END $$;
-COMMENT ON FUNCTION posture_internal.begin_move(uuid, integer, integer, integer[], boolean) IS
-    'begins a move in a database: locks and folds it; of the one that has the assets, returns them';
+COMMENT ON FUNCTION posture_internal.begin_move(
+    uuid, integer, integer, integer[], text, boolean) IS
+    'begins a move in a database: locks and folds it; of the one that has the assets, returns '
+    'them: those of buckets, or the one with only_key';
 
 -- What write_change() asks.
 CREATE FUNCTION posture_internal.is_moving() RETURNS boolean
@@ -228,7 +238,8 @@ DECLARE
     of_piece record;
 BEGIN
     SELECT m.* INTO undone FROM asset_move m WHERE m.move_id = of_move;
-    PERFORM begin_move(gen_random_uuid(), undone.from_node, undone.to_node, undone.buckets, true);
+    PERFORM begin_move(gen_random_uuid(), undone.from_node, undone.to_node, undone.buckets,
+                       undone.key, true);
     IF undone.is_target THEN
         PERFORM remove_assets(undone.assets);
     ELSE

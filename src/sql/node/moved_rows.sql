@@ -11,6 +11,7 @@ CREATE TABLE posture_internal.asset_move (
     from_node integer NOT NULL,
     to_node integer NOT NULL,
     buckets integer[] NOT NULL,
+    key text,
     is_target boolean NOT NULL,
     moved_at timestamptz NOT NULL DEFAULT now(),
     writer xid8,
@@ -26,7 +27,10 @@ COMMENT ON COLUMN posture_internal.asset_move.from_node IS
     'id of the node that had the assets; 0: the head';
 COMMENT ON COLUMN posture_internal.asset_move.to_node IS
     'id of the node that got them; 0: the head';
-COMMENT ON COLUMN posture_internal.asset_move.buckets IS 'buckets that were moved';
+COMMENT ON COLUMN posture_internal.asset_move.buckets IS
+    'buckets that were moved, or the one into which an asset was moved';
+COMMENT ON COLUMN posture_internal.asset_move.key IS
+    'key of the asset that was moved alone; NULL: whole buckets were moved';
 COMMENT ON COLUMN posture_internal.asset_move.is_target IS
     'whether this database got the assets; false: it had them';
 COMMENT ON COLUMN posture_internal.asset_move.moved_at IS 'time of the move';
