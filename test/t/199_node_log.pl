@@ -17,7 +17,8 @@ my ($head, $one, @nodes) = (@{$cluster}{qw(head one)}, @{ $cluster->{nodes} });
 $head->safe_psql('postgres', 'UPDATE posture_internal.bucket SET node_id = bucket % 3');
 on_both($cluster, q{CREATE ROLE kim LOGIN; CREATE ROLE risk_lead; GRANT risk_lead TO kim;
 SELECT posture.grant_access(r, 'curator') FROM unnest('{kim,risk_lead}'::name[]) r;
-SELECT posture.grant_access('kim', 'loader', 'own')});
+SELECT posture.grant_access('kim', 'loader', 'own');
+SELECT FROM posture.backfill(posture.today() - 3)});
 
 # Ids and times differ.
 my $log = q{SELECT changed_by, as_role, object_kind, object,
@@ -75,9 +76,10 @@ for my $key (map { "a$_" } 1 .. 60)
 	push @{ $on[ $head->safe_psql('postgres',
 		"SELECT node_id FROM posture_internal.route_of('$key')") ] }, $key;
 }
+my $days_ago = $one->safe_psql('postgres', 'SELECT posture.today() - 2');
 my $findings = join ', ', map {
 	qq({"type": "finding", "source": "own", "recommendation": "r1", "asset": "a$_",
-	    "asset_kind": "host", "state": "non_compliant"}) } 1 .. 60;
+	    "asset_kind": "host", "state": "non_compliant", "observed_at": "$days_ago"}) } 1 .. 60;
 decide('kim', qq{SELECT FROM posture.load('posture', '[{"type": "source", "key": "own", "name": "Own"},
 {"type": "recommendation", "source": "own", "key": "r1", "title": "One"},
 {"type": "recommendation", "source": "own", "key": "r2", "title": "Two"},
@@ -87,6 +89,8 @@ decide('kim', qq{SELECT FROM posture.load('posture', '[{"type": "source", "key":
 {"type": "metric", "key": "m2", "name": "P", "recommendations": [{"source": "own", "recommendation": "policy"}]},
 {"type": "initiative", "key": "i", "name": "I", "metrics": [{"metric": "m1", "weight": 2}, {"metric": "m2"}]},
 $findings]')}, 'a catalog');
+on_both($cluster, q{SELECT FROM posture.take_snapshot(posture.today() - 1);
+UPDATE posture.snapshot SET taken_at = ends_at + interval '1 second' WHERE day = posture.today() - 1});
 for my $n (0 .. 2)
 {
 	my ($first, $second, $third) = @{ $on[$n] };
@@ -110,6 +114,13 @@ SELECT recommendation_id, 1, 'mitigated', 'is for asset a1' FROM posture.recomme
 UPDATE posture.exemption SET expires_at = '2040-01-01 00:00Z' WHERE asset_id IS NULL; COMMIT},
 	'an exemption of a group');
 decide('kim', q{DELETE FROM posture.recommendation WHERE key = 'r2'}, 'what a DELETE takes along');
+
+# causes name the author, who may have decided about an asset of a node
+on_both($cluster, 'SELECT FROM posture.take_snapshot()');
+my $causes = q{SELECT reason, newly_exposed, message
+FROM posture.change_report('m1', posture.today() - 1, posture.today())};
+is(differences_of($cluster, $causes), '', 'causes');
+like($head->safe_psql('postgres', $causes), qr/given by role kim/, 'of kim');
 
 # statements that a superuser runs on the nodes
 my $update = q{UPDATE posture.asset SET owner = 'ops' WHERE owner = 'web team'};
