@@ -95,7 +95,7 @@ WHERE state !~ $legal AND state <> 'ZZ001'
            -- a head names relations and rows to its nodes
            OR state IN ('42601', '42804', '42P01', '08006')
               AND what ~ ('(answer|answer_of_node|ask_nodes|ask_servers|ask_workers|call_in_move|node_fails'
-                          '|apply_change|export_rows|remove_strays|run_command|take_empty_day)[(]')
+                          '|apply_change|export_rows|remove_strays|run_command|take_empty_day|tell_nodes|told)[(]')
            OR state = '3F000' AND what LIKE '%require_cron(%'
            OR state = '40001' AND what LIKE '%require_id(%')
 SQL

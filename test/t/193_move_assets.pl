@@ -89,7 +89,8 @@ sub same_everywhere
 	my $scenario = '{"ignore_exemptions": true, "remediate": ["scan:r1"]}';
 	same_reports($cluster, "$name: reports", @asset_free_reports[ 0 .. 2 ], @recommendations,
 		'SELECT * FROM posture.score_history', 'SELECT * FROM posture.event_report',
-		q{SELECT object, field, old, new FROM posture.change_log WHERE object_kind <> 'role'},
+		q{SELECT changed_by, object, field, old, new FROM posture.change_log
+		  WHERE object_kind <> 'role'},
 		"SELECT * FROM posture.report_at(NULL, 'vip')",
 		"SELECT * FROM posture.report_at(NULL, 'vip', '$scenario')",
 		map { "SELECT d, x FROM unnest('{0,2,3,4,5,6}'::integer[]) d, LATERAL $_ x" }

@@ -67,6 +67,7 @@ sub same
 		'SELECT asset, recommendation, state FROM posture.finding_report',
 		'SELECT day, object_kind, object, score FROM posture.score_history',
 		'SELECT kind, day, object, score, cause FROM posture.event_report',
+		q{SELECT changed_by, object, field, old, new FROM posture.change_log WHERE object_kind <> 'role'},
 		'SELECT i.key, p.* FROM posture.initiative i CROSS JOIN LATERAL posture.plan(i.key) p');
 	is(join('', map { $_->safe_psql('postgres', 'SELECT v::text FROM posture.verify() v') } $head), '', "$name: verify");
 	return;
@@ -115,6 +116,11 @@ on_both($cluster, document(3));
 same('a document');
 on_both($cluster, document(4));
 same('another');
+my $owners = join '', map { my $owner = $_; 'SELECT FROM posture.load(\'posture\', \'['
+	  . join(', ', map { qq({"type": "asset", "key": "asset-$_", "owner": "$owner"}) } 1 .. 9) . ']\');' } qw(ops web);
+on_both($cluster, "BEGIN; $owners COMMIT");
+on_both($cluster, 'BEGIN; ' . $owners =~ s/ops/other/r . 'ROLLBACK');
+same('decisions of a transaction');
 on_both($cluster, <<'SQL');
 INSERT INTO posture.inbox (source, recommendation, asset, state)
 SELECT 'cloud', 'r3', 'asset-' || a, 'non_compliant' FROM generate_series(1, 20) a;

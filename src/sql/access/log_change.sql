@@ -100,9 +100,8 @@ CREATE FUNCTION posture_internal.change_statement(of_relation text, removed text
     LANGUAGE sql STABLE PARALLEL SAFE
     RETURN (
         SELECT format(
-            'INSERT INTO change_log (changed_by, as_role, object_kind, object, field, old, new)
-             SELECT session_user, nullif(current_setting(''role''), ''none''), %1$L,
-                    c.object, c.field, c.old, c.new
+            'INSERT INTO change_log (object_kind, object, field, old, new)
+             SELECT %1$L, c.object, c.field, c.old, c.new
              FROM ('
             || CASE WHEN added IS NULL
                     THEN 'SELECT o.object, o.field, o.value AS old, NULL AS new,

@@ -8,8 +8,8 @@
 CREATE TABLE posture.change_log (
     change_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     changed_at timestamptz NOT NULL DEFAULT now(),
-    changed_by name NOT NULL,
-    as_role name,
+    changed_by name NOT NULL DEFAULT session_user,
+    as_role name DEFAULT nullif(current_setting('role'), 'none'),
     object_kind text NOT NULL,
     object text NOT NULL,
     field text NOT NULL,
@@ -23,7 +23,8 @@ COMMENT ON TABLE posture.change_log IS
     'exemptions, attestations, owners, assignments, groups, criticality, switches and access; no '
     'role but a superuser can change or delete its rows; those older than posture.retention_days '
     'are deleted';
-COMMENT ON COLUMN posture.change_log.change_id IS 'internal id, ascending in the order of changes';
+COMMENT ON COLUMN posture.change_log.change_id IS
+    'internal id, ascending in the order in which this database logged the changes';
 COMMENT ON COLUMN posture.change_log.changed_at IS
     'time of the change: the beginning of its transaction';
 COMMENT ON COLUMN posture.change_log.changed_by IS

@@ -84,8 +84,7 @@ BEGIN
         changes := changes || jsonb_build_array(
             jsonb_build_array(of_table.relation, '"all"'::jsonb, coalesce(all_rows, '[]')));
     END LOOP;
-    PERFORM FROM ask_nodes(NULL::applied, format('apply_catalog(%L)', changes), of_node,
-                           writes => true);
+    PERFORM FROM tell_nodes(NULL::applied, format('apply_catalog(%L)', changes), of_node);
 END $$;
 COMMENT ON FUNCTION posture_internal.sync_catalog(integer) IS
     'sends the whole catalog to a node';

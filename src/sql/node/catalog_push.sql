@@ -188,7 +188,7 @@ BEGIN
     INTO changes
     FROM taken t;
     IF changes IS NOT NULL THEN
-        PERFORM FROM ask_nodes(NULL::applied, format('apply_catalog(%L)', changes), writes => true);
+        PERFORM FROM tell_nodes(NULL::applied, format('apply_catalog(%L)', changes));
     END IF;
 END $$;
 COMMENT ON FUNCTION posture_internal.flush_catalog() IS

@@ -213,8 +213,8 @@ BEGIN
                        coalesce(sum(n.rejected), 0), coalesce(sum(n.closed), 0), sum(n.retired),
                        coalesce(sum(n.left_out), 0),
                        string_agg(n.extent, ', ' ORDER BY n.extent))::node_delivery
-            FROM ask_nodes(NULL::node_delivery, call, writes => true,
-                           only_nodes => CASE WHEN NOT is_complete THEN has_rows END) n);
+            FROM tell_nodes(NULL::node_delivery, call,
+                            only_nodes => CASE WHEN NOT is_complete THEN has_rows END) n);
 END $$;
 COMMENT ON FUNCTION posture_internal.deliver_to_nodes(integer[], boolean, text) IS
     'has nodes load what a delivery sent them; returns the sum of what they did';

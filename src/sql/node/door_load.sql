@@ -158,6 +158,10 @@ DECLARE
 BEGIN
     PERFORM route_aliases(reports_clashes);
     PERFORM state_coverage(complete_source);
+    -- a node would take the role by which the head reaches it
+    UPDATE posture_item i
+    SET object = i.object || jsonb_build_object('attested_by', session_user)
+    WHERE i.type = 'attestation' AND i.object ->> 'attested_by' IS NULL;
     complete_at := (SELECT max(least(i.observed_at, arrived_at)) FROM posture_item i
                     WHERE i.source = complete_source AND i.type IN ('finding', 'asset'));
     PERFORM routed_table();

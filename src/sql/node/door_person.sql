@@ -54,8 +54,8 @@ BEGIN
     END IF;
     PERFORM flush_catalog();
     keys := ARRAY(SELECT n.key
-                  FROM ask_nodes(NULL::known_name, format('insert_routed(%L, %L)', TG_TABLE_NAME,
-                                                          to_jsonb(NEW)), writes => true) n);
+                  FROM tell_nodes(NULL::known_name, format('insert_routed(%L, %L)', TG_TABLE_NAME,
+                                                           to_jsonb(NEW))) n);
     IF keys = '{}' THEN
         -- the foreign key is violated
         RETURN NEW;
@@ -184,9 +184,9 @@ BEGIN
     IF target.node_id = 0 THEN
         merged := (SELECT m FROM merge_routed(asset, into_asset) m);
     ELSE
-        merged := (SELECT m FROM ask_nodes(NULL::merged_asset,
-                                           format('merge_routed(%L, %L)', asset, into_asset),
-                                           target.node_id, writes => true) m);
+        merged := (SELECT m FROM tell_nodes(NULL::merged_asset,
+                                            format('merge_routed(%L, %L)', asset, into_asset),
+                                            target.node_id) m);
     END IF;
     PERFORM add_routes(merged.names, array_fill(hash_bucket(merged.key),
                                                 ARRAY[cardinality(merged.names)]));
@@ -234,8 +234,7 @@ BEGIN
     PERFORM flush_catalog();
     RETURN QUERY
     SELECT r.*
-    FROM ask_nodes(NULL::node_result, format('run_command(%L)', command), of_node,
-                   writes => true) r;
+    FROM tell_nodes(NULL::node_result, format('run_command(%L)', command), of_node) r;
 END $$;
 COMMENT ON FUNCTION posture.run_on_nodes(text, text) IS
     'runs a statement in SQL on all nodes, or on one, which commits it; returns its rows as text, '

@@ -405,6 +405,7 @@ BEGIN
         assets := assets + counts.assets;
         findings := findings + counts.findings;
     END LOOP;
+    PERFORM take_log(removed);
     PERFORM FROM ask_nodes(NULL::applied, 'leave_head()', removed, writes => true);
     DELETE FROM node n WHERE n.node_id = removed;
 END $$;

@@ -83,9 +83,8 @@ BEGIN
         PERFORM flush_catalog();
         on_nodes := (SELECT ROW(sum(n.recommendations), sum(n.findings),
                                 sum(n.assets))::forgotten_count
-                     FROM ask_nodes(NULL::forgotten_count,
-                                    format('forget_recommendations(%L)', of_sources),
-                                    writes => true) n);
+                     FROM tell_nodes(NULL::forgotten_count,
+                                     format('forget_recommendations(%L)', of_sources)) n);
     END IF;
     -- Writers of findings lock their recommendation and their asset. These locks
     -- make them wait, and fail after the rows are deleted.

@@ -772,6 +772,7 @@ END $$;
 --@ CREATE TYPE posture_internal.known_name
 --@ CREATE TYPE posture_internal.merged_asset
 --@ CREATE TYPE posture_internal.node_result
+--@ CREATE TYPE posture_internal.told_row
 --@ CREATE TYPE posture_internal.known_move
 --@ CREATE TYPE posture_internal.held_bucket
 --@ CREATE TYPE posture_internal.moved_count
