@@ -228,7 +228,7 @@ BEGIN
         FROM (SELECT * FROM past_count_here(days)
               UNION ALL
               SELECT n.*
-              FROM ask_nodes(NULL::past_count, format('past_count_here(%L)', days)) n
+              FROM ask_nodes(NULL::past_count, question('past_count_here(%L)', days)) n
               WHERE has_nodes()) p
         GROUP BY day, recommendation_id
     ), compared AS (
