@@ -38,6 +38,7 @@
 #include "utils/tuplestore.h"
 
 #include "fence.h"
+#include "node.h"
 
 #define OWNER_PREFIX "owner_"
 #define NODE_PREFIX "node_"
@@ -257,14 +258,8 @@ static char **
 literals_of(ParamListInfo params)
 {
 	char	  **literals = palloc(Max(params->numParams, 1) * sizeof(char *));
-	int			guc_level = NewGUCNestLevel();
+	int			guc_level = begin_portable_text();
 
-	(void) set_config_option("datestyle", "ISO", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE,
-							 true, 0, false);
-	(void) set_config_option("intervalstyle", "postgres", PGC_USERSET, PGC_S_SESSION,
-							 GUC_ACTION_SAVE, true, 0, false);
-	(void) set_config_option("extra_float_digits", "3", PGC_USERSET, PGC_S_SESSION,
-							 GUC_ACTION_SAVE, true, 0, false);
 	for (int n = 0; n < params->numParams; n++)
 	{
 		ParamExternData *param = &params->params[n];

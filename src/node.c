@@ -1,5 +1,5 @@
 /*
- * node.c: whether this database is a head, which asks nodes.
+ * node.c: whether this database is a head, which asks nodes, and what it asks them.
  */
 #include "posture.h"
 
@@ -10,6 +10,8 @@
 #include "commands/trigger.h"
 #include "nodes/makefuncs.h"
 #include "nodes/supportnodes.h"
+#include "utils/fmgrprotos.h"
+#include "utils/guc.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/plancache.h"
@@ -20,6 +22,7 @@
 PG_FUNCTION_INFO_V1(posture_has_nodes);
 PG_FUNCTION_INFO_V1(posture_has_nodes_support);
 PG_FUNCTION_INFO_V1(posture_replan_nodes);
+PG_FUNCTION_INFO_V1(posture_question);
 
 /* Returns whether the table posture.node has a row. */
 bool
@@ -93,4 +96,36 @@ posture_replan_nodes(PG_FUNCTION_ARGS)
 				 errmsg("function must be called as a trigger")));
 	CacheInvalidateRelcache(((TriggerData *) fcinfo->context)->tg_relation);
 	return PointerGetDatum(NULL);
+}
+
+/*
+ * From here on, a value has a text that a session with other settings reads as the
+ * same value. Returns the level for AtEOXact_GUC(), which ends that.
+ */
+int
+begin_portable_text(void)
+{
+	int			guc_level = NewGUCNestLevel();
+
+	(void) set_config_option("datestyle", "ISO", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE,
+							 true, 0, false);
+	(void) set_config_option("intervalstyle", "postgres", PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
+	(void) set_config_option("extra_float_digits", "3", PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
+	return guc_level;
+}
+
+/*
+ * question(template text, VARIADIC arguments "any") returns text: what format()
+ * returns, with values as text that a node reads as the same values.
+ */
+Datum
+posture_question(PG_FUNCTION_ARGS)
+{
+	int			guc_level = begin_portable_text();
+	Datum		result = text_format(fcinfo);
+
+	AtEOXact_GUC(true, guc_level);
+	return result;
 }

@@ -21,22 +21,6 @@ my $cluster = days_cluster('node_days', $seed, 3);
 my ($head, $one) = ($cluster->{head}, $cluster->{one});
 my ($w1, $w2) = @{ $cluster->{nodes} };
 my $daily = 'CALL posture.run_daily()';
-my $groups = "(NULL), ('users'), ('critical'), ('hosts')";
-
-# what questions about past days return
-sub questions
-{
-	my @days = @_;
-	local $" = ',';
-	return (
-		@day_tables, $events,
-		'SELECT * FROM posture.score_history',
-		"SELECT d.day, g.key, r.* FROM unnest('{@days}'::date[]) d(day) CROSS JOIN (VALUES $groups) g(key)
-		 CROSS JOIN LATERAL posture.report_at(d.day, g.key) r",
-		"SELECT o.key, g.key AS of_group, r.* FROM (VALUES ('i1'), ('i2'), ('i3'), ('m1'), ('m2'), ('m7')) o(key)
-		 CROSS JOIN (VALUES $groups) g(key) CROSS JOIN LATERAL posture.score_history_of(o.key, g.key) r",
-		q{SELECT * FROM posture.backtest('{"remediate": ["s2:r1"], "importance": {"m3": "critical"}}')});
-}
 
 my @days = map { day_before($cluster, $_) } 6, 5, 4, 3, 2, 1;
 for my $day (@days[ 0 .. 3 ])
@@ -44,7 +28,7 @@ for my $day (@days[ 0 .. 3 ])
 	live_a_day($cluster, $day);
 	on_both($cluster, "SET client_min_messages = error; SELECT FROM posture.take_snapshot('$day')");
 }
-same_reports($cluster, 'days', questions(@days[ 0 .. 3 ]));
+same_reports($cluster, 'days', day_questions(@days[ 0 .. 3 ]));
 
 # a node is down over midnight
 live_a_day($cluster, $days[4]);
@@ -62,7 +46,7 @@ live_a_day($cluster, $days[5]);
 on_both($cluster, $daily);
 is($head->safe_psql('postgres', q{SELECT string_agg(format('%s %s', day, outcome), ', ' ORDER BY run_id) FROM posture.run}),
 	"$days[4] failed, $days[4] ok, $days[5] ok", 'the next run closes the missed days');
-same_reports($cluster, 'days that were closed late', questions(@days));
+same_reports($cluster, 'days that were closed late', day_questions(@days));
 
 my $before = join "\n", map { $head->safe_psql('postgres', $_) } @day_tables;
 my $snapshots = 'SELECT string_agg(s::text, E\'\n\' ORDER BY day) FROM posture.snapshot s';
@@ -90,7 +74,7 @@ on_both($cluster, "SELECT FROM posture.forget_day('$days[2]')");
 is($w1->safe_psql('postgres', "SELECT count(*) FROM posture.snapshot WHERE day = '$days[2]'"), 0, 'nodes forget it, too');
 same_reports($cluster, 'a day is forgotten', @day_tables, $events, 'SELECT * FROM posture.score_history');
 on_both($cluster, "SET client_min_messages = error; SELECT FROM posture.take_snapshot('$days[2]')");
-same_reports($cluster, 'it is taken again', questions(@days));
+same_reports($cluster, 'it is taken again', day_questions(@days));
 on_both($cluster, sprintf("SET client_min_messages = error; SELECT FROM posture.backfill('%s')", day_before($cluster, 9)));
 same_reports($cluster, 'earlier days', @day_tables, $events, 'SELECT * FROM posture.score_history');
 
@@ -137,7 +121,7 @@ SELECT FROM posture.ingest();
 SQL
 on_both($cluster, 'SELECT FROM posture.take_snapshot()');
 my @all = split /\n/, $one->safe_psql('postgres', 'SELECT day FROM posture.snapshot ORDER BY 1');
-same_reports($cluster, 'a new node', questions(@all[ 0, 2, -2, -1 ]));
+same_reports($cluster, 'a new node', day_questions(@all[ 0, 2, -2, -1 ]));
 
 # retention on the head is that of the nodes
 $head->safe_psql('postgres', q{SELECT posture_internal.delete_day_on_nodes(NULL, posture.today() - 2)});

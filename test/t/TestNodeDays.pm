@@ -9,7 +9,7 @@ use Exporter 'import';
 use Test::More;
 use TestNodes;
 
-our @EXPORT = qw(without_author days_cluster on_owners live_a_day day_before @day_tables $events);
+our @EXPORT = qw(without_author days_cluster on_owners live_a_day day_before day_questions @day_tables $events);
 
 # what is stored of days, without ids
 our @day_tables = (
@@ -49,17 +49,36 @@ sub on_owners
 	return;
 }
 
+# what questions about past days return
+sub day_questions
+{
+	my @days = @_;
+	my $groups = "(NULL), ('users'), ('critical'), ('hosts')";
+	local $" = ',';
+	return (
+		@day_tables, $events,
+		'SELECT * FROM posture.score_history',
+		"SELECT d.day, g.key, r.* FROM unnest('{@days}'::date[]) d(day) CROSS JOIN (VALUES $groups) g(key)
+		 CROSS JOIN LATERAL posture.report_at(d.day, g.key) r",
+		"SELECT o.key, g.key AS of_group, r.* FROM (VALUES ('i1'), ('i2'), ('i3'), ('m1'), ('m2'), ('m7')) o(key)
+		 CROSS JOIN (VALUES $groups) g(key) CROSS JOIN LATERAL posture.score_history_of(o.key, g.key) r",
+		q{SELECT * FROM posture.backtest('{"remediate": ["s2:r1"], "importance": {"m3": "critical"}}')});
+}
+
 # Returns a cluster with a catalog, in which history began days ago, and no assets yet.
 sub days_cluster
 {
-	my ($name, $seed, $days) = @_;
-	my $cluster = new_cluster($name, 2, "posture.retention_days = 300\n");
+	my ($name, $seed, $days, $conf) = @_;
+	my $cluster = new_cluster($name, 2, "posture.retention_days = 300\n" . ($conf // ''));
 	my $function = <<"SQL";
 CREATE SCHEMA sim;
 CREATE FUNCTION sim.rnd(key text) RETURNS double precision LANGUAGE sql IMMUTABLE AS \$\$
     SELECT ('x' || left(md5('$seed ' || key), 8))::bit(32)::bigint / 4294967296.0 \$\$;
 CREATE FUNCTION sim.one(key text, VARIADIC choices text[]) RETURNS text LANGUAGE sql IMMUTABLE AS \$\$
     SELECT choices[1 + floor(sim.rnd(key) * cardinality(choices))::integer] \$\$;
+-- a moment of a day
+CREATE FUNCTION sim.at(of_day date, key text) RETURNS timestamptz LANGUAGE sql STABLE AS \$\$
+    SELECT posture.day_end(of_day) - interval '23 hours' * sim.rnd('at ' || key) \$\$;
 SQL
 	$_->safe_psql('postgres', $function) for $cluster->{one}, $cluster->{head}, @{ $cluster->{nodes} };
 	on_both($cluster, "UPDATE posture_internal.history_start SET day = posture.today() - $days;" . <<'SQL');
@@ -94,7 +113,7 @@ SQL
 sub day_before
 {
 	my ($cluster, $days) = @_;
-	return $cluster->{one}->safe_psql('postgres', "SELECT posture.today() - $days");
+	return $cluster->{one}->safe_psql('postgres', "SELECT to_char(posture.today() - $days, 'YYYY-MM-DD')");
 }
 
 # What happens on a day to findings, assets and the catalog. No observation is older than those of
@@ -106,7 +125,7 @@ sub live_a_day
 INSERT INTO posture.inbox (source, recommendation, asset, state, observed_at, asset_kind)
 SELECT 's' || 1 + r % 3, 'r' || r, 'a' || a,
        sim.one(format('state %s %s $day', a, r), 'compliant', 'compliant', 'non_compliant', 'not_applicable'),
-       posture.day_end('$day') - interval '23 hours' * sim.rnd(format('at %s %s $day', a, r)),
+       sim.at('$day', format('%s %s $day', a, r)),
        sim.one('kind' || a, 'host', 'user', 'bucket')
 FROM generate_series(1, 60) a, generate_series(1, 10) r
 WHERE {mine} AND sim.rnd(format('new %s $day', a)) < 0.3 AND sim.rnd(format('seen %s %s $day', a, r)) < 0.25;
@@ -115,12 +134,12 @@ UPDATE posture.asset SET criticality = sim.one(key || 'criticality $day', 'low',
 WHERE sim.rnd(key || 'changes $day') < 0.15;
 UPDATE posture.asset SET kind = sim.one(key || 'kind $day', 'host', 'user', 'bucket')
 WHERE sim.rnd(key || 'is another $day') < 0.05;
-UPDATE posture.asset SET retired_at = CASE WHEN retired_at IS NULL THEN posture.day_end('$day') - interval '2 hours' END
+UPDATE posture.asset SET retired_at = CASE WHEN retired_at IS NULL THEN sim.at('$day', key || 'retires') END
 WHERE sim.rnd(key || 'retires $day') < 0.1;
 INSERT INTO posture.exemption (recommendation_id, asset_id, kind, reason, created_at, expires_at)
 SELECT r.recommendation_id, a.asset_id,
        sim.one(a.key || r.key || 'exempt', 'mitigated', 'waived', 'risk_accepted')::posture.exemption_kind, 'test',
-       posture.day_end('$day') - interval '3 hours', posture.day_end('$day') + interval '40 hours'
+       sim.at('$day', a.key || r.key || 'exempt'), posture.day_end('$day') + interval '40 hours'
 FROM posture.asset a, posture.recommendation r WHERE sim.rnd(a.key || r.key || 'exempt $day') < 0.01;
 DELETE FROM posture.finding USING posture.asset a
 WHERE a.asset_id = finding.asset_id AND sim.rnd(key || 'leaves $day') < 0.03;
@@ -141,12 +160,12 @@ WHERE sim.rnd(key || 'kinds $day') < 0.05;
 UPDATE posture.asset_group SET min_criticality = sim.one(key || '$day', 'low', 'medium', 'high')
 WHERE sim.rnd(key || 'group $day') < 0.2;
 UPDATE posture.measure SET achieved = floor(8 * sim.rnd(recommendation_id || 'points $day')),
-                           observed_at = posture.day_end('$day') - interval '1 hour'
+                           observed_at = sim.at('$day', recommendation_id || 'measured')
 WHERE sim.rnd(recommendation_id || 'measured $day') < 0.4;
 INSERT INTO posture.exemption (recommendation_id, asset_group_id, kind, reason, created_at, expires_at)
 SELECT recommendation_id, CASE WHEN sim.rnd(key || 'all $day') < 0.7 THEN 1 + floor(3 * sim.rnd(key || 'g $day'))::integer END,
        sim.one(key || 'kind $day', 'mitigated', 'waived')::posture.exemption_kind, 'test',
-       posture.day_end('$day') - interval '3 hours', posture.day_end('$day') + interval '30 hours'
+       sim.at('$day', key || 'exempt'), posture.day_end('$day') + interval '30 hours'
 FROM posture.recommendation WHERE sim.rnd(key || 'exempt $day') < 0.1;
 SQL
 	return;

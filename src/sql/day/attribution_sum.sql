@@ -58,8 +58,9 @@ BEGIN
         FROM (SELECT * FROM data_flag_here(previous_day, on_day, chosen, of_group)
               UNION ALL
               SELECT *
-              FROM ask_nodes(NULL::data_flag, format('data_flag_here(%L, %L, %L, %L)', previous_day,
-                                                     on_day, chosen, of_group))) f
+              FROM ask_nodes(NULL::data_flag,
+                             question('data_flag_here(%L, %L, %L, %L)', previous_day, on_day,
+                                      chosen, of_group))) f
         GROUP BY f.recommendation_id);
     RETURN QUERY
     SELECT *
@@ -68,8 +69,8 @@ BEGIN
     UNION ALL
     SELECT *
     FROM ask_nodes(NULL::step_count,
-                   format('attribution_here(%L, %L, %L, %L, NULL, %L, %L)', previous_day, on_day,
-                          of_metrics, of_recommendations, of_group, known));
+                   question('attribution_here(%L, %L, %L, %L, NULL, %L, %L)', previous_day, on_day,
+                            of_metrics, of_recommendations, of_group, known));
 END $$;
 COMMENT ON FUNCTION posture_internal.attribution_of_nodes(
     date, date, integer[], integer[], assetset, integer) IS

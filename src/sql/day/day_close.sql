@@ -24,8 +24,8 @@ BEGIN
         OR has_nodes()
            AND EXISTS (SELECT
                        FROM ask_nodes(NULL::known_day,
-                                      format('(SELECT today() WHERE has_data_here(%L)) d',
-                                             as_of)));
+                                      question('(SELECT today() WHERE has_data_here(%L)) d',
+                                               as_of)));
 END $$;
 COMMENT ON FUNCTION posture_internal.has_data_before(timestamptz) IS
     'returns whether any finding or measure is older than a moment, on a head also of its nodes';

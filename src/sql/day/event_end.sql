@@ -227,7 +227,7 @@ CREATE FUNCTION posture_internal.newly_exempt(previous_day date, on_day date)
 AS $$
 BEGIN
     RETURN united_assets((SELECT e.assets FROM exempt_since(previous_day, on_day) e),
-                         format('exempt_since(%L, %L)', previous_day, on_day));
+                         question('exempt_since(%L, %L)', previous_day, on_day));
 END $$;
 COMMENT ON FUNCTION posture_internal.newly_exempt(date, date) IS
     'returns the ids of recommendations that exempt other assets on a day than on a day before, on '
@@ -280,7 +280,7 @@ CREATE FUNCTION posture_internal.newly_inactive(previous_day date, on_day date)
 AS $$
 BEGIN
     RETURN united_assets((SELECT i.assets FROM inactive_since(previous_day, on_day) i),
-                         format('inactive_since(%L, %L)', previous_day, on_day));
+                         question('inactive_since(%L, %L)', previous_day, on_day));
 END $$;
 COMMENT ON FUNCTION posture_internal.newly_inactive(date, date) IS
     'returns the assets that counted on a day and no longer on another, on a head of all nodes; '

@@ -88,10 +88,10 @@ BEGIN
     END IF;
     PERFORM flush_catalog();
     IF has_ended THEN
-        PERFORM FROM ask_nodes(NULL::known_day, format('check_day_ended(%L)', of_day));
+        PERFORM FROM ask_nodes(NULL::known_day, question('check_day_ended(%L)', of_day));
     END IF;
-    PERFORM FROM ask_nodes(NULL::applied, format('close_day(%L, %L, %L)', of_day, as_of,
-                                                 current_setting('lock_timeout')),
+    PERFORM FROM ask_nodes(NULL::applied, question('close_day(%L, %L, %L)', of_day, as_of,
+                                                   current_setting('lock_timeout')),
                            writes => true);
 END $$;
 COMMENT ON FUNCTION posture_internal.close_day_on_nodes(date, timestamptz, boolean) IS
@@ -113,8 +113,8 @@ BEGIN
             UNION ALL
             SELECT n
             FROM ask_nodes(NULL::counted_object,
-                           format('counted(%L, %L, NULL, NULL)', as_of,
-                                  CASE WHEN as_of < 'infinity' THEN of_day END)) n)) s);
+                           question('counted(%L, %L, NULL, NULL)', as_of,
+                                    CASE WHEN as_of < 'infinity' THEN of_day END)) n)) s);
 END $$;
 COMMENT ON FUNCTION posture_internal.counted_of_day(date, timestamptz) IS
     'step of write_snapshot(): returns what a head counts at the end of a day together with its '
@@ -144,7 +144,7 @@ BEGIN
     RETURN CASE WHEN has_nodes()
                 THEN (SELECT sum(n.applied)::bigint
                       FROM ask_nodes(NULL::applied,
-                                     format('delete_day(%L, %L)', of_day, oldest),
+                                     question('delete_day(%L, %L)', of_day, oldest),
                                      writes => true) n)
                 ELSE 0 END;
 END $$;

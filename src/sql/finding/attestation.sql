@@ -190,8 +190,8 @@ BEGIN
     IF of_node > 0 THEN
         PERFORM flush_catalog();
         PERFORM FROM tell_nodes(NULL::applied,
-                                format('attest_asset(%L, %L, %L, %L, %L, %L, %L)', control, state,
-                                       evidence, valid_until, note, asset, session_user), of_node);
+                                question('attest_asset(%L, %L, %L, %L, %L, %L, %L)', control, state,
+                                         evidence, valid_until, note, asset, session_user), of_node);
     ELSE
         PERFORM attest_asset(control, state, evidence, valid_until, note, asset, session_user);
     END IF;

@@ -42,6 +42,15 @@ END $$;
 COMMENT ON FUNCTION posture_internal.dblink_function(text) IS
     'returns the qualified name of a function of the extension dblink';
 
+-- The text of a time has the abbreviation of its zone in other styles, and CST is several zones.
+CREATE FUNCTION posture_internal.connection_settings() RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN 'SET search_path = pg_catalog, posture, posture_internal, pg_temp; '
+           'SET datestyle = ISO; SET intervalstyle = postgres; SET extra_float_digits = 3';
+COMMENT ON FUNCTION posture_internal.connection_settings() IS
+    'returns the statements that a connection to a node begins with, so that the text of its '
+    'answers is read here as it was meant';
+
 -- A connection belongs to the role that opened it: another role gets one of its own.
 CREATE FUNCTION posture_internal.node_connection(node_id integer) RETURNS text
     LANGUAGE sql STABLE
@@ -93,8 +102,7 @@ BEGIN
         PERFORM call_dblink('dblink_disconnect', name);
     END IF;
     PERFORM call_dblink('dblink_connect', name, of_node.server);
-    PERFORM call_dblink('dblink_exec', name,
-                        'SET search_path = pg_catalog, posture, posture_internal, pg_temp');
+    PERFORM call_dblink('dblink_exec', name, connection_settings());
     PERFORM call_dblink('dblink_send_query', name, query);
     RETURN true;
 EXCEPTION WHEN connection_exception OR connection_failure

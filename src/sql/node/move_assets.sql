@@ -32,7 +32,7 @@ BEGIN
     LOOP
         PERFORM call_dblink('dblink_connect', move_connection(of_node.node_id), of_node.server);
         PERFORM call_dblink('dblink_exec', move_connection(of_node.node_id), v.command)
-        FROM (VALUES ('SET search_path = pg_catalog, posture, posture_internal, pg_temp'),
+        FROM (VALUES (connection_settings()),
                      ('BEGIN ISOLATION LEVEL READ COMMITTED')) v(command);
     END LOOP;
 EXCEPTION WHEN connection_exception OR sqlclient_unable_to_establish_sqlconnection THEN
@@ -195,7 +195,7 @@ BEGIN
     END LOOP;
     known_days := ARRAY(SELECT d.day FROM call_in_move(to_node, NULL::known_day,
                                                        format('settle_assets(%L)', assets)) d);
-    PERFORM move_pieces(from_node, to_node, format('export_days(%L, %L)', assets, known_days));
+    PERFORM move_pieces(from_node, to_node, question('export_days(%L, %L)', assets, known_days));
     PERFORM FROM call_in_move(to_node, NULL::moved_count,
                               format('end_move(%L, %L, false)', of_move, assets));
     SELECT c.* INTO counts

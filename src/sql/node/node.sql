@@ -48,6 +48,12 @@ CREATE FUNCTION posture_internal.has_nodes() RETURNS boolean
 COMMENT ON FUNCTION posture_internal.has_nodes() IS
     'returns whether this database is a head, which has nodes';
 
+CREATE FUNCTION posture_internal.question(template text, VARIADIC arguments "any") RETURNS text
+    AS 'MODULE_PATHNAME', 'posture_question' LANGUAGE C STABLE PARALLEL SAFE;
+COMMENT ON FUNCTION posture_internal.question(text, "any") IS
+    'returns what format() does, but days, times and intervals as text that a node reads as meant, '
+    'whatever the datestyle here and there';
+
 CREATE FUNCTION posture_internal.planned_has_nodes_support(internal) RETURNS internal
     AS 'MODULE_PATHNAME', 'posture_has_nodes_support' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION posture_internal.planned_has_nodes_support(internal) IS

@@ -199,7 +199,7 @@ BEGIN
                        WHERE t.source_id = wanted AND t.assessed > 0 AND t.asset_kind IS NOT NULL);
     END IF;
     RETURN united_assets((SELECT u.assets FROM unassessed_by(wanted, since, kinds) u),
-                         format('unassessed_by(%L, %L, %L)', wanted, since, kinds));
+                         question('unassessed_by(%L, %L, %L)', wanted, since, kinds));
 END $$;
 COMMENT ON FUNCTION posture.unassessed_assets(text, interval) IS
     'returns the assets of the kinds that a source assesses which it has not assessed for so long, '

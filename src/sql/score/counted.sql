@@ -319,8 +319,8 @@ BEGIN
                             UNION ALL
                             SELECT n
                             FROM ask_nodes(NULL::counted_object,
-                                           format('counted(%L, %L, %L, %L)', as_of, on_day,
-                                                  scenario, of_nodes),
+                                           question('counted(%L, %L, %L, %L)', as_of, on_day,
+                                                    scenario, of_nodes),
                                            without => format('SELECT * FROM '
                                                              'counts_without($1, %L)',
                                                              of_nodes)) n));

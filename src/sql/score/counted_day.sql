@@ -131,9 +131,9 @@ BEGIN
         FROM (SELECT * FROM counted_day_here(days, scenario, of_initiatives, of_group, of_metric)
               UNION ALL
               SELECT *
-              FROM ask_nodes(NULL::dated_count, format('all_counted_day(%L, %L, %L, %L, %L)', days,
-                                                     scenario, of_initiatives, of_group,
-                                                     of_metric))) d
+              FROM ask_nodes(NULL::dated_count,
+                             question('all_counted_day(%L, %L, %L, %L, %L)', days, scenario,
+                                      of_initiatives, of_group, of_metric))) d
         CROSS JOIN LATERAL unnest(d.counts) c
         GROUP BY d.day;
     END IF;
