@@ -62,7 +62,7 @@ DECLARE
     counts counted_object[] := CASE WHEN has_nodes() THEN counted_of_day(of_day, as_of) END;
 BEGIN
     PERFORM delete_day_rows(of_day, of_day, false);
-    PERFORM remember_nodes();
+    PERFORM remember_nodes(of_day);
     -- one statement, so that every row shows the same moment
     WITH state AS (SELECT * FROM current_state(as_of, counts => counts)), inactive AS (
         UPDATE snapshot s
