@@ -140,6 +140,10 @@ INSERT INTO public."w1 $at" SELECT * FROM dblink('w1', \$\$$counted{$at}\$\$) AS
 SQL
 }
 
+my @kept = map { "SELECT * FROM posture.$_" } "report_at('$days[1]')", "report_at('$days[4]')", "score_at('i1', '$days[1]')",
+  'day_report', 'event_report', 'score_history WHERE day < posture.today()';
+my %kept = map { $_ => (query_as($head, 'postgres', superuser(), $_))[1] } @kept;
+
 # a node that does not answer
 $cluster->{nodes}[0]->stop;
 my ($rc, $out, $err) = query_as($head, 'postgres', superuser(), "SELECT * FROM posture.change_report('m1', '$days[0]', '$days[1]')");
@@ -171,9 +175,11 @@ SQL
 	like($err, qr/without node "w1"/, 'with a warning');
 	like((query_as($head, 'postgres', superuser(), $counted{$at}))[2], qr/node "w1" does not answer/, 'or an error');
 }
-is((query_as($head, 'postgres', superuser(), $_))[2], '', "$_: on the head")
-  for "SELECT score FROM posture.score_history WHERE day < posture.today()", "SELECT * FROM posture.day_report",
-  "SELECT posture.score_at('i1', '$days[1]')", 'SELECT * FROM posture.event_report';
+for my $query (@kept)
+{
+	($rc, $out, $err) = query_as($head, 'postgres', superuser(), $query);
+	is("$err$out", $kept{$query}, "the head has: $query");
+}
 
 stop_cluster($cluster);
 done_testing();
