@@ -121,6 +121,29 @@ cmp_ok($sent, '>', 0, 'there are new ones');
 same_reports($cluster, 'events of today', $events, $causes, $assets);
 is($_->safe_psql('postgres', 'SELECT count(*) FROM posture.event'), 0, 'no events on a node') for @{ $cluster->{nodes} };
 
+# what is counted of the past, with all nodes and on one of them
+my %past = (
+	'a group' => "'$days[3]', g.key",
+	'a group under a scenario' => "'$days[1]', g.key, '{\"remediate\": [\"r3\"]}'");
+my $row = 'asset_group_id integer, initiative text, metric text, exposed numeric, assessed numeric, population numeric, unassessed numeric';
+my %counted = map { $_ => <<"SQL" } keys %past;
+SELECT g.asset_group_id, r.initiative, r.metric, r.exposed_assets, r.assessed_assets, r.population, r.unassessed_assets
+FROM posture.asset_group g CROSS JOIN LATERAL posture.report_at($past{$_}) r
+SQL
+for my $at (keys %past)
+{
+	$head->safe_psql('postgres', <<"SQL");
+CREATE TABLE public."had $at" ($row);
+INSERT INTO public."had $at" $counted{$at};
+CREATE TABLE public."w1 $at" ($row);
+INSERT INTO public."w1 $at" SELECT * FROM dblink('w1', \$\$$counted{$at}\$\$) AS t($row);
+SQL
+}
+
+my @kept = map { "SELECT * FROM posture.$_" } "report_at('$days[1]')", "report_at('$days[4]')", "score_at('i1', '$days[1]')",
+  'day_report', 'event_report', 'score_history WHERE day < posture.today()';
+my %kept = map { $_ => (query_as($head, 'postgres', superuser(), $_))[1] } @kept;
+
 # a node that does not answer
 $cluster->{nodes}[0]->stop;
 my ($rc, $out, $err) = query_as($head, 'postgres', superuser(), "SELECT * FROM posture.change_report('m1', '$days[0]', '$days[1]')");
@@ -129,6 +152,34 @@ like($err, qr/node "w1" does not answer/, 'a change is not explained without a n
 	"SET posture.partial_results = on; SELECT count(*) FROM posture.change_report('m1', '$days[0]', '$days[1]')");
 like($err, qr/without node "w1"/, 'unless one asks for that');
 is($rc, 0, 'which is no error');
+for my $at (keys %past)
+{
+	# of the past, too, the population of the node is the one that is known last
+	my $wants = <<"SQL";
+SELECT h.asset_group_id, h.initiative, h.metric, h.exposed - w.exposed, h.assessed - w.assessed,
+       h.population - w.population + coalesce(c.population, 0), h.unassessed - w.unassessed + coalesce(c.population, 0)
+FROM public."had $at" h
+JOIN public."w1 $at" w ON w.asset_group_id = h.asset_group_id AND w.initiative = h.initiative AND w.metric IS NOT DISTINCT FROM h.metric
+LEFT JOIN posture.metric m ON m.key = h.metric
+JOIN posture.initiative i ON i.key = h.initiative
+LEFT JOIN posture_internal.node_count c ON c.node_id = 1 AND c.asset_group_id = h.asset_group_id AND c.object_id = coalesce(m.metric_id, i.initiative_id)
+     AND c.object_kind = CASE WHEN m.metric_id IS NULL THEN 'initiative' ELSE 'metric' END
+SQL
+	($rc, $out, $err) = query_as($head, 'postgres', superuser(), <<"SQL");
+SET posture.partial_results = on;
+SELECT * FROM (($counted{$at}) EXCEPT ALL ($wants)) x;
+SELECT * FROM (($wants) EXCEPT ALL ($counted{$at})) x;
+SELECT count(*) > 0 FROM ($counted{$at}) x WHERE unassessed_assets > 0;
+SQL
+	is($out, 't', "the past of $at: what the node had is unassessed");
+	like($err, qr/without node "w1"/, 'with a warning');
+	like((query_as($head, 'postgres', superuser(), $counted{$at}))[2], qr/node "w1" does not answer/, 'or an error');
+}
+for my $query (@kept)
+{
+	($rc, $out, $err) = query_as($head, 'postgres', superuser(), $query);
+	is("$err$out", $kept{$query}, "the head has: $query");
+}
 
 stop_cluster($cluster);
 done_testing();

@@ -1,7 +1,6 @@
 # Plans and scenarios on a head with nodes are those of one database with the assets of all. Roles
-# that do not see all rows get an error there. A node that does not answer is an error, or with
-# posture.partial_results its assets are unassessed.
-# tests: score/plan, score/scenario, score/scenario_document, node/node_count, node/ask_nodes, fence.c
+# that do not see all rows get an error there.
+# tests: score/plan, score/scenario, score/scenario_document, fence.c
 
 use strict;
 use warnings;
@@ -85,46 +84,6 @@ SELECT FROM posture.ingest();
 SQL
 	is("$rc$err", '0', 'a loader loads on ' . $server->name);
 }
-
-# without a node
-$head->safe_psql('postgres', 'SELECT FROM posture.take_snapshot()');
-my $counts = q{SELECT initiative, exposed_assets, population, unassessed_assets, coverage_pct, score_low, score_high, score
-FROM posture.overview WHERE initiative = 'i2'};
-my @all = split /\|/, $head->safe_psql('postgres', $counts);
-my @here = split /\|/, $head->safe_psql('postgres', q{SET posture.partial_results = on;} . $counts);
-is_deeply(\@here, \@all, 'with all nodes, partial results are the results');
-my $session = new_session($head, 'postgres');
-$session->ask($counts);
-my $w2 = $cluster->{nodes}[1];
-my ($exposed, $population) = split /\|/, $w2->safe_psql('postgres', <<'SQL');
-SELECT exposed, population FROM posture_internal.current_object_count()
-WHERE object_kind = 'initiative' AND object_id = (SELECT initiative_id FROM posture.initiative WHERE key = 'i2')
-SQL
-my $unassessed = $w2->safe_psql('postgres', <<'SQL');
-SELECT unassessed FROM posture_internal.current_object_count()
-WHERE object_kind = 'initiative' AND object_id = (SELECT initiative_id FROM posture.initiative WHERE key = 'i2')
-SQL
-$w2->stop('immediate');
-like($session->ask($counts), qr/ERROR:  node "w2" does not answer.*HINT:  SET posture.partial_results/s,
-	'a node that has gone is an error, in a session that was connected to it');
-like((query_as($head, 'postgres', superuser(), $counts))[2], qr/node "w2" does not answer/, 'and in a new one');
-like((query_as($head, 'postgres', superuser(), 'SELECT * FROM posture.finding_report'))[2],
-	qr/node "w2" does not answer/, 'also of rows');
-($rc, $out, $err) = query_as($head, 'postgres', superuser(), "SET posture.partial_results = on; $counts");
-like($err, qr/WARNING:  without node "w2"/, 'a warning with partial results');
-my @part = split /\|/, $out;
-is($part[1], $all[1] - $exposed, 'exposed assets are those of the others');
-is($part[2], $all[2], 'the population is as it was');
-is($part[3], $all[3] + $population - $unassessed, 'what the node had is unassessed');
-ok($part[4] < $all[4], 'coverage falls');
-ok($part[5] <= $all[5] && $part[6] >= $all[6] && $part[6] - $part[5] > $all[6] - $all[5], 'bounds widen');
-is((query_as($head, 'postgres', superuser(), <<'SQL'))[1], '0', 'rows are those of the others');
-SET posture.partial_results = on;
-SELECT count(*) FROM posture.finding_report WHERE asset LIKE 'n2-%'
-SQL
-$session->end;
-$w2->start;
-same_reports($cluster, 'the node is back', $counts);
 
 stop_cluster($cluster);
 done_testing();

@@ -16,7 +16,8 @@ our @day_tables = (
 	q{SELECT day, key, name, exposed, assessed, score, importance, recommendations, switched_off, asset_kinds,
 	         criticality_weights, population, unassessed, population_group_id, unassessed_as, score_low, score_high
 	  FROM posture.metric_snapshot},
-	q{SELECT day, key, name, score, method, chosen_method, recommendations, switched_off, score_low, score_high
+	q{SELECT day, key, name, score, method, chosen_method, recommendations, switched_off, score_low, score_high,
+	         exposed, assessed, population, unassessed
 	  FROM posture.initiative_snapshot},
 	'SELECT * FROM posture.initiative_metric_snapshot',
 	'SELECT * FROM posture.recommendation_snapshot',

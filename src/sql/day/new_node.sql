@@ -18,7 +18,8 @@ BEGIN ATOMIC
     FROM metric_snapshot s WHERE s.day = of_day
     UNION ALL
     SELECT 'initiative_snapshot',
-           jsonb_agg(to_jsonb(s) || '{"score": null, "score_low": null, "score_high": null}')
+           jsonb_agg(to_jsonb(s) || '{"score": null, "score_low": null, "score_high": null,
+                     "exposed": 0, "assessed": 0, "population": 0, "unassessed": 0}')
     FROM initiative_snapshot s WHERE s.day = of_day AND NOT s.is_reported
     UNION ALL
     SELECT 'initiative_metric_snapshot', jsonb_agg(s)

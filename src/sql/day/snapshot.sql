@@ -54,6 +54,22 @@ COMMENT ON FUNCTION posture_internal.scanner_recommendation() IS
     'step of take_snapshot(): returns the recommendations of all sources that assess for a metric '
     'with a population, and the source of each; NULL: there is none';
 
+CREATE FUNCTION posture_internal.write_initiative_scores(of_day date) RETURNS void
+    LANGUAGE sql VOLATILE
+BEGIN ATOMIC
+    -- The planner expects one row of a day that has just been written. Materialized, the scores
+    -- are not computed again for each row.
+    WITH result AS MATERIALIZED (
+        SELECT * FROM initiative_result(of_day)
+    )
+    UPDATE initiative_snapshot s
+    SET score = r.score, score_low = r.score_low, score_high = r.score_high
+    FROM result r
+    WHERE s.day = of_day AND s.initiative_id = r.initiative_id;
+END;
+COMMENT ON FUNCTION posture_internal.write_initiative_scores(date) IS
+    'step of write_snapshot(): writes the scores of the initiatives, from what the snapshot has';
+
 CREATE FUNCTION posture_internal.write_snapshot(of_day date, as_of timestamptz) RETURNS void
     LANGUAGE plpgsql
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
@@ -62,7 +78,7 @@ DECLARE
     counts counted_object[] := CASE WHEN has_nodes() THEN counted_of_day(of_day, as_of) END;
 BEGIN
     PERFORM delete_day_rows(of_day, of_day, false);
-    PERFORM remember_nodes();
+    PERFORM remember_nodes(of_day);
     -- one statement, so that every row shows the same moment
     WITH state AS (SELECT * FROM current_state(as_of, counts => counts)), inactive AS (
         UPDATE snapshot s
@@ -102,11 +118,14 @@ BEGIN
         FROM initiative_member(NULL) b
     ), initiative AS (
         INSERT INTO initiative_snapshot (day, initiative_id, method, recommendations, switched_off,
-                                         chosen_method, key, name)
+                                         chosen_method, key, name, exposed, assessed,
+                                         population, unassessed)
         SELECT of_day, initiative_id, i.method, i.recommendations, coalesce(o.ids, '{}'),
-               c.method, c.key, c.name
+               c.method, c.key, c.name, s.exposed::bigint, s.assessed::bigint,
+               s.population::bigint, s.unassessed::bigint
         FROM initiative_definition(NULL) i
         JOIN posture.initiative c USING (initiative_id)
+        JOIN state s USING (initiative_id)
         LEFT JOIN (SELECT x.initiative_id, array_agg(x.recommendation_id) AS ids
                    FROM initiative_recommendation x
                    WHERE x.recommendation_id NOT IN (SELECT a.recommendation_id
@@ -126,16 +145,7 @@ BEGIN
     JOIN metric c USING (metric_id)
     LEFT JOIN score_bounds(m.exposed, m.assessed, m.population, m.unassessed) l ON true
     LEFT JOIN measured_recommendation() b USING (metric_id);
-
-    -- The planner expects one row of a day that has just been written. Materialized, the scores
-    -- are not computed again for each row.
-    WITH result AS MATERIALIZED (
-        SELECT * FROM initiative_result(of_day)
-    )
-    UPDATE initiative_snapshot s
-    SET score = r.score, score_low = r.score_low, score_high = r.score_high
-    FROM result r
-    WHERE s.day = of_day AND s.initiative_id = r.initiative_id;
+    PERFORM write_initiative_scores(of_day);
 END $$;
 COMMENT ON FUNCTION posture_internal.write_snapshot(date, timestamptz) IS
     'writes the state at a moment as the snapshot of a day and replaces an earlier one; rows that '

@@ -265,6 +265,10 @@ CREATE TABLE posture.initiative_snapshot (
     chosen_method initiative_method,
     score_low score,
     score_high score,
+    exposed bigint,
+    assessed bigint,
+    population bigint,
+    unassessed bigint,
     PRIMARY KEY (day, initiative_id)
 );
 CREATE INDEX initiative_snapshot_initiative_id ON posture.initiative_snapshot (initiative_id, day);
@@ -290,6 +294,14 @@ COMMENT ON COLUMN posture.initiative_snapshot.score_low IS
     'score if all unassessed members of populations were exposed; NULL: not known';
 COMMENT ON COLUMN posture.initiative_snapshot.score_high IS
     'score if none of them were; NULL: not known';
+COMMENT ON COLUMN posture.initiative_snapshot.exposed IS
+    'number of distinct assets exposed; NULL: not recorded';
+COMMENT ON COLUMN posture.initiative_snapshot.assessed IS
+    'number of distinct assets assessed; NULL: not recorded';
+COMMENT ON COLUMN posture.initiative_snapshot.population IS
+    'number of distinct assets that it is about, assessed or not; NULL: not recorded';
+COMMENT ON COLUMN posture.initiative_snapshot.unassessed IS
+    'number of these that nothing assesses; NULL: not recorded';
 
 CREATE TABLE posture.initiative_metric_snapshot (
     day date

@@ -108,6 +108,24 @@ END $$;
 COMMENT ON FUNCTION posture_internal.coverage_here() IS
     'returns what each source has assessed of each kind and group in this database, also nothing';
 
+CREATE FUNCTION posture_internal.coverage_without(of_node integer) RETURNS SETOF coverage_tally
+    LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 100
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+BEGIN
+    RETURN QUERY
+    SELECT s.source_id, CASE WHEN c.asset_group_id = 0 THEN c.asset_kind END, g.key::text,
+           c.population, bigint '0', bigint '0', bigint '0', bigint '0'
+    FROM source s
+    CROSS JOIN node_count c
+    LEFT JOIN asset_group g USING (asset_group_id)
+    WHERE c.node_id = of_node AND c.object_kind = 'asset'
+      AND (c.asset_group_id = 0 OR g.key IS NOT NULL);
+END $$;
+COMMENT ON FUNCTION posture_internal.coverage_without(integer) IS
+    'returns rows in place of coverage_here() of a node that does not answer: of all assets that '
+    'were last known of it, none is assessed';
+
 CREATE FUNCTION posture_internal.coverage_of_nodes() RETURNS SETOF coverage_tally
     LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 100
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
@@ -120,7 +138,8 @@ BEGIN
            sum(t.assessed)::bigint
     FROM (SELECT * FROM coverage_here()
           UNION ALL
-          SELECT * FROM ask_nodes(NULL::coverage_tally, 'coverage_here()')) t
+          SELECT * FROM ask_nodes(NULL::coverage_tally, 'coverage_here()',
+                                  without => 'SELECT * FROM coverage_without($1)')) t
     GROUP BY t.source_id, t.asset_kind, t.asset_group;
 END $$;
 COMMENT ON FUNCTION posture_internal.coverage_of_nodes() IS

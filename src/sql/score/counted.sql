@@ -274,7 +274,6 @@ END $$;
 COMMENT ON FUNCTION posture_internal.counted_here(timestamptz, date, jsonb, counting_scope) IS
     'returns the rows of counted() for the assets of this database';
 
--- The populations of groups on a node are not known.
 CREATE FUNCTION posture_internal.counts_without(of_node integer, scope counting_scope)
     RETURNS SETOF counted_object
     LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 600
@@ -282,11 +281,12 @@ CREATE FUNCTION posture_internal.counts_without(of_node integer, scope counting_
 AS $$
 BEGIN
     RETURN QUERY
-    SELECT 1, NULL::integer, c.object_kind, c.object_id, bigint '0', bigint '0', bigint '0',
-           bigint '0', c.population, c.population, NULL::assetset, NULL::assetset, NULL::assetset,
-           NULL::assetset, NULL::assetset
+    SELECT 1, nullif(c.asset_group_id, 0), c.object_kind, c.object_id, bigint '0', bigint '0',
+           bigint '0', bigint '0', c.population, c.population, NULL::assetset, NULL::assetset,
+           NULL::assetset, NULL::assetset, NULL::assetset
     FROM node_count c
-    WHERE c.node_id = of_node AND scope.group_ids IS NULL
+    WHERE c.node_id = of_node AND c.object_kind <> 'asset'
+      AND c.asset_group_id = ANY (coalesce(scope.group_ids, '{0}'))
       AND coalesce(CASE c.object_kind WHEN 'recommendation' THEN scope.recommendations
                                       WHEN 'metric' THEN scope.metrics
                                       ELSE scope.initiatives END @> c.object_id, true);

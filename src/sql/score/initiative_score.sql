@@ -67,7 +67,12 @@ BEGIN
         SELECT NULL, s.recommendation_id, NULL, NULL, NULL, NULL, NULL,
                s.possible - s.achieved, s.possible, NULL, NULL, NULL, NULL
         FROM recommendation_snapshot s
-        WHERE s.day = on_day;
+        WHERE s.day = on_day
+        UNION ALL
+        SELECT NULL, NULL, s.initiative_id, s.exposed, s.assessed, NULL, NULL, NULL, NULL, NULL,
+               NULL, s.population, s.unassessed
+        FROM initiative_snapshot s
+        WHERE s.day = on_day AND s.population IS NOT NULL;
         RETURN;
     END IF;
     RETURN QUERY
@@ -158,7 +163,8 @@ COMMENT ON FUNCTION posture_internal.initiative_term(
     'metric has exposed, NULL on a day whose snapshot is read; full_mass, least_healthy and '
     'most_healthy: those with all unassessed members of populations, which recommendations by '
     'points do not have. With method NULL, the '
-    'counts of each metric by itself and, unless a snapshot is read, of each initiative';
+    'counts of each metric by itself and of each initiative, unless a snapshot is read that does '
+    'not have them';
 
 -- Achieved points have 40 decimals, and their sum is rounded to 30, so that the
 -- inexact last digits of a quotient don't affect a score: three thirds are one.

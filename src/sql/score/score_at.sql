@@ -74,6 +74,20 @@ COMMENT ON FUNCTION posture.score_at(text, date, text, jsonb) IS
     'assets or by those that a group has now, without the points of measures, as it is or under a '
     'scenario; NULL: unavailable';
 
+-- A node has counts of a day for its head alone: assets that moved since are not in them.
+CREATE FUNCTION posture_internal.has_counts(on_day date) RETURNS boolean
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+BEGIN
+    RETURN has_nodes() AND sees_all()
+       AND NOT EXISTS (SELECT FROM initiative_snapshot s
+                       WHERE s.day = on_day AND s.population IS NULL);
+END $$;
+COMMENT ON FUNCTION posture_internal.has_counts(date) IS
+    'returns whether the snapshot of a day answers for this head without its nodes: the scores that '
+    'a source reported, and those of version 0.2, have no assets';
+
 CREATE FUNCTION posture.report_at(
     day date DEFAULT NULL, asset_group text DEFAULT NULL, scenario jsonb DEFAULT NULL)
     RETURNS TABLE (initiative text, metric text, state text, score numeric,
@@ -92,8 +106,7 @@ DECLARE
     is_kept boolean := on_day IS NOT NULL AND resolved IS NULL AND of_group IS NULL;
 BEGIN
     PERFORM require_level('reader or owner');
-    IF is_kept THEN
-        -- a snapshot does not have the distinct assets of an initiative
+    IF is_kept AND NOT has_counts(on_day) THEN
         resolved := '{}';
     END IF;
     RETURN QUERY

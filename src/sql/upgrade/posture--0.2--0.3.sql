@@ -597,7 +597,9 @@ ALTER TABLE posture.metric_snapshot
     ADD COLUMN population_group_id integer, ADD COLUMN unassessed_as text,
     ADD COLUMN score_low score, ADD COLUMN score_high score,
     ADD CONSTRAINT "unassessed is not more than population" CHECK (unassessed <= population);
-ALTER TABLE posture.initiative_snapshot ADD COLUMN score_low score, ADD COLUMN score_high score;
+ALTER TABLE posture.initiative_snapshot ADD COLUMN score_low score, ADD COLUMN score_high score,
+    ADD COLUMN exposed bigint, ADD COLUMN assessed bigint, ADD COLUMN population bigint,
+    ADD COLUMN unassessed bigint;
 
 -- what is counted, and by which rule
 --@ CREATE TYPE posture_internal.recommendation_rule
