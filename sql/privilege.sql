@@ -125,7 +125,7 @@ VALUES ('capture_asset'), ('capture_groups'), ('capture_reference'), ('capture_c
        ('apply_rules_to_source'),               -- apply rules
        ('push_catalog'), ('flush_catalog'), ('flush_at_commit'),  -- send the catalog to nodes
        ('lock_rules'), ('check_member'), ('metric_recommendation_restore'),         -- keep what rules pick
-       ('write_change'), ('purge_change_log'),  -- write the log of decisions
+       ('write_change'), ('log_move'), ('purge_change_log'),  -- write the log of decisions
        ('grant_access'), ('restore_access'), ('revoke_access');
 
 -- what a wrapper of src/call.c calls
@@ -142,7 +142,7 @@ WHERE r.prosrc ~ '^posture_call(_|$)';
 -- A read asks nodes as it reads tables. It does so only after has_nodes(), which is an error in a
 -- parallel worker.
 CREATE FUNCTION pg_temp.reads_nodes() RETURNS text
-    LANGUAGE sql IMMUTABLE RETURN '^(posture_internal[.])?(ask_nodes|node_difference)([(]|$)';
+    LANGUAGE sql IMMUTABLE RETURN '^(posture_internal[.])?(ask_nodes|node_difference|node_problem)([(]|$)';
 
 CREATE TEMP VIEW error AS
 SELECT r.routine, 'needs SET search_path = pg_catalog, posture, posture_internal, pg_temp' AS error

@@ -90,7 +90,7 @@ sub same_everywhere
 	same_reports($cluster, "$name: reports", @asset_free_reports[ 0 .. 2 ], @recommendations,
 		'SELECT * FROM posture.score_history', 'SELECT * FROM posture.event_report',
 		q{SELECT changed_by, object, field, old, new FROM posture.change_log
-		  WHERE object_kind <> 'role'},
+		  WHERE object_kind NOT IN ('role', 'node')},
 		"SELECT * FROM posture.report_at(NULL, 'vip')",
 		"SELECT * FROM posture.report_at(NULL, 'vip', '$scenario')",
 		map { "SELECT d, x FROM unnest('{0,2,3,4,5,6}'::integer[]) d, LATERAL $_ x" }
@@ -137,6 +137,11 @@ $w2->start;
 same_everywhere('after a crash of a node');
 same_assets('after a crash of a node');
 like(moved('w1', 'w2', 1024), qr/\A341\|/, 'repeated, it moves');
+is($head->safe_psql('postgres', <<'SQL'), '', 'the head knows what each node has now');
+CREATE TEMP TABLE was AS TABLE posture_internal.node_count;
+SELECT FROM posture_internal.remember_nodes();
+(TABLE was EXCEPT ALL TABLE posture_internal.node_count) UNION ALL (TABLE posture_internal.node_count EXCEPT ALL TABLE was);
+SQL
 same_everywhere('all on one node');
 same_assets('all on one node');
 
@@ -171,6 +176,8 @@ same_assets('spread over all');
 is(join(' ', map { $_->safe_psql('postgres', <<'SQL') } $w1, $w2), '0 0', 'a move is no decision');
 SELECT count(*) FROM posture.change_log WHERE new LIKE '%for asset%'
 SQL
+like($head->safe_psql('postgres', "SELECT object, new FROM posture.change_log WHERE object_kind = 'node'"),
+	qr/^head\|341 buckets moved from head to w1$/m, 'but it is logged');
 
 # what cannot be moved
 my $twin = $head->safe_psql('postgres', <<'SQL');

@@ -140,6 +140,30 @@ $inside =~ s/BEGIN/BEGIN; SAVEPOINT s/;
 on_both($cluster, "$inside ROLLBACK TO s; COMMIT");
 same('rolled back to a savepoint');
 
+# rows that were copied into the inboxes of workers: known assets, new ones, and bad rows
+(my $copied = delivery(2.5, 95)) =~ s/^SELECT FROM posture.ingest.*//m;
+$copied .= q{INSERT INTO posture.inbox (source, recommendation, asset, state) VALUES ('scan', 'r2', 'asset-1', 'bad');};
+sub waiting { return join '|', map { $_->safe_psql('postgres', 'SELECT count(*) FROM posture.inbox') } $head, $w1, $w2 }
+$_->safe_psql('postgres', $copied) for $w1, $one;
+my $waiting = waiting();
+$head->safe_psql('postgres', 'BEGIN; SELECT FROM posture.ingest(); ROLLBACK');
+is(waiting(), $waiting, 'rolled back on all');
+my $counts = 'SELECT loaded, changed, rejected FROM posture.ingest()';
+is($head->safe_psql('postgres', $counts), $one->safe_psql('postgres', $counts), 'rows of the inbox of a worker');
+is(waiting(), '0|0|0', 'no row waits');
+same('copied to a worker');
+
+# assets of different workers are merged, or are not
+my ($of_one, $of_two) = map { $head->safe_psql('postgres', "SELECT 'asset-' || n FROM generate_series(1, 60) n
+	CROSS JOIN LATERAL posture_internal.route_of('asset-' || n) r WHERE r.node_id = $_ ORDER BY n LIMIT 1") } 1, 2;
+my $merge = "SELECT FROM posture.merge_asset('$of_one', '$of_two')";
+on_both($cluster, "BEGIN; $merge; ROLLBACK");
+same('a merge that is rolled back');
+on_both($cluster, $merge);
+on_both($cluster, "INSERT INTO posture.inbox (source, recommendation, asset, state)
+	VALUES ('scan', 'r4', '$of_one', 'non_compliant'); SELECT FROM posture.ingest()");
+same('a merge over workers');
+
 # a worker that fails
 $w2->stop('immediate');
 my ($rc, $out, $err) = query_as($head, 'postgres', superuser(), $reads);

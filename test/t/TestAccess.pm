@@ -317,7 +317,7 @@ our %owner_condition = (
 		AND (initiative_id IS NULL OR initiative_id IN (SELECT expect.i(O)))});
 # tables of which the fence shows no row
 our @hidden = (
-	(map { "posture_internal.$_" } qw(alias_route asset_move bucket catalog_push kept_piece node_count routed)),
+	(map { "posture_internal.$_" } qw(alias_route asset_move bucket catalog_push handed_over kept_piece node_count routed)),
 	(map { "posture.$_" } qw(access asset_inbox change_log extent inbox rejected run)),
 	map { "posture_internal.$_" } qw(change_log_start verification exemption_snapshot asset_group_snapshot
 	  asset_history history_start forgotten_day former_key left_inventory delivery confirmation finding_set asset_set object_count counted_slice finding_delta asset_delta));

@@ -47,7 +47,7 @@ sub dumped_tables
 {
 	return grep {
 		# only a head and its nodes have rows in some
-		!/^(posture\.node|posture_internal\.(place|bucket|catalog_push|node_count|alias_route|routed|asset_move|kept_piece))$/
+		!/^(posture\.node|posture_internal\.(place|bucket|catalog_push|node_count|alias_route|routed|handed_over|asset_move|kept_piece))$/
 		  && !/^posture_internal\.(\w+_(set|delta)|object_count|counted_slice|delivery|verification|change_log_start)$/
 	} tables(@_);
 }

@@ -179,8 +179,8 @@ BEGIN
             CASE WHEN TG_OP IN ('INSERT', 'UPDATE') THEN 'added' END);
         GET DIAGNOSTICS total = ROW_COUNT;
     END IF;
-    IF total > 0 AND NOT EXISTS (SELECT FROM change_log_start) THEN
-        INSERT INTO change_log_start DEFAULT VALUES;
+    IF total > 0 THEN
+        PERFORM start_change_log();
     END IF;
     RETURN NULL;
 END $$;

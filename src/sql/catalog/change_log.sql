@@ -33,7 +33,7 @@ COMMENT ON COLUMN posture.change_log.as_role IS
     'role that the session had taken by SET ROLE; NULL: none';
 COMMENT ON COLUMN posture.change_log.object_kind IS
     'kind of object: source, asset, asset_group, recommendation, metric, initiative, importance, '
-    'score_band or role';
+    'score_band, role or node';
 COMMENT ON COLUMN posture.change_log.object IS
     'key of the object, source:key for a recommendation, at the time of the change';
 COMMENT ON COLUMN posture.change_log.field IS
@@ -54,6 +54,16 @@ COMMENT ON TABLE posture_internal.change_log_start IS
     'can be restored; several rows if several sessions logged the first change at once';
 COMMENT ON COLUMN posture_internal.change_log_start.started_at IS
     'beginning of the transaction of the change';
+
+CREATE FUNCTION posture_internal.start_change_log() RETURNS void
+    LANGUAGE sql VOLATILE
+BEGIN ATOMIC
+    INSERT INTO change_log_start
+    SELECT now() WHERE NOT EXISTS (SELECT FROM change_log_start);
+END;
+COMMENT ON FUNCTION posture_internal.start_change_log() IS
+    'notes that this database logs changes';
+REVOKE EXECUTE ON FUNCTION posture_internal.start_change_log() FROM PUBLIC;
 
 -- A restore writes the rows of all tables, which are not decisions of the role
 -- that restores. Any role can set what pg_dump and pg_restore set, so this alone

@@ -331,6 +331,7 @@ BEGIN
     buckets := cardinality(chosen);
     IF buckets > 0 THEN
         counts := move_buckets(source_id, target_id, chosen);
+        PERFORM remember_nodes();
     END IF;
     assets := coalesce(counts.assets, 0);
     findings := coalesce(counts.findings, 0);
@@ -408,6 +409,7 @@ BEGIN
     PERFORM take_log(removed);
     PERFORM FROM ask_nodes(NULL::applied, 'leave_head()', removed, writes => true);
     DELETE FROM node n WHERE n.node_id = removed;
+    PERFORM remember_nodes();
 END $$;
 COMMENT ON FUNCTION posture.remove_node(text) IS
     'moves the assets of a node to the other nodes, evenly, or to the head if there is none, and '

@@ -63,6 +63,40 @@ COMMENT ON FUNCTION posture_internal.begin_move(
     'begins a move in a database: locks and folds it; of the one that has the assets, returns '
     'them: those of buckets, or the one with only_key';
 
+-- A node knows the ids of the others.
+CREATE FUNCTION posture_internal.node_name(of_node integer) RETURNS text
+    LANGUAGE sql STABLE
+    RETURN coalesce((SELECT p.node FROM place p WHERE p.node_id = of_node),
+                    (SELECT n.key FROM node n WHERE n.node_id = of_node),
+                    CASE of_node WHEN 0 THEN 'head' ELSE format('node %s', of_node) END);
+COMMENT ON FUNCTION posture_internal.node_name(integer) IS
+    'returns the key of a node, or its id where the key is not known';
+
+-- What is written while assets move is not logged, so that they move is.
+CREATE FUNCTION posture_internal.log_move() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, posture, posture_internal, pg_temp
+AS $$
+BEGIN
+    IF NOT is_restoring() THEN
+        INSERT INTO change_log (object_kind, object, field, new)
+        SELECT 'node', coalesce((SELECT p.node FROM place p), 'none'), 'assets',
+               format('%s moved from %s to %s',
+                      coalesce('asset ' || NEW.key,
+                               format('%s buckets', cardinality(NEW.buckets))),
+                      node_name(NEW.from_node), node_name(NEW.to_node));
+        PERFORM start_change_log();
+    END IF;
+    RETURN NULL;
+END $$;
+COMMENT ON FUNCTION posture_internal.log_move() IS
+    'logs that a transaction moves assets';
+REVOKE EXECUTE ON FUNCTION posture_internal.log_move() FROM PUBLIC;
+CREATE TRIGGER log_move AFTER INSERT OR UPDATE OF writer ON posture_internal.asset_move
+    FOR EACH ROW WHEN (NEW.writer IS NOT NULL) EXECUTE FUNCTION log_move();
+COMMENT ON TRIGGER log_move ON posture_internal.asset_move IS
+    'logs that a transaction moves assets';
+
 -- What write_change() asks.
 CREATE FUNCTION posture_internal.is_moving() RETURNS boolean
     LANGUAGE sql STABLE

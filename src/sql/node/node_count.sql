@@ -14,7 +14,7 @@ CREATE TABLE posture_internal.node_count (
     PRIMARY KEY (node_id, asset_group_id, asset_kind, object_kind, object_id)
 );
 COMMENT ON TABLE posture_internal.node_count IS
-    'population of each object on each node when the head took its last snapshot';
+    'population of each object on each node when the head took its last snapshot, or moved assets';
 COMMENT ON COLUMN posture_internal.node_count.node_id IS 'id of the node';
 COMMENT ON COLUMN posture_internal.node_count.asset_group_id IS
     'group whose assets are counted; 0: not of a group';

@@ -796,6 +796,8 @@ END $$;
 --@ CREATE TYPE posture_internal.past_count
 --@ CREATE FUNCTION posture_internal.replan_nodes
 --@ CREATE TRIGGER replan
+--@ CREATE FUNCTION posture_internal.log_move
+--@ CREATE TRIGGER log_move
 --@ CREATE FUNCTION posture_internal.flush_at_commit
 --@ CREATE CONSTRAINT TRIGGER flush_at_commit
 --@ CREATE FUNCTION posture_internal.has_nodes
