@@ -64,7 +64,7 @@ BEGIN
     LOOP
         PERFORM FROM ask_nodes(NULL::applied,
                                format('take_empty_day(%L, %L)', sent.relation, sent.day_rows),
-                               to_node, writes => true);
+                               ARRAY[to_node], writes => true);
     END LOOP;
 END $$;
 COMMENT ON FUNCTION posture_internal.send_last_day(integer) IS

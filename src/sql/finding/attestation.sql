@@ -191,7 +191,8 @@ BEGIN
         PERFORM flush_catalog();
         PERFORM FROM tell_nodes(NULL::applied,
                                 question('attest_asset(%L, %L, %L, %L, %L, %L, %L)', control, state,
-                                         evidence, valid_until, note, asset, session_user), of_node);
+                                         evidence, valid_until, note, asset, session_user),
+                                ARRAY[of_node]);
     ELSE
         PERFORM attest_asset(control, state, evidence, valid_until, note, asset, session_user);
     END IF;

@@ -84,7 +84,8 @@ BEGIN
         changes := changes || jsonb_build_array(
             jsonb_build_array(of_table.relation, '"all"'::jsonb, coalesce(all_rows, '[]')));
     END LOOP;
-    PERFORM FROM tell_nodes(NULL::applied, format('apply_catalog(%L)', changes), of_node);
+    PERFORM FROM tell_nodes(NULL::applied, format('apply_catalog(%L)', changes),
+                            ARRAY[of_node]);
 END $$;
 COMMENT ON FUNCTION posture_internal.sync_catalog(integer) IS
     'sends the whole catalog to a node';
@@ -172,7 +173,7 @@ BEGIN
     CROSS JOIN LATERAL ask_nodes(
         NULL::applied, format('posture_internal.become_node(%L, %s, %L, %L)', p.cluster, n.node_id,
                               n.key, posture_version()),
-        n.node_id, is_checked => false, writes => true)
+        ARRAY[n.node_id], is_checked => false, writes => true)
     WHERE n.node_id = of_node;
     PERFORM sync_catalog(of_node);
     PERFORM send_last_day(of_node);

@@ -229,9 +229,8 @@ COMMENT ON FUNCTION posture_internal.ask_servers(anyelement, node[], text, text)
     'of the id of the node';
 
 CREATE FUNCTION posture_internal.ask_nodes(
-    row_type anyelement, relation text, only_node integer DEFAULT NULL,
-    without text DEFAULT NULL, is_checked boolean DEFAULT true, writes boolean DEFAULT false,
-    only_nodes integer[] DEFAULT NULL)
+    row_type anyelement, relation text, only_nodes integer[] DEFAULT NULL,
+    without text DEFAULT NULL, is_checked boolean DEFAULT true, writes boolean DEFAULT false)
     RETURNS SETOF anyelement
     LANGUAGE plpgsql ROWS 1000
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
@@ -239,8 +238,7 @@ AS $$
 DECLARE
     here place := (SELECT p FROM place p);
     asked node[] := ARRAY(SELECT n FROM node n
-                          WHERE (only_node IS NULL OR n.node_id = only_node)
-                            AND (only_nodes IS NULL OR n.node_id = ANY (only_nodes))
+                          WHERE only_nodes IS NULL OR n.node_id = ANY (only_nodes)
                           ORDER BY n.node_id);
     on_servers node[] := ARRAY(SELECT n FROM unnest(asked) n WHERE n.server IS NOT NULL);
     workers node[] := ARRAY(SELECT n FROM unnest(asked) n WHERE n.worker_place IS NOT NULL);
@@ -259,7 +257,7 @@ BEGIN
     END IF;
 END $$;
 COMMENT ON FUNCTION posture_internal.ask_nodes(
-    anyelement, text, integer, text, boolean, boolean, integer[]) IS
+    anyelement, text, integer[], text, boolean, boolean) IS
     'returns the rows that a relation has on all nodes, or on some: what follows FROM in a query; '
     'row_type: NULL of the type of the rows; without: query of the rows in place of those of a '
     'node, $1, that does not answer; is_checked: whether the node must be the one that is meant, of '

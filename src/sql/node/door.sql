@@ -99,7 +99,7 @@ BEGIN
     LOOP
         PERFORM FROM ask_nodes(NULL::applied, format('take_slice(%L, %s, %L, %L)', delivery,
                                                      slice.part, what, slice.rows),
-                               slice.node_id, writes => true);
+                               ARRAY[slice.node_id], writes => true);
     END LOOP;
 END $$;
 COMMENT ON FUNCTION posture_internal.send_slices(uuid, text) IS

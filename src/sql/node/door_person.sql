@@ -186,7 +186,7 @@ BEGIN
     ELSE
         merged := (SELECT m FROM tell_nodes(NULL::merged_asset,
                                             format('merge_routed(%L, %L)', asset, into_asset),
-                                            target.node_id) m);
+                                            ARRAY[target.node_id]) m);
     END IF;
     PERFORM add_routes(merged.names, array_fill(hash_bucket(merged.key),
                                                 ARRAY[cardinality(merged.names)]));
@@ -227,14 +227,14 @@ CREATE FUNCTION posture.run_on_nodes(command text, node text DEFAULT NULL)
     SET posture.partial_results = off
 AS $$
 DECLARE
-    of_node integer;
+    only_nodes integer[];
 BEGIN
     PERFORM require_owner('run_on_nodes()');
-    of_node := (SELECT k.id FROM key_id('node', ARRAY[node]) k);
+    only_nodes := (SELECT array_agg(k.id) FROM key_id('node', ARRAY[node]) k);
     PERFORM flush_catalog();
     RETURN QUERY
     SELECT r.*
-    FROM tell_nodes(NULL::node_result, format('run_command(%L)', command), of_node) r;
+    FROM tell_nodes(NULL::node_result, format('run_command(%L)', command), only_nodes) r;
 END $$;
 COMMENT ON FUNCTION posture.run_on_nodes(text, text) IS
     'runs a statement in SQL on all nodes, or on one, which commits it; returns its rows as text, '

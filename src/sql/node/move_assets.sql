@@ -83,7 +83,8 @@ BEGIN
                    row_columns(pg_typeof(row_type))),
             row_columns(pg_typeof(row_type)));
     ELSE
-        RETURN QUERY SELECT * FROM ask_nodes(row_type, relation, of_node, writes => true);
+        RETURN QUERY SELECT * FROM ask_nodes(row_type, relation, ARRAY[of_node],
+                                               writes => true);
     END IF;
 END $$;
 COMMENT ON FUNCTION posture_internal.call_in_move(integer, anyelement, text) IS
@@ -106,15 +107,15 @@ COMMENT ON COLUMN posture_internal.known_move.moved_at IS 'time of the move';
 COMMENT ON COLUMN posture_internal.known_move.is_done IS
     'whether both databases are known to have committed';
 
-CREATE FUNCTION posture_internal.known_moves(of_node integer) RETURNS SETOF known_move
+CREATE FUNCTION posture_internal.known_moves() RETURNS SETOF known_move
     LANGUAGE sql STABLE
 BEGIN ATOMIC
-    SELECT of_node, m.move_id, m.from_node, m.to_node, m.buckets, m.key, m.is_target,
+    SELECT p.node_id, m.move_id, m.from_node, m.to_node, m.buckets, m.key, m.is_target,
            m.moved_at, m.is_done
-    FROM asset_move m;
+    FROM asset_move m CROSS JOIN place p;
 END;
-COMMENT ON FUNCTION posture_internal.known_moves(integer) IS
-    'returns the moves that this database, whose id is of_node, took part in';
+COMMENT ON FUNCTION posture_internal.known_moves() IS
+    'returns the moves that this database took part in';
 
 CREATE FUNCTION posture_internal.route_moved(to_node integer, buckets integer[], only_key text)
     RETURNS void
@@ -135,15 +136,12 @@ CREATE FUNCTION posture_internal.resolve_moves() RETURNS void
     SET posture.partial_results = off
 AS $$
 DECLARE
-    known known_move[] := ARRAY(SELECT m FROM known_moves(0) m);
+    known known_move[] := ARRAY(SELECT m FROM known_moves() m
+                                UNION ALL
+                                SELECT m FROM ask_nodes(NULL::known_move, 'known_moves()') m);
     of_node integer;
     of_move record;
 BEGIN
-    FOR of_node IN SELECT n.node_id FROM node n ORDER BY n.node_id LOOP
-        known := known || ARRAY(SELECT m FROM ask_nodes(NULL::known_move,
-                                                        format('known_moves(%s)', of_node),
-                                                        of_node) m);
-    END LOOP;
     FOR of_move IN
         SELECT k.move_id, k.to_node, array_agg(k.node_id) AS nodes, k.buckets, k.key,
                count(*) = 2 OR bool_or(k.is_done)
@@ -391,7 +389,7 @@ BEGIN
         ), held AS (
             SELECT b.bucket FROM bucket b WHERE b.node_id = removed
             UNION
-            SELECT h.bucket FROM ask_nodes(NULL::held_bucket, 'held_buckets()', removed) h
+            SELECT h.bucket FROM ask_nodes(NULL::held_bucket, 'held_buckets()', ARRAY[removed]) h
         )
         SELECT t.id, array_agg(t.bucket) AS chosen
         FROM (SELECT h.bucket,
@@ -407,7 +405,7 @@ BEGIN
         findings := findings + counts.findings;
     END LOOP;
     PERFORM take_log(removed);
-    PERFORM FROM ask_nodes(NULL::applied, 'leave_head()', removed, writes => true);
+    PERFORM FROM ask_nodes(NULL::applied, 'leave_head()', ARRAY[removed], writes => true);
     DELETE FROM node n WHERE n.node_id = removed;
     PERFORM remember_nodes();
 END $$;

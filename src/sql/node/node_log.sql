@@ -42,8 +42,7 @@ COMMENT ON FUNCTION posture_internal.told(text) IS
     'returns on a node the rows of a relation that writes, and then what it logged about assets';
 
 CREATE FUNCTION posture_internal.tell_nodes(
-    row_type anyelement, relation text, only_node integer DEFAULT NULL,
-    only_nodes integer[] DEFAULT NULL)
+    row_type anyelement, relation text, only_nodes integer[] DEFAULT NULL)
     RETURNS SETOF anyelement
     LANGUAGE plpgsql ROWS 1000
     SET search_path = pg_catalog, posture, posture_internal, pg_temp
@@ -53,8 +52,8 @@ BEGIN
     RETURN QUERY
     WITH told AS MATERIALIZED (
         SELECT t.*
-        FROM ask_nodes(NULL::told_row, format('told(%L)', relation), only_node, writes => true,
-                       only_nodes => tell_nodes.only_nodes) t
+        FROM ask_nodes(NULL::told_row, format('told(%L)', relation), only_nodes,
+                       writes => true) t
     ), logged AS (
         INSERT INTO change_log (changed_at, object_kind, object, field, old, new)
         SELECT c.changed_at, c.object_kind, c.object, c.field, c.old, c.new
@@ -70,7 +69,7 @@ BEGIN
     FROM told t CROSS JOIN LATERAL jsonb_populate_record(row_type, t.answer) r
     WHERE t.answer IS NOT NULL;
 END $$;
-COMMENT ON FUNCTION posture_internal.tell_nodes(anyelement, text, integer, integer[]) IS
+COMMENT ON FUNCTION posture_internal.tell_nodes(anyelement, text, integer[]) IS
     'returns what ask_nodes() does of a relation that writes what people decide, and logs on the '
     'head what it changes about assets, in the name of the session; for functions that run as the '
     'owner of the tables';
@@ -85,7 +84,7 @@ BEGIN
     LOCK TABLE change_log IN SHARE ROW EXCLUSIVE MODE;
     INSERT INTO change_log (changed_at, changed_by, as_role, object_kind, object, field, old, new)
     SELECT n.changed_at, n.changed_by, n.as_role, n.object_kind, n.object, n.field, n.old, n.new
-    FROM ask_nodes(NULL::change_log, 'asset_changes(0)', of_node) n
+    FROM ask_nodes(NULL::change_log, 'asset_changes(0)', ARRAY[of_node]) n
     WHERE NOT EXISTS (SELECT
                       FROM change_log c
                       WHERE (c.changed_at, c.object_kind, c.object, c.field)

@@ -78,8 +78,8 @@ CREATE FUNCTION posture_internal.fact_of_node(of_node integer, with_catalog bool
 AS $$
 BEGIN
     RETURN (SELECT f FROM ask_nodes(NULL::node_fact,
-                                    format('posture_internal.node_fact(%L)', with_catalog), of_node,
-                                    is_checked => false) f);
+                                    format('posture_internal.node_fact(%L)', with_catalog),
+                                    ARRAY[of_node], is_checked => false) f);
 EXCEPTION
     WHEN connection_failure THEN
         RETURN (of_node, NULL, NULL, NULL, NULL, NULL, NULL, 'does not answer')::node_fact;
@@ -149,7 +149,7 @@ BEGIN
             SELECT d.part, d.recommendation, d.chunk,
                    format('node "%s": %s', of_node.node, d.difference)
             FROM ask_nodes(NULL::difference, 'find_differences()',
-                           (SELECT n.node_id FROM node n WHERE n.key = of_node.node)) d;
+                           ARRAY(SELECT n.node_id FROM node n WHERE n.key = of_node.node)) d;
         END IF;
     END LOOP;
 END $$;
