@@ -20,6 +20,9 @@ hostile_database($node, 'warehouse', sample_sql());
 # for it, of a right or a limit
 my $legal = q{'^(22|23|02|55|0A|54)|^(42704|42501|P0002)$'};
 
+# arguments that are parts of a statement, which the function runs as its caller
+my $statements = q{('relation', 'call', 'command', 'without', 'row_value', 'rows_from', 'columns')};
+
 # Every text, name and array of texts of every function, each in turn, the
 # other arguments NULL, or what is most likely to get further.
 my $calls = $node->safe_psql('warehouse', $set_seed . <<"SQL");
@@ -50,12 +53,14 @@ BEGIN
                       FROM unnest(p.proargtypes) WITH ORDINALITY x(type, n)) b) AS arguments
         FROM pg_proc p
         CROSS JOIN LATERAL (SELECT x.n, format_type(x.type, NULL) AS type
-                            FROM unnest(p.proargtypes) WITH ORDINALITY x(type, n)) a
+                            FROM unnest(p.proargtypes) WITH ORDINALITY x(type, n)
+                            WHERE NOT coalesce(p.proargnames[x.n] IN $statements
+                                               AND x.type = 'text'::regtype, false)) a
         CROSS JOIN LATERAL (SELECT h.text FROM public.hostile h WHERE a.n IS NOT NULL
                             ORDER BY random() LIMIT 4 * $texts_each) h
         WHERE p.pronamespace $schemas
           AND p.prokind = 'f' AND a.type IN ('text', 'name', 'text[]', 'jsonb')
-          AND 'internal'::regtype <> ALL (p.proargtypes)
+          AND 'internal'::regtype <> ALL (p.proargtypes) AND '"any"'::regtype <> ALL (p.proargtypes)
     LOOP
         calls := calls + 1;
         BEGIN
@@ -76,8 +81,10 @@ SQL
 cmp_ok(($calls =~ /(\d+)\s*\z/)[0], '>', 1000, 'functions were called');
 is($node->safe_psql('warehouse', <<"SQL"), '', 'those of each schema, all that take a text');
 SELECT p.oid::regprocedure FROM pg_proc p
-WHERE p.pronamespace $schemas AND p.prokind = 'f' AND 'internal'::regtype <> ALL (p.proargtypes)
-  AND p.proargtypes::oid[] && '{text,name,text[],jsonb}'::regtype[]::oid[]
+WHERE p.pronamespace $schemas AND p.prokind = 'f' AND 'internal'::regtype <> ALL (p.proargtypes) AND '"any"'::regtype <> ALL (p.proargtypes)
+  AND EXISTS (SELECT FROM unnest(p.proargtypes) WITH ORDINALITY x(type, n)
+              WHERE x.type = ANY ('{name,text[],jsonb}'::regtype[])
+                 OR x.type = 'text'::regtype AND NOT coalesce(p.proargnames[x.n] IN $statements, false))
   AND NOT EXISTS (SELECT FROM public.answer a
                   WHERE starts_with(a.what, p.oid::regprocedure::text || ' '))
 SQL
@@ -95,7 +102,7 @@ WHERE state !~ $legal AND state <> 'ZZ001'
            -- a head names relations and rows to its nodes
            OR state IN ('42601', '42804', '42P01', '08006')
               AND what ~ ('(answer|answer_of_node|ask_nodes|ask_servers|ask_workers|call_in_move|node_fails'
-                          '|apply_change|export_rows|remove_strays|run_command|take_empty_day|tell_nodes|told)[(]')
+                          '|apply_change|export_rows|hand_over|import_piece|remove_strays|run_command|take_empty_day|tell_nodes|told|waiting_node)[(]')
            OR state = '3F000' AND what LIKE '%require_cron(%'
            OR state = '40001' AND what LIKE '%require_id(%')
 SQL

@@ -57,7 +57,7 @@ LEFT JOIN value v0 ON v0.type = t.type AND v0.i = 0
 WHERE p.pronamespace $schemas AND p.prokind = 'f' AND p.prorettype <> 'trigger'::regtype
   -- functions of sets return what they are given
   AND NOT (p.provolatile = 'i' AND 'posture.assetset'::regtype = ANY (p.proargtypes))
-  AND 'internal'::regtype <> ALL (p.proargtypes) AND p.proname NOT LIKE 'cluster%'
+  AND 'internal'::regtype <> ALL (p.proargtypes) AND '"any"'::regtype <> ALL (p.proargtypes) AND p.proname NOT LIKE 'cluster%'
 GROUP BY p.oid, p.proname, round, shift
 ORDER BY p.proname, p.oid, round, shift
 SQL
