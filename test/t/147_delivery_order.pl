@@ -65,7 +65,8 @@ BEGIN
     END LOOP;
     IF NOT one_by_one THEN
         -- in the order in which they came, which is not that of their times
-        DELETE FROM posture.inbox;
+        -- space that is used again would change the order
+        TRUNCATE posture.inbox;
         INSERT INTO posture.inbox (source, recommendation, asset, state, observed_at, details)
         SELECT source, recommendation, asset, state, observed_at, details FROM sim.delivered ORDER BY n;
         PERFORM posture.ingest();
