@@ -67,7 +67,7 @@ sub same
 		'SELECT asset, recommendation, state FROM posture.finding_report',
 		'SELECT day, object_kind, object, score FROM posture.score_history',
 		'SELECT kind, day, object, score, cause FROM posture.event_report',
-		q{SELECT changed_by, object, field, old, new FROM posture.change_log WHERE object_kind <> 'role'},
+		q{SELECT changed_by, object, field, old, new FROM posture.change_log WHERE object_kind NOT IN ('role', 'node') AND field <> 'retired_at'},
 		'SELECT i.key, p.* FROM posture.initiative i CROSS JOIN LATERAL posture.plan(i.key) p');
 	is(join('', map { $_->safe_psql('postgres', 'SELECT v::text FROM posture.verify() v') } $head), '', "$name: verify");
 	return;

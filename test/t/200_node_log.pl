@@ -27,7 +27,7 @@ my $log = q{SELECT changed_by, as_role, object_kind, object,
 FROM posture.change_log
 CROSS JOIN LATERAL regexp_replace(old, '\d{4}-\d\d-\d\d [-+:.0-9]+', 'T', 'g') o(text)
 CROSS JOIN LATERAL regexp_replace(new, '\d{4}-\d\d-\d\d [-+:.0-9]+', 'T', 'g') n(text)
-WHERE object_kind <> 'role'};
+WHERE object_kind NOT IN ('role', 'node')};
 my @logs = ($log, q{SELECT approved_by, reason FROM posture.exemption_report},
 	'SELECT initiative, requirement, status, attested_by FROM posture.framework_report');
 my @people = ('SELECT state, attested_by FROM posture.attestation',
