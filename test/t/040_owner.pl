@@ -61,7 +61,7 @@ SELECT string_agg(proname, ' ' ORDER BY proname)
 FROM pg_proc WHERE pronamespace $schemas AND prosecdef
 SQL
 apply_changed_rule apply_rules_to_recommendation apply_rules_to_source
-capture_asset capture_catalog capture_groups capture_reference capture_truncate check_member flush_at_commit flush_catalog forget_confirmations grant_access lock_rules
+capture_asset capture_catalog capture_groups capture_reference capture_truncate check_member flush_at_commit flush_catalog forget_confirmations grant_access lock_rules log_move
 metric_recommendation_restore purge_change_log push_catalog refuse_typed restore_access revoke_access route_row write_change
 NAMES
 	'more rights than the caller has: triggers that append deltas, log or apply rules, and grants');
@@ -77,7 +77,7 @@ SQL
 # on a table of its own a role could make them append what never happened
 for my $function (qw(capture_finding capture_asset capture_groups capture_reference capture_catalog capture_truncate check_member forget_confirmations
 	apply_changed_rule apply_rules_to_recommendation apply_rules_to_source lock_rules
-	metric_recommendation_restore write_change purge_change_log))
+	log_move metric_recommendation_restore write_change purge_change_log))
 {
 	like((query_as($node, 'warehouse', 'nobody', <<"SQL"))[2],
 CREATE TEMP TABLE mine (LIKE pg_catalog.pg_class);
