@@ -41,7 +41,7 @@ $session->ask($counts);
 my %reports = (
 	overview => q{SELECT 'all' AS scope, initiative, '' AS part, exposed_assets, NULL::numeric, population, unassessed_assets FROM posture.overview},
 	metrics => q{SELECT 'all', initiative, metric, exposed_assets, assessed_assets, population, unassessed_assets
-		FROM posture.report_at() WHERE metric NOT IN (SELECT key::text FROM posture.metric JOIN posture.metric_recommendation USING (metric_id)
+		FROM posture.report_at() WHERE metric IS NOT NULL AND metric NOT IN (SELECT key::text FROM posture.metric JOIN posture.metric_recommendation USING (metric_id)
 			JOIN posture.measure USING (recommendation_id))},
 	recommendations => q{SELECT 'all', 'recommendation', recommendation, exposed_assets, assessed_assets, population, unassessed_assets
 		FROM posture.recommendation_report WHERE recommendation <> 'points'},
