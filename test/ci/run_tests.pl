@@ -24,9 +24,9 @@ use Time::HiRes qw(time);
 my %seconds = (
 	'sql/capture.sql' => 16,
 	'sql/exemption.sql' => 17,
-	'sql/scenario.sql' => 28,
-	'sql/plan.sql' => 31,
 	'sql/oracle.sql' => 40,
+	'sql/plan.sql' => 31,
+	'sql/scenario.sql' => 28,
 	'test/specs/fold.spec' => 23,
 	'test/t/001_assetset_recv.pl' => 18,
 	'test/t/010_job.pl' => 52,
@@ -35,15 +35,24 @@ my %seconds = (
 	'test/t/025_soak.pl' => 20,
 	'test/t/027_subscriber.pl' => 27,
 	'test/t/030_dump.pl' => 29,
-	'test/t/047_hostile.pl' => 30,
+	'test/t/047_settings.pl' => 65,
 	'test/t/049_hostile_document.pl' => 60,
 	'test/t/050_memory.pl' => 55,
+	'test/t/057_planted_path.pl' => 50,
 	'test/t/060_docs.pl' => 41,
 	'test/t/061_dashboard.pl' => 23,
+	'test/t/071_mistakes.pl' => 55,
 	'test/t/085_calls.pl' => 28,
 	'test/t/095_clients.pl' => 25,
 	'test/t/096_client_examples.pl' => 19,
-	'test/t/097_client_types.pl' => 23);
+	'test/t/097_client_types.pl' => 23,
+	'test/t/112_value_bounds.pl' => 65,
+	'test/t/192_nodes_load.pl' => 35,
+	'test/t/193_move_assets.pl' => 80,
+	'test/t/194_node_days.pl' => 65,
+	'test/t/195_node_causes.pl' => 55,
+	'test/t/199_node_dst.pl' => 30,
+	'test/t/200_node_log.pl' => 30);
 
 GetOptions(\my %option, 'find', 'work=s', 'bindir=s', 'pgxs=s', 'jobs=i') or exit 2;
 if ($option{find})
