@@ -53,6 +53,19 @@ SELECT bench.deliver(:findings, :assets, 0,
 UPDATE posture.inbox SET state = 'non_compliant' WHERE abs(hashtext(asset)) % 100 = 0;
 CALL bench.spend('delivery, 1 % changed', 'SELECT FROM posture.ingest()', 1);
 SELECT posture.take_snapshot(posture.today() - 1) \g /dev/null
+-- each row to the node that has its asset
+SELECT pg_get_functiondef('bench.deliver'::regproc) AS of_deliver \gset
+SELECT count(*) FROM posture.run_on_nodes(:'of_deliver') \g /dev/null
+SELECT count(*)
+FROM posture.run_on_nodes(format('SELECT bench.deliver(%s, %s, 0, %L)', :findings, :assets,
+                                 posture.day_end(posture.today() - 1))) \g /dev/null
+SELECT count(*)
+FROM posture.run_on_nodes('DELETE FROM posture.inbox i WHERE NOT EXISTS (
+                               SELECT FROM posture.asset a WHERE a.key = i.asset)') \g /dev/null
+SELECT count(*)
+FROM posture.run_on_nodes($$UPDATE posture.inbox SET state = 'not_applicable'
+                            WHERE abs(hashtext(asset)) % 100 = 0$$) \g /dev/null
+CALL bench.spend('delivery, 1 % changed, copied to the nodes', 'SELECT FROM posture.ingest()', 1);
 SELECT posture.fold() \g /dev/null
 CALL bench.spend('overview', 'SELECT count(o) FROM posture.overview o');
 CALL bench.spend('report_at() of yesterday and a group',

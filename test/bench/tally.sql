@@ -3,9 +3,8 @@
 BEGIN;
 INSERT INTO posture.node (node_id, key) VALUES (127, 'simulated');
 CREATE OR REPLACE FUNCTION posture_internal.ask_nodes(
-    row_type anyelement, relation text, only_node integer DEFAULT NULL,
-    without text DEFAULT NULL, is_checked boolean DEFAULT true, writes boolean DEFAULT false,
-    only_nodes integer[] DEFAULT NULL)
+    row_type anyelement, relation text, only_nodes integer[] DEFAULT NULL,
+    without text DEFAULT NULL, is_checked boolean DEFAULT true, writes boolean DEFAULT false)
     RETURNS SETOF anyelement LANGUAGE plpgsql ROWS 1000
     SET search_path = pg_catalog, posture, posture_internal, pg_temp AS $$
 BEGIN

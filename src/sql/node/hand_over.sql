@@ -61,7 +61,9 @@ BEGIN ATOMIC
     SELECT k.asset
     FROM (SELECT DISTINCT i.asset, i.asset_kind
           FROM inbox i
-          WHERE (only_sources IS NULL OR i.source = ANY (only_sources)) AND NOT is_sent(i.xmin)) k
+          WHERE (only_sources IS NULL OR i.source = ANY (only_sources)) AND NOT is_sent(i.xmin)
+          -- each asset is looked up once, not for each row
+          OFFSET 0) k
     WHERE k.asset IS NOT NULL AND asset_of(k.asset, k.asset_kind) IS NULL;
 END;
 COMMENT ON FUNCTION posture_internal.assets_elsewhere(text[]) IS
