@@ -237,7 +237,8 @@ BEGIN
     PERFORM flush_catalog();
     BEGIN
         PERFORM open_move(node_ids);
-        IF from_node = 0 THEN
+        -- the names of one asset are routed by whoever moves it
+        IF from_node = 0 AND only_key IS NULL THEN
             PERFORM route_aliases();
         END IF;
         PERFORM route_moved(to_node, chosen, only_key);
