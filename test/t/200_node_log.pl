@@ -115,7 +115,7 @@ UPDATE posture.exemption SET expires_at = '2040-01-01 00:00Z' WHERE asset_id IS 
 	'an exemption of a group');
 decide('kim', q{DELETE FROM posture.recommendation WHERE key = 'r2'}, 'what a DELETE takes along');
 
-# causes name the author, who may have decided about an asset of a node
+# causes name who made the decision, also about an asset of a node
 on_both($cluster, 'SELECT FROM posture.take_snapshot()');
 my $causes = q{SELECT reason, newly_exposed, message
 FROM posture.change_report('m1', posture.today() - 1, posture.today())};
